@@ -1,0 +1,659 @@
+"""Checkpoints: each one is whole and proven by a manifest, or it is passed over by name.
+
+    run/checkpoints/<step>/params/          the network's parameters       (orbax, StandardSave)
+    run/checkpoints/<step>/training/        the rest of the train state    (orbax, StandardSave)
+    run/checkpoints/<step>/meta/            configuration and counters     (orbax, JsonSave)
+    run/checkpoints/manifests/<step>.json   SHA-256 of every file, metric, names and types of leaves
+    run/checkpoints/trash/                  steps on their way out
+
+A step counts once its manifest is on disk. The manifest is written last, and only then are older
+steps removed; a step is removed by renaming it into trash/ first. So a kill at any moment leaves
+every step either complete or recognisably not.
+
+Only this module knows orbax. It drives `Checkpointer`, which writes one folder atomically, and not
+the `CheckpointManager` around it: the manager removes old steps before a manifest of the new one
+can exist, and cleans up in a thread that nothing waits for until the next save. The folders are
+the same, and a manager can read them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import logging
+import math
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from freqjax.errors import UserError
+
+FORMAT_VERSION = 1
+
+_NEWEST_KEPT = 2
+_MANIFESTS = "manifests"
+_TRASH = "trash"
+_UNFINISHED = "*.orbax-checkpoint-tmp*"  # the folder that orbax fills before it renames it
+
+Warn = Callable[[str], None]
+
+
+class Restored(NamedTuple):
+    """One checkpoint in memory; parts that were not asked for are None.
+
+    Arrays are jax arrays on the default device, committed to none, whatever they were saved from.
+    """
+
+    step: int  # parameter updates made when it was saved
+    params: Any  # as the template's structure
+    training: Any | None  # the rest of the train state, as the template's structure
+    meta: dict[str, Any]  # what `save` was given, as JSON gives it back
+
+
+class _Leaf(NamedTuple):
+    """Name and type of one array: what a template must match exactly."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    key_impl: str | None  # the generator of a typed PRNG key, else None
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]"
+
+
+class _Manifest(NamedTuple):
+    """What is known of a step without opening its folder."""
+
+    metric: float  # lower is better; +inf where it was not finite
+    keep: bool
+    files: dict[str, tuple[int, str]]  # path inside the step's folder: bytes, SHA-256
+    leaves: dict[str, list[_Leaf]]  # of "params" and, unless exported without it, "training"
+
+
+class _Damaged(Exception):
+    """A step that cannot be used; the message is the reason."""
+
+
+class CheckpointStore:
+    """The checkpoints of one run, written by one process.
+
+    `save` is synchronous: when it returns, the step is on disk and proven.
+    """
+
+    def __init__(self, directory: Path, *, warn: Warn, read_only: bool = False) -> None:
+        """Opens the folder of the steps, by custom `<run>/checkpoints`.
+
+        Unless `read_only`, makes it where missing and removes what a kill left half-done in it.
+        `warn` is called with one sentence for each damaged step that is passed over.
+
+        Raises:
+            UserError: the folder cannot be written, or holds checkpoints of a newer freqjax.
+        """
+        self._directory = Path(directory).absolute()
+        self._warn = warn
+        self._read_only = read_only
+        if not read_only:
+            try:
+                (self._directory / _MANIFESTS).mkdir(parents=True, exist_ok=True)
+                _sweep(self._directory)
+            except OSError as error:
+                raise UserError(f"cannot write checkpoints in {directory}: {error}") from error
+            # Refuse a newer format now: going on would rank, and remove, what cannot be read.
+            _read_manifests(self._directory)
+        self._checkpointer = _new_checkpointer()
+
+    def save(
+        self,
+        step: int,
+        params: Any,
+        training: Any,
+        meta: Mapping[str, Any],
+        *,
+        metric: float,
+        keep: bool = False,
+    ) -> None:
+        """Saves a step durably, then removes those that need not be kept.
+
+        Kept are the newest 2, the best by metric and every one saved with `keep`. A step without
+        a readable manifest is neither counted nor removed: it cannot be judged.
+
+        Args:
+            step: parameter updates made so far, from 0.
+            params: pytree of arrays.
+            training: pytree of arrays; NamedTuples, optax states and typed PRNG keys are welcome.
+            meta: what JSON can hold.
+            metric: lower is better; NaN and infinities count as +inf, the worst.
+            keep: never remove this one.
+
+        Raises:
+            UserError: the step exists already, or the disk is full or cannot be written; in both
+                cases the earlier checkpoints are as they were.
+            TypeError: a leaf is not an array of a type that JAX holds, or meta is not JSON.
+        """
+        self._require_writable()
+        if step < 0:
+            raise ValueError(f"step must be 0 or more, not {step}")
+        trees = {"params": params, "training": training}
+        self._write(step, trees, meta, metric, keep)
+        self._prune()
+
+    def restore_last(self, params_template: Any, training_template: Any) -> Restored | None:
+        """Restores the newest good step; None where there is no checkpoint at all.
+
+        Templates are pytrees of arrays or of `jax.ShapeDtypeStruct`s.
+
+        Raises:
+            UserError: there are checkpoints but none is good; or the one found differs from the
+                templates in the name, shape or dtype of a leaf, or is of a newer format.
+        """
+        steps = sorted(_steps(self._directory), reverse=True)
+        templates = {"params": params_template, "training": training_template}
+        return self._restore_first(steps, templates)
+
+    def restore_best(self, params_template: Any, training_template: Any) -> Restored | None:
+        """As `restore_last`, but of the good steps the one with the lowest metric."""
+        steps = _best_first(self._directory)
+        templates = {"params": params_template, "training": training_template}
+        return self._restore_first(steps, templates)
+
+    def steps(self) -> list[int]:
+        """Steps on disk, good or not, ascending."""
+        return sorted(_steps(self._directory))
+
+    def last_meta(self) -> dict[str, Any] | None:
+        """The meta of the step that `restore_last` gives, which tells what templates it needs."""
+        restored = self._restore_first(sorted(_steps(self._directory), reverse=True), {})
+        return None if restored is None else restored.meta
+
+    def discard_after(self, step: int) -> None:
+        """Removes every step newer than `step`, good or damaged; the newest first.
+
+        A kill on the way leaves the rest of them untouched.
+        """
+        self._require_writable()
+        for newer in sorted(_steps(self._directory), reverse=True):
+            if newer > step:
+                self._remove(newer)
+
+    def close(self) -> None:
+        """Frees orbax's resources; nothing is ever pending."""
+        self._checkpointer.close()
+
+    def __enter__(self) -> CheckpointStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _require_writable(self) -> None:
+        if self._read_only:
+            raise RuntimeError(f"{self._directory} was opened read-only")
+
+    def _restore_first(self, steps: Sequence[int], templates: Mapping[str, Any]) -> Restored | None:
+        if not steps:
+            return None
+        return _first_good(self._checkpointer, self._directory, steps, templates, self._warn)
+
+    def _write(
+        self,
+        step: int,
+        trees: Mapping[str, Any],
+        meta: Mapping[str, Any],
+        metric: float,
+        keep: bool,
+    ) -> None:
+        """Writes the step's folder, then its manifest; on any error, leaves neither."""
+        folder = self._directory / str(step)
+        if folder.exists():
+            raise UserError(f"checkpoint {step} exists already in {self._directory}")
+        json.dumps(meta)  # what is wrong with meta must not be reported as a failing disk
+        leaves = {item: _describe(tree) for item, tree in trees.items()}
+        arrays = {item: _to_host(tree) for item, tree in trees.items()}
+        try:
+            self._checkpointer.save(folder, args=_save_args(arrays, meta))
+            metric = float(metric) if math.isfinite(metric) else math.inf
+            manifest = _Manifest(metric, keep, _fingerprints(folder), leaves)
+            _write_manifest(self._directory, step, manifest)
+        except Exception as error:  # orbax raises ValueError for a full disk, among others
+            # Free what was written. Should that fail too, the next store to open does it, and
+            # the error to report is the first.
+            with contextlib.suppress(OSError, UserError):
+                _sweep(self._directory)
+                self._remove(step)
+            reason = str(error).partition("\n")[0]
+            message = f"cannot save checkpoint {step} in {self._directory}: {reason}"
+            raise UserError(message) from error
+
+    def _prune(self) -> None:
+        found = _read_manifests(self._directory)
+        manifests = {step: manifest for step, manifest in found.items() if manifest is not None}
+        best = min(manifests, key=lambda step: (manifests[step].metric, -step))
+        kept = {best, *sorted(manifests)[-_NEWEST_KEPT:]}
+        for step in sorted(manifests):
+            if step not in kept and not manifests[step].keep:
+                self._remove(step)
+
+    def _remove(self, step: int) -> None:
+        """Takes a step away in one rename; what follows may be cut short and is then swept up."""
+        folder = self._directory / str(step)
+        trash = self._directory / _TRASH
+        try:
+            shutil.rmtree(trash, ignore_errors=True)  # a rename onto a folder with files fails
+            trash.mkdir(exist_ok=True)
+            if folder.exists():
+                os.replace(folder, trash / folder.name)
+                _sync(self._directory)
+            _manifest_path(self._directory, step).unlink(missing_ok=True)
+            shutil.rmtree(trash)
+        except OSError as error:
+            raise UserError(
+                f"cannot remove checkpoint {step} in {self._directory}: {error}"
+            ) from error
+
+
+def read_meta(path: Path, *, warn: Warn) -> Restored:
+    """Reads step and meta of a checkpoint, as one needs them to make a template.
+
+    Args:
+        path: a run's folder, which means the best good step in its `checkpoints/`; or the folder
+            of one step, `.../checkpoints/<step>`. While a run goes on its best changes: for a
+            second read of the same checkpoint, give the folder of the step returned.
+        warn: called with one sentence for each damaged step that is passed over.
+
+    Raises:
+        UserError: nothing is there, it is not a checkpoint, it is damaged, or it is of a newer
+            format.
+    """
+    return _restore_from(path, {}, warn)
+
+
+def restore_params(path: Path, params_template: Any, *, warn: Warn) -> Restored:
+    """Restores parameters and meta for evaluation; the training state need not be on disk.
+
+    Args:
+        path: as for `read_meta`.
+        params_template: pytree of arrays or of `jax.ShapeDtypeStruct`s.
+        warn: as for `read_meta`.
+
+    Raises:
+        UserError: as for `read_meta`; or a leaf differs from the template in name, shape or dtype.
+    """
+    return _restore_from(path, {"params": params_template}, warn)
+
+
+def export_params_only(source: Path, destination: Path, *, warn: Warn) -> Path:
+    """Copies a checkpoint without its training state, for shipping.
+
+    Args:
+        source: as for `read_meta`.
+        destination: a folder, made where missing, that becomes like a run's: the step is written
+            to `destination/checkpoints/<step>`, with its manifest. Returned is that folder.
+        warn: as for `read_meta`.
+
+    Raises:
+        UserError: as for `read_meta`; or the step exists at the destination, or cannot be written.
+    """
+    directory, _ = _locate(source)
+    step = read_meta(source, warn=warn).step
+    manifest = _read_manifest(directory, step)
+    template = _nested_template(manifest.leaves["params"])
+    restored = restore_params(directory / str(step), template, warn=warn)
+    with CheckpointStore(Path(destination) / "checkpoints", warn=warn) as store:
+        trees = {"params": restored.params}
+        store._write(step, trees, restored.meta, manifest.metric, manifest.keep)
+        return store._directory / str(step)
+
+
+def _restore_from(path: Path, templates: Mapping[str, Any], warn: Warn) -> Restored:
+    directory, steps = _locate(path)
+    with contextlib.closing(_new_checkpointer()) as checkpointer:
+        return _first_good(checkpointer, directory, steps, templates, warn)
+
+
+def _locate(path: Path) -> tuple[Path, list[int]]:
+    """The folder of the steps that `path` means, and which of them, in the order to be tried."""
+    path = Path(path).absolute()
+    if not path.exists():
+        raise UserError(f"there is no checkpoint at {path}: it does not exist")
+    directory = path / "checkpoints"
+    if directory.is_dir():
+        steps = _best_first(directory)
+        if not steps:
+            raise UserError(f"there is no checkpoint in {directory}")
+        return directory, steps
+    if path.name in map(str, _steps(path.parent)) and (path.parent / _MANIFESTS).is_dir():
+        return path.parent, [int(path.name)]
+    raise UserError(
+        f"{path} is not a checkpoint: give a run's folder, with checkpoints/ in it, or the folder "
+        "of one step, checkpoints/<step>"
+    )
+
+
+def _first_good(
+    checkpointer: Any,
+    directory: Path,
+    steps: Sequence[int],
+    templates: Mapping[str, Any],
+    warn: Warn,
+) -> Restored:
+    """Restores the first good one of `steps`, with the items in `templates`."""
+    damages = []
+    for step in steps:
+        try:
+            return _load(checkpointer, directory, step, templates)
+        except _Damaged as damage:
+            damages.append(f"checkpoint {directory / str(step)} is damaged: {damage}")
+            if len(steps) > 1:
+                warn(damages[-1])
+    raise UserError(
+        damages[0] if len(steps) == 1 else f"every checkpoint in {directory} is damaged"
+    )
+
+
+def _load(checkpointer: Any, directory: Path, step: int, templates: Mapping[str, Any]) -> Restored:
+    """Raises _Damaged; or UserError where it is good but does not fit the templates."""
+    folder = directory / str(step)
+    manifest = _read_manifest(directory, step)
+    _prove(folder, manifest, needs_training="training" in templates)
+    for item, template in templates.items():
+        if item not in manifest.leaves:
+            raise UserError(f"checkpoint {folder} was exported without its {item} state")
+        _require_match(folder, item, manifest.leaves[item], template)
+    arrays, meta = _read_items(checkpointer, folder, tuple(templates))
+    trees = {
+        item: _to_device(manifest.leaves[item], arrays[item], template)
+        for item, template in templates.items()
+    }
+    return Restored(step, trees.get("params"), trees.get("training"), meta)
+
+
+# Steps on disk.
+
+
+def _steps(directory: Path) -> list[int]:
+    """Steps whose folders are there, good or not; none where the directory is missing."""
+    if not directory.is_dir():
+        return []
+    names = [entry.name for entry in directory.iterdir() if entry.is_dir()]
+    return [int(name) for name in names if name.isdecimal() and str(int(name)) == name]
+
+
+def _best_first(directory: Path) -> list[int]:
+    """Steps by metric, the newest of equals first; before all, those without a readable manifest.
+
+    Those must be tried, and so reported: any of them may have been the best.
+    """
+    manifests = _read_manifests(directory)
+
+    def rank(step: int) -> tuple[float, int]:
+        manifest = manifests[step]
+        return (-math.inf if manifest is None else manifest.metric, -step)
+
+    return sorted(manifests, key=rank)
+
+
+def _sweep(directory: Path) -> None:
+    """Removes what an interrupted save or removal left behind; it never touches a whole step."""
+    for unfinished in directory.glob(_UNFINISHED):
+        shutil.rmtree(unfinished)
+    if (directory / _TRASH).exists():
+        shutil.rmtree(directory / _TRASH)
+    steps = set(map(str, _steps(directory)))
+    for path in (directory / _MANIFESTS).iterdir():
+        if path.suffix == ".tmp" or (path.suffix == ".json" and path.stem not in steps):
+            path.unlink()
+
+
+def _sync(path: Path) -> None:
+    """Forces a file's bytes, or a folder's list of names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# Manifests.
+
+
+def _manifest_path(directory: Path, step: int) -> Path:
+    return directory / _MANIFESTS / f"{step}.json"
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    """The manifest's own SHA-256, of its canonical JSON."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _write_manifest(directory: Path, step: int, manifest: _Manifest) -> None:
+    content = {
+        **manifest._asdict(),
+        "format_version": FORMAT_VERSION,
+        "step": step,
+        "metric": manifest.metric if math.isfinite(manifest.metric) else None,  # JSON has no inf
+    }
+    path = _manifest_path(directory, step)
+    unfinished = path.with_suffix(".tmp")
+    envelope = {"sha256": _checksum(content), "manifest": content}
+    unfinished.write_text(json.dumps(envelope, indent=1), encoding="utf-8")
+    _sync(unfinished)
+    os.replace(unfinished, path)
+    _sync(path.parent)
+
+
+def _read_manifest(directory: Path, step: int) -> _Manifest:
+    """Raises _Damaged where it is missing or altered, UserError where it is of a newer format."""
+    path = _manifest_path(directory, step)
+    try:
+        envelope = json.loads(path.read_text(encoding="utf-8"))
+        content = envelope["manifest"]
+        intact = _checksum(content) == envelope["sha256"] and content["step"] == step
+    except FileNotFoundError as error:
+        raise _Damaged("it has no manifest, as if its saving never finished") from error
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise _Damaged(f"its manifest {path} cannot be read") from error
+    if not intact:
+        raise _Damaged(f"its manifest {path} was altered")
+    if content["format_version"] > FORMAT_VERSION:
+        raise UserError(
+            f"checkpoint {directory / str(step)} has format {content['format_version']}, but this "
+            f"freqjax reads up to {FORMAT_VERSION}: update it"
+        )
+    return _Manifest(
+        metric=math.inf if content["metric"] is None else content["metric"],
+        keep=content["keep"],
+        files={name: (size, digest) for name, (size, digest) in content["files"].items()},
+        leaves={
+            item: [_Leaf(name, tuple(shape), *rest) for name, shape, *rest in leaves]
+            for item, leaves in content["leaves"].items()
+        },
+    )
+
+
+def _read_manifests(directory: Path) -> dict[int, _Manifest | None]:
+    """By step; None where it cannot be read."""
+    manifests: dict[int, _Manifest | None] = {}
+    for step in _steps(directory):
+        try:
+            manifests[step] = _read_manifest(directory, step)
+        except _Damaged:
+            manifests[step] = None
+    return manifests
+
+
+def _fingerprint(path: Path) -> tuple[int, str]:
+    with path.open("rb") as file:
+        return os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fingerprints(folder: Path) -> dict[str, tuple[int, str]]:
+    """Of every file in `folder`, all forced to the disk on the way."""
+    paths = sorted(folder.rglob("*"))
+    for path in (*paths, folder, folder.parent):
+        _sync(path)
+    files = [path for path in paths if path.is_file()]
+    return {path.relative_to(folder).as_posix(): _fingerprint(path) for path in files}
+
+
+def _prove(folder: Path, manifest: _Manifest, *, needs_training: bool) -> None:
+    """Compares the files with the manifest; raises _Damaged."""
+    for name, expected in manifest.files.items():
+        if name.startswith("training/") and not needs_training:
+            continue
+        try:
+            found = _fingerprint(folder / name)
+        except OSError as error:
+            raise _Damaged(f"its file {name} cannot be read ({error.strerror})") from error
+        if found != expected:
+            raise _Damaged(f"its file {name} differs from the manifest")
+
+
+# Leaves. orbax is given flat dicts of numpy arrays, so that neither a device nor a class is part
+# of a checkpoint; and every type is checked here, for orbax casts dtypes silently.
+
+
+def _named(tree: Any) -> list[tuple[str, Any]]:
+    """The leaves, with names such as `Dense_0/kernel`, in the tree's order."""
+    paths, _ = jax.tree_util.tree_flatten_with_path(tree)
+    named = []
+    for path, leaf in paths:
+        name = jax.tree_util.keystr(path, simple=True, separator="/") or "array"
+        if not isinstance(leaf, (jax.Array, jax.ShapeDtypeStruct)):
+            original, leaf = np.asarray(leaf), jnp.asarray(leaf)
+            if leaf.dtype != original.dtype:  # a Python number, or 64 bits that JAX would cut
+                raise TypeError(f"leaf {name} is {original.dtype}, which JAX would not keep")
+        named.append((name, leaf))
+    if len({name for name, _ in named}) < len(named):
+        raise TypeError(f"two leaves have the same name: {sorted(name for name, _ in named)}")
+    return named
+
+
+def _is_key(leaf: jax.Array | jax.ShapeDtypeStruct) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _describe(tree: Any) -> list[_Leaf]:
+    described = []
+    for name, leaf in _named(tree):
+        key = isinstance(leaf, jax.Array) and _is_key(leaf)  # a struct does not tell its generator
+        key_impl = str(jax.random.key_impl(leaf)) if key else None
+        described.append(_Leaf(name, tuple(leaf.shape), str(leaf.dtype), key_impl))
+    return described
+
+
+def _to_host(tree: Any) -> dict[str, np.ndarray]:
+    data = {
+        name: np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+        for name, leaf in _named(tree)
+    }
+    # orbax refuses empty arrays; their type, in the manifest, is all there is to them.
+    return {name: array for name, array in data.items() if array.size}
+
+
+def _to_device(saved: Sequence[_Leaf], arrays: Mapping[str, np.ndarray], template: Any) -> Any:
+    """The template's structure with the saved arrays."""
+    by_name = {leaf.name: leaf for leaf in saved}
+
+    def put(leaf: _Leaf) -> jax.Array:
+        if leaf.key_impl is not None:
+            return jax.random.wrap_key_data(jnp.array(arrays[leaf.name]), impl=leaf.key_impl)
+        if leaf.name not in arrays:
+            return jnp.zeros(leaf.shape, leaf.dtype)
+        array = jnp.array(arrays[leaf.name])
+        if str(array.dtype) != leaf.dtype:  # 64 bits, saved where jax_enable_x64 was on
+            raise UserError(f"leaf {leaf.name} is {leaf}, which this JAX would cut: enable x64")
+        return array
+
+    leaves = [put(by_name[name]) for name, _ in _named(template)]
+    return jax.tree.unflatten(jax.tree.structure(template), leaves)
+
+
+def _nested_template(leaves: Sequence[_Leaf]) -> dict[str, Any]:
+    """The nested dict of linen parameters that the names of the leaves spell."""
+    root: dict[str, Any] = {}
+    for leaf in leaves:
+        *parents, last = leaf.name.split("/")
+        parent = functools.reduce(lambda node, name: node.setdefault(name, {}), parents, root)
+        parent[last] = jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
+    return root
+
+
+def _require_match(folder: Path, item: str, saved: Sequence[_Leaf], template: Any) -> None:
+    """Raises UserError naming the leaves that differ in name, shape or dtype."""
+    had = {leaf.name: str(leaf) for leaf in saved}
+    wanted = {leaf.name: str(leaf) for leaf in _describe(template)}
+    differing = [
+        f"{item} {name} is {had.get(name, 'absent')} there and {wanted.get(name, 'absent')} here"
+        for name in sorted(had.keys() | wanted.keys())
+        if had.get(name) != wanted.get(name)
+    ]
+    if differing:
+        shown = "; ".join(differing[:5]) + ("; …" if len(differing) > 5 else "")
+        raise UserError(
+            f"checkpoint {folder} does not fit this configuration in {len(differing)} of "
+            f"{len(wanted)} leaves: {shown}"
+        )
+
+
+# orbax.
+
+
+@functools.cache
+def _orbax() -> ModuleType:
+    """Imports orbax on first use: commands that touch no checkpoint should not wait for it.
+
+    It also keeps orbax's noise off the terminal: orbax narrates every save at level INFO, and
+    prints a traceback per thread at level ERROR for errors that it raises as well; those reach
+    the user through the exception.
+    """
+    import orbax.checkpoint
+
+    package = str(Path(orbax.checkpoint.__file__).parent) + os.sep
+    logging.getLogger("absl").addFilter(lambda record: not record.pathname.startswith(package))
+    sys.unraisablehook = functools.partial(_report_unraisable, sys.unraisablehook)
+    return orbax.checkpoint
+
+
+def _report_unraisable(report: Callable[[Any], object], unraisable: Any) -> None:
+    """Reports all but one complaint: when an array cannot be written, the writers of its siblings
+    find their event loop closed, at any later time, and say so from threads that are not Python's.
+    """
+    late_writer = unraisable.object is None and isinstance(unraisable.exc_value, RuntimeError)
+    if not (late_writer and str(unraisable.exc_value) == "Event loop is closed"):
+        report(unraisable)
+
+
+def _new_checkpointer() -> Any:
+    ocp = _orbax()
+    return ocp.Checkpointer(ocp.CompositeCheckpointHandler())
+
+
+def _save_args(arrays: Mapping[str, dict[str, np.ndarray]], meta: Mapping[str, Any]) -> Any:
+    args = _orbax().args
+    # orbax refuses an item without arrays; the manifest tells that it was there.
+    items = {item: args.StandardSave(tree) for item, tree in arrays.items() if tree}
+    return args.Composite(meta=args.JsonSave(dict(meta)), **items)
+
+
+def _read_items(
+    checkpointer: Any, folder: Path, items: Sequence[str]
+) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
+    args = _orbax().args
+    present = {item: args.StandardRestore() for item in items if (folder / item).exists()}
+    wanted = args.Composite(meta=args.JsonRestore(), **present)
+    try:
+        restored = checkpointer.restore(folder, args=wanted)
+    except Exception as error:  # the files were right, but are gone since, or not for this orbax
+        raise _Damaged(f"orbax cannot read it: {error}") from error
+    return {item: restored[item] if item in present else {} for item in items}, restored["meta"]

@@ -1,0 +1,406 @@
+"""What a run is: typed, documented fields with units, checked before anything is traced or written.
+
+Each field carries its own rule (`allowed`) and its one-line description in the dataclass metadata, so
+that validation, `--help` and error messages all read from the same place. Rules that join several
+fields stand in `validate`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+from freqjax.errors import UserError
+
+
+def _rule(default: Any, doc: str, allowed: str, check: Callable[[Any], bool]) -> Any:
+    metadata = {"doc": doc, "allowed": allowed, "check": check}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def _choice(default: str, values: tuple[str, ...], doc: str) -> Any:
+    return _rule(default, doc, "one of " + ", ".join(values), lambda v: v in values)
+
+
+def _positive(default: Any, doc: str) -> Any:
+    return _rule(default, doc, "a number above 0", lambda v: v > 0)
+
+
+def _at_least(low: float, default: Any, doc: str) -> Any:
+    return _rule(default, doc, f"at least {low:g}", lambda v: v >= low)
+
+
+def _fraction(default: Any, doc: str) -> Any:
+    return _rule(default, doc, "at least 0 and below 1", lambda v: 0 <= v < 1)
+
+
+def _seed(default: int, doc: str) -> Any:
+    return _rule(default, doc, "from 0 to 4294967295", lambda v: 0 <= v < 2**32)
+
+
+def _anything(default: Any, doc: str) -> Any:
+    return _rule(default, doc, "any", lambda v: True)
+
+
+def _frequencies_ok(values: tuple[float, ...]) -> bool:
+    return len(values) > 0 and all(f > 0 for f in values) and len(set(values)) == len(values)
+
+
+@dataclass
+class TaskConfig:
+    """The signal: what comes in and what must come out."""
+
+    name: str = _choice("extraction", ("extraction",), "which task")
+    frequencies: tuple[float, ...] = _rule(
+        (1.0, 3.0, 5.0, 7.0),
+        "component frequencies, Hz",
+        "distinct numbers above 0",
+        _frequencies_ok,
+    )
+    sampling_rate: float = _positive(1000.0, "samples a second, Hz")
+    duration: float = _positive(10.0, "length of a block, s")
+    amplitude_range: tuple[float, ...] = _rule(
+        (0.8, 1.2),
+        "amplitudes are drawn uniformly from this range at every sample",
+        "two numbers, the lower first",
+        lambda v: len(v) == 2 and v[0] <= v[1],
+    )
+    phase_scale: float = _at_least(
+        0.0, 1.0, "phases are phase_scale · U(0, 2π), drawn at every sample"
+    )
+    start: str = _choice("zero", ("zero", "random"), "where on the time axis a stream begins")
+    starts: int = _at_least(1, 64, "streams where start is random (a test has at least 64)")
+    noise: str = _choice(
+        "fixed",
+        ("fixed", "fresh"),
+        "the rows of the seed every epoch, or new rows for every update",
+    )
+    reset: str = _choice("block", ("block", "epoch", "never"), "when the carried state starts over")
+    train_seed: int = _seed(1, "seed of the training rows")
+    test_seed: int = _seed(2, "seed of the test rows")
+    train_path: str = _anything("", "training rows from this .npz or .csv instead of synthesis")
+    test_path: str = _anything("", "test rows from this .npz or .csv instead of synthesis")
+
+    @property
+    def samples(self) -> int:
+        """T, the rows of one block."""
+        return round(self.duration * self.sampling_rate)
+
+
+@dataclass
+class NetworkConfig:
+    """The network."""
+
+    cell: str = _choice("lstm", ("lstm",), "recurrent cell")
+    hidden_size: int = _at_least(1, 64, "H, width of the hidden state")
+    initializer: str = _choice(
+        "pytorch",
+        ("pytorch", "orthogonal", "unit_forget", "chrono", "rotor"),
+        "how the weights start",
+    )
+    learned_carry: bool = _anything(
+        False, "whether the state a stream starts from is learned, or zero"
+    )
+    rotor_low: float = _positive(0.5, "lowest frequency of a rotor, Hz (rotor)")
+    rotor_high: float = _positive(20.0, "highest frequency of a rotor, Hz (rotor)")
+
+
+@dataclass
+class OptimizerConfig:
+    """How gradients become steps."""
+
+    name: str = _choice("adam", ("adam", "adamw", "sgd", "rmsprop"), "update rule")
+    learning_rate: float = _positive(1e-3, "peak learning rate")
+    clip_norm: float | None = _positive(1.0, "largest global gradient norm, or none")
+    weight_decay: float = _at_least(
+        0.0, 0.0, "decay of the weights, decoupled in adamw and added to the gradient elsewhere"
+    )
+    momentum: float = _fraction(0.9, "Nesterov momentum of sgd")
+    beta1: float = _fraction(0.9, "decay of the first moment (adam, adamw)")
+    beta2: float = _fraction(0.999, "decay of the second moment (adam, adamw)")
+    rms_decay: float = _fraction(0.99, "decay of the squared gradient (rmsprop)")
+    epsilon: float = _positive(1e-8, "added to the root of the second moment")
+    schedule: str = _choice(
+        "constant", ("constant", "cosine", "warm_restarts", "plateau"), "learning rate over updates"
+    )
+    warmup_fraction: float = _fraction(0.05, "share of all updates spent warming up (cosine)")
+    final_fraction: float = _fraction(
+        0.0, "learning rate at the end of a cosine, as a share of the peak"
+    )
+    restart_epochs: int = _at_least(1, 10, "epochs of the first cycle (warm_restarts)")
+    restart_factor: int = _at_least(1, 2, "each cycle is this many times the last (warm_restarts)")
+    plateau_factor: float = _rule(
+        0.5, "the rate is multiplied by this on a plateau", "between 0 and 1", lambda v: 0 < v < 1
+    )
+    plateau_patience: int = _at_least(
+        0, 5, "epochs without improvement that are let pass (plateau)"
+    )
+    plateau_min_delta: float = _at_least(
+        0.0, 1e-4, "what counts as improvement of the loss (plateau)"
+    )
+
+
+@dataclass
+class TrainConfig:
+    """The loop: how the stream is cut, how long it runs, and when it stops."""
+
+    regime: str = _choice("online", ("online", "tbptt", "full"), "where the gradient is cut")
+    truncation: int = _at_least(
+        1, 100, "K, samples in an update (tbptt); divides the rows of a block"
+    )
+    streams: str = _choice(
+        "sequential", ("sequential", "parallel"), "the blocks one after another, or side by side"
+    )
+    epochs: int = _at_least(1, 5, "passes over the stream")
+    seed: int = _seed(0, "seed of the weights and of fresh noise")
+    evaluate_every: int = _at_least(0, 1, "epochs between frozen-weight evaluations; 0 for none")
+    target_mse: float | None = _positive(
+        None, "stop when every group's frozen training MSE is below this, or none"
+    )
+    patience: int | None = _at_least(
+        1,
+        None,
+        "stop after this many evaluations of frozen training MSE without improvement, or none",
+    )
+    min_delta: float = _at_least(0.0, 1e-4, "what counts as improvement for patience")
+    divergence_factor: float | None = _rule(
+        1.5,
+        "stop when the loss exceeds this many times its best, or none",
+        "above 1",
+        lambda v: v > 1,
+    )
+    checkpoint_every: int = _at_least(
+        0, 0, "keep a checkpoint every so many epochs; 0 for best and last only"
+    )
+
+
+@dataclass
+class CurriculumConfig:
+    """Horizons that lengthen as they settle, with Gauss-Newton steps; needs train.regime full."""
+
+    first_horizon: float | None = _positive(None, "the first horizon, s, or none for no curriculum")
+    growth: float = _rule(
+        2.0, "each horizon is this many times the last", "above 1", lambda v: v > 1
+    )
+    settled_mse: float = _positive(3e-3, "every group below this loss: on to a longer horizon")
+    look_ahead_mse: float = _positive(
+        0.1, "horizons up to which every group is below this are skipped"
+    )
+    patience: int = _at_least(1, 20, "steps at a horizon before it goes back one")
+    damping: float = _positive(1e-2, "λ of the first step, and after going back")
+    solver_steps: int = _at_least(1, 20, "most conjugate-gradient iterations in a step")
+
+
+@dataclass
+class Config:
+    """A whole run."""
+
+    task: TaskConfig = dataclasses.field(default_factory=TaskConfig)
+    network: NetworkConfig = dataclasses.field(default_factory=NetworkConfig)
+    optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
+    train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+    curriculum: CurriculumConfig = dataclasses.field(default_factory=CurriculumConfig)
+
+
+def sections(config: Config) -> Iterator[tuple[str, Any]]:
+    """The sections of `config` by name, in order."""
+    for field in dataclasses.fields(config):
+        yield field.name, getattr(config, field.name)
+
+
+def validate(config: Config) -> Config:
+    """Check every field by its own rule and then the rules that join fields.
+
+    Returns:
+      `config` itself, with whole numbers in float fields turned into floats and lists into tuples.
+
+    Raises:
+      UserError: the first field that breaks a rule, with its value and what is allowed.
+    """
+    for section_name, section in sections(config):
+        types = get_type_hints(type(section))
+        for field in dataclasses.fields(section):
+            name = f"{section_name}.{field.name}"
+            value = coerce(name, types[field.name], getattr(section, field.name))
+            if value is not None and not field.metadata["check"](value):
+                raise UserError(
+                    f"{name} is {_show(value)}: it must be {field.metadata['allowed']}."
+                )
+            setattr(section, field.name, value)
+    _validate_task(config.task)
+    _validate_network(config)
+    _validate_train(config)
+    _validate_curriculum(config)
+    return config
+
+
+def _validate_task(task: TaskConfig) -> None:
+    nyquist = task.sampling_rate / 2
+    for frequency in task.frequencies:
+        if frequency >= nyquist:
+            raise UserError(
+                f"task.frequencies holds {frequency:g} Hz: it must lie below the Nyquist frequency, "
+                f"{nyquist:g} Hz at a task.sampling_rate of {task.sampling_rate:g} Hz."
+            )
+    rows = task.duration * task.sampling_rate
+    if abs(rows - round(rows)) > 1e-6 or round(rows) < 2:
+        raise UserError(
+            f"task.duration is {task.duration:g} s: times task.sampling_rate ({task.sampling_rate:g} Hz) "
+            "it must give a whole number of samples, at least 2."
+        )
+    if task.train_path and task.noise == "fresh":
+        raise UserError(
+            "task.noise is fresh: it must be fixed where task.train_path names a file, "
+            "since rows from a file cannot be drawn anew."
+        )
+
+
+def _validate_network(config: Config) -> None:
+    network, nyquist = config.network, config.task.sampling_rate / 2
+    if network.initializer != "rotor":
+        return
+    if not network.rotor_low < network.rotor_high < nyquist:
+        raise UserError(
+            f"network.rotor_high is {network.rotor_high:g} Hz: it must lie above network.rotor_low "
+            f"({network.rotor_low:g} Hz) and below the Nyquist frequency ({nyquist:g} Hz)."
+        )
+    if not network.learned_carry:
+        raise UserError(
+            "network.learned_carry is false: it must be true where network.initializer is rotor, "
+            "since rotors that start at zero never turn."
+        )
+    if network.hidden_size < 2 * len(config.task.frequencies):
+        raise UserError(
+            f"network.hidden_size is {network.hidden_size}: it must be at least "
+            f"{2 * len(config.task.frequencies)}, two units a frequency, where network.initializer is "
+            "rotor."
+        )
+
+
+def _validate_train(config: Config) -> None:
+    train, samples = config.train, config.task.samples
+    if train.regime == "tbptt" and samples % train.truncation:
+        raise UserError(
+            f"train.truncation is {train.truncation}: it must divide the {samples} rows of a block."
+        )
+    wants_frozen = train.target_mse is not None or train.patience is not None
+    if wants_frozen and train.evaluate_every == 0:
+        raise UserError(
+            "train.evaluate_every is 0: it must be at least 1 where train.target_mse or "
+            "train.patience is set, which go by the frozen training MSE."
+        )
+
+
+def _validate_curriculum(config: Config) -> None:
+    first = config.curriculum.first_horizon
+    if first is None:
+        return
+    if first > config.task.duration:
+        raise UserError(
+            f"curriculum.first_horizon is {first:g} s: it must be at most task.duration, "
+            f"{config.task.duration:g} s."
+        )
+    for field, found, wanted in (
+        ("train.regime", config.train.regime, "full"),
+        ("train.streams", config.train.streams, "parallel"),
+        ("task.reset", config.task.reset, "block"),
+        ("network.learned_carry", config.network.learned_carry, True),
+    ):
+        if found != wanted:
+            raise UserError(
+                f"{field} is {found}: it must be {wanted} where curriculum.first_horizon is set, since "
+                "a horizon is counted from the start of every block."
+            )
+
+
+def coerce(name: str, kind: Any, value: Any) -> Any:
+    """Return `value` as the field's type `kind`.
+
+    Raises:
+      UserError: a value of another type, or a number that is not finite.
+    """
+    if kind == (float | None) or kind == (int | None):
+        return (
+            None if value is None else coerce(name, float if kind == (float | None) else int, value)
+        )
+    if kind is tuple or kind == tuple[float, ...]:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            value = (value,)
+        if not isinstance(value, (list, tuple)):
+            raise UserError(f"{name} is {_show(value)}: it must be a list of numbers.")
+        return tuple(coerce(name, float, item) for item in value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise UserError(f"{name} is {_show(value)}: it must be {_KIND_NAMES[kind]}.")
+    if kind is float and not math.isfinite(value):
+        raise UserError(f"{name} is {value}: it must be a finite number.")
+    return value
+
+
+_KIND_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "(" + ", ".join(_show(item) for item in value) + ")"
+    return f"{value:g}" if isinstance(value, float) else repr(value)
+
+
+def field_type(name: str) -> Any:
+    """The type of the field `section.field`.
+
+    Raises:
+      UserError: there is no such field; the sentence names the nearest one.
+    """
+    known = {
+        f"{section_name}.{field.name}": get_type_hints(type(section))[field.name]
+        for section_name, section in sections(Config())
+        for field in dataclasses.fields(section)
+    }
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+    raise UserError(f"config.{name} is not a field: the nearest one is config.{near}.")
+
+
+def to_dict(config: Config) -> dict[str, dict[str, Any]]:
+    """`config` as nested dictionaries that JSON can hold."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(values: Any, source: str) -> Config:
+    """Build and validate a config from nested dictionaries; fields left out keep their defaults.
+
+    Args:
+      values: section → field → value, as `to_dict` gives them.
+      source: where they came from, for error messages.
+
+    Raises:
+      UserError: not a nested dictionary, an unknown field, or a value that breaks a rule.
+    """
+    config = Config()
+    if not isinstance(values, dict):
+        raise UserError(f"{source} holds no config: it must be an object of sections.")
+    for section_name, fields in values.items():
+        if not isinstance(fields, dict):
+            raise UserError(f"{source}: {section_name} must be a section, an object of fields.")
+        for field_name, value in fields.items():
+            field_type(f"{section_name}.{field_name}")
+            setattr(getattr(config, section_name), field_name, value)
+    return validate(config)
+
+
+def differing_fields(a: Config, b: Config) -> list[str]:
+    """Names `section.field` of the fields in which `a` and `b` differ."""
+    left, right = to_dict(a), to_dict(b)
+    return [
+        f"{section}.{field}"
+        for section, fields in left.items()
+        for field, value in fields.items()
+        if right[section][field] != value
+    ]

@@ -1,0 +1,59 @@
+"""Outputs of a network whose weights stand still."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from freqjax.networks import Network
+from freqjax.tasks import Blocks
+
+# Streams unrolled at once: the hidden states of more would not fit a small machine's memory.
+_STREAMS = 16
+
+Forward = Callable[[Any, Blocks], np.ndarray]
+
+
+def make_forward(network: Network, reset: str) -> Forward:
+    """A function (params, blocks) → outputs [B, T, O] with frozen weights.
+
+    Args:
+      network: a causal network.
+      reset: `task.reset`. With "block" every block starts from `init_carry`, so blocks run side by
+        side. Otherwise one state is carried through all of them in order, as the rows come.
+    """
+
+    @jax.jit
+    def unroll(params: Any, xs: jax.Array) -> jax.Array:
+        carry = network.init_carry(params, xs.shape[1])
+        return network.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))[1]
+
+    def side_by_side(params: Any, blocks: Blocks) -> np.ndarray:
+        inputs = np.swapaxes(np.asarray(blocks.inputs), 0, 1)
+        parts = []
+        for first in range(0, inputs.shape[1], _STREAMS):
+            part = inputs[:, first : first + _STREAMS]
+            missing = min(_STREAMS, inputs.shape[1]) - part.shape[1]
+            padded = np.pad(part, ((0, 0), (0, missing), (0, 0)))  # one shape, one compilation
+            parts.append(np.asarray(unroll(params, padded))[:, : part.shape[1]])
+        return np.swapaxes(np.concatenate(parts, axis=1), 0, 1)
+
+    def carried_through(params: Any, blocks: Blocks) -> np.ndarray:
+        inputs = np.asarray(blocks.inputs)
+        rows = inputs.reshape(-1, 1, inputs.shape[-1])
+        outputs = np.asarray(unroll(params, rows))
+        return outputs.reshape(*inputs.shape[:2], -1)
+
+    return side_by_side if reset == "block" else carried_through
+
+
+def group_means(outputs: np.ndarray, blocks: Blocks, task: Any) -> list[float]:
+    """Mean loss of the rows of each group, float64."""
+    losses = np.asarray(task.loss(jnp.asarray(outputs), jnp.asarray(blocks.targets)), np.float64)
+    per_block = losses.reshape(len(losses), -1).mean(axis=1)
+    groups = np.asarray(blocks.groups)
+    return [float(per_block[groups == g].mean()) for g in range(len(task.group_names))]

@@ -1,0 +1,301 @@
+"""A run's life: claim the folder, start or resume, drive the trainer, save, stop, sum up.
+
+Everything a run does to disk happens from here. What it computes is the trainer's; what it says at
+the end is `freqjax.summary`'s.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from freqjax import config as configs
+from freqjax import devices, files, summary
+from freqjax.checkpoints import CheckpointStore, Restored
+from freqjax.config import Config
+from freqjax.curriculum import CurriculumTrainer
+from freqjax.errors import UserError
+from freqjax.evaluation import group_means, make_forward
+from freqjax.interrupts import Interrupts
+from freqjax.monitors import finite_or_null
+from freqjax.networks import make_network
+from freqjax.progress import Progress
+from freqjax.stopping import Stopping
+from freqjax.tasks import make_task
+from freqjax.trainers import EpochResult, StreamTrainer, Trainer
+from freqjax.workdir import Workdir
+
+Say = Callable[[str], None]
+
+# Besides the best and the asked-for ones, a checkpoint is saved when this many seconds have passed.
+_SAVE_SECONDS = 5.0
+
+
+@dataclasses.dataclass
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+      summary: what summary.json holds.
+      signum: the signal that interrupted it, or None.
+    """
+
+    summary: dict[str, Any]
+    signum: int | None = None
+
+
+def train(
+    config: Config, workdir: str | Path, *, resume: bool = False, say: Say = print
+) -> dict[str, Any]:
+    """Train as `python -m freqjax.main` does, and return what summary.json holds.
+
+    Args:
+      config: validated again before anything is written.
+      workdir: the run's folder; absent or empty unless `resume`.
+      resume: go on with the run in `workdir`.
+      say: takes each line of progress.
+
+    Raises:
+      UserError: bad config, data or folder; one sentence.
+    """
+    return run(config, Path(workdir), resume=resume, say=say).summary
+
+
+def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
+    """As `train`, telling also which signal ended the run."""
+    devices.select(None)
+    experiment = Experiment(configs.validate(config), say)
+    with Workdir(workdir, resume=resume) as folder, Interrupts() as interrupts:
+        with CheckpointStore(folder.path / "checkpoints", warn=say) as store:
+            return experiment.run(folder, store, interrupts)
+
+
+class Experiment:
+    """One run, from a valid config to its summary."""
+
+    def __init__(self, config: Config, say: Say) -> None:
+        """Read and check all data; nothing is written."""
+        self.config, self._say = config, say
+        self._task = make_task(config.task)
+        self._train_blocks = self._task.train_blocks()
+        self._test_blocks = self._task.test_blocks()
+        self._hashes = {
+            field: files.file_hash(Path(path))
+            for field, path in (
+                ("task.train_path", config.task.train_path),
+                ("task.test_path", config.task.test_path),
+            )
+            if path
+        }
+        self._network = make_network(config.network, self._task)
+        self._forward = make_forward(self._network, config.task.reset)
+        self._stopping = Stopping()
+        self._elapsed = 0.0
+        self._saved_at = -math.inf
+        self._rows: list[dict[str, Any]] = []
+
+    def run(self, folder: Workdir, store: CheckpointStore, interrupts: Interrupts) -> Outcome:
+        """Start or resume in `folder`, train until a rule or a signal stops it, and sum up."""
+        began = time.perf_counter()
+        trainer, finished = self._start(folder, store)
+        if finished is not None:
+            self._say(
+                f"{folder.path} is finished ({finished['stop_reason']} after epoch "
+                f"{finished['epochs']}); nothing to do. A larger train.epochs goes on."
+            )
+            return Outcome(finished)
+        folder.write_json("config.json", configs.to_dict(self.config))
+        progress = Progress(self._task.group_names, self.config.train.epochs, self._say)
+        progress.begin(trainer.epoch)
+        reason = None
+        while reason is None and interrupts.signum is None:
+            result = trainer.advance()
+            if result is not None:
+                self._elapsed, began = (
+                    self._elapsed + time.perf_counter() - began,
+                    time.perf_counter(),
+                )
+                reason = self._end_epoch(folder, store, trainer, result, progress)
+        self._elapsed += time.perf_counter() - began
+        if reason is None:
+            reason = "interrupted"
+            self._say(f"signal {interrupts.signum}: saving")
+        if reason != "non_finite" and trainer.step not in store.steps():
+            self._save(store, trainer, metric=math.inf)
+        return Outcome(self._sum_up(folder, store, trainer, reason), interrupts.signum)
+
+    def _start(
+        self, folder: Workdir, store: CheckpointStore
+    ) -> tuple[Trainer, dict[str, Any] | None]:
+        """The trainer, restored where there is something to restore; and the summary if it is done."""
+        saved_config = self._saved_config(folder, store)
+        if saved_config is None:
+            self._rows = folder.cut_rows(0)
+            return self._make_trainer(self.config), None
+        changed = _refuse_other_changes(self.config, saved_config)
+        finished = folder.read_json("summary.json")
+        if finished is not None and finished["stop_reason"] != "interrupted" and not changed:
+            return self._make_trainer(self.config), finished
+        template = self._make_trainer(saved_config)
+        restored = store.restore_last(template.params, template.device_state())
+        trainer = self._make_trainer(self.config)
+        if restored is None:
+            self._rows = folder.cut_rows(0)
+            return trainer, None
+        self._restore(trainer, restored, changed)
+        store.discard_after(restored.step)
+        self._rows = folder.cut_rows(restored.step)
+        return trainer, None
+
+    def _saved_config(self, folder: Workdir, store: CheckpointStore) -> Config | None:
+        """The config of the newest checkpoint, or of a run that was killed before its first one."""
+        meta = store.last_meta()
+        if meta is not None:
+            return configs.from_dict(meta["config"], "the checkpoint")
+        saved = folder.read_json("config.json")
+        return None if saved is None else configs.from_dict(saved, "config.json")
+
+    def _make_trainer(self, config: Config) -> Trainer:
+        if config.curriculum.first_horizon is not None:
+            return CurriculumTrainer(
+                self._network, self._task, config, self._train_blocks, self._forward
+            )
+        return StreamTrainer(self._network, self._task, config, self._train_blocks)
+
+    def _restore(self, trainer: Trainer, restored: Restored, changed: list[str]) -> None:
+        meta = restored.meta
+        for field, digest in meta["data_hashes"].items():
+            if self._hashes.get(field) != digest:
+                raise UserError(
+                    f"{field}: the file is not the one the run was trained on (its SHA-256 differs); "
+                    "a resume needs the same data."
+                )
+        epochs, done = self.config.train.epochs, meta["trainer"]["epoch"]
+        if epochs < done:
+            raise UserError(f"train.epochs is {epochs}: the run has made {done} already.")
+        trainer.restore(restored.params, restored.training, meta["trainer"])
+        self._stopping = Stopping(**meta["stopping"])
+        self._elapsed = meta["elapsed_seconds"]
+        self._say(f"resumed at update {restored.step}, epoch {done}")
+        if any(field.startswith("optimizer.") for field in changed):
+            kept = trainer.refresh_optimizer()
+            self._say(
+                f"{', '.join(changed)} changed: the schedule starts anew here, with "
+                f"{'the moments so far' if kept else 'fresh moments'}"
+            )
+
+    def _end_epoch(
+        self,
+        folder: Workdir,
+        store: CheckpointStore,
+        trainer: Trainer,
+        result: EpochResult,
+        progress: Progress,
+    ) -> str | None:
+        """Evaluate, log and save an epoch; the reason to stop, if there is one."""
+        train = self.config.train
+        row = {**result.row, "frozen_mse": None, self._frozen_key: None}
+        frozen, groups = None, None
+        every = train.evaluate_every
+        if every and (trainer.epoch % every == 0 or trainer.epoch == train.epochs):
+            groups = self.frozen_train_mse(trainer.params)
+            frozen = float(np.mean(groups))
+            row |= {"frozen_mse": frozen, self._frozen_key: groups}
+        row |= {"memory_mb": devices.peak_memory_mb(), "alerts": result.alerts}
+        row = finite_or_null(row)
+        folder.append_row(row)
+        self._rows.append(row)
+        worst = None if groups is None else max(groups)
+        reason = self._stopping.observe(train, trainer.epoch, result.loss, frozen, worst)
+        progress.show(row, self._frozen_key, last=reason is not None)
+        best = frozen is not None and self._stopping.is_best(frozen)
+        keep = bool(train.checkpoint_every) and trainer.epoch % train.checkpoint_every == 0
+        due = time.monotonic() - self._saved_at > _SAVE_SECONDS
+        if reason != "non_finite" and (best or keep or due or reason is not None):
+            metric = math.inf if frozen is None else frozen
+            self._save(store, trainer, metric=metric, keep=keep)
+        return reason
+
+    @property
+    def _frozen_key(self) -> str:
+        return f"frozen_mse_per_{self._task.group_label}"
+
+    def frozen_train_mse(self, params: Any) -> list[float]:
+        """Frozen-weight loss of each group on the training rows."""
+        outputs = self._forward(params, self._train_blocks)
+        return group_means(outputs, self._train_blocks, self._task)
+
+    def _save(
+        self, store: CheckpointStore, trainer: Trainer, *, metric: float, keep: bool = False
+    ) -> None:
+        meta = {
+            "config": configs.to_dict(self.config),
+            "trainer": trainer.host_state(),
+            "stopping": dataclasses.asdict(self._stopping),
+            "elapsed_seconds": self._elapsed,
+            "data_hashes": self._hashes,
+        }
+        store.save(
+            trainer.step, trainer.params, trainer.device_state(), meta, metric=metric, keep=keep
+        )
+        self._saved_at = time.monotonic()
+
+    def _sum_up(
+        self, folder: Workdir, store: CheckpointStore, trainer: Trainer, reason: str
+    ) -> dict[str, Any]:
+        """Evaluate the best weights (or the last, where none was ranked) and write what is left."""
+        params, weights = trainer.params, "last"
+        if self._stopping.best_frozen is not None:
+            best = store.restore_best(trainer.params, trainer.device_state())
+            if best is not None:
+                params, weights = best.params, "best"
+        evaluated = summary.evaluate(
+            self._task, self._forward, params, self._train_blocks, self._test_blocks
+        )
+        last = self._rows[-1] if self._rows else {}
+        label = self._task.group_label
+        values = summary.assemble(
+            evaluated,
+            self._task,
+            params,
+            weights=weights,
+            prequential_mse=last.get("loss"),
+            prequential_mse_per_group=last.get(f"loss_per_{label}"),
+            wall_seconds=self._elapsed,
+            stop_reason=reason,
+            epochs=trainer.epoch,
+            updates=trainer.step,
+            distinct_rows=trainer.distinct_rows,
+        )
+        figures: list[Path] = []
+        if reason != "interrupted":
+            figures = self._task.draw(
+                evaluated.test_outputs, self._test_blocks, self._rows, folder.path / "figures"
+            )
+        text = summary.text(values, self._task, folder.path, figures)
+        summary.write_report(folder.path / "report.md", values, self._task, self._rows, figures)
+        folder.write_json("summary.json", values)  # last: a run with a summary is a finished run
+        self._say(text)
+        return values
+
+
+def _refuse_other_changes(config: Config, saved: Config) -> list[str]:
+    """The fields in which a resume differs from its checkpoint, if all of them may."""
+    changed = configs.differing_fields(config, saved)
+    for field in changed:
+        if field != "train.epochs" and not field.startswith("optimizer."):
+            section, name = field.split(".")
+            others = [f for f in changed if f != "train.epochs" and not f.startswith("optimizer.")]
+            raise UserError(
+                f"{', '.join(others)} differ from the run's own ({field} is "
+                f"{getattr(getattr(config, section), name)!r} and was "
+                f"{getattr(getattr(saved, section), name)!r}): only train.epochs and optimizer.* may "
+                "change on a resume."
+            )
+    return changed

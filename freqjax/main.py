@@ -1,0 +1,36 @@
+"""The command line: `python -m freqjax.main --config configs/default.py`.
+
+Parse, build and validate the config, hand over to the mode. A `UserError` is one sentence on standard
+error and exit code 2; anything else is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from freqjax import commandline, devices, overrides
+from freqjax.errors import UserError
+from freqjax.modes import MODES
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one invocation and return its exit code."""
+    # Progress must reach a pipe or a log file line by line.
+    sys.stdout.reconfigure(line_buffering=True)  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        invocation = commandline.parse(sys.argv[1:] if arguments is None else arguments)
+        if invocation is None:
+            print(commandline.help_text())
+            return 0
+        mode = MODES[invocation.mode]
+        devices.select(invocation.flags["device"])
+        config = overrides.apply(mode.base(invocation.flags), invocation.overrides)
+        return mode.run(config, invocation.flags)
+    except UserError as error:
+        print(f"freqjax: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""The modes of the command line, as one table: mode → function, flags, where its base config comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from freqjax import checkpoints, files, overrides, summary, workdir
+from freqjax import config as configs
+from freqjax.config import Config
+from freqjax.errors import UserError
+from freqjax.evaluation import make_forward
+from freqjax.experiment import run
+from freqjax.tasks import make_task
+from freqjax.trained import Trained, load
+
+Overrides = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A plain flag; `kind` is str or bool, `doc` what --help says."""
+
+    kind: type
+    doc: str
+
+
+FLAGS = {
+    "config": Flag(str, "a .py file with get_config(), or the config.json of an earlier run"),
+    "workdir": Flag(str, "the folder to write to (default: a fresh one under runs/)"),
+    "resume": Flag(bool, "go on with the run in --workdir"),
+    "checkpoint": Flag(str, "a run's folder (its best weights) or the folder of one step"),
+    "out": Flag(str, "the dataset to write, FILE.npz or FILE.csv"),
+    "split": Flag(str, "which rows to write: train (default) or test"),
+    "figures": Flag(bool, "draw figures (default; --no-figures leaves them out)"),
+    "device": Flag(str, "cpu, gpu or tpu (default: the best that JAX finds)"),
+}
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A mode: what it does, in words and as a function of flags and overrides to an exit code."""
+
+    doc: str
+    flags: tuple[str, ...]
+    base: Callable[[dict[str, Any]], Config]
+    run: Callable[[Config, dict[str, Any]], int]
+
+
+def _config_of_file(flags: dict[str, Any]) -> Config:
+    if flags["config"] is None:
+        raise UserError(
+            "--config is missing: it must name a .py file with get_config() or a config.json."
+        )
+    return overrides.load(flags["config"])
+
+
+def _config_of_run(flags: dict[str, Any]) -> Config:
+    """As `_config_of_file`; a resume takes the run's own config.json where no --config is given."""
+    if flags["resume"] and flags["workdir"] is None:
+        raise UserError("--resume needs --workdir, the folder of the run to go on with.")
+    if flags["config"] is None and flags["resume"]:
+        saved = Path(flags["workdir"]) / "config.json"
+        if saved.is_file():
+            return overrides.load(saved)
+    return _config_of_file(flags)
+
+
+def _config_of_checkpoint(flags: dict[str, Any]) -> Config:
+    if flags["checkpoint"] is None:
+        raise UserError(
+            "--checkpoint is missing: it must name a run's folder or the folder of a step."
+        )
+    if flags["config"] is not None:
+        return overrides.load(flags["config"])
+    meta = checkpoints.read_meta(Path(flags["checkpoint"]), warn=print).meta
+    return configs.from_dict(meta["config"], f"--checkpoint {flags['checkpoint']}")
+
+
+def _workdir(flags: dict[str, Any]) -> Path:
+    return workdir.fresh() if flags["workdir"] is None else Path(flags["workdir"])
+
+
+def _train(config: Config, flags: dict[str, Any]) -> int:
+    outcome = run(config, _workdir(flags), resume=flags["resume"], say=print)
+    return 0 if outcome.signum is None else 128 + outcome.signum
+
+
+def _evaluate(config: Config, flags: dict[str, Any]) -> int:
+    trained = load(flags["checkpoint"])
+    _refuse_other_network(config, trained, flags["checkpoint"])
+    task = make_task(config.task)
+    train_blocks, test_blocks = task.train_blocks(), task.test_blocks()
+    folder = _workdir(flags)
+    forward = make_forward(trained.network, config.task.reset)
+    evaluated = summary.evaluate(task, forward, trained.params, train_blocks, test_blocks)
+    values = summary.assemble(evaluated, task, trained.params, weights="best")
+    workdir.make(folder)
+    figures = []
+    if flags["figures"]:
+        figures = task.draw(evaluated.test_outputs, test_blocks, [], folder / "evaluation")
+    workdir.write_json(folder / "evaluation.json", values)
+    print(summary.text(values, task, folder, figures))
+    return 0
+
+
+def _refuse_other_network(config: Config, trained: Trained, checkpoint: str) -> None:
+    for field in configs.differing_fields(config, trained.config):
+        section, name = field.split(".")
+        asked = getattr(getattr(config, section), name)
+        has = getattr(getattr(trained.config, section), name)
+        other_inputs = field == "task.frequencies" and len(asked) != len(has)
+        if section == "network" or other_inputs:
+            raise UserError(
+                f"{field} is {asked}: the network of --checkpoint {checkpoint} was made with {has}."
+            )
+
+
+def _generate(config: Config, flags: dict[str, Any]) -> int:
+    if flags["out"] is None:
+        raise UserError(
+            "--out is missing: it must name the dataset to write, FILE.npz or FILE.csv."
+        )
+    if flags["split"] not in (None, "train", "test"):
+        raise UserError(f"--split is {flags['split']!r}: it must be train or test.")
+    task = make_task(config.task)
+    blocks = task.test_blocks() if flags["split"] == "test" else task.train_blocks()
+    rows = task.rows(blocks)
+    path = Path(flags["out"])
+    files.write_rows(path, rows, config.task.sampling_rate, config.task.samples)
+    print(f"wrote {len(rows.mixture):,} rows to {path}")
+    return 0
+
+
+MODES = {
+    "train": Mode(
+        "train a network and evaluate it",
+        ("config", "workdir", "resume", "device"),
+        _config_of_run,
+        _train,
+    ),
+    "evaluate": Mode(
+        "evaluate frozen weights; writes evaluation.json and evaluation/*.png to --workdir",
+        ("config", "checkpoint", "workdir", "figures", "device"),
+        _config_of_checkpoint,
+        _evaluate,
+    ),
+    "generate": Mode(
+        "write the rows of a task to a file",
+        ("config", "out", "split", "device"),
+        _config_of_file,
+        _generate,
+    ),
+}

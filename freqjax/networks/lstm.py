@@ -1,0 +1,139 @@
+"""The stateful LSTM: a Flax cell, scanned over time, with a linear head.
+
+With a_t = W_i x_t + b_i + W_h h_{t-1} + b_h split into four gates in PyTorch's order i, f, g, o
+(Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000):
+
+    c_t = σ(f) c_{t-1} + σ(i) tanh(g)
+    h_t = σ(o) tanh(c_t)
+    y_t = W_y h_t + b_y
+
+The gates stand side by side in one matrix, so that a step is one product with W_i and one with W_h.
+There are two bias vectors as in PyTorch, so that weights go both ways without loss: 18,241 parameters
+at H = 64 with D = 5 inputs and one output. A learned initial carry adds 2H.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from freqjax.initializers import LstmInitializer, LstmSetting, LstmWeights, change_scales
+from freqjax.networks.lstm_linear import Linearization, linearize_lstm
+from freqjax.networks.network import Carry, Params, reset_where
+
+
+class LstmCarry(NamedTuple):
+    """What an LSTM remembers: c and h, each [B, H]."""
+
+    c: jax.Array
+    h: jax.Array
+
+
+class LstmCell(nn.Module):
+    """One LSTM step on inputs that have been projected already.
+
+    `project` does not depend on the carry, so a scan can leave it outside.
+    """
+
+    hidden_size: int
+
+    def setup(self) -> None:
+        """Declare W_i, b_i and W_h, b_h."""
+        self.input = nn.Dense(4 * self.hidden_size)
+        self.recurrent = nn.Dense(4 * self.hidden_size)
+
+    def project(self, x: jax.Array) -> jax.Array:
+        """W_i x + b_i: [..., D] → [..., 4H]."""
+        return self.input(x)
+
+    def __call__(self, carry: LstmCarry, projected: jax.Array) -> tuple[LstmCarry, jax.Array]:
+        """Advance one sample: carry, [B, 4H] → carry, h [B, H]."""
+        i, f, g, o = jnp.split(projected + self.recurrent(carry.h), 4, axis=-1)
+        c = nn.sigmoid(f) * carry.c + nn.sigmoid(i) * jnp.tanh(g)
+        h = nn.sigmoid(o) * jnp.tanh(c)
+        return LstmCarry(c, h), h
+
+
+class LstmNetwork:
+    """The network of `freqjax.networks.Network`: LSTM of width H and a linear head.
+
+    Parameters are {cell: {input, recurrent}, head}, each {kernel, bias}, and {carry: {c, h}} where
+    the initial carry is learned; it is zero otherwise.
+    """
+
+    causal = True
+
+    def __init__(
+        self, setting: LstmSetting, initializer: LstmInitializer, *, learned_carry: bool
+    ) -> None:
+        """Sizes from `setting`, first weights from `initializer`."""
+        self.setting = setting
+        self._initializer, self._learned_carry = initializer, learned_carry
+        self._cell = LstmCell(setting.hidden_size)
+        self._head = nn.Dense(setting.output_size)
+
+    def init(self, key: jax.Array) -> Params:
+        """Fresh parameters."""
+        return self.tree(self._initializer(key, self.setting))
+
+    def scales(self) -> Params:
+        """The size of a typical useful change of each parameter, in the layout of `init`."""
+        return self.tree(change_scales(self.setting))
+
+    def tree(self, weights: LstmWeights) -> Params:
+        """`weights` in the layout of the parameters."""
+        params = {
+            "cell": {
+                "input": {"kernel": weights.input_kernel, "bias": weights.input_bias},
+                "recurrent": {"kernel": weights.recurrent_kernel, "bias": weights.recurrent_bias},
+            },
+            "head": {"kernel": weights.head_kernel, "bias": weights.head_bias},
+        }
+        if self._learned_carry:
+            params["carry"] = {"c": weights.carry_c, "h": weights.carry_h}
+        return params
+
+    def init_carry(self, params: Params, streams: int) -> LstmCarry:
+        """The learned carry, or zeros, [B, H] twice."""
+        shape = (streams, self.setting.hidden_size)
+        if not self._learned_carry:
+            return LstmCarry(jnp.zeros(shape), jnp.zeros(shape))
+        learned = params["carry"]
+        return LstmCarry(
+            jnp.broadcast_to(learned["c"], shape), jnp.broadcast_to(learned["h"], shape)
+        )
+
+    def step(self, params: Params, carry: Carry, x: jax.Array) -> tuple[LstmCarry, jax.Array]:
+        """One sample: carry, x [B, D] → carry, y [B, O]."""
+        carry, h = self._recur(params, carry, self._project(params, x))
+        return carry, self._read(params, h)
+
+    def unroll(
+        self, params: Params, carry: Carry, xs: jax.Array, resets: jax.Array
+    ) -> tuple[LstmCarry, jax.Array]:
+        """T samples: carry, xs [T, B, D], resets [T, B] → carry, ys [T, B, O]."""
+        initial = self.init_carry(params, xs.shape[1])
+
+        def body(carry: LstmCarry, row: tuple[jax.Array, jax.Array]):
+            projected, flags = row
+            return self._recur(params, reset_where(flags, initial, carry), projected)
+
+        # What does not depend on the carry is done for all T samples at once, outside the scan.
+        carry, hs = jax.lax.scan(body, carry, (self._project(params, xs), resets))
+        return carry, self._read(params, hs)
+
+    def linearize(self, params: Params, xs: jax.Array) -> Linearization:
+        """Outputs and Jacobian over xs [T, B, D] from the start of a stream, with a learned carry."""
+        return linearize_lstm(params, xs)
+
+    def _project(self, params: Params, x: jax.Array) -> Any:
+        return self._cell.apply({"params": params["cell"]}, x, method="project")
+
+    def _recur(self, params: Params, carry: Carry, projected: jax.Array) -> Any:
+        return self._cell.apply({"params": params["cell"]}, carry, projected)
+
+    def _read(self, params: Params, h: jax.Array) -> Any:
+        return self._head.apply({"params": params["head"]}, h)

@@ -1,0 +1,133 @@
+"""The LSTM over a whole stream, linearised by hand: outputs, tangents and adjoints.
+
+`jax.linearize` gives the same numbers (the tests hold this file to it), but carries every weight's
+tangent and gradient through the scan. Written out, all products with weights' tangents and all weight
+gradients are single matrix products over the T·B rows, and the scans hold only what depends on the
+carry: three times quicker on a CPU. Notation of `freqjax.networks.lstm`; z are the gates' arguments.
+
+    δz_t = δ(W_i x_t + b_i + b_h) + h_{t-1} δW_h + δh_{t-1} W_h
+    δc_t = f δc_{t-1} + k_i δz_i + k_f δz_f + k_g δz_g
+    δh_t = m δc_t + k_o δz_o
+
+with k the derivative of the sum for c (for o: of h) by each gate's argument and m = o (1 − tanh² c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+
+class Linearization(NamedTuple):
+    """A network's outputs on a stream, and its Jacobian there as a pair of functions.
+
+    Attributes:
+      outputs: [T, B, O].
+      tangent: change of the parameters (same tree) → change of the outputs [T, B, O].
+      adjoint: [T, B, O] → the tree of parameter gradients.
+    """
+
+    outputs: jax.Array
+    tangent: Callable[[Any], jax.Array]
+    adjoint: Callable[[jax.Array], Any]
+
+
+class _Record(NamedTuple):
+    """What the forward scan keeps of every sample, each [T, B, ·]."""
+
+    h_before: jax.Array
+    h: jax.Array
+    k: jax.Array
+    forget: jax.Array
+    m: jax.Array
+
+
+def linearize_lstm(params: Any, xs: jax.Array) -> Linearization:
+    """Linearise at `params`, which hold a learned carry, over xs [T, B, D]."""
+    record = _forward(params, xs)
+    head = params["head"]
+    return Linearization(
+        outputs=record.h @ head["kernel"] + head["bias"],
+        tangent=lambda change: _tangent(params, change, xs, record),
+        adjoint=lambda ys: _adjoint(params, ys, xs, record),
+    )
+
+
+def _forward(params: Any, xs: jax.Array) -> _Record:
+    kernel = params["cell"]["recurrent"]["kernel"]
+
+    def body(carry, projected):
+        c, h_before = carry
+        z = projected + h_before @ kernel
+        zi, zf, zg, zo = jnp.split(z, 4, axis=-1)
+        i, f, o, g = jax.nn.sigmoid(zi), jax.nn.sigmoid(zf), jax.nn.sigmoid(zo), jnp.tanh(zg)
+        new_c = f * c + i * g
+        bounded = jnp.tanh(new_c)
+        h = o * bounded
+        k = jnp.concatenate(
+            [g * i * (1 - i), c * f * (1 - f), i * (1 - g * g), bounded * o * (1 - o)], axis=-1
+        )
+        return (new_c, h), _Record(h_before, h, k, f, o * (1 - bounded * bounded))
+
+    return jax.lax.scan(body, _start(params["carry"], xs.shape[1]), _project(params["cell"], xs))[1]
+
+
+def _tangent(params: Any, change: Any, xs: jax.Array, record: _Record) -> jax.Array:
+    kernel, hidden = params["cell"]["recurrent"]["kernel"], record.h.shape[-1]
+    driven = _project(change["cell"], xs) + record.h_before @ change["cell"]["recurrent"]["kernel"]
+
+    def body(carry, row):
+        dc, dh = carry
+        driven, k, forget, m = row
+        u = k * (driven + dh @ kernel)
+        dc = forget * dc + u[:, :hidden] + u[:, hidden : 2 * hidden] + u[:, 2 * hidden : 3 * hidden]
+        dh = m * dc + u[:, 3 * hidden :]
+        return (dc, dh), dh
+
+    start = _start(change["carry"], xs.shape[1])
+    dhs = jax.lax.scan(body, start, (driven, record.k, record.forget, record.m))[1]
+    head = change["head"]
+    return dhs @ params["head"]["kernel"] + record.h @ head["kernel"] + head["bias"]
+
+
+def _adjoint(params: Any, ys: jax.Array, xs: jax.Array, record: _Record) -> Any:
+    transposed = params["cell"]["recurrent"]["kernel"].T
+
+    def body(carry, row):
+        dc, dh = carry
+        from_head, k, forget, m = row
+        dh = dh + from_head
+        dc = dc + dh * m
+        dz = k * jnp.concatenate([dc, dc, dc, dh], axis=-1)
+        return (forget * dc, dz @ transposed), dz
+
+    nothing = jnp.zeros_like(record.h[0])
+    rows = (ys @ params["head"]["kernel"].T, record.k, record.forget, record.m)
+    (dc, dh), dz = jax.lax.scan(body, (nothing, nothing), rows, reverse=True)
+    bias = jnp.sum(dz, axis=(0, 1))
+    return {
+        "cell": {
+            "input": {"kernel": _outer(xs, dz), "bias": bias},
+            "recurrent": {"kernel": _outer(record.h_before, dz), "bias": bias},
+        },
+        "head": {"kernel": _outer(record.h, ys), "bias": jnp.sum(ys, axis=(0, 1))},
+        "carry": {"c": jnp.sum(dc, axis=0), "h": jnp.sum(dh, axis=0)},
+    }
+
+
+def _project(cell: Any, xs: jax.Array) -> jax.Array:
+    """W_i x + b_i + b_h for all samples at once: [T, B, D] → [T, B, 4H]."""
+    return xs @ cell["input"]["kernel"] + cell["input"]["bias"] + cell["recurrent"]["bias"]
+
+
+def _start(carry: Any, streams: int) -> tuple[jax.Array, jax.Array]:
+    shape = (streams, carry["c"].shape[-1])
+    return jnp.broadcast_to(carry["c"], shape), jnp.broadcast_to(carry["h"], shape)
+
+
+def _outer(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Σ over the T·B rows of a ⊗ b."""
+    return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])

@@ -1,0 +1,57 @@
+"""The seam between training and networks.
+
+A causal network keeps `init_carry`, `step` and `unroll`, so that each streams one sample at a time,
+batches, sweeps and checkpoints. Parameters and carries are explicit values: every function is pure.
+Axes: T time, B streams, D inputs, O outputs, H hidden.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+
+Params = Any
+Carry = Any
+
+
+class Network(Protocol):
+    """What training and evaluation need of a network.
+
+    Attributes:
+      causal: whether output t depends on inputs up to t alone, so that `step` exists.
+    """
+
+    causal: bool
+
+    def init(self, key: jax.Array) -> Params:
+        """Fresh parameters."""
+        ...
+
+    def init_carry(self, params: Params, streams: int) -> Carry:
+        """The carry that B = `streams` streams start from."""
+        ...
+
+    def step(self, params: Params, carry: Carry, x: jax.Array) -> tuple[Carry, jax.Array]:
+        """One sample: carry, x [B, D] → carry, y [B, O]."""
+        ...
+
+    def unroll(
+        self, params: Params, carry: Carry, xs: jax.Array, resets: jax.Array
+    ) -> tuple[Carry, jax.Array]:
+        """T samples: carry, xs [T, B, D], resets [T, B] bool → carry, ys [T, B, O].
+
+        Where resets[t, b] is true the carry of stream b is `init_carry` before sample t is seen.
+        """
+        ...
+
+
+def reset_where(flags: jax.Array, initial: Carry, carry: Carry) -> Carry:
+    """Take `initial` in the streams flagged in [B] bool, `carry` in the others."""
+    return jax.tree.map(lambda a, b: jnp.where(flags[:, None], a, b), initial, carry)
+
+
+def count_parameters(params: Params) -> int:
+    """How many numbers `params` holds."""
+    return sum(leaf.size for leaf in jax.tree.leaves(params))

@@ -1,0 +1,97 @@
+"""Where a config comes from: a Python file, the config.json of a run, and `--config.a.b=v` on top."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from freqjax.config import Config, coerce, field_type, from_dict, validate
+from freqjax.errors import UserError
+
+
+def load(path: str | Path) -> Config:
+    """Read a config from a `.py` file with `get_config()` or from a run's `config.json`.
+
+    Raises:
+      UserError: the file is missing, of another kind, or does not give a valid config.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"--config is {path}: there is no such file.")
+    if path.suffix == ".json":
+        try:
+            return from_dict(json.loads(path.read_text()), str(path))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise UserError(f"--config is {path}: it is not JSON ({error}).") from None
+    if path.suffix == ".py":
+        return validate(_call_get_config(path))
+    raise UserError(
+        f"--config is {path}: it must be a .py file with get_config() or a config.json."
+    )
+
+
+def _call_get_config(path: Path) -> Config:
+    spec = importlib.util.spec_from_file_location("freqjax_user_config", path)
+    assert spec is not None and spec.loader is not None  # a .py file always has a loader
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+        config = module.get_config()
+    except UserError:
+        raise
+    except Exception as error:
+        # A config file is the user's program: whatever it raises is told as one sentence.
+        raise UserError(
+            f"--config is {path}: it must define get_config(), but running it gave "
+            f"{type(error).__name__}: {error}."
+        ) from None
+    if not isinstance(config, Config):
+        raise UserError(
+            f"--config is {path}: get_config() must return a freqjax Config, "
+            f"not {type(config).__name__}."
+        )
+    return config
+
+
+def apply(config: Config, overrides: Sequence[tuple[str, str]]) -> Config:
+    """Set fields from command-line text and validate the whole again.
+
+    Args:
+      config: changed in place.
+      overrides: pairs (`section.field`, text), in the order given; the last one wins.
+
+    Raises:
+      UserError: an unknown field (with the nearest right one) or a value that breaks a rule.
+    """
+    for name, text in overrides:
+        section, field = name.split(".", 1) if "." in name else (name, "")
+        kind = field_type(name)
+        setattr(getattr(config, section), field, _parse(name, kind, text))
+    return validate(config)
+
+
+def _parse(name: str, kind: Any, text: str) -> Any:
+    stripped = text.strip()
+    if kind in (float | None, int | None) and stripped.lower() in ("none", "null"):
+        return None
+    if kind is str:
+        return text
+    if kind is bool:
+        if stripped.lower() in ("true", "false"):
+            return stripped.lower() == "true"
+        raise UserError(f"{name} is {text!r}: it must be true or false.")
+    if kind == tuple[float, ...]:
+        items = stripped.strip("()[]").split(",")
+        return tuple(_number(name, float, item) for item in items if item.strip())
+    return coerce(name, kind, _number(name, int if kind in (int, int | None) else float, stripped))
+
+
+def _number(name: str, kind: type, text: str) -> float:
+    try:
+        return kind(text)
+    except ValueError:
+        wanted = "a whole number" if kind is int else "a number"
+        raise UserError(f"{name} is {text.strip()!r}: it must be {wanted}.") from None

@@ -1,0 +1,238 @@
+"""Extraction: a noisy mixture and a selector come in, the selected clean component must come out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from freqjax import files, metrics, signals
+from freqjax.config import TaskConfig
+from freqjax.errors import UserError
+from freqjax.tasks.task import Blocks
+
+# A test over unknown starts averages over at least this many of them.
+_FEWEST_TEST_STARTS = 64
+
+
+class Extraction:
+    """The task of `freqjax.tasks.Task` for sums of sinusoids.
+
+    A block is one start and one selector. Blocks come start by start, and within a start frequency
+    by frequency over the same mixture: with a known start there are B = F blocks, else B = starts · F.
+    """
+
+    output_size = 1
+    group_label = "frequency"
+
+    def __init__(self, config: TaskConfig) -> None:
+        """Prepare synthesis; files are read when their blocks are asked for."""
+        self.config = config
+        self.frequencies = config.frequencies
+        self.samples, self.sampling_rate = config.samples, config.sampling_rate
+        self.input_size = 1 + len(config.frequencies)
+        self.selectors = tuple(range(1, self.input_size))
+        self.group_names = tuple(f"{f:g} Hz" for f in config.frequencies)
+        self._synthesizer = signals.make_synthesizer(config)
+
+    def train_blocks(self) -> Blocks:
+        """The rows of `task.train_seed`, or of `task.train_path`."""
+        return self._blocks(self.config.train_path, "task.train_path", self.config.train_seed, 1)
+
+    def test_blocks(self) -> Blocks:
+        """The rows of `task.test_seed`, or of `task.test_path`."""
+        return self._blocks(
+            self.config.test_path, "task.test_path", self.config.test_seed, _FEWEST_TEST_STARTS
+        )
+
+    def sample(self, key: jax.Array) -> Blocks:
+        """F blocks a start, with starts and noise drawn from `key`."""
+        return self._draw(key, self._start_count(1))
+
+    def loss(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
+        """Squared error of every row."""
+        return jnp.sum(jnp.square(outputs - targets), axis=-1)
+
+    def evaluate(self, outputs: np.ndarray, blocks: Blocks) -> dict[str, Any]:
+        """MSE in all and per frequency, and the tone metrics of each frequency."""
+        squared = np.square(np.asarray(outputs, np.float64) - blocks.targets)[..., 0].mean(axis=1)
+        tones = self.tones(outputs, blocks)
+        return {
+            "mse": float(squared.mean()),
+            "mse_per_frequency": [
+                float(squared[blocks.groups == i].mean()) for i in range(len(self.frequencies))
+            ],
+            "zero_predictor_mse": metrics.zero_predictor_mse(blocks.targets[..., 0]),
+            "tones": [
+                {"frequency_hz": f, **tone._asdict()}
+                for f, tone in zip(self.frequencies, tones, strict=True)
+            ],
+        }
+
+    def tones(self, outputs: np.ndarray, blocks: Blocks) -> tuple[metrics.ToneMetrics, ...]:
+        """The tone metrics of outputs [B, T, 1], by frequency."""
+        return tuple(
+            metrics.tone_metrics(
+                outputs[blocks.groups == i, :, 0],
+                blocks.targets[blocks.groups == i, :, 0],
+                frequency,
+                self.config.sampling_rate,
+            )
+            for i, frequency in enumerate(self.frequencies)
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """The frequencies, in the order of every list per frequency."""
+        return {"frequencies_hz": list(self.frequencies)}
+
+    def draw(
+        self,
+        outputs: np.ndarray,
+        blocks: Blocks,
+        rows: Sequence[dict[str, Any]],
+        directory: Path,
+    ) -> list[Path]:
+        """Draw what outputs [B, T, 1] look like, and the learning curves where there are `rows`."""
+        from freqjax import figures  # matplotlib takes most of a second to import
+
+        record = figures.EvaluationRecord(
+            frequencies_hz=self.frequencies,
+            sampling_rate_hz=self.config.sampling_rate,
+            mixture=np.asarray(blocks.inputs[..., 0]),
+            targets=np.asarray(blocks.targets[..., 0]),
+            outputs=outputs[..., 0],
+            selected=np.asarray(blocks.groups),
+            tones=self.tones(outputs, blocks),
+        )
+        mse = float(np.mean(np.square(record.outputs - record.targets)))
+        return figures.draw_all(record, rows, mse, directory)
+
+    def rows(self, blocks: Blocks) -> files.Rows:
+        """`blocks` as rows, block after block."""
+        inputs = np.asarray(blocks.inputs).reshape(-1, self.input_size)
+        return files.Rows(inputs[:, 0], inputs[:, 1:], np.asarray(blocks.targets).reshape(-1))
+
+    def _start_count(self, fewest: int) -> int:
+        return max(self.config.starts, fewest) if self.config.start == "random" else 1
+
+    def _draw(self, key: jax.Array, count: int) -> Blocks:
+        frequencies, samples = len(self.frequencies), self.config.samples
+        start_key, noise_key = jax.random.split(key)
+        starts = signals.draw_starts(self._synthesizer, start_key, count)
+        mixture, components = signals.synthesize(self._synthesizer, noise_key, starts, samples)
+        shape = (count, frequencies, samples)
+        selectors = jnp.broadcast_to(jnp.eye(frequencies)[None, :, None, :], (*shape, frequencies))
+        repeated = jnp.broadcast_to(mixture[:, None, :, None], (*shape, 1))
+        inputs = jnp.concatenate([repeated, selectors], axis=-1)
+        return Blocks(
+            inputs=inputs.reshape(-1, samples, 1 + frequencies),
+            targets=components.transpose(0, 2, 1).reshape(-1, samples, 1),
+            groups=jnp.tile(jnp.arange(frequencies), count),
+        )
+
+    def _blocks(self, path: str, field: str, seed: int, fewest_starts: int) -> Blocks:
+        if path:
+            rows = files.read_rows(Path(path), len(self.frequencies), field)
+            blocks = self._blocks_of_rows(rows, f"{field} {path}")
+            check_blocks(blocks, self.config, f"{field} {path}")
+            return blocks
+        draw = jax.jit(self._draw, static_argnums=1)
+        drawn = draw(jax.random.key(seed), self._start_count(fewest_starts))
+        blocks = Blocks(*(np.asarray(array) for array in drawn))
+        check_blocks(blocks, self.config, f"the rows of seed {seed}")
+        return blocks
+
+    def _blocks_of_rows(self, rows: files.Rows, source: str) -> Blocks:
+        samples, frequencies = self.config.samples, len(self.frequencies)
+        count, rest = divmod(len(rows.mixture), samples)
+        allowed = f"{frequencies * samples} rows ({frequencies} blocks of {samples})"
+        if rest or count % frequencies or (self.config.start == "zero" and count != frequencies):
+            more = " or a multiple of that" if self.config.start == "random" else ""
+            raise UserError(
+                f"{source} has {len(rows.mixture)} rows: it must have {allowed}{more}, as "
+                "task.frequencies, task.duration and task.sampling_rate say."
+            )
+        one_hot = (np.isin(rows.selectors, (0.0, 1.0))).all(axis=1) & (
+            rows.selectors.sum(axis=1) == 1.0
+        )
+        if not one_hot.all():
+            bad = int(np.flatnonzero(~one_hot)[0])
+            raise UserError(
+                f"{source}: row {bad + 1}, columns C1 to C{frequencies} are not one-hot "
+                f"({', '.join(f'{v:g}' for v in rows.selectors[bad])})."
+            )
+        groups = rows.selectors.argmax(axis=1).reshape(count, samples)
+        changes = np.argwhere(groups != groups[:, :1])
+        if changes.size:
+            block, sample = changes[0]
+            raise UserError(
+                f"{source}: row {block * samples + sample + 1}, columns C1 to C{frequencies} change "
+                f"inside block {block + 1}; the selector must hold for {samples} rows."
+            )
+        inputs = np.concatenate([rows.mixture[:, None], rows.selectors], axis=1)
+        return Blocks(
+            inputs=inputs.reshape(count, samples, -1),
+            targets=rows.targets.reshape(count, samples, 1),
+            groups=groups[:, 0].astype(np.int32),
+        )
+
+
+def check_blocks(blocks: Blocks, config: TaskConfig, source: str) -> None:
+    """Refuse data that is not what the config says: finite, at its frequency, noisy at every sample.
+
+    The peak of each target's spectrum must lie within one bin (1 / duration Hz) of the selected
+    frequency, which also catches a wrong sampling rate. Blocks shorter than two periods of their
+    component show no peak and are let pass. The mixture must show at least half of the sample-to-sample
+    noise that the config draws (`noise_variance`), which a smooth curve does not.
+
+    Raises:
+      UserError: the first block that fails, and how.
+    """
+    for b, group in enumerate(np.asarray(blocks.groups)):
+        frequency, target = (
+            config.frequencies[group],
+            np.asarray(blocks.targets[b, :, 0], np.float64),
+        )
+        if not (np.isfinite(target).all() and np.isfinite(blocks.inputs[b]).all()):
+            raise UserError(f"{source}: block {b + 1} holds values that are not finite.")
+        if frequency * config.duration >= 2:
+            power = np.abs(np.fft.rfft(target - target.mean()))
+            peak = float(power.argmax()) / config.duration
+            if abs(peak - frequency) > 1.001 / config.duration:
+                raise UserError(
+                    f"{source}: the target of block {b + 1} peaks at {peak:g} Hz where the selector "
+                    f"says {frequency:g} Hz; the order of the columns or task.sampling_rate is wrong."
+                )
+    _check_randomness(np.asarray(blocks.inputs[:, :, 0], np.float64), config, source)
+
+
+def noise_variance(config: TaskConfig) -> float:
+    """Variance of S(n) about its mean given time, averaged over time.
+
+    A component A sin(θ + φ) has second moment E[A²]/2 and mean E[A] sinc(s) sin(θ + πs), where s is
+    the phase scale and sinc(s) = sin(πs)/(πs); F of them are averaged with weight 1/F.
+    """
+    low, high = config.amplitude_range
+    mean = (low + high) / 2
+    second_moment = mean**2 + (high - low) ** 2 / 12
+    explained = (mean * np.sinc(config.phase_scale)) ** 2
+    return float((second_moment - explained) / (2 * len(config.frequencies)))
+
+
+def _check_randomness(mixture: np.ndarray, config: TaskConfig, source: str) -> None:
+    # White noise of variance σ² has a mean squared second difference of 6σ²; a smooth curve, nearly 0.
+    expected = 6 * noise_variance(config)
+    if mixture.shape[1] < 64:
+        return
+    for b in range(0, len(mixture), len(config.frequencies)):
+        found = float(np.mean(np.diff(mixture[b], n=2) ** 2))
+        if found < expected / 2:
+            raise UserError(
+                f"{source}: the mixture of block {b + 1} has a mean squared second difference of "
+                f"{found:.3g}, where noise drawn at every sample as task.amplitude_range and "
+                f"task.phase_scale say gives {expected:.3g}."
+            )

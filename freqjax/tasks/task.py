@@ -1,0 +1,91 @@
+"""The seam between training and what is learned: a task gives blocks, a loss and an evaluation.
+
+Training, checkpoints and the command line know only this contract; no module outside `tasks` knows
+what a sinusoid is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import numpy as np
+
+
+class Blocks(NamedTuple):
+    """B independent stretches of T samples each, every one belonging to one group.
+
+    Attributes:
+      inputs: [B, T, D] float32.
+      targets: [B, T, O] float32.
+      groups: [B] int32, the group under which a block's loss is reported.
+    """
+
+    inputs: Any
+    targets: Any
+    groups: Any
+
+
+class Task(Protocol):
+    """What training and evaluation need of a task.
+
+    Attributes:
+      input_size: D.
+      output_size: O.
+      selectors: which of the D inputs are a one-hot selector; empty where there is none.
+      samples: T of a block.
+      sampling_rate: samples a second, Hz.
+      group_label: what a group is, singular; rows of metrics.jsonl hold `loss_per_<group_label>`.
+      group_names: name of each group, in order, for people.
+    """
+
+    input_size: int
+    output_size: int
+    selectors: tuple[int, ...]
+    samples: int
+    sampling_rate: float
+    group_label: str
+    group_names: tuple[str, ...]
+
+    def train_blocks(self) -> Blocks:
+        """The fixed training rows, on the host."""
+        ...
+
+    def test_blocks(self) -> Blocks:
+        """The test rows, on the host."""
+        ...
+
+    def sample(self, key: jax.Array) -> Blocks:
+        """Training blocks with noise of their own; traceable."""
+        ...
+
+    def loss(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
+        """Loss of every row: [..., O] and [..., O] → [...]; traceable."""
+        ...
+
+    def evaluate(self, outputs: np.ndarray, blocks: Blocks) -> dict[str, Any]:
+        """Every number that the task reports of frozen-weight outputs [B, T, O], ready for JSON.
+
+        Holds at least `mse`, `mse_per_<group_label>` (a list) and `zero_predictor_mse`.
+        """
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What a summary says of the task itself, ready for JSON."""
+        ...
+
+    def draw(
+        self,
+        outputs: np.ndarray,
+        blocks: Blocks,
+        rows: Sequence[dict[str, Any]],
+        directory: Path,
+    ) -> list[Path]:
+        """Draw outputs [B, T, O], and the learning curves where there are `rows` of metrics.jsonl.
+
+        Returns:
+          The PNGs written, in reading order.
+        """
+        ...

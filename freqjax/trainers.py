@@ -1,0 +1,201 @@
+"""The host's side of training: chunks dispatched one after another, epochs summed up from them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from freqjax import monitors
+from freqjax.config import Config
+from freqjax.monitors import Totals
+from freqjax.networks import Network
+from freqjax.optimizers import Plateau, make_direction, make_schedule
+from freqjax.tasks import Blocks, Task
+from freqjax.training import Stream, init_state, layer_names, layout, make_chunk
+
+# Rows of a stream in one jitted call: long enough that the host is idle, short enough to stop soon.
+_CHUNK_ROWS = 10_000
+
+
+class EpochResult(NamedTuple):
+    """What an epoch leaves: its row of metrics.jsonl, its loss as it is, and its alerts."""
+
+    row: dict[str, Any]
+    loss: float
+    alerts: list[str]
+
+
+class Trainer(Protocol):
+    """What an experiment drives: work in pieces of a second or so, between which it can be saved.
+
+    Attributes:
+      epoch: epochs done.
+      step: updates made.
+      params: parameters as they are now.
+      distinct_rows: how many different rows training has seen, where its noise is drawn afresh.
+    """
+
+    epoch: int
+    step: int
+
+    @property
+    def params(self) -> Any: ...
+
+    @property
+    def distinct_rows(self) -> int | None: ...
+
+    def advance(self) -> EpochResult | None:
+        """Do one piece of work; the result of the epoch where the piece completes one."""
+        ...
+
+    def device_state(self) -> Any:
+        """All arrays but the parameters that a resume needs."""
+        ...
+
+    def host_state(self) -> dict[str, Any]:
+        """All else that a resume needs, as JSON."""
+        ...
+
+    def restore(self, params: Any, device_state: Any, host_state: dict[str, Any]) -> None:
+        """Go on from what `params`, `device_state` and `host_state` were."""
+        ...
+
+    def refresh_optimizer(self) -> bool:
+        """Begin the schedule anew from here; whether the moments so far could be kept."""
+        ...
+
+
+class StreamTrainer:
+    """Epochs over a stream in one of the regimes of `freqjax.training`."""
+
+    def __init__(self, network: Network, task: Task, config: Config, train_blocks: Blocks) -> None:
+        """Prepare state and stream; nothing is compiled yet."""
+        self._config, self._task = config, task
+        self._root = jax.random.key(config.train.seed)
+        self._fresh = config.task.noise == "fresh"
+        blocks = jax.eval_shape(task.sample, self._root) if self._fresh else train_blocks
+        shapes = jax.eval_shape(lambda b: layout(b, config), blocks)
+        self._windows, streams = shapes.inputs.shape[0], shapes.inputs.shape[2]
+        self._rows = int(np.prod(shapes.inputs.shape[:3]))
+        self._bounds = _chunk_bounds(self._windows, self._rows // self._windows)
+        self._parts = None if self._fresh else self._cut(layout(train_blocks, config))
+        self._drawn_epoch = -1
+        self._draw = jax.jit(lambda key: tuple(self._cut(layout(task.sample(key), config))))
+        schedule = make_schedule(
+            config.optimizer, config.train.epochs * self._windows, self._windows
+        )
+        chunk = make_chunk(network, task, config, schedule, len(task.group_names))
+        self._chunk = jax.jit(chunk, donate_argnums=0)
+        self._compiled: dict[int, Any] = {}
+        self._state = init_state(network, config, jax.random.fold_in(self._root, 0), streams)
+        self._layers = layer_names(self._state.params)
+        optimizer = config.optimizer
+        self._plateau = Plateau(
+            optimizer.plateau_factor, optimizer.plateau_patience, optimizer.plateau_min_delta
+        )
+        self._totals = Totals()
+        self._losses: list[float] = []
+        self._next_chunk = 0
+        self.epoch = 0
+        self.step = 0
+
+    @property
+    def params(self) -> Any:
+        """Parameters as they are now."""
+        return self._state.params
+
+    @property
+    def distinct_rows(self) -> int | None:
+        """Rows drawn so far where noise is fresh; None where the rows are fixed."""
+        if not self._fresh:
+            return None
+        done = sum(high - low for low, high in self._bounds[: self._next_chunk])
+        return self.epoch * self._rows + done * (self._rows // self._windows)
+
+    def _cut(self, stream: Stream) -> list[Stream]:
+        return [jax.tree.map(lambda a: a[low:high], stream) for low, high in self._bounds]  # noqa: B023
+
+    def _part(self) -> Stream:
+        if self._fresh and self._drawn_epoch != self.epoch:
+            key = jax.random.fold_in(jax.random.fold_in(self._root, 1), self.epoch)
+            self._parts, self._drawn_epoch = self._draw(key), self.epoch
+        assert self._parts is not None
+        return self._parts[self._next_chunk]
+
+    def advance(self) -> EpochResult | None:
+        """Run one chunk of updates."""
+        part = self._part()
+        updates = part.inputs.shape[0]
+        if updates not in self._compiled:
+            self._compiled[updates] = self._chunk.lower(self._state, part).compile()
+        began = time.perf_counter()
+        self._state, info = self._compiled[updates](self._state, part)
+        info = jax.device_get(info)
+        self._totals.add(info, self.step + 1, updates, time.perf_counter() - began)
+        self.step += updates
+        self._next_chunk += 1
+        return self._end_epoch() if self._next_chunk == len(self._bounds) else None
+
+    def _end_epoch(self) -> EpochResult:
+        totals, self._totals = self._totals, Totals()
+        self.epoch, self._next_chunk = self.epoch + 1, 0
+        row = totals.row(self.epoch, self.step, self._task.group_label, self._layers)
+        alerts = monitors.alerts(totals, self.step, self._layers, self._losses)
+        self._losses = [*self._losses, totals.loss][-20:]
+        if self._config.optimizer.schedule == "plateau":
+            scale = jnp.asarray(self._plateau.observe(totals.loss), jnp.float32)
+            self._state = self._state._replace(rate_scale=scale)
+        return EpochResult(row, totals.loss, alerts)
+
+    def device_state(self) -> Any:
+        """The train state without its parameters."""
+        return self._state._replace(params=None)
+
+    def host_state(self) -> dict[str, Any]:
+        """Counters, the epoch's sums so far, and the plateau's memory."""
+        return {
+            "epoch": self.epoch,
+            "step": self.step,
+            "next_chunk": self._next_chunk,
+            "totals": dataclasses.asdict(self._totals),
+            "losses": self._losses,
+            "plateau": dataclasses.asdict(self._plateau),
+        }
+
+    def restore(self, params: Any, device_state: Any, host_state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self._state = device_state._replace(params=params)
+        self.epoch, self.step = host_state["epoch"], host_state["step"]
+        self._next_chunk = host_state["next_chunk"]
+        self._totals = Totals(**host_state["totals"])
+        self._losses = host_state["losses"]
+        memory = host_state["plateau"]
+        for name in ("scale", "best", "waited"):
+            setattr(self._plateau, name, memory[name])
+
+    def refresh_optimizer(self) -> bool:
+        """Begin the schedule anew at this step and forget the plateau.
+
+        The moments are kept where the rule has the same ones; whether they were is returned.
+        """
+        fresh = make_direction(self._config.optimizer).init(self._state.params)
+        kept = jax.tree.structure(fresh) == jax.tree.structure(self._state.opt_state)
+        self._state = self._state._replace(
+            opt_state=self._state.opt_state if kept else fresh,
+            schedule_start=jnp.asarray(self.step, jnp.int32),
+            rate_scale=jnp.ones((), jnp.float32),
+        )
+        self._plateau = dataclasses.replace(self._plateau, scale=1.0, best=math.inf, waited=0)
+        return kept
+
+
+def _chunk_bounds(windows: int, rows_per_window: int) -> list[tuple[int, int]]:
+    """Cut `windows` windows into chunks of one size, of about `_CHUNK_ROWS` rows, and a rest."""
+    size = max(1, min(windows, _CHUNK_ROWS // rows_per_window))
+    return [(low, min(low + size, windows)) for low in range(0, windows, size)]

@@ -1,0 +1,365 @@
+"""figures.py: what is drawn, read back from the artists, and that every odd input is drawn."""
+
+import math
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.patches import StepPatch
+from matplotlib.text import Text
+from PIL import Image
+
+from freqjax import figures
+from freqjax.figures import EvaluationRecord
+from freqjax.metrics import tone_metrics
+
+RATE = 1000.0
+
+
+def make_record(kind="good", frequencies_hz=(1.0, 3.0, 5.0, 7.0), samples=10_000, streams=1):
+    rng = np.random.default_rng(0)
+    selected = np.tile(np.arange(len(frequencies_hz)), streams)
+    frequency = np.asarray(frequencies_hz)[selected][:, None]
+    time = np.arange(samples) / RATE
+    phase = rng.uniform(0, 2 * np.pi, (selected.size, 1)) * (streams > 1)
+    targets = np.sin(2 * np.pi * frequency * time + phase)
+    mixture = np.broadcast_to(rng.uniform(-1, 1, samples), targets.shape)
+    if kind == "good":
+        outputs = np.sin(2 * np.pi * (frequency + 0.001) * time + phase)
+    elif kind == "zero":
+        outputs = 1e-3 * rng.standard_normal(targets.shape)
+    else:  # "broken": constant, lost half way, never finite, diverged
+        outputs = np.zeros_like(targets)
+        outputs[1:] = np.where(time < time.mean(), targets[1:], np.nan)
+        outputs[2:] = np.inf
+        outputs[3:] = 1e6 * targets[3:]
+    tones = tuple(
+        tone_metrics(outputs[selected == i], targets[selected == i], f, RATE)
+        for i, f in enumerate(frequencies_hz)
+    )
+    return EvaluationRecord(tuple(frequencies_hz), RATE, mixture, targets, outputs, selected, tones)
+
+
+def make_rows(count=5, losses=(0.277, 0.368, 0.39, 0.405, 0.41), frozen=0.501, frequencies=4):
+    """Rows of the strict online loop: the loss looks good, the frozen error does not."""
+    return [
+        {
+            "epoch": i + 1,
+            "step": 40_000 * (i + 1),
+            "loss": losses[min(i, len(losses) - 1)],
+            "loss_per_frequency": [0.0007, 0.095, 0.504, 0.508, 0.5, 0.5, 0.5, 0.5][:frequencies],
+            "grad_norm": 0.4,
+            "lr": 1e-3,
+            "seconds": 2.0,
+            "grad_norm_per_layer": {"cell": 0.35, "head": 0.2},
+            "grad_norm_max_per_layer": {"cell": 3.0, "head": 1.1},
+            "update_ratio_per_layer": {"cell": 2e-4, "head": 8e-4},
+            "frozen_mse": frozen,
+            "frozen_mse_per_frequency": None if frozen is None else [frozen] * frequencies,
+        }
+        for i in range(count)
+    ]
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Figures by file name, kept instead of saved: layout and encoding are most of the time."""
+    kept = {}
+    monkeypatch.setattr(figures, "_save", lambda figure, _, name: kept.update({name: figure}))
+    return kept
+
+
+@pytest.fixture
+def saved(monkeypatch):
+    """Figures by file name, checked as they are written: small, legible PNGs."""
+    kept, save = {}, figures._save
+
+    def check(figure, directory, name):
+        path = save(figure, directory, name)
+        kept[name] = figure
+        assert path.stat().st_size < 300_000
+        with Image.open(path) as image:
+            assert image.format == "PNG" and image.width >= 900 and image.height >= 300
+        assert_legible(figure)
+        return path
+
+    monkeypatch.setattr(figures, "_save", check)
+    return kept
+
+
+def assert_legible(figure):
+    """No text leaves the page, no two names beside an axis overlap, every axis has its label."""
+    for axis in figure.axes:
+        for text in [*axis.texts, axis.title, axis.xaxis.label, axis.yaxis.label]:
+            box = Text.get_window_extent(text)  # an Annotation's own box has its connector
+            assert box.x0 >= -1 and box.x1 <= figure.bbox.x1 + 1, text.get_text()
+            assert box.y0 >= -1 and box.y1 <= figure.bbox.y1 + 1, text.get_text()
+        names = sorted(Text.get_window_extent(text).y0 for text in axis.texts
+                       if text.get_position()[0] == 1.035)  # fmt: skip
+        assert np.all(np.diff(names) > 9)
+    assert any(axis.get_xlabel() for axis in figure.axes)
+    assert figure.get_supylabel() or any(axis.get_ylabel() for axis in figure.axes)
+
+
+def headline(figure):
+    return figure.get_suptitle().replace("\n", " ")
+
+
+def visible_texts(figure: Figure):
+    return [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
+
+
+def curve(axis, colour, least=2):
+    """The line of one colour with the most points."""
+    lines = [line for line in axis.lines if to_hex(line.get_color()).upper() == colour]
+    best = max(lines, key=lambda line: len(line.get_xdata()))
+    assert len(best.get_xdata()) >= least
+    return np.asarray(best.get_xdata()), np.asarray(best.get_ydata())
+
+
+def levels(axis):
+    """Heights of the horizontal lines across an axis."""
+    return {float(y[0]) for y in (np.asarray(line.get_ydata(), float) for line in axis.lines)
+            if len(y) == 2 and y[0] == y[1]}  # fmt: skip
+
+
+def test_draw_all_writes_small_legible_pngs(tmp_path, saved):
+    rows, rng = make_rows(2000), np.random.default_rng(1)
+    for i, row in enumerate(rows):
+        row["loss"] *= math.exp(0.3 * rng.standard_normal())
+        row["horizon_s"] = (0.3, 1.0, 3.3, 10.0)[i // 500]
+    paths = figures.draw_all(
+        make_record(frequencies_hz=(1.0, 7.0)), rows, 0.5, tmp_path / "figures"
+    )
+    assert [path.name for path in paths] == [
+        "all_frequencies.png", "one_frequency_1Hz.png", "one_frequency_7Hz.png", "learning_curves.png",
+        "chasing_gap.png", "error_over_time.png", "error_distribution.png", "spectra.png",
+        "gradient_norms.png",
+    ]  # fmt: skip
+    assert all(path.parent == tmp_path / "figures" and path.is_file() for path in paths)
+
+
+def test_one_row_is_drawn(tmp_path, saved):
+    rows = make_rows(1)
+    figures.learning_curves(rows, (1.0, 3.0, 5.0, 7.0), tmp_path)
+    figures.chasing_gap(rows, (1.0, 3.0, 5.0, 7.0), None, tmp_path)
+    figures.gradient_norms(rows, tmp_path)
+    axis = saved["learning_curves.png"].axes[0]
+    low, high = axis.get_xlim()
+    assert [tick for tick in axis.get_xticks() if low <= tick <= high] == [1]
+
+
+def test_broken_outputs_are_named_instead_of_failing(tmp_path, saved):
+    figures.draw_all(make_record("broken", samples=3000), [], None, tmp_path)
+    assert len(saved) == 8
+    assert "worst: 3 Hz, not finite" in headline(saved["error_over_time.png"])
+    titles = [axis.get_title("left") for axis in saved["spectra.png"].axes]
+    assert titles[:3] == ["1 Hz: no line in the output", "3 Hz: not finite", "5 Hz: not finite"]
+    words = [text.get_text() for text in visible_texts(saved["error_distribution.png"])]
+    assert "output not finite\nin 50 % of the samples" in words
+    assert "output not finite\nin all samples" in words
+
+
+@pytest.mark.parametrize("samples", [2, 50])
+def test_very_short_streams_are_drawn(samples, tmp_path, saved):
+    figures.draw_all(make_record(frequencies_hz=(3.0,), samples=samples), [], None, tmp_path)
+    assert len(saved["one_frequency_3Hz.png"].axes) == 1
+    assert saved["spectra.png"].axes[0].get_title("left") == "3 Hz: too short to tell"
+
+
+def test_eight_frequencies_of_three_streams_are_drawn(tmp_path, saved):
+    record = make_record(frequencies_hz=(1, 2, 3, 5, 7, 11, 13, 17.5), streams=3)
+    figures.all_frequencies(record, tmp_path)
+    figures.spectra(record, tmp_path)
+    colours = [to_hex(axes.lines[-1].get_color()) for axes in saved["spectra.png"].axes]
+    assert [colour.upper() for colour in colours] == list(figures.FREQUENCY_COLOURS)
+    figures.chasing_gap(make_rows(frequencies=8), record.frequencies_hz, 0.5, tmp_path)
+
+
+def test_one_frequency_shows_the_stream_as_it_is(tmp_path, drawn):
+    record = make_record(streams=2)
+    figures.one_frequency(record, 2, tmp_path)
+    figure = drawn["one_frequency_5Hz.png"]
+    # 1 − sin(2πΔfT) / (2πΔfT) at Δf = 1 mHz, T = 10 s
+    assert headline(figure) == "5 Hz: MSE 0.00066 over 2 streams, in phase after 10 s"
+    for axis, cut in zip(figure.axes, (slice(0, 600), slice(9400, 10_000)), strict=True):
+        time, output = curve(axis, figures.FREQUENCY_COLOURS[2])
+        np.testing.assert_allclose(time, np.arange(cut.start, cut.stop) / RATE)
+        np.testing.assert_array_equal(output, record.outputs[2, cut])
+    with pytest.raises(ValueError, match="index 4"):
+        figures.one_frequency(record, 4, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        (lambda t: np.sin(2 * np.pi * 3.002 * t), "in phase after 10 s"),
+        (lambda t: np.sin(2 * np.pi * 3.02 * t), "gains 1.3 rad of phase in 10 s"),
+        (lambda t: np.sin(2 * np.pi * 2.98 * t), "loses 1.3 rad of phase in 10 s"),
+        (lambda t: np.sin(2 * np.pi * 5 * t), "strongest tone at 5 Hz instead"),
+        (lambda t: 0.5 * np.sin(2 * np.pi * 3 * t), "right frequency, correlation 1.00, amp"),
+        (lambda t: 1e-6 * np.cos(40 * t**2), "MSE 0.5, no better than predicting zero"),
+        (lambda t: 0 * t, "the output is constant"),
+        (lambda t: t * np.nan, "the output is not finite"),
+    ],
+)
+def test_titles_say_the_finding(output, said, tmp_path, drawn):
+    time = np.arange(10_000) / RATE
+    targets, outputs = np.sin(2 * np.pi * 3 * time)[None], output(time)[None]
+    tones = (tone_metrics(outputs, targets, 3.0, RATE),)
+    record = EvaluationRecord((3.0,), RATE, targets, targets, outputs, np.array([0]), tones)
+    figures.one_frequency(record, 0, tmp_path)
+    assert said in headline(drawn["one_frequency_3Hz.png"])
+
+
+def test_chasing_gap_shows_the_ratio(tmp_path, drawn):
+    figures.chasing_gap(make_rows(), (1, 3, 5, 7), 0.5, tmp_path)
+    figure = drawn["chasing_gap.png"]
+    assert headline(figure) == (
+        "The weights chase the target: 0.277 while training, 0.501 frozen (1.8× at epoch 1)"
+    )
+    words = [text.get_text() for text in visible_texts(figure)]
+    assert "frozen = 1.8× training" in words and "716×" in words and "frozen, test" in words
+    assert {0.5, 0.01} <= levels(figure.axes[0])
+
+
+@pytest.mark.parametrize(
+    ("losses", "frozen", "test_mse", "said"),
+    [
+        ((0.466,), 0.501, None, "chase the target: 0.0007 while training, 0.501 frozen (716×"),
+        ((0.004,), 0.0045, 0.005, "Frozen weights know the task after epoch 5: 0.004"),
+        ((0.004,), 0.0045, 0.3, "fit the training data alone: 0.004 while training"),
+        ((0.2,), None, 0.5, "Frozen error not measured in training; loss 0.2, frozen on test"),
+        ((None,), None, None, "Frozen error not measured in training; loss not finite"),
+    ],
+)
+def test_chasing_gap_verdicts(losses, frozen, test_mse, said, tmp_path, drawn):
+    figures.chasing_gap(make_rows(5, losses, frozen), (1, 3, 5, 7), test_mse, tmp_path)
+    assert said in headline(drawn["chasing_gap.png"])
+
+
+@pytest.mark.parametrize(
+    ("level", "said"),
+    [(0.5, "No gap, but nothing learned: 0.5"), (0.1, "No chasing, frozen weights keep")],
+)
+def test_no_gap_is_not_called_chasing(level, said, tmp_path, drawn):
+    rows = [row | {"loss": level, "loss_per_frequency": [level] * 4}
+            for row in make_rows(frozen=level)]  # fmt: skip
+    figures.chasing_gap(rows, (1, 3, 5, 7), None, tmp_path)
+    assert said in headline(drawn["chasing_gap.png"])
+
+
+def test_a_short_horizon_is_not_called_chasing(tmp_path, drawn):
+    # Solved over 0.3 s and not yet over 10 s: only the last row compares like with like.
+    rows = make_rows(3, (0.001, 0.002, 0.4), 0.5)
+    for row, horizon_s in zip(rows, (0.3, 1.0, 10.0), strict=True):
+        row["horizon_s"], row["loss_per_frequency"] = horizon_s, [row["loss"]] * 4
+    figures.chasing_gap(rows, (1, 3, 5, 7), None, tmp_path)
+    assert headline(drawn["chasing_gap.png"]).startswith("No gap, but nothing learned: 0.4")
+
+
+def test_learning_curves_hold_the_rows(tmp_path, drawn):
+    rows = make_rows(5)
+    rows[2]["frozen_mse"] = rows[2]["frozen_mse_per_frequency"] = None
+    figures.learning_curves(rows, (1, 3, 5, 7), tmp_path)
+    figure = drawn["learning_curves.png"]
+    for axis in figure.axes:
+        assert {0.5, 0.01} <= levels(axis) and axis.get_yscale() == "log"
+    epochs, loss = curve(figure.axes[1], figures.FREQUENCY_COLOURS[1])
+    np.testing.assert_array_equal(epochs, [1, 2, 3, 4, 5])
+    np.testing.assert_array_equal(loss, [0.095] * 5)
+    epochs, frozen = curve(figure.axes[2], figures.FREQUENCY_COLOURS[0])
+    np.testing.assert_array_equal(epochs, [1, 2, 4, 5])
+    np.testing.assert_array_equal(frozen, [0.501] * 4)
+    assert headline(figure) == (
+        "After epoch 5: 0.41 while training, 0.501 frozen (predicting zero: 0.5)"
+    )
+    for draw in (figures.learning_curves, lambda r, f, d: figures.chasing_gap(r, f, None, d)):
+        with pytest.raises(ValueError, match="no rows"):
+            draw([], (1,), tmp_path)
+
+
+def test_error_over_time_of_a_detuned_sine(tmp_path, drawn):
+    figures.error_over_time(make_record(frequencies_hz=(5.0,)), tmp_path)
+    figure = drawn["error_over_time.png"]
+    time, mse = curve(figure.axes[0], figures.FREQUENCY_COLOURS[0])
+    # Whole periods: <(sin a − sin b)²> = 1 − cos(2πΔft), slowly varying.
+    np.testing.assert_allclose(mse, 1 - np.cos(2 * np.pi * 0.001 * time), rtol=0.05, atol=2e-6)
+    assert {0.5, 0.01} <= levels(figure.axes[0])
+    assert headline(figure).startswith("After 10 s, 1 of 1 frequencies are below 0.01")
+
+
+def test_error_density_integrates_to_one_and_zero_output_fills_the_outline(tmp_path, drawn):
+    # Frequencies off the sampling grid, so that the samples fill the sine's range evenly.
+    figures.error_distribution(make_record("zero", (2.3718, 3.1173)), tmp_path)
+    for axis in drawn["error_distribution.png"].axes:
+        filled, outline = [p.get_data() for p in axis.patches if isinstance(p, StepPatch)]
+        for values, edges, _ in (filled, outline):
+            assert np.sum(values * np.diff(edges)) == pytest.approx(1, abs=1e-9)
+        # Both errors are a sine's, the filled one blurred by 0.001.
+        assert np.sum(np.abs(filled.values - outline.values) * np.diff(outline.edges)) < 0.1
+
+
+def test_spectrum_of_a_unit_sine_peaks_at_zero_decibels(tmp_path, drawn):
+    record = make_record()
+    record.outputs[1] *= 0.5
+    figures.spectra(record, tmp_path)
+    figure = drawn["spectra.png"]
+    for index, (axis, level_db) in enumerate(zip(figure.axes, (0, -6.02, 0, 0), strict=True)):
+        frequencies, amplitude = curve(axis, figures.FREQUENCY_COLOURS[index], least=100)
+        peak = np.argmax(amplitude)
+        assert frequencies[peak] == pytest.approx(record.frequencies_hz[index], abs=0.026)
+        assert amplitude[peak] == pytest.approx(level_db, abs=0.05)
+        assert axis.get_xlim() == (0, 20)
+        marked = {line.get_xdata()[0] for line in axis.lines if len(line.get_xdata()) == 2}
+        assert marked == {1, 3, 5, 7}
+    assert headline(figure) == "4 of 4 outputs have their strongest line where asked"
+
+
+def test_gradient_guides_only_where_they_are_near(tmp_path, drawn):
+    def words(**layers):
+        rows = [row | {"grad_norm_per_layer": layers, "grad_norm_max_per_layer": layers}
+                for row in make_rows()]  # fmt: skip
+        figures.gradient_norms(rows, tmp_path)
+        figure = drawn["gradient_norms.png"]
+        return headline(figure), [text.get_text() for text in visible_texts(figure)]
+
+    said, texts = words(cell=0.3, head=0.2)
+    assert said.startswith("Gradients neither vanish nor explode: 0.2 (head) to 0.3 (cell)")
+    assert "usual, 0.001" in texts and not any("vanishing" in text for text in texts)
+    said, texts = words(cell=3e-9, head=0.2)
+    assert said.startswith("Vanishing gradient: cell falls to 3e-09")
+    assert "vanishing, 1e-07" in texts
+    said, texts = words(cell=900.0, head=0.2)
+    assert said.startswith("Exploding gradient: cell reaches 9e+02") and "exploding, 100" in texts
+
+
+def test_rows_without_layers_show_the_whole_norm(tmp_path, drawn):
+    rows = [{"epoch": 1, "loss": 0.4, "grad_norm": 0.7}, {"epoch": 2, "loss": None}]
+    figures.gradient_norms(rows, tmp_path)
+    figures.learning_curves(rows, (1.0, 3.0), tmp_path)
+    figures.chasing_gap(rows, (1.0, 3.0), None, tmp_path)
+    assert "0.7 (all)" in headline(drawn["gradient_norms.png"])
+
+
+def test_threads_draw_what_one_thread_draws(tmp_path):
+    record = make_record(samples=1000)
+    alone = figures.error_over_time(record, tmp_path / "alone").read_bytes()
+    threads = [
+        threading.Thread(target=figures.error_over_time, args=(record, tmp_path / str(i)))
+        for i in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all((tmp_path / str(i) / "error_over_time.png").read_bytes() == alone for i in range(3))
+
+
+def test_pyplot_is_never_imported():
+    code = "import sys, freqjax.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
