@@ -184,13 +184,17 @@ class CurriculumConfig:
 
     first_horizon: float | None = _positive(None, "the first horizon, s, or none for no curriculum")
     growth: float = _rule(
-        2.0, "each horizon is this many times the last", "above 1", lambda v: v > 1
+        1.4,
+        "a horizon is at most this many times the last, unless the look ahead "
+        "finds that the network keeps time for longer",
+        "above 1",
+        lambda v: v > 1,
     )
-    settled_mse: float = _positive(3e-3, "every group below this loss: on to a longer horizon")
+    settled_mse: float = _positive(1e-3, "every group below this loss: on to a longer horizon")
     look_ahead_mse: float = _positive(
-        0.1, "horizons up to which every group is below this are skipped"
+        0.1, "the look ahead ends where a group's mean loss so far exceeds this"
     )
-    patience: int = _at_least(1, 20, "steps at a horizon before it goes back one")
+    patience: int = _at_least(1, 12, "steps at a horizon before it counts as lost")
     damping: float = _positive(1e-2, "λ of the first step, and after going back")
     solver_steps: int = _at_least(1, 20, "most conjugate-gradient iterations in a step")
 

@@ -79,14 +79,20 @@ class StreamTrainer:
         self._config, self._task = config, task
         self._root = jax.random.key(config.train.seed)
         self._fresh = config.task.noise == "fresh"
-        blocks = jax.eval_shape(task.sample, self._root) if self._fresh else train_blocks
+        blocks = (
+            jax.eval_shape(lambda k: task.sample(k, task.samples), self._root)
+            if self._fresh
+            else train_blocks
+        )
         shapes = jax.eval_shape(lambda b: layout(b, config), blocks)
         self._windows, streams = shapes.inputs.shape[0], shapes.inputs.shape[2]
         self._rows = int(np.prod(shapes.inputs.shape[:3]))
         self._bounds = _chunk_bounds(self._windows, self._rows // self._windows)
         self._parts = None if self._fresh else self._cut(layout(train_blocks, config))
         self._drawn_epoch = -1
-        self._draw = jax.jit(lambda key: tuple(self._cut(layout(task.sample(key), config))))
+        self._draw = jax.jit(
+            lambda key: tuple(self._cut(layout(task.sample(key, task.samples), config)))
+        )
         schedule = make_schedule(
             config.optimizer, config.train.epochs * self._windows, self._windows
         )

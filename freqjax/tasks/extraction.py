@@ -49,9 +49,9 @@ class Extraction:
             self.config.test_path, "task.test_path", self.config.test_seed, _FEWEST_TEST_STARTS
         )
 
-    def sample(self, key: jax.Array) -> Blocks:
-        """F blocks a start, with starts and noise drawn from `key`."""
-        return self._draw(key, self._start_count(1))
+    def sample(self, key: jax.Array, samples: int) -> Blocks:
+        """F blocks a start, with starts and noise drawn from `key`; their first T samples."""
+        return self._draw(key, self._start_count(1), samples)
 
     def loss(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
         """Squared error of every row."""
@@ -119,8 +119,8 @@ class Extraction:
     def _start_count(self, fewest: int) -> int:
         return max(self.config.starts, fewest) if self.config.start == "random" else 1
 
-    def _draw(self, key: jax.Array, count: int) -> Blocks:
-        frequencies, samples = len(self.frequencies), self.config.samples
+    def _draw(self, key: jax.Array, count: int, samples: int) -> Blocks:
+        frequencies = len(self.frequencies)
         start_key, noise_key = jax.random.split(key)
         starts = signals.draw_starts(self._synthesizer, start_key, count)
         mixture, components = signals.synthesize(self._synthesizer, noise_key, starts, samples)
@@ -140,8 +140,8 @@ class Extraction:
             blocks = self._blocks_of_rows(rows, f"{field} {path}")
             check_blocks(blocks, self.config, f"{field} {path}")
             return blocks
-        draw = jax.jit(self._draw, static_argnums=1)
-        drawn = draw(jax.random.key(seed), self._start_count(fewest_starts))
+        draw = jax.jit(self._draw, static_argnums=(1, 2))
+        drawn = draw(jax.random.key(seed), self._start_count(fewest_starts), self.samples)
         blocks = Blocks(*(np.asarray(array) for array in drawn))
         check_blocks(blocks, self.config, f"the rows of seed {seed}")
         return blocks

@@ -57,8 +57,8 @@ class Task(Protocol):
         """The test rows, on the host."""
         ...
 
-    def sample(self, key: jax.Array) -> Blocks:
-        """Training blocks with noise of their own; traceable."""
+    def sample(self, key: jax.Array, samples: int) -> Blocks:
+        """The first T = `samples` samples of training blocks with noise of their own; traceable."""
         ...
 
     def loss(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
