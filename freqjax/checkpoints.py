@@ -4,16 +4,17 @@
     run/checkpoints/<step>/training/        the rest of the train state    (orbax, StandardSave)
     run/checkpoints/<step>/meta/            configuration and counters     (orbax, JsonSave)
     run/checkpoints/manifests/<step>.json   SHA-256 of every file, metric, names and types of leaves
+    run/checkpoints/unfinished-*/           a step on its way in
     run/checkpoints/trash/                  steps on their way out
 
-A step counts once its manifest is on disk. The manifest is written last, and only then are older
-steps removed; a step is removed by renaming it into trash/ first. So a kill at any moment leaves
-every step either complete or recognisably not.
+A step is written and its manifest too, then it is renamed into place, and only then are older steps
+removed; a step is removed by renaming it into trash/ first. So whatever the moment of a kill, each
+step is whole or not there.
 
 Only this module knows orbax. It drives `Checkpointer`, which writes one folder atomically, and not
-the `CheckpointManager` around it: the manager removes old steps before a manifest of the new one
-can exist, and cleans up in a thread that nothing waits for until the next save. The folders are
-the same, and a manager can read them.
+the `CheckpointManager` around it: the manager puts a step in place, and removes old ones, before a
+manifest of it can exist, and cleans up in a thread that nothing waits for until the next save. The
+folders are the same, and a manager can read them.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import math
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -43,7 +45,7 @@ FORMAT_VERSION = 1
 _NEWEST_KEPT = 2
 _MANIFESTS = "manifests"
 _TRASH = "trash"
-_UNFINISHED = "*.orbax-checkpoint-tmp*"  # the folder that orbax fills before it renames it
+_UNFINISHED = "unfinished-"
 
 Warn = Callable[[str], None]
 
@@ -213,25 +215,33 @@ class CheckpointStore:
         metric: float,
         keep: bool,
     ) -> None:
-        """Writes the step's folder, then its manifest; on any error, leaves neither."""
+        """Writes the step aside, then its manifest, and moves it in; on any error, leaves none."""
         folder = self._directory / str(step)
         if folder.exists():
             raise UserError(f"checkpoint {step} exists already in {self._directory}")
         json.dumps(meta)  # what is wrong with meta must not be reported as a failing disk
         leaves = {item: _describe(tree) for item, tree in trees.items()}
         arrays = {item: _to_host(tree) for item, tree in trees.items()}
+        metric = float(metric) if math.isfinite(metric) else math.inf
         try:
-            self._checkpointer.save(folder, args=_save_args(arrays, meta))
-            metric = float(metric) if math.isfinite(metric) else math.inf
-            manifest = _Manifest(metric, keep, _fingerprints(folder), leaves)
-            _write_manifest(self._directory, step, manifest)
+            # A fresh name each time: after an error, orbax's writers may go on for a while, and
+            # must not write into the next attempt.
+            unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self._directory))
+            self._checkpointer.save(unfinished / folder.name, args=_save_args(arrays, meta))
+            files = _fingerprints(unfinished / folder.name)
+            _write_manifest(self._directory, step, _Manifest(metric, keep, files, leaves))
+            os.replace(unfinished / folder.name, folder)
+            _sync(self._directory)
+            unfinished.rmdir()
         except Exception as error:  # orbax raises ValueError for a full disk, among others
             # Free what was written. Should that fail too, the next store to open does it, and
             # the error to report is the first.
             with contextlib.suppress(OSError, UserError):
-                _sweep(self._directory)
                 self._remove(step)
-            reason = str(error).partition("\n")[0]
+                _sweep(self._directory)
+            # orbax tells the cause last, behind names of files that have gone since.
+            last = str(error).partition("\n")[0].rpartition(": ")[2]
+            reason = (isinstance(error, OSError) and error.strerror) or last
             message = f"cannot save checkpoint {step} in {self._directory}: {reason}"
             raise UserError(message) from error
 
@@ -405,7 +415,7 @@ def _best_first(directory: Path) -> list[int]:
 
 def _sweep(directory: Path) -> None:
     """Removes what an interrupted save or removal left behind; it never touches a whole step."""
-    for unfinished in directory.glob(_UNFINISHED):
+    for unfinished in directory.glob(_UNFINISHED + "*"):
         shutil.rmtree(unfinished)
     if (directory / _TRASH).exists():
         shutil.rmtree(directory / _TRASH)
@@ -460,7 +470,7 @@ def _read_manifest(directory: Path, step: int) -> _Manifest:
         content = envelope["manifest"]
         intact = _checksum(content) == envelope["sha256"] and content["step"] == step
     except FileNotFoundError as error:
-        raise _Damaged("it has no manifest, as if its saving never finished") from error
+        raise _Damaged("it has no manifest") from error
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise _Damaged(f"its manifest {path} cannot be read") from error
     if not intact:
@@ -500,7 +510,7 @@ def _fingerprint(path: Path) -> tuple[int, str]:
 def _fingerprints(folder: Path) -> dict[str, tuple[int, str]]:
     """Of every file in `folder`, all forced to the disk on the way."""
     paths = sorted(folder.rglob("*"))
-    for path in (*paths, folder, folder.parent):
+    for path in (*paths, folder):
         _sync(path)
     files = [path for path in paths if path.is_file()]
     return {path.relative_to(folder).as_posix(): _fingerprint(path) for path in files}
@@ -636,7 +646,11 @@ def _report_unraisable(report: Callable[[Any], object], unraisable: Any) -> None
 
 def _new_checkpointer() -> Any:
     ocp = _orbax()
-    return ocp.Checkpointer(ocp.CompositeCheckpointHandler())
+    # Made in the background, a folder that cannot be made leaves threads waiting for it for five
+    # minutes, and the interpreter's exit waits for them.
+    options = ocp.AsyncOptions(create_directories_asynchronously=False)
+    composite = ocp.CompositeOptions(async_options=options)
+    return ocp.Checkpointer(ocp.CompositeCheckpointHandler(composite_options=composite))
 
 
 def _save_args(arrays: Mapping[str, dict[str, np.ndarray]], meta: Mapping[str, Any]) -> Any:

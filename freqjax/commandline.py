@@ -70,10 +70,11 @@ def _split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[tuple[st
     words = list(arguments)
     while words:
         word = words.pop(0)
-        if not word.lstrip("-").startswith(_PREFIX) or not word.startswith("-"):
-            plain.append(word)
+        if not word.startswith("--" + _PREFIX):
+            # absl knows --nofigures; people write --no-figures.
+            plain.append("--no" + word[5:] if word.startswith("--no-") else word)
             continue
-        name, equals, text = word.lstrip("-").removeprefix(_PREFIX).partition("=")
+        name, equals, text = word.removeprefix("--" + _PREFIX).partition("=")
         if not equals:
             if not words:
                 raise UserError(f"--{_PREFIX}{name} has no value: write --{_PREFIX}{name}=VALUE.")

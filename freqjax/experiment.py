@@ -71,9 +71,12 @@ def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
     """As `train`, telling also which signal ended the run."""
     devices.select(None)
     experiment = Experiment(configs.validate(config), say)
-    with Workdir(workdir, resume=resume) as folder, Interrupts() as interrupts:
-        with CheckpointStore(folder.path / "checkpoints", warn=say) as store:
-            return experiment.run(folder, store, interrupts)
+    with (
+        Workdir(workdir, resume=resume) as folder,
+        Interrupts() as interrupts,
+        CheckpointStore(folder.path / "checkpoints", warn=say) as store,
+    ):
+        return experiment.run(folder, store, interrupts)
 
 
 class Experiment:

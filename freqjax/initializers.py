@@ -57,8 +57,7 @@ class LstmWeights(NamedTuple):
       recurrent_bias: [4H].
       head_kernel: [H, O].
       head_bias: [O].
-      carry_c: [H].
-      carry_h: [H].
+      carry: [H], c of the initial carry; its h is zero.
     """
 
     input_kernel: jax.Array
@@ -67,8 +66,7 @@ class LstmWeights(NamedTuple):
     recurrent_bias: jax.Array
     head_kernel: jax.Array
     head_bias: jax.Array
-    carry_c: jax.Array
-    carry_h: jax.Array
+    carry: jax.Array
 
 
 LstmInitializer = Callable[[jax.Array, LstmSetting], LstmWeights]
@@ -83,7 +81,7 @@ def pytorch_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
         jax.random.uniform(k, shape, minval=-(h**-0.5), maxval=h**-0.5)
         for k, shape in zip(keys, shapes, strict=True)
     ]
-    return LstmWeights(*drawn, carry_c=jnp.zeros(h), carry_h=jnp.zeros(h))
+    return LstmWeights(*drawn, carry=jnp.zeros(h))
 
 
 def orthogonal_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
@@ -126,8 +124,8 @@ def chrono_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
     return weights._replace(input_bias=bias)
 
 
-# A selector at 1 opens its own pairs' output gates and shuts the others' by this much.
-_SHUT = 8.0
+# A selector at 1 leaves its own pairs alone and holds the others by this much at their gates.
+_HOLD = 16.0
 # Radius of the circle on which a pair starts: large enough to be heard, small enough to be linear.
 _RADIUS = 0.3
 # A gate that forgets nothing at all would have an infinite bias.
@@ -145,6 +143,10 @@ def rotor_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
     Pair p belongs to selector p mod F. The pairs of one selector share the band evenly on a log scale,
     each at a random place within its share: no frequency of the task enters. They start at random
     phases on a circle, so the initial carry must be learned. The weights on all other inputs are 0.
+
+    The other selectors hold a pair: input and output gates shut, forget gate open, so that its c stays
+    what it was and its h is 0. A held pair starts to turn from where it stands when its selector comes,
+    which makes a state that is carried from block to block as good as a fresh one.
 
     An odd last unit is left idle: with all its weights at zero.
     """
@@ -173,7 +175,8 @@ def rotor_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
     for number, row in enumerate(setting.selectors):
         strangers = np.flatnonzero(owners != number)
         for unit in (first, second):
-            kernel = kernel.at[row, gates["o"] + unit[strangers]].set(-_SHUT)
+            for gate, push in (("i", -_HOLD), ("f", _HOLD), ("o", -_HOLD)):
+                kernel = kernel.at[row, gates[gate] + unit[strangers]].set(push)
 
     phases = jax.random.uniform(phase_key, (pairs,), maxval=2 * jnp.pi)
     carry = jnp.zeros(h)
@@ -185,8 +188,7 @@ def rotor_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
         recurrent_bias=jnp.zeros(4 * h),
         head_kernel=0.1 * jax.random.normal(head_key, (h, setting.output_size)),
         head_bias=jnp.zeros(setting.output_size),
-        carry_c=carry,
-        carry_h=0.5 * jnp.tanh(carry),
+        carry=carry,
     )
 
 
@@ -220,8 +222,7 @@ def change_scales(setting: LstmSetting) -> LstmWeights:
         recurrent_bias=bias,
         head_kernel=jnp.full((h, o), 3.0),
         head_bias=jnp.full(o, 0.3),
-        carry_c=jnp.full(h, 0.3),
-        carry_h=jnp.full(h, 0.3),
+        carry=jnp.full(h, 0.3),
     )
 
 

@@ -143,6 +143,56 @@ def mse_over_time(outputs: np.ndarray, targets: np.ndarray, window: int) -> np.n
         return squared.reshape(streams, count, window).mean(axis=(0, 2))
 
 
+def phase_over_time(
+    outputs: np.ndarray,
+    targets: np.ndarray,
+    frequency_hz: float,
+    sampling_rate_hz: float,
+    window: int,
+    least_amplitude: float = 0.1,
+) -> np.ndarray:
+    """Phase of each output relative to its target in consecutive windows, unwrapped along time.
+
+    Args:
+        outputs: [B, T].
+        targets: [B, T] sines of frequency_hz.
+        frequency_hz: Hz.
+        sampling_rate_hz: samples per second, Hz.
+        window: samples in a window, a whole number of periods. A phase that moves by half a turn
+            or more from one window to the next is unwrapped the wrong way.
+        least_amplitude: of the output at frequency_hz, relative to the target's; a weaker output
+            has no phase there worth the name.
+
+    Returns:
+        [B, T // window], rad, positive where the output runs ahead; the samples left over at the
+        end are dropped. nan where a window holds a value that is not finite, or is too weak.
+
+    Raises:
+        ValueError: if the arrays are not both [B, T], or window is not in 4 … T.
+    """
+    outputs, targets = _paired(outputs, targets)
+    streams, samples = outputs.shape
+    if not 4 <= window <= samples:
+        raise ValueError(f"window = {window} must be in 4 … T = {samples}")
+    count = samples // window
+    said, asked = (
+        _phasors(
+            np.where(np.isfinite(signal), signal, 0.0)[:, : count * window].reshape(-1, window),
+            frequency_hz / sampling_rate_hz,
+        )
+        for signal in (outputs, targets)
+    )
+    finite = np.isfinite(outputs[:, : count * window]).reshape(-1, window).all(axis=1)
+    known = finite & (np.abs(said) >= least_amplitude * np.abs(asked))
+    phase = np.where(known, np.angle(said) - np.angle(asked), np.nan).reshape(streams, count)
+    for stream in phase:
+        there = np.isfinite(stream)
+        unwrapped = np.unwrap(stream[there])
+        turns = np.round(unwrapped[:1] / (2 * np.pi))  # begin within half a turn of the target
+        stream[there] = unwrapped - 2 * np.pi * turns
+    return phase
+
+
 def zero_predictor_mse(targets: np.ndarray) -> float:
     """Mean square of the targets: the error of a network that always says zero.
 

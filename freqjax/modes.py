@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from freqjax import checkpoints, files, overrides, summary, workdir
 from freqjax import config as configs
 from freqjax.config import Config

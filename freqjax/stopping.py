@@ -50,9 +50,9 @@ class Stopping:
         self.best_loss = loss if self.best_loss is None else min(loss, self.best_loss)
         if frozen is not None:
             self._wait(frozen, config.min_delta)
-        if config.target_mse is not None and worst_frozen is not None:
-            if worst_frozen < config.target_mse:
-                return "target_reached"
+        target = config.target_mse
+        if target is not None and worst_frozen is not None and worst_frozen < target:
+            return "target_reached"
         if diverged:
             return "diverged"
         if config.patience is not None and self.waited >= config.patience:

@@ -103,7 +103,10 @@ def verdict(values: dict[str, Any]) -> str:
         return "The network's output is not finite: nothing was learned."
     worst = max(next(v for k, v in values["test"].items() if k.startswith("mse_per_")))
     if worst < 0.01:
-        opening = f"Learned: with frozen weights every component is below 0.01 on the test rows ({number(test)} in all)."
+        opening = (
+            "Learned: with frozen weights every component is below 0.01 on the test rows "
+            f"({number(test)} in all)."
+        )
     elif test > 0.9 * zero:
         opening = (
             f"Nothing was learned: with frozen weights the test MSE is {number(test)}, "

@@ -133,10 +133,8 @@ def layout(blocks: Blocks, config: Config) -> Stream:
         first = first.at[0, 0].set(True)
 
     def arrange(array: jax.Array) -> jax.Array:
-        if parallel:
-            array = jnp.swapaxes(array, 0, 1)
-        else:
-            array = array.reshape(count * samples, 1, *array.shape[2:])
+        rows = (count * samples, 1, *array.shape[2:])
+        array = jnp.swapaxes(array, 0, 1) if parallel else array.reshape(rows)
         window = window_length(config) or array.shape[0]
         return array.reshape(-1, window, *array.shape[1:])
 

@@ -38,7 +38,7 @@ def metric_at(step: int) -> float:
 
 def main() -> None:
     """Resumes from the newest good step and saves every following one."""
-    with CheckpointStore(Path(sys.argv[1]), warn=lambda message: None) as store:
+    with CheckpointStore(Path(sys.argv[1]), warn=print) as store:
         restored = store.restore_last(*state_at(0))
         step = restored.step if restored else 0
         store.discard_after(step)

@@ -154,7 +154,7 @@ def test_a_restored_key_continues_the_same_stream(tmp_path):
     fill(tmp_path, [3])
     with open_store(tmp_path) as store:
         restored = store.restore_last(*state_at(0))
-    assert restored is not None
+    assert restored is not None and restored.training is not None
     key = jax.random.fold_in(restored.training.key, 5)
     same = jax.random.fold_in(jax.random.key(3), 5)
     np.testing.assert_array_equal(jax.random.normal(key, (4,)), jax.random.normal(same, (4,)))
@@ -388,7 +388,7 @@ def test_a_newer_format_is_refused(tmp_path, monkeypatch):
 
 def test_read_only_touches_nothing(tmp_path):
     fill(tmp_path)
-    (tmp_path / "3.orbax-checkpoint-tmp").mkdir()  # a save that goes on in another process
+    (tmp_path / "unfinished-3").mkdir()  # a save that goes on in another process
     before = sorted(tmp_path.rglob("*"))
     with open_store(tmp_path, read_only=True) as store:
         assert store.restore_last(*state_at(0)) is not None
@@ -401,7 +401,7 @@ def test_read_only_touches_nothing(tmp_path):
 
 def test_leftovers_of_a_kill_are_swept_up(tmp_path):
     fill(tmp_path)
-    for leftover in ("3.orbax-checkpoint-tmp/params.orbax-checkpoint-tmp", "trash/1/params"):
+    for leftover in ("unfinished-x/3.orbax-checkpoint-tmp/params", "trash/1/params"):
         (tmp_path / leftover).mkdir(parents=True)
         (tmp_path / leftover / "file").write_text("half")
     (tmp_path / "manifests" / "3.tmp").write_text("{")
@@ -425,6 +425,7 @@ def test_a_folder_that_cannot_be_made_is_a_user_error(tmp_path):
 @pytest.mark.parametrize("limit", [0, 300, 2000, 6000])
 def test_a_full_disk_leaves_the_earlier_ones_good(tmp_path, limit, capfd):
     """A limit on the size of files stands in for the disk; each size fails another file first."""
+    threads = set(threading.enumerate())
     with open_store(tmp_path) as store:
         for step in (1, 2, 3):
             store.save(step, *state_at(step), {}, metric=step)
@@ -433,16 +434,24 @@ def test_a_full_disk_leaves_the_earlier_ones_good(tmp_path, limit, capfd):
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
         try:
-            with pytest.raises(UserError, match=f"cannot save checkpoint 4 in {tmp_path}: .*"):
+            with pytest.raises(
+                UserError, match=f"cannot save checkpoint 4 in {tmp_path}: File too large"
+            ):
                 store.save(4, *state_at(4), {}, metric=0.0)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        assert {path: path.read_bytes() for path in step_files(tmp_path)} == before
+        assert on_disk(tmp_path) == [1, 2, 3]
+        assert {path: path.read_bytes() for path in before} == before
         restored = store.restore_best(*state_at(0))
         assert restored is not None and restored.step == 1
         store.save(4, *state_at(4), {}, metric=0.0)  # once there is room again
         restored = store.restore_best(*state_at(0))
         assert restored is not None and restored.step == 4
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(timeout=5)  # one that waits for what never comes would hold up the exit
+        assert not thread.is_alive()
+    open_store(tmp_path).close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["3", "4", "manifests"]
     assert capfd.readouterr() == ("", "")
 
 
@@ -483,6 +492,7 @@ def test_an_end_at_any_change_of_the_disk(tmp_path, monkeypatch, error):
 
     Step 4 becomes the best, and its saving removes steps 1 (the best before) and 2.
     """
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # counted below, but not waited for
     base = tmp_path / "base"
     with open_store(base) as store:
         for step, metric in ((1, 1.0), (2, 5.0), (3, 5.0)):
@@ -497,16 +507,15 @@ def test_an_end_at_any_change_of_the_disk(tmp_path, monkeypatch, error):
     total = run_until_disk_call(monkeypatch, 0, None, lambda: save_fourth(probe))
     assert total > 40 and on_disk(probe) == [3, 4]
     saved = 0
-    sample = random.Random(4).sample(range(1, total - 20), 10)
-    for count in (*sample, *range(total - 19, total + 1)):
+    sample = random.Random(4).sample(range(1, total - 12), 8)
+    for count in (*sample, *range(total - 11, total + 1)):
         directory = tmp_path / str(count)
         shutil.copytree(base, directory)
         with pytest.raises((Killed, UserError)):
             run_until_disk_call(
                 monkeypatch, count, error, lambda directory=directory: save_fourth(directory)
             )
-        warnings: list[str] = []
-        with open_store(directory, warn=warnings.append) as store:
+        with open_store(directory) as store:
             last = store.restore_last(*state_at(0))
             best = store.restore_best(*state_at(0))
             assert last is not None and best is not None
@@ -516,7 +525,6 @@ def test_an_end_at_any_change_of_the_disk(tmp_path, monkeypatch, error):
             store.discard_after(last.step)
             store.save(5, *state_at(5), {}, metric=9.0)
         assert on_disk(directory) == sorted({best.step, last.step, 5})
-        assert len(warnings) <= 2
         shutil.rmtree(directory)
     assert 0 < saved < 20
 
@@ -527,17 +535,20 @@ def test_kill_at_any_moment(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, checkpoint_victim.__file__, str(tmp_path)]
     reached = 0
-    for _ in range(12):
+    for kill in range(12):
         with subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as victim:
             assert victim.stdout is not None and victim.stderr is not None
             assert victim.stdout.readline().split() == ["ready", str(reached)], victim.stderr.read()
-            time.sleep(rng.uniform(0.02, 0.3))
+            # Every other one is killed in its first saves; the rest make progress for certain.
+            lines = [victim.stdout.readline()] if kill % 2 else []
+            time.sleep(rng.uniform(0.0, 0.25))
             victim.send_signal(signal.SIGKILL)
-            promised = [int(line.split()[1]) for line in victim.stdout if line.endswith("\n")]
+            lines += victim.stdout.readlines()
+            promised = [int(line.split()[1]) for line in lines if line.endswith("\n")]
         assert victim.returncode == -signal.SIGKILL
-        with open_store(tmp_path, warn=lambda message: None, read_only=True) as store:
+        with open_store(tmp_path, read_only=True) as store:
             last = store.restore_last(*state_at(0))
             best = store.restore_best(*state_at(0))
         if last is None:
@@ -551,9 +562,9 @@ def test_kill_at_any_moment(tmp_path):
             assert_same((restored.params, restored.training), state_at(restored.step))
             assert restored.meta == {"step": restored.step}
         reached = last.step
-    assert reached > 12
+    assert reached >= 6
     open_store(tmp_path).close()
-    assert not list(tmp_path.glob("*tmp*")) and not (tmp_path / "trash").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {*map(str, on_disk(tmp_path)), "manifests"}
 
 
 # Evaluation.

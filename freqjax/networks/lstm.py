@@ -9,7 +9,8 @@ With a_t = W_i x_t + b_i + W_h h_{t-1} + b_h split into four gates in PyTorch's 
 
 The gates stand side by side in one matrix, so that a step is one product with W_i and one with W_h.
 There are two bias vectors as in PyTorch, so that weights go both ways without loss: 18,241 parameters
-at H = 64 with D = 5 inputs and one output. A learned initial carry adds 2H.
+at H = 64 with D = 5 inputs and one output. A learned initial carry adds H: its c;
+its h starts at zero.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ class LstmCell(nn.Module):
 class LstmNetwork:
     """The network of `freqjax.networks.Network`: LSTM of width H and a linear head.
 
-    Parameters are {cell: {input, recurrent}, head}, each {kernel, bias}, and {carry: {c, h}} where
-    the initial carry is learned; it is zero otherwise.
+    Parameters are {cell: {input, recurrent}, head}, each {kernel, bias}, and {carry: c [H]} where the
+    initial carry is learned; it is zero otherwise.
     """
 
     causal = True
@@ -93,18 +94,14 @@ class LstmNetwork:
             "head": {"kernel": weights.head_kernel, "bias": weights.head_bias},
         }
         if self._learned_carry:
-            params["carry"] = {"c": weights.carry_c, "h": weights.carry_h}
+            params["carry"] = weights.carry
         return params
 
     def init_carry(self, params: Params, streams: int) -> LstmCarry:
-        """The learned carry, or zeros, [B, H] twice."""
+        """[B, H] twice: c as learned, or zeros, and h zeros."""
         shape = (streams, self.setting.hidden_size)
-        if not self._learned_carry:
-            return LstmCarry(jnp.zeros(shape), jnp.zeros(shape))
-        learned = params["carry"]
-        return LstmCarry(
-            jnp.broadcast_to(learned["c"], shape), jnp.broadcast_to(learned["h"], shape)
-        )
+        c = jnp.broadcast_to(params["carry"], shape) if self._learned_carry else jnp.zeros(shape)
+        return LstmCarry(c, jnp.zeros(shape))
 
     def step(self, params: Params, carry: Carry, x: jax.Array) -> tuple[LstmCarry, jax.Array]:
         """One sample: carry, x [B, D] → carry, y [B, O]."""

@@ -50,7 +50,7 @@ def linearize_lstm(params: Any, xs: jax.Array) -> Linearization:
     record = _forward(params, xs)
     head = params["head"]
     return Linearization(
-        outputs=record.h @ head["kernel"] + head["bias"],
+        outputs=record.h @ head["kernel"] + head["bias"][None, None],
         tangent=lambda change: _tangent(params, change, xs, record),
         adjoint=lambda ys: _adjoint(params, ys, xs, record),
     )
@@ -90,7 +90,8 @@ def _tangent(params: Any, change: Any, xs: jax.Array, record: _Record) -> jax.Ar
     start = _start(change["carry"], xs.shape[1])
     dhs = jax.lax.scan(body, start, (driven, record.k, record.forget, record.m))[1]
     head = change["head"]
-    return dhs @ params["head"]["kernel"] + record.h @ head["kernel"] + head["bias"]
+    moved = dhs @ params["head"]["kernel"] + record.h @ head["kernel"]
+    return moved + head["bias"][None, None]
 
 
 def _adjoint(params: Any, ys: jax.Array, xs: jax.Array, record: _Record) -> Any:
@@ -106,7 +107,7 @@ def _adjoint(params: Any, ys: jax.Array, xs: jax.Array, record: _Record) -> Any:
 
     nothing = jnp.zeros_like(record.h[0])
     rows = (ys @ params["head"]["kernel"].T, record.k, record.forget, record.m)
-    (dc, dh), dz = jax.lax.scan(body, (nothing, nothing), rows, reverse=True)
+    (dc, _), dz = jax.lax.scan(body, (nothing, nothing), rows, reverse=True)
     bias = jnp.sum(dz, axis=(0, 1))
     return {
         "cell": {
@@ -114,18 +115,19 @@ def _adjoint(params: Any, ys: jax.Array, xs: jax.Array, record: _Record) -> Any:
             "recurrent": {"kernel": _outer(record.h_before, dz), "bias": bias},
         },
         "head": {"kernel": _outer(record.h, ys), "bias": jnp.sum(ys, axis=(0, 1))},
-        "carry": {"c": jnp.sum(dc, axis=0), "h": jnp.sum(dh, axis=0)},
+        "carry": jnp.sum(dc, axis=0),
     }
 
 
 def _project(cell: Any, xs: jax.Array) -> jax.Array:
     """W_i x + b_i + b_h for all samples at once: [T, B, D] → [T, B, 4H]."""
-    return xs @ cell["input"]["kernel"] + cell["input"]["bias"] + cell["recurrent"]["bias"]
+    bias = cell["input"]["bias"] + cell["recurrent"]["bias"]
+    return xs @ cell["input"]["kernel"] + bias[None, None]
 
 
 def _start(carry: Any, streams: int) -> tuple[jax.Array, jax.Array]:
-    shape = (streams, carry["c"].shape[-1])
-    return jnp.broadcast_to(carry["c"], shape), jnp.broadcast_to(carry["h"], shape)
+    c = jnp.broadcast_to(carry, (streams, carry.shape[-1]))
+    return c, jnp.zeros_like(c)
 
 
 def _outer(a: jax.Array, b: jax.Array) -> jax.Array:

@@ -1,0 +1,114 @@
+"""The page that figures are drawn on: palette, axes, headline, PNG.
+
+Nothing here touches pyplot: no display, no global state, safe in a thread.
+"""
+
+import math
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.image import imsave
+
+# Okabe & Ito (2008) without black and yellow, which are lost beside ink and on paper, and two of
+# Tol's muted scheme. Distinct to the colour-blind.
+FREQUENCY_COLOURS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933",
+)  # fmt: skip
+# Tol's muted scheme: layers must not be taken for frequencies.
+LAYER_COLOURS = (
+    "#332288", "#CC6677", "#44AA99", "#AA4499", "#117733", "#88CCEE", "#661100", "#DDCC77",
+)  # fmt: skip
+INK, GREY, PALE = "#222222", "#777777", "#C9C9C9"
+# Sixteen shades a channel, none further than 8 of 255 away, halve the size of a PNG.
+_SHADES = ((np.arange(256) + 8) // 17 * 17).astype(np.uint8)
+
+
+def blank(width: float, height: float) -> Figure:
+    """A figure of width × height inches without pyplot."""
+    return Figure(figsize=(width, height), dpi=140, layout="constrained", facecolor="white")
+
+
+def dress(axis: Axes) -> None:
+    """A pale grid behind the data, and no frame."""
+    axis.grid(True, color="#E6E6E6", lw=0.6)
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.tick_params(labelsize=9)
+
+
+def subplots(
+    width: float, height: float, rows: int = 1, columns: int = 1, **options: Any
+) -> tuple[Figure, np.ndarray]:
+    """A figure of width × height inches and its axes [rows, columns]."""
+    figure = blank(width, height)
+    axes = figure.subplots(
+        rows, columns, squeeze=False, sharex=options.pop("sharex", False),
+        sharey=options.pop("sharey", False), gridspec_kw=options or None,
+    )  # fmt: skip
+    for axis in axes.flat:
+        dress(axis)
+    return figure, axes
+
+
+def grid(panels: int, height: float, **options: Any) -> tuple[Figure, list[Axes]]:
+    """One panel a frequency, at most four in a row."""
+    columns = _columns(panels)
+    rows = math.ceil(panels / columns)
+    figure, axes = subplots(max(7.0, 3.1 * columns), 0.9 + height * rows, rows, columns, **options)
+    for column, spare in enumerate(axes.flat[panels:], start=panels):
+        spare.remove()
+        axes.flat[column - columns].tick_params(labelbottom=True)
+    return figure, list(axes.flat[:panels])
+
+
+def _columns(panels: int) -> int:
+    """As few rows of at most four as hold the panels, filled evenly: 5 are 3 + 2."""
+    return math.ceil(panels / math.ceil(panels / 4))
+
+
+def outer_labels(axes: Sequence[Axes], x: str, y: str) -> None:
+    """Label the lowest panel of each column and the first of each row."""
+    columns = _columns(len(axes))
+    for panel, axis in enumerate(axes):
+        axis.set_xlabel(x if panel + columns >= len(axes) else "")
+        axis.set_ylabel("" if panel % columns else y)
+
+
+def set_headline(figure: Figure, text: str) -> None:
+    """The finding, in bold above everything."""
+    wrapped = textwrap.fill(text, int(figure.get_figwidth() * 10.5))
+    figure.suptitle(wrapped, x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK)
+
+
+def save(figure: Figure, directory: str | Path, name: str) -> Path:
+    """Write the figure as a PNG; the directory is made if absent."""
+    path = Path(directory) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    imsave(path, _SHADES[np.asarray(canvas.buffer_rgba())], format="png")
+    return path
+
+
+def colour(index: int) -> str:
+    """A frequency has the same colour in every figure."""
+    return FREQUENCY_COLOURS[index % len(FREQUENCY_COLOURS)]
+
+
+def say_not_finite(axis: Axes, values: np.ndarray) -> bool:
+    """Write onto the axis which share of the output is not finite, if any is."""
+    share = float(np.mean(~np.isfinite(values)))
+    if share:
+        box = {"facecolor": "white", "edgecolor": INK, "boxstyle": "round", "alpha": 0.9}
+        part = "all" if share == 1 else f"{100 * share:.3g} % of the"
+        axis.text(
+            0.5, 0.5, f"output not finite\nin {part} samples", fontsize=9, bbox=box,
+            ha="center", va="center", transform=axis.transAxes,
+        )  # fmt: skip
+    return share > 0

@@ -1,0 +1,86 @@
+"""The errors of the network: along the stream, and how they are distributed."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from freqjax.figures import canvas
+from freqjax.figures.findings import distribution_finding, number
+from freqjax.figures.lines import finish_mse_axis
+from freqjax.figures.record import (
+    GOAL_MSE,
+    EvaluationRecord,
+    last_known,
+    present_indices,
+    whole_periods,
+)
+from freqjax.metrics import mse_over_time
+
+
+def error_over_time(record: EvaluationRecord, directory: str | Path) -> Path:
+    """MSE of each frequency in windows of whole periods along the stream.
+
+    Whole periods keep the zero predictor at 0.5 in every window. Writes error_over_time.png.
+    """
+    figure, axes = canvas.subplots(9, 4.2)
+    axis, labels, ends = axes[0, 0], [], {}
+    samples, rate = record.targets.shape[1], record.sampling_rate_hz
+    drawn: list[np.ndarray] = []
+    for index in present_indices(record):
+        name, window = f"{record.frequencies_hz[index]:g} Hz", whole_periods(record, index)
+        streams = record.selected == index
+        mse = mse_over_time(record.outputs[streams], record.targets[streams], window)
+        time = (np.arange(mse.size) + 0.5) * window / rate
+        ends[name] = float(mse[-1]) if np.isfinite(mse).all() else math.inf
+        mse = np.where(np.isfinite(mse), np.maximum(mse, 1e-15), np.nan)
+        marker = "o" if mse.size <= 12 else None
+        axis.plot(time, mse, color=canvas.colour(index), lw=1.8, marker=marker, ms=3.5)
+        drawn.append(mse)
+        labels.append((last_known(mse), name, canvas.colour(index)))
+    axis.set_xlim(0, samples / rate)
+    axis.set(xlabel="time since the start of the stream (s)", ylabel="MSE in the window (no unit)")
+    finish_mse_axis(axis, drawn, labels)
+    lost = [name for name, end in ends.items() if math.isinf(end)]
+    if lost:
+        axis.set_title(f"not finite: {', '.join(lost)}", loc="left", fontsize=10)
+    good = sum(end < GOAL_MSE for end in ends.values())
+    worst = max(ends, key=ends.__getitem__)
+    said = f"After {samples / rate:g} s, {good} of {len(ends)} frequencies are below {GOAL_MSE:g}; "
+    canvas.set_headline(figure, said + f"worst: {worst}, {number(ends[worst])}")
+    return canvas.save(figure, directory, "error_over_time.png")
+
+
+def error_distribution(record: EvaluationRecord, directory: str | Path) -> Path:
+    """Density of output − target for each frequency; outlined, that of predicting zero.
+
+    Predicting zero errs by a sine, whose density is 1 / (π √(1 − e²)). The density is logarithmic,
+    or the narrow peak of a good network would flatten it to nothing. Writes error_distribution.png.
+    """
+    present = present_indices(record)
+    errors = {}
+    for index in present:
+        streams = record.selected == index
+        error = record.outputs[streams].astype(np.float64) - record.targets[streams]
+        errors[index] = error[np.isfinite(error)]
+    widest = max((float(np.max(np.abs(e))) for e in errors.values() if e.size), default=0.0)
+    reach = float(np.clip(1.05 * widest, 1.2, 3.0))  # errors beyond 3 go into the outermost bins
+    edges = np.linspace(-reach, reach, 102)
+    outline = np.diff(np.arcsin(np.clip(edges, -1, 1))) / np.diff(edges) / np.pi
+    figure, axes = canvas.grid(len(present), 2.6, sharex=True, sharey=True)
+    highest, within = 1.0, {}
+    for axis, index in zip(axes, present, strict=True):
+        name, said = f"{record.frequencies_hz[index]:g} Hz", "no finite output"
+        if errors[index].size:
+            density = np.histogram(np.clip(errors[index], -reach, reach), edges, density=True)[0]
+            axis.stairs(density, edges, fill=True, color=canvas.colour(index), alpha=0.8)
+            within[name] = float(np.quantile(np.abs(errors[index]), 0.95))
+            highest, said = max(highest, density.max()), f"95 % within ±{within[name]:.2g}"
+        axis.set_title(f"{name}: {said}", loc="left", fontsize=10)
+        axis.stairs(outline, edges, color=canvas.INK, lw=1.2)
+        canvas.say_not_finite(axis, record.outputs[record.selected == index])
+    axes[0].set(yscale="log", ylim=(0.01, 3 * highest), xlim=(-reach, reach))
+    note = "last bins: ±3 and beyond" if widest > 3 else "target peak = 1"
+    canvas.outer_labels(axes, f"output − target ({note})", "density (per unit)")
+    canvas.set_headline(figure, distribution_finding(within))
+    return canvas.save(figure, directory, "error_distribution.png")

@@ -1,0 +1,75 @@
+"""Findings and numbers in words."""
+
+import math
+
+import numpy as np
+
+from freqjax.figures.record import GOAL_MSE, EvaluationRecord
+from freqjax.metrics import FEWEST_CYCLES
+
+
+def tone_finding(record: EvaluationRecord, index: int) -> str:
+    """'1 Hz: MSE 0.0006, in phase after 10 s'."""
+    tone, frequency_hz = record.tones[index], record.frequencies_hz[index]
+    duration = f"{record.targets.shape[1] / record.sampling_rate_hz:g} s"
+    if tone.mse is None:
+        return f"{frequency_hz:g} Hz: the output is not finite"
+    if tone.correlation is None:
+        said = "the output is constant"
+    elif tone.mse < GOAL_MSE:
+        said = f"in phase after {duration}"
+    elif abs(tone.r2 or 1.0) < 0.05 and (tone.amplitude_ratio or 0.0) < 0.2:
+        said = "no better than predicting zero"
+    elif tone.frequency_error_mhz is None:
+        said = "no clear tone"
+    elif tone.phase_drift_rad is None:
+        said = f"strongest tone at {frequency_hz + tone.frequency_error_mhz / 1e3:.3g} Hz instead"
+    elif abs(tone.phase_drift_rad) > 0.25:
+        verb = "gains" if tone.phase_drift_rad > 0 else "loses"
+        said = f"{verb} {abs(tone.phase_drift_rad):.2g} rad of phase in {duration}"
+    else:
+        said = f"right frequency, correlation {tone.correlation:.2f}"
+        if tone.amplitude_ratio is not None:
+            said += f", amplitude {tone.amplitude_ratio:.2g}"
+    streams = int(np.sum(record.selected == index))
+    over = f" over {streams} streams" if streams > 1 else ""
+    return f"{frequency_hz:g} Hz: MSE {number(tone.mse)}{over}, {said}"
+
+
+def strongest_line(record: EvaluationRecord, index: int) -> tuple[str, bool]:
+    """What the output's strongest line is, and whether it is the one asked for."""
+    tone = record.tones[index]
+    if tone.mse is None:
+        return "not finite", False
+    duration_s = record.targets.shape[1] / record.sampling_rate_hz
+    if tone.frequency_error_mhz is None:
+        short = duration_s * record.frequencies_hz[index] < FEWEST_CYCLES
+        return "too short to tell" if short else "no line in the output", False
+    error_hz = tone.frequency_error_mhz / 1000
+    size = f"{1000 * error_hz:+.1f} mHz" if abs(error_hz) < 1 else f"{error_hz:+.2f} Hz"
+    return f"strongest line off by {size}", abs(error_hz) < 1 / duration_s
+
+
+def distribution_finding(within: dict[str, float]) -> str:
+    """From the best frequency to the worst: what 95 % of its errors lie within."""
+    if not within:
+        return "No finite output"
+    best, worst = min(within, key=within.__getitem__), max(within, key=within.__getitem__)
+    ends, most = f"±{within[best]:.2g}", f"±{within[worst]:.2g}"
+    if ends != most:
+        ends += f" ({best}) to {most} ({worst})"
+    return f"95 % of the errors lie within {ends}; outline: predicting zero, ±1"
+
+
+def times(ratio: float) -> str:
+    """1.8×, 720× or 2e+06×."""
+    if ratio < 10:
+        return f"{ratio:.1f}×"
+    return f"{ratio:.0f}×" if ratio < 1e4 else f"{ratio:.1g}×"
+
+
+def number(value: float | None) -> str:
+    """Three digits, two below a hundredth: 0.277, 0.0006, 4e-10."""
+    if value is None or not math.isfinite(value):
+        return "not finite"
+    return f"{value:.3g}" if abs(value) >= 0.01 else f"{value:.2g}"

@@ -1,0 +1,49 @@
+"""Every figure that the data of a run allow."""
+
+from pathlib import Path
+
+from freqjax.figures.chasing import chasing_gap
+from freqjax.figures.clock import last_second, phase_drift
+from freqjax.figures.curves import gradient_norms, learning_curves
+from freqjax.figures.errors import error_distribution, error_over_time
+from freqjax.figures.record import EvaluationRecord, Rows, duration_s, present_indices
+from freqjax.figures.signals import all_frequencies, one_frequency, spectra
+from freqjax.figures.stages import curriculum
+
+
+def draw_all(
+    record: EvaluationRecord, rows: Rows, test_mse: float | None, directory: str | Path
+) -> list[Path]:
+    """Draw every figure that the data allow.
+
+    The last second is drawn of streams longer than two, which the excerpts do not show whole; the
+    phase, where a stream holds two windows of the slowest frequency; the curriculum, where the rows
+    name their horizon.
+
+    Args:
+        record: the evaluation on test data.
+        rows: parsed metrics.jsonl; empty for an evaluation alone, which has no curves.
+        test_mse: frozen MSE on the test data, all frequencies; None where unknown.
+        directory: where the PNGs go; made if absent.
+
+    Returns:
+        The paths written, in reading order.
+    """
+    frequencies_hz = record.frequencies_hz
+    paths = [all_frequencies(record, directory)]
+    if duration_s(record) > 2:
+        paths.append(last_second(record, directory))
+    paths += [one_frequency(record, index, directory) for index in present_indices(record)]
+    if rows:
+        paths.append(learning_curves(rows, frequencies_hz, directory))
+        if any(row.get("horizon_s") is not None for row in rows):
+            paths.append(curriculum(rows, frequencies_hz, directory))
+        paths.append(chasing_gap(rows, frequencies_hz, test_mse, directory))
+    paths.append(error_over_time(record, directory))
+    if duration_s(record) * min(frequencies_hz) >= 2:
+        paths.append(phase_drift(record, directory))
+    paths.append(error_distribution(record, directory))
+    paths.append(spectra(record, directory))
+    if rows:
+        paths.append(gradient_norms(rows, directory))
+    return paths

@@ -1,0 +1,131 @@
+"""Lines over epochs or seconds: curves, the axes they need, and their names beside them."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from freqjax.figures import canvas
+from freqjax.figures.record import GOAL_MSE, ZERO_MSE, Rows, field, last_known, positive
+
+MANY_ROWS = 200  # more than these are smoothed
+
+
+def draw_curve(
+    axis: Axes,
+    epochs: np.ndarray,
+    values: np.ndarray,
+    colour: str,
+    raw: float = 0.3,
+    summary: Callable[..., np.ndarray] = np.median,
+    **style: Any,
+) -> float:
+    """A curve over epochs; returns where it ends.
+
+    Few points are marked; many are drawn with opacity `raw` under their running summary.
+    """
+    style = {"color": colour, "lw": 1.8, **style}
+    known = np.isfinite(positive(values))
+    x, y = epochs[known], values[known]
+    if y.size <= MANY_ROWS:
+        axis.plot(x, y, marker="o" if y.size <= MANY_ROWS / 5 else None, ms=4, **style)
+        return last_known(y)
+    if raw:
+        axis.plot(x, y, color=colour, lw=0.6, alpha=raw)
+    width = y.size // 60 * 2 + 1
+    padded = np.pad(y, width // 2, mode="edge")
+    smooth = summary(np.lib.stride_tricks.sliding_window_view(padded, width), axis=1)
+    axis.plot(x, smooth, **style)
+    return float(smooth[-1])
+
+
+def epoch_axis(axis: Axes, epochs: np.ndarray) -> None:
+    """Whole epochs, with a margin even around a single one."""
+    first, last = epochs[0], epochs[-1]
+    margin = max(0.02 * (last - first), 0.3 if last > first else 0.5)
+    axis.set_xlim(first - margin, last + margin)
+    axis.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+    axis.set_xlabel("epoch")
+
+
+def mark_horizons(axis: Axes, rows: Rows) -> None:
+    """A tick at the top wherever the horizon changes, named where there is room."""
+    horizons, epochs = field(rows, "horizon_s"), field(rows, "epoch")
+    changes = [i for i in range(len(rows)) if i == 0 or horizons[i] != horizons[i - 1]]
+    changes = [i for i in changes if math.isfinite(horizons[i])]
+    free = -math.inf
+    for i in changes:
+        axis.axvline(epochs[i], color=canvas.PALE, lw=0.8, ls=":")
+        if epochs[i] >= free:
+            axis.text(
+                epochs[i], 0.995, f"{horizons[i]:g} s", fontsize=7, color=canvas.GREY, va="top",
+                transform=axis.get_xaxis_transform(),
+            )  # fmt: skip
+            free = epochs[i] + 0.11 * (epochs[-1] - epochs[0])
+
+
+def log_limits(axis: Axes, series: Iterable[np.ndarray], *include: float) -> tuple[float, float]:
+    """Make y logarithmic, with room around the positive values and those to include."""
+    known = np.concatenate([positive(np.asarray(values)) for values in (*series, include)])
+    known = np.maximum(known[np.isfinite(known)], 1e-15)
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.1, 1.0)
+    room = max(1.6, math.sqrt(30 * low / high))  # a decade and a half at least
+    low, high = low / room, high * room
+    axis.set_yscale("log")
+    axis.set_ylim(low, high)
+    return low, high
+
+
+def finish_mse_axis(
+    axis: Axes,
+    series: Iterable[np.ndarray],
+    ends: Iterable[tuple[float, str, str]],
+    name_guides: bool = True,
+    linear: bool = False,
+    headroom: float = 1.0,
+) -> None:
+    """Log axis of an MSE: zero predictor and goal as lines, every line named on the right."""
+    low, high = log_limits(axis, series, ZERO_MSE, GOAL_MSE)
+    axis.set_ylim(low, high * headroom)
+    if linear:
+        axis.set(yscale="linear", ylim=(0, high / 1.3))
+    axis.axhline(ZERO_MSE, color=canvas.INK, lw=1, ls="--", zorder=1)
+    axis.axhline(GOAL_MSE, color=canvas.GREY, lw=1, ls=":", zorder=1)
+    guides = [
+        (ZERO_MSE, f"predicting zero, {ZERO_MSE:g}", canvas.INK),
+        (GOAL_MSE, "goal, 0.01", canvas.GREY),
+    ]
+    label_ends(axis, [*ends, *(guides if name_guides else [])])
+
+
+def label_ends(
+    axis: Axes, labels: Iterable[tuple[float, str, str]], spacing: float = 0.062
+) -> None:
+    """Name lines to the right of the axis at their last height, pushed apart where they crowd."""
+    scale, left = axis.transScale + axis.transLimits, axis.get_xlim()[0]
+    wanted = [
+        (float(np.clip(scale.transform((left, y))[1], 0.0, 1.0)), name, colour)
+        for y, name, colour in labels
+        if math.isfinite(y)
+    ]
+    if not wanted:
+        return
+    # From the bottom up; lines that all but coincide are named in their own order, top down.
+    wanted = sorted(reversed(wanted), key=lambda label: round(label[0], 2))
+    heights = np.array([height for height, _, _ in wanted])
+    steps = min(spacing, 1 / len(wanted)) * np.arange(len(wanted))
+    # Pushed up only, and pushed down only: half way between, a crowd stays where it belongs.
+    pushed_up = np.maximum.accumulate(heights - steps) + steps
+    pushed_down = np.minimum.accumulate((heights - steps)[::-1])[::-1] + steps
+    places = (pushed_up + pushed_down) / 2
+    places = np.minimum(places, 1 - steps[::-1])
+    for at, (height, name, colour) in zip(np.maximum(places, steps), wanted, strict=True):
+        line = {"arrowstyle": "-", "color": colour, "lw": 0.6, "shrinkA": 0, "shrinkB": 0}
+        axis.annotate(
+            name, (1.0, height), (1.035, at), xycoords="axes fraction", textcoords="axes fraction",
+            color=colour, fontsize=9, va="center", annotation_clip=False,
+            arrowprops=line | {"relpos": (0, 0.5)},
+        )  # fmt: skip

@@ -1,0 +1,111 @@
+"""Pairs of units as rotors: their natural frequencies before and after training."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from freqjax.figures import canvas
+
+AT_LINE = 0.02  # |f − line| / line: one that ends nearer than this is called a clock of the line
+ROW_SHARE = 0.72  # of a row's height that its pairs fill
+
+
+def rotors(
+    before_hz: np.ndarray,
+    after_hz: np.ndarray,
+    owner: np.ndarray,
+    frequencies_hz: Sequence[float],
+    directory: str | Path,
+) -> Path:
+    """Where the natural frequency of every pair of units began (open) and ended (filled).
+
+    One row a selector, its pairs from slow to fast; a last row for the pairs of no selector. Pairs
+    that end within two percent of their selector's line are emphasised.
+
+    Args:
+        before_hz: [P] natural frequencies before training, Hz; those that are not positive numbers
+            before and after cannot be drawn and are counted in the row's title.
+        after_hz: [P] after training, Hz.
+        owner: [P] int, index into frequencies_hz of the selector that opens the pair, or -1.
+        frequencies_hz: [F] the task's lines, Hz.
+        directory: where rotors.png goes.
+
+    Raises:
+        ValueError: if the arrays are not all [P] with P ≥ 1, or an owner is not in -1 … F - 1.
+    """
+    before, after = np.asarray(before_hz, np.float64), np.asarray(after_hz, np.float64)
+    owner, lines = np.asarray(owner), list(frequencies_hz)
+    if before.ndim != 1 or not before.size or not before.shape == after.shape == owner.shape:
+        shapes = f"{before.shape}, {after.shape} and {owner.shape}"
+        raise ValueError(f"before_hz, after_hz and owner must all be [P] with P ≥ 1, got {shapes}")
+    if owner.min() < -1 or owner.max() >= len(lines):
+        raise ValueError(
+            f"owner must be in -1 … {len(lines) - 1}, got {sorted(set(owner.tolist()))}"
+        )
+    drawn = np.isfinite(before) & np.isfinite(after) & (before > 0) & (after > 0)
+    rows = [*range(len(lines)), *([-1] if (owner == -1).any() else [])]
+    figure, axes = canvas.subplots(10, 0.9 + max(2.2, 1.25 * len(rows)), len(rows), 1, sharex=True)
+    shown = np.concatenate([before[drawn], after[drawn], lines])
+    found = 0
+    for axis, row in zip(axes[:, 0], rows, strict=True):
+        mine = (owner == row) & drawn
+        for index, line_hz in enumerate(lines):
+            own = index == row
+            style = {"color": canvas.colour(index), "alpha": 1.0 if own else 0.5}
+            axis.axvline(line_hz, lw=1.6 if own else 1, ls="-" if own else ":", zorder=1, **style)
+        line_hz = lines[row] if row >= 0 else math.nan
+        at_line = _draw_pairs(axis, before[mine], after[mine], line_hz, row)
+        found += at_line > 0
+        title = _row_finding(line_hz, after[mine], at_line)
+        hidden = int(np.sum((owner == row) & ~drawn))
+        title += f"; {hidden} without rotation, not drawn" if hidden else ""
+        axis.set_title(title, loc="left", fontsize=10)
+    axes[0, 0].set(xscale="log", xlim=(shown.min() / 1.25, shown.max() * 1.25))
+    _frequency_ticks(axes[-1, 0])
+    axes[-1, 0].set_xlabel("natural frequency (Hz): before training ○ → after ●")
+    figure.supylabel("pairs of a selector, slow to fast", fontsize=10)
+    said = f"{found} of {len(lines)} lines have a pair within {100 * AT_LINE:g} % after training"
+    canvas.set_headline(figure, f"{said} ({before.size} pairs)")
+    return canvas.save(figure, directory, "rotors.png")
+
+
+def _draw_pairs(axis: Axes, before: np.ndarray, after: np.ndarray, line_hz: float, row: int) -> int:
+    """Draw the pairs of one row, and say how many end at its line."""
+    colour = canvas.colour(row) if row >= 0 else canvas.GREY
+    axis.set(yticks=[], ylim=(1, 0))
+    axis.spines["left"].set_visible(False)
+    at_line = np.abs(after - line_hz) <= AT_LINE * line_hz  # nowhere, where the line is nan
+    heights = 0.5 + ROW_SHARE * ((np.arange(before.size) + 0.5) / max(1, before.size) - 0.5)
+    for height, i in zip(heights, np.argsort(before, kind="stable"), strict=True):
+        strong = bool(at_line[i])
+        style = {"color": colour, "alpha": 1.0 if strong else 0.45}
+        axis.annotate(
+            "", (after[i], height), (before[i], height),
+            arrowprops=style | {"arrowstyle": "->", "lw": 2.0 if strong else 0.9, "shrinkA": 0,
+                                "shrinkB": 0, "mutation_scale": 10 if strong else 7},
+        )  # fmt: skip
+        axis.plot(after[i], height, "o", ms=8 if strong else 3.5, zorder=4, **style)
+        # On top: a pair that began at the line hardly moves.
+        axis.plot(before[i], height, "o", mfc="white", ms=5 if strong else 3.5, zorder=5, **style)
+    return int(at_line.sum())
+
+
+def _row_finding(line_hz: float, after: np.ndarray, at_line: int) -> str:
+    """'3 Hz: 1 of 8 pairs at the line, nearest 3.001 Hz'."""
+    if math.isnan(line_hz):
+        return f"no selector: {after.size} pairs"
+    if not after.size:
+        return f"{line_hz:g} Hz: no pair"
+    nearest = float(after[np.argmin(np.abs(after - line_hz))])
+    pairs = "1 pair" if after.size == 1 else f"{after.size} pairs"
+    return f"{line_hz:g} Hz: {at_line} of {pairs} at the line, nearest {nearest:.4g} Hz"
+
+
+def _frequency_ticks(axis: Axes) -> None:
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())

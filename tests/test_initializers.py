@@ -1,0 +1,104 @@
+"""Initial weights against their definitions."""
+
+import jax
+import numpy as np
+import pytest
+
+from freqjax.initializers import INITIALIZERS, LstmSetting
+
+SETTING = LstmSetting(
+    input_size=5,
+    hidden_size=64,
+    output_size=1,
+    selectors=(1, 2, 3, 4),
+    longest=10_000,
+    sampling_rate=1000.0,
+    band=(0.5, 20.0),
+)
+
+
+def draw(name, seed=0, **changes):
+    weights = INITIALIZERS[name](jax.random.key(seed), SETTING._replace(**changes))
+    return type(weights)(*(np.asarray(w, np.float64) for w in weights))
+
+
+def gate(array, name):
+    k = "ifgo".index(name)
+    return array[..., 64 * k : 64 * (k + 1)]
+
+
+def test_pytorch_fills_its_interval_evenly():
+    weights = draw("pytorch")
+    for name in ("input_kernel", "recurrent_kernel", "input_bias", "recurrent_bias", "head_kernel"):
+        values = getattr(weights, name).reshape(-1)
+        assert np.abs(values).max() <= 1 / 8
+        # The variance of U(−a, a) is a²/3; five standard errors of its estimate.
+        assert abs(values.var() * 64 * 3 - 1) < 5 * np.sqrt(0.8 / values.size)
+
+
+def test_orthogonal_gates_are_orthogonal_each():
+    kernel = draw("orthogonal").recurrent_kernel
+    for name in "ifgo":
+        np.testing.assert_allclose(gate(kernel, name).T @ gate(kernel, name), np.eye(64), atol=1e-5)
+
+
+def test_unit_forget_opens_the_forget_gate_alone():
+    weights = draw("unit_forget")
+    bias = weights.input_bias + weights.recurrent_bias
+    assert (gate(bias, "f") == 1).all()
+    assert all((gate(bias, name) == 0).all() for name in "igo")
+
+
+def test_chrono_spreads_memories_over_the_stream():
+    weights = draw("chrono")
+    forget = gate(weights.input_bias, "f")
+    np.testing.assert_array_equal(gate(weights.input_bias, "i"), -forget)
+    spread = np.exp(forget)
+    assert spread.min() >= 1
+    assert spread.max() <= 9_999
+    assert abs(spread.mean() / 5_000 - 1) < 0.25
+
+
+def rotor_matrix(weights, pair):
+    """The linear map of (c, c') of one pair when its output gate is at 1/2, from the equations."""
+    units = np.array([2 * pair, 2 * pair + 1])
+    forget = 1 / (1 + np.exp(-gate(weights.input_bias, "f")[units]))
+    kernel = gate(weights.recurrent_kernel, "g")[np.ix_(units, units)]
+    return np.diag(forget) + kernel.T / 4
+
+
+@pytest.mark.parametrize("rate", [1000.0, 100.0, 50.0])
+def test_rotors_turn_without_growth_inside_their_band(rate):
+    weights = draw("rotor", sampling_rate=rate)
+    for pair in range(32):
+        eigenvalues = np.linalg.eigvals(rotor_matrix(weights, pair))
+        np.testing.assert_allclose(np.abs(eigenvalues), 1, atol=3e-6)
+        hertz = np.abs(np.angle(eigenvalues)) * rate / (2 * np.pi)
+        assert (hertz > 0.49).all()
+        assert (hertz < 20.1).all()
+
+
+def test_every_selector_opens_pairs_all_over_the_band():
+    weights = draw("rotor", seed=3)
+    for selector in range(4):
+        shut = gate(weights.input_kernel, "o")[1 + selector]
+        own = [p for p in range(32) if shut[2 * p] == 0]
+        assert len(own) == 8
+        hertz = sorted(
+            np.abs(np.angle(np.linalg.eigvals(rotor_matrix(weights, p)))).max() * 1000 / (2 * np.pi)
+            for p in own
+        )
+        # One in each eighth of the band on a log scale.
+        shares = np.floor(8 * np.log(np.array(hertz) / 0.5) / np.log(40))
+        np.testing.assert_array_equal(shares, np.arange(8))
+
+
+def test_rotors_know_nothing_of_the_mixture_and_start_turning():
+    weights = draw("rotor")
+    assert (weights.input_kernel[0] == 0).all()
+    radius = np.hypot(weights.carry[0::2], weights.carry[1::2])
+    np.testing.assert_allclose(radius, 0.3, rtol=1e-5)
+
+
+def test_seeds_differ():
+    assert not np.array_equal(draw("rotor", 0).recurrent_kernel, draw("rotor", 1).recurrent_kernel)

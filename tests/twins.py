@@ -1,0 +1,38 @@
+"""Slow, plain NumPy versions of what the package does in JAX."""
+
+import numpy as np
+
+from freqjax import Config, NetworkConfig, TaskConfig, TrainConfig
+
+
+def tiny_config(**sections) -> Config:
+    """Two frequencies, 20 rows a block, 4 hidden units, online: the smallest whole task."""
+    config = Config(
+        task=TaskConfig(frequencies=(1.0, 3.0), sampling_rate=20.0, duration=1.0),
+        network=NetworkConfig(hidden_size=4),
+        train=TrainConfig(epochs=2),
+    )
+    for section, fields in sections.items():
+        for name, value in fields.items():
+            setattr(getattr(config, section), name, value)
+    return config
+
+
+def sigmoid(x):
+    """The logistic function."""
+    return 1 / (1 + np.exp(-x))
+
+
+def lstm_step(params, c, h, x):
+    """One LSTM step and head in float64: c, h [B, H], x [B, D] → c, h, y [B, O]."""
+    cell, head = params["cell"], params["head"]
+    size = c.shape[1]
+    z = np.zeros((len(x), 4 * size))
+    for part, value in (("input", x), ("recurrent", h)):
+        kernel = np.asarray(cell[part]["kernel"], np.float64)
+        z += value @ kernel + np.asarray(cell[part]["bias"], np.float64)
+    i, f, g, o = (z[:, k * size : (k + 1) * size] for k in range(4))
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    h = sigmoid(o) * np.tanh(c)
+    y = h @ np.asarray(head["kernel"], np.float64) + np.asarray(head["bias"], np.float64)
+    return c, h, y
