@@ -237,6 +237,16 @@ def validate(config: Config) -> Config:
             setattr(section, field.name, value)
     _validate_task(config.task)
     _validate_network(config)
+    return config
+
+
+def validate_training(config: Config) -> Config:
+    """As `validate`, with the rules that bind training alone.
+
+    Raises:
+      UserError: as `validate`.
+    """
+    validate(config)
     _validate_train(config)
     _validate_curriculum(config)
     return config
@@ -255,11 +265,6 @@ def _validate_task(task: TaskConfig) -> None:
         raise UserError(
             f"task.duration is {task.duration:g} s: times task.sampling_rate ({task.sampling_rate:g} Hz) "
             "it must give a whole number of samples, at least 2."
-        )
-    if task.train_path and task.noise == "fresh":
-        raise UserError(
-            "task.noise is fresh: it must be fixed where task.train_path names a file, "
-            "since rows from a file cannot be drawn anew."
         )
 
 
@@ -287,6 +292,11 @@ def _validate_network(config: Config) -> None:
 
 def _validate_train(config: Config) -> None:
     train, samples = config.train, config.task.samples
+    if config.task.train_path and config.task.noise == "fresh":
+        raise UserError(
+            "task.noise is fresh: it must be fixed where task.train_path names a file, "
+            "since rows from a file cannot be drawn anew."
+        )
     if train.regime == "tbptt" and samples % train.truncation:
         raise UserError(
             f"train.truncation is {train.truncation}: it must divide the {samples} rows of a block."

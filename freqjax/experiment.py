@@ -70,7 +70,7 @@ def train(
 def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
     """As `train`, telling also which signal ended the run."""
     devices.select(None)
-    experiment = Experiment(configs.validate(config), say)
+    experiment = Experiment(configs.validate_training(config), say)
     with (
         Workdir(workdir, resume=resume) as folder,
         Interrupts() as interrupts,

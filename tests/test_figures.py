@@ -73,31 +73,22 @@ def keep_figures(monkeypatch):
     return kept
 
 
-def check_figures(monkeypatch):
-    """Figures by file name, checked as they are written: small, legible PNGs."""
-    kept, save = {}, canvas.save
+SAVE = canvas.save
 
-    def check(figure, directory, name):
-        path = save(figure, directory, name)
-        kept[name] = figure
-        assert path.stat().st_size < 300_000
-        height, width, _ = imread(path, format="png").shape
-        assert width >= 900 and height >= 300
-        assert_legible(figure)
-        return path
 
-    monkeypatch.setattr(canvas, "save", check)
-    return kept
+def assert_good_png(figure, directory, name="figure.png"):
+    """Write it: a small PNG that can be read."""
+    path = SAVE(figure, directory, name)
+    assert path.stat().st_size < 300_000
+    height, width, _ = imread(path, format="png").shape
+    assert width >= 900 and height >= 300
+    assert_legible(figure)
+    return path
 
 
 @pytest.fixture
 def drawn(monkeypatch):
     return keep_figures(monkeypatch)
-
-
-@pytest.fixture
-def saved(monkeypatch):
-    return check_figures(monkeypatch)
 
 
 def assert_legible(figure):
@@ -136,7 +127,8 @@ def levels(axis):
             if len(y) == 2 and y[0] == y[1]}  # fmt: skip
 
 
-def test_draw_all_writes_small_legible_pngs(tmp_path, saved):
+def test_draw_all_writes_small_legible_pngs(tmp_path, monkeypatch):
+    monkeypatch.setattr(canvas, "save", assert_good_png)
     rows, rng = make_rows(300), np.random.default_rng(1)
     for i, row in enumerate(rows):
         row["loss"] *= math.exp(0.3 * rng.standard_normal())
@@ -153,25 +145,28 @@ def test_draw_all_writes_small_legible_pngs(tmp_path, saved):
     assert all(path.parent == tmp_path / "figures" and path.is_file() for path in paths)
 
 
-def test_one_row_is_drawn(tmp_path, saved):
+def test_one_row_is_drawn(tmp_path, drawn):
     rows = make_rows(1)
     figures.learning_curves(rows, (1.0, 3.0, 5.0, 7.0), tmp_path)
     figures.chasing_gap(rows, (1.0, 3.0, 5.0, 7.0), None, tmp_path)
     figures.gradient_norms(rows, tmp_path)
-    axis = saved["learning_curves.png"].axes[0]
+    assert_good_png(drawn["learning_curves.png"], tmp_path)
+    axis = drawn["learning_curves.png"].axes[0]
     low, high = axis.get_xlim()
     assert [tick for tick in axis.get_xticks() if low <= tick <= high] == [1]
 
 
-def test_broken_outputs_are_named_instead_of_failing(tmp_path, saved):
+def test_broken_outputs_are_named_instead_of_failing(tmp_path, drawn):
     figures.draw_all(make_record("broken", samples=3000), [], None, tmp_path)
-    assert len(saved) == 10
-    assert "worst: 3 Hz, not finite" in headline(saved["error_over_time.png"])
-    titles = [axis.get_title("left") for axis in saved["spectra.png"].axes]
+    assert len(drawn) == 10
+    assert "worst: 3 Hz, not finite" in headline(drawn["error_over_time.png"])
+    titles = [axis.get_title("left") for axis in drawn["spectra.png"].axes]
     assert titles[:3] == ["1 Hz: no line in the output", "3 Hz: not finite", "5 Hz: not finite"]
-    words = [text.get_text() for text in visible_texts(saved["error_distribution.png"])]
+    words = [text.get_text() for text in visible_texts(drawn["error_distribution.png"])]
     assert "output not finite\nin 50 % of the samples" in words
     assert "output not finite\nin all samples" in words
+    for name in ("error_distribution.png", "error_over_time.png", "phase_drift.png"):
+        assert_good_png(drawn[name], tmp_path)
 
 
 @pytest.mark.parametrize("samples", [2, 50, 300])
@@ -183,13 +178,15 @@ def test_very_short_streams_are_drawn(samples, tmp_path, drawn):
     assert drawn["spectra.png"].axes[0].get_title("left") == "3 Hz: too short to tell"
 
 
-def test_eight_frequencies_of_three_streams_are_drawn(tmp_path, saved):
+def test_eight_frequencies_of_three_streams_are_drawn(tmp_path, drawn):
     record = make_record(frequencies_hz=(1, 2, 3, 5, 7, 11, 13, 17.5), streams=3)
     figures.all_frequencies(record, tmp_path)
     figures.spectra(record, tmp_path)
-    colours = [to_hex(axes.lines[-1].get_color()) for axes in saved["spectra.png"].axes]
+    colours = [to_hex(axes.lines[-1].get_color()) for axes in drawn["spectra.png"].axes]
     assert [colour.upper() for colour in colours] == list(figures.FREQUENCY_COLOURS)
     figures.chasing_gap(make_rows(frequencies=8), record.frequencies_hz, 0.5, tmp_path)
+    for name in ("spectra.png", "chasing_gap.png"):
+        assert_good_png(drawn[name], tmp_path)
 
 
 def test_one_frequency_shows_the_stream_as_it_is(tmp_path, drawn):

@@ -6,7 +6,13 @@ import math
 import numpy as np
 import pytest
 
-from freqjax.metrics import ToneMetrics, mse_over_time, tone_metrics, zero_predictor_mse
+from freqjax.metrics import (
+    ToneMetrics,
+    mse_over_time,
+    phase_over_time,
+    tone_metrics,
+    zero_predictor_mse,
+)
 
 RATE = 1000.0
 T = 10_000
@@ -152,6 +158,28 @@ def test_mse_over_time_and_zero_predictor():
     assert zero_predictor_mse(sine(3.0)) == pytest.approx(0.5)
     with pytest.raises(ValueError, match="window = 108"):
         mse_over_time(outputs, targets, 108)
+
+
+def test_phase_over_time_follows_detuning_and_knows_when_there_is_none():
+    targets = sine(3.0, (0.4, 1.9, 0.0, 2.0, 0.0))
+    outputs = np.concatenate([sine(3.05, (0.4,)), 0.2 * sine(3.0, (1.4,)), sine(5.0),
+                              sine(3.0, (2.0,)), 0 * sine(3.0)])  # fmt: skip
+    outputs[3, 4500] = np.nan
+    got = phase_over_time(outputs, targets, 3.0, RATE, 1000)
+    middles = np.arange(10) + 0.5
+    # 2πΔft: half a turn in 10 s, and unwrapped beyond it.
+    np.testing.assert_allclose(got[0], 2 * np.pi * 0.05 * middles, atol=0.03)
+    np.testing.assert_allclose(got[1], -0.5, atol=1e-9)
+    assert np.isnan(got[2]).all() and np.isnan(got[4]).all()
+    assert np.flatnonzero(np.isnan(got[3])).tolist() == [4]
+    np.testing.assert_allclose(np.delete(got[3], 4), 0, atol=1e-9)
+    beyond = phase_over_time(sine(3.2), sine(3.0), 3.0, RATE, 1000)[0]
+    np.testing.assert_allclose(beyond, 2 * np.pi * 0.2 * middles, atol=0.1)
+    # A target and an output either side of the cut at π are close, not a turn apart.
+    near = phase_over_time(sine(3.0, (3.0,)), sine(3.0, (-3.0,)), 3.0, RATE, 1000)
+    np.testing.assert_allclose(near, 6 - 2 * np.pi, atol=1e-9)
+    with pytest.raises(ValueError, match="window = 3"):
+        phase_over_time(outputs, targets, 3.0, RATE, 3)
 
 
 def test_bad_arguments_name_themselves():

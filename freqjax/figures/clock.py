@@ -149,6 +149,6 @@ def _phase_finding(drifts: dict[str, _Drift], count: int) -> str:
     kept = sum(drift.widest <= TOLERANCE_RAD and drift.whole for drift in drifts.values())
     worst = max(drifts, key=lambda name: drifts[name].widest)
     return (
-        f"{kept} of {count} outputs stay within ±{TOLERANCE_RAD:.2f} rad of their target; "
+        f"{kept} of {count} phases stay within ±{TOLERANCE_RAD:.2f} rad; "
         f"widest: {worst}, {drifts[worst].widest:.2f} rad ({drifts[worst].end:+.2f} at the end)"
     )

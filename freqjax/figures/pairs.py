@@ -96,12 +96,12 @@ def _draw_pairs(axis: Axes, before: np.ndarray, after: np.ndarray, line_hz: floa
 
 def _row_finding(line_hz: float, after: np.ndarray, at_line: int) -> str:
     """'3 Hz: 1 of 8 pairs at the line, nearest 3.001 Hz'."""
+    pairs = "1 pair" if after.size == 1 else f"{after.size} pairs"
     if math.isnan(line_hz):
-        return f"no selector: {after.size} pairs"
+        return f"no selector: {pairs}"
     if not after.size:
         return f"{line_hz:g} Hz: no pair"
     nearest = float(after[np.argmin(np.abs(after - line_hz))])
-    pairs = "1 pair" if after.size == 1 else f"{after.size} pairs"
     return f"{line_hz:g} Hz: {at_line} of {pairs} at the line, nearest {nearest:.4g} Hz"
 
 
