@@ -1,4 +1,10 @@
-"""The main job."""
+"""The main job: four clocks, kept for ten seconds, learned from rotors at random frequencies.
+
+    python -m freqjax.main --config configs/default.py
+
+About a minute and a half on two cores. Expected: `target_reached`, a frozen test MSE below 0.001 at
+every frequency. See docs/results.md.
+"""
 
 from freqjax import Config, CurriculumConfig, NetworkConfig, TaskConfig, TrainConfig
 
@@ -13,7 +19,7 @@ def get_config() -> Config:
             streams="parallel",
             epochs=300,
             target_mse=1e-3,
-            divergence_factor=None,
+            divergence_factor=None,  # every longer horizon begins with a larger loss
         ),
         curriculum=CurriculumConfig(first_horizon=0.25),
     )

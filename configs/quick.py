@@ -1,16 +1,21 @@
-"""The whole path in under a minute: a short task, truncated backpropagation, every file a run leaves.
+"""The whole path in well under a minute: a small clock task, and every file that a run leaves.
 
-python -m freqjax.main --config configs/quick.py
+    python -m freqjax.main --config configs/quick.py
+
+Two frequencies at 100 Hz for two seconds and 16 hidden units. Expected: `target_reached`, a frozen
+test MSE below 0.001.
 """
 
-from freqjax import Config, NetworkConfig, OptimizerConfig, TaskConfig, TrainConfig
+from freqjax import Config, CurriculumConfig, NetworkConfig, TaskConfig, TrainConfig
 
 
 def get_config() -> Config:
     """The config of the command above."""
     return Config(
-        task=TaskConfig(frequencies=(2.0, 5.0), sampling_rate=100.0, duration=2.0),
-        network=NetworkConfig(hidden_size=32, initializer="chrono"),
-        optimizer=OptimizerConfig(learning_rate=3e-3),
-        train=TrainConfig(regime="tbptt", truncation=50, streams="parallel", epochs=200),
+        task=TaskConfig(frequencies=(2.0, 5.0), sampling_rate=100.0, duration=2.0, noise="fresh"),
+        network=NetworkConfig(hidden_size=16, initializer="rotor", learned_carry=True),
+        train=TrainConfig(
+            regime="full", streams="parallel", epochs=100, target_mse=1e-3, divergence_factor=None
+        ),
+        curriculum=CurriculumConfig(first_horizon=0.25),
     )

@@ -99,7 +99,7 @@ class NetworkConfig:
     hidden_size: int = _at_least(1, 64, "H, width of the hidden state")
     initializer: str = _choice(
         "pytorch",
-        ("pytorch", "orthogonal", "unit_forget", "chrono", "rotor"),
+        ("pytorch", "orthogonal", "unit_forget", "chrono", "rotor", "spectral", "constructed"),
         "how the weights start",
     )
     learned_carry: bool = _anything(
@@ -155,7 +155,7 @@ class TrainConfig:
     streams: str = _choice(
         "sequential", ("sequential", "parallel"), "the blocks one after another, or side by side"
     )
-    epochs: int = _at_least(1, 5, "passes over the stream")
+    epochs: int = _at_least(0, 5, "passes over the stream; 0 evaluates the initial weights")
     seed: int = _seed(0, "seed of the weights and of fresh noise")
     evaluate_every: int = _at_least(0, 1, "epochs between frozen-weight evaluations; 0 for none")
     target_mse: float | None = _positive(
@@ -270,7 +270,7 @@ def _validate_task(task: TaskConfig) -> None:
 
 def _validate_network(config: Config) -> None:
     network, nyquist = config.network, config.task.sampling_rate / 2
-    if network.initializer != "rotor":
+    if network.initializer not in ("rotor", "spectral"):
         return
     if not network.rotor_low < network.rotor_high < nyquist:
         raise UserError(
@@ -279,14 +279,14 @@ def _validate_network(config: Config) -> None:
         )
     if not network.learned_carry:
         raise UserError(
-            "network.learned_carry is false: it must be true where network.initializer is rotor, "
-            "since rotors that start at zero never turn."
+            "network.learned_carry is false: it must be true where network.initializer is "
+            f"{network.initializer}, since rotors that start at zero never turn."
         )
     if network.hidden_size < 2 * len(config.task.frequencies):
         raise UserError(
             f"network.hidden_size is {network.hidden_size}: it must be at least "
             f"{2 * len(config.task.frequencies)}, two units a frequency, where network.initializer is "
-            "rotor."
+            f"{network.initializer}."
         )
 
 

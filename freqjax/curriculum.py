@@ -194,7 +194,7 @@ class CurriculumTrainer:
 
     def _look_ahead(self) -> np.ndarray:
         """[T] the worst group's mean loss over the first t + 1 training samples."""
-        outputs = self._forward(self._params, self._train_blocks)
+        outputs = self._forward(self._params, self._train_blocks, "block")
         targets = jnp.asarray(self._train_blocks.targets)
         losses = np.asarray(self._task.loss(jnp.asarray(outputs), targets))
         groups = np.asarray(self._train_blocks.groups)

@@ -15,16 +15,18 @@ from freqjax.tasks import Blocks
 # Streams unrolled at once: the hidden states of more would not fit a small machine's memory.
 _STREAMS = 16
 
-Forward = Callable[[Any, Blocks], np.ndarray]
+# (params, blocks, reset) → outputs [B, T, O].
+Forward = Callable[[Any, Blocks, str], np.ndarray]
 
 
-def make_forward(network: Network, reset: str) -> Forward:
-    """A function (params, blocks) → outputs [B, T, O] with frozen weights.
+def make_forward(network: Network) -> Forward:
+    """A function (params, blocks, reset) → outputs [B, T, O] with frozen weights.
+
+    With `reset` "block" every block starts from `init_carry`, so blocks run side by side. Otherwise
+    (`task.reset` epoch or never) one state is carried through all of them in order, as the rows come.
 
     Args:
       network: a causal network.
-      reset: `task.reset`. With "block" every block starts from `init_carry`, so blocks run side by
-        side. Otherwise one state is carried through all of them in order, as the rows come.
     """
 
     @jax.jit
@@ -48,7 +50,10 @@ def make_forward(network: Network, reset: str) -> Forward:
         outputs = np.asarray(unroll(params, rows))
         return outputs.reshape(*inputs.shape[:2], -1)
 
-    return side_by_side if reset == "block" else carried_through
+    def forward(params: Any, blocks: Blocks, reset: str) -> np.ndarray:
+        return (side_by_side if reset == "block" else carried_through)(params, blocks)
+
+    return forward
 
 
 def group_means(outputs: np.ndarray, blocks: Blocks, task: Any) -> list[float]:

@@ -96,8 +96,10 @@ class Experiment:
             )
             if path
         }
-        self._network = make_network(config.network, self._task)
-        self._forward = make_forward(self._network, config.task.reset)
+        self._network = make_network(
+            config.network, self._task, self._task.peaks(self._train_blocks)
+        )
+        self._forward = make_forward(self._network)
         self._stopping = Stopping()
         self._elapsed = 0.0
         self._saved_at = -math.inf
@@ -116,7 +118,7 @@ class Experiment:
         folder.write_json("config.json", configs.to_dict(self.config))
         progress = Progress(self._task.group_names, self.config.train.epochs, self._say)
         progress.begin(trainer.epoch)
-        reason = None
+        reason = "epochs_done" if trainer.epoch >= self.config.train.epochs else None
         while reason is None and interrupts.signum is None:
             result = trainer.advance()
             if result is not None:
@@ -231,7 +233,7 @@ class Experiment:
 
     def frozen_train_mse(self, params: Any) -> list[float]:
         """Frozen-weight loss of each group on the training rows."""
-        outputs = self._forward(params, self._train_blocks)
+        outputs = self._forward(params, self._train_blocks, self.config.task.reset)
         return group_means(outputs, self._train_blocks, self._task)
 
     def _save(
@@ -259,7 +261,11 @@ class Experiment:
             if best is not None:
                 params, weights = best.params, "best"
         evaluated = summary.evaluate(
-            self._task, self._forward, params, self._train_blocks, self._test_blocks
+            self._task,
+            lambda blocks, reset: self._forward(params, blocks, reset),
+            self.config.task.reset,
+            self._train_blocks,
+            self._test_blocks,
         )
         last = self._rows[-1] if self._rows else {}
         label = self._task.group_label
@@ -267,9 +273,11 @@ class Experiment:
             evaluated,
             self._task,
             params,
+            initializer=self.config.network.initializer,
             weights=weights,
             prequential_mse=last.get("loss"),
             prequential_mse_per_group=last.get(f"loss_per_{label}"),
+            frozen_prequential_ratio=_largest_ratio(self._rows),
             wall_seconds=self._elapsed,
             stop_reason=reason,
             epochs=trainer.epoch,
@@ -286,6 +294,16 @@ class Experiment:
         folder.write_json("summary.json", values)  # last: a run with a summary is a finished run
         self._say(text)
         return values
+
+
+def _largest_ratio(rows: list[dict[str, Any]]) -> float | None:
+    """The largest frozen / prequential loss of an epoch over whole blocks; None where none has both."""
+    ratios = [
+        row["frozen_mse"] / row["loss"]
+        for row in rows
+        if row["frozen_mse"] is not None and row["loss"] and "horizon_s" not in row
+    ]
+    return max(ratios, default=None)
 
 
 def _refuse_other_changes(config: Config, saved: Config) -> list[str]:

@@ -94,9 +94,21 @@ def _evaluate(config: Config, flags: dict[str, Any]) -> int:
     task = make_task(config.task)
     train_blocks, test_blocks = task.train_blocks(), task.test_blocks()
     folder = _workdir(flags)
-    forward = make_forward(trained.network, config.task.reset)
-    evaluated = summary.evaluate(task, forward, trained.params, train_blocks, test_blocks)
-    values = summary.assemble(evaluated, task, trained.params, weights="best")
+    forward = make_forward(trained.network)
+    evaluated = summary.evaluate(
+        task,
+        lambda blocks, reset: forward(trained.params, blocks, reset),
+        config.task.reset,
+        train_blocks,
+        test_blocks,
+    )
+    values = summary.assemble(
+        evaluated,
+        task,
+        trained.params,
+        initializer=trained.config.network.initializer,
+        weights="best",
+    )
     workdir.make(folder)
     figures = []
     if flags["figures"]:

@@ -83,28 +83,32 @@ def _cycles(samples: int, cycles_per_sample: np.ndarray) -> np.ndarray:
 
 
 def draw_starts(synthesizer: Synthesizer, key: jax.Array, count: int) -> jax.Array:
-    """[N] int32 start offsets, uniform on the sample grid over the common period."""
-    return jax.random.randint(key, (count,), 0, synthesizer.start_cycles.shape[0])
+    """[N, F] cycles by which N streams are ahead: starts uniform on the grid of the common period."""
+    table = jnp.asarray(synthesizer.start_cycles)
+    return table[jax.random.randint(key, (count,), 0, table.shape[0])]
+
+
+def fixed_start(task: TaskConfig, start: int) -> jax.Array:
+    """[1, F] cycles by which a stream that begins at sample `start` is ahead."""
+    steps = np.asarray(task.frequencies, np.float64) / task.sampling_rate
+    return jnp.asarray(_cycles(start + 1, steps)[start:])
 
 
 def synthesize(
-    synthesizer: Synthesizer, key: jax.Array, starts: jax.Array, samples: int
+    synthesizer: Synthesizer, key: jax.Array, ahead: jax.Array, samples: int
 ) -> tuple[jax.Array, jax.Array]:
-    """Draw N streams of T = `samples` samples that begin at `starts`.
+    """Draw N streams of T = `samples` samples.
 
     Args:
       synthesizer: the tables.
       key: typed PRNG key of the noise.
-      starts: [N] int32, samples after time zero.
+      ahead: [N, F], cycles of each component at a stream's first sample.
       samples: T, at most the length of the tables.
 
     Returns:
       mixture [N, T] and clean components [N, T, F], float32.
     """
-    cycles = (
-        jnp.asarray(synthesizer.cycles)[None, :samples]
-        + jnp.asarray(synthesizer.start_cycles)[starts][:, None]
-    )
+    cycles = jnp.asarray(synthesizer.cycles)[None, :samples] + ahead[:, None]
     amplitude_key, phase_key = jax.random.split(key)
     low, high = synthesizer.amplitude_range
     amplitude = jax.random.uniform(amplitude_key, cycles.shape, minval=low, maxval=high)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from freqjax import devices
-from freqjax.evaluation import Forward
 from freqjax.monitors import finite_or_null
 from freqjax.networks import count_parameters
 from freqjax.progress import duration, number
@@ -21,20 +20,33 @@ CHASING_RATIO = 1.5
 
 
 class Evaluated(NamedTuple):
-    """Frozen-weight numbers on both sets of rows, and the outputs [B, T, O] on the test rows."""
+    """Frozen-weight numbers on both sets of rows, the probes, and the outputs [B, T, O] on the test rows."""
 
     train: dict[str, Any]
     test: dict[str, Any]
+    probes: dict[str, Any]
     test_outputs: np.ndarray
 
 
 def evaluate(
-    task: Task, forward: Forward, params: Any, train_blocks: Blocks, test_blocks: Blocks
+    task: Task,
+    run: Callable[[Blocks, str], np.ndarray],
+    reset: str,
+    train_blocks: Blocks,
+    test_blocks: Blocks,
 ) -> Evaluated:
-    """Run frozen weights over the training and the test rows."""
-    test_outputs = forward(params, test_blocks)
-    train = task.evaluate(forward(params, train_blocks), train_blocks)
-    return Evaluated(train, task.evaluate(test_outputs, test_blocks), test_outputs)
+    """Run frozen weights over the training rows, the test rows and the task's probes.
+
+    Args:
+      task: whose numbers are reported.
+      run: (blocks, reset) → outputs [B, T, O].
+      reset: `task.reset` of the config.
+      train_blocks: the training rows.
+      test_blocks: the test rows.
+    """
+    test_outputs = run(test_blocks, reset)
+    train = task.evaluate(run(train_blocks, reset), train_blocks)
+    return Evaluated(train, task.evaluate(test_outputs, test_blocks), task.probe(run), test_outputs)
 
 
 def assemble(
@@ -42,9 +54,11 @@ def assemble(
     task: Task,
     params: Any,
     *,
+    initializer: str,
     weights: str,
     prequential_mse: float | None = None,
     prequential_mse_per_group: Sequence[float | None] | None = None,
+    frozen_prequential_ratio: float | None = None,
     wall_seconds: float | None = None,
     stop_reason: str | None = None,
     epochs: int | None = None,
@@ -53,22 +67,25 @@ def assemble(
 ) -> dict[str, Any]:
     """The object of summary.json and evaluation.json; what only training knows is null without it.
 
-    `prequential_mse` is the loss of the last epoch, each row measured just before the update that
-    learned from it. Every other MSE is with frozen weights.
+    `initializer` is how the weights began; `prequential_mse` is the loss of the last epoch, each row measured just before the update that
+    learned from it; `frozen_prequential_ratio` the largest that any epoch showed. Every other MSE is
+    with frozen weights.
     """
     train_mse, test_mse = evaluated.train["mse"], evaluated.test["mse"]
     kept = ("mse", f"mse_per_{task.group_label}")
     values = {
         "parameters": count_parameters(params),
         **task.describe(),
+        "initializer": initializer,
         "weights": weights,
         "train": {key: evaluated.train[key] for key in kept},
         "test": evaluated.test,
         "train_test_ratio": train_mse / test_mse if test_mse else None,
         "prequential_mse": prequential_mse,
         f"prequential_mse_per_{task.group_label}": prequential_mse_per_group,
-        "frozen_prequential_ratio": train_mse / prequential_mse if prequential_mse else None,
+        "frozen_prequential_ratio": frozen_prequential_ratio,
         "zero_predictor_mse": evaluated.test["zero_predictor_mse"],
+        "probes": evaluated.probes,
         "epochs": epochs,
         "updates": updates,
         "distinct_rows": distinct_rows,
@@ -82,7 +99,7 @@ def assemble(
 
 def text(values: dict[str, Any], task: Task, folder: Path, figures: Sequence[Path]) -> str:
     """A summary that a person can read."""
-    lines = ["", verdict(values), "", *table(values, task), ""]
+    lines = ["", verdict(values), "", *table(values, task), "", *probe_table(values, task), ""]
     if values["wall_seconds"] is not None:
         lines.append(
             f"stopped: {values['stop_reason']} after {values['updates']} updates, "
@@ -102,7 +119,12 @@ def verdict(values: dict[str, Any]) -> str:
     if test is None:
         return "The network's output is not finite: nothing was learned."
     worst = max(next(v for k, v in values["test"].items() if k.startswith("mse_per_")))
-    if worst < 0.01:
+    if values["initializer"] == "constructed":
+        opening = (
+            "Constructed, not learned: the frequencies were written into the weights. "
+            f"With frozen weights the test MSE is {number(test)} ({number(worst)} at worst)."
+        )
+    elif worst < 0.01:
         opening = (
             "Learned: with frozen weights every component is below 0.01 on the test rows "
             f"({number(test)} in all)."
@@ -118,10 +140,11 @@ def verdict(values: dict[str, Any]) -> str:
             f"({number(worst)} for the worst component; predicting zero gives {number(zero)})."
         )
     ratio = values["frozen_prequential_ratio"]
-    if ratio is not None and ratio > CHASING_RATIO:
+    if ratio is not None and ratio > CHASING_RATIO and worst >= 0.01:
         opening += (
-            f" The loss while training, {number(values['prequential_mse'])}, is {ratio:.1f} times lower "
-            "than the frozen one: the weights chase the target as it moves, and keep nothing."
+            f" While training the loss was up to {ratio:.1f} times lower than the frozen one "
+            f"({number(values['prequential_mse'])} in the last epoch): the weights chase the target as it "
+            "moves, and keep nothing."
         )
     return opening
 
@@ -141,6 +164,19 @@ def table(values: dict[str, Any], task: Task) -> list[str]:
     cells = "  ".join(f"{_cell(value):>12}" for value in everything)
     lines.append(f"{'all':>8}  {cells}")
     lines.append(f"{'zero':>8}  {_cell(values['zero_predictor_mse']):>12}  (predicting zero)")
+    return lines
+
+
+def probe_table(values: dict[str, Any], task: Task) -> list[str]:
+    """What the probes say, in words, and the MSE under each."""
+    probes = values["probes"]
+    width = max(len(row["probe"]) for row in probes["table"])
+    key = f"mse_per_{task.group_label}"
+    lines = [probes["words"], "", " " * width + "".join(f"  {n:>9}" for n in task.group_names)]
+    lines += [
+        f"{row['probe']:<{width}}" + "".join(f"  {_cell(value):>9}" for value in row[key])
+        for row in probes["table"]
+    ]
     return lines
 
 
@@ -167,6 +203,12 @@ def write_report(
         "",
         "```",
         *table(values, task),
+        "```",
+        "",
+        "Clock or locker?",
+        "",
+        "```",
+        *probe_table(values, task),
         "```",
         "",
     ]

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from freqjax.initializers import INITIALIZERS, LstmSetting
+from freqjax.initializers import INITIALIZERS
 from freqjax.networks import LstmCarry, LstmNetwork, count_parameters
+from freqjax.weights import LstmSetting
 from tests.twins import lstm_step
 
 
@@ -19,10 +20,12 @@ def setting(hidden=8, inputs=5):
         longest=1000,
         sampling_rate=1000.0,
         band=(0.5, 20.0),
+        peaks_hz=(1.0, 3.0, 5.0, 7.0),
+        written_hz=(1.0, 3.0, 5.0, 7.0),
     )
 
 
-def network(hidden=8, initializer="pytorch", learned_carry=False):
+def network(hidden=12, initializer="pytorch", learned_carry=False):
     return LstmNetwork(setting(hidden), INITIALIZERS[initializer], learned_carry=learned_carry)
 
 
@@ -181,4 +184,4 @@ def test_the_carry_is_c_then_h():
     net = network()
     carry = net.init_carry(net.init(jax.random.key(0)), 2)
     assert isinstance(carry, LstmCarry)
-    assert carry.c.shape == carry.h.shape == (2, 8)
+    assert carry.c.shape == carry.h.shape == (2, 12)

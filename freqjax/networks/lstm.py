@@ -21,9 +21,10 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from freqjax.initializers import LstmInitializer, LstmSetting, LstmWeights, change_scales
 from freqjax.networks.lstm_linear import Linearization, linearize_lstm
 from freqjax.networks.network import Carry, Params, reset_where
+from freqjax.rotors import change_scales
+from freqjax.weights import LstmInitializer, LstmSetting, LstmWeights
 
 
 class LstmCarry(NamedTuple):
@@ -96,6 +97,19 @@ class LstmNetwork:
         if self._learned_carry:
             params["carry"] = weights.carry
         return params
+
+    def weights(self, params: Params) -> LstmWeights:
+        """The inverse of `tree`."""
+        cell, head = params["cell"], params["head"]
+        return LstmWeights(
+            input_kernel=cell["input"]["kernel"],
+            input_bias=cell["input"]["bias"],
+            recurrent_kernel=cell["recurrent"]["kernel"],
+            recurrent_bias=cell["recurrent"]["bias"],
+            head_kernel=head["kernel"],
+            head_bias=head["bias"],
+            carry=params.get("carry", jnp.zeros(self.setting.hidden_size)),
+        )
 
     def init_carry(self, params: Params, streams: int) -> LstmCarry:
         """[B, H] twice: c as learned, or zeros, and h zeros."""

@@ -13,6 +13,7 @@ import numpy as np
 from freqjax import files, metrics, signals
 from freqjax.config import TaskConfig
 from freqjax.errors import UserError
+from freqjax.tasks import probes
 from freqjax.tasks.task import Blocks
 
 # A test over unknown starts averages over at least this many of them.
@@ -35,6 +36,7 @@ class Extraction:
         self.frequencies = config.frequencies
         self.samples, self.sampling_rate = config.samples, config.sampling_rate
         self.input_size = 1 + len(config.frequencies)
+        self.selected_hz = config.frequencies
         self.selectors = tuple(range(1, self.input_size))
         self.group_names = tuple(f"{f:g} Hz" for f in config.frequencies)
         self._synthesizer = signals.make_synthesizer(config)
@@ -53,6 +55,13 @@ class Extraction:
         """F blocks a start, with starts and noise drawn from `key`; their first T samples."""
         return self._draw(key, self._start_count(1), samples)
 
+    def peaks(self, blocks: Blocks) -> tuple[float, ...]:
+        """The peak of the power spectrum of each selector's targets, to one bin, 1 / duration Hz."""
+        power = np.square(np.abs(np.fft.rfft(blocks.targets[..., 0], axis=1)))
+        groups = np.asarray(blocks.groups)
+        bins = [power[groups == g].sum(axis=0).argmax() for g in range(len(self.frequencies))]
+        return tuple(float(b) / self.config.duration for b in bins)
+
     def loss(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
         """Squared error of every row."""
         return jnp.sum(jnp.square(outputs - targets), axis=-1)
@@ -63,15 +72,26 @@ class Extraction:
         tones = self.tones(outputs, blocks)
         return {
             "mse": float(squared.mean()),
-            "mse_per_frequency": [
-                float(squared[blocks.groups == i].mean()) for i in range(len(self.frequencies))
-            ],
+            "mse_per_frequency": self._by_frequency(squared, blocks),
+            **self._after_first_second(outputs, blocks),
             "zero_predictor_mse": metrics.zero_predictor_mse(blocks.targets[..., 0]),
             "tones": [
                 {"frequency_hz": f, **tone._asdict()}
                 for f, tone in zip(self.frequencies, tones, strict=True)
             ],
         }
+
+    def _by_frequency(self, per_block: np.ndarray, blocks: Blocks) -> list[float]:
+        groups = np.asarray(blocks.groups)
+        return [float(per_block[groups == i].mean()) for i in range(len(self.frequencies))]
+
+    def _after_first_second(self, outputs: np.ndarray, blocks: Blocks) -> dict[str, Any]:
+        """The MSE once a phase could be found, where streams start anywhere."""
+        second = round(self.sampling_rate)
+        if self.config.start == "zero" or second >= self.samples:
+            return {}
+        late = np.square(np.asarray(outputs, np.float64) - blocks.targets)[:, second:, 0]
+        return {"mse_after_1s_per_frequency": self._by_frequency(late.mean(axis=1), blocks)}
 
     def tones(self, outputs: np.ndarray, blocks: Blocks) -> tuple[metrics.ToneMetrics, ...]:
         """The tone metrics of outputs [B, T, 1], by frequency."""
@@ -84,6 +104,19 @@ class Extraction:
             )
             for i, frequency in enumerate(self.frequencies)
         )
+
+    def probe(self, run: probes.Run) -> dict[str, Any]:
+        """Clock or locker: see `freqjax.tasks.probes`."""
+
+        def draw(config: TaskConfig, start: int | None) -> Blocks:
+            count = probes.STARTS if config.start == "random" else 1
+            task = Extraction(config)
+            drawn = jax.jit(task._draw, static_argnums=(1, 2, 3))(
+                jax.random.key(config.test_seed), count, task.samples, start
+            )
+            return Blocks(*(np.asarray(array) for array in drawn))
+
+        return probes.probe(self.config, draw, run)
 
     def describe(self) -> dict[str, Any]:
         """The frequencies, in the order of every list per frequency."""
@@ -119,11 +152,14 @@ class Extraction:
     def _start_count(self, fewest: int) -> int:
         return max(self.config.starts, fewest) if self.config.start == "random" else 1
 
-    def _draw(self, key: jax.Array, count: int, samples: int) -> Blocks:
+    def _draw(self, key: jax.Array, count: int, samples: int, start: int | None = None) -> Blocks:
         frequencies = len(self.frequencies)
         start_key, noise_key = jax.random.split(key)
-        starts = signals.draw_starts(self._synthesizer, start_key, count)
-        mixture, components = signals.synthesize(self._synthesizer, noise_key, starts, samples)
+        if start is None:
+            ahead = signals.draw_starts(self._synthesizer, start_key, count)
+        else:
+            ahead = signals.fixed_start(self.config, start)
+        mixture, components = signals.synthesize(self._synthesizer, noise_key, ahead, samples)
         shape = (count, frequencies, samples)
         selectors = jnp.broadcast_to(jnp.eye(frequencies)[None, :, None, :], (*shape, frequencies))
         repeated = jnp.broadcast_to(mixture[:, None, :, None], (*shape, 1))

@@ -6,7 +6,7 @@ what a sinusoid is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -35,6 +35,7 @@ class Task(Protocol):
       input_size: D.
       output_size: O.
       selectors: which of the D inputs are a one-hot selector; empty where there is none.
+      selected_hz: the frequency that each selector stands for, Hz; empty where it stands for none.
       samples: T of a block.
       sampling_rate: samples a second, Hz.
       group_label: what a group is, singular; rows of metrics.jsonl hold `loss_per_<group_label>`.
@@ -44,6 +45,7 @@ class Task(Protocol):
     input_size: int
     output_size: int
     selectors: tuple[int, ...]
+    selected_hz: tuple[float, ...]
     samples: int
     sampling_rate: float
     group_label: str
@@ -61,6 +63,10 @@ class Task(Protocol):
         """The first T = `samples` samples of training blocks with noise of their own; traceable."""
         ...
 
+    def peaks(self, blocks: Blocks) -> tuple[float, ...]:
+        """The strongest line in the targets' spectrum under each selector, Hz."""
+        ...
+
     def loss(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
         """Loss of every row: [..., O] and [..., O] → [...]; traceable."""
         ...
@@ -69,6 +75,13 @@ class Task(Protocol):
         """Every number that the task reports of frozen-weight outputs [B, T, O], ready for JSON.
 
         Holds at least `mse`, `mse_per_<group_label>` (a list) and `zero_predictor_mse`.
+        """
+        ...
+
+    def probe(self, run: Callable[[Blocks, str], np.ndarray]) -> dict[str, Any]:
+        """What kind of solution a network is: `verdict`, `words` and `table`, ready for JSON.
+
+        `run` takes blocks and a value of `task.reset`, and gives outputs with frozen weights.
         """
         ...
 

@@ -1,0 +1,18 @@
+"""Original B with windows of one sample: phase_scale 0.1, one Adam step a sample at 1e-3, 30 epochs.
+
+    python -m freqjax.main --config configs/original_b_l1.py
+
+About a minute. Expected: the same picture as `original_a`. The mixture now carries the phases, but a
+gradient that is cut after one step cannot learn to use them.
+"""
+
+from freqjax import Config, OptimizerConfig, TaskConfig, TrainConfig
+
+
+def get_config() -> Config:
+    """The config of the command above."""
+    return Config(
+        task=TaskConfig(phase_scale=0.1, reset="never"),
+        optimizer=OptimizerConfig(learning_rate=1e-3, clip_norm=1.0),
+        train=TrainConfig(regime="online", epochs=30, divergence_factor=None),
+    )

@@ -1,0 +1,64 @@
+"""What the weights of an LSTM are, and what whoever sets them may know; see `freqjax.initializers`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+
+
+class LstmSetting(NamedTuple):
+    """What an initializer may know of the network and of the stream.
+
+    Attributes:
+      input_size: D.
+      hidden_size: H.
+      output_size: O.
+      selectors: which of the D inputs are a one-hot selector.
+      longest: T, samples of the longest dependency.
+      sampling_rate: Hz.
+      band: (low, high) of the rotors, Hz.
+      peaks_hz: the strongest line of the training targets under each selector, Hz; for spectral alone.
+      written_hz: the frequencies as the config has them, one a selector; for constructed alone.
+    """
+
+    input_size: int
+    hidden_size: int
+    output_size: int
+    selectors: tuple[int, ...]
+    longest: int
+    sampling_rate: float
+    band: tuple[float, float]
+    peaks_hz: tuple[float, ...]
+    written_hz: tuple[float, ...]
+
+
+class LstmWeights(NamedTuple):
+    """The parameters of an LSTM with a head and an initial carry.
+
+    Attributes:
+      input_kernel: [D, 4H].
+      input_bias: [4H].
+      recurrent_kernel: [H, 4H].
+      recurrent_bias: [4H].
+      head_kernel: [H, O].
+      head_bias: [O].
+      carry: [H], c of the initial carry; its h is zero.
+    """
+
+    input_kernel: jax.Array
+    input_bias: jax.Array
+    recurrent_kernel: jax.Array
+    recurrent_bias: jax.Array
+    head_kernel: jax.Array
+    head_bias: jax.Array
+    carry: jax.Array
+
+
+LstmInitializer = Callable[[jax.Array, LstmSetting], LstmWeights]
+
+
+def gate_columns(hidden_size: int) -> dict[str, int]:
+    """First column of each gate in a kernel [·, 4H]."""
+    return {name: k * hidden_size for k, name in enumerate("ifgo")}
