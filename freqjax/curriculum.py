@@ -22,7 +22,7 @@ from freqjax.gauss_newton import StepInfo
 from freqjax.horizons import Horizons
 from freqjax.networks import LstmNetwork
 from freqjax.tasks import Blocks, Task
-from freqjax.trainers import EpochResult
+from freqjax.trainers import EpochResult, initial_key, noise_key
 from freqjax.training import layer_names
 
 # Horizons are counted inside one of these shapes, shares of a block: a shape costs a compilation, and
@@ -58,8 +58,8 @@ class CurriculumTrainer:
         """Prepare the first horizon; each shape is compiled when it is first reached."""
         self._network, self._task, self._config = network, task, config
         self._train_blocks, self._forward = train_blocks, forward
-        self._root = jax.random.key(config.train.seed)
-        self._params = network.init(jax.random.fold_in(self._root, 0))
+        self._noise_key = noise_key(config.train.seed)
+        self._params = network.init(initial_key(config.train.seed))
         damping = jnp.asarray(config.curriculum.damping, jnp.float32)
         self._state = CurriculumState(damping, _copy(self._params), _copy(damping))
         self._horizons = Horizons.begin(config.curriculum, task.samples, task.sampling_rate)
@@ -84,7 +84,7 @@ class CurriculumTrainer:
         """Take one step at the present horizon, then decide on the next one."""
         horizon = self._horizons.horizon
         shape = next(samples for samples in self._shapes if samples >= horizon)
-        key = jax.random.fold_in(jax.random.fold_in(self._root, 1), self.step)
+        key = jax.random.fold_in(self._noise_key, self.step)
         arguments = (self._params, self._state.damping, key, np.int32(horizon))
         if shape not in self._compiled:
             step = jax.jit(self._make_step(shape), donate_argnums=(0, 1))

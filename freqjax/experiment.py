@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from freqjax import config as configs
-from freqjax import devices, files, summary
+from freqjax import devices, files, summary, trainers
 from freqjax.checkpoints import CheckpointStore, Restored
 from freqjax.config import Config
 from freqjax.curriculum import CurriculumTrainer
@@ -26,6 +26,7 @@ from freqjax.interrupts import Interrupts
 from freqjax.monitors import finite_or_null
 from freqjax.networks import make_network
 from freqjax.progress import Progress
+from freqjax.rotors import pair_owners
 from freqjax.stopping import Stopping
 from freqjax.tasks import make_task
 from freqjax.trainers import EpochResult, StreamTrainer, Trainer
@@ -166,6 +167,23 @@ class Experiment:
         saved = folder.read_json("config.json")
         return None if saved is None else configs.from_dict(saved, "config.json")
 
+    def _draw_pairs(self, params: Any, directory: Path) -> list[Path]:
+        """Where the rotors were and where they went, if the network began as rotors."""
+        if self.config.network.initializer not in ("rotor", "spectral"):
+            return []
+        from freqjax import figures  # matplotlib takes most of a second to import
+
+        before = self._network.init(trainers.initial_key(self.config.train.seed))
+        return [
+            figures.rotors(
+                self._network.pair_frequencies(before),
+                self._network.pair_frequencies(params),
+                pair_owners(self._network.setting),
+                self._task.selected_hz,
+                directory,
+            )
+        ]
+
     def _make_trainer(self, config: Config) -> Trainer:
         if config.curriculum.first_horizon is not None:
             return CurriculumTrainer(
@@ -289,6 +307,7 @@ class Experiment:
             figures = self._task.draw(
                 evaluated.test_outputs, self._test_blocks, self._rows, folder.path / "figures"
             )
+            figures += self._draw_pairs(params, folder.path / "figures")
         text = summary.text(values, self._task, folder.path, figures)
         summary.write_report(folder.path / "report.md", values, self._task, self._rows, figures)
         folder.write_json("summary.json", values)  # last: a run with a summary is a finished run

@@ -75,7 +75,7 @@ class Totals:
             if not float(norm_max) <= self.layer_norm_maxima[p]:
                 self.layer_norm_maxima[p] = float(norm_max)
                 self.layer_norm_max_steps[p] = first_step + int(argmax)
-            self.update_ratios[p] = float(np.maximum(self.update_ratios[p], float(ratio)))
+            self.update_ratios[p] = float(np.fmax(self.update_ratios[p], float(ratio)))
         if self.bad_step is None and int(info.bad_update) < updates:
             self.bad_step = first_step + int(info.bad_update)
 

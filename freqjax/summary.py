@@ -67,9 +67,9 @@ def assemble(
 ) -> dict[str, Any]:
     """The object of summary.json and evaluation.json; what only training knows is null without it.
 
-    `initializer` is how the weights began; `prequential_mse` is the loss of the last epoch, each row measured just before the update that
-    learned from it; `frozen_prequential_ratio` the largest that any epoch showed. Every other MSE is
-    with frozen weights.
+    `initializer` is how the weights began. `prequential_mse` is the loss of the last epoch, each row
+    measured just before the update that learned from it; `frozen_prequential_ratio` the largest that
+    any epoch showed. Every other MSE is with frozen weights.
     """
     train_mse, test_mse = evaluated.train["mse"], evaluated.test["mse"]
     kept = ("mse", f"mse_per_{task.group_label}")

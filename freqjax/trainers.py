@@ -71,16 +71,26 @@ class Trainer(Protocol):
         ...
 
 
+def initial_key(seed: int) -> jax.Array:
+    """The key of the initial weights of a run with `train.seed`."""
+    return jax.random.fold_in(jax.random.key(seed), 0)
+
+
+def noise_key(seed: int) -> jax.Array:
+    """The key that fresh noise is drawn from, folded with the epoch or the step."""
+    return jax.random.fold_in(jax.random.key(seed), 1)
+
+
 class StreamTrainer:
     """Epochs over a stream in one of the regimes of `freqjax.training`."""
 
     def __init__(self, network: Network, task: Task, config: Config, train_blocks: Blocks) -> None:
         """Prepare state and stream; nothing is compiled yet."""
         self._config, self._task = config, task
-        self._root = jax.random.key(config.train.seed)
+        self._noise_key = noise_key(config.train.seed)
         self._fresh = config.task.noise == "fresh"
         blocks = (
-            jax.eval_shape(lambda k: task.sample(k, task.samples), self._root)
+            jax.eval_shape(lambda k: task.sample(k, task.samples), self._noise_key)
             if self._fresh
             else train_blocks
         )
@@ -99,7 +109,7 @@ class StreamTrainer:
         chunk = make_chunk(network, task, config, schedule, len(task.group_names))
         self._chunk = jax.jit(chunk, donate_argnums=0)
         self._compiled: dict[int, Any] = {}
-        self._state = init_state(network, config, jax.random.fold_in(self._root, 0), streams)
+        self._state = init_state(network, config, initial_key(config.train.seed), streams)
         self._layers = layer_names(self._state.params)
         optimizer = config.optimizer
         self._plateau = Plateau(
@@ -129,7 +139,7 @@ class StreamTrainer:
 
     def _part(self) -> Stream:
         if self._fresh and self._drawn_epoch != self.epoch:
-            key = jax.random.fold_in(jax.random.fold_in(self._root, 1), self.epoch)
+            key = jax.random.fold_in(self._noise_key, self.epoch)
             self._parts, self._drawn_epoch = self._draw(key), self.epoch
         assert self._parts is not None
         return self._parts[self._next_chunk]

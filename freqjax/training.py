@@ -225,11 +225,11 @@ def summarise(
 
 
 def change_ratios(before: Any, after: Any) -> jax.Array:
-    """[P] norm of each parameter array's change / its norm before."""
+    """[P] norm of each parameter array's change / its norm before; NaN for an array of zeros."""
 
     def ratio(a: jax.Array, b: jax.Array) -> jax.Array:
-        # A bias may start at zero: its first change is then measured against the smallest norm.
-        return jnp.linalg.norm(b - a) / jnp.maximum(jnp.linalg.norm(a), 1e-12)
+        norm = jnp.linalg.norm(a)
+        return jnp.where(norm > 0, jnp.linalg.norm(b - a) / norm, jnp.nan)
 
     return jnp.stack(jax.tree.leaves(jax.tree.map(ratio, before, after)))
 

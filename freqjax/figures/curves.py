@@ -84,6 +84,9 @@ def gradient_norms(rows: Rows, directory: str | Path) -> Path:
         layer: canvas.LAYER_COLOURS[i % len(canvas.LAYER_COLOURS)]
         for i, layer in enumerate(means | ratios)
     }
+    # The size of a Gauss-Newton step does not follow the gradient's: its limits do not apply.
+    second_order = any("horizon_s" in row for row in rows)
+    limits = ((VANISHING_NORM, "vanishing"), (EXPLODING_NORM, "exploding"))
     panels = (
         (axes[0, 0], means, "gradient norm (loss per unit of weight)"),
         (axes[0, 1], ratios, "norm of update / norm of weights (no unit)"),
@@ -100,7 +103,7 @@ def gradient_norms(rows: Rows, directory: str | Path) -> Path:
                 faint = {"alpha": 0.4, "lw": 1.2, "raw": 0, "summary": np.max}
                 draw_curve(axis, epochs, values, colours.get(layer, canvas.GREY), **faint)
             everything += list(largest.values())
-            guides = ((VANISHING_NORM, "vanishing"), (EXPLODING_NORM, "exploding"))
+            guides = () if second_order else limits
         else:
             guides = ((USUAL_UPDATE_RATIO, "usual"),)
         low, high = log_limits(axis, everything)
@@ -115,17 +118,24 @@ def gradient_norms(rows: Rows, directory: str | Path) -> Path:
         label_ends(axis, ends)
     axes[0, 0].set_title("mean over the epoch (faint: largest)", loc="left", fontsize=10)
     axes[0, 1].set_title("how far an update moves a layer", loc="left", fontsize=10)
-    canvas.set_headline(figure, _gradient_finding(means, largest))
+    canvas.set_headline(figure, _gradient_finding(means, largest, second_order))
     return canvas.save(figure, directory, "gradient_norms.png")
 
 
-def _gradient_finding(means: dict[str, np.ndarray], largest: dict[str, np.ndarray]) -> str:
+def _gradient_finding(
+    means: dict[str, np.ndarray], largest: dict[str, np.ndarray], second_order: bool
+) -> str:
     def extreme(layers: dict[str, np.ndarray], pick: Any) -> tuple[str, float]:
         values = {k: pick(v[np.isfinite(v)]) for k, v in layers.items() if np.isfinite(v).any()}
         name = pick(values, key=values.__getitem__) if values else "none"
         return name, values.get(name, math.nan)
 
     (low_name, low), (high_name, high) = extreme(means, min), extreme(largest or means, max)
+    if second_order and not math.isnan(low):
+        return (
+            f"Gradients grow with the horizon, to {high:.2g} ({high_name}); "
+            "Gauss-Newton steps do not follow their size"
+        )
     if high > EXPLODING_NORM:
         return f"Exploding gradient: {high_name} reaches {high:.2g} (limit {EXPLODING_NORM:g})"
     if low < VANISHING_NORM:

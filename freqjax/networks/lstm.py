@@ -19,11 +19,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
 from freqjax.networks.lstm_linear import Linearization, linearize_lstm
 from freqjax.networks.network import Carry, Params, reset_where
-from freqjax.rotors import change_scales
+from freqjax.rotors import change_scales, pair_frequencies
 from freqjax.weights import LstmInitializer, LstmSetting, LstmWeights
 
 
@@ -110,6 +111,10 @@ class LstmNetwork:
             head_bias=head["bias"],
             carry=params.get("carry", jnp.zeros(self.setting.hidden_size)),
         )
+
+    def pair_frequencies(self, params: Params) -> np.ndarray:
+        """[H // 2] Hz, how fast each pair of units turns: see `freqjax.rotors.pair_frequencies`."""
+        return pair_frequencies(self.weights(params), self.setting)
 
     def init_carry(self, params: Params, streams: int) -> LstmCarry:
         """[B, H] twice: c as learned, or zeros, and h zeros."""

@@ -1,0 +1,70 @@
+"""What every benchmark does: run the program as its user would, and write down what came out."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from freqjax import devices
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def train(flags: Sequence[str], folder: Path) -> dict[str, Any]:
+    """Run `python -m freqjax.main` with `flags` in a process of its own.
+
+    Returns:
+      summary.json, with `process_seconds`, the whole command from start to exit, figures included.
+    """
+    command = [sys.executable, "-m", "freqjax.main", "--workdir", str(folder), *flags]
+    began = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    seconds = time.perf_counter() - began
+    return json.loads((folder / "summary.json").read_text()) | {"process_seconds": seconds}
+
+
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder for runs that nobody keeps."""
+    return tempfile.TemporaryDirectory(prefix="freqjax-benchmark-")
+
+
+def write(name: str, command: str, rows: list[dict[str, Any]]) -> None:
+    """Write benchmarks/results/NAME.json: the command, the machine, and one object a row."""
+    RESULTS.mkdir(exist_ok=True)
+    value = {
+        "command": command,
+        "machine": {
+            "device": devices.describe(),
+            "cpu": _cpu(),
+            "system": platform.system(),
+            "load": round(os.getloadavg()[0], 1),
+        },
+        "versions": devices.versions(),
+        "rows": rows,
+    }
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(value, indent=1) + "\n")
+    print(f"wrote {path}")
+
+
+def read(name: str) -> list[dict[str, Any]]:
+    """The rows of benchmarks/results/NAME.json; none where it has not been measured yet."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text())["rows"] if path.exists() else []
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor()
