@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import json
 import logging
 import math
@@ -34,16 +33,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
+from freqjax import manifests
 from freqjax.errors import UserError
-
-FORMAT_VERSION = 1
+from freqjax.leaves import describe, nested_template, require_match, to_device, to_host
 
 _NEWEST_KEPT = 2
-_MANIFESTS = "manifests"
 _TRASH = "trash"
 _UNFINISHED = "unfinished-"
 
@@ -60,31 +56,6 @@ class Restored(NamedTuple):
     params: Any  # as the template's structure
     training: Any | None  # the rest of the train state, as the template's structure
     meta: dict[str, Any]  # what `save` was given, as JSON gives it back
-
-
-class _Leaf(NamedTuple):
-    """Name and type of one array: what a template must match exactly."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    key_impl: str | None  # the generator of a typed PRNG key, else None
-
-    def __str__(self) -> str:
-        return f"{self.dtype}[{','.join(map(str, self.shape))}]"
-
-
-class _Manifest(NamedTuple):
-    """What is known of a step without opening its folder."""
-
-    metric: float  # lower is better; +inf where it was not finite
-    keep: bool
-    files: dict[str, tuple[int, str]]  # path inside the step's folder: bytes, SHA-256
-    leaves: dict[str, list[_Leaf]]  # of "params" and, unless exported without it, "training"
-
-
-class _Damaged(Exception):
-    """A step that cannot be used; the message is the reason."""
 
 
 class CheckpointStore:
@@ -107,12 +78,12 @@ class CheckpointStore:
         self._read_only = read_only
         if not read_only:
             try:
-                (self._directory / _MANIFESTS).mkdir(parents=True, exist_ok=True)
+                (self._directory / manifests.FOLDER).mkdir(parents=True, exist_ok=True)
                 _sweep(self._directory)
             except OSError as error:
-                raise UserError(f"cannot write checkpoints in {directory}: {error}") from error
+                raise UserError(f"cannot write checkpoints in {directory}: {error}.") from error
             # Refuse a newer format now: going on would rank, and remove, what cannot be read.
-            _read_manifests(self._directory)
+            manifests.read_all(self._directory)
         self._checkpointer = _new_checkpointer()
 
     def save(
@@ -159,23 +130,23 @@ class CheckpointStore:
             UserError: there are checkpoints but none is good; or the one found differs from the
                 templates in the name, shape or dtype of a leaf, or is of a newer format.
         """
-        steps = sorted(_steps(self._directory), reverse=True)
+        steps = sorted(manifests.steps(self._directory), reverse=True)
         templates = {"params": params_template, "training": training_template}
         return self._restore_first(steps, templates)
 
     def restore_best(self, params_template: Any, training_template: Any) -> Restored | None:
         """As `restore_last`, but of the good steps the one with the lowest metric."""
-        steps = _best_first(self._directory)
+        steps = manifests.best_first(self._directory)
         templates = {"params": params_template, "training": training_template}
         return self._restore_first(steps, templates)
 
     def steps(self) -> list[int]:
         """Steps on disk, good or not, ascending."""
-        return sorted(_steps(self._directory))
+        return sorted(manifests.steps(self._directory))
 
     def last_meta(self) -> dict[str, Any] | None:
         """The meta of the step that `restore_last` gives, which tells what templates it needs."""
-        restored = self._restore_first(sorted(_steps(self._directory), reverse=True), {})
+        restored = self._restore_first(sorted(manifests.steps(self._directory), reverse=True), {})
         return None if restored is None else restored.meta
 
     def discard_after(self, step: int) -> None:
@@ -184,7 +155,7 @@ class CheckpointStore:
         A kill on the way leaves the rest of them untouched.
         """
         self._require_writable()
-        for newer in sorted(_steps(self._directory), reverse=True):
+        for newer in sorted(manifests.steps(self._directory), reverse=True):
             if newer > step:
                 self._remove(newer)
 
@@ -218,20 +189,20 @@ class CheckpointStore:
         """Writes the step aside, then its manifest, and moves it in; on any error, leaves none."""
         folder = self._directory / str(step)
         if folder.exists():
-            raise UserError(f"checkpoint {step} exists already in {self._directory}")
+            raise UserError(f"checkpoint {step} exists already in {self._directory}.")
         json.dumps(meta)  # what is wrong with meta must not be reported as a failing disk
-        leaves = {item: _describe(tree) for item, tree in trees.items()}
-        arrays = {item: _to_host(tree) for item, tree in trees.items()}
+        leaves = {item: describe(tree) for item, tree in trees.items()}
+        arrays = {item: to_host(tree) for item, tree in trees.items()}
         metric = float(metric) if math.isfinite(metric) else math.inf
         try:
             # A fresh name each time: after an error, orbax's writers may go on for a while, and
             # must not write into the next attempt.
             unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self._directory))
             self._checkpointer.save(unfinished / folder.name, args=_save_args(arrays, meta))
-            files = _fingerprints(unfinished / folder.name)
-            _write_manifest(self._directory, step, _Manifest(metric, keep, files, leaves))
+            files = manifests.fingerprints(unfinished / folder.name)
+            manifests.write(self._directory, step, manifests.Manifest(metric, keep, files, leaves))
             os.replace(unfinished / folder.name, folder)
-            _sync(self._directory)
+            manifests.sync(self._directory)
             unfinished.rmdir()
         except Exception as error:  # orbax raises ValueError for a full disk, among others
             # Free what was written. Should that fail too, the next store to open does it, and
@@ -240,18 +211,18 @@ class CheckpointStore:
                 self._remove(step)
                 _sweep(self._directory)
             # orbax tells the cause last, behind names of files that have gone since.
-            last = str(error).partition("\n")[0].rpartition(": ")[2]
+            last = str(error).partition("\n")[0].rpartition(": ")[2].rstrip(".")
             reason = (isinstance(error, OSError) and error.strerror) or last
-            message = f"cannot save checkpoint {step} in {self._directory}: {reason}"
+            message = f"cannot save checkpoint {step} in {self._directory}: {reason}."
             raise UserError(message) from error
 
     def _prune(self) -> None:
-        found = _read_manifests(self._directory)
-        manifests = {step: manifest for step, manifest in found.items() if manifest is not None}
-        best = min(manifests, key=lambda step: (manifests[step].metric, -step))
-        kept = {best, *sorted(manifests)[-_NEWEST_KEPT:]}
-        for step in sorted(manifests):
-            if step not in kept and not manifests[step].keep:
+        found = manifests.read_all(self._directory)
+        readable = {step: manifest for step, manifest in found.items() if manifest is not None}
+        best = min(readable, key=lambda step: (readable[step].metric, -step))
+        kept = {best, *sorted(readable)[-_NEWEST_KEPT:]}
+        for step in sorted(readable):
+            if step not in kept and not readable[step].keep:
                 self._remove(step)
 
     def _remove(self, step: int) -> None:
@@ -263,12 +234,12 @@ class CheckpointStore:
             trash.mkdir(exist_ok=True)
             if folder.exists():
                 os.replace(folder, trash / folder.name)
-                _sync(self._directory)
-            _manifest_path(self._directory, step).unlink(missing_ok=True)
+                manifests.sync(self._directory)
+            manifests.path_of(self._directory, step).unlink(missing_ok=True)
             shutil.rmtree(trash)
         except OSError as error:
             raise UserError(
-                f"cannot remove checkpoint {step} in {self._directory}: {error}"
+                f"cannot remove checkpoint {step} in {self._directory}: {error}."
             ) from error
 
 
@@ -316,8 +287,8 @@ def export_params_only(source: Path, destination: Path, *, warn: Warn) -> Path:
     """
     directory, _ = _locate(source)
     step = read_meta(source, warn=warn).step
-    manifest = _read_manifest(directory, step)
-    template = _nested_template(manifest.leaves["params"])
+    manifest = manifests.read(directory, step)
+    template = nested_template(manifest.leaves["params"])
     restored = restore_params(directory / str(step), template, warn=warn)
     with CheckpointStore(Path(destination) / "checkpoints", warn=warn) as store:
         trees = {"params": restored.params}
@@ -335,18 +306,21 @@ def _locate(path: Path) -> tuple[Path, list[int]]:
     """The folder of the steps that `path` means, and which of them, in the order to be tried."""
     path = Path(path).absolute()
     if not path.exists():
-        raise UserError(f"there is no checkpoint at {path}: it does not exist")
+        raise UserError(f"there is no checkpoint at {path}: it does not exist.")
     directory = path / "checkpoints"
     if directory.is_dir():
-        steps = _best_first(directory)
+        steps = manifests.best_first(directory)
         if not steps:
-            raise UserError(f"there is no checkpoint in {directory}")
+            raise UserError(f"there is no checkpoint in {directory}.")
         return directory, steps
-    if path.name in map(str, _steps(path.parent)) and (path.parent / _MANIFESTS).is_dir():
+    if (
+        path.name in map(str, manifests.steps(path.parent))
+        and (path.parent / manifests.FOLDER).is_dir()
+    ):
         return path.parent, [int(path.name)]
     raise UserError(
         f"{path} is not a checkpoint: give a run's folder, with checkpoints/ in it, or the folder "
-        "of one step, checkpoints/<step>"
+        "of one step, checkpoints/<step>."
     )
 
 
@@ -362,27 +336,27 @@ def _first_good(
     for step in steps:
         try:
             return _load(checkpointer, directory, step, templates)
-        except _Damaged as damage:
-            damages.append(f"checkpoint {directory / str(step)} is damaged: {damage}")
+        except manifests.Damaged as damage:
+            damages.append(f"checkpoint {directory / str(step)} is damaged: {damage}.")
             if len(steps) > 1:
                 warn(damages[-1])
     raise UserError(
-        damages[0] if len(steps) == 1 else f"every checkpoint in {directory} is damaged"
+        damages[0] if len(steps) == 1 else f"every checkpoint in {directory} is damaged."
     )
 
 
 def _load(checkpointer: Any, directory: Path, step: int, templates: Mapping[str, Any]) -> Restored:
-    """Raises _Damaged; or UserError where it is good but does not fit the templates."""
+    """Raises manifests.Damaged; or UserError where it is good but does not fit the templates."""
     folder = directory / str(step)
-    manifest = _read_manifest(directory, step)
-    _prove(folder, manifest, needs_training="training" in templates)
+    manifest = manifests.read(directory, step)
+    manifests.prove(folder, manifest, needs_training="training" in templates)
     for item, template in templates.items():
         if item not in manifest.leaves:
-            raise UserError(f"checkpoint {folder} was exported without its {item} state")
-        _require_match(folder, item, manifest.leaves[item], template)
+            raise UserError(f"checkpoint {folder} was exported without its {item} state.")
+        require_match(folder, item, manifest.leaves[item], template)
     arrays, meta = _read_items(checkpointer, folder, tuple(templates))
     trees = {
-        item: _to_device(manifest.leaves[item], arrays[item], template)
+        item: to_device(manifest.leaves[item], arrays[item], template)
         for item, template in templates.items()
     }
     return Restored(step, trees.get("params"), trees.get("training"), meta)
@@ -391,229 +365,13 @@ def _load(checkpointer: Any, directory: Path, step: int, templates: Mapping[str,
 # Steps on disk.
 
 
-def _steps(directory: Path) -> list[int]:
-    """Steps whose folders are there, good or not; none where the directory is missing."""
-    if not directory.is_dir():
-        return []
-    names = [entry.name for entry in directory.iterdir() if entry.is_dir()]
-    return [int(name) for name in names if name.isdecimal() and str(int(name)) == name]
-
-
-def _best_first(directory: Path) -> list[int]:
-    """Steps by metric, the newest of equals first; before all, those without a readable manifest.
-
-    Those must be tried, and so reported: any of them may have been the best.
-    """
-    manifests = _read_manifests(directory)
-
-    def rank(step: int) -> tuple[float, int]:
-        manifest = manifests[step]
-        return (-math.inf if manifest is None else manifest.metric, -step)
-
-    return sorted(manifests, key=rank)
-
-
 def _sweep(directory: Path) -> None:
     """Removes what an interrupted save or removal left behind; it never touches a whole step."""
     for unfinished in directory.glob(_UNFINISHED + "*"):
         shutil.rmtree(unfinished)
     if (directory / _TRASH).exists():
         shutil.rmtree(directory / _TRASH)
-    steps = set(map(str, _steps(directory)))
-    for path in (directory / _MANIFESTS).iterdir():
-        if path.suffix == ".tmp" or (path.suffix == ".json" and path.stem not in steps):
-            path.unlink()
-
-
-def _sync(path: Path) -> None:
-    """Forces a file's bytes, or a folder's list of names, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-# Manifests.
-
-
-def _manifest_path(directory: Path, step: int) -> Path:
-    return directory / _MANIFESTS / f"{step}.json"
-
-
-def _checksum(content: Mapping[str, Any]) -> str:
-    """The manifest's own SHA-256, of its canonical JSON."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _write_manifest(directory: Path, step: int, manifest: _Manifest) -> None:
-    content = {
-        **manifest._asdict(),
-        "format_version": FORMAT_VERSION,
-        "step": step,
-        "metric": manifest.metric if math.isfinite(manifest.metric) else None,  # JSON has no inf
-    }
-    path = _manifest_path(directory, step)
-    unfinished = path.with_suffix(".tmp")
-    envelope = {"sha256": _checksum(content), "manifest": content}
-    unfinished.write_text(json.dumps(envelope, indent=1), encoding="utf-8")
-    _sync(unfinished)
-    os.replace(unfinished, path)
-    _sync(path.parent)
-
-
-def _read_manifest(directory: Path, step: int) -> _Manifest:
-    """Raises _Damaged where it is missing or altered, UserError where it is of a newer format."""
-    path = _manifest_path(directory, step)
-    try:
-        envelope = json.loads(path.read_text(encoding="utf-8"))
-        content = envelope["manifest"]
-        intact = _checksum(content) == envelope["sha256"] and content["step"] == step
-    except FileNotFoundError as error:
-        raise _Damaged("it has no manifest") from error
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise _Damaged(f"its manifest {path} cannot be read") from error
-    if not intact:
-        raise _Damaged(f"its manifest {path} was altered")
-    if content["format_version"] > FORMAT_VERSION:
-        raise UserError(
-            f"checkpoint {directory / str(step)} has format {content['format_version']}, but this "
-            f"freqjax reads up to {FORMAT_VERSION}: update it"
-        )
-    return _Manifest(
-        metric=math.inf if content["metric"] is None else content["metric"],
-        keep=content["keep"],
-        files={name: (size, digest) for name, (size, digest) in content["files"].items()},
-        leaves={
-            item: [_Leaf(name, tuple(shape), *rest) for name, shape, *rest in leaves]
-            for item, leaves in content["leaves"].items()
-        },
-    )
-
-
-def _read_manifests(directory: Path) -> dict[int, _Manifest | None]:
-    """By step; None where it cannot be read."""
-    manifests: dict[int, _Manifest | None] = {}
-    for step in _steps(directory):
-        try:
-            manifests[step] = _read_manifest(directory, step)
-        except _Damaged:
-            manifests[step] = None
-    return manifests
-
-
-def _fingerprint(path: Path) -> tuple[int, str]:
-    with path.open("rb") as file:
-        return os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _fingerprints(folder: Path) -> dict[str, tuple[int, str]]:
-    """Of every file in `folder`, all forced to the disk on the way."""
-    paths = sorted(folder.rglob("*"))
-    for path in (*paths, folder):
-        _sync(path)
-    files = [path for path in paths if path.is_file()]
-    return {path.relative_to(folder).as_posix(): _fingerprint(path) for path in files}
-
-
-def _prove(folder: Path, manifest: _Manifest, *, needs_training: bool) -> None:
-    """Compares the files with the manifest; raises _Damaged."""
-    for name, expected in manifest.files.items():
-        if name.startswith("training/") and not needs_training:
-            continue
-        try:
-            found = _fingerprint(folder / name)
-        except OSError as error:
-            raise _Damaged(f"its file {name} cannot be read ({error.strerror})") from error
-        if found != expected:
-            raise _Damaged(f"its file {name} differs from the manifest")
-
-
-# Leaves. orbax is given flat dicts of numpy arrays, so that neither a device nor a class is part
-# of a checkpoint; and every type is checked here, for orbax casts dtypes silently.
-
-
-def _named(tree: Any) -> list[tuple[str, Any]]:
-    """The leaves, with names such as `Dense_0/kernel`, in the tree's order."""
-    paths, _ = jax.tree_util.tree_flatten_with_path(tree)
-    named = []
-    for path, leaf in paths:
-        name = jax.tree_util.keystr(path, simple=True, separator="/") or "array"
-        if not isinstance(leaf, (jax.Array, jax.ShapeDtypeStruct)):
-            original, leaf = np.asarray(leaf), jnp.asarray(leaf)
-            if leaf.dtype != original.dtype:  # a Python number, or 64 bits that JAX would cut
-                raise TypeError(f"leaf {name} is {original.dtype}, which JAX would not keep")
-        named.append((name, leaf))
-    if len({name for name, _ in named}) < len(named):
-        raise TypeError(f"two leaves have the same name: {sorted(name for name, _ in named)}")
-    return named
-
-
-def _is_key(leaf: jax.Array | jax.ShapeDtypeStruct) -> bool:
-    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
-def _describe(tree: Any) -> list[_Leaf]:
-    described = []
-    for name, leaf in _named(tree):
-        key = isinstance(leaf, jax.Array) and _is_key(leaf)  # a struct does not tell its generator
-        key_impl = str(jax.random.key_impl(leaf)) if key else None
-        described.append(_Leaf(name, tuple(leaf.shape), str(leaf.dtype), key_impl))
-    return described
-
-
-def _to_host(tree: Any) -> dict[str, np.ndarray]:
-    data = {
-        name: np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
-        for name, leaf in _named(tree)
-    }
-    # orbax refuses empty arrays; their type, in the manifest, is all there is to them.
-    return {name: array for name, array in data.items() if array.size}
-
-
-def _to_device(saved: Sequence[_Leaf], arrays: Mapping[str, np.ndarray], template: Any) -> Any:
-    """The template's structure with the saved arrays."""
-    by_name = {leaf.name: leaf for leaf in saved}
-
-    def put(leaf: _Leaf) -> jax.Array:
-        if leaf.key_impl is not None:
-            return jax.random.wrap_key_data(jnp.array(arrays[leaf.name]), impl=leaf.key_impl)
-        if leaf.name not in arrays:
-            return jnp.zeros(leaf.shape, leaf.dtype)
-        array = jnp.array(arrays[leaf.name])
-        if str(array.dtype) != leaf.dtype:  # 64 bits, saved where jax_enable_x64 was on
-            raise UserError(f"leaf {leaf.name} is {leaf}, which this JAX would cut: enable x64")
-        return array
-
-    leaves = [put(by_name[name]) for name, _ in _named(template)]
-    return jax.tree.unflatten(jax.tree.structure(template), leaves)
-
-
-def _nested_template(leaves: Sequence[_Leaf]) -> dict[str, Any]:
-    """The nested dict of linen parameters that the names of the leaves spell."""
-    root: dict[str, Any] = {}
-    for leaf in leaves:
-        *parents, last = leaf.name.split("/")
-        parent = functools.reduce(lambda node, name: node.setdefault(name, {}), parents, root)
-        parent[last] = jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
-    return root
-
-
-def _require_match(folder: Path, item: str, saved: Sequence[_Leaf], template: Any) -> None:
-    """Raises UserError naming the leaves that differ in name, shape or dtype."""
-    had = {leaf.name: str(leaf) for leaf in saved}
-    wanted = {leaf.name: str(leaf) for leaf in _describe(template)}
-    differing = [
-        f"{item} {name} is {had.get(name, 'absent')} there and {wanted.get(name, 'absent')} here"
-        for name in sorted(had.keys() | wanted.keys())
-        if had.get(name) != wanted.get(name)
-    ]
-    if differing:
-        shown = "; ".join(differing[:5]) + ("; …" if len(differing) > 5 else "")
-        raise UserError(
-            f"checkpoint {folder} does not fit this configuration in {len(differing)} of "
-            f"{len(wanted)} leaves: {shown}"
-        )
+    manifests.sweep(directory)
 
 
 # orbax.
@@ -669,5 +427,5 @@ def _read_items(
     try:
         restored = checkpointer.restore(folder, args=wanted)
     except Exception as error:  # the files were right, but are gone since, or not for this orbax
-        raise _Damaged(f"orbax cannot read it: {error}") from error
+        raise manifests.Damaged(f"orbax cannot read it: {error}") from error
     return {item: restored[item] if item in present else {} for item in items}, restored["meta"]

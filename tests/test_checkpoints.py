@@ -21,7 +21,7 @@ import optax
 import orbax.checkpoint as ocp
 import pytest
 
-from freqjax import checkpoints
+from freqjax import manifests
 from freqjax.checkpoints import CheckpointStore, export_params_only, read_meta, restore_params
 from freqjax.errors import UserError
 from tests import checkpoint_victim
@@ -373,7 +373,7 @@ def test_float64_is_not_cut_on_the_way_in(tmp_path):
 def test_a_newer_format_is_refused(tmp_path, monkeypatch):
     directory = tmp_path / "checkpoints"
     with monkeypatch.context() as future:
-        future.setattr(checkpoints, "FORMAT_VERSION", 2)
+        future.setattr(manifests, "FORMAT_VERSION", 2)
         fill(directory, (1,))
     before = step_files(tmp_path)
     with pytest.raises(UserError, match="has format 2, but this freqjax reads up to 1"):

@@ -10,7 +10,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from freqjax.figures import canvas
 
-AT_LINE = 0.02  # |f − line| / line: one that ends nearer than this is called a clock of the line
+# |f − line| / line: a pair that ends nearer than this can be the clock of the line. Its frequency is that
+# of small swings; where tanh bounds them, a turning pair is slower by some percent.
+AT_LINE = 0.15
 ROW_SHARE = 0.72  # of a row's height that its pairs fill
 
 
@@ -24,7 +26,7 @@ def rotors(
     """Where the natural frequency of every pair of units began (open) and ended (filled).
 
     One row a selector, its pairs from slow to fast; a last row for the pairs of no selector. Pairs
-    that end within two percent of their selector's line are emphasised.
+    that end near their selector's line are emphasised.
 
     Args:
         before_hz: [P] natural frequencies before training, Hz; those that are not positive numbers
@@ -66,7 +68,9 @@ def rotors(
         axis.set_title(title, loc="left", fontsize=10)
     axes[0, 0].set(xscale="log", xlim=(shown.min() / 1.25, shown.max() * 1.25))
     _frequency_ticks(axes[-1, 0])
-    axes[-1, 0].set_xlabel("natural frequency (Hz): before training ○ → after ●")
+    axes[-1, 0].set_xlabel(
+        "frequency of small swings (Hz): before training ○ → after ●; tanh slows large ones"
+    )
     figure.supylabel("pairs of a selector, slow to fast", fontsize=10)
     said = f"{found} of {len(lines)} lines have a pair within {100 * AT_LINE:g} % after training"
     canvas.set_headline(figure, f"{said} ({before.size} pairs)")
@@ -95,14 +99,14 @@ def _draw_pairs(axis: Axes, before: np.ndarray, after: np.ndarray, line_hz: floa
 
 
 def _row_finding(line_hz: float, after: np.ndarray, at_line: int) -> str:
-    """'3 Hz: 1 of 8 pairs at the line, nearest 3.001 Hz'."""
+    """'3 Hz: 1 of 8 pairs near the line, nearest 3.001 Hz'."""
     pairs = "1 pair" if after.size == 1 else f"{after.size} pairs"
     if math.isnan(line_hz):
         return f"no selector: {pairs}"
     if not after.size:
         return f"{line_hz:g} Hz: no pair"
     nearest = float(after[np.argmin(np.abs(after - line_hz))])
-    return f"{line_hz:g} Hz: {at_line} of {pairs} at the line, nearest {nearest:.4g} Hz"
+    return f"{line_hz:g} Hz: {at_line} of {pairs} near the line, nearest {nearest:.4g} Hz"
 
 
 def _frequency_ticks(axis: Axes) -> None:
