@@ -217,13 +217,8 @@ class CheckpointStore:
             raise UserError(message) from error
 
     def _prune(self) -> None:
-        found = manifests.read_all(self._directory)
-        readable = {step: manifest for step, manifest in found.items() if manifest is not None}
-        best = min(readable, key=lambda step: (readable[step].metric, -step))
-        kept = {best, *sorted(readable)[-_NEWEST_KEPT:]}
-        for step in sorted(readable):
-            if step not in kept and not readable[step].keep:
-                self._remove(step)
+        for step in manifests.superfluous(self._directory, newest=_NEWEST_KEPT):
+            self._remove(step)
 
     def _remove(self, step: int) -> None:
         """Takes a step away in one rename; what follows may be cut short and is then swept up."""
@@ -285,7 +280,7 @@ def export_params_only(source: Path, destination: Path, *, warn: Warn) -> Path:
     Raises:
         UserError: as for `read_meta`; or the step exists at the destination, or cannot be written.
     """
-    directory, _ = _locate(source)
+    directory, _ = manifests.locate(source)
     step = read_meta(source, warn=warn).step
     manifest = manifests.read(directory, step)
     template = nested_template(manifest.leaves["params"])
@@ -297,31 +292,9 @@ def export_params_only(source: Path, destination: Path, *, warn: Warn) -> Path:
 
 
 def _restore_from(path: Path, templates: Mapping[str, Any], warn: Warn) -> Restored:
-    directory, steps = _locate(path)
+    directory, steps = manifests.locate(path)
     with contextlib.closing(_new_checkpointer()) as checkpointer:
         return _first_good(checkpointer, directory, steps, templates, warn)
-
-
-def _locate(path: Path) -> tuple[Path, list[int]]:
-    """The folder of the steps that `path` means, and which of them, in the order to be tried."""
-    path = Path(path).absolute()
-    if not path.exists():
-        raise UserError(f"there is no checkpoint at {path}: it does not exist.")
-    directory = path / "checkpoints"
-    if directory.is_dir():
-        steps = manifests.best_first(directory)
-        if not steps:
-            raise UserError(f"there is no checkpoint in {directory}.")
-        return directory, steps
-    if (
-        path.name in map(str, manifests.steps(path.parent))
-        and (path.parent / manifests.FOLDER).is_dir()
-    ):
-        return path.parent, [int(path.name)]
-    raise UserError(
-        f"{path} is not a checkpoint: give a run's folder, with checkpoints/ in it, or the folder "
-        "of one step, checkpoints/<step>."
-    )
 
 
 def _first_good(
@@ -340,9 +313,8 @@ def _first_good(
             damages.append(f"checkpoint {directory / str(step)} is damaged: {damage}.")
             if len(steps) > 1:
                 warn(damages[-1])
-    raise UserError(
-        damages[0] if len(steps) == 1 else f"every checkpoint in {directory} is damaged."
-    )
+    everything = f"every checkpoint in {directory} is damaged."
+    raise UserError(damages[0] if len(steps) == 1 else everything)
 
 
 def _load(checkpointer: Any, directory: Path, step: int, templates: Mapping[str, Any]) -> Restored:
@@ -360,9 +332,6 @@ def _load(checkpointer: Any, directory: Path, step: int, templates: Mapping[str,
         for item, template in templates.items()
     }
     return Restored(step, trees.get("params"), trees.get("training"), meta)
-
-
-# Steps on disk.
 
 
 def _sweep(directory: Path) -> None:

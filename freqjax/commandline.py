@@ -44,8 +44,11 @@ def parse(arguments: Sequence[str]) -> Invocation | None:
         rest = values(["freqjax", *plain])[1:]
     except absl_flags.UnrecognizedFlagError as error:
         raise UserError(_unknown(error.flagname)) from None
+    except absl_flags.IllegalFlagValueError as error:
+        name, _, text = str(error).removeprefix("flag --").partition(":")[0].partition("=")
+        raise UserError(f"--{name} is {text!r}: it must be true or false.") from None
     except absl_flags.Error as error:
-        raise UserError(f"{error}.") from None
+        raise UserError(f"{str(error).removeprefix('ERROR:: ').rstrip('.')}.") from None
     if rest:
         raise UserError(f"{rest[0]!r} is not a flag: flags begin with --.")
     return _of_mode(values, overrides)
@@ -62,6 +65,11 @@ def _of_mode(values: absl_flags.FlagValues, overrides: list[tuple[str, str]]) ->
                 f"--{flag} is not a flag of --mode {name}, which takes "
                 f"{', '.join('--' + k for k in known)} and --config.section.field=value."
             )
+    for flag in (*known, "mode"):
+        if values[flag].present > 1:
+            raise UserError(
+                f"--{flag} is given {values[flag].present} times: it must be given once."
+            )
     return Invocation(name, {flag: values[flag].value for flag in known}, overrides)
 
 
@@ -76,7 +84,7 @@ def _split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[tuple[st
             continue
         name, equals, text = word.removeprefix("--" + _PREFIX).partition("=")
         if not equals:
-            if not words:
+            if not words or words[0].startswith("--"):
                 raise UserError(f"--{_PREFIX}{name} has no value: write --{_PREFIX}{name}=VALUE.")
             text = words.pop(0)
         overrides.append((name, text))

@@ -261,7 +261,7 @@ def _validate_task(task: TaskConfig) -> None:
                 f"{nyquist:g} Hz at a task.sampling_rate of {task.sampling_rate:g} Hz."
             )
     rows = task.duration * task.sampling_rate
-    if abs(rows - round(rows)) > 1e-6 or round(rows) < 2:
+    if not math.isfinite(rows) or abs(rows - round(rows)) > 1e-6 or round(rows) < 2:
         raise UserError(
             f"task.duration is {task.duration:g} s: times task.sampling_rate ({task.sampling_rate:g} Hz) "
             "it must give a whole number of samples, at least 2."

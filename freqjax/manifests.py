@@ -59,6 +59,43 @@ def best_first(directory: Path) -> list[int]:
     return sorted(found, key=rank)
 
 
+def superfluous(directory: Path, *, newest: int) -> list[int]:
+    """Steps that need not be kept, ascending: neither the newest ones, nor the best, nor to be kept.
+
+    Steps without a readable manifest are not among them: they cannot be judged.
+    """
+    readable = {step: found for step, found in read_all(directory).items() if found is not None}
+    best = min(readable, key=lambda step: (readable[step].metric, -step), default=None)
+    kept = {best, *sorted(readable)[-newest:]}
+    return [step for step in sorted(readable) if step not in kept and not readable[step].keep]
+
+
+def locate(path: Path) -> tuple[Path, list[int]]:
+    """The folder of the steps that `path` means, and which of them, in the order to be tried.
+
+    Args:
+        path: a run's folder, which means all its steps, the best first; or the folder of one step.
+
+    Raises:
+        UserError: nothing is there, or it is neither.
+    """
+    path = Path(path).absolute()
+    if not path.exists():
+        raise UserError(f"there is no checkpoint at {path}: it does not exist.")
+    directory = path / "checkpoints"
+    if directory.is_dir():
+        ranked = best_first(directory)
+        if not ranked:
+            raise UserError(f"there is no checkpoint in {directory}.")
+        return directory, ranked
+    if path.name in map(str, steps(path.parent)) and (path.parent / FOLDER).is_dir():
+        return path.parent, [int(path.name)]
+    raise UserError(
+        f"{path} is not a checkpoint: give a run's folder, with checkpoints/ in it, or the folder "
+        "of one step, checkpoints/<step>."
+    )
+
+
 def path_of(directory: Path, step: int) -> Path:
     """Where the manifest of `step` lies, there or not."""
     return directory / FOLDER / f"{step}.json"

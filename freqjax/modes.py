@@ -76,7 +76,7 @@ def _config_of_checkpoint(flags: dict[str, Any]) -> Config:
     if flags["config"] is not None:
         return overrides.load(flags["config"])
     meta = checkpoints.read_meta(Path(flags["checkpoint"]), warn=print).meta
-    return configs.from_dict(meta["config"], f"--checkpoint {flags['checkpoint']}")
+    return configs.from_dict(meta.get("config"), f"--checkpoint {flags['checkpoint']}")
 
 
 def _workdir(flags: dict[str, Any]) -> Path:
@@ -107,7 +107,7 @@ def _evaluate(config: Config, flags: dict[str, Any]) -> int:
         task,
         trained.params,
         initializer=trained.config.network.initializer,
-        weights="best",
+        weights=_which_weights(flags["checkpoint"]),
     )
     workdir.make(folder)
     figures = []
@@ -116,6 +116,12 @@ def _evaluate(config: Config, flags: dict[str, Any]) -> int:
     workdir.write_json(folder / "evaluation.json", values)
     print(summary.text(values, task, folder, figures))
     return 0
+
+
+def _which_weights(checkpoint: str) -> str:
+    """The word of a summary for the weights that `--checkpoint` names."""
+    path = Path(checkpoint).absolute()
+    return "best" if (path / "checkpoints").is_dir() else f"step {path.name}"
 
 
 def _refuse_other_network(config: Config, trained: Trained, checkpoint: str) -> None:

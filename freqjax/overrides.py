@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+import runpy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,10 @@ def load(path: str | Path) -> Config:
     if path.suffix == ".json":
         try:
             return from_dict(json.loads(path.read_text()), str(path))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except ValueError as error:  # bytes that are no text, or text that is not JSON
             raise UserError(f"--config is {path}: it is not JSON ({error}).") from None
+        except OSError as error:
+            raise UserError(f"--config is {path}: it cannot be read ({error.strerror}).") from None
     if path.suffix == ".py":
         return validate(_call_get_config(path))
     raise UserError(
@@ -34,19 +36,16 @@ def load(path: str | Path) -> Config:
 
 
 def _call_get_config(path: Path) -> Config:
-    spec = importlib.util.spec_from_file_location("freqjax_user_config", path)
-    assert spec is not None and spec.loader is not None  # a .py file always has a loader
-    module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
-        config = module.get_config()
+        # Not imported: that leaves a __pycache__ beside the file, and may take an older one for it.
+        config = runpy.run_path(str(path), run_name="freqjax_user_config")["get_config"]()
     except UserError:
         raise
     except Exception as error:
         # A config file is the user's program: whatever it raises is told as one sentence.
         raise UserError(
             f"--config is {path}: it must define get_config(), but running it gave "
-            f"{type(error).__name__}: {error}."
+            f"{type(error).__name__}: {str(error).rstrip('.')}."
         ) from None
     if not isinstance(config, Config):
         raise UserError(

@@ -1,0 +1,378 @@
+"""The command line: what each mode leaves, and that every mistake is one sentence and leaves nothing."""
+
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import freqjax
+from freqjax import Config
+from freqjax import config as configs
+from freqjax.checkpoints import CheckpointStore
+from freqjax.main import main
+from freqjax.modes import FLAGS, MODES
+from freqjax.tasks import make_task
+from tests.twins import tiny_config
+
+# Twenty rows a block; ten go into an update.
+_TBPTT = {"regime": "tbptt", "truncation": 10}
+_CONFIG_FILE = f"""from tests.twins import tiny_config
+
+
+def get_config():
+    return tiny_config(train={_TBPTT})
+"""
+# What a clock or a process measures differs from run to run.
+_MEASURED = ("seconds", "memory_mb", "wall_seconds")
+_ONLY_TRAINING_KNOWS = {
+    "prequential_mse",
+    "prequential_mse_per_frequency",
+    "frozen_prequential_ratio",
+    "wall_seconds",
+    "stop_reason",
+    "epochs",
+    "updates",
+    "distinct_rows",
+}
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory) -> Path:
+    """A folder with config.py and run/, a run of it; nothing may write there."""
+    folder = tmp_path_factory.mktemp("inputs")
+    (folder / "config.py").write_text(_CONFIG_FILE)
+    assert main(["--config", str(folder / "config.py"), "--workdir", str(folder / "run")]) == 0
+    return folder
+
+
+@pytest.fixture
+def invoke(tmp_path, monkeypatch, capsys):
+    """Calls the program in an empty folder: (code, standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main([str(word) for word in words])
+        return code, *capsys.readouterr()
+
+    return call
+
+
+def start(*words: object, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The program as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "freqjax.main", *map(str, words)],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])} | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def read_json(path: Path):
+    return json.loads(path.read_text())
+
+
+def without_measurements(values: dict) -> dict:
+    return {key: value for key, value in values.items() if key not in _MEASURED}
+
+
+def metrics(folder: Path) -> list[dict]:
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [without_measurements(json.loads(line)) for line in lines]
+
+
+def contents(*folders: Path) -> dict[Path, int]:
+    """Every file and folder, with the time it was last written to."""
+    return {
+        path: path.stat().st_mtime_ns for folder in folders for path in [folder, *folder.rglob("*")]
+    }
+
+
+def assert_one_sentence(error: str) -> None:
+    assert error.startswith("freqjax: ")
+    assert error.endswith(".\n")
+    assert not error.endswith("..\n")
+    assert error.count("\n") == 1
+    assert not re.search(r"\. [A-Z]", error)
+    assert "Traceback" not in error
+
+
+# Help.
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["--mode=evaluate", "--nonsense", "--help"]])
+def test_help_lists_every_mode_flag_and_field(invoke, words):
+    code, text, error = invoke(*words)
+    assert (code, error) == (0, "")
+    usage, *modes, fields = text.split("\n\n")
+    assert "python -m freqjax.main" in usage
+    assert len(modes) == len(MODES)
+    for block, (name, mode) in zip(modes, MODES.items(), strict=True):
+        assert re.match(rf"--mode {name}( \(default\))?: {re.escape(mode.doc)}\n", block)
+        assert re.findall(r"^ +--(\w+)", block, re.MULTILINE) == list(mode.flags)
+        assert all(FLAGS[flag].doc in block for flag in mode.flags)
+    listed = re.findall(r"^ +--config\.(\S+?)=(.*)\n +(.+)$", fields, re.MULTILINE)
+    assert len(listed) == sum(len(dataclasses.fields(s)) for _, s in configs.sections(Config()))
+    for field, default, doc in listed:
+        section, name = field.split(".")
+        value = getattr(getattr(Config(), section), name)
+        metadata = type(getattr(Config(), section)).__dataclass_fields__[name].metadata
+        assert default == str(value)
+        assert doc.startswith(metadata["doc"])
+        assert metadata["allowed"] == "any" or doc.endswith(metadata["allowed"])
+
+
+# Train.
+
+
+def test_train_leaves_a_run(inputs):
+    names = {path.name for path in (inputs / "run").iterdir()}
+    assert {"config.json", "metrics.jsonl", "summary.json", "report.md", "checkpoints"} <= names
+    assert read_json(inputs / "run" / "summary.json")["stop_reason"] == "epochs_done"
+    assert not (inputs / "__pycache__").exists()  # an older config.py must not be run from there
+
+
+def test_the_config_json_of_a_run_repeats_it(inputs, tmp_path, invoke):
+    run, again = inputs / "run", tmp_path / "again"
+    code, text, error = invoke(
+        "--mode", "train", "--config", run / "config.json", "--workdir=again"
+    )
+    assert (code, error) == (0, "")
+    assert "everything: again" in text
+    assert (again / "config.json").read_bytes() == (run / "config.json").read_bytes()
+    assert metrics(again) == metrics(run)
+    first, second = (without_measurements(read_json(f / "summary.json")) for f in (run, again))
+    assert first == second
+
+
+def test_overrides_take_an_equals_sign_or_a_space(inputs, tmp_path, invoke):
+    code, _, error = invoke(
+        "--config.network.hidden_size", "3", "--config", inputs / "config.py",
+        "--config.train.epochs=0", "--config.optimizer.clip_norm", "none",
+        "--config.train.epochs", "1", "--device=cpu",
+    )  # fmt: skip
+    assert (code, error) == (0, "")
+    (run,) = (tmp_path / "runs").iterdir()
+    saved = read_json(run / "config.json")
+    assert saved["network"]["hidden_size"] == 3
+    assert saved["optimizer"]["clip_norm"] is None
+    assert saved["train"] == configs.to_dict(tiny_config(train=_TBPTT | {"epochs": 1}))["train"]
+    assert len(metrics(run)) == 1
+
+
+def test_a_resume_needs_no_config(inputs, invoke):
+    before = contents(inputs)
+    code, text, error = invoke("--resume", "--workdir", inputs / "run")
+    assert (code, error) == (0, "")
+    assert "is finished" in text
+    after = contents(inputs)
+    assert {path.name for path in after if after[path] != before.get(path)} <= {".lock"}
+
+
+# Evaluate.
+
+
+def evaluate(invoke, folder: Path, checkpoint: Path, *words: object) -> dict:
+    """Evaluates into `folder` and returns evaluation.json."""
+    code, text, error = invoke(
+        "--mode=evaluate", "--checkpoint", checkpoint, "--workdir", folder, *words
+    )
+    assert (code, error) == (0, "")
+    assert f"everything: {folder}" in text
+    return read_json(folder / "evaluation.json")
+
+
+def test_evaluate_says_what_the_summary_said(inputs, tmp_path, invoke):
+    before = contents(inputs)
+    found = evaluate(invoke, tmp_path / "new", inputs / "run", "--no-figures")
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {".lock", "evaluation.json"}
+    summary = read_json(inputs / "run" / "summary.json")
+    assert list(found) == list(summary)
+    assert {key for key, value in found.items() if value is None} == _ONLY_TRAINING_KNOWS
+    assert found == summary | dict.fromkeys(_ONLY_TRAINING_KNOWS)
+    assert contents(inputs) == before
+
+
+def test_evaluate_takes_the_folder_of_a_step(inputs, tmp_path, invoke):
+    before = contents(inputs)
+    step = inputs / "run" / "checkpoints" / "4"
+    found = evaluate(invoke, tmp_path / "new", step)
+    assert contents(inputs) == before
+    assert len(list((tmp_path / "new" / "evaluation").glob("*.png"))) >= 5
+    assert list(found) == list(read_json(inputs / "run" / "summary.json"))
+    assert found["weights"] == "step 4"
+    np.testing.assert_allclose(
+        found["train"]["mse"], metrics(inputs / "run")[0]["frozen_mse"], rtol=1e-6
+    )
+
+
+def test_another_test_seed_changes_the_test_alone(inputs, tmp_path, invoke):
+    found = evaluate(
+        invoke, tmp_path / "new", inputs / "run", "--nofigures",
+        "--config", inputs / "config.py", "--config.task.test_seed=3",
+    )  # fmt: skip
+    summary = read_json(inputs / "run" / "summary.json")
+    changed = {key for key in found if found[key] != summary[key]} - _ONLY_TRAINING_KNOWS
+    assert changed == {"test", "train_test_ratio", "probes"}
+    assert found["test"]["mse"] != summary["test"]["mse"]
+
+
+def test_evaluate_needs_no_config_that_can_be_trained(inputs, tmp_path, invoke):
+    config = tiny_config(train=_TBPTT | {"truncation": 7, "patience": 1, "evaluate_every": 0})
+    params = freqjax.load(inputs / "run").params
+    with CheckpointStore(tmp_path / "old" / "checkpoints", warn=print) as store:
+        store.save(1, params, {}, {"config": configs.to_dict(config)}, metric=0.0)
+    (tmp_path / "old.json").write_text(json.dumps(configs.to_dict(config)))
+    assert invoke("--config=old.json", "--workdir=run")[0] == 2
+    found = evaluate(invoke, tmp_path / "new", tmp_path / "old", "--no-figures")
+    assert found["train"] == read_json(inputs / "run" / "summary.json")["train"]
+
+
+# Generate.
+
+
+@pytest.mark.parametrize("suffix", ["npz", "csv"])
+def test_generated_rows_are_read_back(inputs, tmp_path, invoke, suffix):
+    task = make_task(tiny_config().task)
+    for split, blocks in (("train", task.train_blocks()), ("test", task.test_blocks())):
+        path = tmp_path / f"{split}.{suffix}"
+        words = () if split == "train" else ("--split", split)
+        code, text, error = invoke(
+            "--mode", "generate", "--config", inputs / "config.py", "--out", path, *words
+        )
+        assert (code, text, error) == (0, f"wrote 40 rows to {path}\n", "")
+        read = make_task(tiny_config(task={"train_path": str(path)}).task).train_blocks()
+        for field, written in blocks._asdict().items():
+            np.testing.assert_array_equal(getattr(read, field), written, strict=True)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {f"train.{suffix}", f"test.{suffix}"}
+
+
+def test_generate_follows_the_overrides(inputs, tmp_path, invoke):
+    words = ("--mode=generate", "--config", inputs / "config.py")
+    code, text, _ = invoke(*words, "--out=a.csv", "--config.task.duration", "2.5")
+    assert (code, text) == (0, "wrote 100 rows to a.csv\n")
+    again = ("--config.task.duration=2.5", "--config.task.train_path=a.csv")
+    assert invoke(*words, *again, "--out=b.csv")[0] == 0
+    assert (tmp_path / "b.csv").read_bytes() == (tmp_path / "a.csv").read_bytes()
+
+
+# Mistakes.
+
+_TRAIN = "--config CONFIG --workdir new"
+_EVALUATE = "--mode=evaluate --checkpoint RUN --workdir new"
+_GENERATE = "--mode=generate --config CONFIG"
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        # Words.
+        ("", "--config is missing: it must name"),
+        ("--config", "Missing value for flag --config"),
+        ("--mode=tune", "--mode is 'tune': it must be one of train, evaluate, generate"),
+        ("--workdr=new", "--workdr is not a flag: the nearest one is --workdir"),
+        (f"{_TRAIN} more", "'more' is not a flag: flags begin with --"),
+        (f"{_TRAIN} --config CONFIG", "--config is given 2 times: it must be given once"),
+        (f"{_TRAIN} --mode train --mode train", "--mode is given 2 times"),
+        (f"{_TRAIN} --resume=maybe", "--resume is 'maybe': it must be true or false"),
+        (f"{_TRAIN} --flagfile=flags.txt", "Unable to open flagfile"),
+        (f"{_TRAIN} --config.train.epochs", "--config.train.epochs has no value: write"),
+        ("--config.train.epochs --config CONFIG", "--config.train.epochs has no value: write"),
+        (f"{_TRAIN} --out=a.npz", "--out is not a flag of --mode train, which takes --config, "),
+        (f"{_TRAIN} --no-figures", "--figures is not a flag of --mode train"),
+        (f"{_EVALUATE} --resume", "--resume is not a flag of --mode evaluate"),
+        (f"{_GENERATE} --workdir=new", "--workdir is not a flag of --mode generate"),
+        (f"{_TRAIN} --device=abacus", "--device is 'abacus': it must be one of cpu, gpu, tpu"),
+        # Config files.
+        ("--config none.py", "--config is none.py: there is no such file"),
+        ("--config RUN", "there is no such file"),
+        ("--config RUN/report.md", r"report.md: it must be a .py file with get_config\(\)"),
+        ("--config RUN/summary.json", "summary.json: parameters must be a section"),
+        ("--config BROKEN", "running it gave RuntimeError: first line second line"),
+        # Fields.
+        (f"{_TRAIN} --config.train.epoch=3", "the nearest one is config.train.epochs"),
+        (f"{_TRAIN} --config.frequencies=3", "the nearest one is config.task.frequencies"),
+        (f"{_TRAIN} --config.train.epochs=many", "train.epochs is 'many': it must be a whole"),
+        (f"{_TRAIN} --config.network.learned_carry 2", "it must be true or false"),
+        (f"{_TRAIN} --config.optimizer.learning_rate=nan", "it must be a finite number"),
+        (f"{_TRAIN} --config.optimizer.learning_rate -0.1", "it must be a number above 0"),
+        (f"{_TRAIN} --config.task.duration=1e308", "task.duration is 1e.308 s: times"),
+        (f"{_TRAIN} --config.task.frequencies=1,10", "it must lie below the Nyquist frequency"),
+        (f"{_TRAIN} --config.train.truncation=7", "it must divide the 20 rows of a block"),
+        (f"{_TRAIN} --config.task.train_path=none.csv", "task.train_path is none.csv: there is no"),
+        ("--config CONFIG --workdir RUN", "it is not empty; --resume goes on"),
+        ("--config CONFIG --resume", "--resume needs --workdir"),
+        # Checkpoints.
+        ("--mode evaluate", "--checkpoint is missing: it must name"),
+        (
+            "--mode evaluate --checkpoint none",
+            "there is no checkpoint at .*none: it does not exist",
+        ),
+        ("--mode evaluate --checkpoint CONFIG", "config.py is not a checkpoint"),
+        ("--mode evaluate --checkpoint RUN/checkpoints", "is not a checkpoint"),
+        (f"{_EVALUATE} --config none.py", "--config is none.py: there is no such file"),
+        (
+            f"{_EVALUATE} --config.network.hidden_size=5",
+            "network.hidden_size is 5: the network of --checkpoint .*run was made with 4",
+        ),
+        (
+            f"{_EVALUATE} --config.task.frequencies=1,3,5",
+            r"task.frequencies is \(1.0, 3.0, 5.0\): the network of --checkpoint",
+        ),
+        # Datasets.
+        (_GENERATE, "--out is missing: it must name"),
+        ("--mode generate --out a.npz", "--config is missing: it must name"),
+        (f"{_GENERATE} --out a.npz --split=both", "--split is 'both': it must be train or test"),
+        (f"{_GENERATE} --out a.txt", "--out is a.txt: it must end in .npz or .csv"),
+        (f"{_GENERATE} --out none/a.npz", "--out is none/a.npz: it cannot be written"),
+        (f"{_GENERATE} --out CONFIG.csv", "it exists already, and is left as it is"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_leaves_nothing(
+    inputs, tmp_path, tmp_path_factory, invoke, line, sentence
+):
+    others = tmp_path_factory.mktemp("others")
+    (others / "broken.py").write_text("raise RuntimeError('first line\\nsecond line.')\n")
+    (others / "taken.csv").write_text("t,S\n")
+    names = {
+        "CONFIG.csv": others / "taken.csv",
+        "CONFIG": inputs / "config.py",
+        "RUN": inputs / "run",
+        "BROKEN": others / "broken.py",
+    }
+    for name, path in names.items():
+        line = line.replace(name, str(path))
+    before = contents(tmp_path, inputs, others)
+    code, text, error = invoke(*line.split())
+    assert (code, text) == (2, "")
+    assert_one_sentence(error)
+    assert re.search(sentence, error)
+    assert contents(tmp_path, inputs, others) == before
+
+
+# As a process.
+
+
+def test_a_device_that_is_not_there(inputs, tmp_path):
+    words = ("--config", inputs / "config.py", "--workdir", "new", "--device", "gpu")
+    done = start(*words, folder=tmp_path, CUDA_VISIBLE_DEVICES="")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert_one_sentence(done.stderr)
+    assert "--device is gpu: JAX finds no such device here" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_program_as_a_process(inputs, tmp_path):
+    words = ("--mode=generate", "--config", inputs / "config.py", "--out=a.npz")
+    done = start(*words, folder=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "wrote 40 rows to a.npz\n", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]

@@ -1,0 +1,72 @@
+"""What the documents say is what the program does."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import document
+from freqjax import commandline, overrides
+from freqjax import config as configs
+from freqjax.modes import MODES
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_numbers_in_documents_are_those_of_the_committed_results():
+    assert document.readme(README) == README
+    assert (ROOT / "docs" / "results.md").read_text() == document.results_page()
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_the_readmes_python_runs_as_it_stands(number, tmp_path):
+    code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[number]
+    for name in ("configs", "checkpoints"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    found = subprocess.run(
+        [sys.executable, "-W", "error::DeprecationWarning:freqjax", "-c", code],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+
+
+def test_the_readmes_commands_name_flags_and_files_that_exist():
+    lines = [line for line in README.splitlines() if line.startswith("python -m freqjax.main")]
+    assert len(lines) == 4
+    for line in lines:
+        invocation = commandline.parse(line.split()[3:])
+        if invocation is None:
+            continue
+        flags = invocation.flags
+        for name in ("config", "checkpoint"):
+            assert flags.get(name) is None or (ROOT / flags[name]).exists(), line
+        base = overrides.load(ROOT / flags["config"]) if flags.get("config") else configs.Config()
+        overrides.apply(base, invocation.overrides)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.py")), ids=lambda p: p.stem)
+def test_every_config_is_valid_tells_its_command_and_stands_in_the_readme(path):
+    configs.validate_training(overrides.load(path))
+    text = path.read_text()
+    assert f"python -m freqjax.main --config configs/{path.name}" in text
+    assert "Expected" in text
+    assert f"| `{path.stem}` |" in README
+
+
+def test_help_tells_every_mode_and_field():
+    text = commandline.help_text()
+    for name, mode in MODES.items():
+        assert f"--mode {name}" in text
+        assert mode.doc in text
+    for section, fields in configs.to_dict(configs.Config()).items():
+        for field in fields:
+            assert f"--config.{section}.{field}=" in text
+
+
+def test_links_in_the_documents_lead_somewhere():
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            assert link.startswith("http") or (page.parent / link).exists(), f"{page}: {link}"
