@@ -22,8 +22,7 @@ def card(name: str, config: dict[str, Any], summary: dict[str, Any]) -> str:
     """CARD.md of the checkpoint `name`."""
     test = summary["test"]["mse_per_frequency"]
     rows = [
-        f"| {f:g} Hz | {mse:.3g} |"
-        for f, mse in zip(summary["frequencies_hz"], test, strict=True)
+        f"| {f:g} Hz | {mse:.3g} |" for f, mse in zip(summary["frequencies_hz"], test, strict=True)
     ]
     probes = [
         f"| {row['probe']} | " + " | ".join(f"{m:.3g}" for m in row["mse_per_frequency"]) + " |"

@@ -107,6 +107,12 @@ class NetworkConfig:
     )
     rotor_low: float = _positive(0.5, "lowest frequency of a rotor, Hz (rotor)")
     rotor_high: float = _positive(20.0, "highest frequency of a rotor, Hz (rotor)")
+    rotor_gain: float = _at_least(
+        0.0, 0.0, "weight with which rotors hear the mixture at first; 0 for a clock (rotor)"
+    )
+    rotor_decay: float = _at_least(
+        0.0, 0.0, "how fast a rotor that hears nothing dies away at first, 1/s (rotor)"
+    )
 
 
 @dataclass
@@ -183,6 +189,12 @@ class CurriculumConfig:
     """Horizons that lengthen as they settle, with Gauss-Newton steps; needs train.regime full."""
 
     first_horizon: float | None = _positive(None, "the first horizon, s, or none for no curriculum")
+    burn_in: float = _at_least(
+        0.0, 0.0, "first seconds of every block that do not count; a locker needs some"
+    )
+    longest_horizon: float | None = _positive(
+        None, "the horizon goes no further, s, or none for the whole block"
+    )
     growth: float = _rule(
         1.4,
         "a horizon is at most this many times the last, unless the look ahead "
@@ -310,13 +322,20 @@ def _validate_train(config: Config) -> None:
 
 
 def _validate_curriculum(config: Config) -> None:
-    first = config.curriculum.first_horizon
+    curriculum = config.curriculum
+    first, longest = curriculum.first_horizon, curriculum.longest_horizon
     if first is None:
         return
-    if first > config.task.duration:
+    end = config.task.duration if longest is None else longest
+    if first > end or end > config.task.duration:
         raise UserError(
-            f"curriculum.first_horizon is {first:g} s: it must be at most task.duration, "
-            f"{config.task.duration:g} s."
+            f"curriculum.first_horizon is {first:g} s: it must be at most "
+            f"curriculum.longest_horizon and task.duration, {min(end, config.task.duration):g} s."
+        )
+    if curriculum.burn_in >= first:
+        raise UserError(
+            f"curriculum.burn_in is {curriculum.burn_in:g} s: it must be below "
+            f"curriculum.first_horizon, {first:g} s."
         )
     for field, found, wanted in (
         ("train.regime", config.train.regime, "full"),

@@ -63,7 +63,10 @@ class CurriculumTrainer:
         damping = jnp.asarray(config.curriculum.damping, jnp.float32)
         self._state = CurriculumState(damping, _copy(self._params), _copy(damping))
         self._horizons = Horizons.begin(config.curriculum, task.samples, task.sampling_rate)
-        self._shapes = [math.ceil(share * task.samples) for share in _SHAPES]
+        longest = config.curriculum.longest_horizon or task.samples / task.sampling_rate
+        self._longest = round(longest * task.sampling_rate)
+        self._burn_in = round(config.curriculum.burn_in * task.sampling_rate)
+        self._shapes = [math.ceil(share * self._longest) for share in _SHAPES]
         self._layers = layer_names(self._params)
         self._compiled: dict[int, Any] = {}
         self._rows_seen = 0
@@ -95,7 +98,7 @@ class CurriculumTrainer:
         seconds = time.perf_counter() - began
         self._state = self._state._replace(damping=damping)
         self.step, self.epoch = self.step + 1, self.epoch + 1
-        self._rows_seen += horizon * info.new_losses.shape[1]
+        self._rows_seen += (horizon - self._burn_in) * info.new_losses.shape[1]
         row = self._row(info, before, seconds) | {
             "horizon_s": horizon / self._task.sampling_rate,
             f"settled_loss_per_{self._task.group_label}": after.tolist(),
@@ -107,7 +110,7 @@ class CurriculumTrainer:
     def _make_step(self, shape: int):
         network, task, curriculum = self._network, self._task, self._config.curriculum
         scales, fresh = network.scales(), self._config.task.noise == "fresh"
-        groups = len(task.group_names)
+        groups, burn_in = len(task.group_names), self._burn_in
 
         def step(params: Any, damping: jax.Array, key: jax.Array, horizon: jax.Array):
             blocks = task.sample(key, shape) if fresh else self._train_blocks
@@ -115,7 +118,9 @@ class CurriculumTrainer:
                 jnp.swapaxes(jnp.asarray(a)[:, :shape], 0, 1)
                 for a in (blocks.inputs, blocks.targets)
             )
-            counted = (jnp.arange(shape) < horizon)[:, None] / horizon
+            time = jnp.arange(shape)
+            counted = (time >= burn_in) & (time < horizon)
+            counted = counted[:, None] / (horizon - burn_in)
             weights = jnp.broadcast_to(counted / xs.shape[1], xs.shape[:2])
 
             def linearize(params: Any):
@@ -181,7 +186,7 @@ class CurriculumTrainer:
         curriculum, horizons = self._config.curriculum, self._horizons
         verdict = horizons.judge(curriculum, before, losses)
         if verdict == "settled":
-            if horizons.horizon < self._task.samples:
+            if horizons.horizon < self._longest:
                 horizons.lengthen(curriculum, self._look_ahead())
             self._state = CurriculumState(
                 self._state.damping, _copy(self._params), _copy(self._state.damping)
@@ -193,14 +198,15 @@ class CurriculumTrainer:
             self._state = self._state._replace(damping=damping)
 
     def _look_ahead(self) -> np.ndarray:
-        """[T] the worst group's mean loss over the first t + 1 training samples."""
+        """The worst group's mean loss over the training samples up to t, for t to the longest horizon."""
         outputs = self._forward(self._params, self._train_blocks, "block")
         targets = jnp.asarray(self._train_blocks.targets)
         losses = np.asarray(self._task.loss(jnp.asarray(outputs), targets))
         groups = np.asarray(self._train_blocks.groups)
         by_group = [losses[groups == g].mean(axis=0) for g in range(len(self._task.group_names))]
-        running = np.cumsum(by_group, axis=1) / np.arange(1, losses.shape[1] + 1)
-        return running.max(axis=0)
+        counted = np.stack(by_group)[:, self._burn_in : self._longest]
+        running = np.cumsum(counted, axis=1) / np.arange(1, counted.shape[1] + 1)
+        return np.concatenate([np.zeros(self._burn_in), running.max(axis=0)])
 
     def device_state(self) -> CurriculumState:
         """Damping, and what to go back to."""

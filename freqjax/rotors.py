@@ -47,8 +47,9 @@ def turning_weights(key: jax.Array, setting: LstmSetting, hertz: jax.Array) -> L
         W = 4 (R(ω) − f I),   R(ω) = [[cos ω, −sin ω], [sin ω, cos ω]],   f = cos ω (at least 1/2)
 
     turns the pair by ω rad a sample without growth or decay; the tanh then bounds its amplitude.
-    They start at random phases on a circle, so the initial carry must be learned. The weights on all
-    inputs but the selectors are 0.
+    They start at random phases on a circle, so the initial carry must be learned. With `setting.gain`
+    at 0 the weights on all inputs but the selectors are 0. Above 0 every pair hears those inputs from a
+    direction of its own, and with `setting.decay` > 0 what it heard dies away: an observer of one tone.
 
     The selectors that do not own a pair (`pair_owners`) hold it: input and output gates shut, forget
     gate open, so that its c stays what it was and its h is 0. A held pair starts to turn from where it
@@ -58,18 +59,19 @@ def turning_weights(key: jax.Array, setting: LstmSetting, hertz: jax.Array) -> L
     An odd last unit is left idle: with all its weights at zero.
     """
     h, pairs = setting.hidden_size, setting.hidden_size // 2
-    phase_key, head_key = jax.random.split(key)
+    phase_key, head_key, ear_key = jax.random.split(key, 3)
     owners = pair_owners(setting)
     omega = 2 * jnp.pi * hertz / setting.sampling_rate
-    forget = jnp.maximum(jnp.cos(omega), 0.5) - _LEAK
+    decay = setting.decay / setting.sampling_rate
+    forget = jnp.maximum(jnp.cos(omega), 0.5) - _LEAK - decay
     # 1 − cos ω = 2 sin²(ω/2): as a difference it would lose the slow pairs' forget gates to rounding.
-    remainder = jnp.minimum(2 * jnp.sin(omega / 2) ** 2, 0.5) + _LEAK
+    remainder = jnp.minimum(2 * jnp.sin(omega / 2) ** 2, 0.5) + _LEAK + decay
     first, second = 2 * np.arange(pairs), 2 * np.arange(pairs) + 1
     gates = gate_columns(h)
 
     recurrent = jnp.zeros((h, 4 * h))
     # Column gates["g"] + u of the kernel feeds unit u; row v is what unit v gives.
-    stretch = 4 * (remainder - 2 * jnp.sin(omega / 2) ** 2)
+    stretch = 4 * (remainder - decay - 2 * jnp.sin(omega / 2) ** 2)
     recurrent = recurrent.at[first, gates["g"] + first].set(stretch)
     recurrent = recurrent.at[second, gates["g"] + second].set(stretch)
     recurrent = recurrent.at[second, gates["g"] + first].set(-4 * jnp.sin(omega))
@@ -83,6 +85,11 @@ def turning_weights(key: jax.Array, setting: LstmSetting, hertz: jax.Array) -> L
         for unit in (first, second):
             for gate, push in (("i", -_HOLD), ("f", _HOLD), ("o", -_HOLD)):
                 kernel = kernel.at[row, gates[gate] + unit[strangers]].set(push)
+
+    directions = jax.random.uniform(ear_key, (pairs,), maxval=2 * jnp.pi)
+    for row in sorted(set(range(setting.input_size)) - set(setting.selectors)):
+        kernel = kernel.at[row, gates["g"] + first].set(setting.gain * jnp.cos(directions))
+        kernel = kernel.at[row, gates["g"] + second].set(setting.gain * jnp.sin(directions))
 
     phases = jax.random.uniform(phase_key, (pairs,), maxval=2 * jnp.pi)
     carry = jnp.zeros(h)
@@ -139,16 +146,21 @@ def change_scales(setting: LstmSetting) -> LstmWeights:
     Found by trial on the clock task and stated in its own units, so that it follows the sampling
     rate: recurrent and candidate weights turn pairs by an angle a sample, which for a given change of
     frequency shrinks as 1/f_s. Forget biases sit far out on the sigmoid and may move by units. The
-    noisy inputs are moved the least.
+    noisy inputs are moved the least, unless `setting.gain` says that the rotors are to hear them.
     """
     d, h, o = setting.input_size, setting.hidden_size, setting.output_size
     angle = 1000 / setting.sampling_rate
     gate = jnp.repeat(jnp.asarray([0.1, 1.0, 0.003 * angle, 0.1]), h)
     inputs = jnp.full((d, 1), 0.1).at[jnp.asarray(setting.selectors), 0].set(1.0)
+    kernel = inputs * gate[None]
+    if setting.gain > 0:
+        ears = sorted(set(range(d)) - set(setting.selectors))
+        columns = slice(gate_columns(h)["g"], gate_columns(h)["g"] + h)
+        kernel = kernel.at[jnp.asarray(ears), columns].set(0.01)
     # Two biases act as their sum: at 1/√2 each, the sum has the scale of one.
     bias = gate / 2**0.5
     return LstmWeights(
-        input_kernel=inputs * gate[None],
+        input_kernel=kernel,
         input_bias=bias,
         recurrent_kernel=jnp.full((h, 4 * h), 0.03 * angle),
         recurrent_bias=bias,

@@ -19,6 +19,8 @@ class LstmSetting(NamedTuple):
       longest: T, samples of the longest dependency.
       sampling_rate: Hz.
       band: (low, high) of the rotors, Hz.
+      gain: weight with which the rotors hear the inputs that are no selector.
+      decay: how fast a rotor that hears nothing dies away, 1/s.
       peaks_hz: the strongest line of the training targets under each selector, Hz; for spectral alone.
       written_hz: the frequencies as the config has them, one a selector; for constructed alone.
     """
@@ -30,6 +32,8 @@ class LstmSetting(NamedTuple):
     longest: int
     sampling_rate: float
     band: tuple[float, float]
+    gain: float
+    decay: float
     peaks_hz: tuple[float, ...]
     written_hz: tuple[float, ...]
 

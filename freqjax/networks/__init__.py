@@ -27,6 +27,8 @@ def make_network(
         longest=task.samples,
         sampling_rate=task.sampling_rate,
         band=(config.rotor_low, config.rotor_high),
+        gain=config.rotor_gain,
+        decay=config.rotor_decay,
         peaks_hz=peaks_hz,
         written_hz=task.selected_hz,
     )
