@@ -2,14 +2,13 @@
 
 Each field carries its own rule (`allowed`) and its one-line description in the dataclass metadata, so
 that validation, `--help` and error messages all read from the same place. Rules that join several
-fields stand in `validate`.
+fields stand in `freqjax.validation`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, get_type_hints
@@ -96,7 +95,9 @@ class NetworkConfig:
     """The network."""
 
     cell: str = _choice("lstm", ("lstm",), "recurrent cell")
-    hidden_size: int = _at_least(1, 64, "H, width of the hidden state")
+    hidden_size: int = _rule(
+        64, "H, width of the hidden state", "from 1 to 16384", lambda v: 1 <= v <= 16384
+    )
     initializer: str = _choice(
         "pytorch",
         ("pytorch", "orthogonal", "unit_forget", "chrono", "rotor", "spectral", "constructed"),
@@ -228,162 +229,6 @@ def sections(config: Config) -> Iterator[tuple[str, Any]]:
         yield field.name, getattr(config, field.name)
 
 
-def validate(config: Config) -> Config:
-    """Check every field by its own rule and then the rules that join fields.
-
-    Returns:
-      `config` itself, with whole numbers in float fields turned into floats and lists into tuples.
-
-    Raises:
-      UserError: the first field that breaks a rule, with its value and what is allowed.
-    """
-    for section_name, section in sections(config):
-        types = get_type_hints(type(section))
-        for field in dataclasses.fields(section):
-            name = f"{section_name}.{field.name}"
-            value = coerce(name, types[field.name], getattr(section, field.name))
-            if value is not None and not field.metadata["check"](value):
-                raise UserError(
-                    f"{name} is {_show(value)}: it must be {field.metadata['allowed']}."
-                )
-            setattr(section, field.name, value)
-    _validate_task(config.task)
-    _validate_network(config)
-    return config
-
-
-def validate_training(config: Config) -> Config:
-    """As `validate`, with the rules that bind training alone.
-
-    Raises:
-      UserError: as `validate`.
-    """
-    validate(config)
-    _validate_train(config)
-    _validate_curriculum(config)
-    return config
-
-
-def _validate_task(task: TaskConfig) -> None:
-    nyquist = task.sampling_rate / 2
-    for frequency in task.frequencies:
-        if frequency >= nyquist:
-            raise UserError(
-                f"task.frequencies holds {frequency:g} Hz: it must lie below the Nyquist frequency, "
-                f"{nyquist:g} Hz at a task.sampling_rate of {task.sampling_rate:g} Hz."
-            )
-    rows = task.duration * task.sampling_rate
-    if not math.isfinite(rows) or abs(rows - round(rows)) > 1e-6 or round(rows) < 2:
-        raise UserError(
-            f"task.duration is {task.duration:g} s: times task.sampling_rate ({task.sampling_rate:g} Hz) "
-            "it must give a whole number of samples, at least 2."
-        )
-
-
-def _validate_network(config: Config) -> None:
-    network, nyquist = config.network, config.task.sampling_rate / 2
-    if network.initializer not in ("rotor", "spectral"):
-        return
-    if not network.rotor_low < network.rotor_high < nyquist:
-        raise UserError(
-            f"network.rotor_high is {network.rotor_high:g} Hz: it must lie above network.rotor_low "
-            f"({network.rotor_low:g} Hz) and below the Nyquist frequency ({nyquist:g} Hz)."
-        )
-    if not network.learned_carry:
-        raise UserError(
-            "network.learned_carry is false: it must be true where network.initializer is "
-            f"{network.initializer}, since rotors that start at zero never turn."
-        )
-    if network.hidden_size < 2 * len(config.task.frequencies):
-        raise UserError(
-            f"network.hidden_size is {network.hidden_size}: it must be at least "
-            f"{2 * len(config.task.frequencies)}, two units a frequency, where network.initializer is "
-            f"{network.initializer}."
-        )
-
-
-def _validate_train(config: Config) -> None:
-    train, samples = config.train, config.task.samples
-    if config.task.train_path and config.task.noise == "fresh":
-        raise UserError(
-            "task.noise is fresh: it must be fixed where task.train_path names a file, "
-            "since rows from a file cannot be drawn anew."
-        )
-    if train.regime == "tbptt" and samples % train.truncation:
-        raise UserError(
-            f"train.truncation is {train.truncation}: it must divide the {samples} rows of a block."
-        )
-    wants_frozen = train.target_mse is not None or train.patience is not None
-    if wants_frozen and train.evaluate_every == 0:
-        raise UserError(
-            "train.evaluate_every is 0: it must be at least 1 where train.target_mse or "
-            "train.patience is set, which go by the frozen training MSE."
-        )
-
-
-def _validate_curriculum(config: Config) -> None:
-    curriculum = config.curriculum
-    first, longest = curriculum.first_horizon, curriculum.longest_horizon
-    if first is None:
-        return
-    end = config.task.duration if longest is None else longest
-    if first > end or end > config.task.duration:
-        raise UserError(
-            f"curriculum.first_horizon is {first:g} s: it must be at most "
-            f"curriculum.longest_horizon and task.duration, {min(end, config.task.duration):g} s."
-        )
-    if curriculum.burn_in >= first:
-        raise UserError(
-            f"curriculum.burn_in is {curriculum.burn_in:g} s: it must be below "
-            f"curriculum.first_horizon, {first:g} s."
-        )
-    for field, found, wanted in (
-        ("train.regime", config.train.regime, "full"),
-        ("train.streams", config.train.streams, "parallel"),
-        ("task.reset", config.task.reset, "block"),
-        ("network.learned_carry", config.network.learned_carry, True),
-    ):
-        if found != wanted:
-            raise UserError(
-                f"{field} is {found}: it must be {wanted} where curriculum.first_horizon is set, since "
-                "a horizon is counted from the start of every block."
-            )
-
-
-def coerce(name: str, kind: Any, value: Any) -> Any:
-    """Return `value` as the field's type `kind`.
-
-    Raises:
-      UserError: a value of another type, or a number that is not finite.
-    """
-    if kind == (float | None) or kind == (int | None):
-        return (
-            None if value is None else coerce(name, float if kind == (float | None) else int, value)
-        )
-    if kind is tuple or kind == tuple[float, ...]:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            value = (value,)
-        if not isinstance(value, (list, tuple)):
-            raise UserError(f"{name} is {_show(value)}: it must be a list of numbers.")
-        return tuple(coerce(name, float, item) for item in value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise UserError(f"{name} is {_show(value)}: it must be {_KIND_NAMES[kind]}.")
-    if kind is float and not math.isfinite(value):
-        raise UserError(f"{name} is {value}: it must be a finite number.")
-    return value
-
-
-_KIND_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-
-
-def _show(value: Any) -> str:
-    if isinstance(value, tuple):
-        return "(" + ", ".join(_show(item) for item in value) + ")"
-    return f"{value:g}" if isinstance(value, float) else repr(value)
-
-
 def field_type(name: str) -> Any:
     """The type of the field `section.field`.
 
@@ -404,28 +249,6 @@ def field_type(name: str) -> Any:
 def to_dict(config: Config) -> dict[str, dict[str, Any]]:
     """`config` as nested dictionaries that JSON can hold."""
     return dataclasses.asdict(config)
-
-
-def from_dict(values: Any, source: str) -> Config:
-    """Build and validate a config from nested dictionaries; fields left out keep their defaults.
-
-    Args:
-      values: section → field → value, as `to_dict` gives them.
-      source: where they came from, for error messages.
-
-    Raises:
-      UserError: not a nested dictionary, an unknown field, or a value that breaks a rule.
-    """
-    config = Config()
-    if not isinstance(values, dict):
-        raise UserError(f"{source} holds no config: it must be an object of sections.")
-    for section_name, fields in values.items():
-        if not isinstance(fields, dict):
-            raise UserError(f"{source}: {section_name} must be a section, an object of fields.")
-        for field_name, value in fields.items():
-            field_type(f"{section_name}.{field_name}")
-            setattr(getattr(config, section_name), field_name, value)
-    return validate(config)
 
 
 def differing_fields(a: Config, b: Config) -> list[str]:

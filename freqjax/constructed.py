@@ -19,7 +19,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax.errors import UserError
 from freqjax.weights import LstmSetting, LstmWeights, gate_columns
 
 # σ(20) is 1 and σ(−20) is 2e-9 in float32.
@@ -34,17 +33,9 @@ def constructed_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
 
     Args:
       key: not used; nothing is random.
-      setting: sizes, selectors, sampling rate and frequencies.
-
-    Raises:
-      UserError: fewer than three units a frequency.
+      setting: sizes, selectors, sampling rate and frequencies; H at least 3F.
     """
     h, frequencies = setting.hidden_size, setting.written_hz
-    if h < _UNITS * len(frequencies):
-        raise UserError(
-            f"network.hidden_size is {h}: it must be at least {_UNITS * len(frequencies)}, three units "
-            "a frequency, where network.initializer is constructed."
-        )
     gates = gate_columns(h)
     inputs, recurrent = np.zeros((setting.input_size, 4 * h)), np.zeros((h, 4 * h))
     bias, head = np.zeros(4 * h), np.zeros((h, setting.output_size))

@@ -31,7 +31,7 @@ def select(name: str | None) -> None:
     jax.config.update("jax_platforms", _PLATFORMS[name])
     try:
         jax.devices()
-    except RuntimeError:
+    except (RuntimeError, AssertionError):  # the second is how JAX puts it where no GPU can be seen
         raise UserError(
             f"--device is {name}: JAX finds no such device here; leave --device out to use what it finds."
         ) from None

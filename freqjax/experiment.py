@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from freqjax import config as configs
-from freqjax import devices, files, summary, trainers
+from freqjax import devices, files, summary, trainers, validation
 from freqjax.checkpoints import CheckpointStore, Restored
 from freqjax.config import Config
 from freqjax.curriculum import CurriculumTrainer
@@ -71,7 +71,7 @@ def train(
 def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
     """As `train`, telling also which signal ended the run."""
     devices.select(None)
-    experiment = Experiment(configs.validate_training(config), say)
+    experiment = Experiment(validation.validate_training(config), say)
     with (
         Workdir(workdir, resume=resume) as folder,
         Interrupts() as interrupts,
@@ -163,9 +163,9 @@ class Experiment:
         """The config of the newest checkpoint, or of a run that was killed before its first one."""
         meta = store.last_meta()
         if meta is not None:
-            return configs.from_dict(meta["config"], "the checkpoint")
+            return validation.from_dict(meta["config"], "the checkpoint")
         saved = folder.read_json("config.json")
-        return None if saved is None else configs.from_dict(saved, "config.json")
+        return None if saved is None else validation.from_dict(saved, "config.json")
 
     def _draw_pairs(self, params: Any, directory: Path) -> list[Path]:
         """Where the rotors were and where they went, if the network began as rotors."""

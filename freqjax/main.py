@@ -24,23 +24,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(commandline.help_text())
             return 0
         mode = MODES[invocation.mode]
-        _select_device(invocation.flags["device"])
+        devices.select(invocation.flags["device"])
         config = overrides.apply(mode.base(invocation.flags), invocation.overrides)
         return mode.run(config, invocation.flags)
     except UserError as error:
         # A path or another program's message may break lines; what is printed here does not.
         print("freqjax:", " ".join(str(error).splitlines()), file=sys.stderr)
         return 2
-
-
-def _select_device(name: str | None) -> None:
-    try:
-        devices.select(name)
-    except AssertionError:  # how JAX puts it where no GPU can be seen
-        raise UserError(
-            f"--device is {name}: JAX finds no such device here; leave --device out to use what it "
-            "finds."
-        ) from None
 
 
 if __name__ == "__main__":

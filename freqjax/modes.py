@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from freqjax import checkpoints, files, overrides, summary, workdir
+from freqjax import checkpoints, files, overrides, summary, validation, workdir
 from freqjax import config as configs
 from freqjax.config import Config
 from freqjax.errors import UserError
@@ -76,7 +76,7 @@ def _config_of_checkpoint(flags: dict[str, Any]) -> Config:
     if flags["config"] is not None:
         return overrides.load(flags["config"])
     meta = checkpoints.read_meta(Path(flags["checkpoint"]), warn=print).meta
-    return configs.from_dict(meta.get("config"), f"--checkpoint {flags['checkpoint']}")
+    return validation.from_dict(meta.get("config"), f"--checkpoint {flags['checkpoint']}")
 
 
 def _workdir(flags: dict[str, Any]) -> Path:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from freqjax.config import Config, coerce, field_type, from_dict, validate
+from freqjax.config import Config, field_type
 from freqjax.errors import UserError
+from freqjax.validation import coerce, from_dict, validate
 
 
 def load(path: str | Path) -> Config:
@@ -41,7 +42,7 @@ def _call_get_config(path: Path) -> Config:
         config = runpy.run_path(str(path), run_name="freqjax_user_config")["get_config"]()
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # A config file is the user's program: whatever it raises is told as one sentence.
         raise UserError(
             f"--config is {path}: it must define get_config(), but running it gave "

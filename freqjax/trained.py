@@ -9,8 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax import checkpoints, devices
-from freqjax import config as configs
+from freqjax import checkpoints, devices, validation
 from freqjax.config import Config
 from freqjax.networks import make_network
 from freqjax.tasks import make_task
@@ -55,7 +54,7 @@ def load(path: str | Path) -> Trained:
     """
     devices.select(None)
     meta = checkpoints.read_meta(Path(path), warn=print).meta
-    config = configs.from_dict(meta["config"], f"the checkpoint {path}")
+    config = validation.from_dict(meta["config"], f"the checkpoint {path}")
     network = make_network(config.network, make_task(config.task))
     template = jax.eval_shape(network.init, jax.random.key(0))
     return Trained(config, checkpoints.restore_params(Path(path), template, warn=print).params)

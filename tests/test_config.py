@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from freqjax import Config, UserError, overrides
+from freqjax import Config, UserError, overrides, validation
 from freqjax import config as configs
 
 
@@ -49,7 +49,7 @@ def test_overrides_are_typed_by_their_field(field, text, attribute):
         ("task.frequencies", "3,3", "task.frequencies is"),
         ("task.frequencies", "1,500", "task.frequencies holds 500 Hz: it must lie below the Nyquist"),
         ("network.hidden_size", "1.5", "network.hidden_size is '1.5': it must be a whole number"),
-        ("network.hidden_size", "0", "network.hidden_size is 0: it must be at least 1"),
+        ("network.hidden_size", "0", "network.hidden_size is 0: it must be from 1"),
         ("network.learned_carry", "yes", "network.learned_carry is 'yes': it must be true or false"),
         ("network.initializer", "best", "network.initializer is 'best': it must be one of pytorch"),
         ("task.amplitude_range", "2,1", "task.amplitude_range is"),
@@ -86,7 +86,7 @@ def test_bad_values_are_named(field, text, sentence):
 )
 def test_rules_that_join_fields_bind_training(pairs, sentence):
     with pytest.raises(UserError, match=sentence):
-        configs.validate_training(apply(*pairs))
+        validation.validate_training(apply(*pairs))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_rotors_need_room(pairs, sentence):
 
 def test_a_config_survives_json():
     config = apply(("task.frequencies", "2,4.5"), ("optimizer.clip_norm", "none"))
-    again = configs.from_dict(json.loads(json.dumps(configs.to_dict(config))), "here")
+    again = validation.from_dict(json.loads(json.dumps(configs.to_dict(config))), "here")
     assert again == config
     assert configs.differing_fields(config, Config()) == ["task.frequencies", "optimizer.clip_norm"]
 

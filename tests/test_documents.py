@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import document
-from freqjax import commandline, overrides
+from freqjax import commandline, overrides, validation
 from freqjax import config as configs
 from freqjax.modes import MODES
 
@@ -49,7 +49,7 @@ def test_the_readmes_commands_name_flags_and_files_that_exist():
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.py")), ids=lambda p: p.stem)
 def test_every_config_is_valid_tells_its_command_and_stands_in_the_readme(path):
-    configs.validate_training(overrides.load(path))
+    validation.validate_training(overrides.load(path))
     text = path.read_text()
     assert f"python -m freqjax.main --config configs/{path.name}" in text
     assert "Expected" in text
