@@ -112,6 +112,24 @@ def results_page() -> str:
             ),
         ),
         "",
+        "## The locker",
+        "",
+        "`python -m benchmarks.locker`: `configs/locker.py`, 64 random starts, after the first second.",
+        "",
+        *_table(
+            ("seed", "seconds", "MSE per frequency", "the same with the mixture at 0", "it is"),
+            (
+                (
+                    row["seed"],
+                    f"{row['process_seconds']:.0f}",
+                    ", ".join(map(_number, row["test_mse_after_1s_per_frequency"])),
+                    ", ".join(map(_number, row["deaf_mse_per_frequency"])),
+                    row["verdict"],
+                )
+                for row in record.read("locker")
+            ),
+        ),
+        "",
         "## The originals",
         "",
         "`python -m benchmarks.originals`. The prequential loss is what the originals report.",

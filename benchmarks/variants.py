@@ -24,12 +24,12 @@ _VARIANTS: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
     "fixed noise: the 40,000 rows of train seed 1 alone": ((0,), ("task.noise=fixed",)),
     "spectral start (data-driven)": ((0, 1), ("network.initializer=spectral",)),
     "constructed (nothing learned)": ((0,), ("network.initializer=constructed", "train.epochs=0")),
-    "PyTorch-uniform start": ((0,), ("network.initializer=pytorch", "train.epochs=120")),
+    "PyTorch-uniform start": ((0,), ("network.initializer=pytorch", "train.epochs=80")),
     "PyTorch-uniform start, first horizon 0.05 s": (
         (0,),
-        ("network.initializer=pytorch", "curriculum.first_horizon=0.05", "train.epochs=120"),
+        ("network.initializer=pytorch", "curriculum.first_horizon=0.05", "train.epochs=80"),
     ),
-    "chrono start": ((0,), ("network.initializer=chrono", "train.epochs=120")),
+    "chrono start": ((0,), ("network.initializer=chrono", "train.epochs=80")),
     "no curriculum: Gauss-Newton on the whole 10 s": (
         (0,),
         ("curriculum.first_horizon=10", "train.epochs=25"),
@@ -40,14 +40,14 @@ _VARIANTS: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
         ("network.rotor_low=0.2", "network.rotor_high=50"),
     ),
     "hidden 32": ((0,), ("network.hidden_size=32",)),
-    "Adam, full backpropagation over 10 s": ((0,), (*_ADAM, "train.epochs=100")),
+    "Adam, full backpropagation over 10 s": ((0,), (*_ADAM, "train.epochs=60")),
     "Adam, truncated at 250": (
         (0,),
-        (*_ADAM, "train.regime=tbptt", "train.truncation=250", "train.epochs=50"),
+        (*_ADAM, "train.regime=tbptt", "train.truncation=250", "train.epochs=30"),
     ),
     "Adam, truncated at 1000": (
         (0,),
-        (*_ADAM, "train.regime=tbptt", "train.truncation=1000", "train.epochs=50"),
+        (*_ADAM, "train.regime=tbptt", "train.truncation=1000", "train.epochs=30"),
     ),
 }
 
