@@ -111,8 +111,11 @@ class NetworkConfig:
     rotor_gain: float = _at_least(
         0.0, 0.0, "weight with which rotors hear the mixture at first; 0 for a clock (rotor)"
     )
+    rotor_leak: float = _at_least(
+        0.0, 0.0, "how fast the forget gate of a rotor lets go at first, 1/s (rotor)"
+    )
     rotor_decay: float = _at_least(
-        0.0, 0.0, "how fast a rotor that hears nothing dies away at first, 1/s (rotor)"
+        0.0, 0.0, "how fast small swings of a rotor die away at first, 1/s (rotor)"
     )
 
 
@@ -209,6 +212,7 @@ class CurriculumConfig:
     )
     patience: int = _at_least(1, 12, "steps at a horizon before it counts as lost")
     damping: float = _positive(1e-2, "λ of the first step, and after going back")
+    damping_floor: float = _positive(1e-9, "λ never falls below this; higher where rows are noisy")
     solver_steps: int = _at_least(1, 20, "most conjugate-gradient iterations in a step")
 
 

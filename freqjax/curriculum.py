@@ -145,6 +145,7 @@ class CurriculumTrainer:
                 params,
                 scales,
                 damping,
+                curriculum.damping_floor,
                 curriculum.solver_steps,
             )
             return params, damping, info, (by_group(info.losses), by_group(info.new_losses))

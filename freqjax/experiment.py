@@ -119,7 +119,9 @@ class Experiment:
         folder.write_json("config.json", configs.to_dict(self.config))
         progress = Progress(self._task.group_names, self.config.train.epochs, self._say)
         progress.begin(trainer.epoch)
-        reason = "epochs_done" if trainer.epoch >= self.config.train.epochs else None
+        reason = self._stopping.reason
+        if reason is None and trainer.epoch >= self.config.train.epochs:
+            reason = "epochs_done"
         while reason is None and interrupts.signum is None:
             result = trainer.advance()
             if result is not None:
@@ -204,6 +206,8 @@ class Experiment:
             raise UserError(f"train.epochs is {epochs}: the run has made {done} already.")
         trainer.restore(restored.params, restored.training, meta["trainer"])
         self._stopping = Stopping(**meta["stopping"])
+        if changed:
+            self._stopping.reason = None  # what may change on a resume is what may let it go on
         self._elapsed = meta["elapsed_seconds"]
         self._say(f"resumed at update {restored.step}, epoch {done}")
         if any(field.startswith("optimizer.") for field in changed):

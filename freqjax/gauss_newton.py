@@ -22,9 +22,9 @@ import jax.numpy as jnp
 from freqjax.networks import Linearization
 from freqjax.training import change_ratios
 
-# Bounds of the damping; when conjugate gradients stop, relative to the squared first residual, but not
+# The largest damping; when conjugate gradients stop, relative to the squared first residual, but not
 # before a few iterations; and the shares of a step that are tried, in order; the last one stays where it is.
-_DAMPING = (1e-9, 1e3)
+_MOST_DAMPING = 1e3
 _TOLERANCE = 1e-6
 _FEWEST_ITERATIONS = 8
 _SHARES = (1.0, 0.5, 0.25, 0.1, 0.0)
@@ -62,6 +62,7 @@ def step(
     params: Any,
     scales: Any,
     damping: jax.Array,
+    damping_floor: float,
     solver_steps: int,
 ) -> tuple[Any, jax.Array, StepInfo]:
     """Take one step on the weighted sum of the rows' losses; traceable.
@@ -74,6 +75,7 @@ def step(
       params: where to start.
       scales: S, as `params`.
       damping: λ.
+      damping_floor: the least that λ may become.
       solver_steps: most conjugate-gradient iterations.
 
     Returns:
@@ -121,7 +123,7 @@ def step(
         solver_steps=used,
         update_ratios=change_ratios(params, new_params),
     )
-    return new_params, _next_damping(damping, tried, gain), info
+    return new_params, _next_damping(damping, damping_floor, tried, gain), info
 
 
 def _conjugate_gradients(
@@ -170,12 +172,12 @@ def _backtrack(
     return jax.lax.while_loop(worse, shorten, start)
 
 
-def _next_damping(damping: jax.Array, tried: jax.Array, gain: jax.Array) -> jax.Array:
+def _next_damping(damping: jax.Array, floor: float, tried: jax.Array, gain: jax.Array) -> jax.Array:
     """Less where the model was right, more where the step had to be shortened, much more if in vain."""
     factor = jnp.where((tried == 0) & (gain > 0.5), 1 / 3, 1.0)
     factor = jnp.where((tried > 0) | (gain < 0.1), 3.0, factor)
     factor = jnp.where(tried == len(_SHARES) - 1, 10.0, factor)
-    return jnp.clip(damping * factor, *_DAMPING)
+    return jnp.clip(damping * factor, floor, _MOST_DAMPING)
 
 
 def _dot(a: Any, b: Any) -> jax.Array:

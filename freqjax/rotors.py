@@ -46,10 +46,12 @@ def turning_weights(key: jax.Array, setting: LstmSetting, hertz: jax.Array) -> L
 
         W = 4 (R(ω) − f I),   R(ω) = [[cos ω, −sin ω], [sin ω, cos ω]],   f = cos ω (at least 1/2)
 
-    turns the pair by ω rad a sample without growth or decay; the tanh then bounds its amplitude.
+    turns the pair by ω rad a sample without growth or decay; the tanh then bounds its amplitude. A leak
+    of the forget gate and a decay of small swings can be asked for (`setting`): the candidate's diagonal
+    then makes up the difference, and what it puts back the tanh takes from large swings.
     They start at random phases on a circle, so the initial carry must be learned. With `setting.gain`
     at 0 the weights on all inputs but the selectors are 0. Above 0 every pair hears those inputs from a
-    direction of its own, and with `setting.decay` > 0 what it heard dies away: an observer of one tone.
+    direction of its own, and with `setting.decay` > 0 it forgets what it heard: an observer of one tone.
 
     The selectors that do not own a pair (`pair_owners`) hold it: input and output gates shut, forget
     gate open, so that its c stays what it was and its h is 0. A held pair starts to turn from where it
@@ -62,16 +64,18 @@ def turning_weights(key: jax.Array, setting: LstmSetting, hertz: jax.Array) -> L
     phase_key, head_key, ear_key = jax.random.split(key, 3)
     owners = pair_owners(setting)
     omega = 2 * jnp.pi * hertz / setting.sampling_rate
-    decay = setting.decay / setting.sampling_rate
-    forget = jnp.maximum(jnp.cos(omega), 0.5) - _LEAK - decay
+    lost = _LEAK + setting.leak / setting.sampling_rate
+    forget = jnp.maximum(jnp.cos(omega), 0.5) - lost
     # 1 − cos ω = 2 sin²(ω/2): as a difference it would lose the slow pairs' forget gates to rounding.
-    remainder = jnp.minimum(2 * jnp.sin(omega / 2) ** 2, 0.5) + _LEAK + decay
+    remainder = jnp.minimum(2 * jnp.sin(omega / 2) ** 2, 0.5) + lost
+    # What the forget gate lets go and small swings are to keep, the candidate puts back.
+    kept = remainder - 2 * jnp.sin(omega / 2) ** 2 - setting.decay / setting.sampling_rate
     first, second = 2 * np.arange(pairs), 2 * np.arange(pairs) + 1
     gates = gate_columns(h)
 
     recurrent = jnp.zeros((h, 4 * h))
     # Column gates["g"] + u of the kernel feeds unit u; row v is what unit v gives.
-    stretch = 4 * (remainder - decay - 2 * jnp.sin(omega / 2) ** 2)
+    stretch = 4 * kept
     recurrent = recurrent.at[first, gates["g"] + first].set(stretch)
     recurrent = recurrent.at[second, gates["g"] + second].set(stretch)
     recurrent = recurrent.at[second, gates["g"] + first].set(-4 * jnp.sin(omega))

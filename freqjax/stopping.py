@@ -17,12 +17,15 @@ class Stopping:
       best_frozen: lowest frozen training MSE so far; None before the first.
       awaited_frozen: the value that patience waits to see improved.
       waited: evaluations since it improved by `train.min_delta`.
+      reason: why the run stopped, once it has: a run that is killed between that decision and its
+        summary must not go on when it is resumed.
     """
 
     best_loss: float | None = None
     best_frozen: float | None = None
     awaited_frozen: float | None = None
     waited: int = 0
+    reason: str | None = None
 
     def observe(
         self,
@@ -41,6 +44,17 @@ class Stopping:
           frozen: frozen MSE on the training rows, where it was evaluated.
           worst_frozen: the same of the worst group.
         """
+        self.reason = self._judge(config, epoch, loss, frozen, worst_frozen)
+        return self.reason
+
+    def _judge(
+        self,
+        config: TrainConfig,
+        epoch: int,
+        loss: float,
+        frozen: float | None,
+        worst_frozen: float | None,
+    ) -> str | None:
         if not math.isfinite(loss):
             return "non_finite"
         factor = config.divergence_factor

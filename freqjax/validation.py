@@ -140,9 +140,15 @@ def _validate_curriculum(config: Config) -> None:
     ):
         if found != wanted:
             raise UserError(
-                f"{field} is {found}: it must be {wanted} where curriculum.first_horizon is set, since "
-                "a horizon is counted from the start of every block."
+                f"{field} is {_show(found)}: it must be {_show(wanted)} where "
+                "curriculum.first_horizon is set, since a horizon is counted from the start of every "
+                "block."
             )
+    if config.train.divergence_factor is not None:
+        raise UserError(
+            f"train.divergence_factor is {config.train.divergence_factor:g}: it must be none where "
+            "curriculum.first_horizon is set, since every longer horizon begins with a larger loss."
+        )
 
 
 def coerce(name: str, kind: Any, value: Any) -> Any:

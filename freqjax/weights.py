@@ -20,7 +20,8 @@ class LstmSetting(NamedTuple):
       sampling_rate: Hz.
       band: (low, high) of the rotors, Hz.
       gain: weight with which the rotors hear the inputs that are no selector.
-      decay: how fast a rotor that hears nothing dies away, 1/s.
+      leak: how fast the forget gate of a rotor lets go, 1/s.
+      decay: how fast small swings of a rotor die away, 1/s.
       peaks_hz: the strongest line of the training targets under each selector, Hz; for spectral alone.
       written_hz: the frequencies as the config has them, one a selector; for constructed alone.
     """
@@ -33,6 +34,7 @@ class LstmSetting(NamedTuple):
     sampling_rate: float
     band: tuple[float, float]
     gain: float
+    leak: float
     decay: float
     peaks_hz: tuple[float, ...]
     written_hz: tuple[float, ...]

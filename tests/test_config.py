@@ -77,7 +77,7 @@ def test_bad_values_are_named(field, text, sentence):
             [("train.evaluate_every", "0"), ("train.target_mse", "0.01")],
             "train.evaluate_every is 0: it must be at least 1",
         ),
-        ([("curriculum.first_horizon", "0.2")], "train.regime is online: it must be full"),
+        ([("curriculum.first_horizon", "0.2")], "train.regime is 'online': it must be 'full'"),
         (
             [("curriculum.first_horizon", "20")],
             "curriculum.first_horizon is 20 s: it must be at most",

@@ -195,6 +195,22 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been(tmp_pat
     assert comparable(resumed) == comparable(whole)
 
 
+def test_a_run_that_is_killed_before_its_summary_does_not_go_on(tmp_path, monkeypatch):
+    config = tiny_config(train={"epochs": 9, "target_mse": 10.0})
+    whole = train(config, tmp_path / "whole")
+    assert whole["stop_reason"] == "target_reached"
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("freqjax.experiment.Experiment._sum_up", die)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, tmp_path / "cut")
+    assert comparable(train(config, tmp_path / "cut", resume=True)) == comparable(whole)
+    assert rows(tmp_path / "cut") == rows(tmp_path / "whole")
+
+
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_signals_save_and_exit_with_their_number(tmp_path, signum):
     path = tmp_path / "config.py"

@@ -41,7 +41,7 @@ def start(value=0.0):
 def take(params, scales, damping, parts, steps=50):
     _, _, weights, predict, linearize, row_losses = parts
     return gauss_newton.step(
-        linearize, predict, row_losses, weights, params, scales, jnp.asarray(damping), steps
+        linearize, predict, row_losses, weights, params, scales, jnp.asarray(damping), 1e-9, steps
     )
 
 

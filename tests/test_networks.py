@@ -21,6 +21,7 @@ def setting(hidden=8, inputs=5):
         sampling_rate=1000.0,
         band=(0.5, 20.0),
         gain=0.0,
+        leak=0.0,
         decay=0.0,
         peaks_hz=(1.0, 3.0, 5.0, 7.0),
         written_hz=(1.0, 3.0, 5.0, 7.0),

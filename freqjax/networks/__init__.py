@@ -28,6 +28,7 @@ def make_network(
         sampling_rate=task.sampling_rate,
         band=(config.rotor_low, config.rotor_high),
         gain=config.rotor_gain,
+        leak=config.rotor_leak,
         decay=config.rotor_decay,
         peaks_hz=peaks_hz,
         written_hz=task.selected_hz,
