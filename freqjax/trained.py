@@ -53,8 +53,11 @@ def load(path: str | Path) -> Trained:
       UserError: the path is missing, damaged, or no checkpoint.
     """
     devices.select(None)
-    meta = checkpoints.read_meta(Path(path), warn=print).meta
-    config = validation.from_dict(meta["config"], f"the checkpoint {path}")
+    restored = checkpoints.read_meta(Path(path), warn=print)
+    config = validation.from_dict(restored.meta["config"], f"the checkpoint {path}")
     network = make_network(config.network, make_task(config.task))
     template = jax.eval_shape(network.init, jax.random.key(0))
-    return Trained(config, checkpoints.restore_params(Path(path), template, warn=print).params)
+    # While a run goes on its best changes: read the same step again, by its own folder.
+    steps = Path(path) / "checkpoints"
+    step = steps / str(restored.step) if steps.is_dir() else Path(path)
+    return Trained(config, checkpoints.restore_params(step, template, warn=print).params)

@@ -10,22 +10,7 @@ from freqjax.initializers import INITIALIZERS
 from freqjax.networks import make_network
 from freqjax.rotors import pair_frequencies, pair_owners
 from freqjax.tasks import make_task
-from freqjax.weights import LstmSetting
-
-SETTING = LstmSetting(
-    input_size=5,
-    hidden_size=64,
-    output_size=1,
-    selectors=(1, 2, 3, 4),
-    longest=10_000,
-    sampling_rate=1000.0,
-    band=(0.5, 20.0),
-    gain=0.0,
-    leak=0.0,
-    decay=0.0,
-    peaks_hz=(1.0, 3.0, 5.0, 7.0),
-    written_hz=(1.0, 3.0, 5.0, 7.0),
-)
+from tests.twins import SETTING
 
 
 def draw(name, seed=0, **changes):

@@ -7,29 +7,13 @@ import pytest
 
 from freqjax.initializers import INITIALIZERS
 from freqjax.networks import LstmCarry, LstmNetwork, count_parameters
-from freqjax.weights import LstmSetting
-from tests.twins import lstm_step
-
-
-def setting(hidden=8, inputs=5):
-    return LstmSetting(
-        input_size=inputs,
-        hidden_size=hidden,
-        output_size=1,
-        selectors=tuple(range(1, inputs)),
-        longest=1000,
-        sampling_rate=1000.0,
-        band=(0.5, 20.0),
-        gain=0.0,
-        leak=0.0,
-        decay=0.0,
-        peaks_hz=(1.0, 3.0, 5.0, 7.0),
-        written_hz=(1.0, 3.0, 5.0, 7.0),
-    )
+from tests.twins import SETTING, lstm_step
 
 
 def network(hidden=12, initializer="pytorch", learned_carry=False):
-    return LstmNetwork(setting(hidden), INITIALIZERS[initializer], learned_carry=learned_carry)
+    return LstmNetwork(
+        SETTING._replace(hidden_size=hidden), INITIALIZERS[initializer], learned_carry=learned_carry
+    )
 
 
 def stream(time=30, streams=3, seed=0):

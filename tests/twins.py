@@ -3,6 +3,23 @@
 import numpy as np
 
 from freqjax import Config, NetworkConfig, TaskConfig, TrainConfig
+from freqjax.weights import LstmSetting
+
+# The main job's: one mixture, four selectors.
+SETTING = LstmSetting(
+    input_size=5,
+    hidden_size=64,
+    output_size=1,
+    selectors=(1, 2, 3, 4),
+    longest=10_000,
+    sampling_rate=1000.0,
+    band=(0.5, 20.0),
+    gain=0.0,
+    leak=0.0,
+    decay=0.0,
+    peaks_hz=(1.0, 3.0, 5.0, 7.0),
+    written_hz=(1.0, 3.0, 5.0, 7.0),
+)
 
 
 def tiny_config(**sections) -> Config:
