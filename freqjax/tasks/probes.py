@@ -94,7 +94,7 @@ def _judge(mse: dict[str, float]) -> tuple[str, str]:
     late = next((value for name, value in mse.items() if name.startswith("start ")), None)
     if not plain < _LOST * zero:
         return "nothing", (
-            f"Neither clock nor locker: as trained the MSE is {plain:.3g}, near that of predicting zero."
+            f"Neither clock nor locker: as trained the MSE is {plain:.3g}; predicting zero gives {zero:g}."
         )
     if deaf <= max(2 * plain, _RIGHT * zero) and (late is None or late > _LOST * zero):
         return "clock", (
