@@ -173,7 +173,7 @@ def test_headline_compares_with_the_originals(tmp_path, drawn):
     figure = drawn["headline.png"]
     assert headline(figure) == (
         "4 of 4 frequencies below MSE 0.01, frozen over 10 s; mean 0.00066, "
-        "433× below the best original (0.285)"
+        "433× below the best reported (0.285)"
     )
     right = figure.axes[-1]
     assert right.get_title("left") == "this run after update 2" and right.get_xscale() == "log"

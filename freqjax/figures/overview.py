@@ -98,7 +98,7 @@ def _draw_comparison(
     for tick, (_, _, colour) in zip(axis.get_yticklabels(), entries, strict=True):
         tick.set_color(colour)
     axis.set(xscale="log", xlim=(low, high), ylim=(len(entries) - 0.4, -0.9))
-    axis.set_xlabel("frozen MSE on test data (no unit)")
+    axis.set_xlabel("MSE on test data, frozen (no unit)")
     canvas.dress(axis)
     axis.grid(False, axis="y")
     axis.spines["left"].set_visible(False)
