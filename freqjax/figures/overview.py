@@ -117,6 +117,6 @@ def _finding(record: EvaluationRecord, original_mse: Mapping[str, float]) -> str
         better = mean < best
         ratio = best / mean if better else mean / best
         said += (
-            f", {times(ratio)} {'below' if better else 'above'} the best original ({number(best)})"
+            f", {times(ratio)} {'below' if better else 'above'} the best reported ({number(best)})"
         )
     return said
