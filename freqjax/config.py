@@ -211,6 +211,9 @@ class CurriculumConfig:
         0.1, "the look ahead ends where a group's mean loss so far exceeds this"
     )
     patience: int = _at_least(1, 12, "steps at a horizon before it counts as lost")
+    average: int = _at_least(
+        1, 1, "the weights kept are the mean of so many last steps; more where rows are noisy"
+    )
     damping: float = _positive(1e-2, "λ of the first step, and after going back")
     damping_floor: float = _positive(1e-9, "λ never falls below this; higher where rows are noisy")
     solver_steps: int = _at_least(1, 20, "most conjugate-gradient iterations in a step")

@@ -34,14 +34,14 @@ class CurriculumState(NamedTuple):
     """What a resume needs of the device besides the parameters.
 
     Attributes:
+      iterate: the parameters that the next step starts from.
       damping: float32.
       settled_params: the parameters that settled last, to go back to.
-      settled_damping: the damping they had.
     """
 
+    iterate: Any
     damping: jax.Array
     settled_params: Any
-    settled_damping: jax.Array
 
 
 class CurriculumTrainer:
@@ -59,15 +59,15 @@ class CurriculumTrainer:
         self._network, self._task, self._config = network, task, config
         self._train_blocks, self._forward = train_blocks, forward
         self._noise_key = noise_key(config.train.seed)
-        self._params = network.init(initial_key(config.train.seed))
+        self._average = network.init(initial_key(config.train.seed))
         damping = jnp.asarray(config.curriculum.damping, jnp.float32)
-        self._state = CurriculumState(damping, _copy(self._params), _copy(damping))
+        self._state = CurriculumState(_copy(self._average), damping, _copy(self._average))
         self._horizons = Horizons.begin(config.curriculum, task.samples, task.sampling_rate)
         longest = config.curriculum.longest_horizon or task.samples / task.sampling_rate
         self._longest = round(longest * task.sampling_rate)
         self._burn_in = round(config.curriculum.burn_in * task.sampling_rate)
         self._shapes = [math.ceil(share * self._longest) for share in _SHAPES]
-        self._layers = layer_names(self._params)
+        self._layers = layer_names(self._average)
         self._compiled: dict[int, Any] = {}
         self._rows_seen = 0
         self.epoch = 0
@@ -75,8 +75,8 @@ class CurriculumTrainer:
 
     @property
     def params(self) -> Any:
-        """Parameters as they are now."""
-        return self._params
+        """The mean of the last `curriculum.average` iterates at this horizon."""
+        return self._average
 
     @property
     def distinct_rows(self) -> int | None:
@@ -88,15 +88,17 @@ class CurriculumTrainer:
         horizon = self._horizons.horizon
         shape = next(samples for samples in self._shapes if samples >= horizon)
         key = jax.random.fold_in(self._noise_key, self.step)
-        arguments = (self._params, self._state.damping, key, np.int32(horizon))
+        arguments = (self._state.iterate, self._state.damping, key, np.int32(horizon))
         if shape not in self._compiled:
             step = jax.jit(self._make_step(shape), donate_argnums=(0, 1))
             self._compiled[shape] = step.lower(*arguments).compile()
         began = time.perf_counter()
-        self._params, damping, info, groups = self._compiled[shape](*arguments)
+        iterate, damping, info, groups = self._compiled[shape](*arguments)
         info, (before, after) = jax.device_get((info, groups))
         seconds = time.perf_counter() - began
-        self._state = self._state._replace(damping=damping)
+        self._state = self._state._replace(iterate=iterate, damping=damping)
+        share = 1 / min(self._horizons.waited + 1, self._config.curriculum.average)
+        self._average = _mix(self._average, iterate, share)
         self.step, self.epoch = self.step + 1, self.epoch + 1
         self._rows_seen += (horizon - self._burn_in) * info.new_losses.shape[1]
         row = self._row(info, before, seconds) | {
@@ -189,18 +191,18 @@ class CurriculumTrainer:
         if verdict == "settled":
             if horizons.horizon < self._longest:
                 horizons.lengthen(curriculum, self._look_ahead())
-            self._state = CurriculumState(
-                self._state.damping, _copy(self._params), _copy(self._state.damping)
-            )
+                self._state = self._state._replace(iterate=_copy(self._average))
+            self._state = self._state._replace(settled_params=_copy(self._average))
         elif verdict == "lost":
             horizons.go_back()
-            self._params = _copy(self._state.settled_params)
-            damping = jnp.asarray(curriculum.damping, jnp.float32)
-            self._state = self._state._replace(damping=damping)
+            self._average = _copy(self._state.settled_params)
+            self._state = self._state._replace(
+                iterate=_copy(self._average), damping=jnp.asarray(curriculum.damping, jnp.float32)
+            )
 
     def _look_ahead(self) -> np.ndarray:
         """The worst group's mean loss over the training samples up to t, for t to the longest horizon."""
-        outputs = self._forward(self._params, self._train_blocks, "block")
+        outputs = self._forward(self._average, self._train_blocks, "block")
         targets = jnp.asarray(self._train_blocks.targets)
         losses = np.asarray(self._task.loss(jnp.asarray(outputs), targets))
         groups = np.asarray(self._train_blocks.groups)
@@ -210,7 +212,7 @@ class CurriculumTrainer:
         return np.concatenate([np.zeros(self._burn_in), running.max(axis=0)])
 
     def device_state(self) -> CurriculumState:
-        """Damping, and what to go back to."""
+        """Iterate and damping, and what to go back to."""
         return self._state
 
     def host_state(self) -> dict[str, Any]:
@@ -224,7 +226,7 @@ class CurriculumTrainer:
 
     def restore(self, params: Any, device_state: Any, host_state: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
-        self._params, self._state = params, device_state
+        self._average, self._state = params, device_state
         self.epoch, self.step = host_state["epoch"], host_state["step"]
         self._horizons = Horizons(**host_state["horizons"])
         self._rows_seen = host_state["rows_seen"]
@@ -237,3 +239,8 @@ class CurriculumTrainer:
 def _copy(tree: Any) -> Any:
     """Buffers of their own, since a step's are donated."""
     return jax.tree.map(jnp.copy, tree)
+
+
+def _mix(mean: Any, new: Any, share: float) -> Any:
+    """(1 − share) mean + share · new; `new` itself, to the bit, where the share is all."""
+    return jax.tree.map(lambda a, b: (1 - share) * a + share * b, mean, new)
