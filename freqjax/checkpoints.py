@@ -199,6 +199,9 @@ class CheckpointStore:
             # must not write into the next attempt.
             unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self._directory))
             self._checkpointer.save(unfinished / folder.name, args=_save_args(arrays, meta))
+            # orbax writes the machine's own path into these, and reads no more than that they exist.
+            for marker in (unfinished / folder.name).rglob("commit_success.txt"):
+                marker.write_text("committed\n")
             files = manifests.fingerprints(unfinished / folder.name)
             manifests.write(self._directory, step, manifests.Manifest(metric, keep, files, leaves))
             os.replace(unfinished / folder.name, folder)

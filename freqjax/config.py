@@ -46,7 +46,7 @@ def _anything(default: Any, doc: str) -> Any:
 
 
 def _frequencies_ok(values: tuple[float, ...]) -> bool:
-    return len(values) > 0 and all(f > 0 for f in values) and len(set(values)) == len(values)
+    return len(values) > 0 and all(f >= 1e-6 for f in values) and len(set(values)) == len(values)
 
 
 @dataclass
@@ -57,7 +57,7 @@ class TaskConfig:
     frequencies: tuple[float, ...] = _rule(
         (1.0, 3.0, 5.0, 7.0),
         "component frequencies, Hz",
-        "distinct numbers above 0",
+        "distinct numbers of at least 1e-6",
         _frequencies_ok,
     )
     sampling_rate: float = _positive(1000.0, "samples a second, Hz")
@@ -190,7 +190,7 @@ class TrainConfig:
 
 @dataclass
 class CurriculumConfig:
-    """Horizons that lengthen as they settle, with Gauss-Newton steps; needs train.regime full."""
+    """Horizons that lengthen as they settle, with Gauss-Newton steps; where train.regime is full."""
 
     first_horizon: float | None = _positive(None, "the first horizon, s, or none for no curriculum")
     burn_in: float = _at_least(

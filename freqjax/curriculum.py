@@ -65,6 +65,8 @@ class CurriculumTrainer:
         self._horizons = Horizons.begin(config.curriculum, task.samples, task.sampling_rate)
         longest = config.curriculum.longest_horizon or task.samples / task.sampling_rate
         self._longest = round(longest * task.sampling_rate)
+        drawn = jax.eval_shape(lambda k: task.sample(k, 2), self._noise_key)
+        self._streams = drawn.groups.shape[0]
         self._burn_in = round(config.curriculum.burn_in * task.sampling_rate)
         self._shapes = [math.ceil(share * self._longest) for share in _SHAPES]
         self._layers = layer_names(self._average)
@@ -100,7 +102,7 @@ class CurriculumTrainer:
         share = 1 / min(self._horizons.waited + 1, self._config.curriculum.average)
         self._average = _mix(self._average, iterate, share)
         self.step, self.epoch = self.step + 1, self.epoch + 1
-        self._rows_seen += (horizon - self._burn_in) * info.new_losses.shape[1]
+        self._rows_seen += (horizon - self._burn_in) * self._streams
         row = self._row(info, before, seconds) | {
             "horizon_s": horizon / self._task.sampling_rate,
             f"settled_loss_per_{self._task.group_label}": after.tolist(),
@@ -139,7 +141,7 @@ class CurriculumTrainer:
                 member = jax.nn.one_hot(blocks.groups, groups, axis=0)
                 return member @ jnp.sum(counted * losses, axis=0) / jnp.sum(member, axis=1)
 
-            params, damping, info = gauss_newton.step(
+            params, damping, info, (before, after) = gauss_newton.step(
                 linearize,
                 predict,
                 row_losses,
@@ -150,7 +152,7 @@ class CurriculumTrainer:
                 curriculum.damping_floor,
                 curriculum.solver_steps,
             )
-            return params, damping, info, (by_group(info.losses), by_group(info.new_losses))
+            return params, damping, info, (by_group(before), by_group(after))
 
         return step
 
@@ -178,11 +180,14 @@ class CurriculumTrainer:
         }
 
     def _alerts(self, info: StepInfo) -> list[str]:
-        if not np.isfinite(info.loss):
-            return [f"non-finite loss at step {self.step}"]
+        """As of any training, but that large gradients do not matter to a Gauss-Newton step."""
+        found = [] if np.isfinite(info.loss) else [f"non-finite loss at step {self.step}"]
+        norms = np.sqrt(info.squared_norms).tolist()
+        steps = [self.step] * len(norms)
+        found += monitors.layer_alerts(self._layers, norms, steps, self.step, exploding=False)
         if info.share == 0:
-            return [f"step {self.step}: no share of the step lowered the loss; damping raised"]
-        return []
+            found.append(f"step {self.step}: no share of the step lowered the loss; damping raised")
+        return found
 
     def _move(self, before: float, losses: np.ndarray) -> None:
         """Go on, stay or go back, by the groups' losses after the step."""
@@ -231,9 +236,9 @@ class CurriculumTrainer:
         self._horizons = Horizons(**host_state["horizons"])
         self._rows_seen = host_state["rows_seen"]
 
-    def refresh_optimizer(self) -> bool:
-        """Gauss-Newton steps have neither schedule nor moments: there is nothing to begin anew."""
-        return True
+    def refresh_optimizer(self) -> str:
+        """There is nothing to begin anew."""
+        return "Gauss-Newton steps have neither schedule nor moments, and do not use it"
 
 
 def _copy(tree: Any) -> Any:

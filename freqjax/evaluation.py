@@ -30,9 +30,8 @@ def make_forward(network: Network) -> Forward:
     """
 
     @jax.jit
-    def unroll(params: Any, xs: jax.Array) -> jax.Array:
-        carry = network.init_carry(params, xs.shape[1])
-        return network.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))[1]
+    def unroll(params: Any, carry: Any, xs: jax.Array) -> tuple[Any, jax.Array]:
+        return network.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))
 
     def side_by_side(params: Any, blocks: Blocks) -> np.ndarray:
         inputs = np.swapaxes(np.asarray(blocks.inputs), 0, 1)
@@ -41,14 +40,16 @@ def make_forward(network: Network) -> Forward:
             part = inputs[:, first : first + _STREAMS]
             missing = min(_STREAMS, inputs.shape[1]) - part.shape[1]
             padded = np.pad(part, ((0, 0), (0, missing), (0, 0)))  # one shape, one compilation
-            parts.append(np.asarray(unroll(params, padded))[:, : part.shape[1]])
+            carry = network.init_carry(params, padded.shape[1])
+            parts.append(np.asarray(unroll(params, carry, padded)[1])[:, : part.shape[1]])
         return np.swapaxes(np.concatenate(parts, axis=1), 0, 1)
 
     def carried_through(params: Any, blocks: Blocks) -> np.ndarray:
-        inputs = np.asarray(blocks.inputs)
-        rows = inputs.reshape(-1, 1, inputs.shape[-1])
-        outputs = np.asarray(unroll(params, rows))
-        return outputs.reshape(*inputs.shape[:2], -1)
+        carry, parts = network.init_carry(params, 1), []
+        for block in np.asarray(blocks.inputs):
+            carry, outputs = unroll(params, carry, block[:, None])
+            parts.append(np.asarray(outputs)[:, 0])
+        return np.stack(parts)
 
     def forward(params: Any, blocks: Blocks, reset: str) -> np.ndarray:
         return (side_by_side if reset == "block" else carried_through)(params, blocks)

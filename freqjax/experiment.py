@@ -6,10 +6,11 @@ the end is `freqjax.summary`'s.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +72,23 @@ def train(
 def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
     """As `train`, telling also which signal ended the run."""
     devices.select(None)
-    experiment = Experiment(validation.validate_training(config), say)
+    validation.validate_training(config)
     with (
-        Workdir(workdir, resume=resume) as folder,
         Interrupts() as interrupts,
+        _open(config, workdir, resume=resume, say=say) as (experiment, folder),
         CheckpointStore(folder.path / "checkpoints", warn=say) as store,
     ):
         return experiment.run(folder, store, interrupts)
+
+
+@contextlib.contextmanager
+def _open(
+    config: Config, workdir: Path, *, resume: bool, say: Say
+) -> Iterator[tuple[Experiment, Workdir]]:
+    """Read and check the data first, so that a folder is made only for a run that can begin."""
+    experiment = Experiment(config, say)
+    with Workdir(workdir, resume=resume) as folder:
+        yield experiment, folder
 
 
 class Experiment:
@@ -97,9 +108,9 @@ class Experiment:
             )
             if path
         }
-        self._network = make_network(
-            config.network, self._task, self._task.peaks(self._train_blocks)
-        )
+        spectral = config.network.initializer == "spectral"
+        peaks = self._task.peaks(self._train_blocks) if spectral else ()
+        self._network = make_network(config.network, self._task, peaks)
         self._forward = make_forward(self._network)
         self._stopping = Stopping()
         self._elapsed = 0.0
@@ -117,6 +128,7 @@ class Experiment:
             )
             return Outcome(finished)
         folder.write_json("config.json", configs.to_dict(self.config))
+        folder.remove("summary.json")  # an earlier end of this run is not its end any more
         progress = Progress(self._task.group_names, self.config.train.epochs, self._say)
         progress.begin(trainer.epoch)
         reason = self._stopping.reason
@@ -187,7 +199,7 @@ class Experiment:
         ]
 
     def _make_trainer(self, config: Config) -> Trainer:
-        if config.curriculum.first_horizon is not None:
+        if config.curriculum.first_horizon is not None and config.train.regime == "full":
             return CurriculumTrainer(
                 self._network, self._task, config, self._train_blocks, self._forward
             )
@@ -211,11 +223,9 @@ class Experiment:
         self._elapsed = meta["elapsed_seconds"]
         self._say(f"resumed at update {restored.step}, epoch {done}")
         if any(field.startswith("optimizer.") for field in changed):
-            kept = trainer.refresh_optimizer()
-            self._say(
-                f"{', '.join(changed)} changed: the schedule starts anew here, with "
-                f"{'the moments so far' if kept else 'fresh moments'}"
-            )
+            # What the old optimiser could not improve says nothing of the new one.
+            self._stopping = Stopping(best_frozen=self._stopping.best_frozen)
+            self._say(f"{', '.join(changed)} changed: {trainer.refresh_optimizer()}")
 
     def _end_epoch(
         self,

@@ -11,12 +11,24 @@ from __future__ import annotations
 import csv
 import hashlib
 import zipfile
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from freqjax.errors import UserError
+
+# What numpy and zipfile raise, by where the damage lies.
+_BROKEN_ARCHIVE = (
+    ValueError,
+    TypeError,
+    OSError,
+    EOFError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 class Rows(NamedTuple):
@@ -100,7 +112,7 @@ def _read_npz(path: Path, field: str) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except _BROKEN_ARCHIVE as error:
         raise UserError(
             f"{field} is {path}: it cannot be read as an .npz of plain arrays ({error})."
         ) from None
@@ -119,13 +131,18 @@ def _read_npz(path: Path, field: str) -> dict[str, np.ndarray]:
 
 def _read_csv(path: Path, field: str) -> dict[str, np.ndarray]:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             lines = list(csv.reader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{field} is {path}: it is not a CSV text file ({error}).") from None
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
+        raise UserError(f"{field} is {path}: it cannot be read as CSV text ({error}).") from None
+    while lines and not lines[-1]:
+        lines.pop()  # blank lines at the end
     if len(lines) < 2:
         raise UserError(f"{field} is {path}: it must hold a header and at least one row.")
     header = [name.strip() for name in lines[0]]
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(f"{field} {path}: column {twice} stands in the header more than once.")
     for number, line in enumerate(lines[1:], 1):
         if len(line) != len(header):
             raise UserError(
@@ -172,11 +189,13 @@ def _assemble(columns: dict[str, np.ndarray], components: int, source: str) -> R
             raise UserError(
                 f"{source}: column {name} has {len(columns[name])} rows where S has {count}."
             )
-        bad = np.flatnonzero(~np.isfinite(columns[name]))
+        with np.errstate(over="ignore"):
+            single = columns[name].astype(np.float32)
+        bad = np.flatnonzero(~np.isfinite(single))
         if bad.size:
             raise UserError(
                 f"{source}: row {bad[0] + 1}, column {name} is {columns[name][bad[0]]}: "
-                "it must be a finite number."
+                "it must be a finite number of single precision."
             )
     return Rows(
         mixture=columns["S"].astype(np.float32),

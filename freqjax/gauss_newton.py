@@ -35,8 +35,6 @@ class StepInfo(NamedTuple):
 
     Attributes:
       loss: before the step.
-      losses: [...] of every row before it.
-      new_losses: [...] of every row after it.
       squared_norms: [P] squared gradient norm of each parameter array, before the step.
       share: how much of the proposed step was taken; 0 where no share of it helped.
       gain: decrease of the loss / decrease that the quadratic model promised.
@@ -45,8 +43,6 @@ class StepInfo(NamedTuple):
     """
 
     loss: jax.Array
-    losses: jax.Array
-    new_losses: jax.Array
     squared_norms: jax.Array
     share: jax.Array
     gain: jax.Array
@@ -64,7 +60,7 @@ def step(
     damping: jax.Array,
     damping_floor: float,
     solver_steps: int,
-) -> tuple[Any, jax.Array, StepInfo]:
+) -> tuple[Any, jax.Array, StepInfo, tuple[jax.Array, jax.Array]]:
     """Take one step on the weighted sum of the rows' losses; traceable.
 
     Args:
@@ -79,7 +75,7 @@ def step(
       solver_steps: most conjugate-gradient iterations.
 
     Returns:
-      new params, new damping, and what happened.
+      new params, new damping, what happened, and the loss of every row before and after.
     """
     outputs, tangent, adjoint = linearize(params)
 
@@ -105,25 +101,28 @@ def step(
     promised += 0.5 * damping * _dot(scaled, scaled)
     direction = _times(scaled, scales)
 
+    def moved(share: jax.Array) -> Any:
+        # Where nothing helped the parameters stay, even if the direction is not a number.
+        return jax.tree.map(lambda p, d: jnp.where(share > 0, p + share * d, p), params, direction)
+
     def losses_at(share: jax.Array) -> jax.Array:
-        return row_losses(predict(_add(share, direction, params)))
+        return row_losses(predict(moved(share)))
 
     tried, new_losses = _backtrack(losses_at, total, loss)
     share = jnp.asarray(_SHARES)[tried]
     gain = (loss - total(new_losses)) / promised
     squared_norms = jnp.stack([jnp.sum(jnp.square(g)) for g in jax.tree.leaves(gradient)])
-    new_params = _add(share, direction, params)
+    new_params = moved(share)
     info = StepInfo(
         loss=loss,
-        losses=row_losses(outputs),
-        new_losses=new_losses,
         squared_norms=squared_norms,
         share=share,
         gain=gain,
         solver_steps=used,
         update_ratios=change_ratios(params, new_params),
     )
-    return new_params, _next_damping(damping, damping_floor, tried, gain), info
+    following = _next_damping(damping, damping_floor, tried, gain)
+    return new_params, following, info, (row_losses(outputs), new_losses)
 
 
 def _conjugate_gradients(

@@ -54,12 +54,11 @@ def orthogonal_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
             (orthogonal(), recurrent_key, h),
         )
     ]
-    zeros = jnp.zeros(4 * h)
     return head._replace(
         input_kernel=kernels[0],
-        input_bias=zeros,
+        input_bias=jnp.zeros(4 * h),  # two buffers, since both are donated to the train step
         recurrent_kernel=kernels[1],
-        recurrent_bias=zeros,
+        recurrent_bias=jnp.zeros(4 * h),
     )
 
 

@@ -27,6 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         devices.select(invocation.flags["device"])
         config = overrides.apply(mode.base(invocation.flags), invocation.overrides)
         return mode.run(config, invocation.flags)
+    except KeyboardInterrupt:
+        print("freqjax: interrupted", file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(f"freqjax: {error.filename}: {error.strerror}.", file=sys.stderr)
+        return 2
     except UserError as error:
         # A path or another program's message may break lines; what is printed here does not.
         print("freqjax:", " ".join(str(error).splitlines()), file=sys.stderr)

@@ -138,18 +138,8 @@ def alerts(
     found = []
     if totals.bad_step is not None:
         found.append(f"non-finite loss or gradient first at step {totals.bad_step}")
-    for name, largest, at in zip(
-        layers, totals.layer_norm_maxima, totals.layer_norm_max_steps, strict=True
-    ):
-        if largest < VANISHING_NORM:
-            found.append(
-                f"vanishing gradient in {name}: at most {largest:.1e} up to step {step}, "
-                f"below {VANISHING_NORM:.0e}"
-            )
-        elif largest > EXPLODING_NORM:
-            found.append(
-                f"exploding gradient in {name}: {largest:.3g} at step {at}, above {EXPLODING_NORM:g}"
-            )
+    maxima, steps = totals.layer_norm_maxima, totals.layer_norm_max_steps
+    found += layer_alerts(layers, maxima, steps, step, exploding=True)
     recent = list(earlier_losses)[-_SPIKE_WINDOW:]
     if recent and totals.loss > _SPIKE_FACTOR * float(np.median(recent)):
         found.append(
@@ -165,4 +155,37 @@ def alerts(
             f"plateau: the loss has stayed within {_PLATEAU_SHARE:.0%} of {window[-1]:.3g} for "
             f"{_PLATEAU_WINDOW} epochs, up to step {step}"
         )
+    return found
+
+
+def layer_alerts(
+    layers: Sequence[str],
+    maxima: Sequence[float],
+    steps: Sequence[int],
+    step: int,
+    *,
+    exploding: bool,
+) -> list[str]:
+    """Alerts of gradients by layer.
+
+    Args:
+      layers: names of the parameter arrays.
+      maxima: [P] largest norm of each in the row.
+      steps: [P] where it was.
+      step: updates made at the row's end.
+      exploding: whether a large norm is worth a word.
+    """
+    found = []
+    for name, largest, at in zip(layers, maxima, steps, strict=True):
+        if not math.isfinite(largest):
+            found.append(f"non-finite gradient in {name} at step {at}")
+        elif largest < VANISHING_NORM:
+            found.append(
+                f"vanishing gradient in {name}: at most {largest:.1e} up to step {step}, "
+                f"below {VANISHING_NORM:.0e}"
+            )
+        elif exploding and largest > EXPLODING_NORM:
+            found.append(
+                f"exploding gradient in {name}: {largest:.3g} at step {at}, above {EXPLODING_NORM:g}"
+            )
     return found

@@ -17,7 +17,8 @@ import optax
 
 from freqjax.config import OptimizerConfig
 
-Schedule = Callable[[jax.Array], jax.Array]
+# (updates made, updates made when the schedule began) → learning rate.
+Schedule = Callable[[jax.Array, jax.Array], jax.Array]
 
 
 def make_direction(config: OptimizerConfig) -> optax.GradientTransformation:
@@ -49,10 +50,11 @@ def clip_scale(norm: jax.Array, clip_norm: float | None) -> jax.Array | float:
 
 
 def make_schedule(config: OptimizerConfig, updates: int, updates_per_epoch: int) -> Schedule:
-    """Learning rate as a function of the number of updates made.
+    """Learning rate as a function of the updates made and of those made when the schedule began.
 
     - constant and plateau: `learning_rate` throughout (the plateau's factor is applied by its owner).
-    - cosine: linear warm-up over `warmup_fraction` of all `updates`, then half a cosine down to
+    - cosine: linear warm-up over `warmup_fraction` of the updates from its begin to the
+      end of the run, then half a cosine down to
       `final_fraction` of the peak at the end (Loshchilov & Hutter 2017).
     - warm_restarts: half cosines that start over after `restart_epochs` epochs, each
       `restart_factor` times as long as the last (the same paper).
@@ -67,26 +69,27 @@ def make_schedule(config: OptimizerConfig, updates: int, updates_per_epoch: int)
     def half_cosine(progress: jax.Array) -> jax.Array:
         return final + (peak - final) * 0.5 * (1 + jnp.cos(jnp.pi * jnp.clip(progress, 0, 1)))
 
-    def constant(count: jax.Array) -> jax.Array:
-        return jnp.full_like(count, peak, dtype=jnp.float32)
+    def constant(step: jax.Array, begin: jax.Array) -> jax.Array:
+        return jnp.full_like(step, peak, dtype=jnp.float32)
 
-    warmup = round(config.warmup_fraction * updates)
-
-    def cosine(count: jax.Array) -> jax.Array:
+    def cosine(step: jax.Array, begin: jax.Array) -> jax.Array:
+        count, total = step - begin, updates - begin
+        warmup = jnp.round(config.warmup_fraction * total)
         rising = peak * (count + 1) / (warmup + 1)
-        falling = half_cosine((count - warmup) / max(updates - warmup, 1))
+        falling = half_cosine((count - warmup) / jnp.maximum(total - warmup, 1))
         return jnp.where(count < warmup, rising, falling)
 
     first, factor = config.restart_epochs * updates_per_epoch, config.restart_factor
 
-    def warm_restarts(count: jax.Array) -> jax.Array:
+    def warm_restarts(step: jax.Array, begin: jax.Array) -> jax.Array:
+        count = step - begin
         if factor == 1:
             return half_cosine((count % first) / first)
         # Cycle n begins after first · (factorⁿ − 1)/(factor − 1) updates.
         passed = count / first * (factor - 1) + 1
         cycle = jnp.floor(jnp.log(passed) / math.log(factor) + 1e-6)
-        begin = first * (factor**cycle - 1) / (factor - 1)
-        return half_cosine((count - begin) / (first * factor**cycle))
+        passed_before = first * (factor**cycle - 1) / (factor - 1)
+        return half_cosine((count - passed_before) / (first * factor**cycle))
 
     return {
         "constant": constant,

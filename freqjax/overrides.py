@@ -85,7 +85,9 @@ def _parse(name: str, kind: Any, text: str) -> Any:
         raise UserError(f"{name} is {text!r}: it must be true or false.")
     if kind == tuple[float, ...]:
         items = stripped.strip("()[]").split(",")
-        return tuple(_number(name, float, item) for item in items if item.strip())
+        return (
+            tuple(_number(name, float, item) for item in items) if stripped.strip("()[] ") else ()
+        )
     return coerce(name, kind, _number(name, int if kind in (int, int | None) else float, stripped))
 
 

@@ -126,8 +126,9 @@ def pair_frequencies(weights: LstmWeights, setting: LstmSetting) -> np.ndarray:
         M = diag(f) + diag(i) Wᵀ diag(o)
 
     maps (c, c') from sample to sample; its eigenvalues' angle is the turn. Two real eigenvalues turn
-    not at all, 0 Hz. What other pairs add through the recurrent kernel is left out, and so is what tanh
-    takes from large swings: a trained pair that grows until tanh bounds it turns some percent slower.
+    not at all, 0 Hz; weights that are not finite give NaN. What other pairs add through the recurrent
+    kernel is left out, and so is what tanh takes from large swings: a trained pair that grows until tanh
+    bounds it turns some percent slower.
     """
     kernel = np.asarray(weights.input_kernel, np.float64)
     recurrent = np.asarray(weights.recurrent_kernel, np.float64)
@@ -139,7 +140,8 @@ def pair_frequencies(weights: LstmWeights, setting: LstmSetting) -> np.ndarray:
         i, f, o = (1 / (1 + np.exp(-z[gates[name] + units])) for name in "ifo")
         block = recurrent[np.ix_(units, gates["g"] + units)]
         matrix = np.diag(f) + np.diag(i) @ block.T @ np.diag(o)
-        turn = np.abs(np.angle(np.linalg.eigvals(matrix))).max()
+        finite = np.isfinite(matrix).all()
+        turn = np.abs(np.angle(np.linalg.eigvals(matrix))).max() if finite else np.nan
         found.append(turn * setting.sampling_rate / (2 * np.pi))
     return np.array(found)
 

@@ -55,7 +55,7 @@ class Stopping:
         frozen: float | None,
         worst_frozen: float | None,
     ) -> str | None:
-        if not math.isfinite(loss):
+        if not math.isfinite(loss) or (frozen is not None and not math.isfinite(frozen)):
             return "non_finite"
         factor = config.divergence_factor
         diverged = (

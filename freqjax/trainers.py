@@ -66,8 +66,8 @@ class Trainer(Protocol):
         """Go on from what `params`, `device_state` and `host_state` were."""
         ...
 
-    def refresh_optimizer(self) -> bool:
-        """Begin the schedule anew from here; whether the moments so far could be kept."""
+    def refresh_optimizer(self) -> str:
+        """Begin the schedule anew from here, and say what that meant."""
         ...
 
 
@@ -195,10 +195,10 @@ class StreamTrainer:
         for name in ("scale", "best", "waited"):
             setattr(self._plateau, name, memory[name])
 
-    def refresh_optimizer(self) -> bool:
+    def refresh_optimizer(self) -> str:
         """Begin the schedule anew at this step and forget the plateau.
 
-        The moments are kept where the rule has the same ones; whether they were is returned.
+        The moments are kept where the rule has the same ones.
         """
         fresh = make_direction(self._config.optimizer).init(self._state.params)
         kept = jax.tree.structure(fresh) == jax.tree.structure(self._state.opt_state)
@@ -208,7 +208,8 @@ class StreamTrainer:
             rate_scale=jnp.ones((), jnp.float32),
         )
         self._plateau = dataclasses.replace(self._plateau, scale=1.0, best=math.inf, waited=0)
-        return kept
+        moments = "the moments so far" if kept else "fresh moments"
+        return f"the schedule starts anew here, with {moments}"
 
 
 def _chunk_bounds(windows: int, rows_per_window: int) -> list[tuple[int, int]]:

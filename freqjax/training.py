@@ -179,7 +179,7 @@ def make_update(
         scale = clip_scale(jnp.sqrt(jnp.sum(squared_norms)), config.optimizer.clip_norm)
         grads = jax.tree.map(lambda g: g * scale, grads)
         steps, opt_state = direction.update(grads, state.opt_state, state.params)
-        rate = schedule(state.step - state.schedule_start) * state.rate_scale
+        rate = schedule(state.step, state.schedule_start) * state.rate_scale
         params = jax.tree.map(lambda p, s: p - rate * s, state.params, steps)
         state = state._replace(params=params, opt_state=opt_state, carry=carry, step=state.step + 1)
         return state, UpdateInfo(losses, squared_norms, rate)

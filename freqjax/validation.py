@@ -13,6 +13,8 @@ from typing import Any, get_type_hints
 from freqjax.config import Config, TaskConfig, field_type, sections
 from freqjax.errors import UserError
 
+# The largest number of single precision, roughly.
+_LARGEST = 3e38
 # A block is held in memory whole.
 _MOST_SAMPLES = 100_000_000
 
@@ -119,7 +121,7 @@ def _validate_train(config: Config) -> None:
 def _validate_curriculum(config: Config) -> None:
     curriculum = config.curriculum
     first, longest = curriculum.first_horizon, curriculum.longest_horizon
-    if first is None:
+    if first is None or config.train.regime != "full":
         return
     end = config.task.duration if longest is None else longest
     if first > end or end > config.task.duration:
@@ -127,13 +129,17 @@ def _validate_curriculum(config: Config) -> None:
             f"curriculum.first_horizon is {first:g} s: it must be at most "
             f"curriculum.longest_horizon and task.duration, {min(end, config.task.duration):g} s."
         )
-    if curriculum.burn_in >= first:
+    rate = config.task.sampling_rate
+    if round(first * rate) < 2 or round(first * rate) > round(end * rate):
+        raise UserError(
+            f"curriculum.first_horizon is {first:g} s: it must be at least 2 samples, {2 / rate:g} s."
+        )
+    if round(curriculum.burn_in * rate) >= round(first * rate):
         raise UserError(
             f"curriculum.burn_in is {curriculum.burn_in:g} s: it must be below "
             f"curriculum.first_horizon, {first:g} s."
         )
     for field, found, wanted in (
-        ("train.regime", config.train.regime, "full"),
         ("train.streams", config.train.streams, "parallel"),
         ("task.reset", config.task.reset, "block"),
         ("network.learned_carry", config.network.learned_carry, True),
@@ -168,11 +174,13 @@ def coerce(name: str, kind: Any, value: Any) -> Any:
             raise UserError(f"{name} is {_show(value)}: it must be a list of numbers.")
         return tuple(coerce(name, float, item) for item in value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = float(value) if abs(value) < 2**64 else math.inf
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise UserError(f"{name} is {_show(value)}: it must be {_KIND_NAMES[kind]}.")
-    if kind is float and not math.isfinite(value):
-        raise UserError(f"{name} is {value}: it must be a finite number.")
+    if kind is float and not (math.isfinite(value) and abs(value) < _LARGEST):
+        raise UserError(f"{name} is {value}: it must be a finite number below {_LARGEST:g}.")
+    if kind is int and abs(value) >= 2**32:
+        raise UserError(f"{name} is {value}: it must be below {2**32}.")
     return value
 
 

@@ -46,7 +46,9 @@ class Workdir:
                 f"--workdir is {path}: it is not empty; --resume goes on with the run in it, "
                 "another --workdir starts a new one."
             )
-        if held and "config.json" not in held:
+        # A run that was killed while it started has left checkpoints/, or a config.json half-written.
+        strangers = [n for n in held if n != "checkpoints" and not n.startswith(".config.json.")]
+        if strangers and "config.json" not in held:
             raise UserError(f"--workdir is {path}: it holds files but no config.json of a run.")
         make(path)
         self._lock = (path / _LOCK).open("a")
@@ -66,11 +68,18 @@ class Workdir:
     def read_json(self, name: str) -> Any | None:
         """The object in file `name`, or None where there is no such file."""
         path = self.path / name
-        return json.loads(path.read_text()) if path.is_file() else None
+        try:
+            return json.loads(path.read_text()) if path.is_file() else None
+        except ValueError as error:
+            raise UserError(f"{path} is damaged: it is not JSON ({error}).") from None
 
     def write_json(self, name: str, value: Any) -> None:
         """Replace file `name` in one step."""
         write_json(self.path / name, value)
+
+    def remove(self, name: str) -> None:
+        """Remove file `name` if it is there."""
+        (self.path / name).unlink(missing_ok=True)
 
     def append_row(self, row: dict[str, Any]) -> None:
         """Add a line to metrics.jsonl and hand it to the system."""

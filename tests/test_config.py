@@ -77,9 +77,12 @@ def test_bad_values_are_named(field, text, sentence):
             [("train.evaluate_every", "0"), ("train.target_mse", "0.01")],
             "train.evaluate_every is 0: it must be at least 1",
         ),
-        ([("curriculum.first_horizon", "0.2")], "train.regime is 'online': it must be 'full'"),
         (
-            [("curriculum.first_horizon", "20")],
+            [("curriculum.first_horizon", "0.2"), ("train.regime", "full")],
+            "train.streams is 'sequential': it must be 'parallel'",
+        ),
+        (
+            [("curriculum.first_horizon", "20"), ("train.regime", "full")],
             "curriculum.first_horizon is 20 s: it must be at most",
         ),
     ],

@@ -70,3 +70,13 @@ def test_links_in_the_documents_lead_somewhere():
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             assert link.startswith("http") or (page.parent / link).exists(), f"{page}: {link}"
+
+
+def test_no_file_that_ships_names_a_path_of_the_machine_it_was_made_on():
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.split()
+    for name in listed:
+        content = (ROOT / name).read_bytes()
+        assert str(ROOT).encode() not in content or len(str(ROOT)) < 6, name
+        assert not re.search(rb"/(home|root|work)/[a-z]", content), name

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 
+import jax
 import numpy as np
 import pytest
 
 import freqjax
 from freqjax import UserError, overrides
-from freqjax.experiment import run
+from freqjax.experiment import Experiment, run
 from freqjax.workdir import Workdir
 from tests.twins import tiny_config
 
@@ -211,6 +212,64 @@ def test_a_run_that_is_killed_before_its_summary_does_not_go_on(tmp_path, monkey
     assert rows(tmp_path / "cut") == rows(tmp_path / "whole")
 
 
+def test_a_prolonged_run_that_is_killed_goes_on(tmp_path, monkeypatch):
+    """The summary of its first end must not be taken for the end of the second part."""
+    longer = tiny_config(train={"epochs": 6, "checkpoint_every": 1, "divergence_factor": None})
+    train(longer, tmp_path / "whole")
+    train(
+        tiny_config(train={"epochs": 2, "checkpoint_every": 1, "divergence_factor": None}),
+        tmp_path / "cut",
+    )
+
+    def die(self, original=freqjax.trainers.StreamTrainer.advance):
+        if self.epoch == 4:
+            raise RuntimeError("as a kill would")
+        return original(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("freqjax.trainers.StreamTrainer.advance", die)
+        with pytest.raises(RuntimeError, match="as a kill"):
+            train(longer, tmp_path / "cut", resume=True)
+    assert train(longer, tmp_path / "cut", resume=True)["epochs"] == 6
+    assert rows(tmp_path / "cut") == rows(tmp_path / "whole")
+
+
+def test_a_run_that_was_killed_while_it_started_can_be_started_again(tmp_path):
+    (tmp_path / "checkpoints" / "manifests").mkdir(parents=True)
+    (tmp_path / ".config.json.123").write_text('{"task"')
+    assert train(tiny_config(), tmp_path, resume=True)["stop_reason"] == "epochs_done"
+
+
+@pytest.mark.parametrize("initializer", ["pytorch", "orthogonal", "unit_forget", "chrono"])
+def test_every_initializer_trains_under_every_trainer(initializer):
+    for config in (tiny_config(), curriculum_config()):
+        config.network.initializer = initializer
+        task = freqjax.experiment.make_task(config.task)
+        trainer = Experiment(config, silent)._make_trainer(config)
+        assert np.isfinite(trainer.advance().loss), task
+
+
+def test_weights_that_are_not_numbers_stop_the_run_and_are_not_kept(tmp_path):
+    config = tiny_config(
+        optimizer={"name": "sgd", "learning_rate": 1e37, "clip_norm": None},
+        train={"regime": "full", "epochs": 5, "divergence_factor": None, "checkpoint_every": 1},
+    )
+    assert train(config, tmp_path)["stop_reason"] == "non_finite"
+    steps = [p for p in (tmp_path / "checkpoints").iterdir() if p.name.isdigit()]
+    for step in steps:
+        weights = freqjax.load(step).params
+        assert all(np.isfinite(w).all() for w in jax.tree.leaves(weights))
+
+
+def test_a_curriculum_that_breaks_ends_with_a_summary(tmp_path):
+    config = curriculum_config()
+    config.curriculum.damping = 1e30
+    config.task.amplitude_range = (1e37, 1e38)
+    summary = train(config, tmp_path)
+    assert summary["stop_reason"] in ("non_finite", "epochs_done")
+    json.loads((tmp_path / "summary.json").read_text(), parse_constant=pytest.fail)
+
+
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_signals_save_and_exit_with_their_number(tmp_path, signum):
     path = tmp_path / "config.py"
@@ -268,8 +327,8 @@ def test_a_changed_optimizer_begins_its_schedule_anew(tmp_path, optimizer, said)
     assert any(said in line for line in lines)
     rates = [row["lr"] for row in rows(tmp_path)]
     assert rates[:2] == [pytest.approx(1e-3)] * 2
-    # 40 of the 160 updates of the whole config have passed at the end of the third epoch.
-    expected = 0.05 * (1 + np.cos(np.pi * 39 / 160)) if "schedule" in optimizer else 0.1
+    # The new schedule spans the 80 updates that are left; the third epoch ends at its 40th.
+    expected = 0.05 * (1 + np.cos(np.pi * 39 / 80)) if "schedule" in optimizer else 0.1
     assert rates[2] == pytest.approx(expected, rel=1e-4)
 
 

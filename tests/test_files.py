@@ -51,6 +51,30 @@ def test_columns_may_come_in_any_order_and_without_time(written):
     )
 
 
+def test_a_byte_order_mark_and_blank_lines_at_the_end_are_let_pass(written):
+    path = written()
+    lines = path.read_text().splitlines()
+    path.write_text("\ufeff" + "\n".join(line.partition(",")[2] for line in lines) + "\n\n\n")
+    np.testing.assert_array_equal(
+        read(path).inputs, make_task(TaskConfig(**SMALL)).train_blocks().inputs
+    )
+
+
+def test_damage_anywhere_in_an_npz_is_one_sentence(written):
+    path, random = written("npz"), np.random.default_rng(0)
+    whole, refused = path.read_bytes(), 0
+    for _ in range(60):
+        content = bytearray(whole)
+        for place in random.integers(0, len(content), 3):
+            content[place] ^= 1 << int(random.integers(8))
+        path.write_bytes(content)
+        try:
+            read(path)
+        except UserError:
+            refused += 1
+    assert refused > 30
+
+
 def edit(row, column, text):
     def change(lines):
         cells = lines[row].split(",")
@@ -66,6 +90,8 @@ def edit(row, column, text):
         (edit(0, 1, "X"), "column S is missing"),
         (edit(0, 3, "C3"), "column C2 is missing"),
         (edit(7, 1, "nan"), "row 7, column S is nan: it must be a finite number"),
+        (edit(0, 1, "C1"), "column C1 stands in the header more than once"),
+        (edit(9, 1, "1e300"), "row 9, column S is 1e.300"),
         (edit(9, 4, "inf"), "row 9, column target is inf"),
         (edit(3, 2, "one"), "row 3, column C1 is 'one': it must be a number"),
         (edit(5, 3, ""), "row 5, column C2 is '': it must be a number"),

@@ -62,6 +62,7 @@ def test_rows_are_json_even_where_numbers_are_not():
         (info(), [], []),
         (info(layers=(3.0, 1e-8)), [], ["vanishing gradient in head/kernel: at most 1.0e-08 up to step 10"]),
         (info(layers=(200.0, 1.0)), [], ["exploding gradient in cell/kernel: 200 at step 8"]),
+        (info(layers=(math.nan, 1.0)), [], ["non-finite gradient in cell/kernel at step 8"]),
         (info(bad=4), [], ["non-finite loss or gradient first at step 5"]),
         (info(), [1.5, 1.6, 1.7], ["loss spike: 4 in the epoch that ends at step 10"]),
         (info(), [4.0] * 9, ["plateau: the loss has stayed within 1%"]),

@@ -138,7 +138,9 @@ def test_forward_and_gradients_equal_pytorch():
         (grads["cell"]["input"]["kernel"].T, lstm.weight_ih_l0),
         (grads["cell"]["recurrent"]["kernel"].T, lstm.weight_hh_l0),
         (grads["cell"]["input"]["bias"], lstm.bias_ih_l0),
+        (grads["cell"]["recurrent"]["bias"], lstm.bias_hh_l0),
         (grads["head"]["kernel"].T, head.weight),
+        (grads["head"]["bias"], head.bias),
     ):
         np.testing.assert_allclose(ours, tensor.grad.numpy(), atol=1e-6)
 

@@ -42,7 +42,7 @@ def test_rules_equal_pytorch(name, float64):
 
 def rates(updates=100, per_epoch=5, **fields):
     schedule = make_schedule(OptimizerConfig(learning_rate=0.5, **fields), updates, per_epoch)
-    return np.array([float(schedule(jnp.asarray(n))) for n in range(updates)])
+    return np.array([float(schedule(jnp.asarray(n), jnp.asarray(0))) for n in range(updates)])
 
 
 def test_constant():
