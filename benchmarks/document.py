@@ -56,13 +56,20 @@ def readme_block() -> str:
 
 def results_page() -> str:
     """docs/results.md."""
-    parts = [
+    opening = [
         "# Results",
         "",
         "Written by `python -m benchmarks.document` from `benchmarks/results/*.json`. All errors are "
         "mean squared errors with frozen weights on test rows unless they are called prequential, which "
         "is measured on each row just before the update that learns from it. Predicting zero gives 0.50.",
         "",
+    ]
+    sections = (_seeds_and_tasks(), _variants(), _locker(), _originals(), _speed())
+    return "\n".join([*opening, *(line for section in sections for line in section)])
+
+
+def _seeds_and_tasks() -> list[str]:
+    return [
         "## Seeds and tasks",
         "",
         "`python -m benchmarks.clock`: `configs/default.py`, nothing changed but the seed and the task. "
@@ -92,6 +99,11 @@ def results_page() -> str:
             ),
         ),
         "",
+    ]
+
+
+def _variants() -> list[str]:
+    return [
         "## What else was tried",
         "",
         "`python -m benchmarks.variants`: `configs/default.py` with the overrides named there.",
@@ -112,6 +124,11 @@ def results_page() -> str:
             ),
         ),
         "",
+    ]
+
+
+def _locker() -> list[str]:
+    return [
         "## The locker",
         "",
         "`python -m benchmarks.locker`: `configs/locker.py`, 64 random starts, after the first second.",
@@ -130,6 +147,11 @@ def results_page() -> str:
             ),
         ),
         "",
+    ]
+
+
+def _originals() -> list[str]:
+    return [
         "## The originals",
         "",
         "`python -m benchmarks.originals`. The prequential loss is what the originals report.",
@@ -149,6 +171,11 @@ def results_page() -> str:
             ),
         ),
         "",
+    ]
+
+
+def _speed() -> list[str]:
+    return [
         "## Speed of the online loop",
         "",
         "`python -m benchmarks.smoke`: alternately in one process.",
@@ -162,7 +189,6 @@ def results_page() -> str:
         ),
         "",
     ]
-    return "\n".join(parts)
 
 
 def _table(header: Sequence[str], rows: Any) -> list[str]:

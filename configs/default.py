@@ -2,7 +2,7 @@
 
     python -m freqjax.main --config configs/default.py
 
-About a minute and a half on two cores. Expected: `target_reached`, a frozen test MSE below 0.001 at
+Expected: `target_reached`, a frozen test MSE below 0.001 at
 every frequency. See docs/results.md.
 """
 

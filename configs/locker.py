@@ -2,8 +2,8 @@
 
     python -m freqjax.main --config configs/locker.py
 
-Four to eight minutes on two cores. Expected: over 64 random starts an MSE below 0.01 for every frequency
-after the first second, and the probes say "locker".
+Expected: over 64 random starts an MSE below 0.01 for every frequency after the first second, and the
+probes say "locker". Not every seed gets there: see docs/results.md.
 """
 
 from freqjax import Config, CurriculumConfig, NetworkConfig, TaskConfig, TrainConfig

@@ -2,7 +2,7 @@
 
     python -m freqjax.main --config configs/original_a.py
 
-Under half a minute. Expected: the loss while training is 0.2 to 0.35 in the first epoch and rises
+Expected: the loss while training is 0.2 to 0.35 in the first epoch and rises
 after, as the original reports (0.2847, 0.4059, 0.4111, 0.4625, 0.4580), while the frozen MSE stays at
 0.50: nothing is learned, the weights chase the target.
 """

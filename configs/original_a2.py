@@ -2,7 +2,7 @@
 
     python -m freqjax.main --config configs/original_a2.py
 
-About two minutes. Expected: a loss while training around 0.4, as the original reports (0.413 at
+Expected: a loss while training around 0.4, as the original reports (0.413 at
 first, 0.365 at best), 1 Hz followed closely and 7 Hz not at all, while the frozen MSE stays at 0.50.
 """
 

@@ -1,4 +1,4 @@
-"""The whole path in well under a minute: a small clock task, and every file that a run leaves.
+"""The whole path in a quarter of a minute: a small clock task, and every file that a run leaves.
 
     python -m freqjax.main --config configs/quick.py
 

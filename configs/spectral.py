@@ -2,7 +2,7 @@
 
     python -m freqjax.main --config configs/spectral.py
 
-Under a minute on two cores. Expected: below 0.001 at every frequency, sooner than from random rotors;
+Expected: below 0.001 at every frequency, sooner than from random rotors;
 not comparable with them, since the frequencies are read off the training targets first.
 """
 

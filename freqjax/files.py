@@ -110,7 +110,8 @@ def file_hash(path: Path) -> str:
 
 def _read_npz(path: Path, field: str) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here: numpy leaves a file that it cannot read open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except _BROKEN_ARCHIVE as error:
         raise UserError(

@@ -119,7 +119,7 @@ def _evaluate(config: Config, flags: dict[str, Any]) -> int:
 
 
 def _which_weights(checkpoint: str) -> str:
-    """The word of a summary for the weights that `--checkpoint` names."""
+    """The word of a summary for the weights that `--checkpoint` names: a run's, or those of a step."""
     path = Path(checkpoint).absolute()
     return "best" if (path / "checkpoints").is_dir() else f"step {path.name}"
 

@@ -45,7 +45,7 @@ def test_overrides_are_typed_by_their_field(field, text, attribute):
         ("optimizer.learning_rate", "inf", "optimizer.learning_rate is inf: it must be a finite number"),
         ("optimizer.learning_rate", "fast", "optimizer.learning_rate is 'fast': it must be a number"),
         ("task.frequencies", "1,nan", "task.frequencies is nan: it must be a finite number"),
-        ("task.frequencies", "", r"task.frequencies is \(\): it must be distinct numbers above 0"),
+        ("task.frequencies", "", r"task.frequencies is \(\): it must be distinct numbers of at least 1e-6"),
         ("task.frequencies", "3,3", "task.frequencies is"),
         ("task.frequencies", "1,500", "task.frequencies holds 500 Hz: it must lie below the Nyquist"),
         ("network.hidden_size", "1.5", "network.hidden_size is '1.5': it must be a whole number"),

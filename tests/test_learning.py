@@ -79,20 +79,19 @@ def test_horizons_of_one_shape_share_a_compilation():
     task = make_task(config.task)
     network = make_network(config.network, task)
     trainer = CurriculumTrainer(network, task, config, task.train_blocks(), make_forward(network))
-    compiled = {}
-    while trainer.epoch < 8:
-        events = []
-        jax.monitoring.register_event_duration_secs_listener(
-            lambda event, duration_secs, **_: (
-                events.append(event) if "backend_compile" in event else None
-            )
-        )
-        horizon = trainer.advance().row["horizon_s"]
+    events = []
+
+    def listen(event, duration_secs, **kwargs):
+        events.append(event)
+
+    trainer.advance()
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        row = trainer.advance().row
+    finally:
         jax.monitoring.clear_event_listeners()
-        compiled.setdefault(horizon, []).append(len(events))
-    # A second step at a horizon compiles nothing, but for the look ahead where one settles.
-    assert all(counts[1] <= 2 for counts in compiled.values() if len(counts) > 2)
-    assert sum(map(sum, compiled.values())) < 60
+    assert row["horizon_s"] == 0.25  # it did not settle at once, so nothing was looked ahead
+    assert not [event for event in events if "compile" in event]
 
 
 @pytest.mark.parametrize("noise", ["fixed", "fresh"])

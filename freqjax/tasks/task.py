@@ -1,7 +1,6 @@
 """The seam between training and what is learned: a task gives blocks, a loss and an evaluation.
 
-Training, checkpoints and the command line know only this contract; no module outside `tasks` knows
-what a sinusoid is.
+The train step, the trainers, checkpoints and stopping know only this contract and nothing of sinusoids.
 """
 
 from __future__ import annotations
