@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import freqjax
-from freqjax import Config
+from freqjax import Config, validation
 from freqjax import config as configs
 from freqjax.checkpoints import CheckpointStore
 from freqjax.main import main
@@ -164,7 +164,7 @@ def test_overrides_take_an_equals_sign_or_a_space(inputs):
         network={"learned_carry": True},
         optimizer={"clip_norm": None, "learning_rate": 0.002},
     )
-    assert configs.from_dict(read_json(inputs / "run" / "config.json"), "here") == expected
+    assert validation.from_dict(read_json(inputs / "run" / "config.json"), "here") == expected
 
 
 def test_a_resume_needs_no_config(inputs, invoke):
