@@ -304,7 +304,10 @@ _GENERATE = "--mode=generate --config CONFIG"
         (f"{_TRAIN} --config.network.learned_carry 2", "it must be true or false"),
         (f"{_TRAIN} --config.optimizer.learning_rate=nan", "it must be a finite number"),
         (f"{_TRAIN} --config.optimizer.learning_rate -0.1", "it must be a number above 0"),
-        (f"{_TRAIN} --config.task.duration=1e308", "task.duration is 1e.308: it must be a finite number"),
+        (
+            f"{_TRAIN} --config.task.duration=1e308",
+            "task.duration is 1e.308: it must be a finite number",
+        ),
         (f"{_TRAIN} --config.task.frequencies=1,10", "it must lie below the Nyquist frequency"),
         (f"{_TRAIN} --config.train.truncation=7", "it must divide the 20 rows of a block"),
         (f"{_TRAIN} --config.task.train_path=none.csv", "task.train_path is none.csv: there is no"),

@@ -144,7 +144,7 @@ def test_rotors_move_from_before_to_after(tmp_path, drawn):
     assert titles(figure) == [
         "1 Hz: 1 of 2 pairs near the line, nearest 0.99 Hz; 1 without rotation, not drawn",
         "3 Hz: 1 of 2 pairs near the line, nearest 3.001 Hz",
-        "5 Hz: 0 of 1 pair near the line, nearest 4.5 Hz; 1 without rotation, not drawn",
+        "5 Hz: 1 of 1 pair near the line, nearest 4.5 Hz; 1 without rotation, not drawn",
         "7 Hz: no pair",
         "no selector: 1 pair",
     ]

@@ -141,7 +141,8 @@ class Extraction:
             selected=np.asarray(blocks.groups),
             tones=self.tones(outputs, blocks),
         )
-        mse = float(np.mean(np.square(record.outputs - record.targets)))
+        error = np.asarray(record.outputs, np.float64) - record.targets
+        mse = float(np.mean(np.square(error)))
         return figures.draw_all(record, rows, mse, directory)
 
     def rows(self, blocks: Blocks) -> files.Rows:

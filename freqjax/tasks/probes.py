@@ -68,8 +68,8 @@ def probe(config: TaskConfig, draw: Draw, run: Run) -> dict[str, Any]:
         cases.insert(3, (f"start {_LATE_SECONDS:g} s late", late, "block"))
     table = []
     for name, blocks, reset in cases:
-        squared = np.square(run(blocks, reset) - blocks.targets)[:, settle:, 0]
-        per_block = squared.astype(np.float64).mean(axis=1)
+        error = np.asarray(run(blocks, reset), np.float64) - blocks.targets
+        per_block = np.square(error)[:, settle:, 0].mean(axis=1)
         groups = np.asarray(blocks.groups)
         means = [float(per_block[groups == g].mean()) for g in range(len(config.frequencies))]
         table.append({"probe": name, "mse": float(np.mean(means)), "mse_per_frequency": means})
