@@ -511,10 +511,15 @@ def test_an_end_at_any_change_of_the_disk(tmp_path, monkeypatch, error):
     for count in (*sample, *range(total - 11, total + 1)):
         directory = tmp_path / str(count)
         shutil.copytree(base, directory)
-        with pytest.raises((Killed, UserError)):
-            run_until_disk_call(
+        try:
+            made = run_until_disk_call(
                 monkeypatch, count, error, lambda directory=directory: save_fourth(directory)
             )
+        except (Killed, UserError):
+            pass
+        else:
+            # How many calls orbax's threads make varies by a few: this save was over before the end.
+            assert total - 6 < made < count <= total
         with open_store(directory) as store:
             last = store.restore_last(*state_at(0))
             best = store.restore_best(*state_at(0))
