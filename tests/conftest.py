@@ -1,13 +1,19 @@
 """What every test runs under: strict ranks, and no accelerator."""
 
+import atexit
 import os
+import shutil
+import tempfile
 
+# Limits that the tests compute are kept for this run of them alone, not in the user's cache.
+os.environ["FREQJAX_CACHE"] = tempfile.mkdtemp(prefix="freqjax-tests-")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import jax
 import pytest
 
+atexit.register(shutil.rmtree, os.environ["FREQJAX_CACHE"], ignore_errors=True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 

@@ -15,7 +15,7 @@ from matplotlib.text import Text
 
 import freqjax
 from freqjax import figures
-from freqjax.figures import EvaluationRecord, canvas
+from freqjax.figures import Baselines, EvaluationRecord, canvas
 from freqjax.metrics import tone_metrics
 
 RATE = 1000.0
@@ -300,6 +300,98 @@ def test_error_over_time_of_a_detuned_sine(tmp_path, drawn):
     np.testing.assert_allclose(mse, 1 - np.cos(2 * np.pi * 0.001 * time), rtol=0.05, atol=2e-6)
     assert {0.5, 0.01} <= levels(figure.axes[0])
     assert headline(figure).startswith("After 10 s, 1 of 1 frequencies are below 0.01")
+
+
+def with_baselines(record, scale=0.1, **fields):
+    """One baseline that errs by a share of the target, and one that says nothing."""
+    outputs = {"Kalman": (1 - scale) * record.targets, "Silence": 0 * record.targets}
+    known = {"bayes_mse": 2e-4, "linear_mmse": 3e-3, "settled": 0}
+    limits = {"bayes_mse_per_frequency": [1e-4] * len(record.frequencies_hz)}
+    return record._replace(baselines=Baselines(outputs, **(known | limits | fields)))
+
+
+def test_baselines_are_drawn_beside_the_network(tmp_path, drawn):
+    least = np.array([1, 500, 10_000]), np.array([0.3, 1e-3, 0.0])
+    record = with_baselines(make_record(streams=2), bayes_over_time=least)
+    figures.draw_all(record, make_rows(), None, tmp_path)
+    figure = drawn["error_over_time.png"]
+    words = [text.get_text() for text in visible_texts(figure)]
+    assert {"Kalman", "Silence", "least possible"} <= set(words)
+    seconds, mse = curve(figure.axes[0], canvas.INK.upper(), least=3)
+    np.testing.assert_allclose(seconds, [0.001, 0.5, 10])
+    np.testing.assert_allclose(mse, [0.3, 1e-3, 1e-15])
+    assert (
+        figure.axes[0].get_ylim()[0] > 1e-8
+    )  # a limit of next to nothing must not squash the rest
+    curves = [np.asarray(line.get_ydata()) for line in figure.axes[0].lines]
+    for level in (0.005, 0.5):  # (0.1)²/2 and 1/2
+        assert any(y.size == 10 and np.allclose(y, level, rtol=1e-3) for y in curves)
+    assert_good_png(figure, tmp_path)
+    frozen = drawn["learning_curves.png"].axes[2]
+    assert {2e-4, 3e-3} <= levels(frozen) and not {2e-4, 3e-3} & levels(
+        drawn["learning_curves.png"].axes[1]
+    )
+    assert_good_png(drawn["learning_curves.png"], tmp_path)
+
+
+def test_standing_shows_network_limit_and_baselines(tmp_path, drawn):
+    record = with_baselines(make_record(), settled=1000)
+    figures.standing(record, record.baselines, tmp_path)
+    figure = drawn["standing.png"]
+    points = [line.get_xydata() for line in figure.axes[0].lines if len(line.get_xdata()) == 4]
+    np.testing.assert_allclose(points[0][:, 0], 0.005, rtol=1e-2)
+    np.testing.assert_allclose(points[1][:, 0], 0.5, rtol=1e-2)
+    said = headline(figure)
+    assert said.startswith("Network 0.00073, 7.3× the least possible (0.0001); best baseline: Kal")
+    assert figure.axes[0].get_xlabel() == "MSE after 1 s (no unit)"
+    assert_good_png(figure, tmp_path)
+
+
+def test_a_limit_of_zero_or_unknown_is_said_and_not_drawn(tmp_path, drawn):
+    for least, said in (([0.0] * 4, "least possible 0 (the start is known)"), (None, "Network 0")):
+        fields = {"bayes_mse": 0.0, "linear_mmse": 0.5, "bayes_mse_per_frequency": least}
+        record = with_baselines(make_record(), scale=1.0, **fields)
+        figures.draw_all(record, make_rows(), None, tmp_path)
+        assert said in headline(drawn["standing.png"])
+        assert levels(drawn["learning_curves.png"].axes[2]) == {0.5, 0.01}
+        words = [text.get_text() for text in visible_texts(drawn["error_over_time.png"])]
+        assert "Kalman and Silence" in words
+    assert "least possible" not in headline(drawn["standing.png"])
+    broken = with_baselines(make_record("broken"))
+    figures.standing(broken, broken.baselines, tmp_path)
+    assert headline(drawn["standing.png"]) == "The output is not finite: it stands nowhere"
+    assert_good_png(drawn["standing.png"], tmp_path)
+
+
+def limit_row(scale, bayes, linear, start="random"):
+    half = None if bayes is None else [0.1 * value for value in bayes]
+    low, high = (None, None) if bayes is None else (half, [2 * value for value in bayes])
+    return {
+        "phase_scale": scale, "start": start, "samples_seen": [1, 10, 100], "bayes_mse": bayes,
+        "low": low, "high": high, "linear_mmse": linear,
+    }  # fmt: skip
+
+
+def test_limit_curves_hold_the_rows(tmp_path, drawn):
+    rows = [
+        limit_row(1.0, [0.0] * 3, [0.5] * 3, start="zero"),
+        limit_row(1.0, [0.5] * 3, [0.5] * 3),
+        limit_row(0.1, [0.3, 0.03, 0.0], [0.4, 0.2, 0.01]),
+    ]
+    figures.limit_curves(rows, tmp_path)
+    figure = drawn["limits.png"]
+    said = "The least possible MSE after 100 samples: below 1e-06 at phase_scale 0.1, 0.5 at phase_scale 1"
+    assert headline(figure) == said
+    seen, mse = curve(figure.axes[0], figures.LAYER_COLOURS[1])
+    np.testing.assert_array_equal(seen, [1, 10, 100])
+    np.testing.assert_array_equal(mse, [0.4, 0.2, 0.01])
+    assert 0.5 in levels(figure.axes[0])
+    words = [text.get_text() for text in visible_texts(figure)]
+    assert {"scale 0.1, limit → 0", "scale 1, limit", "predicting zero, 0.5"} <= set(words)
+    assert_good_png(figure, tmp_path)
+    figures.limit_curves([limit_row(0.1, None, [0.4, 0.2, 0.01])], tmp_path)
+    assert headline(drawn["limits.png"]).startswith("No limit is known here")
+    assert_good_png(drawn["limits.png"], tmp_path)
 
 
 def test_error_density_integrates_to_one_and_zero_output_fills_the_outline(tmp_path, drawn):

@@ -11,15 +11,18 @@ from freqjax.figures.clock import last_second, phase_drift
 from freqjax.figures.curves import gradient_norms, learning_curves
 from freqjax.figures.errors import error_distribution, error_over_time
 from freqjax.figures.gallery import draw_all
+from freqjax.figures.limits import limit_curves
 from freqjax.figures.overview import headline
 from freqjax.figures.pairs import rotors
-from freqjax.figures.record import EvaluationRecord, Rows
+from freqjax.figures.record import Baselines, EvaluationRecord, Rows
 from freqjax.figures.signals import all_frequencies, one_frequency, spectra
 from freqjax.figures.stages import curriculum
+from freqjax.figures.standing import standing
 
 __all__ = [
     "FREQUENCY_COLOURS",
     "LAYER_COLOURS",
+    "Baselines",
     "EvaluationRecord",
     "Rows",
     "all_frequencies",
@@ -32,8 +35,10 @@ __all__ = [
     "headline",
     "last_second",
     "learning_curves",
+    "limit_curves",
     "one_frequency",
     "phase_drift",
     "rotors",
     "spectra",
+    "standing",
 ]

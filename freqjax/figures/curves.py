@@ -17,18 +17,32 @@ from freqjax.figures.lines import (
     log_limits,
     mark_horizons,
 )
-from freqjax.figures.record import ZERO_MSE, Rows, by_layer, field, last_known, some_rows
+from freqjax.figures.record import (
+    ZERO_MSE,
+    Baselines,
+    Rows,
+    by_layer,
+    field,
+    last_known,
+    some_rows,
+)
 
 VANISHING_NORM, EXPLODING_NORM, USUAL_UPDATE_RATIO = 1e-7, 100.0, 1e-3
 
 
-def learning_curves(rows: Rows, frequencies_hz: Sequence[float], directory: str | Path) -> Path:
+def learning_curves(
+    rows: Rows,
+    frequencies_hz: Sequence[float],
+    directory: str | Path,
+    baselines: Baselines | None = None,
+) -> Path:
     """Loss while the weights move beside the error of frozen weights, in all and per frequency.
 
     Args:
         rows: parsed metrics.jsonl, at least one row; null and absent values are left out.
         frequencies_hz: [F] Hz.
         directory: where learning_curves.png goes.
+        baselines: what is possible over whole streams, drawn beside the frozen errors.
 
     Raises:
         ValueError: if there are no rows.
@@ -46,6 +60,11 @@ def learning_curves(rows: Rows, frequencies_hz: Sequence[float], directory: str 
             drawn.append(values)
             end = draw_curve(axes[0, place], epochs, values, canvas.colour(index), raw=0.15)
             ends[place].append((end, f"{frequency_hz:g} Hz", canvas.colour(index)))
+    possible = _possible(baselines)
+    for value, _, _ in possible:
+        axes[0, 2].axhline(value, color=canvas.GREY, lw=1.2, ls="-.", zorder=1)
+    drawn += [np.array([value]) for value, _, _ in possible]
+    ends[2] += possible
     staged = bool(np.isfinite(field(rows, "horizon_s")).any())
     moving_title = "loss while training" + (", over the horizon named on top" if staged else "")
     titles = ("all frequencies", moving_title, "frozen weights, training data")
@@ -64,6 +83,18 @@ def learning_curves(rows: Rows, frequencies_hz: Sequence[float], directory: str 
     said += f", {number(last_known(frozen))} frozen" if np.isfinite(frozen).any() else ""
     canvas.set_headline(figure, f"{said} (predicting zero: {ZERO_MSE:g})")
     return canvas.save(figure, directory, "learning_curves.png")
+
+
+def _possible(baselines: Baselines | None) -> list[tuple[float, str, str]]:
+    """Height, name and colour of what can be drawn: a limit of 0 cannot, one at 0.5 is drawn already."""
+    if baselines is None:
+        return []
+    known = ((baselines.bayes_mse, "least possible"), (baselines.linear_mmse, "least, linear"))
+    return [
+        (value, f"{name}, {number(value)}", canvas.GREY)
+        for value, name in known
+        if value is not None and 1e-9 < value < 0.9 * ZERO_MSE
+    ]
 
 
 def gradient_norms(rows: Rows, directory: str | Path) -> Path:

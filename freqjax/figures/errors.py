@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from freqjax.figures.findings import distribution_finding, number
 from freqjax.figures.lines import finish_mse_axis
 from freqjax.figures.record import (
     GOAL_MSE,
+    ZERO_MSE,
     EvaluationRecord,
     last_known,
     present_indices,
@@ -21,7 +23,9 @@ from freqjax.metrics import mse_over_time
 def error_over_time(record: EvaluationRecord, directory: str | Path) -> Path:
     """MSE of each frequency in windows of whole periods along the stream.
 
-    Whole periods keep the zero predictor at 0.5 in every window. Writes error_over_time.png.
+    Whole periods keep the zero predictor at 0.5 in every window. Of a baseline the mean over the
+    frequencies is drawn, and so of what is possible: a line for each would bury the network's.
+    Writes error_over_time.png.
     """
     figure, axes = canvas.subplots(9, 4.2)
     axis, labels, ends = axes[0, 0], [], {}
@@ -38,6 +42,15 @@ def error_over_time(record: EvaluationRecord, directory: str | Path) -> Path:
         axis.plot(time, mse, color=canvas.colour(index), lw=1.8, marker=marker, ms=3.5)
         drawn.append(mse)
         labels.append((last_known(mse), name, canvas.colour(index)))
+    for name, time, mse, style in _baseline_curves(record):
+        axis.plot(time, mse, color=canvas.GREY, lw=1.3, ls=style, zorder=1.5)
+        labels.append((last_known(mse), name, canvas.GREY))
+        drawn.append(mse)
+    if record.baselines is not None and record.baselines.bayes_over_time is not None:
+        seen, least = record.baselines.bayes_over_time
+        # Not among what the axis must hold: it may fall below everything.
+        axis.plot(seen / rate, np.maximum(least, 1e-15), color=canvas.INK, lw=1.3, zorder=1.5)
+        labels.append((max(float(least[-1]), 1e-15), "least possible", canvas.INK))
     axis.set_xlim(0, samples / rate)
     axis.set(xlabel="time since the start of the stream (s)", ylabel="MSE in the window (no unit)")
     finish_mse_axis(axis, drawn, labels)
@@ -49,6 +62,28 @@ def error_over_time(record: EvaluationRecord, directory: str | Path) -> Path:
     said = f"After {samples / rate:g} s, {good} of {len(ends)} frequencies are below {GOAL_MSE:g}; "
     canvas.set_headline(figure, said + f"worst: {worst}, {number(ends[worst])}")
     return canvas.save(figure, directory, "error_over_time.png")
+
+
+def _baseline_curves(
+    record: EvaluationRecord,
+) -> list[tuple[str, np.ndarray, np.ndarray, Any]]:
+    """Name, time (s), MSE over all streams in windows, and line style; those flat at 0.5 are one."""
+    if record.baselines is None:
+        return []
+    slowest = min(present_indices(record), key=record.frequencies_hz.__getitem__)
+    window = whole_periods(record, slowest)
+    curves = {
+        name: np.maximum(mse_over_time(outputs, record.targets, window), 1e-15)
+        for name, outputs in record.baselines.outputs.items()
+    }
+    time = (np.arange(record.targets.shape[1] // window) + 0.5) * window / record.sampling_rate_hz
+    if all(np.allclose(mse, ZERO_MSE, rtol=0.1) for mse in curves.values()):
+        name, mse = " and ".join(curves), next(iter(curves.values()))
+        return [(name, time, mse, "-.")]
+    styles = ("-.", (0, (1, 1.2)), "--")
+    return [
+        (name, time, mse, styles[i % len(styles)]) for i, (name, mse) in enumerate(curves.items())
+    ]
 
 
 def error_distribution(record: EvaluationRecord, directory: str | Path) -> Path:

@@ -9,6 +9,7 @@ from freqjax.figures.errors import error_distribution, error_over_time
 from freqjax.figures.record import EvaluationRecord, Rows, duration_s, present_indices
 from freqjax.figures.signals import all_frequencies, one_frequency, spectra
 from freqjax.figures.stages import curriculum
+from freqjax.figures.standing import standing
 
 
 def draw_all(
@@ -17,8 +18,8 @@ def draw_all(
     """Draw every figure that the data allow.
 
     The last second is drawn of streams longer than two, which the excerpts do not show whole; the
-    phase, where a stream holds two windows of the slowest frequency; the curriculum, where the rows
-    name their horizon.
+    phase, where a stream holds two windows of the slowest frequency; the standing, where there are
+    baselines; the curriculum, where the rows name their horizon.
 
     Args:
         record: the evaluation on test data.
@@ -35,11 +36,13 @@ def draw_all(
         paths.append(last_second(record, directory))
     paths += [one_frequency(record, index, directory) for index in present_indices(record)]
     if rows:
-        paths.append(learning_curves(rows, frequencies_hz, directory))
+        paths.append(learning_curves(rows, frequencies_hz, directory, record.baselines))
         if any(row.get("horizon_s") is not None for row in rows):
             paths.append(curriculum(rows, frequencies_hz, directory))
         paths.append(chasing_gap(rows, frequencies_hz, test_mse, directory))
     paths.append(error_over_time(record, directory))
+    if record.baselines is not None:
+        paths.append(standing(record, record.baselines, directory))
     if duration_s(record) * min(frequencies_hz) >= 2:
         paths.append(phase_drift(record, directory))
     paths.append(error_distribution(record, directory))

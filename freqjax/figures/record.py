@@ -4,7 +4,7 @@ Axes: T time, B streams, F frequencies.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,26 @@ WINDOWS = 40  # about as many as an error or a phase is followed through
 Rows = Sequence[dict[str, Any]]
 
 
+class Baselines(NamedTuple):
+    """What classical methods do on the same streams, and what is possible.
+
+    Attributes:
+        outputs: name -> [B, T], what a baseline puts out where the network does.
+        bayes_mse: the least that anybody can have, mean over whole streams; None where unknown.
+        linear_mmse: the least of a linear estimator that is not told the start, over whole streams.
+        bayes_mse_per_frequency: [F] the least from sample `settled` on; None where unknown.
+        settled: the first sample that counts when methods are compared frequency by frequency.
+        bayes_over_time: numbers of samples seen, and the least MSE there; None where unknown or 0.
+    """
+
+    outputs: Mapping[str, np.ndarray]
+    bayes_mse: float | None
+    linear_mmse: float
+    bayes_mse_per_frequency: Sequence[float] | None
+    settled: int
+    bayes_over_time: tuple[np.ndarray, np.ndarray] | None = None
+
+
 class EvaluationRecord(NamedTuple):
     """What an evaluation with frozen weights hands over.
 
@@ -31,6 +51,7 @@ class EvaluationRecord(NamedTuple):
         selected: [B] int, which of frequencies_hz each stream asks for. Waveforms and spectra show
             the first stream of a frequency, error figures all of them.
         tones: [F] the numbers of each frequency, over its streams.
+        baselines: of the same streams; None where there are none to compare with.
     """
 
     frequencies_hz: tuple[float, ...]
@@ -40,6 +61,7 @@ class EvaluationRecord(NamedTuple):
     outputs: np.ndarray
     selected: np.ndarray
     tones: tuple[ToneMetrics, ...]
+    baselines: Baselines | None = None
 
 
 def present_indices(record: EvaluationRecord) -> list[int]:
