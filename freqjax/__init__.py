@@ -10,6 +10,7 @@ carry, y = network.step(carry, [[0.1, 1, 0, 0, 0]])
 from freqjax.config import (
     Config,
     CurriculumConfig,
+    LimitsConfig,
     NetworkConfig,
     OptimizerConfig,
     TaskConfig,
@@ -22,6 +23,7 @@ from freqjax.trained import Trained, load
 __all__ = [
     "Config",
     "CurriculumConfig",
+    "LimitsConfig",
     "NetworkConfig",
     "OptimizerConfig",
     "TaskConfig",

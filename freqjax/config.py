@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, get_type_hints
@@ -186,6 +187,13 @@ class TrainConfig:
     checkpoint_every: int = _at_least(
         0, 0, "keep a checkpoint every so many epochs; 0 for best and last only"
     )
+    diagnose: bool = _anything(True, "whether to name the causes of what is wrong at the end")
+    escalate: tuple[int, ...] = _rule(
+        (),
+        "hidden sizes to go on to, one after another, where the diagnosis says capacity",
+        "whole numbers that grow",
+        lambda v: all(a < b for a, b in itertools.pairwise((0, *v))),
+    )
 
 
 @dataclass
@@ -220,6 +228,24 @@ class CurriculumConfig:
 
 
 @dataclass
+class LimitsConfig:
+    """What the mode limits surveys."""
+
+    phase_scales: tuple[float, ...] = _rule(
+        (1.0, 0.5, 0.1, 0.01),
+        "the phase scales whose limits are computed",
+        "distinct numbers of at least 0",
+        lambda v: len(v) > 0 and min(v) >= 0 and len(set(v)) == len(v),
+    )
+    samples_seen: tuple[int, ...] = _rule(
+        (1, 10, 50, 200, 1000, 5000),
+        "the limits after so many samples of a stream; of these default ones, those within a block",
+        "rising whole numbers of at least 1",
+        lambda v: len(v) > 0 and v[0] >= 1 and list(v) == sorted(set(v)),
+    )
+
+
+@dataclass
 class Config:
     """A whole run."""
 
@@ -228,6 +254,7 @@ class Config:
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
     curriculum: CurriculumConfig = dataclasses.field(default_factory=CurriculumConfig)
+    limits: LimitsConfig = dataclasses.field(default_factory=LimitsConfig)
 
 
 def sections(config: Config) -> Iterator[tuple[str, Any]]:

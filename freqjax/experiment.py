@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from freqjax import config as configs
-from freqjax import devices, files, summary, trainers, validation
+from freqjax import devices, files, report, summary, trainers, validation
 from freqjax.checkpoints import CheckpointStore, Restored
 from freqjax.config import Config
 from freqjax.curriculum import CurriculumTrainer
+from freqjax.diagnosis import Diagnosis, Patient, diagnose
 from freqjax.errors import UserError
 from freqjax.evaluation import group_means, make_forward
 from freqjax.interrupts import Interrupts
@@ -283,6 +284,28 @@ class Experiment:
         )
         self._saved_at = time.monotonic()
 
+    def _diagnose(
+        self, folder: Workdir, trainer: Trainer, params: Any, evaluated: summary.Evaluated
+    ) -> Diagnosis:
+        """Name the causes of what is wrong with the weights `params`, if anything is."""
+        return diagnose(
+            Patient(
+                folder=folder.path,
+                config=self.config,
+                task=self._task,
+                network=self._network,
+                forward=self._forward,
+                initial_params=self._network.init(trainers.initial_key(self.config.train.seed)),
+                params=params,
+                last_params=trainer.params,
+                rows=self._rows,
+                train_blocks=self._train_blocks,
+                test_blocks=self._test_blocks,
+                evaluated=evaluated,
+                seconds=self._elapsed,
+            )
+        )
+
     def _sum_up(
         self, folder: Workdir, store: CheckpointStore, trainer: Trainer, reason: str
     ) -> dict[str, Any]:
@@ -299,22 +322,18 @@ class Experiment:
             self._train_blocks,
             self._test_blocks,
         )
-        last = self._rows[-1] if self._rows else {}
-        label = self._task.group_label
         values = summary.assemble(
             evaluated,
             self._task,
             params,
             initializer=self.config.network.initializer,
             weights=weights,
-            prequential_mse=last.get("loss"),
-            prequential_mse_per_group=last.get(f"loss_per_{label}"),
-            frozen_prequential_ratio=_largest_ratio(self._rows),
             wall_seconds=self._elapsed,
             stop_reason=reason,
+            distinct_rows=trainer.distinct_rows,
+            **summary.of_rows(self._rows, self._task),
             epochs=trainer.epoch,
             updates=trainer.step,
-            distinct_rows=trainer.distinct_rows,
         )
         figures: list[Path] = []
         if reason != "interrupted":
@@ -323,20 +342,14 @@ class Experiment:
             )
             figures += self._draw_pairs(params, folder.path / "figures")
         text = summary.text(values, self._task, folder.path, figures)
-        summary.write_report(folder.path / "report.md", values, self._task, self._rows, figures)
+        diagnosis = None
+        if self.config.train.diagnose and reason != "interrupted":
+            diagnosis = self._diagnose(folder, trainer, params, evaluated)
+            folder.write_json("diagnosis.json", diagnosis.to_json())
+        report.write(folder.path / "report.md", values, self._task, self._rows, figures, diagnosis)
         folder.write_json("summary.json", values)  # last: a run with a summary is a finished run
         self._say(text)
         return values
-
-
-def _largest_ratio(rows: list[dict[str, Any]]) -> float | None:
-    """The largest frozen / prequential loss of an epoch over whole blocks; None where none has both."""
-    ratios = [
-        row["frozen_mse"] / row["loss"]
-        for row in rows
-        if row["frozen_mse"] is not None and row["loss"] and "horizon_s" not in row
-    ]
-    return max(ratios, default=None)
 
 
 def _refuse_other_changes(config: Config, saved: Config) -> list[str]:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from freqjax import checkpoints, files, overrides, summary, validation, workdir
+from freqjax import checkpoints, escalation, files, overrides, report, summary, validation, workdir
 from freqjax import config as configs
 from freqjax.config import Config
+from freqjax.diagnosis import admission, diagnose
 from freqjax.errors import UserError
 from freqjax.evaluation import make_forward
-from freqjax.experiment import run
+from freqjax.limits import survey
 from freqjax.tasks import make_task
 from freqjax.trained import Trained, load
 
@@ -84,7 +85,7 @@ def _workdir(flags: dict[str, Any]) -> Path:
 
 
 def _train(config: Config, flags: dict[str, Any]) -> int:
-    outcome = run(config, _workdir(flags), resume=flags["resume"], say=print)
+    outcome = escalation.train(config, _workdir(flags), resume=flags["resume"], say=print)
     return 0 if outcome.signum is None else 128 + outcome.signum
 
 
@@ -136,6 +137,24 @@ def _refuse_other_network(config: Config, trained: Trained, checkpoint: str) -> 
             )
 
 
+def _config_of_workdir(flags: dict[str, Any]) -> Config:
+    if flags["workdir"] is None:
+        raise UserError("--workdir is missing: it must name the folder of the run to diagnose.")
+    return admission.run_config(Path(flags["workdir"]))
+
+
+def _diagnose(config: Config, flags: dict[str, Any]) -> int:
+    folder = Path(flags["workdir"])
+    patient, values = admission.admit(folder, config, print)
+    found = diagnose(patient)
+    figures = sorted((folder / "figures").glob("*.png"))
+    workdir.write_json(folder / "diagnosis.json", found.to_json())
+    report.write(folder / "report.md", values, patient.task, patient.rows, figures, found)
+    print("\n".join([summary.verdict(values), "", *report.causes(found)]))
+    print(f"\neverything: {folder / 'report.md'}")
+    return 0
+
+
 def _generate(config: Config, flags: dict[str, Any]) -> int:
     if flags["out"] is None:
         raise UserError(
@@ -152,6 +171,11 @@ def _generate(config: Config, flags: dict[str, Any]) -> int:
     return 0
 
 
+def _limits(config: Config, flags: dict[str, Any]) -> int:
+    survey.run(config, _workdir(flags), figures=flags["figures"], say=print)
+    return 0
+
+
 MODES = {
     "train": Mode(
         "train a network and evaluate it",
@@ -164,6 +188,18 @@ MODES = {
         ("config", "checkpoint", "workdir", "figures", "device"),
         _config_of_checkpoint,
         _evaluate,
+    ),
+    "diagnose": Mode(
+        "name the causes of a run's error; writes diagnosis.json and report.md to --workdir",
+        ("workdir", "device"),
+        _config_of_workdir,
+        _diagnose,
+    ),
+    "limits": Mode(
+        "what is possible: the least MSE of any estimator; writes limits.json and figures/limits.png",
+        ("config", "workdir", "figures", "device"),
+        _config_of_file,
+        _limits,
     ),
     "generate": Mode(
         "write the rows of a task to a file",

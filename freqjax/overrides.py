@@ -6,7 +6,7 @@ import json
 import runpy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from freqjax.config import Config, field_type
 from freqjax.errors import UserError
@@ -83,11 +83,11 @@ def _parse(name: str, kind: Any, text: str) -> Any:
         if stripped.lower() in ("true", "false"):
             return stripped.lower() == "true"
         raise UserError(f"{name} is {text!r}: it must be true or false.")
-    if kind == tuple[float, ...]:
-        items = stripped.strip("()[]").split(",")
-        return (
-            tuple(_number(name, float, item) for item in items) if stripped.strip("()[] ") else ()
-        )
+    if kind in (tuple[float, ...], tuple[int, ...]):
+        # Python writes a tuple of one as (1,).
+        inside = stripped.strip("()[] ").removesuffix(",")
+        (item_kind, _) = get_args(kind)
+        return tuple(_number(name, item_kind, item) for item in inside.split(",")) if inside else ()
     return coerce(name, kind, _number(name, int if kind in (int, int | None) else float, stripped))
 
 

@@ -53,6 +53,8 @@ def number(value: float | None) -> str:
     """Three significant digits, or a word for what is not a number."""
     if value is None:
         return "not finite"
+    if value == 0:
+        return "0"
     return f"{value:.4f}" if value >= 0.01 else f"{value:.2e}"
 
 

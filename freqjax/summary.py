@@ -13,18 +13,25 @@ from freqjax.monitors import finite_or_null
 from freqjax.networks import count_parameters
 from freqjax.progress import duration, number
 from freqjax.tasks import Blocks, Task
-from freqjax.workdir import write_text
 
 # A frozen error this many times the prequential one means that the weights chase the target.
 CHASING_RATIO = 1.5
 
 
 class Evaluated(NamedTuple):
-    """Frozen-weight numbers on both sets of rows, the probes, and the outputs [B, T, O] on the test rows."""
+    """Frozen-weight numbers on both sets of rows, the probes, what is possible, and the test outputs.
+
+    Attributes:
+      train, test: of `Task.evaluate`.
+      probes: of `Task.probe`.
+      limit: of `Task.limits` on the test rows.
+      test_outputs: [B, T, O].
+    """
 
     train: dict[str, Any]
     test: dict[str, Any]
     probes: dict[str, Any]
+    limit: dict[str, Any]
     test_outputs: np.ndarray
 
 
@@ -35,7 +42,7 @@ def evaluate(
     train_blocks: Blocks,
     test_blocks: Blocks,
 ) -> Evaluated:
-    """Run frozen weights over the training rows, the test rows and the task's probes.
+    """Run frozen weights over the training rows, the test rows and the task's probes; find the limits.
 
     Args:
       task: whose numbers are reported.
@@ -46,7 +53,8 @@ def evaluate(
     """
     test_outputs = run(test_blocks, reset)
     train = task.evaluate(run(train_blocks, reset), train_blocks)
-    return Evaluated(train, task.evaluate(test_outputs, test_blocks), task.probe(run), test_outputs)
+    test = task.evaluate(test_outputs, test_blocks)
+    return Evaluated(train, test, task.probe(run), task.limits(test_blocks), test_outputs)
 
 
 def assemble(
@@ -85,6 +93,7 @@ def assemble(
         f"prequential_mse_per_{task.group_label}": prequential_mse_per_group,
         "frozen_prequential_ratio": frozen_prequential_ratio,
         "zero_predictor_mse": evaluated.test["zero_predictor_mse"],
+        "limit": evaluated.limit,
         "probes": evaluated.probes,
         "epochs": epochs,
         "updates": updates,
@@ -97,9 +106,25 @@ def assemble(
     return finite_or_null(values)
 
 
+def of_rows(rows: Sequence[dict[str, Any]], task: Task) -> dict[str, Any]:
+    """What `assemble` takes from the rows of metrics.jsonl."""
+    last = rows[-1] if rows else {}
+    ratios = [
+        row["frozen_mse"] / row["loss"]
+        for row in rows
+        if row["frozen_mse"] is not None and row["loss"] and "horizon_s" not in row
+    ]
+    return {
+        "prequential_mse": last.get("loss"),
+        "prequential_mse_per_group": last.get(f"loss_per_{task.group_label}"),
+        "frozen_prequential_ratio": max(ratios, default=None),
+    }
+
+
 def text(values: dict[str, Any], task: Task, folder: Path, figures: Sequence[Path]) -> str:
     """A summary that a person can read."""
-    lines = ["", verdict(values), "", *table(values, task), "", *probe_table(values, task), ""]
+    lines = ["", verdict(values), "", *table(values, task), "", *limit_table(values, task), ""]
+    lines += [*probe_table(values, task), ""]
     if values["wall_seconds"] is not None:
         lines.append(
             f"stopped: {values['stop_reason']} after {values['updates']} updates, "
@@ -171,6 +196,67 @@ def table(values: dict[str, Any], task: Task) -> list[str]:
     return lines
 
 
+def limit_table(values: dict[str, Any], task: Task) -> list[str]:
+    """The network beside the least possible error and the baselines, a row a group, and what that says.
+
+    Where the first second does not count, because nobody can know the phase at once, it is left out.
+    """
+    limit, label = values["limit"], task.group_label
+    late = limit[f"bayes_after_1s_per_{label}"] or values["test"].get(f"mse_after_1s_per_{label}")
+    baselines = {
+        name.replace("_", " ").capitalize(): score for name, score in limit["baselines"].items()
+    }
+    if late:
+        columns = {"network": values["test"].get(f"mse_after_1s_per_{label}")}
+        columns["limit"] = limit[f"bayes_after_1s_per_{label}"]
+        columns |= {n: s[f"mse_after_1s_per_{label}"] for n, s in baselines.items()}
+    else:
+        columns = {"network": values["test"][f"mse_per_{label}"]}
+        columns["limit"] = limit[f"bayes_mse_per_{label}"]
+        columns |= {n: s[f"mse_per_{label}"] for n, s in baselines.items()}
+    widths = {name: max(12, len(name)) for name in columns}
+    lines = [" " * 8 + "".join(f"  {name:>{widths[name]}}" for name in columns)]
+    for row, group in enumerate(task.group_names):
+        cells = (f"  {_cell(c[row] if c else None):>{widths[n]}}" for n, c in columns.items())
+        lines.append(f"{group:>8}" + "".join(cells))
+    network, least = (_mean(columns[name]) for name in ("network", "limit"))
+    return [
+        *lines,
+        *_above_the_limit(limit, network, least, "after the first second" if late else ""),
+    ]
+
+
+def _mean(values: Sequence[float | None] | None) -> float | None:
+    known = [] if values is None else [value for value in values if value is not None]
+    return float(np.mean(known)) if known and len(known) == len(values or ()) else None
+
+
+def _above_the_limit(
+    limit: dict[str, Any], network: float | None, least: float | None, when: str
+) -> list[str]:
+    """How far the network is from what is possible, in sentences."""
+    when = f" {when}" if when else ""
+    if network is None:
+        said = "The output is not finite: it cannot be compared with what is possible."
+    elif least is None:
+        linear = limit["linear_mmse"]
+        said = f"The best linear estimate has {number(linear)} over a whole stream."
+    elif least == 0:
+        said = f"The least possible error{when} is 0, so that the network's {number(network)} is all its own."
+    else:
+        said = (
+            f"The network's {number(network)}{when} is {network / least:.3g} times the least possible, "
+            f"{number(least)}."
+        )
+    if limit["bayes_mse"] and when:
+        said += (
+            f" Over whole streams nobody is below {number(limit['bayes_mse'])} on average "
+            f"({number(limit['bayes_low'])} to {number(limit['bayes_high'])}), and no linear estimate "
+            f"below {number(limit['linear_mmse'])}."
+        )
+    return [said, limit["note"]]
+
+
 def probe_table(values: dict[str, Any], task: Task) -> list[str]:
     """What the probes say, in words, and the MSE under each."""
     probes = values["probes"]
@@ -186,42 +272,3 @@ def probe_table(values: dict[str, Any], task: Task) -> list[str]:
 
 def _cell(value: float | None) -> str:
     return "-" if value is None else number(value)
-
-
-def write_report(
-    path: Path,
-    values: dict[str, Any],
-    task: Task,
-    rows: Sequence[dict[str, Any]],
-    figures: Sequence[Path],
-) -> None:
-    """Write report.md: the verdict, the numbers, the alerts, the figures."""
-    alerts = [alert for row in rows for alert in row["alerts"]]
-    lines = [
-        "# Report",
-        "",
-        verdict(values),
-        "",
-        "Frozen: the weights stand still. Prequential: each row's loss just before the update that "
-        "learned from it, over the last epoch.",
-        "",
-        "```",
-        *table(values, task),
-        "```",
-        "",
-        "Clock or locker?",
-        "",
-        "```",
-        *probe_table(values, task),
-        "```",
-        "",
-    ]
-    if values["stop_reason"] is not None:
-        lines += [
-            f"Stopped by {values['stop_reason']} after {values['updates']} updates; "
-            f"{values['parameters']:,} parameters; {values['weights']} weights; {values['device']}.",
-            "",
-        ]
-    lines += [f"Alerts: {len(alerts)}.", *(f"- {alert}" for alert in alerts[:20]), ""]
-    lines += [f"![{f.stem}]({f.parent.name}/{f.name})" for f in figures]
-    write_text(path, "\n".join(lines) + "\n")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
-from freqjax.config import Config, TaskConfig, field_type, sections
+from freqjax.config import Config, LimitsConfig, TaskConfig, field_type, sections
 from freqjax.errors import UserError
 
 # The largest number of single precision, roughly.
@@ -51,7 +51,24 @@ def validate_training(config: Config) -> Config:
     """
     validate(config)
     _validate_train(config)
+    _validate_escalation(config)
     _validate_curriculum(config)
+    return config
+
+
+def validate_limits(config: Config) -> Config:
+    """As `validate`, with the rule that binds the mode limits alone.
+
+    Raises:
+      UserError: as `validate`.
+    """
+    validate(config)
+    samples, seen = config.task.samples, config.limits.samples_seen
+    if seen != LimitsConfig().samples_seen and seen[-1] > samples:
+        raise UserError(
+            f"limits.samples_seen holds {seen[-1]}: it must be at most {samples}, the samples of a "
+            "block, as task.duration and task.sampling_rate say."
+        )
     return config
 
 
@@ -118,6 +135,18 @@ def _validate_train(config: Config) -> None:
         )
 
 
+def _validate_escalation(config: Config) -> None:
+    sizes, hidden = config.train.escalate, config.network.hidden_size
+    if sizes and sizes[0] <= hidden:
+        raise UserError(
+            f"train.escalate is {_show(sizes)}: its sizes must lie above network.hidden_size, {hidden}."
+        )
+    if sizes and not config.train.diagnose:
+        raise UserError(
+            "train.diagnose is false: it must be true where train.escalate is set, which goes by it."
+        )
+
+
 def _validate_curriculum(config: Config) -> None:
     curriculum = config.curriculum
     first, longest = curriculum.first_horizon, curriculum.longest_horizon
@@ -167,12 +196,13 @@ def coerce(name: str, kind: Any, value: Any) -> Any:
         return (
             None if value is None else coerce(name, float if kind == (float | None) else int, value)
         )
-    if kind is tuple or kind == tuple[float, ...]:
+    if kind in (tuple[float, ...], tuple[int, ...]):
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             value = (value,)
         if not isinstance(value, (list, tuple)):
             raise UserError(f"{name} is {_show(value)}: it must be a list of numbers.")
-        return tuple(coerce(name, float, item) for item in value)
+        (item_kind, _) = get_args(kind)
+        return tuple(coerce(name, item_kind, item) for item in value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value) if abs(value) < 2**64 else math.inf
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):

@@ -67,11 +67,7 @@ class Workdir:
 
     def read_json(self, name: str) -> Any | None:
         """The object in file `name`, or None where there is no such file."""
-        path = self.path / name
-        try:
-            return json.loads(path.read_text()) if path.is_file() else None
-        except ValueError as error:
-            raise UserError(f"{path} is damaged: it is not JSON ({error}).") from None
+        return read_json(self.path / name)
 
     def write_json(self, name: str, value: Any) -> None:
         """Replace file `name` in one step."""
@@ -106,6 +102,18 @@ def make(path: Path) -> None:
         (path / _LOCK).open("a").close()
     except OSError as error:
         raise UserError(f"--workdir is {path}: it cannot be written ({error.strerror}).") from None
+
+
+def read_json(path: Path) -> Any | None:
+    """The object in the JSON file `path`, or None where there is no such file.
+
+    Raises:
+      UserError: it is not JSON.
+    """
+    try:
+        return json.loads(path.read_text()) if path.is_file() else None
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: it is not JSON ({error}).") from None
 
 
 def write_json(path: Path, value: Any) -> None:

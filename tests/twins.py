@@ -27,7 +27,7 @@ def tiny_config(**sections) -> Config:
     config = Config(
         task=TaskConfig(frequencies=(1.0, 3.0), sampling_rate=20.0, duration=1.0),
         network=NetworkConfig(hidden_size=4),
-        train=TrainConfig(epochs=2),
+        train=TrainConfig(epochs=2, diagnose=False),
     )
     for section, fields in sections.items():
         for name, value in fields.items():

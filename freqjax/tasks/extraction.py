@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,11 +13,24 @@ import numpy as np
 from freqjax import files, metrics, signals
 from freqjax.config import TaskConfig
 from freqjax.errors import UserError
-from freqjax.tasks import probes
+from freqjax.limits import NoBayesLimit, StreamLimit
+from freqjax.limits.law import noise_variance
+from freqjax.limits.scores import baseline_outputs, least_possible, limits_on
+from freqjax.tasks import probes, symptoms
+from freqjax.tasks.examination import Examination, Signs
 from freqjax.tasks.task import Blocks
 
 # A test over unknown starts averages over at least this many of them.
 _FEWEST_TEST_STARTS = 64
+
+
+class _Judged(NamedTuple):
+    """Blocks, what baselines put out on them ([B, T] by name), the Bayes limit, limits and scores."""
+
+    blocks: Blocks
+    outputs: dict[str, np.ndarray]
+    least: StreamLimit | NoBayesLimit
+    limits: dict[str, Any]
 
 
 class Extraction:
@@ -39,7 +52,10 @@ class Extraction:
         self.selected_hz = config.frequencies
         self.selectors = tuple(range(1, self.input_size))
         self.group_names = tuple(f"{f:g} Hz" for f in config.frequencies)
+        self.keeps_time = config.start == "zero"
+        self.easier = "task.phase_scale=0.01" if self.keeps_time else "task.start=zero"
         self._synthesizer = signals.make_synthesizer(config)
+        self._judged: _Judged | None = None
 
     def train_blocks(self) -> Blocks:
         """The rows of `task.train_seed`, or of `task.train_path`."""
@@ -118,6 +134,27 @@ class Extraction:
 
         return probes.probe(self.config, draw, run)
 
+    def examine(self, signs: Signs) -> list[Examination]:
+        """What may be wrong with rows and tones: see `freqjax.tasks.symptoms`."""
+        return symptoms.examine(self.config, signs)
+
+    def limits(self, blocks: Blocks) -> dict[str, Any]:
+        """The limits of the config's law, and the baselines' scores on the rows of `blocks`.
+
+        See `freqjax.limits.scores.limits_on`.
+        """
+        return self._judge(blocks).limits
+
+    def _judge(self, blocks: Blocks) -> _Judged:
+        """Run the baselines on `blocks` and find the limits; figures ask for the same blocks again."""
+        if self._judged is None or self._judged.blocks is not blocks:
+            targets, groups = np.asarray(blocks.targets[..., 0]), np.asarray(blocks.groups)
+            outputs = baseline_outputs(self.config, np.asarray(blocks.inputs[..., 0]), groups)
+            least = least_possible(self.config)
+            limits = limits_on(self.config, targets, groups, outputs, least)
+            self._judged = _Judged(blocks, outputs, least, limits)
+        return self._judged
+
     def describe(self) -> dict[str, Any]:
         """The frequencies, in the order of every list per frequency."""
         return {"frequencies_hz": list(self.frequencies)}
@@ -140,10 +177,29 @@ class Extraction:
             outputs=outputs[..., 0],
             selected=np.asarray(blocks.groups),
             tones=self.tones(outputs, blocks),
+            baselines=self._baselines(blocks),
         )
         error = np.asarray(record.outputs, np.float64) - record.targets
         mse = float(np.mean(np.square(error)))
         return figures.draw_all(record, rows, mse, directory)
+
+    def _baselines(self, blocks: Blocks) -> Any:
+        """The `figures.Baselines` of `blocks`."""
+        from freqjax import figures
+
+        judged = self._judge(blocks)
+        late = judged.limits["bayes_after_1s_per_frequency"]
+        settles = self.config.start != "zero" and round(self.sampling_rate) < self.samples
+        curve = () if isinstance(judged.least, NoBayesLimit) else judged.least.curve
+        seen = () if isinstance(judged.least, NoBayesLimit) else judged.least.samples_seen
+        return figures.Baselines(
+            outputs={n.replace("_", " ").capitalize(): out for n, out in judged.outputs.items()},
+            bayes_mse=judged.limits["bayes_mse"],
+            linear_mmse=judged.limits["linear_mmse"],
+            bayes_mse_per_frequency=late or judged.limits["bayes_mse_per_frequency"],
+            settled=round(self.sampling_rate) if settles else 0,
+            bayes_over_time=(np.array(seen), np.array(curve)) if curve else None,
+        )
 
     def rows(self, blocks: Blocks) -> files.Rows:
         """`blocks` as rows, block after block."""
@@ -245,19 +301,6 @@ def check_blocks(blocks: Blocks, config: TaskConfig, source: str) -> None:
                     f"says {frequency:g} Hz; the order of the columns or task.sampling_rate is wrong."
                 )
     _check_randomness(np.asarray(blocks.inputs[:, :, 0], np.float64), config, source)
-
-
-def noise_variance(config: TaskConfig) -> float:
-    """Variance of S(n) about its mean given time, averaged over time.
-
-    A component A sin(θ + φ) has second moment E[A²]/2 and mean E[A] sinc(s) sin(θ + πs), where s is
-    the phase scale and sinc(s) = sin(πs)/(πs); F of them are averaged with weight 1/F.
-    """
-    low, high = config.amplitude_range
-    mean = (low + high) / 2
-    second_moment = mean**2 + (high - low) ** 2 / 12
-    explained = (mean * np.sinc(config.phase_scale)) ** 2
-    return float((second_moment - explained) / (2 * len(config.frequencies)))
 
 
 def _check_randomness(mixture: np.ndarray, config: TaskConfig, source: str) -> None:

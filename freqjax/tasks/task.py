@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
+from freqjax.tasks.examination import Examination, Signs
+
 
 class Blocks(NamedTuple):
     """B independent stretches of T samples each, every one belonging to one group.
@@ -39,6 +41,8 @@ class Task(Protocol):
       sampling_rate: samples a second, Hz.
       group_label: what a group is, singular; rows of metrics.jsonl hold `loss_per_<group_label>`.
       group_names: name of each group, in order, for people.
+      keeps_time: whether a network that only keeps time from the start of a stream would solve it.
+      easier: the change of a field that lets more be known, as section.field=value.
     """
 
     input_size: int
@@ -49,6 +53,8 @@ class Task(Protocol):
     sampling_rate: float
     group_label: str
     group_names: tuple[str, ...]
+    keeps_time: bool
+    easier: str
 
     def train_blocks(self) -> Blocks:
         """The fixed training rows, on the host."""
@@ -81,6 +87,20 @@ class Task(Protocol):
         """What kind of solution a network is: `verdict`, `words` and `table`, ready for JSON.
 
         `run` takes blocks and a value of `task.reset`, and gives outputs with frozen weights.
+        """
+        ...
+
+    def examine(self, signs: Signs) -> list[Examination]:
+        """Look for what only the task can see of a run that failed."""
+        ...
+
+    def limits(self, blocks: Blocks) -> dict[str, Any]:
+        """What is possible on this task, and what simple baselines score on `blocks`, ready for JSON.
+
+        Holds `bayes_mse`, the least MSE of any estimator over a block, with `bayes_low` and `bayes_high`,
+        `bayes_mse_per_<group_label>` and `bayes_after_1s_per_<group_label>` (a list, or None where it has
+        no meaning), all None where it is refused; `linear_mmse`; `zero_predictor`; `note`, a sentence;
+        and `baselines`: name → `mse`, `mse_per_<group_label>` and `mse_after_1s_per_<group_label>`.
         """
         ...
 

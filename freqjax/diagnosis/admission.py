@@ -1,0 +1,120 @@
+"""From a run's folder to a patient: finished, running, stopped or killed, it is read and left as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from freqjax import checkpoints, files, summary, validation, workdir
+from freqjax.config import Config
+from freqjax.diagnosis.patient import Patient
+from freqjax.errors import UserError
+from freqjax.evaluation import make_forward
+from freqjax.networks import make_network
+from freqjax.tasks import make_task
+from freqjax.trainers import initial_key
+
+Say = Callable[[str], None]
+
+
+def run_config(folder: Path) -> Config:
+    """The config.json of the run in `folder`.
+
+    Raises:
+      UserError: there is none, or it is damaged.
+    """
+    value = workdir.read_json(folder / "config.json")
+    if value is None:
+        raise UserError(f"--workdir is {folder}: it holds no config.json of a run.")
+    return validation.from_dict(value, f"{folder / 'config.json'}")
+
+
+class Admitted(NamedTuple):
+    """A patient, and what its report says of the run: the object of its summary.json."""
+
+    patient: Patient
+    values: dict[str, Any]
+
+
+def admit(folder: Path, config: Config, say: Say) -> Admitted:
+    """Read the run in `folder` and measure its weights, frozen, on its rows.
+
+    Where no checkpoint was saved yet its weights are those it started from.
+
+    Raises:
+      UserError: its data or its checkpoints cannot be read.
+    """
+    task = make_task(config.task)
+    train_blocks, test_blocks = task.train_blocks(), task.test_blocks()
+    spectral = config.network.initializer == "spectral"
+    network = make_network(config.network, task, task.peaks(train_blocks) if spectral else ())
+    forward = make_forward(network)
+    initial = network.init(initial_key(config.train.seed))
+    kept, last, meta = _weights(folder, initial, say)
+    evaluated = summary.evaluate(
+        task,
+        lambda blocks, reset: forward(kept, blocks, reset),
+        config.task.reset,
+        train_blocks,
+        test_blocks,
+    )
+    rows = workdir.read_rows(folder / "metrics.jsonl")
+    patient = Patient(
+        folder=folder,
+        config=config,
+        task=task,
+        network=network,
+        forward=forward,
+        initial_params=initial,
+        params=kept,
+        last_params=last,
+        rows=rows,
+        train_blocks=train_blocks,
+        test_blocks=test_blocks,
+        evaluated=evaluated,
+        seconds=max(meta.get("elapsed_seconds", 0.0), sum(row["seconds"] for row in rows)),
+        changed_files=_changed_files(config, meta.get("data_hashes", {})),
+    )
+    values = workdir.read_json(folder / "summary.json")
+    if values is None:  # it has no end yet
+        values = summary.assemble(
+            evaluated,
+            task,
+            kept,
+            initializer=config.network.initializer,
+            weights="best",
+            **summary.of_rows(rows, task),
+            epochs=rows[-1]["epoch"] if rows else 0,
+            updates=rows[-1]["step"] if rows else 0,
+        )
+    return Admitted(patient, values)
+
+
+def _weights(folder: Path, initial: Any, say: Say) -> tuple[Any, Any, dict[str, Any]]:
+    """The best weights, the last ones, and what was saved beside the last."""
+    directory = folder / "checkpoints"
+    if not directory.is_dir():
+        say(f"{folder} holds no checkpoint yet: its first weights are examined.")
+        return initial, initial, {}
+    with checkpoints.CheckpointStore(directory, warn=say, read_only=True) as store:
+        steps, meta = store.steps(), store.last_meta()
+    if not steps or meta is None:
+        say(f"{folder} holds no whole checkpoint yet: its first weights are examined.")
+        return initial, initial, {}
+    template = jax.eval_shape(lambda tree: tree, initial)
+    last = checkpoints.restore_params(directory / str(steps[-1]), template, warn=say).params
+    best = checkpoints.read_meta(folder, warn=say).step
+    kept = checkpoints.restore_params(directory / str(best), template, warn=say).params
+    return kept, last, meta
+
+
+def _changed_files(config: Config, hashes: dict[str, str]) -> list[str]:
+    paths = {"task.train_path": config.task.train_path, "task.test_path": config.task.test_path}
+    return [
+        field
+        for field, digest in hashes.items()
+        if paths[field] and files.file_hash(Path(paths[field])) != digest
+    ]

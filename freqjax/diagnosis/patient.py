@@ -1,0 +1,203 @@
+"""The run that is examined: what it was, what it left, and how long its examination may take."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from freqjax.config import Config
+from freqjax.evaluation import Forward, group_means
+from freqjax.networks import LstmNetwork
+from freqjax.rotors import pair_owners
+from freqjax.summary import Evaluated
+from freqjax.tasks import Blocks, Task
+from freqjax.tasks.examination import GOAL_SHARE, Examination, Signs
+
+# An examination takes this share of the training time, or so many seconds, whichever is more.
+_SHARE, _SECONDS = 0.2, 30.0
+
+
+@dataclass
+class Patient:
+    """A run, with what has been measured of it already.
+
+    Attributes:
+      folder: its work directory.
+      config: as it was trained.
+      task: its task.
+      network: its network.
+      forward: frozen outputs of the network, compiled once.
+      initial_params: the weights it started from.
+      params: the weights it kept: best or last.
+      last_params: the weights it ended with.
+      rows: of metrics.jsonl.
+      train_blocks: its training rows.
+      test_blocks: its test rows.
+      evaluated: `params` frozen on both, and what is possible.
+      seconds: how long it has trained.
+      changed_files: fields whose file is not the one it was trained on.
+      began: when the examination began, on the clock of `time.monotonic`.
+    """
+
+    folder: Path
+    config: Config
+    task: Task
+    network: LstmNetwork
+    forward: Forward
+    initial_params: Any
+    params: Any
+    last_params: Any
+    rows: Sequence[dict[str, Any]]
+    train_blocks: Blocks
+    test_blocks: Blocks
+    evaluated: Evaluated
+    seconds: float
+    changed_files: Sequence[str] = ()
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def train(self) -> dict[str, Any]:
+        """What the task says of the kept weights on the training rows."""
+        return self.evaluated.train
+
+    @property
+    def test(self) -> dict[str, Any]:
+        """The same on the test rows."""
+        return self.evaluated.test
+
+    @property
+    def limit(self) -> dict[str, Any]:
+        """What is possible on the test rows."""
+        return self.evaluated.limit
+
+    @property
+    def key(self) -> str:
+        """Under which rows and evaluations hold the error of each group."""
+        return f"mse_per_{self.task.group_label}"
+
+    @property
+    def zero(self) -> float:
+        """The error of predicting zero."""
+        return self.test["zero_predictor_mse"]
+
+    @property
+    def goal(self) -> float:
+        """What every group must come below."""
+        return GOAL_SHARE * self.zero
+
+    @property
+    def errors(self) -> list[float]:
+        """[G] frozen test error of the kept weights; infinite where the output is not finite.
+
+        Where streams start anywhere the first second does not count: nobody can know the phase at once.
+        """
+        late = self.test.get(f"mse_after_1s_per_{self.task.group_label}")
+        return [
+            value if value is not None and np.isfinite(value) else np.inf
+            for value in late or self.test[self.key]
+        ]
+
+    @property
+    def error(self) -> float:
+        """The mean of `errors`."""
+        return float(np.mean(self.errors))
+
+    @property
+    def healthy(self) -> bool:
+        """Whether every group has come below the goal."""
+        return max(self.errors) < self.goal
+
+    @functools.cached_property
+    def last_train_errors(self) -> list[float]:
+        """[G] frozen error of the last weights on the training rows."""
+        return self.frozen_train_errors(self.last_params)
+
+    def frozen_train_errors(self, params: Any) -> list[float]:
+        """[G] frozen error of `params` on the training rows; infinite where it is not finite."""
+        outputs = self.forward(params, self.train_blocks, self.config.task.reset)
+        means = group_means(outputs, self.train_blocks, self.task)
+        return [value if np.isfinite(value) else np.inf for value in means]
+
+    def examine_task(self) -> list[Examination]:
+        """What the task sees in its own rows and in the output."""
+        turning = self.network.pair_frequencies(self.params)
+        owners = pair_owners(self.network.setting)
+        owned = self.config.network.initializer in ("rotor", "spectral")
+        return self.task.examine(
+            Signs(
+                train_blocks=self.train_blocks,
+                test_blocks=self.test_blocks,
+                test=self.test,
+                errors=self.errors,
+                goal=self.goal,
+                oscillations_hz=[
+                    turning[owners == group] if owned else turning
+                    for group in range(len(self.task.group_names))
+                ],
+                credit_seconds=self.credit_samples / self.task.sampling_rate,
+                changed_files=self.changed_files,
+                command=self.command,
+                with_curriculum=self.with_curriculum,
+            )
+        )
+
+    @property
+    def uses_rate(self) -> bool:
+        """Whether a learning rate decided its steps; the curriculum's damped steps have none."""
+        return not any("horizon_s" in row for row in self.rows) and not (
+            self.config.train.regime == "full" and self.config.curriculum.first_horizon is not None
+        )
+
+    @property
+    def window(self) -> int:
+        """K, the samples through which its gradient went."""
+        samples, train = self.task.samples, self.config.train
+        return {"online": 1, "tbptt": min(train.truncation, samples)}.get(train.regime, samples)
+
+    @property
+    def credit_samples(self) -> int:
+        """The samples through which its last gradients went: a curriculum may not have come to the end."""
+        horizon = self.rows[-1].get("horizon_s") if self.rows else None
+        if horizon is None:
+            return self.window
+        return min(self.window, round(horizon * self.task.sampling_rate))
+
+    @property
+    def seconds_left(self) -> float:
+        """What the examination may still take."""
+        allowed = max(_SECONDS, _SHARE * self.seconds)
+        return allowed - (time.monotonic() - self.began)
+
+    def command(self, *changes: str, epochs: int | None = None) -> str:
+        """A command that repeats the run with `changes` (section.field=value), in a folder of its own."""
+        if epochs is not None:
+            changes = (*changes, f"train.epochs={epochs}")
+        name = changes[0].split("=")[0].split(".")[-1] if changes else "again"
+        words = ["python", "-m", "freqjax.main", "--config", str(self.folder / "config.json")]
+        words += [f"--config.{change}" for change in changes]
+        words += ["--workdir", f"{self.folder}-{name}"]
+        return shlex.join(words)
+
+    @property
+    def with_curriculum(self) -> str:
+        """The command that trains on the same task through a whole gradient, over lengthening horizons."""
+        rate = self.task.sampling_rate
+        first = min(0.25, self.task.samples / rate / 4)
+        changes = [
+            f"curriculum.first_horizon={max(first, 2 / rate):g}",
+            "train.regime=full",
+            "train.streams=parallel",
+            "train.divergence_factor=none",
+            "task.reset=block",
+            "network.learned_carry=true",
+        ]
+        if self.config.network.hidden_size >= 2 * len(self.task.group_names):
+            changes.append("network.initializer=rotor")
+        return self.command(*changes, epochs=300)

@@ -1,0 +1,315 @@
+"""Causes that the run's own records show: its losses, its gradients, its limit."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from freqjax.diagnosis.patient import Patient
+from freqjax.monitors import EXPLODING_NORM, VANISHING_NORM
+from freqjax.progress import number
+from freqjax.summary import CHASING_RATIO
+from freqjax.tasks.examination import Examination
+
+# Where at least this share of the error cannot be avoided, the limit explains it.
+_LIMIT_SHARE = 0.5
+# A prequential loss above this share of the zero predictor's shows no sign of success to be explained.
+_SUCCESS_SHARE = 0.8
+# The block trained last is remembered and another forgotten if their errors differ by this much.
+_FORGETTING_RATIO = 3.0
+_OVERFITTING_RATIO = 2.0
+
+
+def non_finite(patient: Patient) -> Examination:
+    """Whether a number of the run, or its output, is not finite."""
+    bad = next((row for row in patient.rows if row["loss"] is None or _named(row)), None)
+    words = "Every loss and gradient is finite, and so is the output."
+    if bad is not None:
+        said = next(iter(_named(bad)), f"the loss of epoch {bad['epoch']} is not finite")
+        words = f"{said[0].upper()}{said[1:]}."
+    elif not np.isfinite(patient.evaluated.test_outputs).all():
+        words = "The output of the kept weights is not finite."
+    rate = patient.config.optimizer.learning_rate
+    return Examination(
+        cause="non_finite",
+        found=bad is not None or not np.isfinite(patient.evaluated.test_outputs).all(),
+        words=words,
+        evidence={
+            "epoch": None if bad is None else bad["epoch"],
+            "step": None if bad is None else bad["step"],
+            "largest_gradient_norm": _largest(patient),
+        },
+        threshold="any loss, gradient or output that is not finite: nothing after it means anything",
+        experiment=patient.command(
+            f"optimizer.learning_rate={rate / 100:g}", "optimizer.clip_norm=1.0"
+        ),
+        advice="Clip the gradient and lower the learning rate; if it stays, look at the first bad rows.",
+    )
+
+
+def _named(row: dict[str, Any]) -> list[str]:
+    return [alert for alert in row["alerts"] if alert.startswith("non-finite")]
+
+
+def information_limit(patient: Patient) -> Examination:
+    """Whether what is possible lies close to what was reached."""
+    label = patient.task.group_label
+    late = patient.limit.get(f"bayes_after_1s_per_{label}")
+    limits = late or patient.limit.get(f"bayes_mse_per_{label}")
+    worst = None if limits is None else max(limits)
+    floor = None if limits is None else float(np.mean(limits))
+    found = (
+        None
+        if floor is None or worst is None
+        else (worst >= patient.goal and floor >= _LIMIT_SHARE * patient.error)
+    )
+    if floor is None:
+        words = f"The limit is not known: {patient.limit.get('note')}"
+    elif found:
+        words = (
+            f"Nobody can do better than {number(floor)} on these streams; "
+            f"the network is at {number(patient.error)}."
+        )
+    else:
+        words = (
+            f"It is possible: the limit is {number(floor)}, and the network is at "
+            f"{number(patient.error)}."
+        )
+    return Examination(
+        cause="information_limit",
+        found=found,
+        words=words,
+        evidence={"bayes_mse": floor, "bayes_mse_worst": worst, "mse": _json(patient.error)},
+        threshold=(
+            f"the limit is at least {_LIMIT_SHARE:g} of the error, and above the goal of "
+            f"{number(patient.goal)} in some component: then most of the error is nobody's fault"
+        ),
+        experiment=patient.command(patient.task.easier),
+        advice="Ask for less: a known start, a smaller phase_scale, longer streams, or a later judgement.",
+    )
+
+
+def exploding_gradient(patient: Patient) -> Examination:
+    """Whether the gradient was too large before it was clipped."""
+    largest, layer, epoch = _extreme_layer(patient, largest=True)
+    found = largest is not None and largest > EXPLODING_NORM
+    return Examination(
+        cause="exploding_gradient",
+        found=found,
+        words=(
+            "No gradient was recorded."
+            if largest is None
+            else f"The largest gradient before clipping was {number(largest)}, in {layer} in epoch {epoch}."
+        ),
+        evidence={"largest_norm": largest, "layer": layer, "epoch": epoch},
+        threshold=(
+            f"a layer's norm above {EXPLODING_NORM:g}: on targets of size one, weights in which an error "
+            "neither grows nor dies give norms near one"
+        ),
+        experiment=patient.command("network.initializer=orthogonal", "optimizer.clip_norm=1.0"),
+        advice="Start from weights that keep an error's size (rotor, orthogonal); clip; cut it sooner.",
+    )
+
+
+def vanishing_gradient(patient: Patient) -> Examination:
+    """Whether a layer's gradient was nothing in most epochs."""
+    dead = _dead_layers(patient)
+    return Examination(
+        cause="vanishing_gradient",
+        found=bool(dead),
+        words=(
+            "No gradient at all reached "
+            + ", ".join(f"{name} ({share:.0%} of the epochs)" for name, share in dead.items())
+            + "."
+            if dead
+            else "Every layer had a gradient in most epochs."
+        ),
+        evidence={
+            "share_of_epochs_per_layer": dead,
+            "smallest_norm": _extreme_layer(patient, largest=False)[0],
+        },
+        threshold=(
+            f"the largest norm in an epoch below {VANISHING_NORM:g}, in at least half of the epochs: float32 "
+            "adds nothing so small to weights near one"
+        ),
+        experiment=patient.command("network.initializer=rotor", "network.learned_carry=true"),
+        advice="Start from gates that are half open (any initialiser here); scale inputs to size one.",
+    )
+
+
+def weight_chasing(patient: Patient) -> Examination:
+    """Whether the loss while training looked better than the weights are."""
+    ratio, group, epoch, moving, frozen = _largest_gap(patient)
+    found = ratio is not None and ratio > CHASING_RATIO and not _last_is_learned(patient)
+    if ratio is None:
+        words = "No epoch has both losses, or the loss while training shows nothing to explain."
+    else:
+        words = (
+            f"In epoch {epoch} the loss of {group} was {number(moving)} while training and {number(frozen)} "
+            f"with the weights frozen: {ratio:#.3g} times."
+        )
+    return Examination(
+        cause="weight_chasing",
+        found=found,
+        words=words,
+        evidence={
+            "ratio": ratio,
+            "component": group,
+            "epoch": epoch,
+            "prequential_mse": moving,
+            "frozen_mse": frozen,
+        },
+        threshold=(
+            f"frozen / prequential above {CHASING_RATIO:g} in a component: weights that hold what they "
+            "learned give a ratio of one, and a noisy epoch stays well below this"
+        ),
+        experiment=patient.command(
+            f"optimizer.learning_rate={patient.config.optimizer.learning_rate / 1000:g}"
+        ),
+        advice=(
+            "Do not read the loss while training: it falls because the weights move with the target. "
+            "Judge by the frozen loss, and let the gradient reach through time."
+        ),
+    )
+
+
+def _largest_gap(patient: Patient) -> tuple[Any, ...]:
+    """(ratio, group, epoch, prequential, frozen) of the component and epoch where they differ most."""
+    label = patient.task.group_label
+    gaps: list[tuple[Any, ...]] = [
+        (frozen / moving, name, row["epoch"], moving, frozen)
+        for row in patient.rows
+        if "horizon_s" not in row and row[f"frozen_mse_per_{label}"] is not None
+        for name, moving, frozen in zip(
+            patient.task.group_names,
+            row[f"loss_per_{label}"],
+            row[f"frozen_mse_per_{label}"],
+            strict=True,
+        )
+        if moving and frozen and moving < _SUCCESS_SHARE * patient.zero
+    ]
+    return max(gaps, default=(None,) * 5)
+
+
+def forgetting(patient: Patient) -> Examination:
+    """Whether the component trained last is known and one trained before it is not, though it was."""
+    found, evidence = None, {}
+    words = "Components are trained side by side: none comes last."
+    if patient.config.train.streams == "sequential" and len(patient.task.group_names) > 1:
+        last, worst, name = _last_and_worst(patient)
+        learned = _last_is_learned(patient)
+        moving = _last_prequential(patient, name)
+        found = learned and moving is not None and moving < _SUCCESS_SHARE * patient.zero
+        words = (
+            f"With the last weights the component trained last has {number(last)}, and {name} "
+            f"{number(worst)}"
+            + ("." if moving is None else f" ({number(moving)} while it was trained).")
+        )
+        evidence = {
+            "last_component_mse": _json(last),
+            "worst_mse": _json(worst),
+            "worst": name,
+            "worst_prequential_mse": moving,
+        }
+    return Examination(
+        cause="forgetting",
+        found=found,
+        words=words,
+        evidence=evidence,
+        threshold=(
+            f"the component trained last is {_FORGETTING_RATIO:g} times better than another that had been "
+            "learned while it was trained: order alone makes no such difference to weights that keep both"
+        ),
+        experiment=patient.command("train.streams=parallel"),
+        advice="Train the components side by side (train.streams=parallel), or lower the rate.",
+    )
+
+
+def _last_and_worst(patient: Patient) -> tuple[float, float, str]:
+    """Frozen error on the training rows of the component trained last, of the worst, and its name."""
+    errors = patient.last_train_errors
+    worst = int(np.argmax(errors))
+    return (
+        errors[int(patient.train_blocks.groups[-1])],
+        errors[worst],
+        patient.task.group_names[worst],
+    )
+
+
+def _last_is_learned(patient: Patient) -> bool:
+    """Whether the weights at the end know the component that was trained last, and others far less."""
+    if patient.config.train.streams != "sequential" or len(patient.task.group_names) < 2:
+        return False
+    last, worst, _ = _last_and_worst(patient)
+    return last < worst / _FORGETTING_RATIO and last < _SUCCESS_SHARE / 2 * patient.zero
+
+
+def _last_prequential(patient: Patient, name: str) -> float | None:
+    if not patient.rows:
+        return None
+    losses = patient.rows[-1][f"loss_per_{patient.task.group_label}"]
+    return losses[patient.task.group_names.index(name)]
+
+
+def overfitting(patient: Patient) -> Examination:
+    """Whether the training rows are known and the test rows are not."""
+    train = patient.train["mse"]
+    test = patient.test["mse"]
+    ratio = test / train if train and test is not None else math.inf
+    found = train is not None and ratio > _OVERFITTING_RATIO
+    shown = "not finite" if train is None or test is None else f"{number(train)} and {number(test)}"
+    rows = int(np.prod(np.asarray(patient.train_blocks.targets).shape[:2]))
+    return Examination(
+        cause="overfitting",
+        found=found,
+        words=f"Frozen, the error on the training rows and on the test rows is {shown}: {ratio:#.3g} times.",
+        evidence={
+            "train_mse": train,
+            "test_mse": test,
+            "ratio": _json(ratio),
+            "training_rows": rows,
+        },
+        threshold=(
+            f"test / train above {_OVERFITTING_RATIO:g}: both hold as many seconds of the same law, so that "
+            "chance alone moves it by a few per cent"
+        ),
+        experiment=patient.command("task.noise=fresh")
+        if not patient.config.task.train_path
+        else patient.command("optimizer.name=adamw", "optimizer.weight_decay=0.01"),
+        advice="Show it more: fresh noise, more starts, longer streams. Only then fewer weights.",
+    )
+
+
+def _largest(patient: Patient) -> float | None:
+    norms = [row["grad_norm_max"] for row in patient.rows if row.get("grad_norm_max") is not None]
+    return max(norms, default=None)
+
+
+def _extreme_layer(
+    patient: Patient, *, largest: bool
+) -> tuple[float | None, str | None, int | None]:
+    """(norm, layer, epoch) of the largest or smallest of the epochs' maxima."""
+    norms = [
+        (norm, name, row["epoch"])
+        for row in patient.rows
+        for name, norm in row.get("grad_norm_max_per_layer", {}).items()
+        if norm is not None
+    ]
+    pick = max if largest else min
+    return pick(norms, default=(None, None, None))
+
+
+def _dead_layers(patient: Patient) -> dict[str, float]:
+    """Layers without a gradient in at least half of the epochs, and in what share."""
+    counts: dict[str, int] = {}
+    for row in patient.rows:
+        for name, norm in row.get("grad_norm_max_per_layer", {}).items():
+            counts[name] = counts.get(name, 0) + (norm is not None and norm < VANISHING_NORM)
+    shares = {name: count / len(patient.rows) for name, count in counts.items()}
+    return {name: share for name, share in shares.items() if share >= 0.5}
+
+
+def _json(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,201 @@
+"""Causes that only a trial can tell: another rate, another width, a gradient that is not cut."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from freqjax.diagnosis import gradients
+from freqjax.diagnosis.patient import Patient
+from freqjax.diagnosis.rehearsal import FEWEST_UPDATES, Rehearsal, rehearse
+from freqjax.progress import number
+from freqjax.tasks.examination import Examination
+
+# A change of the recipe explains the error if it alone takes at least this share of it away.
+_MENDED_SHARE = 0.5
+_SCALES = (0.01, 0.1, 1.0, 10.0, 100.0)
+# A cut gradient that sees less than this share of the whole slope is too short.
+_SLOPE_SHARE = 1 / 3
+# At weights that hold no clock, a cut gradient this far from the whole one points elsewhere.
+_COSINE, _NORM_RATIO = 0.5, 0.1
+_WIDER = 8
+
+
+def learning_rate(patient: Patient) -> tuple[Examination, Examination]:
+    """Too high and too low: the run's recipe at five rates, from the same start, side by side."""
+    rehearsal = None
+    if patient.uses_rate:
+        rehearsal = rehearse(patient, _SCALES, seconds=min(8.0, patient.seconds_left / 2))
+    return (
+        _rate(patient, rehearsal, "learning_rate_high", [0, 1]),
+        _rate(patient, rehearsal, "learning_rate_low", [3, 4]),
+    )
+
+
+def _rate(
+    patient: Patient, rehearsal: Rehearsal | None, cause: str, others: list[int]
+) -> Examination:
+    rate, way = patient.config.optimizer.learning_rate, cause.rsplit("_", 1)[1]
+    scale = 0.1 if way == "high" else 10.0
+    found, evidence = None, {}
+    if not patient.uses_rate:
+        words = (
+            "No learning rate decided the steps: the curriculum's are damped Gauss-Newton steps."
+        )
+    elif rehearsal is None:
+        words = f"Too dear to try: {FEWEST_UPDATES} updates at five rates take longer than may be spent."
+    else:
+        best = min(others, key=lambda r: rehearsal.errors[r])
+        scale, other, same = rehearsal.scales[best], rehearsal.errors[best], rehearsal.errors[2]
+        kept = float(np.mean(patient.frozen_train_errors(patient.params)))
+        found = other < _MENDED_SHARE * min(kept, same)
+        words = (
+            f"From the same start, {rehearsal.updates} updates at {scale:g} times the rate reach a frozen "
+            f"error of {_say(other)}; at the run's own rate they reach {_say(same)}, and the run kept "
+            f"{_say(kept)}."
+        )
+        evidence = {
+            "updates": rehearsal.updates,
+            "share_of_an_epoch": rehearsal.rows_seen,
+            "frozen_mse_per_rate": {
+                f"{s * rate:.3g}": e if math.isfinite(e) else None
+                for s, e in zip(rehearsal.scales, rehearsal.errors, strict=True)
+            },
+            "kept_mse": kept if math.isfinite(kept) else None,
+        }
+    return Examination(
+        cause=cause,
+        found=found,
+        words=words,
+        evidence=evidence,
+        threshold=(
+            f"another rate alone takes at least {_MENDED_SHARE:.0%} of the error away: less could be luck, "
+            "or another way of failing"
+        ),
+        experiment=patient.command(f"optimizer.learning_rate={rate * scale:g}"),
+        advice=f"Set optimizer.learning_rate to {rate * scale:g}, or to the best of the rates tried.",
+    )
+
+
+def gradient_truncation(patient: Patient) -> Examination:
+    """Whether the gradient was cut before the error could reach what caused it."""
+    found, evidence = False, {}
+    words = "The gradient goes through the whole block: nothing is cut."
+    window, samples = patient.window, patient.task.samples
+    if window < samples:
+        own = gradients.compare(
+            patient.network, patient.task, patient.last_params, patient.train_blocks, window
+        )
+        evidence = {
+            "truncation": window,
+            "samples": own.samples,
+            "cosine": _finite(own.cosine),
+            "norm_ratio": _finite(own.norm_ratio),
+        }
+        words = (
+            f"At the run's last weights the gradient cut after {window} samples has a cosine of "
+            f"{own.cosine:.3g} with the whole one and {own.norm_ratio:.3g} of its norm"
+        )
+        found = own.cosine < _COSINE or own.norm_ratio < _NORM_RATIO
+        if gradients.can_hold_clock(patient.network, patient.task) and patient.task.keeps_time:
+            slope = gradients.clock_slope(
+                patient.network, patient.task, patient.train_blocks, window
+            )
+            share = max(slope.share)
+            found = found or share < _SLOPE_SHARE
+            evidence |= {"clock_slope_share": slope.share, "clock_off_hz": slope.off_hz}
+            words += (
+                f". At a clock that is {1e3 * slope.off_hz:.3g} mHz off it sees {share:.2g} of the slope "
+                "that would mend it"
+            )
+            if share < _SLOPE_SHARE and own.cosine > _COSINE:
+                words += (
+                    ": weights that remember nothing have nothing to lose by the cut, and never learn "
+                    "to remember"
+                )
+        words += "."
+    return Examination(
+        cause="gradient_truncation",
+        found=found,
+        words=words,
+        evidence=evidence,
+        threshold=(
+            f"at a nearly right clock the cut gradient sees less than {_SLOPE_SHARE:.2g} of the slope along "
+            f"a frequency, about K / T; or at the run's own weights a cosine below {_COSINE:g} or "
+            f"{_NORM_RATIO:g} of the norm: what is left is drowned by the noise of the samples"
+        ),
+        experiment=patient.with_curriculum,
+        advice="Let the gradient reach through the block (train.regime=full), over horizons that lengthen.",
+    )
+
+
+def capacity(patient: Patient) -> Examination:
+    """Whether more units would have done what these could not."""
+    hidden = patient.config.network.hidden_size
+    if gradients.can_hold_clock(patient.network, patient.task) and patient.task.keeps_time:
+        return _by_construction(patient, hidden)
+    wide = hidden * _WIDER
+    if not patient.uses_rate:
+        return _capacity(patient, None, "The curriculum's steps are too dear to repeat wider.", {})
+    left = patient.seconds_left
+    narrow = rehearse(patient, (1.0,), seconds=left / 4)
+    wider = rehearse(patient, (1.0,), seconds=left / 2, hidden_size=wide)
+    if narrow is None or wider is None:
+        return _capacity(
+            patient, None, f"Too dear to try: {FEWEST_UPDATES} updates at {wide} units.", {}
+        )
+    kept = float(np.mean(patient.frozen_train_errors(patient.params)))
+    reached = wider.errors[0]
+    words = (
+        f"From the same recipe, {wider.updates} updates with {wide} units reach a frozen error of "
+        f"{_say(reached)}; with {hidden} they reach {_say(narrow.errors[0])}, and the run kept {_say(kept)}."
+    )
+    found = reached < _MENDED_SHARE * min(kept, narrow.errors[0])
+    evidence = {
+        "hidden_size": hidden,
+        "wider": wide,
+        "updates": wider.updates,
+        "wider_mse": _finite(reached),
+        "same_mse": _finite(narrow.errors[0]),
+        "kept_mse": _finite(kept),
+    }
+    return _capacity(patient, found, words, evidence)
+
+
+def _by_construction(patient: Patient, hidden: int) -> Examination:
+    """A network of this very size with the clock written in: what it can hold, if not learn."""
+    task = patient.task
+    params = gradients.clock(patient.network, np.asarray(task.selected_hz))
+    outputs = patient.forward(params, patient.test_blocks, patient.config.task.reset)
+    mse = task.evaluate(outputs, patient.test_blocks)["mse"]
+    words = (
+        f"{hidden} units are enough: with a clock written into them (constructed, not learned) the error "
+        f"on the test rows is {number(mse)}."
+    )
+    evidence = {"hidden_size": hidden, "constructed_mse": mse}
+    return _capacity(patient, not mse < patient.goal, words, evidence)
+
+
+def _capacity(patient: Patient, found: bool | None, words: str, evidence: dict) -> Examination:
+    hidden = patient.config.network.hidden_size
+    return Examination(
+        cause="capacity",
+        found=found,
+        words=words,
+        evidence=evidence,
+        threshold=(
+            "weights of this size that solve the task refute it; where none can be written down, it is found "
+            f"where {_WIDER} times as many units alone take at least {_MENDED_SHARE:.0%} of the error away"
+        ),
+        experiment=patient.command(f"network.hidden_size={hidden * _WIDER}"),
+        advice=f"Raise network.hidden_size above {hidden}.",
+    )
+
+
+def _say(value: float) -> str:
+    return number(value) if math.isfinite(value) else "no finite value"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
