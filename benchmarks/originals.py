@@ -3,17 +3,36 @@
     python -m benchmarks.originals
 
 Runs configs/original_a.py, original_a2.py and original_b_l1.py and writes
-benchmarks/results/originals.json with both losses of every epoch.
+benchmarks/results/originals.json with both losses of every epoch, the causes that the diagnosis ranks, and
+what its report says of the causes that the originals' authors named.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from benchmarks import record
 
 _CONFIGS = ("original_a", "original_a2", "original_b_l1")
+
+
+# What the originals' write-ups blamed: the learning rate, the capacity, and that it cannot be done.
+_BLAMED = ("learning rate high", "learning rate low", "capacity", "information limit")
+
+
+def _diagnosis(folder: Path) -> dict[str, Any]:
+    """The ranked causes of a run, and its report's words on those that were blamed and refuted."""
+    causes = json.loads((folder / "diagnosis.json").read_text())
+    lines = (folder / "report.md").read_text().split("## What it is not")[1].splitlines()
+    refuted = {
+        name: line.removeprefix(f"- {name}: ")
+        for name in _BLAMED
+        for line in lines
+        if line.startswith(f"- {name}: ")
+    }
+    return {"causes": {cause["cause"]: cause["words"] for cause in causes}, "refuted": refuted}
 
 
 def main() -> None:
@@ -36,6 +55,7 @@ def main() -> None:
                     "frozen_train_mse": [e["frozen_mse"] for e in epochs],
                     "frozen_test_mse": summary["test"]["mse"],
                     "frozen_prequential_ratio": summary["frozen_prequential_ratio"],
+                    **_diagnosis(folder),
                 }
             )
             print(name, summary["prequential_mse"], summary["test"]["mse"], flush=True)

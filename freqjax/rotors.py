@@ -137,6 +137,9 @@ def pair_frequencies(weights: LstmWeights, setting: LstmSetting) -> np.ndarray:
     for pair, owner in enumerate(pair_owners(setting)):
         units = np.array([2 * pair, 2 * pair + 1])
         z = bias + kernel[setting.selectors[owner]]
+        z = np.clip(
+            z, -80, 80
+        )  # beyond, a gate is shut or open; exp of a diverged weight overflows
         i, f, o = (1 / (1 + np.exp(-z[gates[name] + units])) for name in "ifo")
         block = recurrent[np.ix_(units, gates["g"] + units)]
         matrix = np.diag(f) + np.diag(i) @ block.T @ np.diag(o)

@@ -19,6 +19,7 @@ README = (ROOT / "README.md").read_text()
 def test_numbers_in_documents_are_those_of_the_committed_results():
     assert document.readme(README) == README
     assert (ROOT / "docs" / "results.md").read_text() == document.results_page()
+    assert (ROOT / "docs" / "diagnosis.md").read_text() == document.diagnosis_page()
 
 
 @pytest.mark.parametrize("number", range(2))
@@ -35,7 +36,7 @@ def test_the_readmes_python_runs_as_it_stands(number, tmp_path):
 
 def test_the_readmes_commands_name_flags_and_files_that_exist():
     lines = [line for line in README.splitlines() if line.startswith("python -m freqjax.main")]
-    assert len(lines) == 4
+    assert len(lines) == 6
     for line in lines:
         invocation = commandline.parse(line.split()[3:])
         if invocation is None:

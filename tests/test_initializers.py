@@ -133,3 +133,9 @@ def test_the_constructed_clock_is_exact_with_one_state_carried_through_all_block
     outputs = make_forward(network)(network.init(jax.random.key(0)), blocks, "never")
     mse = np.square(outputs - blocks.targets).mean(axis=(1, 2))
     assert (mse < 1e-8).all(), mse
+
+
+def test_pairs_of_a_network_that_has_diverged_are_read_without_overflow():
+    weights = draw("rotor")
+    shut = weights._replace(input_bias=np.full_like(weights.input_bias, -1e5))
+    assert np.isfinite(pair_frequencies(shut, SETTING)).all()

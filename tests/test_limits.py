@@ -427,13 +427,19 @@ def test_the_mode_leaves_a_table_and_a_figure(tmp_path, capsys):
     assert invoke(tmp_path, *words) == 0
     text = capsys.readouterr().out
     rows = json.loads((tmp_path / "out" / "limits.json").read_text())
-    assert [(row["start"], row["phase_scale"]) for row in rows] == [
-        ("zero", 1.0), ("zero", 0.5), ("random", 1.0), ("random", 0.5)
-    ]  # fmt: skip
+    assert [(row["start"], row["phase_scale"], row["samples_seen"]) for row in rows] == [
+        (start, scale, n)
+        for start in ("zero", "random")
+        for scale in (1.0, 0.5)
+        for n in (1, 5, 20)
+    ]
     task_config = dataclasses.replace(tiny_config().task, start="random", phase_scale=0.5)
-    assert rows[3] == survey_row(task_config, (1, 5, 20))
-    assert rows[1]["bayes_mse"] == [0, 0, 0] and rows[2]["low"] == rows[2]["bayes_mse"]
-    assert np.all(np.array(rows[3]["bayes_mse"]) < 1.01 * np.array(rows[3]["linear_mmse"]))
+    expected = survey_row(task_config, (1, 5, 20))
+    for name in ("bayes_mse", "bayes_mse_per_frequency", "low", "high", "linear_mmse"):
+        assert [row[name] for row in rows[9:]] == expected[name]
+    assert [row["bayes_mse"] for row in rows[3:6]] == [0, 0, 0]
+    assert all(row["low"] == row["bayes_mse"] for row in rows[6:9])
+    assert all(row["bayes_mse"] < 1.01 * row["linear_mmse"] for row in rows[9:])
     assert "start random" in text and "n=20" in text and "predicting zero has 0.5" in text
     assert (tmp_path / "out" / "figures" / "limits.png").stat().st_size > 10_000
     assert (tmp_path / "out" / "config.json").read_text() == "a run's own"
@@ -443,7 +449,7 @@ def test_default_samples_are_those_within_a_block(tmp_path):
     assert invoke(tmp_path, "--no-figures", "--config.limits.phase_scales=1") == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {".lock", "limits.json"}
     rows = json.loads((tmp_path / "out" / "limits.json").read_text())
-    assert rows[0]["samples_seen"] == [1, 10]
+    assert [row["samples_seen"] for row in rows] == [1, 10, 1, 10]
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def _rate(
         best = min(others, key=lambda r: rehearsal.errors[r])
         scale, other, same = rehearsal.scales[best], rehearsal.errors[best], rehearsal.errors[2]
         kept = float(np.mean(patient.frozen_train_errors(patient.params)))
-        found = other < _MENDED_SHARE * min(kept, same)
+        found = _mends(patient, other, kept, same)
         words = (
             f"From the same start, {rehearsal.updates} updates at {scale:g} times the rate reach a frozen "
             f"error of {_say(other)}; at the run's own rate they reach {_say(same)}, and the run kept "
@@ -76,6 +76,14 @@ def _rate(
         experiment=patient.command(f"optimizer.learning_rate={rate * scale:g}"),
         advice=f"Set optimizer.learning_rate to {rate * scale:g}, or to the best of the rates tried.",
     )
+
+
+def _mends(patient: Patient, reached: float, kept: float, same: float) -> bool:
+    """Whether a change that reached an error explains what the run kept, and `same` without the change.
+
+    All of them are on the training rows: where the run has learned those, neither rate nor width failed.
+    """
+    return kept >= patient.goal and reached < _MENDED_SHARE * min(kept, same)
 
 
 def gradient_truncation(patient: Patient) -> Examination:
@@ -151,7 +159,7 @@ def capacity(patient: Patient) -> Examination:
         f"From the same recipe, {wider.updates} updates with {wide} units reach a frozen error of "
         f"{_say(reached)}; with {hidden} they reach {_say(narrow.errors[0])}, and the run kept {_say(kept)}."
     )
-    found = reached < _MENDED_SHARE * min(kept, narrow.errors[0])
+    found = _mends(patient, reached, kept, narrow.errors[0])
     evidence = {
         "hidden_size": hidden,
         "wider": wide,

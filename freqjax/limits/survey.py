@@ -45,12 +45,11 @@ def run(config: Config, folder: Path, *, figures: bool, say: Callable[[str], Non
             rows.append(survey_row(task, seen))
             for line in _lines(rows[-1]):
                 say(line)
-    workdir.write_json(folder / "limits.json", rows)
+    workdir.write_json(folder / "limits.json", [point for row in rows for point in points(row)])
     say("")
     if figures:
-        from freqjax.figures.limits import (
-            limit_curves,
-        )  # matplotlib takes most of a second to import
+        # matplotlib takes most of a second to import.
+        from freqjax.figures.limits import limit_curves
 
         say(f"figure: {limit_curves(rows, folder / 'figures')}")
     say(f"everything: {folder}")
@@ -86,6 +85,26 @@ def survey_row(task: TaskConfig, samples_seen: Sequence[int]) -> dict[str, Any]:
         "streams": curve.streams.tolist(),
         "resolution": curve.resolution,
     }
+
+
+# What of a row has an entry for every number of samples.
+_PER_SAMPLES = (
+    "samples_seen",
+    "bayes_mse",
+    "bayes_mse_per_frequency",
+    "low",
+    "high",
+    "streams",
+    "linear_mmse",
+)
+
+
+def points(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row of `survey_row` as limits.json has it: an object for every number of samples."""
+    return [
+        row | {name: None if row[name] is None else row[name][k] for name in _PER_SAMPLES}
+        for k in range(len(row["samples_seen"]))
+    ]
 
 
 def _head(task: TaskConfig, start: str, samples_seen: Sequence[int]) -> list[str]:
