@@ -20,6 +20,8 @@ _SUCCESS_SHARE = 0.8
 # The block trained last is remembered and another forgotten if their errors differ by this much.
 _FORGETTING_RATIO = 3.0
 _OVERFITTING_RATIO = 2.0
+# Gradients are too large where they are so in this share of the epochs.
+_EXPLODED_SHARE = 0.25
 
 
 def non_finite(patient: Patient) -> Examination:
@@ -92,21 +94,30 @@ def information_limit(patient: Patient) -> Examination:
 
 
 def exploding_gradient(patient: Patient) -> Examination:
-    """Whether the gradient was too large before it was clipped."""
+    """Whether the gradient was too large before it was clipped, and not once but often."""
     largest, layer, epoch = _extreme_layer(patient, largest=True)
-    found = largest is not None and largest > EXPLODING_NORM
+    norms = [row["grad_norm"] for row in patient.rows if row.get("grad_norm") is not None]
+    share = sum(norm > EXPLODING_NORM for norm in norms) / len(norms) if norms else 0.0
+    found = share >= _EXPLODED_SHARE
     return Examination(
         cause="exploding_gradient",
         found=found,
         words=(
             "No gradient was recorded."
             if largest is None
-            else f"The largest gradient before clipping was {number(largest)}, in {layer} in epoch {epoch}."
+            else f"The mean gradient before clipping was above {EXPLODING_NORM:g} in {share:.0%} of the "
+            f"epochs; the largest was {largest:.3g}, in {layer} in epoch {epoch}."
         ),
-        evidence={"largest_norm": largest, "layer": layer, "epoch": epoch},
+        evidence={
+            "share_of_epochs": share,
+            "largest_norm": largest,
+            "layer": layer,
+            "epoch": epoch,
+        },
         threshold=(
-            f"a layer's norm above {EXPLODING_NORM:g}: on targets of size one, weights in which an error "
-            "neither grows nor dies give norms near one"
+            f"an epoch's mean norm above {EXPLODING_NORM:g} in at least {_EXPLODED_SHARE:.0%} of the "
+            "epochs: on targets of size one, weights in which an error neither grows nor dies give norms near "
+            "one, and a single spike is clipped and passes"
         ),
         experiment=patient.command("network.initializer=orthogonal", "optimizer.clip_norm=1.0"),
         advice="Start from weights that keep an error's size (rotor, orthogonal); clip; cut it sooner.",
@@ -142,8 +153,11 @@ def vanishing_gradient(patient: Patient) -> Examination:
 def weight_chasing(patient: Patient) -> Examination:
     """Whether the loss while training looked better than the weights are."""
     ratio, group, epoch, moving, frozen = _largest_gap(patient)
-    found = ratio is not None and ratio > CHASING_RATIO and not _last_is_learned(patient)
-    if ratio is None:
+    within = patient.window < patient.task.samples
+    found = within and ratio is not None and ratio > CHASING_RATIO and not _last_is_learned(patient)
+    if not within:
+        words = "No update comes between the rows of a block: the weights cannot follow its target."
+    elif ratio is None:
         words = "No epoch has both losses, or the loss while training shows nothing to explain."
     else:
         words = (
