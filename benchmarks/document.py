@@ -259,14 +259,16 @@ A run whose worst component stays above 2 % of the zero predictor's error (0.01 
 Fifteen causes are then looked for, each with numbers of its own, a threshold that stands beside them in
 `diagnosis.json`, and an experiment whose outcome would refute it. Those that are found are ranked in the
 order of explanation: what is wrong with the rows makes everything after it meaningless; then what cannot
-be known; then a step that fails whatever it is given; then what was learned and lost; then credit that
-could not be assigned; then what the network could not hold; and last what may be a symptom of any of them.
+be known; then a gradient that is nothing or far too much from the first epoch on, and what was learned
+and lost, which nothing else looks like; then steps of the wrong size; then what was learned of the training
+rows alone; then credit that could not be assigned; then what the network could not hold; and last what may
+be a symptom of any of them.
 
-Three of the causes are tried and not guessed. *Learning rate*: the run's own recipe is repeated at five rates
-side by side, from the same start. *Capacity*: an exact clock is written into a network of the same size, or
-where none fits, the recipe is repeated with eight times as many units. *Gradient truncation*: the cut
-gradient is held against the whole one, at the run's weights and at a clock that is nearly right. The
-second is what matters: a network that remembers nothing has nothing to lose by the cut, so that at its own
+Three of the causes are tried and not guessed. *Learning rate*: the run's own recipe is repeated at eight
+rates from the same start. *Capacity*: an exact clock is written into a network of the same size, or where
+none fits, the recipe is repeated with eight times as many units. *Gradient truncation*: the cut gradient
+is held against the whole one, at the run's weights and at a clock that is nearly right. The second is
+what matters: a network that remembers nothing has nothing to lose by the cut, so that at its own
 weights the two gradients agree, and it never learns to remember.
 
 ## Graded

@@ -389,10 +389,10 @@ PLANTS: tuple[Plant, ...] = (
         _changed(
             {
                 "task.frequencies": [(2.0, 4.0), (1.0, 3.0), (2.0, 3.0)],
-                "task.duration": 3.0,
+                "task.duration": 6.0,
                 "network.rotor_low": 12.0,
                 "network.rotor_high": 20.0,
-                "optimizer.learning_rate": 5e-3,
+                "optimizer.learning_rate": 1e-2,
                 "train.epochs": 300,
             }
         ),
@@ -402,11 +402,12 @@ PLANTS: tuple[Plant, ...] = (
         "amplitude_collapse",
         _changed(
             {
-                "task.frequencies": [(1.0, 3.0), (2.0, 4.0), (2.0, 3.0)],
+                "task.frequencies": [(2.0, 4.0), (2.0, 3.0), (3.0, 4.0)],
                 "task.sampling_rate": 100.0,
                 "network.initializer": "spectral",
+                "network.hidden_size": [12, 16],
                 "optimizer.learning_rate": 1e-2,
-                "optimizer.weight_decay": [0.12, 0.14],
+                "optimizer.weight_decay": [0.16, 0.18],
             }
         ),
     ),
@@ -417,16 +418,15 @@ PLANTS: tuple[Plant, ...] = (
         _changed(
             {
                 "task.phase_scale": [0.02, 0.05],
-                "task.duration": 80.0,
+                "task.duration": 140.0,
                 "task.noise": "fixed",
                 "network.initializer": "pytorch",
                 "network.hidden_size": [12, 16],
-                "optimizer.schedule": "constant",
-                "optimizer.learning_rate": 6e-3,
+                "optimizer.learning_rate": 1e-2,
                 "train.regime": "tbptt",
                 "train.truncation": 20,
                 "train.streams": "sequential",
-                "train.epochs": [1, 2],
+                "train.epochs": 1,
                 "train.evaluate_every": 1,
                 "train.target_mse": None,
             }

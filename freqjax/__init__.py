@@ -17,7 +17,7 @@ from freqjax.config import (
     TrainConfig,
 )
 from freqjax.errors import UserError
-from freqjax.experiment import train
+from freqjax.escalation import train
 from freqjax.trained import Trained, load
 
 __all__ = [

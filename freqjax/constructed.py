@@ -25,7 +25,8 @@ from freqjax.weights import LstmSetting, LstmWeights, gate_columns
 _OPEN = 20.0
 # Radius of the circle: tanh(ε) differs from ε by ε²/3 of itself.
 _RADIUS = 1e-4
-_UNITS = 3
+# Of each frequency: a pair that turns, and one that holds whether its selector was on.
+UNITS = 3
 
 
 def constructed_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
@@ -41,7 +42,7 @@ def constructed_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
     bias, head = np.zeros(4 * h), np.zeros((h, setting.output_size))
     held = np.tanh(1.0)  # what the memory unit's h is while its selector is on
     for number, (row, hertz) in enumerate(zip(setting.selectors, frequencies, strict=True)):
-        sine, cosine, memory = _UNITS * number + np.arange(_UNITS)
+        sine, cosine, memory = UNITS * number + np.arange(UNITS)
         theta = 2 * np.pi * hertz / setting.sampling_rate
         turn = np.array([[np.cos(theta) - 1, np.sin(theta)], [-np.sin(theta), np.cos(theta) - 1]])
         for to, unit in enumerate((sine, cosine)):

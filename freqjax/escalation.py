@@ -8,10 +8,28 @@ from typing import Any
 
 from freqjax import workdir
 from freqjax.config import Config
-from freqjax.experiment import Outcome, Say, run
+from freqjax.experiment import Outcome, Say
+from freqjax.experiment import run as run_once
 
 
-def train(config: Config, folder: Path, *, resume: bool, say: Say) -> Outcome:
+def train(
+    config: Config, workdir: str | Path, *, resume: bool = False, say: Say = print
+) -> dict[str, Any]:
+    """Train as `python -m freqjax.main` does, and return what summary.json of the last run holds.
+
+    Args:
+      config: validated again before anything is written.
+      workdir: the run's folder; absent or empty unless `resume`.
+      resume: go on with the run in `workdir`.
+      say: takes each line of progress.
+
+    Raises:
+      UserError: bad config, data or folder; one sentence.
+    """
+    return run(config, Path(workdir), resume=resume, say=say).summary
+
+
+def run(config: Config, folder: Path, *, resume: bool, say: Say) -> Outcome:
     """Train at `network.hidden_size`, then at the sizes of `train.escalate`, while capacity is the cause.
 
     The first run is `folder` itself, the others are folders `hidden_<H>` in it, whole runs each. What was
@@ -26,7 +44,7 @@ def train(config: Config, folder: Path, *, resume: bool, say: Say) -> Outcome:
     outcome = None
     for size, following in zip(sizes, [*sizes[1:], None], strict=True):
         place = folder if not decisions else folder / f"hidden_{size}"
-        outcome = run(_at(config, size, first=not decisions), place, resume=resume, say=say)
+        outcome = run_once(_at(config, size, first=not decisions), place, resume=resume, say=say)
         goes_on, why = _decide(outcome, place, following)
         decisions.append(
             {

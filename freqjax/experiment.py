@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -53,25 +54,18 @@ class Outcome:
     signum: int | None = None
 
 
-def train(
-    config: Config, workdir: str | Path, *, resume: bool = False, say: Say = print
-) -> dict[str, Any]:
-    """Train as `python -m freqjax.main` does, and return what summary.json holds.
+def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
+    """One run in the folder `workdir`, without what `train.escalate` may ask for after it.
 
     Args:
       config: validated again before anything is written.
-      workdir: the run's folder; absent or empty unless `resume`.
+      workdir: absent or empty unless `resume`.
       resume: go on with the run in `workdir`.
       say: takes each line of progress.
 
     Raises:
       UserError: bad config, data or folder; one sentence.
     """
-    return run(config, Path(workdir), resume=resume, say=say).summary
-
-
-def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
-    """As `train`, telling also which signal ended the run."""
     devices.select(None)
     validation.validate_training(config)
     with (
@@ -341,14 +335,20 @@ class Experiment:
                 evaluated.test_outputs, self._test_blocks, self._rows, folder.path / "figures"
             )
             figures += self._draw_pairs(params, folder.path / "figures")
-        text = summary.text(values, self._task, folder.path, figures)
+        write = functools.partial(
+            report.write, folder.path / "report.md", values, self._task, self._rows, figures
+        )
         diagnosis = None
+        write(diagnosis)
+        folder.write_json("summary.json", values)  # a run with a summary is a finished run
         if self.config.train.diagnose and reason != "interrupted":
+            self._say("diagnosing")
             diagnosis = self._diagnose(folder, trainer, params, evaluated)
             folder.write_json("diagnosis.json", diagnosis.to_json())
-        report.write(folder.path / "report.md", values, self._task, self._rows, figures, diagnosis)
-        folder.write_json("summary.json", values)  # last: a run with a summary is a finished run
-        self._say(text)
+            write(diagnosis)
+        chasing = report.finds_chasing(diagnosis)
+        self._say(summary.text(values, self._task, folder.path, figures, chasing=chasing))
+        self._say(report.cause_line(diagnosis))
         return values
 
 

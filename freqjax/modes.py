@@ -85,7 +85,7 @@ def _workdir(flags: dict[str, Any]) -> Path:
 
 
 def _train(config: Config, flags: dict[str, Any]) -> int:
-    outcome = escalation.train(config, _workdir(flags), resume=flags["resume"], say=print)
+    outcome = escalation.run(config, _workdir(flags), resume=flags["resume"], say=print)
     return 0 if outcome.signum is None else 128 + outcome.signum
 
 
@@ -145,12 +145,18 @@ def _config_of_workdir(flags: dict[str, Any]) -> Config:
 
 def _diagnose(config: Config, flags: dict[str, Any]) -> int:
     folder = Path(flags["workdir"])
+    for field in configs.differing_fields(config, admission.run_config(folder)):
+        if not field.startswith("task."):
+            raise UserError(
+                f"{field} differs from the run's own: a diagnosis may change task.* alone."
+            )
     patient, values = admission.admit(folder, config, print)
     found = diagnose(patient)
     figures = sorted((folder / "figures").glob("*.png"))
     workdir.write_json(folder / "diagnosis.json", found.to_json())
     report.write(folder / "report.md", values, patient.task, patient.rows, figures, found)
-    print("\n".join([summary.verdict(values), "", *report.causes(found)]))
+    verdict = summary.verdict(values, chasing=report.finds_chasing(found))
+    print("\n".join([verdict, "", *report.causes(found)]))
     print(f"\neverything: {folder / 'report.md'}")
     return 0
 

@@ -20,7 +20,7 @@ class Phase(NamedTuple):
     Attributes:
       first: index of its first row.
       last: index of its last row.
-      name: falls, stands or rises.
+      name: falls, stands or rises, or is not finite.
       rate: relative change of the loss per epoch; not finite where a loss is not.
     """
 
@@ -83,7 +83,9 @@ def _log_ratio(a: float, b: float) -> float:
 
 def _phase(first: int, last: int, losses: np.ndarray) -> Phase:
     change = _log_ratio(float(losses[first]), float(losses[last]))
-    rate = math.expm1(change / max(last - first, 1)) if math.isfinite(change) else math.nan
+    if not math.isfinite(change):
+        return Phase(first, last, "is not finite", math.nan)
+    rate = math.expm1(change / max(last - first, 1))
     name = {-1: "falls", 0: "stands", 1: "rises"}[
         _direction(float(losses[first]), float(losses[last]))
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def write(
         ["## Gradients", "", *_gradients(rows)],
         ["## Causes", "", *causes(diagnosis)],
         ["## What it is not", "", *_refuted(diagnosis)],
-        ["## Next", "", *_next(diagnosis, path.parent)],
+        ["## Next", "", *_next(diagnosis, path.parent, values["epochs"] or 100)],
         ["## Figures", "", *_figures(figures, path.parent)],
     ]
     write_text(path, "\n\n".join("\n".join(section) for section in sections) + "\n")
@@ -56,7 +57,10 @@ def write(
 
 def _opening(values: dict[str, Any], diagnosis: Diagnosis | None) -> list[str]:
     """The verdict: three lines that stand by themselves, then how the run ended."""
-    sentence = summary.verdict(values)
+    if values["stop_reason"] is None and not values["updates"]:
+        sentence = "Nothing was trained yet: no update has been made."
+    else:
+        sentence = summary.verdict(values, chasing=finds_chasing(diagnosis))
     lines = [f"# {sentence.split(':')[0].rstrip('.')}", sentence, cause_line(diagnosis), ""]
     if values["stop_reason"] is not None:
         lines.append(
@@ -66,8 +70,13 @@ def _opening(values: dict[str, Any], diagnosis: Diagnosis | None) -> list[str]:
             f"{values['device']}."
         )
     else:
-        lines.append("The run has no end yet: the numbers are of its newest weights on disk.")
+        lines.append(f"The run has no end yet: the numbers are of its {values['weights']} weights.")
     return lines
+
+
+def finds_chasing(diagnosis: Diagnosis | None) -> bool:
+    """Whether a verdict may say that the weights chase: where it was looked for it must have been found."""
+    return diagnosis is None or any(e.cause == "weight_chasing" for e in diagnosis.causes)
 
 
 def cause_line(diagnosis: Diagnosis | None) -> str:
@@ -100,7 +109,7 @@ def _trajectory(rows: Sequence[dict[str, Any]]) -> list[str]:
             f"| {first['epoch']}–{last['epoch']} | {first['step']:,}–{last['step']:,} "
             f"| {_from_to(first['loss'], last['loss'])} "
             f"| {_frozen(rows[phase.first : phase.last + 1])} "
-            f"| {phase.rate:+.2%} | {phase.name} |"
+            f"| {'-' if math.isnan(phase.rate) else f'{phase.rate:+.2%}'} | {phase.name} |"
         )
     if "horizon_s" in rows[-1]:
         horizons = f"{rows[0]['horizon_s']:g} s to {rows[-1]['horizon_s']:g} s"
@@ -192,7 +201,7 @@ def causes(diagnosis: Diagnosis | None) -> list[str]:
             f"{rank}. **{cause.cause.replace('_', ' ')}.** {cause.words}",
             f"   - Threshold: {cause.threshold}.",
             f"   - What to change: {cause.advice}",
-            "   - What would refute it, if it ends no better:",
+            f"   - Refuted, if {cause.refuted_if}:",
             f"     `{cause.experiment}`",
         ]
     return lines
@@ -212,19 +221,16 @@ def _line(examination: Examination) -> str:
     return f"- {examination.cause.replace('_', ' ')}: {examination.words}"
 
 
-def _next(diagnosis: Diagnosis | None, folder: Path) -> list[str]:
+def _next(diagnosis: Diagnosis | None, folder: Path, epochs: int) -> list[str]:
+    program, place = "python -m freqjax.main", shlex.quote(str(folder))
     if diagnosis is None:
-        commands = [f"python -m freqjax.main --mode diagnose --workdir {folder}"]
+        commands = [f"{program} --mode diagnose --workdir {place}"]
     elif diagnosis.causes:
-        commands = [cause.experiment for cause in diagnosis.causes[:3]]
+        commands = list(dict.fromkeys(cause.experiment for cause in diagnosis.causes))[:3]
     elif diagnosis.healthy:
-        commands = [
-            f"python -m freqjax.main --mode evaluate --checkpoint {folder} --config.task.test_seed=7"
-        ]
+        commands = [f"{program} --mode evaluate --checkpoint {place} --config.task.test_seed=7"]
     else:
-        commands = [
-            f"python -m freqjax.main --workdir {folder} --resume --config.train.epochs=1000"
-        ]
+        commands = [f"{program} --workdir {place} --resume --config.train.epochs={10 * epochs}"]
     return ["```sh", *commands, "```"]
 
 

@@ -13,6 +13,7 @@ from freqjax.monitors import finite_or_null
 from freqjax.networks import count_parameters
 from freqjax.progress import duration, number
 from freqjax.tasks import Blocks, Task
+from freqjax.tasks.examination import GOAL_SHARE
 
 # A frozen error this many times the prequential one means that the weights chase the target.
 CHASING_RATIO = 1.5
@@ -121,9 +122,24 @@ def of_rows(rows: Sequence[dict[str, Any]], task: Task) -> dict[str, Any]:
     }
 
 
-def text(values: dict[str, Any], task: Task, folder: Path, figures: Sequence[Path]) -> str:
-    """A summary that a person can read."""
-    lines = ["", verdict(values), "", *table(values, task), "", *limit_table(values, task), ""]
+def text(
+    values: dict[str, Any],
+    task: Task,
+    folder: Path,
+    figures: Sequence[Path],
+    *,
+    chasing: bool = True,
+) -> str:
+    """A summary that a person can read; `chasing` as in `verdict`."""
+    lines = [
+        "",
+        verdict(values, chasing=chasing),
+        "",
+        *table(values, task),
+        "",
+        *limit_table(values, task),
+        "",
+    ]
     lines += [*probe_table(values, task), ""]
     if values["wall_seconds"] is not None:
         lines.append(
@@ -138,8 +154,8 @@ def text(values: dict[str, Any], task: Task, folder: Path, figures: Sequence[Pat
     return "\n".join(lines)
 
 
-def verdict(values: dict[str, Any]) -> str:
-    """One sentence: was it learned, and if the two losses disagree, what that means."""
+def verdict(values: dict[str, Any], *, chasing: bool = True) -> str:
+    """One sentence: was it learned; and, where `chasing` may be said, that the two losses disagree."""
     test, zero = values["test"]["mse"], values["zero_predictor_mse"]
     if test is None:
         return "The network's output is not finite: nothing was learned."
@@ -153,9 +169,10 @@ def verdict(values: dict[str, Any]) -> str:
             "Constructed, not learned: the frequencies were written into the weights. "
             f"With frozen weights the test MSE{when} is {number(test)} ({number(worst)} at worst)."
         )
-    elif worst < 0.01:
+    elif worst < GOAL_SHARE * zero:
         opening = (
-            f"Learned: with frozen weights every component is below 0.01 on the test rows{when} "
+            f"Learned: with frozen weights every component is below {GOAL_SHARE * zero:.3g} on the test "
+            f"rows{when} "
             f"({number(test)} in all)."
         )
     elif test > 0.9 * zero:
@@ -169,7 +186,7 @@ def verdict(values: dict[str, Any]) -> str:
             f"({number(worst)} for the worst component; predicting zero gives {number(zero)})."
         )
     ratio = values["frozen_prequential_ratio"]
-    if ratio is not None and ratio > CHASING_RATIO and worst >= 0.01:
+    if chasing and ratio is not None and ratio > CHASING_RATIO and worst >= GOAL_SHARE * zero:
         opening += (
             f" While training the loss was up to {ratio:.1f} times lower than the frozen one "
             f"({number(values['prequential_mse'])} in the last epoch): the weights chase the target as it "

@@ -170,10 +170,10 @@ class Runs:
 def test_the_width_grows_only_where_capacity_is_the_cause(
     tmp_path, monkeypatch, verdicts, sizes, said
 ):
-    monkeypatch.setattr(escalation, "run", Runs(*verdicts))
+    monkeypatch.setattr(escalation, "run_once", Runs(*verdicts))
     config = tiny_config(train={"diagnose": True, "escalate": (5, 6)})
     lines = []
-    escalation.train(config, tmp_path, resume=False, say=lines.append)
+    escalation.run(config, tmp_path, resume=False, say=lines.append)
     decided = json.loads((tmp_path / "escalation.json").read_text())
     assert [step["hidden_size"] for step in decided] == sizes
     assert [step["goes_on"] for step in decided] == [True] * (len(sizes) - 1) + [False]
@@ -184,9 +184,9 @@ def test_the_width_grows_only_where_capacity_is_the_cause(
 
 
 def test_an_interrupted_run_does_not_escalate(tmp_path, monkeypatch):
-    monkeypatch.setattr(escalation, "run", Runs(["capacity"], stop_reason="interrupted"))
+    monkeypatch.setattr(escalation, "run_once", Runs(["capacity"], stop_reason="interrupted"))
     config = tiny_config(train={"diagnose": True, "escalate": (5,)})
-    escalation.train(config, tmp_path, resume=False, say=lambda line: None)
+    escalation.run(config, tmp_path, resume=False, say=lambda line: None)
     assert "interrupted" in json.loads((tmp_path / "escalation.json").read_text())[0]["why"]
 
 
@@ -207,12 +207,12 @@ def test_a_width_that_is_missing_is_escalated(tmp_path):
             escalate=(8,),
         ),
     )
-    outcome = escalation.train(config, tmp_path / "run", resume=False, say=lambda line: None)
+    outcome = escalation.run(config, tmp_path / "run", resume=False, say=lambda line: None)
     decided = json.loads((tmp_path / "run" / "escalation.json").read_text())
     assert [step["hidden_size"] for step in decided] == [1, 8]
     assert outcome.summary["test"]["mse"] < decided[0]["test_mse"] / 2
     # What is finished is passed over.
-    again = escalation.train(config, tmp_path / "run", resume=True, say=lambda line: None)
+    again = escalation.run(config, tmp_path / "run", resume=True, say=lambda line: None)
     assert again.summary == outcome.summary
 
 

@@ -1,9 +1,10 @@
 """The causes that explain a run's error, ranked, each with its evidence and how to refute it.
 
 The order of rank is the order of explanation: what is wrong with the rows makes everything after it
-meaningless; then what cannot be known; then a step that fails whatever it is given; then what was
-learned and lost; then credit that could not be assigned; then what the network could not hold; and last
-what may be a symptom of any of them.
+meaningless; then what cannot be known; then a gradient that is nothing or far too much from the first
+epoch on, and what was learned and lost, which nothing else looks like; then steps of the wrong size; then
+what was learned of the training rows alone; then credit that could not be assigned; then what the network
+could not hold; and last what may be a symptom of any of them.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ CAUSES = (
     "bad_data",
     "non_finite",
     "information_limit",
+    "vanishing_gradient",
+    "exploding_gradient",
+    "forgetting",
     "learning_rate_high",
     "learning_rate_low",
-    "exploding_gradient",
-    "vanishing_gradient",
-    "forgetting",
     "overfitting",
     "weight_chasing",
     "gradient_truncation",
@@ -69,6 +70,8 @@ def diagnose(patient: Patient) -> Diagnosis:
     """Look for every cause, the cheap ones first; nothing of the run is changed."""
     if patient.healthy:
         return Diagnosis(True, [])
+    if not patient.updated:
+        return Diagnosis(False, _before_the_first_update(patient))
     found = [
         *patient.examine_task(),
         recorded.non_finite(patient),
@@ -84,6 +87,15 @@ def diagnose(patient: Patient) -> Diagnosis:
     ]
     found.sort(key=lambda e: (not e.found, CAUSES.index(e.cause)))
     return Diagnosis(False, found)
+
+
+def _before_the_first_update(patient: Patient) -> list[Examination]:
+    """What can be said of the rows and of what is possible, while there is no run to explain."""
+    of_rows = {"decimated_stream", "bad_data"}
+    return [
+        *(e for e in patient.examine_task() if e.cause in of_rows),
+        recorded.information_limit(patient),
+    ]
 
 
 __all__ = ["CAUSES", "Diagnosis", "Examination", "Patient", "diagnose"]

@@ -79,13 +79,13 @@ def admit(folder: Path, config: Config, say: Say) -> Admitted:
         changed_files=_changed_files(config, meta.get("data_hashes", {})),
     )
     values = workdir.read_json(folder / "summary.json")
-    if values is None:  # it has no end yet
+    if values is None or "limit" not in values:  # it has no end yet, or is of before the limits
         values = summary.assemble(
             evaluated,
             task,
             kept,
             initializer=config.network.initializer,
-            weights="best",
+            weights="first" if kept is initial else "best",
             **summary.of_rows(rows, task),
             epochs=rows[-1]["epoch"] if rows else 0,
             updates=rows[-1]["step"] if rows else 0,

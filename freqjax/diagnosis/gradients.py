@@ -8,7 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax.networks import Network
+from freqjax.config import NetworkConfig
+from freqjax.constructed import UNITS, constructed_weights
+from freqjax.networks import LstmNetwork, Network, make_network
 from freqjax.tasks import Blocks, Task
 
 # Rows through which a whole gradient is taken at most: what it needs of memory and time is linear in them.
@@ -21,14 +23,14 @@ class Comparison(NamedTuple):
     """A gradient that is cut after K samples, against one through T.
 
     Attributes:
-      cosine: of the angle between the two.
-      norm_ratio: norm of the cut one / norm of the whole.
+      cosine: of the angle between the two; None where one of them is zero or not finite.
+      norm_ratio: norm of the cut one / norm of the whole; None there too.
       truncation: K.
       samples: T.
     """
 
-    cosine: float
-    norm_ratio: float
+    cosine: float | None
+    norm_ratio: float | None
     truncation: int
     samples: int
 
@@ -56,14 +58,14 @@ def compare(
     blocks = _affordable(blocks)
     samples = blocks.inputs.shape[1]
     cut, whole = _cut_and_whole(network, task, params, blocks, truncation)
-    norms = np.linalg.norm(cut), np.linalg.norm(whole)
-    both = float(norms[0] * norms[1])
-    cosine = float(cut @ whole) / both if both > 0 else 0.0
-    ratio = float(norms[0] / norms[1]) if norms[1] > 0 else 0.0
-    return Comparison(cosine, ratio, min(truncation, samples), samples)
+    norms = float(np.linalg.norm(cut)), float(np.linalg.norm(whole))
+    if not (np.isfinite(norms).all() and min(norms) > 0):
+        return Comparison(None, None, min(truncation, samples), samples)
+    cosine = float((cut / norms[0]) @ (whole / norms[1]))
+    return Comparison(cosine, norms[0] / norms[1], min(truncation, samples), samples)
 
 
-def clock_slope(network: Any, task: Task, blocks: Blocks, truncation: int) -> ClockSlope:
+def clock_slope(task: Task, blocks: Blocks, truncation: int) -> ClockSlope:
     """Cut against whole gradient at a constructed clock that is off by Δf = 0.3 / T.
 
     The gradient is taken along ∂weights/∂f of each component, the direction in which the clock is mended.
@@ -72,6 +74,7 @@ def clock_slope(network: Any, task: Task, blocks: Blocks, truncation: int) -> Cl
     """
     blocks = _affordable(blocks)
     samples = blocks.inputs.shape[1]
+    network = make_network(NetworkConfig(hidden_size=UNITS * len(task.selected_hz)), task)
     off = _OFF * task.sampling_rate / samples
     hertz = np.asarray(task.selected_hz) + off
     params = clock(network, hertz)
@@ -85,19 +88,8 @@ def clock_slope(network: Any, task: Task, blocks: Blocks, truncation: int) -> Cl
     return ClockSlope(shares, off, min(truncation, samples), samples)
 
 
-def can_hold_clock(network: Any, task: Task) -> bool:
-    """Whether weights for an exact clock of the task can be written into `network`."""
-    return (
-        hasattr(network, "tree")
-        and bool(task.selected_hz)
-        and network.setting.hidden_size >= 3 * len(task.selected_hz)
-    )
-
-
-def clock(network: Any, hertz: np.ndarray) -> Any:
+def clock(network: LstmNetwork, hertz: np.ndarray) -> Any:
     """Parameters of the exact clock at frequencies `hertz`: see `freqjax.constructed`."""
-    from freqjax.constructed import constructed_weights
-
     setting = network.setting._replace(written_hz=tuple(float(f) for f in hertz))
     return network.tree(constructed_weights(jax.random.key(0), setting))
 

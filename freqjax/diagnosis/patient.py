@@ -110,6 +110,11 @@ class Patient:
         return float(np.mean(self.errors))
 
     @property
+    def updated(self) -> bool:
+        """Whether any update was made: before the first there is nothing to explain."""
+        return bool(self.rows) or self.last_params is not self.initial_params
+
+    @property
     def healthy(self) -> bool:
         """Whether every group has come below the goal."""
         return max(self.errors) < self.goal
@@ -129,6 +134,7 @@ class Patient:
         """What the task sees in its own rows and in the output."""
         turning = self.network.pair_frequencies(self.params)
         owners = pair_owners(self.network.setting)
+        # Only rotors are pairs; what two other units do together is no reading of a frequency.
         owned = self.config.network.initializer in ("rotor", "spectral")
         return self.task.examine(
             Signs(
@@ -138,8 +144,7 @@ class Patient:
                 errors=self.errors,
                 goal=self.goal,
                 oscillations_hz=[
-                    turning[owners == group] if owned else turning
-                    for group in range(len(self.task.group_names))
+                    turning[owners == group] for group in range(len(self.task.group_names)) if owned
                 ],
                 credit_seconds=self.credit_samples / self.task.sampling_rate,
                 changed_files=self.changed_files,
@@ -165,7 +170,7 @@ class Patient:
     def credit_samples(self) -> int:
         """The samples through which its last gradients went: a curriculum may not have come to the end."""
         horizon = self.rows[-1].get("horizon_s") if self.rows else None
-        if horizon is None:
+        if horizon is None:  # no curriculum, or none that has begun
             return self.window
         return min(self.window, round(horizon * self.task.sampling_rate))
 
@@ -179,10 +184,13 @@ class Patient:
         """A command that repeats the run with `changes` (section.field=value), in a folder of its own."""
         if epochs is not None:
             changes = (*changes, f"train.epochs={epochs}")
-        name = changes[0].split("=")[0].split(".")[-1] if changes else "again"
-        words = ["python", "-m", "freqjax.main", "--config", str(self.folder / "config.json")]
+        if self.config.train.escalate:
+            changes = (*changes, "train.escalate=")
+        name = changes[0].split(".", 1)[1].replace("=", "-").replace("/", "-")
+        folder = self.folder if self.folder.name else self.folder.resolve()
+        words = ["python", "-m", "freqjax.main", "--config", str(folder / "config.json")]
         words += [f"--config.{change}" for change in changes]
-        words += ["--workdir", f"{self.folder}-{name}"]
+        words += ["--workdir", f"{folder}-{name.rstrip('-')}"]
         return shlex.join(words)
 
     @property

@@ -33,7 +33,6 @@ def non_finite(patient: Patient) -> Examination:
         words = f"{said[0].upper()}{said[1:]}."
     elif not np.isfinite(patient.evaluated.test_outputs).all():
         words = "The output of the kept weights is not finite."
-    rate = patient.config.optimizer.learning_rate
     return Examination(
         cause="non_finite",
         found=bad is not None or not np.isfinite(patient.evaluated.test_outputs).all(),
@@ -44,9 +43,7 @@ def non_finite(patient: Patient) -> Examination:
             "largest_gradient_norm": _largest(patient),
         },
         threshold="any loss, gradient or output that is not finite: nothing after it means anything",
-        experiment=patient.command(
-            f"optimizer.learning_rate={rate / 100:g}", "optimizer.clip_norm=1.0"
-        ),
+        experiment=patient.command("optimizer.learning_rate=0.001", "optimizer.clip_norm=1.0"),
         advice="Clip the gradient and lower the learning rate; if it stays, look at the first bad rows.",
     )
 
@@ -64,10 +61,12 @@ def information_limit(patient: Patient) -> Examination:
     floor = None if limits is None else float(np.mean(limits))
     found = (
         None
-        if floor is None or worst is None
+        if floor is None or worst is None or not math.isfinite(patient.error)
         else (worst >= patient.goal and floor >= _LIMIT_SHARE * patient.error)
     )
-    if floor is None:
+    if not math.isfinite(patient.error):
+        words = "The output is not finite: it cannot be held against what is possible."
+    elif floor is None:
         words = f"The limit is not known: {patient.limit.get('note')}"
     elif found:
         words = (
@@ -94,11 +93,11 @@ def information_limit(patient: Patient) -> Examination:
 
 
 def exploding_gradient(patient: Patient) -> Examination:
-    """Whether the gradient was too large before it was clipped, and not once but often."""
+    """Whether the gradient was too large before it was clipped, from the first epoch on, and often."""
     largest, layer, epoch = _extreme_layer(patient, largest=True)
     norms = [row["grad_norm"] for row in patient.rows if row.get("grad_norm") is not None]
     share = sum(norm > EXPLODING_NORM for norm in norms) / len(norms) if norms else 0.0
-    found = share >= _EXPLODED_SHARE
+    found = (share >= _EXPLODED_SHARE and norms[0] > EXPLODING_NORM) if norms else None
     return Examination(
         cause="exploding_gradient",
         found=found,
@@ -115,9 +114,10 @@ def exploding_gradient(patient: Patient) -> Examination:
             "epoch": epoch,
         },
         threshold=(
-            f"an epoch's mean norm above {EXPLODING_NORM:g} in at least {_EXPLODED_SHARE:.0%} of the "
-            "epochs: on targets of size one, weights in which an error neither grows nor dies give norms near "
-            "one, and a single spike is clipped and passes"
+            f"an epoch's mean norm above {EXPLODING_NORM:g}, in the first and in at least "
+            f"{_EXPLODED_SHARE:.0%} of the epochs: first weights are right in nothing, and errors of size "
+            "one give norms near one unless the recurrence multiplies them. A nearly right clock may have "
+            "hundreds later on, and a single spike is clipped and passes"
         ),
         experiment=patient.command("network.initializer=orthogonal", "optimizer.clip_norm=1.0"),
         advice="Start from weights that keep an error's size (rotor, orthogonal); clip; cut it sooner.",
@@ -125,25 +125,28 @@ def exploding_gradient(patient: Patient) -> Examination:
 
 
 def vanishing_gradient(patient: Patient) -> Examination:
-    """Whether a layer's gradient was nothing in most epochs."""
+    """Whether a layer's gradient was nothing from the first epoch on, and in most epochs."""
     dead = _dead_layers(patient)
     return Examination(
         cause="vanishing_gradient",
-        found=bool(dead),
+        found=bool(dead) if _recorded(patient) else None,
         words=(
-            "No gradient at all reached "
+            "No gradient was recorded."
+            if not _recorded(patient)
+            else "No gradient at all reached "
             + ", ".join(f"{name} ({share:.0%} of the epochs)" for name, share in dead.items())
             + "."
             if dead
-            else "Every layer had a gradient in most epochs."
+            else "Every layer had a gradient at first or in most epochs."
         ),
         evidence={
             "share_of_epochs_per_layer": dead,
             "smallest_norm": _extreme_layer(patient, largest=False)[0],
         },
         threshold=(
-            f"the largest norm in an epoch below {VANISHING_NORM:g}, in at least half of the epochs: float32 "
-            "adds nothing so small to weights near one"
+            f"the largest norm in an epoch below {VANISHING_NORM:g}, in the first epoch and in at least half "
+            "of them: nothing but rounding is left in float32 beside losses of size one, and a gradient that "
+            "dies later was killed by something else"
         ),
         experiment=patient.command("network.initializer=rotor", "network.learned_carry=true"),
         advice="Start from gates that are half open (any initialiser here); scale inputs to size one.",
@@ -182,6 +185,7 @@ def weight_chasing(patient: Patient) -> Examination:
         experiment=patient.command(
             f"optimizer.learning_rate={patient.config.optimizer.learning_rate / 1000:g}"
         ),
+        refuted_if="the loss while training stays as low with steps a thousand times smaller",
         advice=(
             "Do not read the loss while training: it falls because the weights move with the target. "
             "Judge by the frozen loss, and let the gradient reach through time."
@@ -271,14 +275,19 @@ def overfitting(patient: Patient) -> Examination:
     """Whether the training rows are known and the test rows are not."""
     train = patient.train["mse"]
     test = patient.test["mse"]
-    ratio = test / train if train and test is not None else math.inf
-    found = train is not None and ratio > _OVERFITTING_RATIO
-    shown = "not finite" if train is None or test is None else f"{number(train)} and {number(test)}"
+    known = np.isfinite([_number(train), _number(test)]).all() and train > 0
+    ratio = test / train if known else math.nan
+    found = ratio > _OVERFITTING_RATIO if known else None
     rows = int(np.prod(np.asarray(patient.train_blocks.targets).shape[:2]))
     return Examination(
         cause="overfitting",
         found=found,
-        words=f"Frozen, the error on the training rows and on the test rows is {shown}: {ratio:#.3g} times.",
+        words=(
+            f"Frozen, the error on the training rows is {number(train)} and on the test rows {number(test)}: "
+            f"{ratio:#.3g} times."
+            if known
+            else "The errors on the training and the test rows cannot be compared."
+        ),
         evidence={
             "train_mse": train,
             "test_mse": test,
@@ -315,14 +324,29 @@ def _extreme_layer(
     return pick(norms, default=(None, None, None))
 
 
+def _recorded(patient: Patient) -> bool:
+    """Whether any epoch has a gradient that is a number."""
+    return any(
+        norm is not None
+        for row in patient.rows
+        for norm in row.get("grad_norm_max_per_layer", {}).values()
+    )
+
+
 def _dead_layers(patient: Patient) -> dict[str, float]:
-    """Layers without a gradient in at least half of the epochs, and in what share."""
+    """Layers without a gradient in the first epoch and in at least half of them, and in what share."""
     counts: dict[str, int] = {}
+    first = patient.rows[0].get("grad_norm_max_per_layer", {}) if patient.rows else {}
+    dead = {name for name, norm in first.items() if norm is not None and norm < VANISHING_NORM}
     for row in patient.rows:
         for name, norm in row.get("grad_norm_max_per_layer", {}).items():
             counts[name] = counts.get(name, 0) + (norm is not None and norm < VANISHING_NORM)
     shares = {name: count / len(patient.rows) for name, count in counts.items()}
-    return {name: share for name, share in shares.items() if share >= 0.5}
+    return {name: share for name, share in shares.items() if name in dead and share >= 0.5}
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _json(value: float) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -17,48 +17,107 @@ from freqjax.evaluation import group_means, make_forward
 from freqjax.networks import make_network
 from freqjax.optimizers import make_schedule
 from freqjax.trainers import initial_key
-from freqjax.training import Stream, init_state, layout, make_update
+from freqjax.training import Stream, TrainState, init_state, layout, make_update
 
 # One dispatch holds about so many rows, so that the clock is looked at between dispatches.
 _ROWS_AT_ONCE = 20_000
 # Fewer updates than these tell nothing.
 FEWEST_UPDATES = 20
+_MANY_UPDATES = 1000
 
 
 class Rehearsal(NamedTuple):
     """What a changed recipe reached.
 
     Attributes:
-      scales: [R] what the learning rate was multiplied by.
-      errors: [R] mean frozen error over the groups on the training rows; infinite where not finite.
+      errors: [R] mean frozen error over the groups on the training rows, by multiple of the rate;
+        infinite where not finite.
       updates: how many updates each made.
       rows_seen: the share of an epoch that they saw, at most 1.
     """
 
-    scales: tuple[float, ...]
     errors: list[float]
     updates: int
     rows_seen: float
 
+    def tells(self, patient: Patient) -> bool:
+        """Whether it went on for long enough that a change which does not help refutes the cause.
+
+        Half of the run's updates do, and so does a whole epoch of at least a thousand.
+        """
+        made = patient.rows[-1]["step"] if patient.rows else 0
+        return 2 * self.updates >= made or (self.rows_seen >= 1 and self.updates >= _MANY_UPDATES)
+
+
+class _Recipe(NamedTuple):
+    """A compiled recipe.
+
+    Attributes:
+      begin: multiple of the learning rate → the state a run begins with.
+      advance: (state, number of the part) → the state after that part of the stream; donates it.
+      parts: how many parts an epoch has.
+      updates: in a part.
+      windows: in an epoch.
+      error: parameters → mean frozen error on the training rows.
+    """
+
+    begin: Callable[[float], TrainState]
+    advance: Callable[[TrainState, int], TrainState]
+    parts: int
+    updates: int
+    windows: int
+    error: Callable[[Any], float]
+
 
 def rehearse(
-    patient: Patient, scales: Sequence[float], seconds: float, *, hidden_size: int | None = None
+    patient: Patient,
+    scales: Sequence[float],
+    seconds: float,
+    *,
+    hidden_size: int | None = None,
+    most: int | None = None,
 ) -> Rehearsal | None:
-    """Train R fresh networks side by side, each at its own multiple of the learning rate.
+    """Train R fresh networks, each at its own multiple of the learning rate.
 
     They begin as the run did, from its seed, on its fixed training rows, with the rate of its peak held
-    constant, for as many updates as the run made or as `seconds` allow.
+    constant. The first makes as many updates as the run did, or as its share of `seconds` allows, and
+    the others as many.
 
     Args:
       patient: the run.
       scales: [R] multiples of `optimizer.learning_rate`.
       seconds: stop after about so many.
       hidden_size: another width than the run's.
+      most: make no more updates than these.
 
     Returns:
       What they reached; None where too few updates could be afforded to tell anything.
     """
     began = time.monotonic()
+    recipe = _prepare(patient, hidden_size)
+    wanted = max(patient.rows[-1]["step"] if patient.rows else recipe.windows, FEWEST_UPDATES)
+    wanted = wanted if most is None else min(wanted, most)
+    share = (seconds - (time.monotonic() - began)) / len(scales)
+    rounds, errors = None, []
+    for scale in scales:
+        state, done, started = recipe.begin(scale), 0, time.monotonic()
+        # The first goes on while there is time and something left to repeat, the others as far as it went.
+        while (
+            done < rounds
+            if rounds is not None
+            else done * recipe.updates < wanted and time.monotonic() - started < share
+        ):
+            state = recipe.advance(state, done % recipe.parts)
+            done += 1
+        rounds = done
+        errors.append(recipe.error(state.params))
+        if rounds * recipe.updates < FEWEST_UPDATES:
+            return None
+    updates = (rounds or 0) * recipe.updates
+    return Rehearsal(errors, updates, min(1.0, updates / recipe.windows))
+
+
+def _prepare(patient: Patient, hidden_size: int | None) -> _Recipe:
     config = _constant_rate(patient.config)
     if hidden_size is not None:
         config.network.hidden_size = hidden_size
@@ -67,41 +126,38 @@ def rehearse(
     network = make_network(config.network, task, task.peaks(blocks) if spectral else ())
     stream = layout(blocks, config)
     windows, streams = stream.inputs.shape[0], stream.inputs.shape[2]
-    wanted = max(patient.rows[-1]["step"] if patient.rows else windows, FEWEST_UPDATES)
-
-    schedule = make_schedule(config.optimizer, wanted, windows)
-    update = make_update(network, task, config, schedule)
-
-    def run(states: Any, part: Stream) -> Any:
-        def body(states: Any, window: Stream):
-            return jax.vmap(update, in_axes=(0, None))(states, window)[0], None
-
-        return jax.lax.scan(body, states, part)[0]
-
-    state = init_state(network, config, initial_key(config.train.seed), streams)
-    states = jax.tree.map(lambda a: jnp.broadcast_to(a, (len(scales), *a.shape)), state)
-    states = states._replace(rate_scale=jnp.asarray(scales, jnp.float32))
-    size = max(1, min(windows, _ROWS_AT_ONCE // int(np.prod(stream.inputs.shape[1:3]))))
+    update = make_update(network, task, config, make_schedule(config.optimizer, windows, windows))
+    most = max(1, min(windows, _ROWS_AT_ONCE // int(np.prod(stream.inputs.shape[1:3]))))
+    size = max(
+        d for d in range(1, most + 1) if windows % d == 0
+    )  # parts of one shape, no row left out
     parts = [
         jax.tree.map(lambda a, low=low: a[low : low + size], stream)
-        for low in range(0, windows - size + 1, size)
+        for low in range(0, windows, size)
     ]
-    compiled = jax.jit(run).lower(states, parts[0]).compile()
-    done, slowest = 0, 0.0
-    while done < wanted and time.monotonic() - began + slowest < seconds:
-        clock = time.monotonic()
-        states = jax.block_until_ready(compiled(states, parts[done // size % len(parts)]))
-        slowest = max(slowest, time.monotonic() - clock)
-        done += size
-    if done < FEWEST_UPDATES:
-        return None
     forward = patient.forward if hidden_size is None else make_forward(network)
-    errors = []
-    for r in range(len(scales)):
-        params = jax.tree.map(lambda a, r=r: a[r], states.params)
+
+    def begin(scale: float) -> TrainState:
+        state = init_state(network, config, initial_key(config.train.seed), streams)
+        return state._replace(rate_scale=jnp.asarray(scale, jnp.float32))
+
+    def run(state: TrainState, part: Stream) -> TrainState:
+        return jax.lax.scan(lambda s, window: (update(s, window)[0], None), state, part)[0]
+
+    compiled = jax.jit(run, donate_argnums=0).lower(begin(1.0), parts[0]).compile()
+
+    def error(params: Any) -> float:
         means = group_means(forward(params, blocks, config.task.reset), blocks, task)
-        errors.append(float(np.mean(means)) if np.isfinite(means).all() else np.inf)
-    return Rehearsal(tuple(scales), errors, done, min(1.0, done / windows))
+        return float(np.mean(means)) if np.isfinite(means).all() else np.inf
+
+    return _Recipe(
+        begin=begin,
+        advance=lambda state, part: jax.block_until_ready(compiled(state, parts[part])),
+        parts=len(parts),
+        updates=size,
+        windows=windows,
+        error=error,
+    )
 
 
 def _constant_rate(config: Config) -> Config:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from freqjax.constructed import UNITS
 from freqjax.diagnosis import gradients
 from freqjax.diagnosis.patient import Patient
 from freqjax.diagnosis.rehearsal import FEWEST_UPDATES, Rehearsal, rehearse
@@ -14,7 +17,9 @@ from freqjax.tasks.examination import Examination
 
 # A change of the recipe explains the error if it alone takes at least this share of it away.
 _MENDED_SHARE = 0.5
-_SCALES = (0.01, 0.1, 1.0, 10.0, 100.0)
+# From a thousandth of the rate to ten thousand times: rates that people set wrongly are wrong by decades.
+_SCALES = (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4)
+_SAME = _SCALES.index(1.0)
 # A cut gradient that sees less than this share of the whole slope is too short.
 _SLOPE_SHARE = 1 / 3
 # At weights that hold no clock, a cut gradient this far from the whole one points elsewhere.
@@ -23,33 +28,44 @@ _WIDER = 8
 
 
 def learning_rate(patient: Patient) -> tuple[Examination, Examination]:
-    """Too high and too low: the run's recipe at five rates, from the same start, side by side."""
+    """Too high and too low: the run's recipe at eight rates, from the same start."""
     rehearsal = None
     if patient.uses_rate:
         rehearsal = rehearse(patient, _SCALES, seconds=min(8.0, patient.seconds_left / 2))
+    best = None
+    if rehearsal is not None and np.isfinite(rehearsal.errors).any():
+        best = int(np.argmin(rehearsal.errors))
     return (
-        _rate(patient, rehearsal, "learning_rate_high", [0, 1]),
-        _rate(patient, rehearsal, "learning_rate_low", [3, 4]),
+        _rate(patient, rehearsal, best, "learning_rate_high", range(_SAME)),
+        _rate(patient, rehearsal, best, "learning_rate_low", range(_SAME + 1, len(_SCALES))),
     )
 
 
 def _rate(
-    patient: Patient, rehearsal: Rehearsal | None, cause: str, others: list[int]
+    patient: Patient,
+    rehearsal: Rehearsal | None,
+    best: int | None,
+    cause: str,
+    others: Sequence[int],
 ) -> Examination:
-    rate, way = patient.config.optimizer.learning_rate, cause.rsplit("_", 1)[1]
-    scale = 0.1 if way == "high" else 10.0
+    rate, scale = patient.config.optimizer.learning_rate, 0.1 if cause.endswith("high") else 10.0
     found, evidence = None, {}
     if not patient.uses_rate:
         words = (
             "No learning rate decided the steps: the curriculum's are damped Gauss-Newton steps."
         )
     elif rehearsal is None:
-        words = f"Too dear to try: {FEWEST_UPDATES} updates at five rates take longer than may be spent."
+        words = f"Too dear to try: {FEWEST_UPDATES} updates at eight rates take longer than may be spent."
+    elif best is None:
+        words = "No rate that was tried gives finite numbers."
     else:
-        best = min(others, key=lambda r: rehearsal.errors[r])
-        scale, other, same = rehearsal.scales[best], rehearsal.errors[best], rehearsal.errors[2]
+        nearest = min(others, key=lambda r: rehearsal.errors[r])
+        scale, other, same = _SCALES[nearest], rehearsal.errors[nearest], rehearsal.errors[_SAME]
         kept = float(np.mean(patient.frozen_train_errors(patient.params)))
-        found = _mends(patient, other, kept, same)
+        # Where rates on both sides do better the better one names the side.
+        found = best in others and _mends(patient, other, kept, same)
+        if not found and not rehearsal.tells(patient):
+            found = None
         words = (
             f"From the same start, {rehearsal.updates} updates at {scale:g} times the rate reach a frozen "
             f"error of {_say(other)}; at the run's own rate they reach {_say(same)}, and the run kept "
@@ -59,10 +75,10 @@ def _rate(
             "updates": rehearsal.updates,
             "share_of_an_epoch": rehearsal.rows_seen,
             "frozen_mse_per_rate": {
-                f"{s * rate:.3g}": e if math.isfinite(e) else None
-                for s, e in zip(rehearsal.scales, rehearsal.errors, strict=True)
+                f"{s * rate:.3g}": _finite(e)
+                for s, e in zip(_SCALES, rehearsal.errors, strict=True)
             },
-            "kept_mse": kept if math.isfinite(kept) else None,
+            "kept_mse": _finite(kept),
         }
     return Examination(
         cause=cause,
@@ -70,8 +86,8 @@ def _rate(
         words=words,
         evidence=evidence,
         threshold=(
-            f"another rate alone takes at least {_MENDED_SHARE:.0%} of the error away: less could be luck, "
-            "or another way of failing"
+            f"another rate alone takes at least {_MENDED_SHARE:.0%} of the error away, of the run's and of "
+            "the first weights': less could be luck, or another way of failing"
         ),
         experiment=patient.command(f"optimizer.learning_rate={rate * scale:g}"),
         advice=f"Set optimizer.learning_rate to {rate * scale:g}, or to the best of the rates tried.",
@@ -82,51 +98,53 @@ def _mends(patient: Patient, reached: float, kept: float, same: float) -> bool:
     """Whether a change that reached an error explains what the run kept, and `same` without the change.
 
     All of them are on the training rows: where the run has learned those, neither rate nor width failed.
+    And it must be as much better than the first weights and than predicting zero, if they are better
+    than the run: a change that only does less harm mends nothing.
     """
-    return kept >= patient.goal and reached < _MENDED_SHARE * min(kept, same)
+    first = float(np.mean(patient.frozen_train_errors(patient.initial_params)))
+    return kept >= patient.goal and reached < _MENDED_SHARE * min(kept, same, first, patient.zero)
 
 
 def gradient_truncation(patient: Patient) -> Examination:
     """Whether the gradient was cut before the error could reach what caused it."""
     found, evidence = False, {}
-    words = "The gradient goes through the whole block: nothing is cut."
+    words = "The gradient goes through the whole block: nothing is cut"
     window, samples = patient.window, patient.task.samples
     if window < samples:
         own = gradients.compare(
             patient.network, patient.task, patient.last_params, patient.train_blocks, window
         )
-        evidence = {
-            "truncation": window,
-            "samples": own.samples,
-            "cosine": _finite(own.cosine),
-            "norm_ratio": _finite(own.norm_ratio),
-        }
-        words = (
-            f"At the run's last weights the gradient cut after {window} samples has a cosine of "
-            f"{own.cosine:.3g} with the whole one and {own.norm_ratio:.3g} of its norm"
-        )
-        found = own.cosine < _COSINE or own.norm_ratio < _NORM_RATIO
-        if gradients.can_hold_clock(patient.network, patient.task) and patient.task.keeps_time:
-            slope = gradients.clock_slope(
-                patient.network, patient.task, patient.train_blocks, window
+        evidence = {"truncation": window, "samples": own.samples, "cosine": own.cosine}
+        evidence["norm_ratio"] = own.norm_ratio
+        found = None
+        if own.cosine is None or own.norm_ratio is None:
+            words = "At the run's last weights there is no gradient to compare"
+        else:
+            found = True if own.cosine < _COSINE or own.norm_ratio < _NORM_RATIO else None
+            words = (
+                f"At the run's last weights the gradient cut after {window} samples has a cosine of "
+                f"{own.cosine:.3g} with the whole one and {own.norm_ratio:.3g} of its norm"
             )
+        if patient.task.keeps_time:
+            slope = gradients.clock_slope(patient.task, patient.train_blocks, window)
             share = max(slope.share)
-            found = found or share < _SLOPE_SHARE
             evidence |= {"clock_slope_share": slope.share, "clock_off_hz": slope.off_hz}
             words += (
                 f". At a clock that is {1e3 * slope.off_hz:.3g} mHz off it sees {share:.2g} of the slope "
                 "that would mend it"
             )
-            if share < _SLOPE_SHARE and own.cosine > _COSINE:
+            if share < _SLOPE_SHARE and not found:
                 words += (
                     ": weights that remember nothing have nothing to lose by the cut, and never learn "
                     "to remember"
                 )
-        words += "."
+            found = bool(found) or share < _SLOPE_SHARE
+        elif found is None:
+            words += ": weights that remember nothing have nothing to lose by the cut, so that tells nothing"
     return Examination(
         cause="gradient_truncation",
         found=found,
-        words=words,
+        words=f"{words}.",
         evidence=evidence,
         threshold=(
             f"at a nearly right clock the cut gradient sees less than {_SLOPE_SHARE:.2g} of the slope along "
@@ -141,51 +159,55 @@ def gradient_truncation(patient: Patient) -> Examination:
 def capacity(patient: Patient) -> Examination:
     """Whether more units would have done what these could not."""
     hidden = patient.config.network.hidden_size
-    if gradients.can_hold_clock(patient.network, patient.task) and patient.task.keeps_time:
-        return _by_construction(patient, hidden)
-    wide = hidden * _WIDER
+    if patient.task.keeps_time and hidden >= UNITS * len(patient.task.group_names):
+        mse = _constructed_error(patient)
+        if mse < patient.goal:
+            words = (
+                f"{hidden} units are enough: with a clock written into them (constructed, not learned) the "
+                f"error on the test rows is {number(mse)}."
+            )
+            evidence = {"hidden_size": hidden, "constructed_mse": mse}
+            return _capacity(patient, False, words, evidence)
     if not patient.uses_rate:
         return _capacity(patient, None, "The curriculum's steps are too dear to repeat wider.", {})
-    left = patient.seconds_left
-    narrow = rehearse(patient, (1.0,), seconds=left / 4)
+    wide, left = hidden * _WIDER, patient.seconds_left
     wider = rehearse(patient, (1.0,), seconds=left / 2, hidden_size=wide)
-    if narrow is None or wider is None:
-        return _capacity(
-            patient, None, f"Too dear to try: {FEWEST_UPDATES} updates at {wide} units.", {}
-        )
+    narrow = None
+    if wider is not None:
+        narrow = rehearse(patient, (1.0,), seconds=left / 4, most=wider.updates)
+    if narrow is None or wider is None or narrow.updates < wider.updates:
+        return _capacity(patient, None, f"Too dear to try: the same recipe with {wide} units.", {})
     kept = float(np.mean(patient.frozen_train_errors(patient.params)))
-    reached = wider.errors[0]
+    reached, same = wider.errors[0], narrow.errors[0]
     words = (
         f"From the same recipe, {wider.updates} updates with {wide} units reach a frozen error of "
-        f"{_say(reached)}; with {hidden} they reach {_say(narrow.errors[0])}, and the run kept {_say(kept)}."
+        f"{_say(reached)}; with {hidden} they reach {_say(same)}, and the run kept {_say(kept)}."
     )
-    found = _mends(patient, reached, kept, narrow.errors[0])
+    found = _mends(patient, reached, kept, same)
+    if not found and not wider.tells(patient):
+        found = None
     evidence = {
         "hidden_size": hidden,
         "wider": wide,
         "updates": wider.updates,
         "wider_mse": _finite(reached),
-        "same_mse": _finite(narrow.errors[0]),
+        "same_mse": _finite(same),
         "kept_mse": _finite(kept),
     }
     return _capacity(patient, found, words, evidence)
 
 
-def _by_construction(patient: Patient, hidden: int) -> Examination:
-    """A network of this very size with the clock written in: what it can hold, if not learn."""
+def _constructed_error(patient: Patient) -> float:
+    """Of a network of this very size with the clock written in: what it can hold, if not learn."""
     task = patient.task
     params = gradients.clock(patient.network, np.asarray(task.selected_hz))
     outputs = patient.forward(params, patient.test_blocks, patient.config.task.reset)
-    mse = task.evaluate(outputs, patient.test_blocks)["mse"]
-    words = (
-        f"{hidden} units are enough: with a clock written into them (constructed, not learned) the error "
-        f"on the test rows is {number(mse)}."
-    )
-    evidence = {"hidden_size": hidden, "constructed_mse": mse}
-    return _capacity(patient, not mse < patient.goal, words, evidence)
+    return task.evaluate(outputs, patient.test_blocks)["mse"]
 
 
-def _capacity(patient: Patient, found: bool | None, words: str, evidence: dict) -> Examination:
+def _capacity(
+    patient: Patient, found: bool | None, words: str, evidence: dict[str, Any]
+) -> Examination:
     hidden = patient.config.network.hidden_size
     return Examination(
         cause="capacity",

@@ -23,8 +23,9 @@ class Examination(NamedTuple):
       words: what was seen, in a sentence with its numbers.
       evidence: the numbers, ready for JSON.
       threshold: what they are held against, and why that.
-      experiment: the command whose outcome would refute it.
+      experiment: a command whose outcome can refute it.
       advice: what to change.
+      refuted_if: which outcome of the experiment does.
     """
 
     cause: str
@@ -34,6 +35,7 @@ class Examination(NamedTuple):
     threshold: str
     experiment: str
     advice: str
+    refuted_if: str = "the frozen error ends no better"
 
 
 class Signs(NamedTuple):
