@@ -332,7 +332,7 @@ def trained_on_the_last(targets):
     return outputs
 
 
-def test_forgetting(tmp_path, monkeypatch):
+def test_forgetting(tmp_path):
     sequential = config(train={"streams": "sequential", "regime": "tbptt", "truncation": 20})
     rows = [row(1, loss=(0.1, 0.05), frozen=(0.6, 0.01))]
     sick = patient(tmp_path, sequential, rows=rows)
@@ -428,6 +428,68 @@ def test_no_rate_is_tried_where_none_decided(tmp_path):
     )
     found = tried.learning_rate(patient(tmp_path, curriculum, rows=[]))
     assert [e.found for e in found] == [None, None]
+
+
+def test_a_cut_gradient_is_blamed_however_narrow_the_network(tmp_path):
+    online = config(train={"regime": "online", "streams": "sequential"}, network={"hidden_size": 3})
+    assert tried.gradient_truncation(patient(tmp_path, online)).found
+
+
+def test_where_no_clock_would_do_a_network_without_memory_tells_nothing_of_the_cut(tmp_path):
+    online = config(train={"regime": "online", "streams": "sequential"}, task={"start": "random"})
+    deaf = patient(tmp_path, online)
+    forgets = jax.tree.map(np.array, deaf.params)
+    forgets["cell"]["recurrent"]["kernel"][:] = 0
+    forgets["cell"]["recurrent"]["bias"][8:16] = -30  # the forget gates
+    deaf.last_params = forgets
+    found = tried.gradient_truncation(deaf)
+    assert found.evidence["cosine"] > 0.9 and found.found is None
+
+
+def test_what_is_not_finite_refutes_nothing(tmp_path):
+    broken = patient(
+        tmp_path,
+        config(train={"regime": "tbptt", "truncation": 20}, optimizer={"learning_rate": 1e30}),
+        outputs=lambda y: np.full_like(y, np.nan),
+        rows=[
+            row(e, (None, None), norms=(None, None, None), alerts=["non-finite loss"])
+            for e in (1, 2)
+        ],
+    )
+    broken.last_params = jax.tree.map(lambda a: np.full_like(a, np.nan), broken.params)
+    found = by_cause(diagnose(broken).examinations)
+    assert found["non_finite"].found
+    for cause in ("overfitting", "exploding_gradient", "vanishing_gradient", "information_limit"):
+        assert found[cause].found is None, cause
+    assert found["gradient_truncation"].evidence["cosine"] is None
+
+
+def test_before_the_first_update_only_the_rows_are_examined(tmp_path):
+    found = diagnose(patient(tmp_path, rows=[]))
+    assert not found.healthy and found.causes == []
+    assert {e.cause for e in found.examinations} == {
+        "decimated_stream", "bad_data", "information_limit",
+    }  # fmt: skip
+
+
+def test_a_trial_too_short_to_tell_refutes_nothing(tmp_path):
+    long = [row(e) | {"step": 10**6 * e} for e in (1, 2)]
+    found = tried.learning_rate(patient(tmp_path, rows=long))
+    assert found[0].evidence["updates"] < 10**6
+    assert all(e.found is not False for e in found)
+
+
+def test_every_row_of_the_stream_is_rehearsed(tmp_path, monkeypatch):
+    """Three blocks, one after the other, in parts that do not divide the epoch by themselves."""
+    from freqjax.diagnosis import rehearsal
+
+    monkeypatch.setattr(rehearsal, "_ROWS_AT_ONCE", 160)
+    whole = config(
+        task={"frequencies": (2.0, 5.0, 7.0)},
+        train={"regime": "tbptt", "truncation": 20, "streams": "sequential"},
+    )
+    recipe = rehearsal._prepare(patient(tmp_path, whole, limit={}, rows=[]), None)
+    assert recipe.windows == 30 and recipe.updates == 6 and recipe.parts == 5
 
 
 def test_capacity_is_refuted_by_a_clock_that_fits(tmp_path):

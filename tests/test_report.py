@@ -117,6 +117,15 @@ def test_a_run_that_was_killed_has_a_report(finished, tmp_path, left):
     assert ("No epoch was completed." in text) == (left == "config.json")
 
 
+def test_a_run_of_before_the_limits_has_a_report(finished, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    values = json.loads((folder / "summary.json").read_text())
+    del values["limit"]
+    workdir.write_json(folder / "summary.json", values)
+    assert main.main(["--mode", "diagnose", "--workdir", str(folder)]) == 0
+    assert "## What is possible" in (folder / "report.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [

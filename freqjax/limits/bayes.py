@@ -7,8 +7,10 @@ period, the limit falls with every sample seen, at a pace that only the law of t
 What is exact and what is not: the posterior is that of samples rounded to `resolution`, and the mean is
 over simulated streams, whence `low` and `high`, a 95 % interval. Rounding only loses information, so that
 it makes the limit too high: by about 0.3 % of itself, since the resolution is at most 5 % of the mixture's
-noise. It is coarser where there is hardly any noise or the common period is so long that the largest
-table has too few bins; `resolution` tells.
+noise. Where there is hardly any noise, or the common period is so long that the largest table has too few
+bins, everything is computed at half the bins too: the difference, which is more than the finer table is
+off by, goes into `low`, and a limit that it moves by a quarter is refused. Without any noise the starts that
+sound alike are counted, which is exact.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import numpy as np
 from freqjax.config import TaskConfig
 from freqjax.limits import law
 from freqjax.limits.cache import cached
+from freqjax.limits.law import NoBayesLimit
 from freqjax.limits.posterior import follow
 from freqjax.signals import common_period
 
@@ -28,6 +31,8 @@ from freqjax.signals import common_period
 _HELD = 5_000_000
 _MOST_STREAMS, _FEWEST_STREAMS = 5000, 200
 _SEED = 20_240_229
+# A limit that half the bins move by more than this share is refused, unless it is next to nothing.
+_MOST_ROUNDING, _NEGLIGIBLE = 0.25, 1e-3
 # A block's mean is followed in this many steps, evenly spaced in log n, and no further than this n.
 _NODES, _FARTHEST = 96, 50_000
 _BLOCK_STREAMS = 1000
@@ -40,7 +45,7 @@ class Curve(NamedTuple):
       samples_seen: the n.
       mse: [n] mean over components.
       mse_per_frequency: [n, F].
-      low, high: [n] ends of a 95 % interval of `mse`.
+      low, high: [n] ends of a 95 % interval of `mse`, with what rounding may have added.
       resolution: samples are rounded with this standard deviation, in units of S; 0 where nothing is.
       streams: [n] streams simulated; 0 where the value is exact.
     """
@@ -101,13 +106,20 @@ def bayes_curve(
     starts = common_period(task.frequencies, task.sampling_rate)
     if law.is_mute(task):
         return _exact_curve(seen, _prior_variances(starts, period, turns, seen))
+    if law.is_silent(task):
+        return _exact_curve(seen, silent_variances(starts, period, turns, seen))
     streams = streams or int(np.clip(_HELD // starts, _FEWEST_STREAMS, _MOST_STREAMS))
 
     def simulate() -> dict[str, Any]:
         table = law.make_table(task)
         found = follow(task, table, starts, seen, streams, seed)
         values = {name: array.tolist() for name, array in found._asdict().items()}
-        return values | {"resolution": table.blur}
+        rounding = np.zeros(len(seen))
+        if law.is_coarse(task, table):
+            coarse = law.make_table(task, table.log_mass.shape[0] // 2)
+            coarser = follow(task, coarse, starts, seen, streams, seed)
+            rounding = np.abs(coarser.mean - found.mean).mean(axis=1)
+        return values | {"resolution": table.blur, "rounding": rounding.tolist()}
 
     question = {
         "what": "bayes_curve",
@@ -121,14 +133,44 @@ def bayes_curve(
     }
     found = cached(question, simulate)
     mean, error = np.array(found["mean"]), 1.96 * np.array(found["error"])
-    mse = mean.mean(axis=1)
-    low, high = np.maximum(mse - error, 0.0), mse + error
+    mse, rounding = mean.mean(axis=1), np.array(found["rounding"])
+    if (rounding > _MOST_ROUNDING * np.maximum(mse, _NEGLIGIBLE)).any():
+        raise NoBayesLimit(
+            f"task.phase_scale {task.phase_scale:g} and task.amplitude_range "
+            f"{tuple(task.amplitude_range)} make noise too small beside a period of {period} samples for "
+            "the largest table of its law: the Bayes limit of a random start would be off by a quarter."
+        )
+    low, high = np.maximum(mse - error - rounding, 0.0), mse + error
+    # That no stream is left in doubt says of the doubtful ones that they are fewer than 3 / streams (95 %).
+    certain = (mse == 0) & (error == 0)
+    high = np.where(certain, 0.5 * 3 / np.array(found["streams"]), high)
     return Curve(seen, mse, mean, low, high, found["resolution"], np.array(found["streams"]))
 
 
 def _exact_curve(seen: tuple[int, ...], per_frequency: np.ndarray) -> Curve:
     mse = per_frequency.mean(axis=1)
     return Curve(seen, mse, per_frequency, mse, mse, 0.0, np.zeros(len(seen), int))
+
+
+def silent_variances(
+    starts: int, period: int, turns: np.ndarray, seen: tuple[int, ...]
+) -> np.ndarray:
+    """[n, F] without noise: starts are confused while all they have put out is the same."""
+    sines = np.sin(2 * np.pi * (np.arange(period)[:, None] * turns % period) / period)
+    alike, found = np.zeros(starts, int), []
+    for time in range(seen[-1]):
+        clean = sines[(np.arange(starts) + time) % period]
+        heard = np.round(clean.mean(axis=1) * 1e9).astype(np.int64)
+        # A number for every pair of what was heard before and what is heard now.
+        alike = np.unique(np.stack([alike, heard]), axis=1, return_inverse=True)[1].ravel()
+        if time + 1 in seen:
+            count = np.bincount(alike)[:, None]
+            mean = np.stack([np.bincount(alike, part) for part in clean.T], axis=1) / count
+            found.append(np.square(clean - mean[alike]).mean(axis=0))
+        if len(np.unique(alike)) == starts:
+            break  # every start is known from here on
+    found += [np.zeros(len(turns))] * (len(seen) - len(found))
+    return np.array(found)
 
 
 def _prior_variances(

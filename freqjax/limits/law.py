@@ -91,6 +91,17 @@ def noise_variance(task: TaskConfig) -> float:
     return float((second_moment - explained) / (2 * len(task.frequencies)))
 
 
+def is_silent(task: TaskConfig) -> bool:
+    """Whether there is no noise at all: S is a fixed function of the place in the period."""
+    low, high = task.amplitude_range
+    return task.phase_scale == 0 and low == high
+
+
+def is_coarse(task: TaskConfig, table: Table) -> bool:
+    """Whether the largest table allowed blurs a sample by more than 5 % of its noise."""
+    return table.blur > 1.001 * _BLUR_SHARE * math.sqrt(noise_variance(task))
+
+
 def is_mute(task: TaskConfig) -> bool:
     """Whether S has the same law at every time, so that it says nothing of the start.
 
@@ -116,7 +127,7 @@ def grid_period(frequencies: Sequence[float], sampling_rate: float) -> tuple[int
         raise NoBayesLimit(
             f"task.frequencies {tuple(frequencies)} at a task.sampling_rate of {sampling_rate:g} Hz come "
             f"back onto the sample grid only after {float(period):g} samples: the Bayes limit of a "
-            f"random start is computed up to {_LONGEST_PERIOD}."
+            f"random start is computed up to {_LONGEST_PERIOD}, and these are as good as incommensurate."
         )
     return period, np.array([int(t * period) for t in turns])
 

@@ -83,6 +83,12 @@ def limits_on(
 
 def least_possible(task: TaskConfig) -> StreamLimit | NoBayesLimit:
     """The Bayes limit of a block, or why there is none."""
+    if task.start == "random" and task.reset != "block":
+        # Blocks of one start repeat one mixture: a carried state has heard it before.
+        return NoBayesLimit(
+            f"task.reset is {task.reset}: it must be block, since the limit is that of streams that each "
+            "begin unknown, and a carried state hears the same mixture under every selector."
+        )
     try:
         return stream_limit(task)
     except NoBayesLimit as refusal:
@@ -106,7 +112,7 @@ def _bayes(task: TaskConfig, found: StreamLimit | NoBayesLimit) -> tuple[dict[st
         )
     return bayes, (
         "The Bayes limit is simulated with the exact likelihood of the law in the config; low and "
-        "high are a 95 % interval."
+        "high are a 95 % interval, with what rounding the samples may have added."
     )
 
 
