@@ -15,6 +15,7 @@ from freqjax import monitors
 from freqjax.config import Config
 from freqjax.monitors import Totals
 from freqjax.networks import Network
+from freqjax.online import make_online_chunk, why_not
 from freqjax.optimizers import Plateau, make_direction, make_schedule
 from freqjax.tasks import Blocks, Task
 from freqjax.training import Stream, init_state, layer_names, layout, make_chunk
@@ -106,7 +107,9 @@ class StreamTrainer:
         schedule = make_schedule(
             config.optimizer, config.train.epochs * self._windows, self._windows
         )
-        chunk = make_chunk(network, task, config, schedule, len(task.group_names))
+        # The closed form makes the same updates in a third of the time, where there is one.
+        make = make_chunk if why_not(network, task, config) else make_online_chunk
+        chunk = make(network, task, config, schedule, len(task.group_names))
         self._chunk = jax.jit(chunk, donate_argnums=0)
         self._compiled: dict[int, Any] = {}
         self._state = init_state(network, config, initial_key(config.train.seed), streams)

@@ -154,7 +154,7 @@ def test_the_hand_written_linearisation_equals_autodiff(float64):
     xs, resets = stream(time=25, streams=2)
 
     def predict(params):
-        return net.unroll(params, net.init_carry(params, 2), xs, resets)[1]
+        return net.unroll_autodiff(params, net.init_carry(params, 2), xs, resets)[1]
 
     linear = net.linearize(params, xs)
     outputs, tangent = jax.linearize(predict, params)

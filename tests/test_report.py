@@ -10,6 +10,7 @@ import pytest
 import freqjax
 from freqjax import escalation, experiment, main, phases, workdir
 from freqjax.diagnosis import CAUSES
+from freqjax.tasks import Extraction
 
 from .twins import tiny_config
 
@@ -146,6 +147,7 @@ def test_an_interrupted_run_is_not_kept_waiting_for_a_diagnosis(tmp_path, monkey
         return "interrupted"
 
     monkeypatch.setattr(experiment.Stopping, "observe", interrupted)
+    monkeypatch.setattr(Extraction, "draw", lambda *_: [])
     freqjax.train(tiny_config(train={"diagnose": True}), tmp_path / "run", say=lambda line: None)
     assert not (tmp_path / "run" / "diagnosis.json").exists()
     assert "--mode diagnose" in (tmp_path / "run" / "report.md").read_text()
@@ -199,7 +201,7 @@ def test_an_interrupted_run_does_not_escalate(tmp_path, monkeypatch):
     assert "interrupted" in json.loads((tmp_path / "escalation.json").read_text())[0]["why"]
 
 
-def test_a_width_that_is_missing_is_escalated(tmp_path):
+def test_a_width_that_is_missing_is_escalated(tmp_path, monkeypatch):
     """One unit cannot hold two sines that eight units learn; then the first network that can is kept."""
     config = freqjax.Config(
         task=freqjax.TaskConfig(
@@ -216,6 +218,7 @@ def test_a_width_that_is_missing_is_escalated(tmp_path):
             escalate=(8,),
         ),
     )
+    monkeypatch.setattr(Extraction, "draw", lambda *_: [])
     outcome = escalation.run(config, tmp_path / "run", resume=False, say=lambda line: None)
     decided = json.loads((tmp_path / "run" / "escalation.json").read_text())
     assert [step["hidden_size"] for step in decided] == [1, 8]

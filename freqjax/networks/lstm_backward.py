@@ -1,0 +1,185 @@
+"""The LSTM over a whole stream with a gradient written out by hand: what backpropagation trains on.
+
+Autodiff of a scan keeps every intermediate of every step, and adds an outer product to the gradient of
+every weight at each of them. Written out (Hochreiter & Schmidhuber 1997; notation of
+`freqjax.networks.lstm`, z are the gates' arguments, s and l the slopes and levels below), the backward
+scan holds only what depends on the carry, from the last sample to the first:
+
+    δc_t = δc_t + (1 − tanh² c_t) o ⊙ δh_t
+    δz_t = s² (1 − t_t²) ⊙ [g δc_t, c_{t-1} δc_t, i δc_t, tanh(c_t) δh_t]
+    δc_{t-1} = f δc_t,    δh_{t-1} = δz_t W_hᵀ
+
+and all weights' gradients are one product over the T·B rows, of [h_{t-1}, x_t, 1] with δz_t.
+
+One tanh serves all gates: σ(z) = ½ tanh(½ z) + ½, so the gates are s ⊙ t + l with t = tanh(s ⊙ z),
+where s = ½, l = ½ for i, f, o and s = 1, l = 0 for g. Halving is exact.
+
+Of every sample c and h are kept, 2H numbers a stream. Backwards, z is computed anew for all samples in
+one product and overwritten by δz sample by sample, so that 4H more are needed, once: on long streams
+fresh memory costs more time than that product. Where resets[t, b] is set, c_{t-1} and h_{t-1} stand for
+the initial carry's, and so does their gradient: none passes to earlier samples.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+# A tree {input: {kernel [D, 4H], bias [4H]}, recurrent: {kernel [H, 4H], bias [4H]}}.
+Cell = Any
+# c and h, each [B, H].
+State = tuple[jax.Array, jax.Array]
+
+# Of the gates i, f, g, o: see above.
+_SLOPES = (0.5, 0.5, 1.0, 0.5)
+_LEVELS = (0.5, 0.5, 0.0, 0.5)
+
+
+class _Record(NamedTuple):
+    """What the backward scan needs: the arguments of `_scan`, and c_t, h_t [T, B, H]."""
+
+    cell: Cell
+    carry: State
+    initial: State
+    xs: jax.Array
+    resets: jax.Array
+    cs: jax.Array
+    hs: jax.Array
+
+
+def scan_lstm(
+    cell: Cell, carry: State, initial: State, xs: jax.Array, resets: jax.Array
+) -> tuple[State, jax.Array]:
+    """T samples: carry, initial [B, H] twice, xs [T, B, D], resets [T, B] bool → carry, hs [T, B, H].
+
+    Differentiable once and backwards only, by cell, carry, initial and xs. Time and memory of the
+    gradient are linear in T.
+    """
+    arrays = (cell, tuple(carry), tuple(initial), xs)
+    dtype = jnp.result_type(*jax.tree.leaves(arrays))
+    return _scan(*jax.tree.map(lambda a: a.astype(dtype), arrays), resets)
+
+
+@jax.custom_vjp
+def _scan(
+    cell: Cell, carry: State, initial: State, xs: jax.Array, resets: jax.Array
+) -> tuple[State, jax.Array]:
+    carry, (_, hs) = _states(cell, carry, initial, xs, resets, keep_c=False)
+    return carry, hs
+
+
+def _forward(
+    cell: Cell, carry: State, initial: State, xs: jax.Array, resets: jax.Array
+) -> tuple[tuple[State, jax.Array], _Record]:
+    last, (cs, hs) = _states(cell, carry, initial, xs, resets, keep_c=True)
+    return (last, hs), _Record(cell, carry, initial, xs, resets, cs, hs)
+
+
+def _states(
+    cell: Cell, carry: State, initial: State, xs: jax.Array, resets: jax.Array, *, keep_c: bool
+) -> tuple[State, Any]:
+    """The last carry, and (c_t or None, h_t) stacked over time."""
+    kernel = cell["recurrent"]["kernel"]
+    driven = xs @ cell["input"]["kernel"] + _bias(cell)[None, None]
+    driven = driven.reshape(*resets.shape, 4, -1)
+    # A reset exchanges h W_h rather than h: the select then is part of a sum that is made anyway.
+    from_initial = _by_gate(initial[1] @ kernel)
+
+    def body(carry: State, row: tuple[jax.Array, jax.Array]):
+        c, h = carry
+        driven, flags = row
+        from_h = jnp.where(flags[:, None, None], from_initial, _by_gate(h @ kernel))
+        i, f, g, o = _gates(_bounded(driven + from_h))
+        c = f * jnp.where(flags[:, None], initial[0], c) + i * g
+        h = o * jnp.tanh(c)
+        return (c, h), (c if keep_c else None, h)
+
+    return jax.lax.scan(body, carry, (driven, resets))
+
+
+def _backward(record: _Record, cotangents: tuple[State, jax.Array]) -> tuple[Any, ...]:
+    cell, carry, initial, xs, resets, _, hs = record
+    kernel, hidden, inputs = cell["recurrent"]["kernel"], hs.shape[-1], xs.shape[-1]
+    h_before = jnp.concatenate([carry[1][None], hs[:-1]])
+    h_before = jnp.where(resets[:, :, None], initial[1][None], h_before)
+    rows = jnp.concatenate([h_before, xs, jnp.ones((*resets.shape, 1), xs.dtype)], axis=-1)
+    rows = rows.reshape(-1, hidden + inputs + 1)
+    weights = jnp.concatenate([kernel, cell["input"]["kernel"], _bias(cell)[None]])
+
+    from_carry, c_initial, dz = _adjoint(record, rows @ weights, cotangents)
+    dz = dz.reshape(rows.shape[0], -1)
+    gradient = rows.T @ dz
+    d_recurrent, d_input, d_bias = jnp.split(gradient, [hidden, hidden + inputs])
+    d_cell = {
+        "input": {"kernel": d_input, "bias": d_bias[0]},
+        "recurrent": {"kernel": d_recurrent, "bias": d_bias[0]},
+    }
+    dxs = (dz @ cell["input"]["kernel"].T).reshape(xs.shape)
+    dz = dz.reshape(*resets.shape, -1)
+    h_initial = jnp.sum(jnp.where(resets[:, :, None], dz, 0), axis=0) @ kernel.T
+    return d_cell, from_carry, (c_initial, h_initial), dxs, None
+
+
+def _adjoint(
+    record: _Record, z: jax.Array, cotangents: tuple[State, jax.Array]
+) -> tuple[State, jax.Array, jax.Array]:
+    """The backward scan over z [T·B, 4H]: gradients of the carry, of initial c, and of z [T, B, 4, H]."""
+    _, carry, initial, _, resets, cs, _ = record
+    (dc, dh), dhs = cotangents
+    transposed = record.cell["recurrent"]["kernel"].T
+    slopes = jnp.asarray(_SLOPES, z.dtype)[None, :, None]
+
+    def body(state: Any, row: tuple[jax.Array, ...]):
+        dc, dh, c_initial, z_then_dz = state
+        t, flags, from_output, c = row
+        flags = flags[:, None]
+        c_before = jnp.where(t > 0, _at(cs, jnp.maximum(t - 1, 0)), carry[0])
+        c_before = jnp.where(flags, initial[0], c_before)
+        # The only reader of z_then_dz, and not cheap: XLA does it once, and overwrites without a copy.
+        bounded = _bounded(_at(z_then_dz, t))
+        i, f, g, o = _gates(bounded)
+        read = jnp.tanh(c)
+        dh = dh + from_output
+        dc = dc + dh * o * (1 - read * read)
+        sides = jnp.stack([dc * g, dc * c_before, dc * i, dh * read], axis=1)
+        dz = slopes * slopes * (1 - bounded * bounded) * sides
+        dc = dc * f
+        dh = dz.reshape(dh.shape[0], -1) @ transposed
+        c_initial = c_initial + jnp.where(flags, dc, 0)
+        z_then_dz = jax.lax.dynamic_update_index_in_dim(z_then_dz, dz, t, 0)
+        return (jnp.where(flags, 0, dc), jnp.where(flags, 0, dh), c_initial, z_then_dz), None
+
+    state = dc, dh, jnp.zeros_like(dc), z.reshape(*resets.shape, 4, -1)
+    rows = jnp.arange(len(resets)), resets, dhs, cs
+    (dc, dh, c_initial, dz), _ = jax.lax.scan(body, state, rows, reverse=True)
+    return (dc, dh), c_initial, dz
+
+
+_scan.defvjp(_forward, _backward)
+
+
+def _bias(cell: Cell) -> jax.Array:
+    return cell["input"]["bias"] + cell["recurrent"]["bias"]
+
+
+def _by_gate(z: jax.Array) -> jax.Array:
+    """[B, 4H] → [B, 4, H]."""
+    return z.reshape(len(z), 4, -1)
+
+
+def _bounded(z: jax.Array) -> jax.Array:
+    """The bounded t = tanh(s ⊙ z), [B, 4, H]."""
+    return jnp.tanh(jnp.asarray(_SLOPES, z.dtype)[None, :, None] * z)
+
+
+def _gates(bounded: jax.Array) -> tuple[jax.Array, ...]:
+    """i, f, g, o, each [B, H], from t [B, 4, H]."""
+    slopes = jnp.asarray(_SLOPES, bounded.dtype)[None, :, None]
+    gates = slopes * bounded + jnp.asarray(_LEVELS, bounded.dtype)[None, :, None]
+    return tuple(gates[:, k] for k in range(4))
+
+
+def _at(array: jax.Array, t: jax.Array) -> jax.Array:
+    return jax.lax.dynamic_index_in_dim(array, t, keepdims=False)
