@@ -17,7 +17,7 @@ from freqjax import (
     overrides,
     validation,
 )
-from freqjax.diagnosis import CAUSES, Patient, diagnose, recorded, tried
+from freqjax.diagnosis import CAUSES, Patient, diagnose, recorded, rehearsal, tried
 from freqjax.evaluation import make_forward
 from freqjax.files import write_rows
 from freqjax.networks import make_network
@@ -472,7 +472,8 @@ def test_before_the_first_update_only_the_rows_are_examined(tmp_path):
     }  # fmt: skip
 
 
-def test_a_trial_too_short_to_tell_refutes_nothing(tmp_path):
+def test_a_trial_too_short_to_tell_refutes_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(rehearsal, "_MANY_UPDATES", 10**9)
     long = [row(e) | {"step": 10**6 * e} for e in (1, 2)]
     found = tried.learning_rate(patient(tmp_path, rows=long))
     assert found[0].evidence["updates"] < 10**6
@@ -481,8 +482,6 @@ def test_a_trial_too_short_to_tell_refutes_nothing(tmp_path):
 
 def test_every_row_of_the_stream_is_rehearsed(tmp_path, monkeypatch):
     """Three blocks, one after the other, in parts that do not divide the epoch by themselves."""
-    from freqjax.diagnosis import rehearsal
-
     monkeypatch.setattr(rehearsal, "_ROWS_AT_ONCE", 160)
     whole = config(
         task={"frequencies": (2.0, 5.0, 7.0)},
