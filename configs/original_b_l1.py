@@ -2,8 +2,8 @@
 
     python -m freqjax.main --config configs/original_b_l1.py
 
-Expected: a loss while training of 0.2 to 0.3, and a frozen MSE that wanders from 0.3 at best to values
-far above that of predicting zero. The mixture now carries the phases, but a gradient that is cut after
+Expected: a loss while training of 0.2 to 0.3, and a frozen MSE that wanders from 0.3 to 0.4 at best to
+values far above that of predicting zero. The mixture now carries the phases, but a gradient that is cut after
 one step learns no more than a reading of the present sample; 0.3 is what original B reports and blames
 on the noise.
 """
