@@ -282,6 +282,7 @@ class Experiment:
         self, folder: Workdir, trainer: Trainer, params: Any, evaluated: summary.Evaluated
     ) -> Diagnosis:
         """Name the causes of what is wrong with the weights `params`, if anything is."""
+        initial = self._network.init(trainers.initial_key(self.config.train.seed))
         return diagnose(
             Patient(
                 folder=folder.path,
@@ -289,9 +290,9 @@ class Experiment:
                 task=self._task,
                 network=self._network,
                 forward=self._forward,
-                initial_params=self._network.init(trainers.initial_key(self.config.train.seed)),
+                initial_params=initial,
                 params=params,
-                last_params=trainer.params,
+                last_params=trainer.params if trainer.step else initial,
                 rows=self._rows,
                 train_blocks=self._train_blocks,
                 test_blocks=self._test_blocks,

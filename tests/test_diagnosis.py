@@ -141,6 +141,7 @@ def test_every_cause_is_looked_for_and_ranked(tmp_path):
         "evidence",
         "threshold",
         "experiment",
+        "refuted_if",
         "advice",
     }
 

@@ -118,6 +118,16 @@ def test_a_run_that_was_killed_has_a_report(finished, tmp_path, left):
     assert ("No epoch was completed." in text) == (left == "config.json")
 
 
+def test_weights_that_were_never_trained_have_no_cause(tmp_path, monkeypatch):
+    monkeypatch.setattr(Extraction, "draw", lambda *_: [])
+    folder = tmp_path / "run"
+    freqjax.train(tiny_config(train={"diagnose": True, "epochs": 0}), folder, say=lambda line: None)
+    for _ in ("at its end", "again, from its folder"):
+        assert json.loads((folder / "diagnosis.json").read_text()) == []
+        assert "learning rate" not in (folder / "report.md").read_text()
+        assert main.main(["--mode", "diagnose", "--workdir", str(folder)]) == 0
+
+
 def test_a_run_of_before_the_limits_has_a_report(finished, tmp_path):
     folder = copy_of(finished, tmp_path)
     values = json.loads((folder / "summary.json").read_text())

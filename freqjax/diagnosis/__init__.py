@@ -61,9 +61,8 @@ class Diagnosis(NamedTuple):
 
 def _rest(examination: Examination) -> dict[str, Any]:
     fields = examination._asdict()
-    return {
-        name: fields[name] for name in ("words", "evidence", "threshold", "experiment", "advice")
-    }
+    kept = ("words", "evidence", "threshold", "experiment", "refuted_if", "advice")
+    return {name: fields[name] for name in kept}
 
 
 def diagnose(patient: Patient) -> Diagnosis:

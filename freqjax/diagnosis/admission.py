@@ -108,7 +108,7 @@ def _weights(folder: Path, initial: Any, say: Say) -> tuple[Any, Any, dict[str, 
     last = checkpoints.restore_params(directory / str(steps[-1]), template, warn=say).params
     best = checkpoints.read_meta(folder, warn=say).step
     kept = checkpoints.restore_params(directory / str(best), template, warn=say).params
-    return kept, last, meta
+    return kept, last if steps[-1] else initial, meta
 
 
 def _changed_files(config: Config, hashes: dict[str, str]) -> list[str]:
