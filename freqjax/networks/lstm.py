@@ -25,6 +25,7 @@ from flax import linen as nn
 from freqjax.networks.lstm_backward import scan_lstm
 from freqjax.networks.lstm_linear import Linearization, linearize_lstm
 from freqjax.networks.network import Carry, Params, reset_where
+from freqjax.networks.padding import HiddenAxes
 from freqjax.rotors import change_scales, pair_frequencies
 from freqjax.weights import LstmInitializer, LstmSetting, LstmWeights
 
@@ -112,6 +113,17 @@ class LstmNetwork:
             head_bias=head["bias"],
             carry=params.get("carry", jnp.zeros(self.setting.hidden_size)),
         )
+
+    def hidden_axes(self) -> HiddenAxes:
+        """Of every parameter array how many blocks of H each axis is: see `freqjax.networks.padding`."""
+        axes = {
+            "cell": {
+                "input": {"kernel": (0, 4), "bias": (4,)},
+                "recurrent": {"kernel": (1, 4), "bias": (4,)},
+            },
+            "head": {"kernel": (1, 0), "bias": (0,)},
+        }
+        return axes | ({"carry": (1,)} if self._learned_carry else {})
 
     def pair_frequencies(self, params: Params) -> np.ndarray:
         """[H // 2] Hz, how fast each pair of units turns: see `freqjax.rotors.pair_frequencies`."""

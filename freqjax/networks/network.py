@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 
+from freqjax.networks.padding import HiddenAxes
+
 Params = Any
 Carry = Any
 
@@ -27,6 +29,10 @@ class Network(Protocol):
 
     def init(self, key: jax.Array) -> Params:
         """Fresh parameters."""
+        ...
+
+    def hidden_axes(self) -> HiddenAxes:
+        """Of every parameter array how many blocks of H each axis is: see `freqjax.networks.padding`."""
         ...
 
     def init_carry(self, params: Params, streams: int) -> Carry:
