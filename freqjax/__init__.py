@@ -7,6 +7,11 @@ carry = network.init_carry()
 carry, y = network.step(carry, [[0.1, 1, 0, 0, 0]])
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from freqjax.config import (
     Config,
     CurriculumConfig,
@@ -17,8 +22,14 @@ from freqjax.config import (
     TrainConfig,
 )
 from freqjax.errors import UserError
-from freqjax.escalation import train
-from freqjax.trained import Trained, load
+
+if TYPE_CHECKING:
+    from freqjax.escalation import train
+    from freqjax.trained import Trained, load
+
+# Name → the module it is imported from on first use. They bring JAX with them, which a config file and the
+# command line's --help can do without.
+_LATER = {"train": "freqjax.escalation", "Trained": "freqjax.trained", "load": "freqjax.trained"}
 
 __all__ = [
     "Config",
@@ -33,3 +44,10 @@ __all__ = [
     "load",
     "train",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value = getattr(import_module(_LATER[name]), name)
+    return value

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -269,15 +270,20 @@ def field_type(name: str) -> Any:
     Raises:
       UserError: there is no such field; the sentence names the nearest one.
     """
-    known = {
-        f"{section_name}.{field.name}": get_type_hints(type(section))[field.name]
-        for section_name, section in sections(Config())
-        for field in dataclasses.fields(section)
-    }
+    known = _field_types()
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
     raise UserError(f"config.{name} is not a field: the nearest one is config.{near}.")
+
+
+@functools.cache
+def _field_types() -> dict[str, Any]:
+    return {
+        f"{section_name}.{name}": kind
+        for section_name, section in sections(Config())
+        for name, kind in get_type_hints(type(section)).items()
+    }
 
 
 def to_dict(config: Config) -> dict[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 
+from freqjax import compiled
 from freqjax.errors import UserError
 
 _PLATFORMS = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
@@ -18,12 +19,14 @@ _PLATFORMS = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
 def select(name: str | None) -> None:
     """Make JAX use the platform `name` (cpu, gpu or tpu), or its own choice where `name` is None.
 
-    On a GPU memory is taken as it is used, not whole in advance.
+    On a GPU memory is taken as it is used, not whole in advance. Compiled programs are kept on disk: see
+    `freqjax.compiled`.
 
     Raises:
       UserError: an unknown name, or a platform that this machine or installation lacks.
     """
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    compiled.keep()
     if name is None:
         return
     if name not in _PLATFORMS:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from freqjax import commandline, devices, overrides
+from freqjax import commandline, overrides
 from freqjax.errors import UserError
 from freqjax.modes import MODES
 
@@ -23,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if invocation is None:
             print(commandline.help_text())
             return 0
+        # Not before the arguments are known to be right: with it comes JAX.
+        from freqjax import devices
+
         mode = MODES[invocation.mode]
         devices.select(invocation.flags["device"])
         config = overrides.apply(mode.base(invocation.flags), invocation.overrides)

@@ -1,4 +1,8 @@
-"""The modes of the command line, as one table: mode → function, flags, where its base config comes from."""
+"""The modes of the command line, as one table: mode → function, flags, where its base config comes from.
+
+A mode imports inside its functions what it works with: `--help`, a wrong argument and a wrong config must
+not wait for JAX, nor one mode for what only another needs. What stands at the top is quick to import.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from freqjax import checkpoints, escalation, files, overrides, report, summary, validation, workdir
 from freqjax import config as configs
+from freqjax import overrides, validation, workdir
 from freqjax.config import Config
-from freqjax.diagnosis import admission, diagnose
 from freqjax.errors import UserError
-from freqjax.evaluation import make_forward
-from freqjax.limits import survey
-from freqjax.tasks import make_task
-from freqjax.trained import Trained, load
 
 Overrides = Sequence[tuple[str, str]]
 
@@ -70,6 +69,8 @@ def _config_of_run(flags: dict[str, Any]) -> Config:
 
 
 def _config_of_checkpoint(flags: dict[str, Any]) -> Config:
+    from freqjax import checkpoints
+
     if flags["checkpoint"] is None:
         raise UserError(
             "--checkpoint is missing: it must name a run's folder or the folder of a step."
@@ -85,13 +86,20 @@ def _workdir(flags: dict[str, Any]) -> Path:
 
 
 def _train(config: Config, flags: dict[str, Any]) -> int:
+    from freqjax import escalation
+
     outcome = escalation.run(config, _workdir(flags), resume=flags["resume"], say=print)
     return 0 if outcome.signum is None else 128 + outcome.signum
 
 
 def _evaluate(config: Config, flags: dict[str, Any]) -> int:
+    from freqjax import summary
+    from freqjax.evaluation import make_forward
+    from freqjax.tasks import make_task
+    from freqjax.trained import load
+
     trained = load(flags["checkpoint"])
-    _refuse_other_network(config, trained, flags["checkpoint"])
+    _refuse_other_network(config, trained.config, flags["checkpoint"])
     task = make_task(config.task)
     train_blocks, test_blocks = task.train_blocks(), task.test_blocks()
     folder = _workdir(flags)
@@ -125,11 +133,11 @@ def _which_weights(checkpoint: str) -> str:
     return "best" if (path / "checkpoints").is_dir() else f"step {path.name}"
 
 
-def _refuse_other_network(config: Config, trained: Trained, checkpoint: str) -> None:
-    for field in configs.differing_fields(config, trained.config):
+def _refuse_other_network(config: Config, trained: Config, checkpoint: str) -> None:
+    for field in configs.differing_fields(config, trained):
         section, name = field.split(".")
         asked = getattr(getattr(config, section), name)
-        has = getattr(getattr(trained.config, section), name)
+        has = getattr(getattr(trained, section), name)
         other_inputs = field == "task.frequencies" and len(asked) != len(has)
         if section == "network" or other_inputs:
             raise UserError(
@@ -138,12 +146,17 @@ def _refuse_other_network(config: Config, trained: Trained, checkpoint: str) -> 
 
 
 def _config_of_workdir(flags: dict[str, Any]) -> Config:
+    from freqjax.diagnosis import admission
+
     if flags["workdir"] is None:
         raise UserError("--workdir is missing: it must name the folder of the run to diagnose.")
     return admission.run_config(Path(flags["workdir"]))
 
 
 def _diagnose(config: Config, flags: dict[str, Any]) -> int:
+    from freqjax import report, summary
+    from freqjax.diagnosis import admission, diagnose
+
     folder = Path(flags["workdir"])
     for field in configs.differing_fields(config, admission.run_config(folder)):
         if not field.startswith("task."):
@@ -162,6 +175,9 @@ def _diagnose(config: Config, flags: dict[str, Any]) -> int:
 
 
 def _generate(config: Config, flags: dict[str, Any]) -> int:
+    from freqjax import files
+    from freqjax.tasks import make_task
+
     if flags["out"] is None:
         raise UserError(
             "--out is missing: it must name the dataset to write, FILE.npz or FILE.csv."
@@ -178,6 +194,8 @@ def _generate(config: Config, flags: dict[str, Any]) -> int:
 
 
 def _limits(config: Config, flags: dict[str, Any]) -> int:
+    from freqjax.limits import survey
+
     survey.run(config, _workdir(flags), figures=flags["figures"], say=print)
     return 0
 

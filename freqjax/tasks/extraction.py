@@ -55,6 +55,8 @@ class Extraction:
         self.keeps_time = config.start == "zero"
         self.easier = "task.phase_scale=0.01" if self.keeps_time else "task.start=zero"
         self._synthesizer = signals.make_synthesizer(config)
+        # Kept, so that training and test rows of one shape are compiled once.
+        self._drawn = jax.jit(self._draw, static_argnums=(1, 2, 3))
         self._judged: _Judged | None = None
 
     def train_blocks(self) -> Blocks:
@@ -126,10 +128,8 @@ class Extraction:
 
         def draw(config: TaskConfig, start: int | None) -> Blocks:
             count = probes.STARTS if config.start == "random" else 1
-            task = Extraction(config)
-            drawn = jax.jit(task._draw, static_argnums=(1, 2, 3))(
-                jax.random.key(config.test_seed), count, task.samples, start
-            )
+            task = self if config == self.config else Extraction(config)
+            drawn = task._drawn(jax.random.key(config.test_seed), count, task.samples, start)
             return Blocks(*(np.asarray(array) for array in drawn))
 
         return probes.probe(self.config, draw, run)
@@ -233,8 +233,8 @@ class Extraction:
             blocks = self._blocks_of_rows(rows, f"{field} {path}")
             check_blocks(blocks, self.config, f"{field} {path}")
             return blocks
-        draw = jax.jit(self._draw, static_argnums=(1, 2))
-        drawn = draw(jax.random.key(seed), self._start_count(fewest_starts), self.samples)
+        count = self._start_count(fewest_starts)
+        drawn = self._drawn(jax.random.key(seed), count, self.samples, None)
         blocks = Blocks(*(np.asarray(array) for array in drawn))
         check_blocks(blocks, self.config, f"the rows of seed {seed}")
         return blocks
