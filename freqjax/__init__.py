@@ -18,6 +18,8 @@ from freqjax.config import (
     LimitsConfig,
     NetworkConfig,
     OptimizerConfig,
+    RunConfig,
+    SweepConfig,
     TaskConfig,
     TrainConfig,
 )
@@ -37,6 +39,8 @@ __all__ = [
     "LimitsConfig",
     "NetworkConfig",
     "OptimizerConfig",
+    "RunConfig",
+    "SweepConfig",
     "TaskConfig",
     "TrainConfig",
     "Trained",

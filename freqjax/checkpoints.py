@@ -288,9 +288,32 @@ def export_params_only(source: Path, destination: Path, *, warn: Warn) -> Path:
     manifest = manifests.read(directory, step)
     template = nested_template(manifest.leaves["params"])
     restored = restore_params(directory / str(step), template, warn=warn)
+    return save_params_only(
+        destination, step, restored.params, restored.meta, metric=manifest.metric, warn=warn
+    )
+
+
+def save_params_only(
+    destination: Path,
+    step: int,
+    params: Any,
+    meta: Mapping[str, Any],
+    *,
+    metric: float,
+    warn: Warn,
+) -> Path:
+    """Writes weights without a training state, as `export_params_only` does; returns the step's folder.
+
+    Args:
+        destination: a folder, made where missing, that becomes like a run's.
+        step, params, meta, metric: as for `CheckpointStore.save`.
+        warn: as for `read_meta`.
+
+    Raises:
+        UserError: the step exists at the destination, or cannot be written.
+    """
     with CheckpointStore(Path(destination) / "checkpoints", warn=warn) as store:
-        trees = {"params": restored.params}
-        store._write(step, trees, restored.meta, manifest.metric, manifest.keep)
+        store._write(step, {"params": params}, meta, metric, False)
         return store._directory / str(step)
 
 

@@ -20,6 +20,8 @@ from freqjax.errors import UserError
 
 def _rule(default: Any, doc: str, allowed: str, check: Callable[[Any], bool]) -> Any:
     metadata = {"doc": doc, "allowed": allowed, "check": check}
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=default.copy, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -247,6 +249,42 @@ class LimitsConfig:
 
 
 @dataclass
+class SweepConfig:
+    """Many replicas of one config, each with some fields set to values of its own."""
+
+    axes: dict[str, tuple[Any, ...]] = _rule(
+        {},
+        "field → the values it takes; a replica for every combination "
+        '(on the command line "train.seed=0..7;optimizer.learning_rate=1e-3,3e-3")',
+        "fields with a value or more each",
+        lambda v: all(v.values()),
+    )
+    widest_padding: float = _at_least(
+        1.0,
+        1.5,
+        "hidden sizes share a program, the smaller padded with zeros, up to this ratio; 1 for never",
+    )
+
+
+@dataclass
+class RunConfig:
+    """Where a sweep runs: the devices of this process, and the processes it is shared with."""
+
+    cpu_devices: int | None = _rule(
+        None,
+        "CPU devices of this process, or none for one a core",
+        "from 1 to 1024",
+        lambda v: 1 <= v <= 1024,
+    )
+    coordinator: str = _anything(
+        "",
+        "HOST:PORT of process 0, the same for all processes; auto to ask the cluster; empty for one process",
+    )
+    num_processes: int | None = _at_least(1, None, "processes in all (with coordinator)")
+    process_id: int | None = _at_least(0, None, "which of them this is, from 0 (with coordinator)")
+
+
+@dataclass
 class Config:
     """A whole run."""
 
@@ -256,6 +294,12 @@ class Config:
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
     curriculum: CurriculumConfig = dataclasses.field(default_factory=CurriculumConfig)
     limits: LimitsConfig = dataclasses.field(default_factory=LimitsConfig)
+    sweep: SweepConfig = dataclasses.field(default_factory=SweepConfig)
+    run: RunConfig = dataclasses.field(default_factory=RunConfig)
+
+
+# What a sweep may vary.
+AXIS_SECTIONS = ("task", "network", "optimizer", "train", "curriculum")
 
 
 def sections(config: Config) -> Iterator[tuple[str, Any]]:

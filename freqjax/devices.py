@@ -32,12 +32,34 @@ def select(name: str | None) -> None:
     if name not in _PLATFORMS:
         raise UserError(f"--device is {name!r}: it must be one of {', '.join(_PLATFORMS)}.")
     jax.config.update("jax_platforms", _PLATFORMS[name])
+    if (
+        name == "cpu"
+    ):  # there is always one; and asking would settle how many before a sweep can say
+        return
     try:
         jax.devices()
     except (RuntimeError, AssertionError):  # the second is how JAX puts it where no GPU can be seen
         raise UserError(
             f"--device is {name}: JAX finds no such device here; leave --device out to use what it finds."
         ) from None
+
+
+def use_cpu_cores(count: int | None) -> None:
+    """Make JAX see `count` CPU devices, or one a core of this process where it is None.
+
+    Where JAX runs already its devices stay as they are.
+
+    Raises:
+      UserError: `count` is given, and JAX runs already with another number.
+    """
+    try:
+        jax.config.update("jax_num_cpu_devices", count or len(os.sched_getaffinity(0)))
+    except RuntimeError:
+        found = jax.local_device_count("cpu")
+        if count not in (None, found):
+            raise UserError(
+                f"run.cpu_devices is {count}: JAX runs already, with {found} CPU devices."
+            ) from None
 
 
 def describe() -> str:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from freqjax.networks import Network
-from freqjax.tasks import Blocks
+from freqjax.tasks import Blocks, Task
 
 # Streams unrolled at once: the hidden states of more would not fit a small machine's memory.
 _STREAMS = 16
@@ -55,6 +55,44 @@ def make_forward(network: Network) -> Forward:
         return (side_by_side if reset == "block" else carried_through)(params, blocks)
 
     return forward
+
+
+def make_frozen_losses(
+    network: Network, task: Task, reset: str, groups: int
+) -> Callable[[Any, Blocks], jax.Array]:
+    """A pure function (params, blocks) → [G] mean loss of each group, traceable; as `make_forward` runs.
+
+    Args:
+      network: a causal network.
+      task: whose loss it is.
+      reset: `task.reset` of the config.
+      groups: G.
+    """
+
+    def losses_of(params: Any, carry: Any, inputs: jax.Array, targets: jax.Array) -> Any:
+        """[T, B, D], [T, B, O] → carry, [B] mean losses."""
+        carry, outputs = network.unroll(params, carry, inputs, jnp.zeros(inputs.shape[:2], bool))
+        return carry, jnp.mean(task.loss(outputs, targets), axis=0)
+
+    def frozen(params: Any, blocks: Blocks) -> jax.Array:
+        count = blocks.inputs.shape[0]
+        streams = min(count, _STREAMS) if reset == "block" else 1
+
+        def part(carry: Any, rows: tuple[jax.Array, jax.Array]) -> Any:
+            start = network.init_carry(params, streams) if reset == "block" else carry
+            return losses_of(params, start, *(jnp.swapaxes(a, 0, 1) for a in rows))
+
+        def parts(array: jax.Array) -> jax.Array:
+            missing = -count % streams
+            padded = jnp.pad(array, ((0, missing), (0, 0), (0, 0)))
+            return padded.reshape(-1, streams, *array.shape[1:])
+
+        rows = (parts(jnp.asarray(blocks.inputs)), parts(jnp.asarray(blocks.targets)))
+        _, losses = jax.lax.scan(part, network.init_carry(params, streams), rows)
+        sums = jnp.zeros(groups).at[blocks.groups].add(losses.reshape(-1)[:count])
+        return sums / jnp.zeros(groups).at[blocks.groups].add(1.0)
+
+    return frozen
 
 
 def group_means(outputs: np.ndarray, blocks: Blocks, task: Any) -> list[float]:

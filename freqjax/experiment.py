@@ -151,7 +151,7 @@ class Experiment:
         """The trainer, restored where there is something to restore; and the summary if it is done."""
         saved_config = self._saved_config(folder, store)
         if saved_config is None:
-            self._rows = folder.cut_rows(0)
+            self._rows = folder.cut_rows(lambda row: False)
             return self._make_trainer(self.config), None
         changed = _refuse_other_changes(self.config, saved_config)
         finished = folder.read_json("summary.json")
@@ -161,11 +161,12 @@ class Experiment:
         restored = store.restore_last(template.params, template.device_state())
         trainer = self._make_trainer(self.config)
         if restored is None:
-            self._rows = folder.cut_rows(0)
+            self._rows = folder.cut_rows(lambda row: False)
             return trainer, None
         self._restore(trainer, restored, changed)
-        store.discard_after(restored.step)
-        self._rows = folder.cut_rows(restored.step)
+        step = restored.step
+        store.discard_after(step)
+        self._rows = folder.cut_rows(lambda row: row["step"] <= step)
         return trainer, None
 
     def _saved_config(self, folder: Workdir, store: CheckpointStore) -> Config | None:

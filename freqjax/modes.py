@@ -92,6 +92,14 @@ def _train(config: Config, flags: dict[str, Any]) -> int:
     return 0 if outcome.signum is None else 128 + outcome.signum
 
 
+def _sweep(config: Config, flags: dict[str, Any]) -> int:
+    from freqjax import sweep
+
+    resume, figures = flags["resume"], flags["figures"]
+    signum = sweep.run(config, _workdir(flags), resume=resume, figures=figures, say=print)
+    return 0 if signum is None else 128 + signum
+
+
 def _evaluate(config: Config, flags: dict[str, Any]) -> int:
     from freqjax import summary
     from freqjax.evaluation import make_forward
@@ -206,6 +214,12 @@ MODES = {
         ("config", "workdir", "resume", "device"),
         _config_of_run,
         _train,
+    ),
+    "sweep": Mode(
+        "train many replicas at once, one for every combination of sweep.axes",
+        ("config", "workdir", "resume", "figures", "device"),
+        _config_of_run,
+        _sweep,
     ),
     "evaluate": Mode(
         "evaluate frozen weights; writes evaluation.json and evaluation/*.png to --workdir",

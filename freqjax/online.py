@@ -28,7 +28,7 @@ import jax.numpy as jnp
 
 from freqjax.config import Config, OptimizerConfig
 from freqjax.networks import LstmCarry, LstmNetwork, Network
-from freqjax.optimizers import Schedule, clip_scale
+from freqjax.optimizers import Schedule, clip_scale, decays
 from freqjax.tasks import Task
 from freqjax.training import Chunk, ChunkInfo, Stream, TrainState, UpdateInfo, summarise
 from freqjax.weights import LstmSetting, LstmWeights
@@ -247,12 +247,13 @@ def _move(rule: _Rule, found: _Found, scale: Any, row: _Row) -> _Carry:
 def _make_rule(config: OptimizerConfig) -> _Rule:
     """The rule of `freqjax.optimizers.make_direction` with the step −rate · direction."""
     decay = config.weight_decay
-    coupled = decay if config.name != "adamw" else 0.0
+    coupled = decays(config) and config.name != "adamw"
+    decoupled = decays(config) and config.name == "adamw"
 
     def regularized(weights: jax.Array, gradient: _Gradient) -> _Gradient:
         if not coupled:
             return gradient
-        return _Gradient(None, gradient.times(1.0) + coupled * weights)
+        return _Gradient(None, gradient.times(1.0) + decay * weights)
 
     def adam_factors(counts: jax.Array, rates: jax.Array) -> tuple[jax.Array, ...]:
         # m̂ / (√v̂ + ε) with the bias corrections drawn out (Kingma & Ba 2015, end of section 2): one
@@ -266,7 +267,7 @@ def _make_rule(config: OptimizerConfig) -> _Rule:
         m = config.beta1 * m + gradient.times(1 - config.beta1)
         v = config.beta2 * v + gradient.squared(1 - config.beta2)
         step = rate * m / (jnp.sqrt(v) + epsilon)
-        if config.name == "adamw" and decay:
+        if decoupled:
             step = step + decay_rate * (decay * p)
         return p - step, m, v
 
@@ -342,14 +343,14 @@ def _unpack_state(
 
 def _rule_state(config: OptimizerConfig, opt_state: Any) -> Any:
     """The state of the rule alone: `make_direction` chains it with weight decay, where there is any."""
-    if config.weight_decay == 0:
+    if not decays(config):
         return opt_state
     return opt_state[0] if config.name == "adamw" else opt_state[1]
 
 
 def _with_rule_state(config: OptimizerConfig, opt_state: Any, held: Any) -> Any:
     """The inverse of `_rule_state`: `opt_state` with `held` in its place."""
-    if config.weight_decay == 0:
+    if not decays(config):
         return held
     return (held, opt_state[1]) if config.name == "adamw" else (opt_state[0], held)
 

@@ -36,10 +36,15 @@ def make_direction(config: OptimizerConfig) -> optax.GradientTransformation:
         "sgd": optax.trace(config.momentum, nesterov=True),
         "rmsprop": optax.scale_by_rms(config.rms_decay, config.epsilon, eps_in_sqrt=False),
     }[config.name]
-    if config.weight_decay == 0:
+    if not decays(config):
         return rule
     decay = optax.add_decayed_weights(config.weight_decay)
     return optax.chain(rule, decay) if config.name == "adamw" else optax.chain(decay, rule)
+
+
+def decays(config: OptimizerConfig) -> bool:
+    """Whether the rule has weight decay; a decay that JAX traces has a value for every replica."""
+    return not isinstance(config.weight_decay, float | int) or config.weight_decay != 0
 
 
 def clip_scale(norm: jax.Array, clip_norm: float | None) -> jax.Array | float:

@@ -79,6 +79,8 @@ def _parse(name: str, kind: Any, text: str) -> Any:
         return None
     if kind is str:
         return text
+    if kind == dict[str, tuple[Any, ...]]:
+        return _parse_axes(name, stripped)
     if kind is bool:
         if stripped.lower() in ("true", "false"):
             return stripped.lower() == "true"
@@ -89,6 +91,28 @@ def _parse(name: str, kind: Any, text: str) -> Any:
         (item_kind, _) = get_args(kind)
         return tuple(_number(name, item_kind, item) for item in inside.split(",")) if inside else ()
     return coerce(name, kind, _number(name, int if kind in (int, int | None) else float, stripped))
+
+
+def _parse_axes(name: str, text: str) -> dict[str, tuple[Any, ...]]:
+    """`field=value,value;field=first..last`; where the field is itself a list, values end at a |."""
+    axes = {}
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        field, equals, values = part.partition("=")
+        if not equals:
+            raise UserError(f"{name} holds {part!r}: it must be FIELD=VALUE,VALUE.")
+        field = field.strip()
+        kind = field_type(field)
+        axes[field] = tuple(_parse_values(field, kind, values))
+    return axes
+
+
+def _parse_values(field: str, kind: Any, text: str) -> list[Any]:
+    first, dots, last = text.partition("..")
+    if dots and kind in (int, int | None):
+        ends = [int(_number(field, int, end)) for end in (first, last)]
+        return list(range(ends[0], ends[1] + 1))
+    is_list = kind in (tuple[float, ...], tuple[int, ...])
+    return [_parse(field, kind, value) for value in text.split("|" if is_list else ",")]
 
 
 def _number(name: str, kind: type, text: str) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -18,10 +19,10 @@ from freqjax.networks import Network
 from freqjax.online import make_online_chunk, why_not
 from freqjax.optimizers import Plateau, make_direction, make_schedule
 from freqjax.tasks import Blocks, Task
-from freqjax.training import Stream, init_state, layer_names, layout, make_chunk
+from freqjax.training import Chunk, Stream, init_state, layer_names, layout, make_chunk
 
 # Rows of a stream in one jitted call: long enough that the host is idle, short enough to stop soon.
-_CHUNK_ROWS = 10_000
+CHUNK_ROWS = 10_000
 
 
 class EpochResult(NamedTuple):
@@ -98,7 +99,7 @@ class StreamTrainer:
         shapes = jax.eval_shape(lambda b: layout(b, config), blocks)
         self._windows, streams = shapes.inputs.shape[0], shapes.inputs.shape[2]
         self._rows = int(np.prod(shapes.inputs.shape[:3]))
-        self._bounds = _chunk_bounds(self._windows, self._rows // self._windows)
+        self._bounds = chunk_bounds(self._windows, self._rows // self._windows)
         self._parts = None if self._fresh else self._cut(layout(train_blocks, config))
         self._drawn_epoch = -1
         self._draw = jax.jit(
@@ -107,8 +108,7 @@ class StreamTrainer:
         schedule = make_schedule(
             config.optimizer, config.train.epochs * self._windows, self._windows
         )
-        # The closed form, where there is one, makes the same updates with far less work.
-        make = make_chunk if why_not(network, task, config) else make_online_chunk
+        make = choose_chunk(network, task, config)
         chunk = make(network, task, config, schedule, len(task.group_names))
         self._chunk = jax.jit(chunk, donate_argnums=0)
         self._compiled: dict[int, Any] = {}
@@ -215,7 +215,12 @@ class StreamTrainer:
         return f"the schedule starts anew here, with {moments}"
 
 
-def _chunk_bounds(windows: int, rows_per_window: int) -> list[tuple[int, int]]:
-    """Cut `windows` windows into chunks of one size, of about `_CHUNK_ROWS` rows, and a rest."""
-    size = max(1, min(windows, _CHUNK_ROWS // rows_per_window))
+def choose_chunk(network: Network, task: Task, config: Config) -> Callable[..., Chunk]:
+    """What makes the chunks of a run: the closed form makes the same updates with far less work."""
+    return make_chunk if why_not(network, task, config) else make_online_chunk
+
+
+def chunk_bounds(windows: int, rows_per_window: int) -> list[tuple[int, int]]:
+    """Cut `windows` windows into chunks of one size, of about `CHUNK_ROWS` rows, and a rest."""
+    size = max(1, min(windows, CHUNK_ROWS // rows_per_window))
     return [(low, min(low + size, windows)) for low in range(0, windows, size)]

@@ -145,7 +145,11 @@ def layout(blocks: Blocks, config: Config) -> Stream:
 
 def init_state(network: Network, config: Config, key: jax.Array, streams: int) -> TrainState:
     """Fresh parameters, moments and carry for B = `streams` streams."""
-    params = network.init(key)
+    return state_of(network, config, network.init(key), streams)
+
+
+def state_of(network: Network, config: Config, params: Any, streams: int) -> TrainState:
+    """The state of no updates that begins with `params`."""
     return TrainState(
         params=params,
         opt_state=make_direction(config.optimizer).init(params),

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from typing import Any, get_args, get_type_hints
 
-from freqjax.config import Config, LimitsConfig, TaskConfig, field_type, sections
+from freqjax.config import AXIS_SECTIONS, Config, LimitsConfig, TaskConfig, field_type, sections
 from freqjax.errors import UserError
 
 # The largest number of single precision, roughly.
@@ -196,6 +197,8 @@ def coerce(name: str, kind: Any, value: Any) -> Any:
         return (
             None if value is None else coerce(name, float if kind == (float | None) else int, value)
         )
+    if kind == dict[str, tuple[Any, ...]]:
+        return _coerce_axes(name, value)
     if kind in (tuple[float, ...], tuple[int, ...]):
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             value = (value,)
@@ -212,6 +215,27 @@ def coerce(name: str, kind: Any, value: Any) -> Any:
     if kind is int and abs(value) >= 2**32:
         raise UserError(f"{name} is {value}: it must be below {2**32}.")
     return value
+
+
+def _coerce_axes(name: str, axes: Any) -> dict[str, tuple[Any, ...]]:
+    """Fields and their values, each as the field's own type; a combination is checked as a config."""
+    if not isinstance(axes, dict):
+        raise UserError(
+            f"{name} is {_show(axes)}: it must be a dictionary of fields and their values."
+        )
+    found = {}
+    for field, values in axes.items():
+        kind = field_type(field)
+        if field.partition(".")[0] not in AXIS_SECTIONS:
+            raise UserError(
+                f"{name} holds {field}: an axis is a field of one of {', '.join(AXIS_SECTIONS)}."
+            )
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise UserError(f"{name} has {field} = {_show(values)}: it must be a list of values.")
+        found[field] = tuple(coerce(field, kind, value) for value in values)
+        if len(set(found[field])) < len(found[field]):
+            raise UserError(f"{name} has {field} = {_show(found[field])}: a value is there twice.")
+    return found
 
 
 _KIND_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}

@@ -6,6 +6,7 @@ import datetime
 import fcntl
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,10 @@ class Workdir:
         with (self.path / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(row, allow_nan=False) + "\n")
 
-    def cut_rows(self, step: int) -> list[dict[str, Any]]:
-        """Drop the rows of metrics.jsonl after update `step`, half-written ones too; return the rest."""
+    def cut_rows(self, stays: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+        """Keep the rows of metrics.jsonl that may stay, and no half-written one; return them."""
         path = self.path / "metrics.jsonl"
-        rows = [row for row in read_rows(path) if row["step"] <= step]
+        rows = [row for row in read_rows(path) if stays(row)]
         if path.exists():
             write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
         return rows

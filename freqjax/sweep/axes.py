@@ -1,0 +1,171 @@
+"""From the axes of a sweep to replicas, and from replicas to buckets that share a compiled program.
+
+A replica is a config. What the compiled program of training is made from is the rest of it, after
+what it takes as data is left out: the streams and the initial weights, the plain numbers of the update
+rule, and what the host alone looks at. Replicas whose rest is the same share a program, and so do hidden
+sizes that are close, the smaller padded with zeros.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+from typing import Any, NamedTuple
+
+from freqjax import config as configs
+from freqjax import validation
+from freqjax.config import Config, OptimizerConfig, RunConfig, SweepConfig
+from freqjax.errors import UserError
+
+_MOST_REPLICAS = 10_000
+
+# Only in the streams or in the initial weights, which the program takes as they are.
+_DATA = frozenset(
+    {
+        "task.frequencies",
+        "task.amplitude_range",
+        "task.phase_scale",
+        "task.train_seed",
+        "task.test_seed",
+        "task.train_path",
+        "task.test_path",
+        "network.initializer",
+        "network.rotor_low",
+        "network.rotor_high",
+        "network.rotor_gain",
+        "network.rotor_leak",
+        "network.rotor_decay",
+        "train.seed",
+    }
+)
+# Only for the host, between epochs.
+_HOST = frozenset(
+    {
+        "optimizer.plateau_factor",
+        "optimizer.plateau_patience",
+        "optimizer.plateau_min_delta",
+        "train.epochs",
+        "train.target_mse",
+        "train.patience",
+        "train.min_delta",
+        "train.divergence_factor",
+        "train.checkpoint_every",
+        "train.diagnose",
+    }
+)
+# Numbers of the update that a program takes as arguments. The decays of the moments are not among them:
+# 1 − β of a traced β is rounded in another place than that of a constant, and would show.
+NUMBERS = ("learning_rate", "clip_norm", "weight_decay", "epsilon", "final_fraction")
+
+
+class Replica(NamedTuple):
+    """One member of a sweep.
+
+    Attributes:
+      index: its place among all replicas; the last axis varies fastest.
+      values: field → value, one an axis.
+      config: the config of its solo run.
+    """
+
+    index: int
+    values: dict[str, Any]
+    config: Config
+
+
+class Bucket(NamedTuple):
+    """Replicas that share a program.
+
+    Attributes:
+      replicas: in the order of their index.
+      hidden_size: H of the program, the widest of theirs.
+    """
+
+    replicas: tuple[Replica, ...]
+    hidden_size: int
+
+
+def replicas(config: Config) -> list[Replica]:
+    """The replicas of `config.sweep.axes`, every combination of their values.
+
+    Raises:
+      UserError: there is no axis, there are too many combinations, or one is not a valid run.
+    """
+    axes = config.sweep.axes
+    if not axes:
+        raise UserError(
+            "sweep.axes is empty: it must name a field and its values, as in train.seed=0..7."
+        )
+    found = []
+    for values in itertools.product(*axes.values()):
+        if len(found) == _MOST_REPLICAS:
+            raise UserError(
+                f"sweep.axes give more than {_MOST_REPLICAS} replicas, the most allowed."
+            )
+        chosen = dict(zip(axes, values, strict=True))
+        found.append(Replica(len(found), chosen, _with(config, chosen)))
+    return found
+
+
+def _with(config: Config, values: dict[str, Any]) -> Config:
+    """The solo config in which the fields have `values`."""
+    config = copy.deepcopy(config)
+    config.sweep, config.run = SweepConfig(), RunConfig()
+    for name, value in values.items():
+        section, field = name.split(".")
+        setattr(getattr(config, section), field, value)
+    validation.validate_training(config)
+    if config.train.escalate:
+        raise UserError(
+            "train.escalate is set: it must be empty in a sweep, where network.hidden_size can be an axis."
+        )
+    return config
+
+
+def buckets(members: list[Replica], widest_padding: float) -> list[Bucket]:
+    """Replicas by program; a hidden size joins one at most `widest_padding` times as wide."""
+    alike: dict[str, list[Replica]] = {}
+    for replica in members:
+        alike.setdefault(_program_key(replica.config), []).append(replica)
+    return [bucket for together in alike.values() for bucket in _by_width(together, widest_padding)]
+
+
+def _program_key(config: Config) -> str:
+    """What the program of `config` is made from, but for its width, as text."""
+    fields = {
+        f"{section}.{name}": value
+        for section, values in configs.to_dict(config).items()
+        if section in configs.AXIS_SECTIONS
+        for name, value in values.items()
+    }
+    kept = {k: v for k, v in fields.items() if k not in _DATA | _HOST | {"network.hidden_size"}}
+    for name in NUMBERS:
+        # A rule without clipping, or without decay, is another program than one with a little.
+        kept[f"optimizer.{name}"] = bool(kept[f"optimizer.{name}"])
+    kept["components"] = len(config.task.frequencies)
+    kept["files"] = (config.task.train_path, config.task.test_path)  # rows of another number
+    return json.dumps(kept, sort_keys=True)
+
+
+def _by_width(together: list[Replica], widest_padding: float) -> list[Bucket]:
+    widths = sorted({r.config.network.hidden_size for r in together}, reverse=True)
+    found: list[Bucket] = []
+    while widths:
+        widest = widths[0]
+        joined = [w for w in widths if widest <= widest_padding * w]
+        widths = widths[len(joined) :]
+        members = tuple(r for r in together if r.config.network.hidden_size in joined)
+        found.append(Bucket(members, widest))
+    return found
+
+
+def numbers(config: OptimizerConfig) -> dict[str, float]:
+    """The numbers of the update that `config` has, by name."""
+    found = {name: getattr(config, name) for name in NUMBERS}
+    return {name: value for name, value in found.items() if value}
+
+
+def differing_numbers(bucket: Bucket) -> tuple[str, ...]:
+    """Which of `NUMBERS` are not the same in all replicas; the others stay constants of the program."""
+    held = [numbers(replica.config.optimizer) for replica in bucket.replicas]
+    return tuple(name for name in held[0] if len({values[name] for values in held}) > 1)

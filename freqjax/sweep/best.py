@@ -1,0 +1,52 @@
+"""The best replica of a sweep, as a run's folder that every mode takes as a checkpoint."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+
+from freqjax import checkpoints, workdir
+from freqjax import config as configs
+from freqjax.networks import make_network
+from freqjax.networks.padding import crop_hidden
+from freqjax.sweep.axes import Bucket
+from freqjax.tasks import make_task
+
+
+def export(
+    bucket: Bucket, index: int, source: Path, destination: Path, *, warn: Callable[[str], None]
+) -> None:
+    """Write the weights that the results of a replica are of to a folder of their own.
+
+    Args:
+      bucket: the replica's.
+      index: the replica's.
+      source: the folder of the bucket's checkpoints; the newest is the one with its results.
+      destination: replaced where it exists.
+      warn: called with a sentence for a damaged checkpoint that is passed over.
+    """
+    place = [replica.index for replica in bucket.replicas].index(index)
+    config = bucket.replicas[place].config
+    network = make_network(config.network, make_task(config.task))
+    hidden, wider = config.network.hidden_size, bucket.hidden_size
+    axes = network.hidden_axes()
+
+    def widened(leaf: jax.ShapeDtypeStruct, blocks: tuple[int, ...]) -> jax.ShapeDtypeStruct:
+        shape = (n * wider or size for n, size in zip(blocks, leaf.shape, strict=True))
+        return jax.ShapeDtypeStruct((len(bucket.replicas), *shape), leaf.dtype)
+
+    solo = jax.eval_shape(network.init, jax.random.key(0))
+    with checkpoints.CheckpointStore(source, warn=warn, read_only=True) as store:
+        newest = source / str(store.steps()[-1])
+    saved = checkpoints.restore_params(newest, jax.tree.map(widened, solo, axes), warn=warn)
+    own = jax.tree.map(lambda a: a[place], saved.params)
+    own = crop_hidden(own, axes, hidden, wider)
+    shutil.rmtree(destination, ignore_errors=True)
+    story = saved.meta["stories"][place]
+    meta = {"config": configs.to_dict(config)}
+    checkpoints.save_params_only(destination, story["step"], own, meta, metric=math.inf, warn=warn)
+    workdir.write_json(destination / "config.json", configs.to_dict(config))

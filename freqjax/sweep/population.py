@@ -1,0 +1,400 @@
+"""The replicas of a bucket that one process trains: their state on the devices, their story on the host.
+
+Each replica has the life of a solo run: the same initial weights, rows, updates, frozen evaluations and
+stopping rules. One that has stopped, for whatever reason, stays as it is while the others go on.
+Axes: R replicas of this process, filled up with idle ones to a multiple of the devices.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from freqjax import config as configs
+from freqjax import monitors
+from freqjax.monitors import Totals, finite_or_null
+from freqjax.networks import make_network
+from freqjax.networks.padding import crop_hidden, pad_hidden
+from freqjax.optimizers import Plateau
+from freqjax.stopping import Stopping
+from freqjax.sweep.axes import Bucket, Replica, differing_numbers, numbers
+from freqjax.sweep.program import Program, Replicated
+from freqjax.tasks import Blocks, Task, make_task
+from freqjax.trainers import chunk_bounds, initial_key, noise_key
+from freqjax.training import ChunkInfo, Stream, TrainState, layer_names, layout, state_of
+
+
+@dataclass
+class Story:
+    """What the host remembers of a replica; plain numbers, saved with its arrays.
+
+    Attributes:
+      index: the replica's.
+      epoch, step: epochs and updates done.
+      totals: sums of the epoch so far.
+      losses: of the last epochs.
+      stopping: the rules' memory; its reason is why the replica stopped, if it has.
+      plateau: scale, best and waited of the schedule plateau.
+      best_epoch: the epoch of the weights that are kept.
+      bad_step: the first update that was not finite.
+    """
+
+    index: int
+    epoch: int = 0
+    step: int = 0
+    totals: Totals = dataclasses.field(default_factory=Totals)
+    losses: list[float] = dataclasses.field(default_factory=list)
+    stopping: Stopping = dataclasses.field(default_factory=Stopping)
+    plateau: tuple[float, float, int] = (1.0, math.inf, 0)
+    best_epoch: int | None = None
+    bad_step: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The story as JSON can hold it."""
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def of_json(values: dict[str, Any]) -> Story:
+        """The inverse of `to_json`."""
+        values = dict(values)
+        values["totals"] = Totals(**values["totals"])
+        values["stopping"] = Stopping(**values["stopping"])
+        values["plateau"] = tuple(values["plateau"])
+        return Story(**values)
+
+
+class Arrays(NamedTuple):
+    """The arrays of R replicas, each with a leading axis R.
+
+    Attributes:
+      state: the train states.
+      best: the parameters with the lowest frozen training MSE so far; once there are results, those
+        that they are of.
+    """
+
+    state: TrainState
+    best: Any
+
+
+class Population:
+    """A bucket's replicas on this process, driven a chunk at a time.
+
+    Attributes:
+      epoch: epochs done; the same for all that have not stopped.
+    """
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        mine: Sequence[Replica],
+        devices: Sequence[Any] | None = None,
+    ) -> None:
+        """Initial weights and rows of the replicas `mine` of `bucket`; nothing is compiled yet."""
+        self._bucket, self._mine = bucket, list(mine)
+        first = bucket.replicas[0].config
+        self._config = first
+        self._fresh = first.task.noise == "fresh"
+        self._tasks: dict[str, Task] = {}
+        self._task_of = [self._task_key(r.config) for r in self._mine]
+        if not self._mine:
+            self._task_key(first)
+        sets = list(self._tasks.values())
+        train, test = [t.train_blocks() for t in sets], [t.test_blocks() for t in sets]
+        shapes = jax.eval_shape(lambda b: layout(b, first), self._sampled(sets[0], train[0]))
+        self._windows = shapes.inputs.shape[0]
+        rows = int(np.prod(shapes.inputs.shape[:3]))
+        self._bounds = chunk_bounds(self._windows, rows // self._windows)
+        widest = dataclasses.replace(first.network, hidden_size=bucket.hidden_size)
+        self._network = make_network(widest, sets[0])
+        self._program = Program(
+            self._network, sets[0], first, self._windows, own_streams=self._fresh, devices=devices
+        )
+        shards = self._program.shards
+        self._padded = max(1, math.ceil(len(self._mine) / shards)) * shards
+        names = list(self._tasks)
+        self._source = self._fill([names.index(key) for key in self._task_of])
+        streams = shapes.inputs.shape[2]
+        members = self._mine or [bucket.replicas[0]]
+        peaks = [
+            t.peaks(b) if first.network.initializer == "spectral" or self._spectral() else ()
+            for t, b in zip(sets, train, strict=True)
+        ]
+        states = [
+            self._initial_state(r, streams, peaks[s])
+            for r, s in zip(members, self._source, strict=False)
+        ]
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(self._fill(leaves)), *states)
+        self._layers = layer_names(states[0].params)
+        self._arrays = Arrays(self._program.place(stacked), self._copy(stacked.params))
+        self._zero = [_zero_loss(t, b) for t, b in zip(sets, test, strict=True)]
+        self._blocks = [self._program.place_everywhere(_stack(part)) for part in (train, test)]
+        self._parts = None if self._fresh else self._cut(_stack([layout(b, first) for b in train]))
+        self._drawn_epoch, self._next_chunk, self.epoch = -1, 0, 0
+        self.stories = [Story(r.index) for r in self._mine]
+
+    def _spectral(self) -> bool:
+        return any(r.config.network.initializer == "spectral" for r in self._mine)
+
+    def _task_key(self, config: configs.Config) -> str:
+        key = json.dumps(dataclasses.asdict(config.task))
+        if key not in self._tasks:
+            self._tasks[key] = make_task(config.task)
+        return key
+
+    def _sampled(self, task: Task, blocks: Blocks) -> Any:
+        if not self._fresh:
+            return blocks
+        return jax.eval_shape(lambda k: task.sample(k, task.samples), noise_key(0))
+
+    def _initial_state(
+        self, replica: Replica, streams: int, peaks: tuple[float, ...]
+    ) -> TrainState:
+        """The state of the solo run, padded to the width of the bucket."""
+        config, task = replica.config, self._tasks[self._task_key(replica.config)]
+        network = make_network(config.network, task, peaks)
+        params = network.init(initial_key(config.train.seed))
+        hidden, wider = config.network.hidden_size, self._bucket.hidden_size
+        params = pad_hidden(params, self._network.hidden_axes(), hidden, wider)
+        return state_of(self._network, config, params, streams)
+
+    def _fill(self, values: Any) -> list[Any]:
+        """As many values as there are places, the first one repeated in the idle ones."""
+        held = list(values) or [0]
+        return held + [held[0]] * (self._padded - len(held))
+
+    def _copy(self, params: Any) -> Any:
+        # Not the same arrays: those of the state are given up to the next chunk.
+        return self._program.place(jax.tree.map(jnp.copy, params))
+
+    def _cut(self, streams: Stream) -> list[Stream]:
+        return [
+            self._program.place_streams(jax.tree.map(lambda a: a[:, low:high], streams))  # noqa: B023
+            for low, high in self._bounds
+        ]
+
+    @property
+    def compilations(self) -> int:
+        """How many programs were compiled."""
+        return self._program.compilations
+
+    @property
+    def group_names(self) -> tuple[tuple[str, ...], ...]:
+        """The names of the groups of each replica."""
+        return tuple(self._tasks[key].group_names for key in self._task_of)
+
+    @property
+    def group_label(self) -> str:
+        """What a group is."""
+        return next(iter(self._tasks.values())).group_label
+
+    def active(self) -> list[bool]:
+        """Which replicas are still being trained."""
+        return [
+            s.stopping.reason is None and s.bad_step is None and s.epoch < r.config.train.epochs
+            for s, r in zip(self.stories, self._mine, strict=True)
+        ]
+
+    def advance(self) -> list[dict[str, Any]] | None:
+        """Run one chunk of updates; at an epoch's end, one row of metrics for each active replica."""
+        active = self.active()
+        low, high = self._bounds[self._next_chunk]
+        if any(active):
+            began = time.perf_counter()
+            state, info = self._program.train(
+                self._replicated(active), self._arrays.state, self._part()
+            )
+            self._arrays = self._arrays._replace(state=state)
+            info = jax.device_get(info)
+            self._add(info, active, high - low, time.perf_counter() - began)
+        self._next_chunk += 1
+        if self._next_chunk < len(self._bounds):
+            return None
+        self._next_chunk, self.epoch = 0, self.epoch + 1
+        return self._end_epoch()
+
+    def _replicated(self, active: Sequence[bool]) -> Replicated:
+        members = self._mine or [self._bucket.replicas[0]]
+        held = [numbers(r.config.optimizer) for r in members]
+        source = self._source
+        if self._fresh:  # a stream of its own, at the same place on its device
+            source = list(np.arange(self._padded) % (self._padded // self._program.shards))
+        return Replicated(
+            active=np.array([*active] + [False] * (self._padded - len(active))),
+            source=np.array(source, np.int32),
+            numbers={
+                name: np.array(self._fill([h[name] for h in held]), np.float32)
+                for name in differing_numbers(self._bucket)
+            },
+            updates=np.array(
+                self._fill([r.config.train.epochs * self._windows for r in members]), np.int32
+            ),
+        )
+
+    def _part(self) -> Stream:
+        if self._fresh and self._drawn_epoch != self.epoch:
+            drawn = [self._draw(r) for r in self._mine or [self._bucket.replicas[0]]]
+            self._parts, self._drawn_epoch = self._cut(_stack(self._fill(drawn))), self.epoch
+        assert self._parts is not None
+        return self._parts[self._next_chunk]
+
+    def _draw(self, replica: Replica) -> Stream:
+        """The rows of this epoch of a replica with fresh noise, as its solo run draws them."""
+        task = self._tasks[self._task_key(replica.config)]
+        key = jax.random.fold_in(noise_key(replica.config.train.seed), self.epoch)
+        return layout(task.sample(key, task.samples), self._config)
+
+    def _add(self, info: ChunkInfo, active: Sequence[bool], updates: int, seconds: float) -> None:
+        for place, (story, runs) in enumerate(zip(self.stories, active, strict=True)):
+            if not runs:
+                continue
+            own = jax.tree.map(lambda a: a[place], info)  # noqa: B023
+            story.totals.add(own, story.step + 1, updates, seconds)
+            story.step += updates
+            story.bad_step = story.totals.bad_step
+
+    def _end_epoch(self) -> list[dict[str, Any]]:
+        ended = [p for p, story in enumerate(self.stories) if story.totals.updates]
+        every = self._config.train.evaluate_every
+        lasts = [self.epoch >= r.config.train.epochs for r in self._mine]
+        due = (
+            bool(ended)
+            and bool(every)
+            and (self.epoch % every == 0 or any(lasts[p] for p in ended))
+        )
+        frozen = self._frozen(0, self._arrays.state.params) if due else None
+        rows, improved, scales = [], np.zeros(self._padded, bool), np.ones(self._padded, np.float32)
+        for place in ended:
+            shown = frozen is not None and (self.epoch % every == 0 or lasts[place])
+            own = (
+                frozen[place].astype(np.float64).tolist() if frozen is not None and shown else None
+            )
+            rows.append(self._end_replica(place, own, improved))
+        for place, story in enumerate(self.stories):
+            scales[place] = story.plateau[0]
+        if improved.any():
+            best = self._program.keep(improved, self._arrays.best, self._arrays.state.params)
+            self._arrays = self._arrays._replace(best=best)
+        state = self._arrays.state._replace(rate_scale=self._program.place(scales))
+        self._arrays = self._arrays._replace(state=state)
+        return rows
+
+    def _end_replica(
+        self, place: int, groups: list[float] | None, improved: np.ndarray
+    ) -> dict[str, Any]:
+        """Sum up an epoch of one replica as a solo run does; mark in `improved` whether to keep it."""
+        story, config = self.stories[place], self._mine[place].config
+        totals, story.totals = story.totals, Totals()
+        story.epoch = self.epoch
+        alerts = monitors.alerts(totals, story.step, self._layers, story.losses)
+        story.losses = [*story.losses, totals.loss][-20:]
+        if config.optimizer.schedule == "plateau":
+            story.plateau = _observe(config.optimizer, story.plateau, totals.loss)
+        mse = None if groups is None else float(np.mean(groups))
+        worst = None if groups is None else max(groups)
+        story.stopping.observe(config.train, self.epoch, totals.loss, mse, worst)
+        if story.bad_step is not None:
+            story.stopping.reason = "non_finite"
+        if mse is not None and story.stopping.is_best(mse):
+            improved[place], story.best_epoch = True, self.epoch
+        row = totals.row(self.epoch, story.step, self.group_label, self._layers)
+        row = {k: v for k, v in row.items() if not k.endswith("_per_layer")}
+        frozen = {"frozen_mse": mse, f"frozen_mse_per_{self.group_label}": groups}
+        return finite_or_null({"replica": story.index, **row, **frozen, "alerts": alerts})
+
+    def _frozen(self, which: int, params: Any) -> np.ndarray:
+        """[R, G] frozen losses on the training rows (0) or the test rows (1) of each replica."""
+        return self._program.frozen(np.array(self._source, np.int32), params, self._blocks[which])
+
+    def results(self) -> list[dict[str, Any]]:
+        """What each replica came to, with the weights kept: the best, or the last where none was ranked."""
+        ranked = np.array(
+            self._fill([s.stopping.best_frozen is not None for s in self.stories]), bool
+        )
+        last = jax.tree.map(jnp.copy, self._arrays.state.params)
+        chosen = self._program.keep(ranked, last, self._arrays.best)
+        self._arrays = self._arrays._replace(best=chosen)
+        train, test = self._frozen(0, chosen), self._frozen(1, chosen)
+        hidden_axes = self._network.hidden_axes()
+        found = []
+        for place, (story, replica) in enumerate(zip(self.stories, self._mine, strict=True)):
+            own = jax.tree.map(lambda a: a[place], chosen)  # noqa: B023
+            width = replica.config.network.hidden_size
+            own = crop_hidden(own, hidden_axes, width, self._bucket.hidden_size)
+            result = self._result(story, replica, train[place], test[place])
+            result["parameters"] = sum(a.size for a in jax.tree.leaves(own))
+            result["zero_predictor_mse"] = self._zero[self._source[place]]
+            found.append(result)
+        return finite_or_null(found)
+
+    def _result(
+        self, story: Story, replica: Replica, train: np.ndarray, test: np.ndarray
+    ) -> dict[str, Any]:
+        names = self._tasks[self._task_key(replica.config)].group_names
+        return {
+            "replica": replica.index,
+            **replica.values,
+            "epochs": story.epoch,
+            "updates": story.step,
+            "stop_reason": story.stopping.reason or "epochs_done",
+            "bad_update": story.bad_step,
+            "weights": "last" if story.stopping.best_frozen is None else "best",
+            "best_epoch": story.best_epoch,
+            "prequential_mse": story.losses[-1] if story.losses else None,
+            "train_mse": float(np.mean(train)),
+            "test_mse": float(np.mean(test)),
+            "worst_test_mse": float(np.max(test)),
+            f"test_mse_per_{self.group_label}": dict(zip(names, test.tolist(), strict=True)),
+        }
+
+    def arrays(self) -> Arrays:
+        """The arrays of the replicas that are not idle, on the host."""
+        return jax.tree.map(lambda a: np.asarray(a)[: len(self._mine)], self._arrays)
+
+    def progress(self) -> dict[str, int]:
+        """Where in an epoch the population stands, besides its stories."""
+        return {"epoch": self.epoch, "next_chunk": self._next_chunk}
+
+    def restore(self, arrays: Arrays, stories: list[Story], progress: dict[str, int]) -> None:
+        """Go on from what `arrays`, `stories` and `progress` were."""
+        filled = jax.tree.map(
+            lambda a: (
+                np.concatenate([a, np.repeat(a[:1], self._padded - len(a), axis=0)])
+                if len(a)
+                else None
+            ),
+            arrays,
+        )
+        if self._mine:
+            self._arrays = self._program.place(filled)
+        self.stories = copy.deepcopy(stories)
+        self.epoch, self._next_chunk = progress["epoch"], progress["next_chunk"]
+
+
+def _stack(parts: Sequence[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(a) for a in leaves]), *parts)
+
+
+def _zero_loss(task: Task, blocks: Blocks) -> float:
+    """The loss of an output that is always zero."""
+    targets = jnp.asarray(blocks.targets)
+    return float(jnp.mean(task.loss(jnp.zeros_like(targets), targets)))
+
+
+def _observe(
+    config: configs.OptimizerConfig, memory: tuple[float, float, int], loss: float
+) -> tuple[float, float, int]:
+    """The plateau's memory after an epoch's loss."""
+    rules = (config.plateau_factor, config.plateau_patience, config.plateau_min_delta)
+    plateau = Plateau(*rules, *memory)
+    plateau.observe(loss)
+    return plateau.scale, plateau.best, plateau.waited

@@ -1,0 +1,149 @@
+"""The processes that share a sweep: how they meet, and what they tell each other.
+
+Each process trains its own replicas on its own devices and has nothing to say while it does. Between
+epochs all of them tell all others how their replicas stand, so that every process decides the same;
+process 0, the lead, alone reads and writes files. One process is the same with nobody to talk to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from freqjax.config import RunConfig
+from freqjax.errors import UserError
+
+
+def connect(config: RunConfig) -> None:
+    """Meet the other processes, where the config names a coordinator; before JAX is used.
+
+    The coordinator listens at the address given and nowhere else.
+
+    Raises:
+      UserError: fields that do not belong together, or nobody to meet.
+    """
+    if not config.coordinator:
+        for name in ("num_processes", "process_id"):
+            if getattr(config, name) is not None:
+                raise UserError(
+                    f"run.{name} is {getattr(config, name)}: it goes with run.coordinator, which is empty."
+                )
+        return
+    try:
+        if config.coordinator == "auto":
+            jax.distributed.initialize()
+        else:
+            _require_whole(config)
+            jax.distributed.initialize(
+                config.coordinator,
+                config.num_processes,
+                config.process_id,
+                coordinator_bind_address=config.coordinator,
+            )
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise UserError(
+            f"run.coordinator is {config.coordinator}: the processes did not meet ({reason})."
+        ) from None
+
+
+def _require_whole(config: RunConfig) -> None:
+    host, _, port = config.coordinator.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise UserError(f"run.coordinator is {config.coordinator!r}: it must be HOST:PORT or auto.")
+    if config.num_processes is None or config.process_id is None:
+        missing = "num_processes" if config.num_processes is None else "process_id"
+        raise UserError(f"run.{missing} is none: it must be given with run.coordinator.")
+    if config.process_id >= config.num_processes:
+        raise UserError(
+            f"run.process_id is {config.process_id}: it must be below run.num_processes, "
+            f"{config.num_processes}."
+        )
+
+
+def is_lead() -> bool:
+    """Whether this process reads and writes the files."""
+    return jax.process_index() == 0
+
+
+def share_of(count: int) -> slice:
+    """Which of `count` replicas are this process's own; equal shares, the first ones a replica larger."""
+    size, more = divmod(count, jax.process_count())
+    index = jax.process_index()
+    first = index * size + min(index, more)
+    return slice(first, first + size + (index < more))
+
+
+def gather(value: Any) -> list[Any]:
+    """What each process gives, in order, on every process; plain values that JSON can hold."""
+    if jax.process_count() == 1:
+        return [value]
+    data = np.frombuffer(json.dumps(value).encode(), np.uint8)
+    sizes = _all(np.asarray([data.size], np.int32))[:, 0]
+    padded = np.zeros(int(sizes.max()), np.uint8)
+    padded[: data.size] = data
+    rows = _all(padded)
+    return [
+        json.loads(row[:size].tobytes().decode()) for row, size in zip(rows, sizes, strict=True)
+    ]
+
+
+def gather_lists(own: list[Any]) -> list[Any]:
+    """The lists of all processes as one, on every process; plain values that JSON can hold."""
+    return [value for part in gather(own) for value in part]
+
+
+def gather_arrays(tree: Any) -> Any:
+    """Arrays [r, ...] of each process's r replicas → [R, ...] of all, as numpy, on every process."""
+    host = jax.tree.map(np.asarray, tree)
+    if jax.process_count() == 1:
+        return host
+    count = len(jax.tree.leaves(host)[0])
+    counts = gather(count)
+
+    def join(array: np.ndarray) -> np.ndarray:
+        padding = [(0, max(counts) - count)] + [(0, 0)] * (array.ndim - 1)
+        parts = _all(np.pad(array, padding))
+        return np.concatenate([part[:n] for part, n in zip(parts, counts, strict=True)])
+
+    return jax.tree.map(join, host)
+
+
+def from_lead(find: Callable[[], Any]) -> Any:
+    """What `find` gives on the lead, on every process; a JSON value.
+
+    Raises:
+      UserError: `find` did, on the lead; on every process.
+    """
+    value, error = None, None
+    if is_lead():
+        try:
+            value = find()
+        except UserError as found:
+            error = str(found)
+    value, error = gather([value, error])[0]
+    if error is not None:
+        raise UserError(error)
+    return value
+
+
+def arrays_from_lead(tree: Any) -> Any:
+    """The lead's numpy arrays on every process, which must give a tree of the same shapes."""
+    if jax.process_count() == 1:
+        return tree
+    return jax.tree.map(lambda array: _all(np.asarray(array))[0], tree)
+
+
+def _all(array: np.ndarray) -> np.ndarray:
+    """[P, ...] the arrays of all processes."""
+    return np.asarray(multihost_utils.process_allgather(array))
+
+
+def stop_asked(step: int) -> bool:
+    """Whether the cluster wants the processes to stop; the same answer on all of them at a `step`."""
+    return jax.process_count() > 1 and multihost_utils.reached_preemption_sync_point(step)

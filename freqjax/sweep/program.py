@@ -1,0 +1,190 @@
+"""The compiled functions of a bucket: R replicas of one train step, spread over the devices of a process.
+
+What is solo everywhere else has a leading axis R here, which is split over the devices. On a CPU each
+device takes its replicas one after another, for a core is busy with one; on an accelerator they go side
+by side. The replica's own function is that of a solo run, so the numbers are too.
+Axes: R replicas, N streams or sets of blocks, U updates in a chunk, G groups, B streams, T time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as Spec
+
+from freqjax.config import Config
+from freqjax.evaluation import make_frozen_losses
+from freqjax.networks import Network
+from freqjax.optimizers import make_schedule
+from freqjax.tasks import Blocks, Task
+from freqjax.trainers import choose_chunk
+from freqjax.training import ChunkInfo, Stream, TrainState
+
+_AXIS = "replicas"
+
+
+class Replicated(NamedTuple):
+    """What differs from replica to replica and does not change while a chunk runs.
+
+    Attributes:
+      active: [R] bool; the others are passed over, their state stays as it is.
+      source: [R] int32, which of the N streams a replica reads.
+      numbers: name of a number of the optimizer → [R] float32.
+      updates: [R] int32, updates of its whole run, which a schedule goes by.
+    """
+
+    active: Any
+    source: Any
+    numbers: dict[str, Any]
+    updates: Any
+
+
+class Program:
+    """Chunks of training, frozen losses and the keeping of the best, for all replicas at once.
+
+    Attributes:
+      shards: devices that the replicas are spread over; R must be a multiple.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        task: Task,
+        config: Config,
+        updates_per_epoch: int,
+        *,
+        own_streams: bool,
+        devices: Sequence[Any] | None = None,
+    ) -> None:
+        """Nothing is compiled yet.
+
+        Args:
+          network: of the bucket's width.
+          task: of any of the replicas: they differ in their rows alone.
+          config: of any of the replicas, with the numbers that all share.
+          updates_per_epoch: of a stream.
+          own_streams: whether there is a stream for every replica (N = R, spread like them) and
+            `source` counts within a device; otherwise every device holds all N.
+          devices: those of this process unless given.
+        """
+        devices = jax.local_devices() if devices is None else devices
+        self.shards = len(devices)
+        self._mesh = jax.make_mesh((self.shards,), (_AXIS,), (AxisType.Auto,), devices=devices)
+        self._each = _one_by_one if devices[0].platform == "cpu" else _side_by_side
+        self._streams_spec = Spec(_AXIS) if own_streams else Spec()
+        groups = len(task.group_names)
+        train = _replica_chunk(network, task, config, updates_per_epoch, groups)
+        frozen = make_frozen_losses(network, task, config.task.reset, groups)
+        per_replica = Spec(_AXIS)
+        self._train = self._jit(
+            train, (per_replica, per_replica, self._streams_spec), per_replica, donate=1
+        )
+        self._frozen = self._jit(
+            _of_source(frozen), (per_replica, per_replica, Spec()), per_replica
+        )
+        self._keep = jax.jit(_keep, donate_argnums=1)
+        self._compiled: dict[Any, Any] = {}
+
+    def place(self, tree: Any) -> Any:
+        """Arrays [R, ...], spread over the devices."""
+        return jax.device_put(tree, NamedSharding(self._mesh, Spec(_AXIS)))
+
+    def place_streams(self, tree: Any) -> Any:
+        """Streams [N, ...] where `train` reads them."""
+        return jax.device_put(tree, NamedSharding(self._mesh, self._streams_spec))
+
+    def place_everywhere(self, tree: Any) -> Any:
+        """Arrays that every device holds whole."""
+        return jax.device_put(tree, NamedSharding(self._mesh, Spec()))
+
+    def train(
+        self, replicated: Replicated, state: TrainState, streams: Stream
+    ) -> tuple[TrainState, ChunkInfo]:
+        """A chunk of U updates of the active replicas; `state` is given up. [R, ...] all."""
+        return self._run("train", self._train, self.place(replicated), state, streams)
+
+    def frozen(self, source: np.ndarray, params: Any, blocks: Blocks) -> np.ndarray:
+        """[R, G] frozen loss of each group of the blocks `source` [R] of N sets [N, B, ...]."""
+        return np.asarray(self._run("frozen", self._frozen, self.place(source), params, blocks))
+
+    def keep(self, chosen: np.ndarray, kept: Any, offered: Any) -> Any:
+        """`offered` in the replicas `chosen` [R] bool, `kept` (which is given up) in the others."""
+        return self._run("keep", self._keep, self.place(chosen), kept, offered)
+
+    @property
+    def compilations(self) -> int:
+        """How many programs have been compiled so far."""
+        return len(self._compiled)
+
+    def _jit(self, function: Callable[..., Any], specs: Any, out: Any, donate: int = -1) -> Any:
+        def on_device(first: Any, second: Any, third: Any) -> Any:
+            return self._each(function)(first, second, third)
+
+        # Replicas say nothing to each other, which the partitioner need not find out.
+        sharded = jax.shard_map(
+            on_device, mesh=self._mesh, in_specs=specs, out_specs=out, check_vma=False
+        )
+        return jax.jit(sharded, donate_argnums=() if donate < 0 else donate)
+
+    def _run(self, name: str, function: Any, *arguments: Any) -> Any:
+        # Compiled by hand, so that a change of shape or place is seen here and never retraces.
+        key = (name, *(leaf.shape for leaf in jax.tree.leaves(arguments)))
+        if key not in self._compiled:
+            self._compiled[key] = function.lower(*arguments).compile()
+        return self._compiled[key](*arguments)
+
+
+# (first [R, ...], second [R, ...], shared) → [R, ...], from a function of a replica's own.
+_Each = Callable[[Callable[..., Any]], Callable[[Any, Any, Any], Any]]
+
+
+def _one_by_one(function: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]:
+    def mapped(first: Any, second: Any, shared: Any) -> Any:
+        return jax.lax.map(lambda own: function(*own, shared), (first, second))
+
+    return mapped
+
+
+def _side_by_side(function: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]:
+    return jax.vmap(function, (0, 0, None))
+
+
+def _replica_chunk(
+    network: Network, task: Task, config: Config, updates_per_epoch: int, groups: int
+) -> Callable[[Replicated, TrainState, Stream], tuple[TrainState, ChunkInfo]]:
+    """The chunk of one replica, with its own numbers in place of the config's."""
+
+    def chunk(own: Replicated, state: TrainState, streams: Stream) -> tuple[TrainState, ChunkInfo]:
+        optimizer = dataclasses.replace(config.optimizer, **own.numbers)
+        mine = dataclasses.replace(config, optimizer=optimizer)
+        schedule = make_schedule(optimizer, own.updates, updates_per_epoch)
+        train = choose_chunk(network, task, mine)(network, task, mine, schedule, groups)
+        stream = jax.tree.map(lambda a: a[own.source], streams)
+
+        def rest(state: TrainState) -> tuple[TrainState, ChunkInfo]:
+            _, info = jax.eval_shape(train, state, stream)
+            return state, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), info)
+
+        return jax.lax.cond(own.active, lambda s: train(s, stream), rest, state)
+
+    return chunk
+
+
+def _of_source(frozen: Callable[[Any, Blocks], jax.Array]) -> Callable[..., jax.Array]:
+    def of_source(source: jax.Array, params: Any, blocks: Blocks) -> jax.Array:
+        return frozen(params, jax.tree.map(lambda a: a[source], blocks))
+
+    return of_source
+
+
+def _keep(chosen: jax.Array, kept: Any, offered: Any) -> Any:
+    def choose(a: jax.Array, b: jax.Array) -> jax.Array:
+        return jnp.where(chosen.reshape(-1, *[1] * (a.ndim - 1)), b, a)
+
+    return jax.tree.map(choose, kept, offered)
