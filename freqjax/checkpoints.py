@@ -33,6 +33,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from freqjax import manifests
@@ -306,7 +307,10 @@ def save_params_only(
 
     Args:
         destination: a folder, made where missing, that becomes like a run's.
-        step, params, meta, metric: as for `CheckpointStore.save`.
+        step: as for `CheckpointStore.save`, as are the next three.
+        params: pytree of arrays.
+        meta: what JSON can hold.
+        metric: lower is better.
         warn: as for `read_meta`.
 
     Raises:
@@ -402,8 +406,15 @@ def _new_checkpointer() -> Any:
     # Made in the background, a folder that cannot be made leaves threads waiting for it for five
     # minutes, and the interpreter's exit waits for them.
     options = ocp.AsyncOptions(create_directories_asynchronously=False)
-    composite = ocp.CompositeOptions(async_options=options)
-    return ocp.Checkpointer(ocp.CompositeCheckpointHandler(composite_options=composite))
+    # One process writes, and must not wait for others: without this orbax would, for ever.
+    me = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=me, active_processes={me}, barrier_sync_key_prefix=f"freqjax-{me}"
+    )
+    composite = ocp.CompositeOptions(async_options=options, multiprocessing_options=alone)
+    return ocp.Checkpointer(
+        ocp.CompositeCheckpointHandler(composite_options=composite), multiprocessing_options=alone
+    )
 
 
 def _save_args(arrays: Mapping[str, dict[str, np.ndarray]], meta: Mapping[str, Any]) -> Any:

@@ -252,7 +252,7 @@ class LimitsConfig:
 class SweepConfig:
     """Many replicas of one config, each with some fields set to values of its own."""
 
-    axes: dict[str, tuple[Any, ...]] = _rule(
+    axes: dict[str, tuple[Any, ...]] = _rule(  # noqa: RUF009 - every config gets a dictionary of its own
         {},
         "field → the values it takes; a replica for every combination "
         '(on the command line "train.seed=0..7;optimizer.learning_rate=1e-3,3e-3")',

@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("freqjax: interrupted", file=sys.stderr)
         return 130
     except OSError as error:
-        print(f"freqjax: {error.filename}: {error.strerror}.", file=sys.stderr)
+        named = "" if error.filename is None else f"{error.filename}: "
+        print(f"freqjax: {named}{error.strerror}.", file=sys.stderr)
         return 2
     except UserError as error:
         # A path or another program's message may break lines; what is printed here does not.

@@ -18,6 +18,11 @@ from jax.experimental import multihost_utils
 from freqjax.config import RunConfig
 from freqjax.errors import UserError
 
+# How long to wait for all processes at the start, for a sign of life, and for all at the end.
+_MEETING_SECONDS = 300
+_SILENCE_SECONDS = 60
+_PARTING_SECONDS = 10
+
 
 def connect(config: RunConfig) -> None:
     """Meet the other processes, where the config names a coordinator; before JAX is used.
@@ -43,6 +48,9 @@ def connect(config: RunConfig) -> None:
                 config.coordinator,
                 config.num_processes,
                 config.process_id,
+                initialization_timeout=_MEETING_SECONDS,
+                heartbeat_timeout_seconds=_SILENCE_SECONDS,
+                shutdown_timeout_seconds=_PARTING_SECONDS,
                 coordinator_bind_address=config.coordinator,
             )
     except (RuntimeError, ValueError) as error:

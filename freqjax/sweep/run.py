@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,6 +39,8 @@ Say = Callable[[str], None]
 
 # A save takes all arrays off the devices: not more often than this, in seconds.
 _SAVE_SECONDS = 10.0
+# Epochs quicker than this share a line.
+_LINE_SECONDS = 0.5
 
 
 def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) -> int | None:
@@ -53,7 +57,7 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
       The signal that interrupted it, or None.
 
     Raises:
-      UserError: bad config, data or folder, or a process was lost; one sentence.
+      UserError: bad config, data or folder; one sentence.
     """
     members = axes.replicas(config)
     buckets = axes.buckets(members, config.sweep.widest_padding)
@@ -84,16 +88,20 @@ def _silent(_: str) -> None:
 
 @contextlib.contextmanager
 def _telling_of_losses() -> Iterator[None]:
-    """A process that does not answer any more ends the sweep with a sentence."""
+    """A process that does not answer any more ends this one too, with a sentence and exit code 2."""
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
         if jax.process_count() == 1:
             raise
         reason = str(error).partition("\n")[0].rstrip(".")
-        raise UserError(
-            f"a process of this sweep was lost ({reason}): start all of them again with --resume."
-        ) from None
+        print(
+            f"freqjax: a process of this sweep was lost ({reason}): start all of them again with --resume.",
+            file=sys.stderr,
+            flush=True,
+        )
+        # Nothing is half-written. JAX would wait for the lost one now, and end with a stack trace.
+        os._exit(2)
 
 
 def _refuse_other_sweep(config: Config, folder: Workdir) -> None:
@@ -163,7 +171,7 @@ class _Sweep:
             if meta is not None:
                 self._restore(store, population, meta, share)
             self._cut_rows(bucket, 0 if meta is None else meta["progress"]["epoch"])
-            progress = _Progress(bucket, population.epoch, self._say)
+            progress = _Progress(bucket, self._say)
             saved_at = time.monotonic()
             while any(processes.gather_lists(population.active())):
                 rows = self._advance(population)
@@ -283,26 +291,45 @@ class _Sweep:
 
 
 class _Progress:
-    """One line an epoch: how the replicas stand, and the time left."""
+    """One line an epoch, or every half second: how the replicas stand, and the time left."""
 
-    def __init__(self, bucket: Bucket, epoch: int, say: Say) -> None:
+    def __init__(self, bucket: Bucket, say: Say) -> None:
         self._epochs = max(replica.config.train.epochs for replica in bucket.replicas)
-        self._first, self._began, self._say = epoch, time.monotonic(), say
-        self._count = len(bucket.replicas)
+        self._count, self._say = len(bucket.replicas), say
+        self._first: tuple[int, float] | None = None
+        self._shown = -math.inf
 
     def show(self, rows: list[dict[str, Any]]) -> None:
         if not rows:
             return
-        epoch = rows[0]["epoch"]
-        left = (time.monotonic() - self._began) / (epoch - self._first) * (self._epochs - epoch)
+        epoch, now = rows[0]["epoch"], time.monotonic()
+        alarms = [
+            f"  replica {row['replica']}: {alert}"
+            for row in rows
+            for alert in row["alerts"]
+            if alert.startswith("non-finite loss")
+        ]
+        quick = now - self._shown < _LINE_SECONDS and epoch < self._epochs
+        if not quick or alarms:
+            self._say(f"{self._line(rows, epoch)}{self._left(epoch, now)}")
+            self._shown = now
+        for alarm in alarms:
+            self._say(alarm)
+
+    def _line(self, rows: list[dict[str, Any]], epoch: int) -> str:
         line = f"epoch {epoch}/{self._epochs}  {len(rows)} of {self._count} replicas"
         for key, name in (("loss", "loss"), ("frozen_mse", "frozen")):
             values = sorted(row[key] for row in rows if row[key] is not None)
             if values:
-                middle = values[len(values) // 2]
-                line += f"  {name} {number(values[0])} / {number(middle)} / {number(values[-1])}"
-        self._say(f"{line}  {duration(left)} left at most")
-        for row in rows:
-            for alert in row["alerts"]:
-                if "non-finite" in alert:
-                    self._say(f"  replica {row['replica']}: {alert}")
+                ends = (values[0], values[len(values) // 2], values[-1])
+                line += f"  {name} {' / '.join(map(number, ends))}"
+        return line
+
+    def _left(self, epoch: int, now: float) -> str:
+        """What is left by the epochs since the first one, which had to compile."""
+        if self._first is None:
+            self._first = (epoch, now)
+            return "  (lowest / middle / highest)"
+        done, began = epoch - self._first[0], self._first[1]
+        left = (now - began) / max(done, 1) * (self._epochs - epoch)
+        return f"  {duration(left)} left at most"
