@@ -11,14 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax import monitors
+from freqjax import engines, monitors
 from freqjax.config import Config
 from freqjax.monitors import Totals
 from freqjax.networks import Network
-from freqjax.online import make_online_chunk, why_not
 from freqjax.optimizers import Plateau, make_direction, make_schedule
 from freqjax.tasks import Blocks, Task
-from freqjax.training import Stream, init_state, layer_names, layout, make_chunk
+from freqjax.training import Stream, init_state, layer_names, layout
 
 # Rows of a stream in one jitted call: long enough that the host is idle, short enough to stop soon.
 _CHUNK_ROWS = 10_000
@@ -107,9 +106,8 @@ class StreamTrainer:
         schedule = make_schedule(
             config.optimizer, config.train.epochs * self._windows, self._windows
         )
-        # The closed form, where there is one, makes the same updates with far less work.
-        make = make_chunk if why_not(network, task, config) else make_online_chunk
-        chunk = make(network, task, config, schedule, len(task.group_names))
+        engine = engines.choose(network, task, config)
+        chunk = engine.make_chunk(network, task, config, schedule, len(task.group_names))
         self._chunk = jax.jit(chunk, donate_argnums=0)
         self._compiled: dict[int, Any] = {}
         self._state = init_state(network, config, initial_key(config.train.seed), streams)
