@@ -169,6 +169,12 @@ class TrainConfig:
     streams: str = _choice(
         "sequential", ("sequential", "parallel"), "the blocks one after another, or side by side"
     )
+    engine: str = _choice(
+        "auto",
+        ("auto", "closed_form", "autodiff", "native"),
+        "what makes the updates: of auto the closed form of online where there is one, else autodiff; "
+        "native is C++, which python -m freqjax.native.build builds",
+    )
     epochs: int = _at_least(0, 5, "passes over the stream; 0 evaluates the initial weights")
     seed: int = _seed(0, "seed of the weights and of fresh noise")
     evaluate_every: int = _at_least(0, 1, "epochs between frozen-weight evaluations; 0 for none")

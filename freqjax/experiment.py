@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from freqjax import config as configs
-from freqjax import devices, files, report, summary, trainers, validation
+from freqjax import devices, engines, files, report, summary, trainers, validation
 from freqjax.checkpoints import CheckpointStore, Restored
 from freqjax.config import Config
 from freqjax.curriculum import CurriculumTrainer
@@ -106,6 +106,7 @@ class Experiment:
         spectral = config.network.initializer == "spectral"
         peaks = self._task.peaks(self._train_blocks) if spectral else ()
         self._network = make_network(config.network, self._task, peaks)
+        self._engine = engines.choose(self._network, self._task, config)
         self._forward = make_forward(self._network)
         self._stopping = Stopping()
         self._elapsed = 0.0
@@ -124,6 +125,8 @@ class Experiment:
             return Outcome(finished)
         folder.write_json("config.json", configs.to_dict(self.config))
         folder.remove("summary.json")  # an earlier end of this run is not its end any more
+        if self._engine.note is not None:
+            self._say(self._engine.note)
         progress = Progress(self._task.group_names, self.config.train.epochs, self._say)
         progress.begin(trainer.epoch)
         reason = self._stopping.reason

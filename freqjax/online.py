@@ -28,14 +28,21 @@ import jax.numpy as jnp
 
 from freqjax.config import Config, OptimizerConfig
 from freqjax.networks import LstmCarry, LstmNetwork, Network
+from freqjax.online_state import (
+    Packed,
+    Powers,
+    pack_state,
+    rates_and_factors,
+    split_rest,
+    squared_norms,
+    unpack_state,
+)
 from freqjax.optimizers import Schedule, clip_scale, decays
 from freqjax.tasks import Task
 from freqjax.training import Chunk, ChunkInfo, Stream, TrainState, UpdateInfo, summarise
-from freqjax.weights import LstmSetting, LstmWeights
 
-# Parameters, or what has their shape: W in blocks of columns, each [H + D + 2, 4H / blocks], and last a
-# vector of W_y row by row, b_y and, where it is learned, c: [H·O + O] or [H·O + O + H].
-_Packed = tuple[jax.Array, ...]
+# `freqjax.online_state.Packed` with W in blocks of columns, each [H + D + 2, 4H / blocks], and `rest` last.
+_Blocks = tuple[jax.Array, ...]
 
 # Most elements of a block. XLA hands longer loops to several threads, whose meeting costs more than they
 # save here; and a block and its moments stay in the L2 cache for all that reads them.
@@ -54,7 +61,7 @@ class _Row(NamedTuple):
       reset: bool, the carry starts over before this row.
       next_x: [D + 2], of the next row; of any in a chunk's last.
       next_reset: bool, likewise.
-      factors: what `_Rule.factors` says of this update.
+      factors: what `rates_and_factors` says of this update.
     """
 
     x: jax.Array
@@ -71,15 +78,15 @@ class _Carry(NamedTuple):
 
     Attributes:
       params: the parameters.
-      moments: of the parameters, as `_Rule.moments` lists them.
+      moments: of the parameters, as `pack_state` orders them.
       z: [4H], the gates' arguments for the next row.
       c: [H].
       h: [H].
       h_power: Σ h².
     """
 
-    params: _Packed
-    moments: tuple[_Packed, ...]
+    params: _Blocks
+    moments: tuple[_Blocks, ...]
     z: jax.Array
     c: jax.Array
     h: jax.Array
@@ -103,19 +110,9 @@ class _Gradient(NamedTuple):
         return row if self.column is None else jnp.square(self.column)[:, None] * row[None]
 
 
-class _Rule(NamedTuple):
-    """An update rule of `freqjax.optimizers`, with as few operations a weight as it takes.
-
-    Attributes:
-      moments: the fields of its optax state that have the parameters' shape.
-      factors: (number of each update since the moments began, learning rates), [U] each → what is
-        the same for all weights of an update, [U] each.
-      move: ((weights, *moments), gradient, factors of this update) → (weights, *moments) after it.
-    """
-
-    moments: tuple[str, ...]
-    factors: Callable[[jax.Array, jax.Array], tuple[jax.Array, ...]]
-    move: Callable[[tuple[jax.Array, ...], _Gradient, Any], tuple[jax.Array, ...]]
+# An update rule of `freqjax.optimizers`, with as few operations a weight as it takes: ((weights, *moments),
+# gradient, factors of this update) → (weights, *moments) after it.
+_Rule = Callable[[tuple[jax.Array, ...], _Gradient, Any], tuple[jax.Array, ...]]
 
 
 class _Found(NamedTuple):
@@ -125,7 +122,7 @@ class _Found(NamedTuple):
       loss: of the row.
       squared_norms: [P], of the gradient of each parameter array.
       gates: the gradient of W.
-      rest: that of the other parameters, in the layout of `_Packed`.
+      rest: that of the other parameters, in the layout of `Packed.rest`.
       carry: the carry after the row, with the weights as they were.
     """
 
@@ -168,16 +165,13 @@ def make_online_chunk(
         return _move(rule, found, scale, row), (found.loss, found.squared_norms)
 
     def chunk(state: TrainState, stream: Stream) -> tuple[TrainState, ChunkInfo]:
-        later = jnp.arange(stream.inputs.shape[0], dtype=state.step.dtype)
-        rates = jax.vmap(schedule, (0, None))(state.step + later, state.schedule_start)
-        rates = rates * state.rate_scale
-        held = _rule_state(config.optimizer, state.opt_state)
-        begun = held.count if "count" in held._fields else state.step
-        rows = _rows(stream, rule.factors(begun + later + 1, rates))
-        carry = _pack_state(lstm, rule, state, held, rows)
-        carry, (losses, squared_norms) = jax.lax.scan(update, carry, rows)
-        after = _unpack_state(lstm, rule, config.optimizer, state, carry, later.size)
-        infos = UpdateInfo(losses[:, None, None], squared_norms, rates)
+        updates = stream.inputs.shape[0]
+        rates, factors = rates_and_factors(config.optimizer, schedule, state, updates)
+        rows = _rows(stream, factors)
+        carry = _begin(lstm, config.optimizer, state, rows)
+        carry, (losses, norms) = jax.lax.scan(update, carry, rows)
+        after = _end(lstm, config.optimizer, state, carry, updates)
+        infos = UpdateInfo(losses[:, None, None], norms, rates)
         return after, summarise(infos, stream.groups, state.params, after.params, groups)
 
     return chunk
@@ -185,7 +179,7 @@ def make_online_chunk(
 
 def _differentiate(network: LstmNetwork, task: Task, carry: _Carry, row: _Row) -> _Found:
     """Loss, gradient and next carry of one row, by the equations at the head of this module."""
-    head_kernel, head_bias, learned_c = _split(carry.params[-1], network.setting)
+    head_kernel, head_bias, learned_c = split_rest(carry.params[-1], network.setting)
     learned = learned_c.size > 0
     c_before = jnp.where(row.reset, learned_c if learned else 0.0, carry.c)
     zi, zf, zg, zo = jnp.split(carry.z, 4)
@@ -201,19 +195,13 @@ def _differentiate(network: LstmNetwork, task: Task, carry: _Carry, row: _Row) -
         [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g * g), dh * h * (1 - o)]
     )
     dlearned = jnp.where(row.reset, dc * f, 0.0) if learned else learned_c
-    h_power, dz_power, e_power = (jnp.sum(jnp.square(array)) for array in (h, dz, e))
-    squared_norms = LstmWeights(
-        input_kernel=row.x_power * dz_power,
-        input_bias=dz_power,
-        recurrent_kernel=jnp.where(row.reset, 0.0, carry.h_power) * dz_power,
-        recurrent_bias=dz_power,
-        head_kernel=h_power * e_power,
-        head_bias=e_power,
-        carry=jnp.sum(jnp.square(dlearned)),
+    h_power, dz_power, e_power, c_power = (
+        jnp.sum(jnp.square(array)) for array in (h, dz, e, dlearned)
     )
+    powers = Powers(dz_power, jnp.where(row.reset, 0.0, carry.h_power), e_power, h_power, c_power)
     return _Found(
         loss=loss,
-        squared_norms=jnp.stack(jax.tree.leaves(network.tree(squared_norms))),
+        squared_norms=squared_norms(network, row.x_power, powers),
         gates=_Gradient(_column(carry.h, row.x, row.reset), dz),
         rest=jnp.concatenate([(h[:, None] * e[None]).reshape(-1), e, dlearned]),
         carry=carry._replace(c=c, h=h, h_power=h_power),
@@ -232,11 +220,11 @@ def _move(rule: _Rule, found: _Found, scale: Any, row: _Row) -> _Carry:
     next row's z is computed here.
     """
     *blocks, rest = zip(found.carry.params, *found.carry.moments, strict=True)
-    moved_rest = rule.move(rest, _Gradient(None, scale * found.rest), row.factors)
+    moved_rest = rule(rest, _Gradient(None, scale * found.rest), row.factors)
     moved, z, waiting = [], [], scale
     (column, dz), ahead = found.gates, _column(found.carry.h, row.next_x, row.next_reset)
     for block, part in zip(blocks, jnp.split(dz, len(blocks)), strict=True):
-        moved.append(rule.move(block, _Gradient(column, waiting * part), row.factors))
+        moved.append(rule(block, _Gradient(column, waiting * part), row.factors))
         z.append(ahead @ moved[-1][0])
         # This adds nothing, but the next block waits for it.
         waiting = scale + 0.0 * z[-1][0]
@@ -254,12 +242,6 @@ def _make_rule(config: OptimizerConfig) -> _Rule:
         if not coupled:
             return gradient
         return _Gradient(None, gradient.times(1.0) + decay * weights)
-
-    def adam_factors(counts: jax.Array, rates: jax.Array) -> tuple[jax.Array, ...]:
-        # m̂ / (√v̂ + ε) with the bias corrections drawn out (Kingma & Ba 2015, end of section 2): one
-        # root and one division a weight. 1 − βᵗ is computed as optax does, whose rounding shows.
-        root = jnp.sqrt(1 - config.beta2**counts)
-        return rates * root / (1 - config.beta1**counts), config.epsilon * root, rates
 
     def adam(arrays, gradient, factors):
         (p, m, v), (rate, epsilon, decay_rate) = arrays, factors
@@ -283,12 +265,7 @@ def _make_rule(config: OptimizerConfig) -> _Rule:
         v = config.rms_decay * v + gradient.squared(1 - config.rms_decay)
         return p - gradient.times(factors[0]) / (jnp.sqrt(v) + config.epsilon), v
 
-    return {
-        "adam": _Rule(("mu", "nu"), adam_factors, adam),
-        "adamw": _Rule(("mu", "nu"), adam_factors, adam),
-        "sgd": _Rule(("trace",), lambda counts, rates: (rates,), sgd),
-        "rmsprop": _Rule(("nu",), lambda counts, rates: (rates,), rmsprop),
-    }[config.name]
+    return {"adam": adam, "adamw": adam, "sgd": sgd, "rmsprop": rmsprop}[config.name]
 
 
 def _rows(stream: Stream, factors: tuple[jax.Array, ...]) -> _Row:
@@ -307,63 +284,26 @@ def _rows(stream: Stream, factors: tuple[jax.Array, ...]) -> _Row:
     )
 
 
-def _pack_state(
-    network: LstmNetwork, rule: _Rule, state: TrainState, held: Any, rows: _Row
-) -> _Carry:
-    """What a chunk of `rows` carries of `state`, whose rule's own state is `held`."""
+def _begin(network: LstmNetwork, config: OptimizerConfig, state: TrainState, rows: _Row) -> _Carry:
+    """What a chunk of `rows` carries of `state`."""
     c, h = state.carry.c[0], state.carry.h[0]
-    params = _pack(network, state.params)
-    moments = tuple(_pack(network, getattr(held, name)) for name in rule.moments)
+    packed = pack_state(network, config, state)
+    blocks = _block_count(*packed[0].gates.shape)
+    params, *moments = ((*jnp.split(p.gates, blocks, axis=1), p.rest) for p in packed)
     first = _column(h, rows.x[0], rows.reset[0])
     z = jnp.concatenate([first @ block for block in params[:-1]])
-    return _Carry(params, moments, z, c, h, jnp.sum(jnp.square(h)))
+    return _Carry(params, tuple(moments), z, c, h, jnp.sum(jnp.square(h)))
 
 
-def _unpack_state(
-    network: LstmNetwork,
-    rule: _Rule,
-    config: OptimizerConfig,
-    before: TrainState,
-    carry: _Carry,
-    updates: int,
+def _end(
+    network: LstmNetwork, config: OptimizerConfig, before: TrainState, carry: _Carry, updates: int
 ) -> TrainState:
     """The state after `updates` from `before` that left `carry`."""
-    held = _rule_state(config, before.opt_state)
-    moments = (_unpack(network, moment) for moment in carry.moments)
-    held = held._replace(**dict(zip(rule.moments, moments, strict=True)))
-    if "count" in held._fields:
-        held = held._replace(count=held.count + updates)
-    return before._replace(
-        params=_unpack(network, carry.params),
-        opt_state=_with_rule_state(config, before.opt_state, held),
-        carry=LstmCarry(carry.c[None], carry.h[None]),
-        step=before.step + updates,
+    arrays = (carry.params, *carry.moments)
+    packed = tuple(Packed(jnp.concatenate(gates, axis=1), rest) for *gates, rest in arrays)
+    return unpack_state(
+        network, config, before, packed, LstmCarry(carry.c[None], carry.h[None]), updates
     )
-
-
-def _rule_state(config: OptimizerConfig, opt_state: Any) -> Any:
-    """The state of the rule alone: `make_direction` chains it with weight decay, where there is any."""
-    if not decays(config):
-        return opt_state
-    return opt_state[0] if config.name == "adamw" else opt_state[1]
-
-
-def _with_rule_state(config: OptimizerConfig, opt_state: Any, held: Any) -> Any:
-    """The inverse of `_rule_state`: `opt_state` with `held` in its place."""
-    if not decays(config):
-        return held
-    return (held, opt_state[1]) if config.name == "adamw" else (opt_state[0], held)
-
-
-def _pack(network: LstmNetwork, tree: Any) -> _Packed:
-    """`tree`, in the layout of the parameters, as `_Packed`."""
-    weights = network.weights(tree)
-    gates = [weights.recurrent_kernel, weights.input_kernel]
-    gates += [weights.input_bias[None], weights.recurrent_bias[None]]
-    rest = [weights.head_kernel.reshape(-1), weights.head_bias]
-    rest += [weights.carry] if "carry" in tree else []
-    matrix = jnp.concatenate(gates)
-    return (*jnp.split(matrix, _block_count(*matrix.shape), axis=1), jnp.concatenate(rest))
 
 
 def _block_count(rows: int, columns: int) -> int:
@@ -372,22 +312,3 @@ def _block_count(rows: int, columns: int) -> int:
         n for n in range(1, _MOST_BLOCKS + 1) if columns % n == 0 and rows * columns <= n * _BLOCK
     )
     return next(fits, 1)
-
-
-def _unpack(network: LstmNetwork, packed: _Packed) -> Any:
-    """The inverse of `_pack`."""
-    *gates, rest = packed
-    hidden, inputs = network.setting.hidden_size, network.setting.input_size
-    recurrent, into, biases = jnp.split(
-        jnp.concatenate(gates, axis=1), [hidden, hidden + inputs], axis=0
-    )
-    head_kernel, head_bias, c = _split(rest, network.setting)
-    weights = LstmWeights(into, biases[0], recurrent, biases[1], head_kernel, head_bias, c)
-    return network.tree(weights)
-
-
-def _split(rest: jax.Array, setting: LstmSetting) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """W_y [H, O], b_y [O] and the learned c, [H] or, where none is, [0]."""
-    shape = (setting.hidden_size, setting.output_size)
-    kernel, bias, c = jnp.split(rest, [shape[0] * shape[1], shape[0] * shape[1] + shape[1]])
-    return kernel.reshape(shape), bias, c

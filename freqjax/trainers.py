@@ -5,21 +5,19 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax import monitors
+from freqjax import engines, monitors
 from freqjax.config import Config
 from freqjax.monitors import Totals
 from freqjax.networks import Network
-from freqjax.online import make_online_chunk, why_not
 from freqjax.optimizers import Plateau, make_direction, make_schedule
 from freqjax.tasks import Blocks, Task
-from freqjax.training import Chunk, Stream, init_state, layer_names, layout, make_chunk
+from freqjax.training import Stream, init_state, layer_names, layout
 
 # Rows of a stream in one jitted call: long enough that the host is idle, short enough to stop soon.
 CHUNK_ROWS = 10_000
@@ -108,8 +106,8 @@ class StreamTrainer:
         schedule = make_schedule(
             config.optimizer, config.train.epochs * self._windows, self._windows
         )
-        make = choose_chunk(network, task, config)
-        chunk = make(network, task, config, schedule, len(task.group_names))
+        engine = engines.choose(network, task, config)
+        chunk = engine.make_chunk(network, task, config, schedule, len(task.group_names))
         self._chunk = jax.jit(chunk, donate_argnums=0)
         self._compiled: dict[int, Any] = {}
         self._state = init_state(network, config, initial_key(config.train.seed), streams)
@@ -213,11 +211,6 @@ class StreamTrainer:
         self._plateau = dataclasses.replace(self._plateau, scale=1.0, best=math.inf, waited=0)
         moments = "the moments so far" if kept else "fresh moments"
         return f"the schedule starts anew here, with {moments}"
-
-
-def choose_chunk(network: Network, task: Task, config: Config) -> Callable[..., Chunk]:
-    """What makes the chunks of a run: the closed form makes the same updates with far less work."""
-    return make_chunk if why_not(network, task, config) else make_online_chunk
 
 
 def chunk_bounds(windows: int, rows_per_window: int) -> list[tuple[int, int]]:

@@ -18,12 +18,12 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as Spec
 
+from freqjax import engines
 from freqjax.config import Config
 from freqjax.evaluation import make_frozen_losses
 from freqjax.networks import Network
 from freqjax.optimizers import make_schedule
 from freqjax.tasks import Blocks, Task
-from freqjax.trainers import choose_chunk
 from freqjax.training import ChunkInfo, Stream, TrainState
 
 _AXIS = "replicas"
@@ -159,12 +159,13 @@ def _replica_chunk(
     network: Network, task: Task, config: Config, updates_per_epoch: int, groups: int
 ) -> Callable[[Replicated, TrainState, Stream], tuple[TrainState, ChunkInfo]]:
     """The chunk of one replica, with its own numbers in place of the config's."""
+    make_chunk = engines.choose(network, task, config).make_chunk
 
     def chunk(own: Replicated, state: TrainState, streams: Stream) -> tuple[TrainState, ChunkInfo]:
         optimizer = dataclasses.replace(config.optimizer, **own.numbers)
         mine = dataclasses.replace(config, optimizer=optimizer)
         schedule = make_schedule(optimizer, own.updates, updates_per_epoch)
-        train = choose_chunk(network, task, mine)(network, task, mine, schedule, groups)
+        train = make_chunk(network, task, mine, schedule, groups)
         stream = jax.tree.map(lambda a: a[own.source], streams)
 
         def rest(state: TrainState) -> tuple[TrainState, ChunkInfo]:

@@ -1,0 +1,26 @@
+"""Build the native online loop with the system's C++ compiler: `python -m freqjax.native.build`."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from freqjax.errors import UserError
+from freqjax.native import library
+
+
+def main() -> int:
+    """Build and load it, and say where it is; the exit code."""
+    began = time.perf_counter()
+    try:
+        path = library.build()
+        library.load()
+    except UserError as error:
+        print("freqjax:", error, file=sys.stderr)
+        return 2
+    print(f"built {path} in {time.perf_counter() - began:.1f} s; train.engine=native uses it")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""The shared library of the native online loop: where it is, how it is built, how XLA gets to know it.
+
+It stands beside the limits that were computed before (`freqjax.limits.cache`), under the hash of its
+source, its flags, the version of JAX and the processor, so that no other one is ever loaded.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import importlib.metadata
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import jax
+
+from freqjax.errors import UserError
+from freqjax.limits import cache
+
+COMMAND = "python -m freqjax.native.build"
+# The name of the loop in the library, and under which XLA knows it.
+TARGET = "freqjax_online"
+
+_SOURCE = Path(__file__).with_name("online.cc")
+# Square roots need not set errno nor trap, or they would be taken one by one. Nothing else is given up:
+# -ffast-math would let NaN go unseen.
+_FLAGS = (
+    "-std=c++20",
+    "-O3",
+    "-march=native",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fopenmp-simd",
+    "-fPIC",
+    "-shared",
+)
+_COMPILERS = ("g++", "clang++", "c++")
+
+
+def path() -> Path:
+    """Where the library of this source, JAX and processor is, or would be.
+
+    Raises:
+      UserError: there is no folder for it, for want of a home.
+    """
+    versions = (jax.__version__, importlib.metadata.version("jaxlib"))
+    decides = (_SOURCE.read_text(), *_FLAGS, *versions, _processor())
+    name = hashlib.sha256("\n".join(decides).encode()).hexdigest()[:32]
+    try:
+        return cache.folder() / f"native-{name}.so"
+    except RuntimeError:
+        raise UserError(
+            "FREQJAX_CACHE is not set: it must name a folder for the native loop where there is no home."
+        ) from None
+
+
+def is_built() -> bool:
+    """Whether the library is there."""
+    return path().is_file()
+
+
+def build() -> Path:
+    """Compile the library anew, with $CXX, else the first of g++, clang++ and c++ that there is.
+
+    Raises:
+      UserError: no compiler, one that fails, or a folder that cannot be written.
+    """
+    compiler, goal = _compiler(), path()
+    # A process that has the old file loaded keeps it; one that looks meanwhile finds the old or the new.
+    partial = goal.with_name(f".{goal.name}.{os.getpid()}")
+    includes = ("-isystem", jax.ffi.include_dir())
+    try:
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(
+            [*compiler, *_FLAGS, *includes, str(_SOURCE), "-o", str(partial)],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            errors = [line for line in done.stderr.splitlines() if "error" in line]
+            first = (errors or done.stderr.splitlines() or [f"exit code {done.returncode}"])[0]
+            raise UserError(f"{compiler[0]} cannot build the native loop: {first.strip()}")
+        os.replace(partial, goal)
+    except OSError as error:
+        raise UserError(
+            f"the native loop cannot be built in {goal.parent}: {error.strerror}."
+        ) from None
+    finally:
+        partial.unlink(missing_ok=True)
+    return goal
+
+
+@functools.cache
+def load() -> ctypes.CDLL:
+    """The library, once XLA knows the loop in it.
+
+    Raises:
+      UserError: it is not built, or cannot be loaded.
+    """
+    place = path()
+    if not place.is_file():
+        raise UserError(f"the native loop is not built: {COMMAND} builds it.")
+    try:
+        library = ctypes.CDLL(str(place))
+    except OSError as error:
+        raise UserError(f"{place} cannot be loaded ({error}): {COMMAND} makes it anew.") from None
+    capsule = jax.ffi.pycapsule(getattr(library, TARGET))
+    jax.ffi.register_ffi_target(TARGET, capsule, platform="cpu")
+    return library
+
+
+def _compiler() -> list[str]:
+    named = os.environ.get("CXX")
+    if named:
+        words = shlex.split(named)
+        if shutil.which(words[0]) is None:
+            raise UserError(f"CXX is {named!r}: it must name a C++ compiler.")
+        return words
+    found = next((name for name in _COMPILERS if shutil.which(name)), None)
+    if found is None:
+        raise UserError(
+            f"no C++ compiler is installed: the native loop needs one of {', '.join(_COMPILERS)}, or $CXX."
+        )
+    return [found]
+
+
+def _processor() -> str:
+    """What -march=native goes by."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    names = ("model name", "flags", "Features", "CPU implementer", "CPU part")
+    told = {line.split(":")[0].strip(): line for line in lines if line.startswith(names)}
+    return "\n".join([platform.machine(), platform.processor(), *told.values()])
