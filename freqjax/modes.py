@@ -222,6 +222,19 @@ def _import(config: Config, flags: dict[str, Any]) -> int:
     return 0
 
 
+def _export(config: Config, flags: dict[str, Any]) -> int:
+    if flags["output"] is None:
+        raise UserError("--output is missing: it must name a new or empty folder.")
+    from freqjax import export
+    from freqjax.trained import Trained, load
+
+    export.require_empty(Path(flags["output"]))
+    trained = load(flags["checkpoint"])
+    _refuse_other_network(config, trained, flags["checkpoint"])
+    export.run(Trained(config, trained.params), Path(flags["output"]), say=print)
+    return 0
+
+
 def _limits(config: Config, flags: dict[str, Any]) -> int:
     from freqjax.limits import survey
 
@@ -271,5 +284,11 @@ MODES = {
         ("config", "input", "workdir", "device"),
         _config_of_input,
         _import,
+    ),
+    "export": Mode(
+        "write a network as safetensors and as jax.export programs that need no freqjax, to --output",
+        ("config", "checkpoint", "output", "device"),
+        _config_of_checkpoint,
+        _export,
     ),
 }

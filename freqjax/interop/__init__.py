@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from freqjax import config as configs
 from freqjax import validation
@@ -51,8 +52,12 @@ def save(path: str | Path, trained: Trained) -> None:
       UserError: another suffix, the file exists already or cannot be written, or the network is none
         that PyTorch has.
     """
-    arrays = state_dict.to_arrays(layout.from_params(trained.params, trained.config.network))
-    weight_files.write(Path(path), arrays, config_text(trained.config))
+    weight_files.write(Path(path), _arrays(trained), _text(trained.config))
+
+
+def to_safetensors(trained: Trained) -> bytes:
+    """The bytes that `save` writes to a .safetensors."""
+    return weight_files.to_safetensors(_arrays(trained), _text(trained.config))
 
 
 def read(path: Path, source: str) -> tuple[StateDict, Config]:
@@ -88,9 +93,12 @@ def fit(network: StateDict, config: Config, source: str) -> Trained:
     return Trained(config, params)
 
 
-def config_text(config: Config) -> dict[str, str]:
-    """What a .safetensors holds beside the weights."""
+def _arrays(trained: Trained) -> dict[str, np.ndarray]:
+    return state_dict.to_arrays(layout.from_params(trained.params, trained.config.network))
+
+
+def _text(config: Config) -> dict[str, str]:
     return {CONFIG: json.dumps(configs.to_dict(config))}
 
 
-__all__ = ["StateDict", "config_text", "fit", "load", "read", "save"]
+__all__ = ["StateDict", "fit", "load", "read", "save", "to_safetensors"]

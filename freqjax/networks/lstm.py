@@ -148,7 +148,7 @@ class LstmNetwork:
         Its gradient is written out in `freqjax.networks.lstm_backward`: it goes backwards only. For a
         single sample, where nothing passes through time, autodiff does less.
         """
-        if len(xs) == 1:
+        if xs.shape[0] == 1:
             return self.unroll_autodiff(params, carry, xs, resets)
         initial = self.init_carry(params, xs.shape[1])
         carry, hs = scan_lstm(params["cell"], carry, initial, xs, resets)
