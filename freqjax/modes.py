@@ -230,7 +230,7 @@ def _export(config: Config, flags: dict[str, Any]) -> int:
 
     export.require_empty(Path(flags["output"]))
     trained = load(flags["checkpoint"])
-    _refuse_other_network(config, trained, flags["checkpoint"])
+    _refuse_other_network(config, trained.config, flags["checkpoint"])
     export.run(Trained(config, trained.params), Path(flags["output"]), say=print)
     return 0
 

@@ -1,6 +1,8 @@
 """PyTorch state_dicts: forward, round trip, layouts, and files that must be refused."""
 
 import json
+import re
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -21,13 +23,15 @@ KINDS = [{}, {"learned_carry": True}]
 
 
 def trained(**fields) -> Trained:
-    """A network of the fields with first weights, no two of them zero."""
+    """A network of the fields with arbitrary weights, none of them zero."""
     config = tiny_config(network={"hidden_size": 6, **fields})
-    params = make_network(config.network, make_task(config.task)).init(jax.random.key(1))
-    leaves, tree = jax.tree.flatten(params)
-    keys = jax.random.split(jax.random.key(2), len(leaves))
-    moved = [a + 0.3 * jax.random.normal(k, a.shape) for a, k in zip(leaves, keys, strict=True)]
-    return Trained(config, jax.tree.unflatten(tree, moved))
+    network = make_network(config.network, make_task(config.task))
+    shapes = jax.eval_shape(network.init, jax.random.key(0))
+    rng = np.random.default_rng(1)
+    params = jax.tree.map(
+        lambda leaf: jnp.asarray(0.4 * rng.normal(size=leaf.shape), jnp.float32), shapes
+    )
+    return Trained(config, params)
 
 
 def arrays_of(network: Trained) -> dict[str, np.ndarray]:
@@ -157,9 +161,8 @@ def test_other_floats_are_taken_where_they_are_exact(dtype):
 def test_a_bfloat16_file_is_read(tmp_path):
     torch, model = torch_module("lstm", 5, 4)
     torch.save(model.bfloat16().state_dict(), tmp_path / "model.pt")
-    import safetensors.torch
-
-    safetensors.torch.save_file(model.state_dict(), tmp_path / "model.safetensors")
+    save_file = pytest.importorskip("safetensors.torch").save_file
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
     assert_same(interop.load(tmp_path / "model.pt"), interop.load(tmp_path / "model.safetensors"))
 
 
@@ -189,7 +192,7 @@ def _changed(key, change):
         (lambda a: _renamed(a, "_l0", ""), "it holds no recurrent module: .*lstm.weight_ih, "),
         (
             lambda a: a | _renamed(a, "lstm", "gru"),
-            "it holds 2 recurrent modules, with gru.weight_.*, lstm.weight",
+            r"it holds 2 recurrent modules, with gru\..*, lstm\.",
         ),
         (_without("lstm.bias_hh_l0"), "lstm.bias_hh_l0 is missing beside .*lstm.weight_hh_l0"),
         (lambda a: _renamed(a, "_l0", "_l1"), "lstm.weight_ih_l0, .* is missing beside"),
@@ -308,8 +311,6 @@ def test_a_pt_must_hold_one_state_dict_and_no_code(tmp_path):
 
 
 def test_without_pytorch_a_pt_is_one_sentence_and_safetensors_works(tmp_path, monkeypatch):
-    import sys
-
     monkeypatch.setitem(sys.modules, "torch", None)
     interop.save(tmp_path / "model.safetensors", trained())
     assert_same(interop.load(tmp_path / "model.safetensors"), trained())
@@ -361,8 +362,6 @@ def test_an_import_makes_a_run_that_other_modes_take(tmp_path, monkeypatch, caps
     ],
 )
 def test_a_mistaken_import_leaves_nothing(tmp_path, monkeypatch, capsys, line, sentence):
-    import re
-
     monkeypatch.chdir(tmp_path)
     interop.save("model.safetensors", trained())
     (tmp_path / "full").mkdir()

@@ -1,7 +1,9 @@
 """PyTorch state_dicts of a recurrent module and a linear head, read and written without loss.
 
-    trained = freqjax.interop.load("model.pt", config)
-    freqjax.interop.save("model.safetensors", trained)
+    from freqjax import interop
+
+    trained = interop.load("model.pt", config)
+    interop.save("model.safetensors", trained)
 
 A .safetensors carries the config along, and reading it needs no PyTorch.
 """
