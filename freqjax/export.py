@@ -162,8 +162,8 @@ def _readme(trained: Trained, task: Task, folder: str, names: tuple[str, ...]) -
         [
             f"# {folder}",
             "",
-            f"A network of {count_parameters(trained.params):,} parameters, {config.cell}, for streams of "
-            f"{task.sampling_rate:g} samples a second.",
+            f"A network of {count_parameters(trained.params):,} parameters ({config.cell}, layers: "
+            f"{config.layers}) for streams of {task.sampling_rate:g} samples a second.",
             f"{sizes}; T and B are free. An input is the mixture and a one-hot selector of "
             f"{', '.join(task.group_names)}; the output is the selected component.",
             f"A carry is a tuple of {len(carry)} arrays [B, H]. Everything is float32.",

@@ -19,7 +19,13 @@ from freqjax.tasks import make_task
 from freqjax.trained import Trained, load
 from tests.twins import tiny_config
 
-KINDS = [{}, {"learned_carry": True}]
+KINDS = [
+    {},
+    {"learned_carry": True},
+    {"cell": "gru"},
+    {"cell": "rnn", "layers": 2, "bidirectional": True, "learned_carry": True},
+    {"cell": "lstm", "layers": 3, "conditioning": "film", "dropout": 0.1},
+]
 
 
 def trained(**fields) -> Trained:
@@ -65,7 +71,15 @@ def torch_module(cell: str, inputs: int, hidden: int, **options):
     return torch, Model()
 
 
-@pytest.mark.parametrize(("cell", "options"), [("lstm", {})])
+_TWINS = [
+    ("lstm", {}),
+    ("gru", {}),
+    ("rnn", {}),
+    ("lstm", {"num_layers": 2, "bidirectional": True}),
+]
+
+
+@pytest.mark.parametrize(("cell", "options"), _TWINS)
 @pytest.mark.parametrize("suffix", ["pt", "safetensors"])
 def test_an_imported_network_is_the_pytorch_one(tmp_path, cell, options, suffix):
     torch, model = torch_module(cell, 5, 16, **options)
@@ -189,18 +203,18 @@ def _changed(key, change):
     ("damage", "sentence"),
     [
         (lambda a: {}, "it holds no recurrent module: .* there are none"),
-        (lambda a: _renamed(a, "_l0", ""), "it holds no recurrent module: .*lstm.weight_ih, "),
+        (lambda a: _renamed(a, "_l0", ""), "it holds no recurrent module: .*lstm.weight_hh, lstm.weight_ih"),
         (
             lambda a: a | _renamed(a, "lstm", "gru"),
             r"it holds 2 recurrent modules, with gru\..*, lstm\.",
         ),
         (_without("lstm.bias_hh_l0"), "lstm.bias_hh_l0 is missing beside .*lstm.weight_hh_l0"),
-        (lambda a: _renamed(a, "_l0", "_l1"), "lstm.weight_ih_l0, .* is missing beside"),
+        (lambda a: _renamed(a, "_l0", "_l1"), "lstm.weight_hh_l0, lstm.weight_ih_l0 is missing beside"),
         (_without("fc.weight"), "it holds no linear head: .* in .weight, .* there are .*fc.bias"),
         (_without("fc.bias"), "fc.bias is missing beside fc.weight"),
         (_with(fc2__weight=np.ones((1, 1))), "it holds 2 linear layers, fc.weight, fc2.weight"),
         (_with(norm__weight=np.ones(6)), "it holds norm.weight besides, for which"),
-        (_with(lstm__weight_hr_l0=np.ones((2, 6))), "it holds 2 linear layers|weight_hr_l0 besides"),
+        (_with(lstm__weight_hr_l0=np.ones((2, 6))), "it holds lstm.weight_hr_l0 besides"),
         (_changed("lstm.weight_hh_l0", lambda a: a[:12]), "rows must be 4 .* times its columns"),
         (_changed("lstm.weight_ih_l0", lambda a: a[:-1]), r"has shape \(23, 3\): it must be \(24, 3\)"),
         (_changed("lstm.bias_ih_l0", lambda a: a[:, None]), r"bias_ih_l0 has shape \(24, 1\)"),
@@ -208,6 +222,11 @@ def _changed(key, change):
         (_changed("fc.weight", lambda a: a[:, 1:]), r"fc.weight has shape \(1, 5\): it must be \(1, 6\)"),
         (_changed("fc.bias", lambda a: a[:0]), r"fc.bias has shape \(0,\): it must be \(1,\)"),
         (_with(carry=np.ones(6)), r"carry has shape \(6,\): it must be \(1, 6\)"),
+        (_with(film__scale_l0=np.ones((6, 2))), "film.shift_l0 is missing: FiLM acts on every"),
+        (
+            _with(film__scale_l0=np.ones((6, 2)), film__shift_l0=np.ones((5, 2))),
+            r"film.shift_l0 has shape \(5, 2\): it must be \(6, 2\)",
+        ),
         (_changed("fc.bias", lambda a: a * np.nan), "fc.bias holds a value that is not finite"),
         (_changed("fc.bias", lambda a: np.array([0.1])), "float64 values that float32 cannot hold"),
         (_changed("fc.bias", lambda a: np.array([1e300])), "float64 values that float32 cannot hold"),
@@ -222,6 +241,10 @@ def test_a_damaged_state_dict_is_refused_by_key(damage, sentence):
 @pytest.mark.parametrize(
     ("network", "task", "sentence"),
     [
+        ({"cell": "gru"}, {}, "network.cell is gru: it must be lstm, as in .*model.safe"),
+        ({"layers": 2}, {}, "network.layers is 2: it must be 1, as in"),
+        ({"bidirectional": True}, {}, "network.bidirectional is True: it must be False, as in"),
+        ({"conditioning": "film"}, {}, "network.conditioning is film: it must be input, as in"),
         ({"hidden_size": 5}, {}, "network.hidden_size is 5: it must be 6, as in .*model.safe"),
         ({"learned_carry": False}, {}, "network.learned_carry is false: it must be true, since"),
         ({}, {"frequencies": (1.0, 2.0, 3.0)}, "task.frequencies holds 3: .* 4 inputs, .* has 3"),

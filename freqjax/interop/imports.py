@@ -39,7 +39,7 @@ def run(path: Path, config: Config, folder: Path, *, say: Callable[[str], None])
         )
     say(
         f"{count_parameters(trained.params):,} parameters of {path}: {network.cell}, "
-        f"{network.hidden_size} hidden units"
+        f"layers: {len(network.layers)}, hidden units: {network.hidden_size}"
     )
     say(f"evaluate them: python -m freqjax.main --mode evaluate --checkpoint {folder}")
 

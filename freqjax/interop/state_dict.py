@@ -9,8 +9,11 @@ its second direction,
 
 with the gates stacked in the order i, f, g, o (LSTM, G = 4) or r, z, n (GRU, G = 3; RNN, G = 1), and of
 the head `<stem>.weight` [O, H a direction] and `<stem>.bias` [O]. Prefixes and stems may be anything.
-A learned initial carry is no parameter of a PyTorch module: it stands under the key `carry` beside them,
-[layers, H], as c of an LSTM and h of the other cells, whose initial h (LSTM) is zero.
+What a PyTorch module has no parameter for stands beside these under keys of freqjax's own:
+
+    carry  [layers·directions, H]  the learned initial carry: c of an LSTM, whose h starts at zero, or h
+    film.scale_lk, film.shift_lk  [N, S]  FiLM of S selectors on the N features of layer k; D of the
+           first layer is without the selectors then
 
 Whether an `nn.RNN` squashes with tanh or relu its state_dict does not tell: tanh is taken, the default.
 """
@@ -29,6 +32,7 @@ from freqjax.errors import UserError
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 CARRY = "carry"
 
+_FILM = re.compile(r"film\.(?:scale|shift)_l\d+")
 _RECURRENT = re.compile(
     r"(?P<prefix>.*?)(?P<part>(?:weight|bias)_(?:ih|hh))_l(?P<layer>\d+)(?P<reverse>_reverse)?"
 )
@@ -51,6 +55,18 @@ class Direction(NamedTuple):
     bias_hh: np.ndarray
 
 
+class Film(NamedTuple):
+    """Feature-wise modulation of one layer's features by the selector.
+
+    Attributes:
+      scale: [N, S], of which γ − 1 = scale s.
+      shift: [N, S], of which β = shift s.
+    """
+
+    scale: np.ndarray
+    shift: np.ndarray
+
+
 class StateDict(NamedTuple):
     """A whole network, float32.
 
@@ -59,13 +75,15 @@ class StateDict(NamedTuple):
       layers: of each layer its one or two directions, forward first.
       head_weight: [O, H·directions].
       head_bias: [O].
-      carry: [layers, H], or None where the initial carry is zero.
+      film: of each layer, or None where the selector stands beside the sample.
+      carry: [layers·directions, H], or None where the initial carry is zero.
     """
 
     cell: str
     layers: tuple[tuple[Direction, ...], ...]
     head_weight: np.ndarray
     head_bias: np.ndarray
+    film: tuple[Film, ...] | None
     carry: np.ndarray | None
 
     @property
@@ -75,7 +93,7 @@ class StateDict(NamedTuple):
 
     @property
     def input_size(self) -> int:
-        """D of the network."""
+        """D of the first layer."""
         return self.layers[0][0].weight_ih.shape[1]
 
     @property
@@ -98,6 +116,8 @@ def to_arrays(network: StateDict) -> dict[str, np.ndarray]:
         for part, array in direction._asdict().items()
     }
     arrays |= {"fc.weight": network.head_weight, "fc.bias": network.head_bias}
+    for layer, film in enumerate(network.film or ()):
+        arrays |= {f"film.{part}_l{layer}": array for part, array in film._asdict().items()}
     if network.carry is not None:
         arrays[CARRY] = network.carry
     return arrays
@@ -116,34 +136,33 @@ def from_arrays(arrays: Mapping[str, np.ndarray], source: str) -> StateDict:
     """
     found = {key: match for key in arrays if (match := _RECURRENT.fullmatch(key))}
     names = _layer_names(found, arrays, source)
-    rest = [key for key in arrays if key not in found and key != CARRY]
+    films = _film_names(len(names), arrays, source)
+    own = {CARRY, *(key for film in films for key in film)}
+    rest = [key for key in arrays if key not in found and key not in own]
     weight, bias = _head_names(rest, arrays, source)
-    first = names[0][0]
-    gates_h, hidden = _matrix(first.weight_hh, arrays, source)
-    cell = {gates * hidden: cell for cell, gates in GATES.items()}.get(gates_h)
-    if cell is None:
-        raise UserError(
-            f"{source}: {first.weight_hh} has shape {_shape(arrays[first.weight_hh])}: its rows must be "
-            "4 (LSTM), 3 (GRU) or 1 (RNN) times its columns."
-        )
-    wanted = _shapes(names, gates_h, hidden, _matrix(first.weight_ih, arrays, source)[1])
+    wanted = _shapes(names, arrays, source)
     outputs = _matrix(weight, arrays, source)[0]
-    wanted |= {weight: (outputs, hidden * len(names[0])), bias: (outputs,)}
+    hidden = wanted[names[0][0].weight_hh][1]
+    features = hidden * len(names[0])
+    wanted |= {weight: (outputs, features), bias: (outputs,)}
+    if films:
+        selectors = _matrix(films[0].scale, arrays, source)[1]
+        wanted |= {key: (features, selectors) for film in films for key in film}
     if CARRY in arrays:
-        wanted[CARRY] = (len(names), hidden)
-    for key, shape in wanted.items():
-        if arrays[key].shape != shape:
-            raise UserError(
-                f"{source}: {key} has shape {_shape(arrays[key])}: it must be {shape} where "
-                f"{first.weight_ih} is {_shape(arrays[first.weight_ih])}, {first.weight_hh} "
-                f"{_shape(arrays[first.weight_hh])} and {weight} {_shape(arrays[weight])}."
-            )
+        wanted[CARRY] = (len(names) * len(names[0]), hidden)
+    _require_shapes(wanted, (*names[0][0][:2], weight), arrays, source)
     single = {key: _single(key, arrays[key], source) for key in wanted}
-    layers = tuple(
-        tuple(Direction(*(single[key] for key in direction)) for direction in directions)
-        for directions in names
+    return StateDict(
+        cell=_cell(wanted[names[0][0].weight_hh]),
+        layers=tuple(
+            tuple(Direction(*(single[key] for key in direction)) for direction in directions)
+            for directions in names
+        ),
+        head_weight=single[weight],
+        head_bias=single[bias],
+        film=tuple(Film(*(single[key] for key in film)) for film in films) or None,
+        carry=single.get(CARRY),
     )
-    return StateDict(cell, layers, single[weight], single[bias], single.get(CARRY))
 
 
 class _Names(NamedTuple):
@@ -153,6 +172,13 @@ class _Names(NamedTuple):
     weight_hh: str
     bias_ih: str
     bias_hh: str
+
+
+class _FilmNames(NamedTuple):
+    """The keys of one layer's FiLM; fields as of `Film`."""
+
+    scale: str
+    shift: str
 
 
 def _layer_names(
@@ -207,24 +233,63 @@ def _head_names(rest: list[str], arrays: Mapping[str, np.ndarray], source: str) 
     return heads[0], bias
 
 
+def _film_names(layers: int, arrays: Iterable[str], source: str) -> list[_FilmNames]:
+    if not any(_FILM.fullmatch(key) for key in arrays):
+        return []
+    names = [_FilmNames(f"film.scale_l{k}", f"film.shift_l{k}") for k in range(layers)]
+    missing = [key for film in names for key in film if key not in arrays]
+    if missing:
+        raise UserError(f"{source}: {_listed(missing)} is missing: FiLM acts on every layer.")
+    return names
+
+
 def _shapes(
-    names: list[list[_Names]], gates_h: int, hidden: int, inputs: int
+    names: list[list[_Names]], arrays: Mapping[str, np.ndarray], source: str
 ) -> dict[str, tuple[int, ...]]:
+    """What the shapes of the recurrent module must be, given D and H of its first layer."""
+    first = names[0][0]
+    stacked, hidden = _matrix(first.weight_hh, arrays, source)
+    if stacked not in [gates * hidden for gates in GATES.values()]:
+        raise UserError(
+            f"{source}: {first.weight_hh} has shape {arrays[first.weight_hh].shape}: its rows must be "
+            "4 (LSTM), 3 (GRU) or 1 (RNN) times its columns."
+        )
+    inputs = _matrix(first.weight_ih, arrays, source)[1]
     shapes: dict[str, tuple[int, ...]] = {}
     for directions in names:
         for direction in directions:
-            shapes[direction.weight_ih] = (gates_h, inputs)
-            shapes[direction.weight_hh] = (gates_h, hidden)
-            shapes[direction.bias_ih] = shapes[direction.bias_hh] = (gates_h,)
+            shapes[direction.weight_ih] = (stacked, inputs)
+            shapes[direction.weight_hh] = (stacked, hidden)
+            shapes[direction.bias_ih] = shapes[direction.bias_hh] = (stacked,)
         inputs = hidden * len(directions)
     return shapes
+
+
+def _cell(shape: tuple[int, ...]) -> str:
+    """The cell whose weight_hh has this shape, one of those that `_shapes` lets pass."""
+    return next(cell for cell, gates in GATES.items() if gates * shape[1] == shape[0])
+
+
+def _require_shapes(
+    wanted: Mapping[str, tuple[int, ...]],
+    settling: tuple[str, ...],
+    arrays: Mapping[str, np.ndarray],
+    source: str,
+) -> None:
+    """Raises UserError for the first shape that is not as the keys in `settling` have it."""
+    for key, shape in wanted.items():
+        if arrays[key].shape != shape:
+            others = ", ".join(f"{name} is {arrays[name].shape}" for name in settling)
+            raise UserError(
+                f"{source}: {key} has shape {arrays[key].shape}: it must be {shape} where {others}."
+            )
 
 
 def _matrix(key: str, arrays: Mapping[str, np.ndarray], source: str) -> tuple[int, int]:
     """Rows and columns of `key`, which must be a matrix that holds something."""
     array = arrays[key]
     if array.ndim != 2 or not array.size:
-        raise UserError(f"{source}: {key} has shape {_shape(array)}: it must be a matrix.")
+        raise UserError(f"{source}: {key} has shape {array.shape}: it must be a matrix.")
     return array.shape
 
 
@@ -247,12 +312,8 @@ def _single(key: str, array: np.ndarray, source: str) -> np.ndarray:
     return single
 
 
-def _shape(array: np.ndarray) -> tuple[int, ...]:
-    return tuple(array.shape)
-
-
 def _listed(names: Iterable[str]) -> str:
-    """The first few names, for a sentence."""
-    names = list(names)
+    """The first few names, for a sentence; sorted, for a .safetensors has no order."""
+    names = sorted(names)
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return (", ".join(names[:_SHOWN]) or "none") + more
