@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from freqjax.errors import UserError
+from freqjax.networks import CELLS
 
 
 def _rule(default: Any, doc: str, allowed: str, check: Callable[[Any], bool]) -> Any:
@@ -98,9 +99,21 @@ class TaskConfig:
 class NetworkConfig:
     """The network."""
 
-    cell: str = _choice("lstm", ("lstm",), "recurrent cell")
+    cell: str = _rule("lstm", "recurrent cell", "one of " + ", ".join(CELLS), lambda v: v in CELLS)
     hidden_size: int = _rule(
         64, "H, width of the hidden state", "from 1 to 16384", lambda v: 1 <= v <= 16384
+    )
+    layers: int = _rule(1, "recurrent layers on one another", "from 1 to 4", lambda v: 1 <= v <= 4)
+    dropout: float = _fraction(
+        0.0, "probability of dropping a feature between two layers while training"
+    )
+    bidirectional: bool = _anything(
+        False, "whether each layer also runs from the end (train.regime=windows)"
+    )
+    conditioning: str = _choice(
+        "input",
+        ("input", "film"),
+        "the selector stands beside the sample, or scales and shifts each layer's features",
     )
     initializer: str = _choice(
         "pytorch",
@@ -121,6 +134,15 @@ class NetworkConfig:
     rotor_decay: float = _at_least(
         0.0, 0.0, "how fast small swings of a rotor die away at first, 1/s (rotor)"
     )
+
+    @property
+    def beyond_one_lstm(self) -> dict[str, tuple[Any, Any]]:
+        """The fields that make it another network than the one-layer LSTM: name → (value, the LSTM's)."""
+        plain = {"cell": "lstm", "layers": 1, "bidirectional": False, "conditioning": "input"}
+        values = {name: (getattr(self, name), wanted) for name, wanted in plain.items()}
+        return {
+            name: (found, wanted) for name, (found, wanted) in values.items() if found != wanted
+        }
 
 
 @dataclass

@@ -27,7 +27,7 @@ from freqjax.errors import UserError
 from freqjax.evaluation import group_means, make_forward
 from freqjax.interrupts import Interrupts
 from freqjax.monitors import finite_or_null
-from freqjax.networks import make_network
+from freqjax.networks import LstmNetwork, make_network
 from freqjax.progress import Progress
 from freqjax.rotors import pair_owners
 from freqjax.stopping import Stopping
@@ -186,6 +186,7 @@ class Experiment:
             return []
         from freqjax import figures  # matplotlib takes most of a second to import
 
+        assert isinstance(self._network, LstmNetwork)  # others have no such weights
         before = self._network.init(trainers.initial_key(self.config.train.seed))
         return [
             figures.rotors(
@@ -199,6 +200,7 @@ class Experiment:
 
     def _make_trainer(self, config: Config) -> Trainer:
         if config.curriculum.first_horizon is not None and config.train.regime == "full":
+            assert isinstance(self._network, LstmNetwork)  # or the config was not valid
             return CurriculumTrainer(
                 self._network, self._task, config, self._train_blocks, self._forward
             )

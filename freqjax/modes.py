@@ -33,6 +33,8 @@ FLAGS = {
     "resume": Flag(bool, "go on with the run in --workdir"),
     "checkpoint": Flag(str, "a run's folder (its best weights) or the folder of one step"),
     "out": Flag(str, "the dataset to write, FILE.npz or FILE.csv"),
+    "input": Flag(str, "the file to read"),
+    "output": Flag(str, "where to write"),
     "split": Flag(str, "which rows to write: train (default) or test"),
     "figures": Flag(bool, "draw figures (default; --no-figures leaves them out)"),
     "device": Flag(str, "cpu, gpu or tpu (default: the best that JAX finds)"),
@@ -79,6 +81,18 @@ def _config_of_checkpoint(flags: dict[str, Any]) -> Config:
         return overrides.load(flags["config"])
     meta = checkpoints.read_meta(Path(flags["checkpoint"]), warn=print).meta
     return validation.from_dict(meta.get("config"), f"--checkpoint {flags['checkpoint']}")
+
+
+def _config_of_input(flags: dict[str, Any]) -> Config:
+    if flags["input"] is None:
+        raise UserError(
+            "--input is missing: it must name a state_dict, FILE.pt, FILE.pth or FILE.safetensors."
+        )
+    if flags["config"] is not None:
+        return overrides.load(flags["config"])
+    from freqjax.interop import imports
+
+    return imports.base_config(Path(flags["input"]))
 
 
 def _workdir(flags: dict[str, Any]) -> Path:
@@ -201,6 +215,26 @@ def _generate(config: Config, flags: dict[str, Any]) -> int:
     return 0
 
 
+def _import(config: Config, flags: dict[str, Any]) -> int:
+    from freqjax.interop import imports
+
+    imports.run(Path(flags["input"]), config, _workdir(flags), say=print)
+    return 0
+
+
+def _export(config: Config, flags: dict[str, Any]) -> int:
+    if flags["output"] is None:
+        raise UserError("--output is missing: it must name a new or empty folder.")
+    from freqjax import export
+    from freqjax.trained import Trained, load
+
+    export.require_empty(Path(flags["output"]))
+    trained = load(flags["checkpoint"])
+    _refuse_other_network(config, trained.config, flags["checkpoint"])
+    export.run(Trained(config, trained.params), Path(flags["output"]), say=print)
+    return 0
+
+
 def _limits(config: Config, flags: dict[str, Any]) -> int:
     from freqjax.limits import survey
 
@@ -244,5 +278,17 @@ MODES = {
         ("config", "out", "split", "device"),
         _config_of_file,
         _generate,
+    ),
+    "import": Mode(
+        "make a run of a PyTorch state_dict, .pt, .pth or .safetensors, for --checkpoint of other modes",
+        ("config", "input", "workdir", "device"),
+        _config_of_input,
+        _import,
+    ),
+    "export": Mode(
+        "write a network as safetensors and as jax.export programs that need no freqjax, to --output",
+        ("config", "checkpoint", "output", "device"),
+        _config_of_checkpoint,
+        _export,
     ),
 }

@@ -160,24 +160,45 @@ def state_of(network: Network, config: Config, params: Any, streams: int) -> Tra
     )
 
 
+def dropout_key_of(seed: int | jax.Array) -> jax.Array:
+    """The key that a run with `train.seed` draws dropout from, folded with the number of the update."""
+    return jax.random.fold_in(jax.random.key(seed), 2)
+
+
 def make_update(
-    network: Network, task: Task, config: Config, schedule: Schedule
+    network: Network,
+    task: Task,
+    config: Config,
+    schedule: Schedule,
+    dropout_key: jax.Array | None = None,
 ) -> Callable[[TrainState, Stream], tuple[TrainState, UpdateInfo]]:
     """One update on one window (`Stream` without its leading axis U).
 
     The loss is the mean over the window's K·B rows. Gradients pass through the K steps of the window
-    and stop at the carry it was given.
+    and stop at the carry it was given. What an update drops depends on `dropout_key` and on `state.step`
+    alone, so that a resume drops the same.
+
+    Args:
+      network: what is trained.
+      task: gives the loss.
+      config: the run.
+      schedule: learning rate.
+      dropout_key: as `dropout_key_of` gives it, perhaps traced; none for that of `train.seed`.
     """
     direction = make_direction(config.optimizer)
+    root = dropout_key_of(config.train.seed) if dropout_key is None else dropout_key
 
-    def window_loss(params, carry, window: Stream):
-        carry, outputs = network.unroll(params, carry, window.inputs, window.resets)
+    def window_loss(params, carry, window: Stream, step):
+        key = jax.random.fold_in(root, step) if network.dropout else None
+        carry, outputs = network.unroll(
+            params, carry, window.inputs, window.resets, dropout_key=key
+        )
         losses = task.loss(outputs, window.targets)
         return jnp.mean(losses), (carry, losses)
 
     def update(state: TrainState, window: Stream) -> tuple[TrainState, UpdateInfo]:
         grads, (carry, losses) = jax.grad(window_loss, has_aux=True)(
-            state.params, state.carry, window
+            state.params, state.carry, window, state.step
         )
         squared_norms = jnp.stack([jnp.sum(jnp.square(g)) for g in jax.tree.leaves(grads)])
         scale = clip_scale(jnp.sqrt(jnp.sum(squared_norms)), config.optimizer.clip_norm)
@@ -192,10 +213,18 @@ def make_update(
 
 
 def make_chunk(
-    network: Network, task: Task, config: Config, schedule: Schedule, groups: int
+    network: Network,
+    task: Task,
+    config: Config,
+    schedule: Schedule,
+    groups: int,
+    dropout_key: jax.Array | None = None,
 ) -> Chunk:
-    """The pure function that scans the update over the U windows of a stream; jit it, donate state."""
-    update = make_update(network, task, config, schedule)
+    """The pure function that scans the update over the U windows of a stream; jit it, donate state.
+
+    `dropout_key` is that of `make_update`.
+    """
+    update = make_update(network, task, config, schedule, dropout_key)
 
     def chunk(state: TrainState, stream: Stream) -> tuple[TrainState, ChunkInfo]:
         before = state.params

@@ -11,8 +11,18 @@ import math
 from collections.abc import Iterable
 from typing import Any, get_args, get_type_hints
 
-from freqjax.config import AXIS_SECTIONS, Config, LimitsConfig, TaskConfig, field_type, sections
+from freqjax.config import (
+    AXIS_SECTIONS,
+    Config,
+    LimitsConfig,
+    NetworkConfig,
+    TaskConfig,
+    field_type,
+    sections,
+)
 from freqjax.errors import UserError
+from freqjax.initializers import GATED_INITIALIZERS, LAYER_INITIALIZERS
+from freqjax.networks import CELLS
 
 # The largest number of single precision, roughly.
 _LARGEST = 3e38
@@ -96,6 +106,7 @@ def _validate_task(task: TaskConfig) -> None:
 
 def _validate_network(config: Config) -> None:
     network, nyquist = config.network, config.task.sampling_rate / 2
+    _validate_stack(network)
     units = {"rotor": 2, "spectral": 2, "constructed": 3}.get(network.initializer, 0)
     if network.hidden_size < units * len(config.task.frequencies):
         raise UserError(
@@ -117,8 +128,38 @@ def _validate_network(config: Config) -> None:
         )
 
 
+def _validate_stack(network: NetworkConfig) -> None:
+    initializer = network.initializer
+    if network.dropout > 0 and network.layers == 1:
+        raise UserError(
+            f"network.dropout is {network.dropout:g}: it must be 0 where network.layers is 1, since it "
+            "is applied between layers."
+        )
+    if initializer not in LAYER_INITIALIZERS:
+        _require_one_lstm(
+            network,
+            f"where network.initializer is {initializer}, which sets the weights of a one-layer LSTM",
+        )
+    if initializer in GATED_INITIALIZERS and CELLS[network.cell].keeps is None:
+        others = sorted(set(LAYER_INITIALIZERS) - set(GATED_INITIALIZERS))
+        raise UserError(
+            f"network.initializer is {initializer}: it must be one of {', '.join(others)} where "
+            f"network.cell is {network.cell}, which has no gate that keeps."
+        )
+
+
+def _require_one_lstm(network: NetworkConfig, where: str) -> None:
+    for field, (found, wanted) in network.beyond_one_lstm.items():
+        raise UserError(f"network.{field} is {_show(found)}: it must be {_show(wanted)} {where}.")
+
+
 def _validate_train(config: Config) -> None:
     train, samples = config.train, config.task.samples
+    if config.network.bidirectional and train.regime != "windows":
+        raise UserError(
+            f"network.bidirectional is True: it must be False where train.regime is {train.regime}, since "
+            "such a network sees the samples to come."
+        )
     if config.task.train_path and config.task.noise == "fresh":
         raise UserError(
             "task.noise is fresh: it must be fixed where task.train_path names a file, "
@@ -180,6 +221,10 @@ def _validate_curriculum(config: Config) -> None:
                 "curriculum.first_horizon is set, since a horizon is counted from the start of every "
                 "block."
             )
+    _require_one_lstm(
+        config.network,
+        "where curriculum.first_horizon is set, whose steps are written out for a one-layer LSTM",
+    )
     if config.train.divergence_factor is not None:
         raise UserError(
             f"train.divergence_factor is {config.train.divergence_factor:g}: it must be none where "

@@ -1,15 +1,15 @@
-"""What the weights of an LSTM are, and what whoever sets them may know; see `freqjax.initializers`."""
+"""What the weights of a network are, and what whoever sets them may know; see `freqjax.initializers`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
 
 class LstmSetting(NamedTuple):
-    """What an initializer may know of the network and of the stream.
+    """What a network is made to fit, and what an initializer may know of it and of the stream.
 
     Attributes:
       input_size: D.
@@ -61,6 +61,29 @@ class LstmWeights(NamedTuple):
     head_bias: jax.Array
     carry: jax.Array
 
+
+class LayerSetting(NamedTuple):
+    """What an initializer may know of one layer of any cell.
+
+    Attributes:
+      input_size: of this layer.
+      hidden_size: H.
+      gates: a letter a gate, in the order in which they stand side by side.
+      keeps: the gate whose opening keeps what the carry holds, or none.
+      admits: the gate whose opening lets the candidate in, or none.
+      longest: T, samples of the longest dependency.
+    """
+
+    input_size: int
+    hidden_size: int
+    gates: str
+    keeps: str | None
+    admits: str | None
+    longest: int
+
+
+# Gives {input, recurrent}, each {kernel, bias}.
+LayerInitializer = Callable[[jax.Array, LayerSetting], dict[str, Any]]
 
 LstmInitializer = Callable[[jax.Array, LstmSetting], LstmWeights]
 

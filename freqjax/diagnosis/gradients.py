@@ -75,6 +75,7 @@ def clock_slope(task: Task, blocks: Blocks, truncation: int) -> ClockSlope:
     blocks = _affordable(blocks)
     samples = blocks.inputs.shape[1]
     network = make_network(NetworkConfig(hidden_size=UNITS * len(task.selected_hz)), task)
+    assert isinstance(network, LstmNetwork)  # as the defaults say
     off = _OFF * task.sampling_rate / samples
     hertz = np.asarray(task.selected_hz) + off
     params = clock(network, hertz)

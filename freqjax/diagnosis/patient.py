@@ -14,7 +14,7 @@ import numpy as np
 
 from freqjax.config import Config
 from freqjax.evaluation import Forward, group_means
-from freqjax.networks import LstmNetwork
+from freqjax.networks import LstmNetwork, Network
 from freqjax.rotors import pair_owners
 from freqjax.summary import Evaluated
 from freqjax.tasks import Blocks, Task
@@ -49,7 +49,7 @@ class Patient:
     folder: Path
     config: Config
     task: Task
-    network: LstmNetwork
+    network: Network
     forward: Forward
     initial_params: Any
     params: Any
@@ -132,10 +132,13 @@ class Patient:
 
     def examine_task(self) -> list[Examination]:
         """What the task sees in its own rows and in the output."""
-        turning = self.network.pair_frequencies(self.params)
-        owners = pair_owners(self.network.setting)
+        turning = []
         # Only rotors are pairs; what two other units do together is no reading of a frequency.
         owned = self.config.network.initializer in ("rotor", "spectral")
+        if owned and isinstance(self.network, LstmNetwork):
+            hertz = self.network.pair_frequencies(self.params)
+            owners = pair_owners(self.network.setting)
+            turning = [hertz[owners == group] for group in range(len(self.task.group_names))]
         return self.task.examine(
             Signs(
                 train_blocks=self.train_blocks,
@@ -143,9 +146,7 @@ class Patient:
                 test=self.test,
                 errors=self.errors,
                 goal=self.goal,
-                oscillations_hz=[
-                    turning[owners == group] for group in range(len(self.task.group_names)) if owned
-                ],
+                oscillations_hz=turning,
                 credit_seconds=self.credit_samples / self.task.sampling_rate,
                 changed_files=self.changed_files,
                 command=self.command,
@@ -194,6 +195,16 @@ class Patient:
         return shlex.join(words)
 
     @property
+    def to_one_lstm(self) -> list[str]:
+        """The changes that make its network the one-layer LSTM, which alone has rotors and a curriculum."""
+        network = self.config.network
+        changes = [
+            f"network.{name}={wanted}".lower()
+            for name, (_, wanted) in network.beyond_one_lstm.items()
+        ]
+        return [*changes, "network.dropout=0"] if network.dropout else changes
+
+    @property
     def with_curriculum(self) -> str:
         """The command that trains on the same task through a whole gradient, over lengthening horizons."""
         rate = self.task.sampling_rate
@@ -208,4 +219,4 @@ class Patient:
         ]
         if self.config.network.hidden_size >= 2 * len(self.task.group_names):
             changes.append("network.initializer=rotor")
-        return self.command(*changes, epochs=300)
+        return self.command(*changes, *self.to_one_lstm, epochs=300)

@@ -148,7 +148,9 @@ def vanishing_gradient(patient: Patient) -> Examination:
             "of them: nothing but rounding is left in float32 beside losses of size one, and a gradient that "
             "dies later was killed by something else"
         ),
-        experiment=patient.command("network.initializer=rotor", "network.learned_carry=true"),
+        experiment=patient.command(
+            "network.initializer=rotor", "network.learned_carry=true", *patient.to_one_lstm
+        ),
         advice="Start from gates that are half open (any initialiser here); scale inputs to size one.",
     )
 

@@ -12,6 +12,7 @@ from freqjax.constructed import UNITS
 from freqjax.diagnosis import gradients
 from freqjax.diagnosis.patient import Patient
 from freqjax.diagnosis.rehearsal import FEWEST_UPDATES, Rehearsal, rehearse
+from freqjax.networks import LstmNetwork
 from freqjax.progress import number
 from freqjax.tasks.examination import Examination
 
@@ -159,8 +160,10 @@ def gradient_truncation(patient: Patient) -> Examination:
 def capacity(patient: Patient) -> Examination:
     """Whether more units would have done what these could not."""
     hidden = patient.config.network.hidden_size
-    if patient.task.keeps_time and hidden >= UNITS * len(patient.task.group_names):
-        mse = _constructed_error(patient)
+    network = patient.network
+    can_hold_a_clock = hidden >= UNITS * len(patient.task.group_names)
+    if patient.task.keeps_time and can_hold_a_clock and isinstance(network, LstmNetwork):
+        mse = _constructed_error(patient, network)
         if mse < patient.goal:
             words = (
                 f"{hidden} units are enough: with a clock written into them (constructed, not learned) the "
@@ -197,10 +200,10 @@ def capacity(patient: Patient) -> Examination:
     return _capacity(patient, found, words, evidence)
 
 
-def _constructed_error(patient: Patient) -> float:
+def _constructed_error(patient: Patient, network: LstmNetwork) -> float:
     """Of a network of this very size with the clock written in: what it can hold, if not learn."""
     task = patient.task
-    params = gradients.clock(patient.network, np.asarray(task.selected_hz))
+    params = gradients.clock(network, np.asarray(task.selected_hz))
     outputs = patient.forward(params, patient.test_blocks, patient.config.task.reset)
     return task.evaluate(outputs, patient.test_blocks)["mse"]
 

@@ -1,20 +1,40 @@
-"""Networks by name. A new causal cell is a class with the contract of `Network` and a line here."""
+"""Networks by name. A new cell is a class with the contract of `Cell` and a line here.
 
-from freqjax.config import NetworkConfig
-from freqjax.initializers import INITIALIZERS
+Configs read the names from here, so that nothing in this package reads a config when it is imported.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freqjax.initializers import INITIALIZERS, LAYER_INITIALIZERS
+from freqjax.networks.cell import Cell, HiddenCarry, split_gates
+from freqjax.networks.gru import GruCell
 from freqjax.networks.lstm import LstmCarry, LstmCell, LstmNetwork
 from freqjax.networks.lstm_linear import Linearization
 from freqjax.networks.network import Network, count_parameters, reset_where
-from freqjax.tasks import Task
+from freqjax.networks.rnn import RnnCell
+from freqjax.networks.stack import StackedNetwork
 from freqjax.weights import LstmSetting
 
-_CELLS = {"lstm": LstmNetwork}
+if TYPE_CHECKING:
+    from freqjax.config import NetworkConfig
+    from freqjax.tasks import Task
+
+CELLS: dict[str, type[Cell]] = {
+    "lstm": LstmCell,
+    "gru": GruCell,
+    "rnn": RnnCell,
+}
 
 
 def make_network(
     config: NetworkConfig, task: Task, peaks_hz: tuple[float, ...] = ()
-) -> LstmNetwork:
+) -> LstmNetwork | StackedNetwork:
     """The network of `config` with the inputs and outputs of `task`.
+
+    The LSTM of one layer that sees the selector beside the sample has a class of its own, with closed
+    forms that others lack.
 
     `peaks_hz` is what spectral initialisation takes from the training targets; a network that is only
     loaded needs none.
@@ -33,17 +53,35 @@ def make_network(
         peaks_hz=peaks_hz,
         written_hz=task.selected_hz,
     )
-    initializer = INITIALIZERS[config.initializer]
-    return _CELLS[config.cell](setting, initializer, learned_carry=config.learned_carry)
+    if not config.beyond_one_lstm:
+        initializer = INITIALIZERS[config.initializer]
+        return LstmNetwork(setting, initializer, learned_carry=config.learned_carry)
+    return StackedNetwork(
+        setting,
+        CELLS[config.cell],
+        LAYER_INITIALIZERS[config.initializer],
+        layers=config.layers,
+        dropout=config.dropout,
+        bidirectional=config.bidirectional,
+        film=config.conditioning == "film",
+        learned_carry=config.learned_carry,
+    )
 
 
 __all__ = [
+    "CELLS",
+    "Cell",
+    "GruCell",
+    "HiddenCarry",
     "Linearization",
     "LstmCarry",
     "LstmCell",
     "LstmNetwork",
     "Network",
+    "RnnCell",
+    "StackedNetwork",
     "count_parameters",
     "make_network",
     "reset_where",
+    "split_gates",
 ]

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from freqjax.networks.cell import Cell, split_gates
 from freqjax.networks.lstm_backward import scan_lstm
 from freqjax.networks.lstm_linear import Linearization, linearize_lstm
 from freqjax.networks.network import Carry, Params, reset_where
@@ -37,29 +38,28 @@ class LstmCarry(NamedTuple):
     h: jax.Array
 
 
-class LstmCell(nn.Module):
-    """One LSTM step on inputs that have been projected already.
+class LstmCell(Cell):
+    """The step of the equations above."""
 
-    `project` does not depend on the carry, so a scan can leave it outside.
-    """
+    gates = "ifgo"
+    keeps = "f"
+    admits = "i"
+    carry = LstmCarry
 
-    hidden_size: int
-
-    def setup(self) -> None:
-        """Declare W_i, b_i and W_h, b_h."""
-        self.input = nn.Dense(4 * self.hidden_size)
-        self.recurrent = nn.Dense(4 * self.hidden_size)
-
-    def project(self, x: jax.Array) -> jax.Array:
-        """W_i x + b_i: [..., D] → [..., 4H]."""
-        return self.input(x)
-
-    def __call__(self, carry: LstmCarry, projected: jax.Array) -> tuple[LstmCarry, jax.Array]:
-        """Advance one sample: carry, [B, 4H] → carry, h [B, H]."""
-        i, f, g, o = jnp.split(projected + self.recurrent(carry.h), 4, axis=-1)
+    @staticmethod
+    def combine(carry: LstmCarry, driven: jax.Array, recurrent: jax.Array) -> LstmCarry:
+        """By the equations above; the gates see the sum of both products alone."""
+        i, f, g, o = split_gates(driven + recurrent, 4)
         c = nn.sigmoid(f) * carry.c + nn.sigmoid(i) * jnp.tanh(g)
-        h = nn.sigmoid(o) * jnp.tanh(c)
-        return LstmCarry(c, h), h
+        return LstmCarry(c, nn.sigmoid(o) * jnp.tanh(c))
+
+    @classmethod
+    def scan(
+        cls, params: Any, carry: Any, initial: Any, xs: jax.Array, resets: jax.Array
+    ) -> tuple[LstmCarry, jax.Array]:
+        """As `Cell.scan`, with the slopes written out: see `freqjax.networks.lstm_backward`."""
+        carry, hs = scan_lstm(params, carry, initial, xs, resets)
+        return LstmCarry(*carry), hs
 
 
 class LstmNetwork:
@@ -70,6 +70,7 @@ class LstmNetwork:
     """
 
     causal = True
+    dropout = 0.0
 
     def __init__(
         self, setting: LstmSetting, initializer: LstmInitializer, *, learned_carry: bool
@@ -141,14 +142,21 @@ class LstmNetwork:
         return carry, self._read(params, h)
 
     def unroll(
-        self, params: Params, carry: Carry, xs: jax.Array, resets: jax.Array
+        self,
+        params: Params,
+        carry: Carry,
+        xs: jax.Array,
+        resets: jax.Array,
+        *,
+        dropout_key: jax.Array | None = None,
     ) -> tuple[LstmCarry, jax.Array]:
         """T samples: carry, xs [T, B, D], resets [T, B] → carry, ys [T, B, O].
 
+        With one layer there is nothing to drop, whatever `dropout_key` is.
         Its gradient is written out in `freqjax.networks.lstm_backward`: it goes backwards only. For a
         single sample, where nothing passes through time, autodiff does less.
         """
-        if len(xs) == 1:
+        if xs.shape[0] == 1:
             return self.unroll_autodiff(params, carry, xs, resets)
         initial = self.init_carry(params, xs.shape[1])
         carry, hs = scan_lstm(params["cell"], carry, initial, xs, resets)

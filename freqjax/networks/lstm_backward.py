@@ -166,7 +166,7 @@ def _bias(cell: Cell) -> jax.Array:
 
 def _by_gate(z: jax.Array) -> jax.Array:
     """[B, 4H] → [B, 4, H]."""
-    return z.reshape(len(z), 4, -1)
+    return z.reshape(z.shape[0], 4, -1)
 
 
 def _bounded(z: jax.Array) -> jax.Array:

@@ -1,7 +1,8 @@
 """The seam between training and networks.
 
 A causal network keeps `init_carry`, `step` and `unroll`, so that each streams one sample at a time,
-batches, sweeps and checkpoints. Parameters and carries are explicit values: every function is pure.
+batches, sweeps and checkpoints; one that is not causal has no `step`. Parameters and carries are explicit
+values: every function is pure.
 Axes: T time, B streams, D inputs, O outputs, H hidden.
 """
 
@@ -23,9 +24,11 @@ class Network(Protocol):
 
     Attributes:
       causal: whether output t depends on inputs up to t alone, so that `step` exists.
+      dropout: the probability with which `unroll` drops a feature where it is given a key.
     """
 
     causal: bool
+    dropout: float
 
     def init(self, key: jax.Array) -> Params:
         """Fresh parameters."""
@@ -44,11 +47,18 @@ class Network(Protocol):
         ...
 
     def unroll(
-        self, params: Params, carry: Carry, xs: jax.Array, resets: jax.Array
+        self,
+        params: Params,
+        carry: Carry,
+        xs: jax.Array,
+        resets: jax.Array,
+        *,
+        dropout_key: jax.Array | None = None,
     ) -> tuple[Carry, jax.Array]:
         """T samples: carry, xs [T, B, D], resets [T, B] bool → carry, ys [T, B, O].
 
         Where resets[t, b] is true the carry of stream b is `init_carry` before sample t is seen.
+        Training gives a `dropout_key`; without one nothing is dropped.
         """
         ...
 

@@ -1,0 +1,319 @@
+"""A recurrent module and a linear head as PyTorch names them: arrays by name, and sorted out.
+
+Of `nn.LSTM`, `nn.GRU` and `nn.RNN` a state_dict holds, for layer k and, with the suffix `_reverse`, for
+its second direction,
+
+    <prefix>weight_ih_lk  [G·H, D]    D the layer's inputs: the network's, or H a direction below
+    <prefix>weight_hh_lk  [G·H, H]
+    <prefix>bias_ih_lk, <prefix>bias_hh_lk  [G·H]
+
+with the gates stacked in the order i, f, g, o (LSTM, G = 4) or r, z, n (GRU, G = 3; RNN, G = 1), and of
+the head `<stem>.weight` [O, H a direction] and `<stem>.bias` [O]. Prefixes and stems may be anything.
+What a PyTorch module has no parameter for stands beside these under keys of freqjax's own:
+
+    carry  [layers·directions, H]  the learned initial carry: c of an LSTM, whose h starts at zero, or h
+    film.scale_lk, film.shift_lk  [N, S]  FiLM of S selectors on the N features of layer k; D of the
+           first layer is without the selectors then
+
+Whether an `nn.RNN` squashes with tanh or relu its state_dict does not tell: tanh is taken, the default.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from freqjax.errors import UserError
+
+# G, by cell.
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+CARRY = "carry"
+
+_FILM = re.compile(r"film\.(?:scale|shift)_l\d+")
+_RECURRENT = re.compile(
+    r"(?P<prefix>.*?)(?P<part>(?:weight|bias)_(?:ih|hh))_l(?P<layer>\d+)(?P<reverse>_reverse)?"
+)
+_SHOWN = 6
+
+
+class Direction(NamedTuple):
+    """One layer in one direction, as PyTorch lays it out.
+
+    Attributes:
+      weight_ih: [G·H, D].
+      weight_hh: [G·H, H].
+      bias_ih: [G·H].
+      bias_hh: [G·H].
+    """
+
+    weight_ih: np.ndarray
+    weight_hh: np.ndarray
+    bias_ih: np.ndarray
+    bias_hh: np.ndarray
+
+
+class Film(NamedTuple):
+    """Feature-wise modulation of one layer's features by the selector.
+
+    Attributes:
+      scale: [N, S], of which γ − 1 = scale s.
+      shift: [N, S], of which β = shift s.
+    """
+
+    scale: np.ndarray
+    shift: np.ndarray
+
+
+class StateDict(NamedTuple):
+    """A whole network, float32.
+
+    Attributes:
+      cell: lstm, gru or rnn.
+      layers: of each layer its one or two directions, forward first.
+      head_weight: [O, H·directions].
+      head_bias: [O].
+      film: of each layer, or None where the selector stands beside the sample.
+      carry: [layers·directions, H], or None where the initial carry is zero.
+    """
+
+    cell: str
+    layers: tuple[tuple[Direction, ...], ...]
+    head_weight: np.ndarray
+    head_bias: np.ndarray
+    film: tuple[Film, ...] | None
+    carry: np.ndarray | None
+
+    @property
+    def hidden_size(self) -> int:
+        """H."""
+        return self.layers[0][0].weight_hh.shape[1]
+
+    @property
+    def input_size(self) -> int:
+        """D of the first layer."""
+        return self.layers[0][0].weight_ih.shape[1]
+
+    @property
+    def output_size(self) -> int:
+        """O."""
+        return self.head_weight.shape[0]
+
+    @property
+    def bidirectional(self) -> bool:
+        """Whether every layer has two directions."""
+        return len(self.layers[0]) == 2
+
+
+def to_arrays(network: StateDict) -> dict[str, np.ndarray]:
+    """The arrays by name, with the prefixes `lstm.`, `gru.` or `rnn.` and `fc.`."""
+    arrays = {
+        f"{network.cell}.{part}_l{layer}{suffix}": array
+        for layer, directions in enumerate(network.layers)
+        for suffix, direction in zip(("", "_reverse"), directions, strict=False)
+        for part, array in direction._asdict().items()
+    }
+    arrays |= {"fc.weight": network.head_weight, "fc.bias": network.head_bias}
+    for layer, film in enumerate(network.film or ()):
+        arrays |= {f"film.{part}_l{layer}": array for part, array in film._asdict().items()}
+    if network.carry is not None:
+        arrays[CARRY] = network.carry
+    return arrays
+
+
+def from_arrays(arrays: Mapping[str, np.ndarray], source: str) -> StateDict:
+    """Find the recurrent module and the head by their keys, and check every size against the others.
+
+    Args:
+      arrays: the state_dict; float32, or another floating type whose values float32 holds exactly.
+      source: where they came from, for error messages.
+
+    Raises:
+      UserError: a key is missing, there are two modules or heads, or other tensors besides; a shape does
+        not fit the others; a value is not finite or no float32.
+    """
+    found = {key: match for key in arrays if (match := _RECURRENT.fullmatch(key))}
+    names = _layer_names(found, arrays, source)
+    films = _film_names(len(names), arrays, source)
+    own = {CARRY, *(key for film in films for key in film)}
+    rest = [key for key in arrays if key not in found and key not in own]
+    weight, bias = _head_names(rest, arrays, source)
+    wanted = _shapes(names, arrays, source)
+    outputs = _matrix(weight, arrays, source)[0]
+    hidden = wanted[names[0][0].weight_hh][1]
+    features = hidden * len(names[0])
+    wanted |= {weight: (outputs, features), bias: (outputs,)}
+    if films:
+        selectors = _matrix(films[0].scale, arrays, source)[1]
+        wanted |= {key: (features, selectors) for film in films for key in film}
+    if CARRY in arrays:
+        wanted[CARRY] = (len(names) * len(names[0]), hidden)
+    _require_shapes(wanted, (*names[0][0][:2], weight), arrays, source)
+    single = {key: _single(key, arrays[key], source) for key in wanted}
+    return StateDict(
+        cell=_cell(wanted[names[0][0].weight_hh]),
+        layers=tuple(
+            tuple(Direction(*(single[key] for key in direction)) for direction in directions)
+            for directions in names
+        ),
+        head_weight=single[weight],
+        head_bias=single[bias],
+        film=tuple(Film(*(single[key] for key in film)) for film in films) or None,
+        carry=single.get(CARRY),
+    )
+
+
+class _Names(NamedTuple):
+    """The keys of one layer in one direction; fields as of `Direction`."""
+
+    weight_ih: str
+    weight_hh: str
+    bias_ih: str
+    bias_hh: str
+
+
+class _FilmNames(NamedTuple):
+    """The keys of one layer's FiLM; fields as of `Film`."""
+
+    scale: str
+    shift: str
+
+
+def _layer_names(
+    found: Mapping[str, re.Match[str]], arrays: Iterable[str], source: str
+) -> list[list[_Names]]:
+    prefixes = sorted({match["prefix"] for match in found.values()})
+    if not prefixes:
+        raise UserError(
+            f"{source}: it holds no recurrent module: keys that end in weight_ih_l0, weight_hh_l0, "
+            f"bias_ih_l0 and bias_hh_l0 are needed, and there are {_listed(arrays)}."
+        )
+    if len(prefixes) > 1:
+        keys = [next(k for k, m in found.items() if m["prefix"] == prefix) for prefix in prefixes]
+        raise UserError(
+            f"{source}: it holds {len(prefixes)} recurrent modules, with {_listed(keys)}: it must hold "
+            "one."
+        )
+    count = len({match["layer"] for match in found.values()})
+    suffixes = ("", "_reverse") if any(match["reverse"] for match in found.values()) else ("",)
+    names = [
+        [_Names(*(f"{prefixes[0]}{p}_l{k}{s}" for p in _Names._fields)) for s in suffixes]
+        for k in range(count)
+    ]
+    wanted = [key for directions in names for direction in directions for key in direction]
+    missing = [key for key in wanted if key not in found]
+    if missing:
+        raise UserError(
+            f"{source}: {_listed(missing)} is missing beside {_listed(found)}; a module without biases "
+            "is not taken."
+        )
+    return names
+
+
+def _head_names(rest: list[str], arrays: Mapping[str, np.ndarray], source: str) -> tuple[str, str]:
+    heads = [key for key in rest if f".{key}".endswith(".weight") and arrays[key].ndim == 2]
+    if len(heads) != 1:
+        which = f"{len(heads)} linear layers, {_listed(heads)}" if heads else "no linear head"
+        among = "" if heads else f", and there are {_listed(arrays)}"
+        raise UserError(
+            f"{source}: it holds {which}: there must be one 2-d key that ends in .weight, with its "
+            f".bias{among}."
+        )
+    bias = heads[0].removesuffix("weight") + "bias"
+    if bias not in rest:
+        raise UserError(f"{source}: {bias} is missing beside {heads[0]}.")
+    more = [key for key in rest if key not in (heads[0], bias)]
+    if more:
+        raise UserError(
+            f"{source}: it holds {_listed(more)} besides, for which a recurrent module with a linear "
+            "head has no place."
+        )
+    return heads[0], bias
+
+
+def _film_names(layers: int, arrays: Iterable[str], source: str) -> list[_FilmNames]:
+    if not any(_FILM.fullmatch(key) for key in arrays):
+        return []
+    names = [_FilmNames(f"film.scale_l{k}", f"film.shift_l{k}") for k in range(layers)]
+    missing = [key for film in names for key in film if key not in arrays]
+    if missing:
+        raise UserError(f"{source}: {_listed(missing)} is missing: FiLM acts on every layer.")
+    return names
+
+
+def _shapes(
+    names: list[list[_Names]], arrays: Mapping[str, np.ndarray], source: str
+) -> dict[str, tuple[int, ...]]:
+    """What the shapes of the recurrent module must be, given D and H of its first layer."""
+    first = names[0][0]
+    stacked, hidden = _matrix(first.weight_hh, arrays, source)
+    if stacked not in [gates * hidden for gates in GATES.values()]:
+        raise UserError(
+            f"{source}: {first.weight_hh} has shape {arrays[first.weight_hh].shape}: its rows must be "
+            "4 (LSTM), 3 (GRU) or 1 (RNN) times its columns."
+        )
+    inputs = _matrix(first.weight_ih, arrays, source)[1]
+    shapes: dict[str, tuple[int, ...]] = {}
+    for directions in names:
+        for direction in directions:
+            shapes[direction.weight_ih] = (stacked, inputs)
+            shapes[direction.weight_hh] = (stacked, hidden)
+            shapes[direction.bias_ih] = shapes[direction.bias_hh] = (stacked,)
+        inputs = hidden * len(directions)
+    return shapes
+
+
+def _cell(shape: tuple[int, ...]) -> str:
+    """The cell whose weight_hh has this shape, one of those that `_shapes` lets pass."""
+    return next(cell for cell, gates in GATES.items() if gates * shape[1] == shape[0])
+
+
+def _require_shapes(
+    wanted: Mapping[str, tuple[int, ...]],
+    settling: tuple[str, ...],
+    arrays: Mapping[str, np.ndarray],
+    source: str,
+) -> None:
+    """Raises UserError for the first shape that is not as the keys in `settling` have it."""
+    for key, shape in wanted.items():
+        if arrays[key].shape != shape:
+            others = ", ".join(f"{name} is {arrays[name].shape}" for name in settling)
+            raise UserError(
+                f"{source}: {key} has shape {arrays[key].shape}: it must be {shape} where {others}."
+            )
+
+
+def _matrix(key: str, arrays: Mapping[str, np.ndarray], source: str) -> tuple[int, int]:
+    """Rows and columns of `key`, which must be a matrix that holds something."""
+    array = arrays[key]
+    if array.ndim != 2 or not array.size:
+        raise UserError(f"{source}: {key} has shape {array.shape}: it must be a matrix.")
+    return array.shape
+
+
+def _single(key: str, array: np.ndarray, source: str) -> np.ndarray:
+    """`array` in float32, which must hold all its values exactly."""
+    # bfloat16 is a type of its own kind to NumPy, whose name tells it.
+    if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
+        raise UserError(
+            f"{source}: {key} holds {array.dtype}: it must hold floating-point numbers."
+        )
+    if not np.isfinite(array).all():
+        raise UserError(f"{source}: {key} holds a value that is not finite.")
+    with np.errstate(over="ignore", under="ignore"):
+        single = np.ascontiguousarray(array, np.float32)
+    if not (single.astype(array.dtype) == array).all():
+        raise UserError(
+            f"{source}: {key} holds {array.dtype} values that float32 cannot hold exactly: round them "
+            "first, as model.float() does."
+        )
+    return single
+
+
+def _listed(names: Iterable[str]) -> str:
+    """The first few names, for a sentence; sorted, for a .safetensors has no order."""
+    names = sorted(names)
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return (", ".join(names[:_SHOWN]) or "none") + more

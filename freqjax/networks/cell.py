@@ -1,0 +1,97 @@
+"""What a recurrent cell is: two products, one of the input and one of the state, and how they combine.
+
+    carry_t = combine(carry_{t-1}, W_i x_t + b_i, W_h h_{t-1} + b_h)
+
+with all G gates side by side in one matrix, [D, GH] and [H, GH], and two bias vectors, as in PyTorch. A
+cell states its gates and `combine`, which acts on each unit by itself; parameters, stacks, gradients,
+initialisers and padding follow from that.
+Axes: T time, B streams, D inputs, H hidden, G gates.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from freqjax.networks.cell_backward import scan_cell
+from freqjax.networks.network import reset_where
+
+
+class HiddenCarry(NamedTuple):
+    """What a cell without a memory of its own remembers: h, [B, H]."""
+
+    h: jax.Array
+
+
+class Cell(nn.Module):
+    """One step on inputs that have been projected already.
+
+    `project` does not depend on the carry, so a scan can leave it outside.
+
+    Attributes:
+      hidden_size: H.
+      gates: a letter a gate, in the order in which they stand side by side.
+      keeps: the gate whose opening keeps what the carry holds, or none.
+      admits: the gate whose opening lets the candidate in, or none that does so by itself.
+      carry: a NamedTuple of arrays [B, H] with one named h; a learned initial carry is its first field.
+    """
+
+    hidden_size: int
+
+    gates: ClassVar[str]
+    keeps: ClassVar[str | None] = None
+    admits: ClassVar[str | None] = None
+    carry: ClassVar[Any] = HiddenCarry
+
+    def setup(self) -> None:
+        """Declare W_i, b_i and W_h, b_h."""
+        self.input = nn.Dense(len(self.gates) * self.hidden_size)
+        self.recurrent = nn.Dense(len(self.gates) * self.hidden_size)
+
+    def project(self, x: jax.Array) -> jax.Array:
+        """W_i x + b_i: [..., D] → [..., GH]."""
+        return self.input(x)
+
+    def __call__(self, carry: Any, projected: jax.Array) -> tuple[Any, jax.Array]:
+        """Advance one sample: carry, [B, GH] → carry, h [B, H]."""
+        carry = self.combine(carry, projected, self.recurrent(carry.h))
+        return carry, carry.h
+
+    @staticmethod
+    def combine(carry: Any, driven: jax.Array, recurrent: jax.Array) -> Any:
+        """carry, W_i x + b_i and W_h h + b_h, [B, GH] each → the next carry."""
+        raise NotImplementedError
+
+    @classmethod
+    def scan(
+        cls, params: Any, carry: Any, initial: Any, xs: jax.Array, resets: jax.Array
+    ) -> tuple[Any, jax.Array]:
+        """T samples: carry, initial, xs [T, B, D], resets [T, B] → carry, hs [T, B, H].
+
+        Where resets[t, b] is set the carry of stream b is `initial` before sample t. Differentiable
+        once and backwards only: see `freqjax.networks.cell_backward`.
+        """
+        return scan_cell(cls.combine, params, carry, initial, xs, resets)
+
+    @classmethod
+    def scan_autodiff(
+        cls, params: Any, carry: Any, initial: Any, xs: jax.Array, resets: jax.Array
+    ) -> tuple[Any, jax.Array]:
+        """`scan` left to JAX: for one sample less work, for many the slow reference."""
+        cell = cls(params["recurrent"]["kernel"].shape[0])
+        driven: Any = cell.apply({"params": params}, xs, method="project")
+
+        def body(carry: Any, row: tuple[jax.Array, jax.Array]) -> Any:
+            driven, flags = row
+            return cell.apply({"params": params}, reset_where(flags, initial, carry), driven)
+
+        carry, hs = jax.lax.scan(body, carry, (driven, resets))
+        return carry, hs
+
+
+def split_gates(z: jax.Array, count: int) -> list[jax.Array]:
+    """[..., GH] → G arrays [..., H]."""
+    return jnp.split(z, count, axis=-1)

@@ -1,0 +1,19 @@
+"""The simple recurrent network."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from freqjax.networks.cell import Cell, HiddenCarry
+
+
+class RnnCell(Cell):
+    """h_t = tanh(W_i x_t + b_i + W_h h_{t-1} + b_h) (Elman 1990)."""
+
+    gates = "h"
+
+    @staticmethod
+    def combine(carry: HiddenCarry, driven: jax.Array, recurrent: jax.Array) -> HiddenCarry:
+        """There is no gate: only the candidate."""
+        return HiddenCarry(jnp.tanh(driven + recurrent))
