@@ -2,9 +2,9 @@
 
     python -m benchmarks.document
 
-Reads benchmarks/results/*.json and the shipped checkpoint, and rewrites docs/results.md, the block
-between the results markers of README.md, and docs/*.png. The tests check that what is committed is
-what this command would write.
+Reads benchmarks/results/*.json and the shipped checkpoint, and rewrites docs/results.md,
+docs/diagnosis.md, docs/speed.md, the block between the results markers of README.md, and docs/*.png.
+The tests check that what is committed is what this command would write.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 import freqjax
-from benchmarks import record
+from benchmarks import record, speed
 from freqjax import figures
 from freqjax.evaluation import make_forward
 from freqjax.tasks import make_task
@@ -309,6 +309,11 @@ def diagnosis_page() -> str:
     return _DIAGNOSIS + "\n" + "\n".join(lines)
 
 
+def speed_page() -> str:
+    """docs/speed.md."""
+    return speed.document(record.RESULTS, record.read("startup"))
+
+
 def _table(header: Sequence[str], rows: Any) -> list[str]:
     return [
         "| " + " | ".join(header) + " |",
@@ -351,6 +356,7 @@ def main() -> None:
     (_ROOT / "docs").mkdir(exist_ok=True)
     (_ROOT / "docs" / "results.md").write_text(results_page())
     (_ROOT / "docs" / "diagnosis.md").write_text(diagnosis_page())
+    (_ROOT / "docs" / "speed.md").write_text(speed_page())
     path = _ROOT / "README.md"
     path.write_text(readme(path.read_text()))
     draw()

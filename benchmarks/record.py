@@ -16,6 +16,8 @@ from typing import Any
 from freqjax import devices
 
 RESULTS = Path(__file__).parent / "results"
+# How busy the machine was before the benchmark added its own work.
+_LOAD = os.getloadavg()[0]
 
 
 def train(flags: Sequence[str], folder: Path) -> dict[str, Any]:
@@ -36,23 +38,28 @@ def scratch() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="freqjax-benchmark-")
 
 
-def write(name: str, command: str, rows: list[dict[str, Any]]) -> None:
-    """Write benchmarks/results/NAME.json: the command, the machine, and one object a row."""
+def write(name: str, command: str, rows: list[dict[str, Any]], **versions: str) -> Path:
+    """Write benchmarks/results/NAME.json: the command, the machine, and one object a row.
+
+    `versions` are those of what else was measured. Returns the path.
+    """
     RESULTS.mkdir(exist_ok=True)
     value = {
         "command": command,
         "machine": {
             "device": devices.describe(),
-            "cpu": _cpu(),
+            "cpu": cpu(),
+            "cores": os.cpu_count(),
             "system": platform.system(),
-            "load": round(os.getloadavg()[0], 1),
+            "load": round(_LOAD, 1),
         },
-        "versions": devices.versions(),
+        "versions": devices.versions() | versions,
         "rows": rows,
     }
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(value, indent=1) + "\n")
     print(f"wrote {path}")
+    return path
 
 
 def read(name: str) -> list[dict[str, Any]]:
@@ -61,7 +68,8 @@ def read(name: str) -> list[dict[str, Any]]:
     return json.loads(path.read_text())["rows"] if path.exists() else []
 
 
-def _cpu() -> str:
+def cpu() -> str:
+    """The processor in words."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text().splitlines():

@@ -20,6 +20,7 @@ def test_numbers_in_documents_are_those_of_the_committed_results():
     assert document.readme(README) == README
     assert (ROOT / "docs" / "results.md").read_text() == document.results_page()
     assert (ROOT / "docs" / "diagnosis.md").read_text() == document.diagnosis_page()
+    assert (ROOT / "docs" / "speed.md").read_text() == document.speed_page()
 
 
 @pytest.mark.parametrize("number", range(2))

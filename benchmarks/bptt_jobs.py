@@ -1,0 +1,116 @@
+"""Loss and gradient of an LSTM over whole streams, B × T × H × layers: every engine that can.
+
+A job is the mean squared error of stacked LSTMs with a linear head on D = 5 inputs, from a zero state, and
+its gradient by all weights; nothing is updated. A unit is one loss and gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks import plain
+from benchmarks.contenders import Absent, Contender, cores, timed
+from benchmarks.online_jobs import pytorch_missing, thread_counts
+from freqjax.networks.lstm_backward import scan_lstm
+
+_INPUTS = 5
+
+
+class Shape(NamedTuple):
+    """B streams of T samples through stacked LSTMs of width H."""
+
+    streams: int
+    samples: int
+    hidden: int
+    layers: int = 1
+
+
+def contenders(shape: Shape, units: int, platform: str) -> list[Contender | Absent]:
+    """Every engine; a run does the job `units` times over."""
+    random = np.random.default_rng(0)
+    xs = random.normal(size=(shape.samples, shape.streams, _INPUTS)).astype(np.float32)
+    targets = random.normal(size=(shape.samples, shape.streams, 1)).astype(np.float32)
+    missing = pytorch_missing(platform)
+    pytorch: list[Contender | Absent] = [missing] if missing else []
+    if missing is None:
+        # A single stream gives a second thread nothing to do.
+        counts = thread_counts(1 if shape.streams == 1 else 2)
+        pytorch += [_pytorch(shape, xs, targets, units, threads) for threads in counts]
+    return [
+        _jax("freqjax", stacked_mse, shape, xs, targets, units),
+        _jax("autodiff", plain.mse, shape, xs, targets, units),
+        *pytorch,
+    ]
+
+
+def stacked_mse(params: Any, carry: Any, xs: jax.Array, targets: jax.Array) -> jax.Array:
+    """`plain.mse` of the same parameters with the gradient that freqjax trains with."""
+    resets = jnp.zeros(xs.shape[:2], bool)
+    for layer, state in zip(params["layers"], carry, strict=True):
+        cell = {
+            name: {"kernel": layer[name], "bias": layer[f"{name}_bias"]}
+            for name in ("input", "recurrent")
+        }
+        _, xs = scan_lstm(cell, state, state, xs, resets)
+    ys = xs @ params["head"] + params["head_bias"][None, None]
+    return jnp.mean(jnp.square(ys - targets))
+
+
+def _jax(
+    engine: str,
+    loss: Callable[..., jax.Array],
+    shape: Shape,
+    xs: np.ndarray,
+    targets: np.ndarray,
+    units: int,
+) -> Contender:
+    params = plain.init_params(_INPUTS, shape.hidden, shape.layers)
+    carry = plain.zero_carry(shape.streams, shape.hidden, shape.layers)
+    arguments = jax.device_put((params, carry, xs, targets))
+    compiled = jax.jit(jax.value_and_grad(loss)).lower(*arguments).compile()
+
+    def work() -> None:
+        for _ in range(units):
+            jax.block_until_ready(compiled(*arguments))
+
+    facts = {"memory_mb": _memory_mb(compiled)}
+    return Contender(engine, timed(work, units), cores(), facts)
+
+
+def _memory_mb(compiled: Any) -> float | None:
+    """What a program holds at its peak, MB, by XLA's own plan: arguments, results and all between."""
+    plan = compiled.memory_analysis()
+    if plan is None:
+        return None
+    held = (
+        plan.argument_size_in_bytes
+        + plan.output_size_in_bytes
+        + plan.temp_size_in_bytes
+        - plan.alias_size_in_bytes
+    )
+    return round(held / 1e6, 3)
+
+
+def _pytorch(
+    shape: Shape, xs: np.ndarray, targets: np.ndarray, units: int, threads: int
+) -> Contender:
+    import torch  # most installations of freqjax have none
+
+    torch.manual_seed(0)
+    lstm = torch.nn.LSTM(_INPUTS, shape.hidden, shape.layers)
+    head = torch.nn.Linear(shape.hidden, 1)
+    parameters = [*lstm.parameters(), *head.parameters()]
+    inputs, wanted = torch.from_numpy(xs), torch.from_numpy(targets)
+
+    def work() -> None:
+        torch.set_num_threads(threads)
+        for _ in range(units):
+            loss = (head(lstm(inputs)[0]) - wanted).square().mean()
+            torch.autograd.grad(loss, parameters)
+
+    return Contender("pytorch", timed(work, units), threads)

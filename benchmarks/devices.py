@@ -1,0 +1,167 @@
+"""How fast this machine is at each of freqjax's jobs, beside other engines.
+
+    python -m benchmarks.devices [--quick] [--solve] [--name NAME] [--only TEXT]
+
+Times every job on every platform that JAX sees, freqjax and the others alternately, and writes
+benchmarks/results/NAME.json, the same as a table in NAME.md and as a picture in NAME.png. NAME is made of
+the processor, its cores and the accelerator unless it is given. `--quick` does a little of each, in a
+minute; `--solve` adds the main task from the first update to the last figure; `--only` takes the jobs whose
+name begins so. About ten minutes on two cores. `benchmarks.compare` compares two machines.
+
+| job | a unit |
+|---|---|
+| online_h64, _h128, _h256 | an Adam step with clipping on one sample, hidden 64 to 256 |
+| bptt_BxTxHxL | loss and gradient of B streams of T samples through L layers of H units |
+| linear_t_T | the same for one stream of T samples, hidden 64: time and memory grow as T |
+| seeds_N | an Adam step of one of N seeds that train at once, hidden 64 |
+| solve_default | `configs/default.py`, the whole command |
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from benchmarks import bptt_jobs, online_jobs, record, seed_jobs, speed, speed_figure
+from benchmarks.bptt_jobs import Shape
+from benchmarks.contenders import Absent, Contender, compare, cores
+from freqjax import devices
+
+# Samples of the jobs that show how time and memory grow.
+LENGTHS = (1_000, 3_000, 10_000, 30_000, 100_000)
+
+
+class Job(NamedTuple):
+    """What is timed.
+
+    Attributes:
+      name: as in the table at the head of this module.
+      measure: platform → the rows.
+    """
+
+    name: str
+    measure: Callable[[str], list[dict[str, Any]]]
+
+
+def _side_by_side(name: str, make: Callable[[str], list[Contender | Absent]], rounds: int) -> Job:
+    """The job of the contenders that `make` gives for a platform."""
+
+    def measure(platform: str) -> list[dict[str, Any]]:
+        with jax.default_device(jax.devices(platform)[0]):
+            rows = compare(make(platform), rounds)
+        named = {"job": name, "engine": None, "platform": platform}  # the order of the keys
+        return [named | row for row in rows]
+
+    return Job(name, measure)
+
+
+def jobs(*, quick: bool) -> list[Job]:
+    """Every job but solve_default, each long enough to be timed; where `quick`, too short to be trusted."""
+    found = []
+    for hidden, steps, rounds in ((64, 8000, 9), (128, 3200, 9), (256, 1600, 7)):
+        make = partial(online_jobs.contenders, hidden, 200 if quick else steps)
+        found.append(_side_by_side(f"online_h{hidden}", make, 3 if quick else rounds))
+    shapes = (
+        (Shape(4, 1_000, 64), 4, 9),
+        (Shape(4, 10_000, 64), 1, 7),
+        (Shape(16, 50, 128, 2), 8, 9),
+        (Shape(16, 50, 256, 2), 4, 9),
+    )
+    for shape, units, rounds in shapes:
+        layers = f"x{shape.layers}" if shape.layers > 1 else ""
+        name = f"bptt_{shape.streams}x{shape.samples}x{shape.hidden}{layers}"
+        make = partial(bptt_jobs.contenders, shape, 1 if quick else units)
+        found.append(_side_by_side(name, make, 3 if quick else rounds))
+    for length in LENGTHS[:3] if quick else LENGTHS:
+        units = 1 if quick else max(1, 10_000 // length)
+        make = partial(bptt_jobs.contenders, Shape(1, length, 64), units)
+        found.append(_side_by_side(f"linear_t_{length}", make, 3))
+    updates, rounds = (200, 3) if quick else (8000, 7)
+    found.append(Job("seeds", lambda platform: seed_jobs.measured(platform, updates, rounds)))
+    return found
+
+
+def solve(platform: str) -> list[Contender | Absent]:
+    """The main task by the whole command, in a process of its own."""
+
+    def run() -> float:
+        with record.scratch() as scratch:
+            flags = ["--config", "configs/default.py", "--device", platform]
+            return record.train(flags, Path(scratch) / "run")["process_seconds"] * 1e6
+
+    return [Contender("freqjax", run, cores())]
+
+
+def platforms() -> list[str]:
+    """The platforms that JAX sees, as it names their devices."""
+    found = []
+    for name in ("cpu", "gpu", "tpu"):
+        try:
+            found.append(jax.devices(name)[0].platform)
+        except RuntimeError:  # there is none
+            continue
+    return found
+
+
+def machine_name() -> str:
+    """A file name for this machine: its processor, its cores, and its accelerator if there is one."""
+    words = [record.cpu(), f"{cores()} cores"]
+    device = jax.devices()[0]
+    words += [device.device_kind] if device.platform != "cpu" else []
+    plain_words = re.sub(r"\(R\)|\(TM\)|CPU|Processor|@.*", " ", " ".join(words[:1]))
+    return re.sub(r"[^a-z0-9]+", "-", " ".join([plain_words, *words[1:]]).lower()).strip("-")
+
+
+def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.devices")
+    parser.add_argument("--quick", action="store_true", help="a little of each job, in a minute")
+    parser.add_argument("--solve", action="store_true", help="time the main task as well")
+    parser.add_argument("--name", help="what the files are called (default: made of the machine)")
+    parser.add_argument("--only", default="", help="the jobs whose name begins so")
+    asked = parser.parse_args(arguments)
+    if asked.name is not None and not re.fullmatch(r"[A-Za-z0-9._-]+", asked.name):
+        parser.error(f"--name is {asked.name!r}: it must be letters, digits, dots, _ and - alone.")
+    return asked
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Time everything and write what came out."""
+    asked = _arguments(arguments)
+    devices.select(None)
+    chosen = jobs(quick=asked.quick)
+    chosen += [_side_by_side("solve_default", solve, 3)] if asked.solve else []
+    chosen = [job for job in chosen if job.name.startswith(asked.only)]
+    if not chosen:
+        print(f"--only is {asked.only!r}: no job's name begins so.", file=sys.stderr)
+        return 2
+    rows = []
+    for platform in platforms():
+        for job in chosen:
+            began = time.perf_counter()
+            rows += (found := job.measure(platform))
+            print(f"{job.name} on {platform}, {time.perf_counter() - began:.0f} s", flush=True)
+            for row in found:
+                print("   ", speed.line(row), flush=True)
+    name = asked.name or machine_name()
+    command = " ".join(["python -m benchmarks.devices", *arguments])
+    versions = (
+        {"torch": importlib.metadata.version("torch")} if importlib.util.find_spec("torch") else {}
+    )
+    path = record.write(name, command, rows, **versions)
+    path.with_suffix(".md").write_text(speed.page(path))
+    speed_figure.draw(rows, path.with_suffix(".png"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,139 @@
+"""One Adam step with clipping a sample, on the rows of the main task: every engine that can."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks import plain
+from benchmarks.contenders import Absent, Contender, cores, timed
+from freqjax import Config, NetworkConfig, TaskConfig
+from freqjax.networks import make_network
+from freqjax.tasks import Blocks, make_task
+from freqjax.trainers import StreamTrainer
+
+
+def contenders(hidden: int, steps: int, platform: str) -> list[Contender | Absent]:
+    """Every engine, at H = `hidden`; a run makes `steps` updates, of PyTorch a tenth.
+
+    `steps` is a multiple of 40: four blocks, one a frequency, and whole tens.
+    """
+    config = Config(
+        task=TaskConfig(duration=steps / 4000), network=NetworkConfig(hidden_size=hidden)
+    )
+    blocks = make_task(config.task).train_blocks()
+    return [
+        _freqjax(config, blocks, steps),
+        _autodiff(config, blocks, steps),
+        *_pytorch(config, blocks, steps // 10, platform),
+        _cpp(hidden, steps, platform),
+    ]
+
+
+def _freqjax(config: Config, blocks: Blocks, steps: int) -> Contender:
+    """Training as a run does it, with all that it reports of every chunk."""
+    task = make_task(config.task)
+    trainer = StreamTrainer(make_network(config.network, task), task, config, blocks)
+
+    def work() -> None:
+        before = trainer.step
+        while trainer.step - before < steps:
+            trainer.advance()
+        jax.block_until_ready(trainer.params)
+
+    return Contender("freqjax", timed(work, steps), cores())
+
+
+def _autodiff(config: Config, blocks: Blocks, steps: int) -> Contender:
+    hidden, inputs = config.network.hidden_size, blocks.inputs.shape[-1]
+    clip_norm = config.optimizer.clip_norm
+    assert clip_norm is not None
+    optimizer, chunk = plain.make_online_chunk(clip_norm, config.optimizer.learning_rate)
+    params = plain.init_params(inputs, hidden, layers=1)
+    state = plain.State(params, optimizer.init(params), plain.zero_carry(1, hidden, layers=1))
+    rows = (
+        jnp.asarray(blocks.inputs).reshape(-1, 1, inputs),
+        jnp.asarray(blocks.targets).reshape(-1, 1, 1),
+    )
+
+    def work() -> None:
+        nonlocal state
+        state, losses = chunk(state, rows)
+        jax.block_until_ready((state, losses))
+
+    return Contender("autodiff", timed(work, steps), cores())
+
+
+def _pytorch(config: Config, blocks: Blocks, steps: int, platform: str) -> list[Contender | Absent]:
+    missing = pytorch_missing(platform)
+    if missing is not None:
+        return [missing]
+    return [_pytorch_loop(config, blocks, steps, threads) for threads in thread_counts(2)]
+
+
+def pytorch_missing(platform: str) -> Absent | None:
+    """Why PyTorch cannot run beside what runs on `platform`; None where it can."""
+    if importlib.util.find_spec("torch") is None:
+        return Absent("pytorch", "PyTorch is not installed.")
+    if platform != "cpu":
+        return Absent("pytorch", "PyTorch is timed on the CPU alone.")
+    return None
+
+
+def thread_counts(most: int) -> list[int]:
+    """How many threads PyTorch is tried with, from one on: no more than `most`, nor than there are cores."""
+    return list(range(1, min(most, cores()) + 1))
+
+
+def _pytorch_loop(config: Config, blocks: Blocks, steps: int, threads: int) -> Contender:
+    import torch  # most installations of freqjax have none
+
+    torch.manual_seed(0)
+    lstm = torch.nn.LSTM(blocks.inputs.shape[-1], config.network.hidden_size)
+    head = torch.nn.Linear(config.network.hidden_size, 1)
+    parameters = [*lstm.parameters(), *head.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=config.optimizer.learning_rate)
+    clip_norm = config.optimizer.clip_norm
+    assert clip_norm is not None
+    inputs = torch.from_numpy(np.array(blocks.inputs).reshape(-1, 1, 1, lstm.input_size))
+    targets = torch.from_numpy(np.array(blocks.targets).reshape(-1, 1, 1, 1))
+    state: Any = None
+
+    def work() -> None:
+        nonlocal state
+        torch.set_num_threads(threads)
+        for x, target in zip(inputs[:steps], targets[:steps], strict=True):
+            optimizer.zero_grad()
+            hidden, state = lstm(x, state)
+            loss = (head(hidden) - target).square().mean()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
+            optimizer.step()
+            state = tuple(part.detach() for part in state)
+
+    return Contender("pytorch", timed(work, steps), threads)
+
+
+def _cpp(hidden: int, steps: int, platform: str) -> Contender | Absent:
+    """The fused loop of `benchmarks.cpp_online`, where that and a compiler are."""
+    if platform != "cpu":
+        return Absent("cpp", "The C++ loop runs on the CPU alone.")
+    if importlib.util.find_spec("benchmarks.cpp_online") is None:
+        return Absent("cpp", "There is no C++ loop in this version.")
+    # By name, since it may not be there.
+    time_cpp = importlib.import_module("benchmarks.cpp_online").time_cpp
+    seconds = time_cpp(hidden, steps)
+    if seconds is None:
+        return Absent("cpp", "There is no C++ compiler here that can build the loop.")
+
+    def run() -> float:
+        seconds = time_cpp(hidden, steps)
+        assert seconds is not None
+        return seconds * 1e6 / steps
+
+    return Contender("cpp", run, 1)

@@ -1,0 +1,82 @@
+"""The rows of `benchmarks.devices` as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from benchmarks.speed import ENGINES, best, growth, micro
+from freqjax.figures import canvas
+
+_COLOURS = dict(zip(ENGINES, ("#0072B2", "#D55E00", "#009E73", "#777777"), strict=True))
+_MARKS = dict(zip(ENGINES, "osD^", strict=True))
+
+
+def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Write a PNG: the time of every job by engine, and how time and memory grow with T.
+
+    Of several platforms the last that JAX lists, an accelerator if there is one, is drawn.
+    """
+    platform = rows[-1]["platform"]
+    rows = [row for row in rows if row["platform"] == platform]
+    lengths = [row for row in rows if row["job"].startswith("linear_t_")]
+    others = [row for row in rows if row not in lengths]
+    panels = [(_draw_jobs, others, 7.2), (_draw_growth, lengths, 4.8)]
+    panels = [panel for panel in panels if panel[1]]
+    widths = [width for _, _, width in panels]
+    figure, axes = canvas.subplots(sum(widths), 5.6, 1, len(panels), width_ratios=widths)
+    for axis, (fill, own, _) in zip(axes[0], panels, strict=True):
+        fill(axis, own)
+    canvas.set_headline(figure, f"{path.stem}, {platform}: freqjax beside other engines")
+    canvas.save(figure, path.parent, path.name)
+
+
+def _draw_jobs(axis: Axes, rows: Sequence[dict[str, Any]]) -> None:
+    jobs = list(dict.fromkeys(row["job"] for row in rows))
+    for place, job in enumerate(jobs):
+        for engine in ENGINES:
+            row = best(rows, job, engine)
+            if row is None:
+                continue
+            colour, y = _COLOURS[engine], place + 0.14 * (ENGINES.index(engine) - 1.5)
+            axis.plot([row["min_us"], row["max_us"]], [y, y], color=colour, lw=1.5, alpha=0.5)
+            axis.plot(row["median_us"], y, _MARKS[engine], color=colour, ms=6)
+            if engine == "freqjax":
+                axis.annotate(
+                    micro(row["median_us"]), (row["median_us"], y), (0, 5), va="bottom",
+                    ha="center", textcoords="offset points", fontsize=8, color=colour,
+                )  # fmt: skip
+    for engine in ENGINES:
+        if any(best(rows, job, engine) for job in jobs):
+            axis.plot([], [], _MARKS[engine], color=_COLOURS[engine], label=engine)
+    axis.set_xscale("log")
+    axis.set_yticks(range(len(jobs)), jobs)
+    axis.set_ylim(len(jobs) - 0.4, -0.8)
+    axis.set_xlabel("µs a unit: median, least to most")
+    axis.legend(loc="best", frameon=False, fontsize=9)
+
+
+def _draw_growth(axis: Axes, rows: Sequence[dict[str, Any]]) -> None:
+    for engine in ("freqjax", "autodiff"):
+        points = np.array(growth(rows, engine))
+        if points.size:
+            samples, micros, megabytes = points.T
+            mark, colour = _MARKS[engine], _COLOURS[engine]
+            axis.plot(samples, micros / 1e3, mark + "-", color=colour, label=f"{engine}, ms")
+            axis.plot(samples, megabytes, mark + ":", color=colour, label=f"{engine}, MB")
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.set_xlabel("T, samples of one stream, hidden 64")
+    axis.set_title("loss and gradient: time and memory", loc="left", fontsize=10)
+    low, high = axis.get_xlim()
+    base = growth(rows)[0]
+    across = np.array([low, high])
+    axis.plot(across, base[1] / 1e3 * across / base[0], color=canvas.PALE, lw=1, zorder=0)
+    axis.plot(across, base[2] * across / base[0], color=canvas.PALE, lw=1, zorder=0)
+    axis.plot([], [], color=canvas.PALE, label="in proportion to T")
+    axis.set_xlim(low, high)
+    axis.legend(loc="upper left", frameon=False, fontsize=9)

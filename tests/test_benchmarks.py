@@ -1,0 +1,207 @@
+"""The benchmarks time the same job on every engine, write down what they say, and can be compared."""
+
+import json
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from benchmarks import bptt_jobs, compare, contenders, devices, online_jobs, plain, record, speed
+from benchmarks.bptt_jobs import Shape
+from benchmarks.contenders import Absent, Contender
+from freqjax import Config, NetworkConfig, TaskConfig
+from freqjax.tasks import make_task
+
+H, T, B, D = 3, 6, 2, 5
+
+
+@pytest.fixture
+def problem():
+    random = np.random.default_rng(1)
+    xs, targets = random.normal(size=(T, B, D)), random.normal(size=(T, B, 1))
+    return jnp.asarray(xs, jnp.float32), jnp.asarray(targets, jnp.float32)
+
+
+def copy_into_pytorch(torch, params, lstm, head):
+    """Gate order and the two biases are PyTorch's; kernels are transposed."""
+    names = {"weight_ih": "input", "weight_hh": "recurrent"}
+    names |= {"bias_ih": "input_bias", "bias_hh": "recurrent_bias"}
+    with torch.no_grad():
+        for number, layer in enumerate(params["layers"]):
+            for theirs, ours in names.items():
+                value = torch.from_numpy(np.array(layer[ours].T))
+                getattr(lstm, f"{theirs}_l{number}").copy_(value)
+        head.weight.copy_(torch.from_numpy(np.array(params["head"].T)))
+        head.bias.copy_(torch.from_numpy(np.array(params["head_bias"])))
+
+
+def test_engines_find_the_same_loss_and_gradient(problem):
+    params, carry = plain.init_params(D, H, 2), plain.zero_carry(B, H, 2)
+    found = [
+        jax.value_and_grad(loss)(params, carry, *problem)
+        for loss in (plain.mse, bptt_jobs.stacked_mse)
+    ]
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-7), *found)
+    torch = pytest.importorskip("torch")
+    lstm, head = torch.nn.LSTM(D, H, 2), torch.nn.Linear(H, 1)
+    copy_into_pytorch(torch, params, lstm, head)
+    xs, targets = (torch.from_numpy(np.array(array)) for array in problem)
+    loss = (head(lstm(xs)[0]) - targets).square().mean()
+    np.testing.assert_allclose(loss.item(), found[0][0], rtol=1e-5)
+    (gradient,) = torch.autograd.grad(loss, [lstm.weight_hh_l0])
+    ours = found[0][1]["layers"][0]["recurrent"].T
+    np.testing.assert_allclose(gradient.numpy(), ours, rtol=1e-4, atol=1e-7)
+
+
+def test_engines_make_the_same_online_updates(problem):
+    torch = pytest.importorskip("torch")
+    xs, targets = (array.reshape(T * B, 1, -1) for array in problem)
+    params = plain.init_params(D, H, 1)
+    lstm, head = torch.nn.LSTM(D, H), torch.nn.Linear(H, 1)
+    copy_into_pytorch(torch, params, lstm, head)
+    optimizer, chunk = plain.make_online_chunk(clip_norm=0.1, learning_rate=0.01)
+    state = plain.State(params, optimizer.init(params), plain.zero_carry(1, H, 1))
+    _, ours = chunk(state, (xs, targets))
+    weights = [*lstm.parameters(), *head.parameters()]
+    adam, carry, theirs = torch.optim.Adam(weights, lr=0.01), None, []
+    for x, target in zip(*(torch.from_numpy(np.array(a)) for a in (xs, targets)), strict=True):
+        adam.zero_grad()
+        hidden, carry = lstm(x[None], carry)
+        loss = (head(hidden) - target).square().mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 0.1)
+        adam.step()
+        carry = tuple(part.detach() for part in carry)
+        theirs.append(loss.item())
+    np.testing.assert_allclose(ours, theirs, rtol=1e-3)
+
+
+def test_every_engine_is_there_or_says_why_not(monkeypatch):
+    config = Config(task=TaskConfig(duration=0.01), network=NetworkConfig(hidden_size=H))
+    blocks = make_task(config.task).train_blocks()
+    assert online_jobs._freqjax(config, blocks, 40).run() > 0
+    assert isinstance(online_jobs._cpp(H, 40, "gpu"), Absent)
+    assert online_jobs.pytorch_missing("gpu").reason == "PyTorch is timed on the CPU alone."
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert online_jobs.pytorch_missing("cpu").reason == "PyTorch is not installed."
+    assert "no C++ loop" in online_jobs._cpp(H, 40, "cpu").reason
+
+
+def fake(engine, times, log):
+    """A contender that takes the times given, the first of them to warm up."""
+    left = iter(times)
+
+    def run():
+        log.append(engine)
+        return next(left)
+
+    return Contender(engine, run, 1)
+
+
+def test_contenders_take_turns_and_ratios_are_of_one_round(monkeypatch):
+    log = []
+    ours, theirs = fake("freqjax", [9, 1, 4, 2], log), fake("pytorch", [9, 3, 8, 8], log)
+    rows = contenders.compare([ours, theirs, Absent("cpp", "None.")], rounds=3)
+    assert log == ["freqjax", "pytorch"] * 4
+    assert rows[0] == {
+        "engine": "freqjax", "threads": 1, "median_us": 2, "min_us": 1, "max_us": 4, "runs": 3,
+        "ratio": 1,
+    }  # fmt: skip
+    assert (rows[1]["median_us"], rows[1]["ratio"]) == (8, 3)
+    assert (rows[2]["median_us"], rows[2]["runs"], rows[2]["absent"]) == (None, 0, "None.")
+    monkeypatch.setattr(contenders, "_PATIENCE", 0.0)
+    slow = contenders.compare([fake("freqjax", range(1, 99), log)], rounds=50)
+    assert slow[0]["runs"] == 3
+
+
+@pytest.fixture
+def results(monkeypatch, tmp_path):
+    """The folder of the results, after a benchmark of two tiny jobs."""
+
+    def tiny(*, quick):
+        make = bptt_jobs.contenders
+        return [
+            devices._side_by_side(f"linear_t_{length}", partial(make, Shape(1, length, H), 1), 2)
+            for length in (4, 40)
+        ]
+
+    monkeypatch.setattr(record, "RESULTS", tmp_path)
+    monkeypatch.setattr(devices, "jobs", tiny)
+    assert devices.main(["--name", "here"]) == 0
+    return tmp_path
+
+
+def test_a_machine_is_written_down_and_compared(results, capsys, monkeypatch):
+    value = json.loads((results / "here.json").read_text())
+    assert value["command"] == "python -m benchmarks.devices --name here"
+    assert {"device", "cpu", "cores", "load"} <= value["machine"].keys()
+    ours = [row for row in value["rows"] if row["engine"] == "freqjax"]
+    assert [row["job"] for row in ours] == ["linear_t_4", "linear_t_40"]
+    for row in value["rows"]:
+        assert list(row)[:3] == ["job", "engine", "platform"]
+        assert row["min_us"] is None or 0 < row["min_us"] <= row["median_us"] <= row["max_us"]
+    # Ten times the samples, but the same weights beside them.
+    assert 1.5 < ours[1]["memory_mb"] / ours[0]["memory_mb"] < 10
+    assert (results / "here.png").read_bytes().startswith(b"\x89PNG")
+    page = (results / "here.md").read_text()
+    assert page == speed.page(results / "here.json")
+    assert f"| linear_t_4 | {speed.micro(ours[0]['median_us'])} |" in page
+    assert "From 4 to 40 samples, 10 times as many" in page
+
+    twice = value | {"versions": value["versions"] | {"jax": "9"}, "rows": list(value["rows"])}
+    twice["rows"][0] = ours[0] | {"median_us": 2 * ours[0]["median_us"], "threads": 64}
+    (results / "there.json").write_text(json.dumps(twice))
+    capsys.readouterr()
+    assert compare.main([str(results / "here.json"), str(results / "there.json")]) == 0
+    said = capsys.readouterr().out
+    assert "| linear_t_4 | freqjax | cpu |" in said
+    assert next(line for line in said.splitlines() if "t_4 | freqjax" in line).endswith("| 2 |")
+    assert f"| jax | {value['versions']['jax']} | 9 |" in said
+    assert "load" not in said
+
+    other = value | {"rows": [ours[0] | {"job": "another"}]}
+    (results / "other.json").write_text(json.dumps(other))
+    assert compare.main([str(results / "here.json"), str(results / "other.json")]) == 2
+    assert "have no row in common" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "there is no such file"),
+        ("{", "that python -m benchmarks.devices wrote"),
+        ("[]", "that python -m benchmarks.devices wrote"),
+        ('{"machine": {}, "versions": {}, "rows": [{"what": 1}]}', "benchmarks.devices wrote"),
+    ],
+)
+def test_what_is_no_result_is_refused_in_a_sentence(content, complaint, tmp_path, capsys):
+    path = tmp_path / "a.json"
+    if content is not None:
+        path.write_text(content)
+    assert compare.main([str(path), str(path)]) == 2
+    said = capsys.readouterr().err
+    assert complaint in said
+    assert said.startswith(f"benchmarks.compare: {path}")
+    assert said.count("\n") == 1
+
+
+def test_wrong_arguments_are_refused(capsys):
+    assert compare.main(["one"]) == 2
+    assert "must be two" in capsys.readouterr().err
+    assert devices.main(["--only", "nothing"]) == 2
+    assert "no job's name begins so" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as left:
+        devices.main(["--name", "a/b"])
+    assert left.value.code == 2
+
+
+def test_the_jobs_are_those_of_the_table_and_a_machine_has_a_name():
+    names = [job.name for job in devices.jobs(quick=False)]
+    assert names[:7] == [
+        "online_h64", "online_h128", "online_h256", "bptt_4x1000x64", "bptt_4x10000x64",
+        "bptt_16x50x128x2", "bptt_16x50x256x2",
+    ]  # fmt: skip
+    assert names[7:] == [*(f"linear_t_{length}" for length in devices.LENGTHS), "seeds"]
+    assert set(devices.machine_name()) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
