@@ -63,7 +63,7 @@ def run(trained: Trained, folder: Path, *, say: Callable[[str], None]) -> None:
     """Write the files of `trained` to `folder`, which is new or empty.
 
     Raises:
-      UserError: the folder holds files, or cannot be written.
+      UserError: the folder holds files or cannot be written, or PyTorch has no such cell.
     """
     require_empty(folder)
     task = make_task(trained.config.task)

@@ -258,6 +258,14 @@ def test_a_state_dict_must_fit_the_config(tmp_path, network, task, sentence):
         interop.load(path, tiny_config(network=fields, task=task))
 
 
+def test_a_cell_that_pytorch_lacks_is_not_written(tmp_path):
+    network = trained()
+    network.config.network.cell = "mgu"
+    with pytest.raises(UserError, match="is mgu: it must be one of lstm, gru, rnn to"):
+        interop.save(tmp_path / "model.safetensors", network)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_head_of_two_outputs_is_refused(tmp_path):
     arrays = arrays_of(trained())
     for key in ("fc.weight", "fc.bias"):

@@ -12,12 +12,21 @@ import numpy as np
 
 from freqjax.config import Config, NetworkConfig
 from freqjax.errors import UserError
-from freqjax.interop.state_dict import Direction, Film, StateDict
+from freqjax.interop.state_dict import GATES, Direction, Film, StateDict
 from freqjax.tasks import Task
 
 
 def from_params(params: Any, config: NetworkConfig) -> StateDict:
-    """The state_dict of parameters that `freqjax.networks.make_network(config, …).init` lays out."""
+    """The state_dict of parameters that `freqjax.networks.make_network(config, …).init` lays out.
+
+    Raises:
+      UserError: PyTorch has no such cell; read back, it would be taken for another.
+    """
+    if config.cell not in GATES:
+        raise UserError(
+            f"network.cell is {config.cell}: it must be one of {', '.join(GATES)} to be written in "
+            "PyTorch's names."
+        )
     params = _on_host(params)
     layers = _layers(params, config)
     cells = [cell for directions in layers for cell in directions]
