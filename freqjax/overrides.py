@@ -12,6 +12,9 @@ from freqjax.config import Config, field_type
 from freqjax.errors import UserError
 from freqjax.validation import coerce, from_dict, validate
 
+# Of one axis of a sweep, which may hold as many replicas.
+_MOST_VALUES = 10_000
+
 
 def load(path: str | Path) -> Config:
     """Read a config from a `.py` file with `get_config()` or from a run's `config.json`.
@@ -110,6 +113,8 @@ def _parse_values(field: str, kind: Any, text: str) -> list[Any]:
     first, dots, last = text.partition("..")
     if dots and kind in (int, int | None):
         ends = [int(_number(field, int, end)) for end in (first, last)]
+        if ends[1] - ends[0] >= _MOST_VALUES:
+            raise UserError(f"{field} is {text.strip()}: it gives more than {_MOST_VALUES} values.")
         return list(range(ends[0], ends[1] + 1))
     is_list = kind in (tuple[float, ...], tuple[int, ...])
     return [_parse(field, kind, value) for value in text.split("|" if is_list else ",")]

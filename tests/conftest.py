@@ -15,6 +15,7 @@ import pytest
 
 atexit.register(shutil.rmtree, os.environ["FREQJAX_CACHE"], ignore_errors=True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_num_cpu_devices", 4)  # for sweeps; everything else uses the first
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
     python -m freqjax.main --mode sweep --config configs/sweep_seeds.py
 
 From `axes` (which replicas, and which of them share a program) over `population` (their life) and
-`program` (what is compiled) to `results`; `run` is the whole, and `processes` lets several share it.
+`program` (what is compiled) to `results`; `life` is the whole, and `processes` lets several share it.
 """
 
 from freqjax.sweep.axes import Bucket, Replica, buckets, replicas
-from freqjax.sweep.run import run
+from freqjax.sweep.life import run
 
 __all__ = ["Bucket", "Replica", "buckets", "replicas", "run"]

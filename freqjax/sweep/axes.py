@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import math
 from typing import Any, NamedTuple
 
 from freqjax import config as configs

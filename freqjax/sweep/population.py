@@ -123,27 +123,23 @@ class Population:
         self._padded = max(1, math.ceil(len(self._mine) / shards)) * shards
         names = list(self._tasks)
         self._source = self._fill([names.index(key) for key in self._task_of])
-        streams = shapes.inputs.shape[2]
-        members = self._mine or [bucket.replicas[0]]
-        peaks = [
-            t.peaks(b) if first.network.initializer == "spectral" or self._spectral() else ()
-            for t, b in zip(sets, train, strict=True)
-        ]
-        states = [
-            self._initial_state(r, streams, peaks[s])
-            for r, s in zip(members, self._source, strict=False)
-        ]
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(self._fill(leaves)), *states)
-        self._layers = layer_names(states[0].params)
-        self._arrays = Arrays(self._program.place(stacked), self._copy(stacked.params))
+        peaks = [self._peaks(t, b) for t, b in zip(sets, train, strict=True)]
+        params = self._initial_params(peaks)
+        begin = jax.vmap(lambda p: state_of(self._network, first, p, shapes.inputs.shape[2]))
+        stacked = self._program.place(jax.jit(begin)(params))
+        self._layers = layer_names(params)
+        # Twice, for the arrays of a state are given up to the next chunk.
+        self._arrays = Arrays(stacked, self._program.place(params))
         self._zero = [_zero_loss(t, b) for t, b in zip(sets, test, strict=True)]
         self._blocks = [self._program.place_everywhere(_stack(part)) for part in (train, test)]
         self._parts = None if self._fresh else self._cut(_stack([layout(b, first) for b in train]))
+        self._draws: dict[str, Any] = {}
         self._drawn_epoch, self._next_chunk, self.epoch = -1, 0, 0
         self.stories = [Story(r.index) for r in self._mine]
 
-    def _spectral(self) -> bool:
-        return any(r.config.network.initializer == "spectral" for r in self._mine)
+    def _peaks(self, task: Task, blocks: Blocks) -> tuple[float, ...]:
+        spectral = any(r.config.network.initializer == "spectral" for r in self._mine)
+        return task.peaks(blocks) if spectral else ()
 
     def _task_key(self, config: configs.Config) -> str:
         key = json.dumps(dataclasses.asdict(config.task))
@@ -156,25 +152,24 @@ class Population:
             return blocks
         return jax.eval_shape(lambda k: task.sample(k, task.samples), noise_key(0))
 
-    def _initial_state(
-        self, replica: Replica, streams: int, peaks: tuple[float, ...]
-    ) -> TrainState:
-        """The state of the solo run, padded to the width of the bucket."""
-        config, task = replica.config, self._tasks[self._task_key(replica.config)]
-        network = make_network(config.network, task, peaks)
-        params = network.init(initial_key(config.train.seed))
-        hidden, wider = config.network.hidden_size, self._bucket.hidden_size
-        params = pad_hidden(params, self._network.hidden_axes(), hidden, wider)
-        return state_of(self._network, config, params, streams)
+    def _initial_params(self, peaks: Sequence[tuple[float, ...]]) -> Any:
+        """[R, ...] on the host: what each solo run begins with, padded to the width of the bucket."""
+        axes, wider = self._network.hidden_axes(), self._bucket.hidden_size
+        compiled: dict[str, Any] = {}
+        found = []
+        for replica, source in zip(self._mine or self._bucket.replicas, self._source, strict=False):
+            network, task = replica.config.network, self._tasks[self._task_key(replica.config)]
+            key = json.dumps([dataclasses.asdict(network), task.selected_hz, peaks[source]])
+            if key not in compiled:
+                compiled[key] = jax.jit(make_network(network, task, peaks[source]).init)
+            params = jax.device_get(compiled[key](initial_key(replica.config.train.seed)))
+            found.append(pad_hidden(params, axes, network.hidden_size, wider))
+        return _stack(self._fill(found))
 
     def _fill(self, values: Any) -> list[Any]:
         """As many values as there are places, the first one repeated in the idle ones."""
         held = list(values) or [0]
         return held + [held[0]] * (self._padded - len(held))
-
-    def _copy(self, params: Any) -> Any:
-        # Not the same arrays: those of the state are given up to the next chunk.
-        return self._program.place(jax.tree.map(jnp.copy, params))
 
     def _cut(self, streams: Stream) -> list[Stream]:
         return [
@@ -249,9 +244,15 @@ class Population:
 
     def _draw(self, replica: Replica) -> Stream:
         """The rows of this epoch of a replica with fresh noise, as its solo run draws them."""
-        task = self._tasks[self._task_key(replica.config)]
-        key = jax.random.fold_in(noise_key(replica.config.train.seed), self.epoch)
-        return layout(task.sample(key, task.samples), self._config)
+        name = self._task_key(replica.config)
+        task = self._tasks[name]
+        if name not in self._draws:
+            self._draws[name] = jax.jit(
+                lambda key: layout(task.sample(key, task.samples), self._config)
+            )
+        return self._draws[name](
+            jax.random.fold_in(noise_key(replica.config.train.seed), self.epoch)
+        )
 
     def _add(self, info: ChunkInfo, active: Sequence[bool], updates: int, seconds: float) -> None:
         for place, (story, runs) in enumerate(zip(self.stories, active, strict=True)):
@@ -340,13 +341,17 @@ class Population:
         self, story: Story, replica: Replica, train: np.ndarray, test: np.ndarray
     ) -> dict[str, Any]:
         names = self._tasks[self._task_key(replica.config)].group_names
+        # Where every loss was finite, the last update gave weights that are not.
+        bad = story.bad_step
+        if bad is None and story.stopping.reason == "non_finite":
+            bad = story.step
         return {
             "replica": replica.index,
             **replica.values,
             "epochs": story.epoch,
             "updates": story.step,
             "stop_reason": story.stopping.reason or "epochs_done",
-            "bad_update": story.bad_step,
+            "bad_update": bad,
             "weights": "last" if story.stopping.best_frozen is None else "best",
             "best_epoch": story.best_epoch,
             "prequential_mse": story.losses[-1] if story.losses else None,
@@ -381,7 +386,8 @@ class Population:
 
 
 def _stack(parts: Sequence[Any]) -> Any:
-    return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(a) for a in leaves]), *parts)
+    # On the host: stacking a hundred arrays is a program of its own for a device.
+    return jax.tree.map(lambda *leaves: np.stack(jax.device_get(leaves)), *parts)
 
 
 def _zero_loss(task: Task, blocks: Blocks) -> float:
