@@ -97,12 +97,11 @@ def replicas(config: Config) -> list[Replica]:
         raise UserError(
             "sweep.axes is empty: it must name a field and its values, as in train.seed=0..7."
         )
+    count = math.prod(len(values) for values in axes.values())
+    if count > _MOST_REPLICAS:
+        raise UserError(f"sweep.axes give {count} replicas: at most {_MOST_REPLICAS} are allowed.")
     found = []
     for values in itertools.product(*axes.values()):
-        if len(found) == _MOST_REPLICAS:
-            raise UserError(
-                f"sweep.axes give more than {_MOST_REPLICAS} replicas, the most allowed."
-            )
         chosen = dict(zip(axes, values, strict=True))
         found.append(Replica(len(found), chosen, _with(config, chosen)))
     return found
