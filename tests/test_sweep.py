@@ -71,6 +71,11 @@ FRESH = sweep_config(
     train={"regime": "tbptt", "truncation": 5, "epochs": 13, "divergence_factor": None},
     optimizer={"schedule": "plateau", "plateau_patience": 0, "plateau_min_delta": 1.0},
 )
+STACK = sweep_config(
+    {"train.seed": (0, 1), "network.hidden_size": (4, 3), "network.dropout": (0.0, 0.5)},
+    train={"regime": "full", "streams": "parallel", "epochs": 5, "divergence_factor": None},
+    network={"cell": "gru", "layers": 2, "conditioning": "film"},
+)
 COSINE = sweep_config(
     {
         "train.epochs": (100, 110),
@@ -139,6 +144,15 @@ def test_a_replica_ends_as_a_run_alone_does(tmp_path, monkeypatch):
             assert row[key] == alone[key], key
         assert row["train_mse"] == pytest.approx(alone["train"]["mse"], rel=1e-5)
         assert row["test_mse"] == pytest.approx(alone["test"]["mse"], rel=1e-5)
+
+
+def test_stacks_of_any_cell_sweep_and_dropout_is_the_replicas_own(tmp_path):
+    run(STACK, tmp_path / "sweep")
+    assert json.loads((tmp_path / "sweep/summary.json").read_text())["programs"] == 3
+    for index in (0, 2, 7):
+        expected, _ = solo(replicas(STACK)[index].config)
+        for a, b in zip(rows_of(tmp_path / "sweep", index), expected, strict=True):
+            assert a["loss"] == pytest.approx(b["loss"], rel=1e-5)
 
 
 def population(config, devices=None):

@@ -142,6 +142,9 @@ def _program_key(config: Config) -> str:
     for name in NUMBERS:
         # A rule without clipping, or without decay, is another program than one with a little.
         kept[f"optimizer.{name}"] = bool(kept[f"optimizer.{name}"])
+    if config.network.dropout:
+        # What is dropped is drawn for the whole width: padded, it would be another draw.
+        kept["network.hidden_size"] = config.network.hidden_size
     kept["components"] = len(config.task.frequencies)
     kept["files"] = (config.task.train_path, config.task.test_path)  # rows of another number
     return json.dumps(kept, sort_keys=True)

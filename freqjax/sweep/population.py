@@ -233,6 +233,7 @@ class Population:
             updates=np.array(
                 self._fill([r.config.train.epochs * self._windows for r in members]), np.int32
             ),
+            seed=np.array(self._fill([r.config.train.seed for r in members]), np.uint32),
         )
 
     def _part(self) -> Stream:

@@ -37,12 +37,14 @@ class Replicated(NamedTuple):
       source: [R] int32, which of the N streams a replica reads.
       numbers: name of a number of the optimizer → [R] float32.
       updates: [R] int32, updates of its whole run, which a schedule goes by.
+      seed: [R] uint32, its `train.seed`, which dropout is drawn from.
     """
 
     active: Any
     source: Any
     numbers: dict[str, Any]
     updates: Any
+    seed: Any
 
 
 class Program:
@@ -163,16 +165,17 @@ def _replica_chunk(
 
     def chunk(own: Replicated, state: TrainState, streams: Stream) -> tuple[TrainState, ChunkInfo]:
         optimizer = dataclasses.replace(config.optimizer, **own.numbers)
-        mine = dataclasses.replace(config, optimizer=optimizer)
+        train = dataclasses.replace(config.train, seed=own.seed)
+        mine = dataclasses.replace(config, optimizer=optimizer, train=train)
         schedule = make_schedule(optimizer, own.updates, updates_per_epoch)
-        train = make_chunk(network, task, mine, schedule, groups)
+        updates = make_chunk(network, task, mine, schedule, groups)
         stream = jax.tree.map(lambda a: a[own.source], streams)
 
         def rest(state: TrainState) -> tuple[TrainState, ChunkInfo]:
-            _, info = jax.eval_shape(train, state, stream)
+            _, info = jax.eval_shape(updates, state, stream)
             return state, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), info)
 
-        return jax.lax.cond(own.active, lambda s: train(s, stream), rest, state)
+        return jax.lax.cond(own.active, lambda s: updates(s, stream), rest, state)
 
     return chunk
 
