@@ -21,7 +21,6 @@ from freqjax import config as configs
 from freqjax import devices, engines, files, report, summary, trainers, validation
 from freqjax.checkpoints import CheckpointStore, Restored
 from freqjax.config import Config
-from freqjax.curriculum import CurriculumTrainer
 from freqjax.diagnosis import Diagnosis, Patient, diagnose
 from freqjax.errors import UserError
 from freqjax.evaluation import group_means, make_forward
@@ -29,10 +28,11 @@ from freqjax.interrupts import Interrupts
 from freqjax.monitors import finite_or_null
 from freqjax.networks import LstmNetwork, make_network
 from freqjax.progress import Progress
+from freqjax.regimes import make_trainer
 from freqjax.rotors import pair_owners
 from freqjax.stopping import Stopping
 from freqjax.tasks import make_task
-from freqjax.trainers import EpochResult, StreamTrainer, Trainer
+from freqjax.trainers import EpochResult, Trainer
 from freqjax.workdir import Workdir
 
 Say = Callable[[str], None]
@@ -199,12 +199,7 @@ class Experiment:
         ]
 
     def _make_trainer(self, config: Config) -> Trainer:
-        if config.curriculum.first_horizon is not None and config.train.regime == "full":
-            assert isinstance(self._network, LstmNetwork)  # or the config was not valid
-            return CurriculumTrainer(
-                self._network, self._task, config, self._train_blocks, self._forward
-            )
-        return StreamTrainer(self._network, self._task, config, self._train_blocks)
+        return make_trainer(self._network, self._task, config, self._train_blocks, self._forward)
 
     def _restore(self, trainer: Trainer, restored: Restored, changed: list[str]) -> None:
         meta = restored.meta

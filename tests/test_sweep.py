@@ -227,6 +227,37 @@ def test_a_replica_that_diverges_is_frozen_and_the_others_go_on(tmp_path):
     assert found(tmp_path / "all")["best_replica"] != 1
 
 
+CURRICULUM = sweep_config(
+    {"train.seed": (0, 1, 2)},
+    task={"sampling_rate": 50.0, "noise": "fresh"},
+    network={"initializer": "rotor", "learned_carry": True, "hidden_size": 8},
+    train={"regime": "full", "streams": "parallel", "epochs": 4, "divergence_factor": None},
+    curriculum={"first_horizon": 0.2},
+)
+
+
+def test_a_curriculum_is_swept_one_by_one_and_resumes(tmp_path, monkeypatch):
+    """A kill after two of three are done loses the third alone."""
+    monkeypatch.setattr(Extraction, "draw", lambda *_: [])
+    monkeypatch.setattr(life, "_SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(life, "_LINE_SECONDS", 0.0)
+    monkeypatch.setattr(jax, "local_devices", lambda *_: jax.devices()[:2])
+    with pytest.raises(Killed):
+        run(CURRICULUM, tmp_path / "sweep", say=killer(6))
+    said = []
+    run(CURRICULUM, tmp_path / "sweep", resume=True, say=said.append)
+    assert sum(line.startswith("epoch") for line in said) == 4
+    row = found(tmp_path / "sweep")["rows"][2]
+    alone = freqjax.train(replicas(CURRICULUM)[2].config, tmp_path / "2", say=silent)
+    assert row["test_mse"] == pytest.approx(alone["test"]["mse"], rel=1e-4)
+    assert row["updates"] == alone["updates"] and row["parameters"] == alone["parameters"]
+    losses = [row["loss"] for row in rows_of(tmp_path / "2")]
+    assert [row["loss"] for row in rows_of(tmp_path / "sweep", 2)] == pytest.approx(
+        losses, rel=1e-4
+    )
+    assert len(rows_of(tmp_path / "sweep")) == 12
+
+
 class Killed(Exception):
     pass
 

@@ -30,12 +30,15 @@ from freqjax.config import Config
 from freqjax.errors import UserError
 from freqjax.interrupts import Interrupts
 from freqjax.progress import duration, number
+from freqjax.regimes import is_curriculum
 from freqjax.sweep import axes, best, processes, results
 from freqjax.sweep.axes import Bucket
 from freqjax.sweep.population import Arrays, Population, Story
+from freqjax.sweep.soloists import Soloists
 from freqjax.workdir import Workdir
 
 Say = Callable[[str], None]
+_Members = Population | Soloists
 
 # A save takes all arrays off the devices: not more often than this, in seconds.
 _SAVE_SECONDS = 10.0
@@ -167,10 +170,13 @@ class _Sweep:
             if meta is not None and meta["results"] is not None:
                 return meta["results"], 0
             share = processes.share_of(len(bucket.replicas))
-            population = Population(bucket, bucket.replicas[share])
+            # All replicas of a bucket are of one kind.
+            one_by_one = is_curriculum(bucket.replicas[0].config)
+            kind = Soloists if one_by_one else Population
+            population = kind(bucket, bucket.replicas[share])
             if meta is not None:
                 self._restore(store, population, meta, share)
-            self._cut_rows(bucket, 0 if meta is None else meta["progress"]["epoch"])
+            self._cut_rows(bucket, [] if meta is None else meta["stories"])
             progress = _Progress(bucket, self._say)
             saved_at = time.monotonic()
             while any(processes.gather_lists(population.active())):
@@ -188,7 +194,7 @@ class _Sweep:
             self._save(store, population, found)
             return found, population.compilations
 
-    def _advance(self, population: Population) -> list[dict[str, Any]] | None:
+    def _advance(self, population: _Members) -> list[dict[str, Any]] | None:
         """One chunk; at the end of an epoch the rows of all processes."""
         began = time.perf_counter()
         rows = population.advance()
@@ -206,13 +212,15 @@ class _Sweep:
                 self._folder.append_row(row)
         progress.show(rows)
 
-    def _cut_rows(self, bucket: Bucket, epoch: int) -> None:
+    def _cut_rows(self, bucket: Bucket, stories: list[dict[str, Any]]) -> None:
+        """Drop the rows of what was trained after the save that holds `stories`."""
         if self._folder is not None:
-            own = {replica.index for replica in bucket.replicas}
-            self._folder.cut_rows(lambda row: row["replica"] not in own or row["epoch"] <= epoch)
+            epochs = {replica.index: 0 for replica in bucket.replicas}
+            epochs |= {story["index"]: story["epoch"] for story in stories}
+            self._folder.cut_rows(lambda row: row["epoch"] <= epochs.get(row["replica"], math.inf))
 
     def _save(
-        self, store: CheckpointStore | None, population: Population, found: list[Any] | None
+        self, store: CheckpointStore | None, population: _Members, found: list[Any] | None
     ) -> None:
         """Save the arrays and stories of all replicas, and their results where they are done."""
         state, best = processes.gather_arrays(population.arrays())
@@ -228,7 +236,7 @@ class _Sweep:
     def _restore(
         self,
         store: CheckpointStore | None,
-        population: Population,
+        population: _Members,
         meta: dict[str, Any],
         share: slice,
     ) -> None:

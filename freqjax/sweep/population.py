@@ -31,7 +31,7 @@ from freqjax.sweep.axes import Bucket, Replica, differing_numbers, numbers
 from freqjax.sweep.program import Program, Replicated
 from freqjax.tasks import Blocks, Task, make_task
 from freqjax.trainers import chunk_bounds, initial_key, noise_key
-from freqjax.training import ChunkInfo, Stream, TrainState, layer_names, layout, state_of
+from freqjax.training import ChunkInfo, Stream, layer_names, layout, state_of
 
 
 @dataclass
@@ -77,12 +77,12 @@ class Arrays(NamedTuple):
     """The arrays of R replicas, each with a leading axis R.
 
     Attributes:
-      state: the train states.
+      state: the train states; nothing where replicas are trained one by one.
       best: the parameters with the lowest frozen training MSE so far; once there are results, those
         that they are of.
     """
 
-    state: TrainState
+    state: Any
     best: Any
 
 
@@ -130,7 +130,7 @@ class Population:
         self._layers = layer_names(params)
         # Twice, for the arrays of a state are given up to the next chunk.
         self._arrays = Arrays(stacked, self._program.place(params))
-        self._zero = [_zero_loss(t, b) for t, b in zip(sets, test, strict=True)]
+        self._zero = [zero_loss(t, b) for t, b in zip(sets, test, strict=True)]
         self._blocks = [self._program.place_everywhere(_stack(part)) for part in (train, test)]
         self._parts = None if self._fresh else self._cut(_stack([layout(b, first) for b in train]))
         self._draws: dict[str, Any] = {}
@@ -332,35 +332,12 @@ class Population:
             own = jax.tree.map(lambda a: a[place], chosen)  # noqa: B023
             width = replica.config.network.hidden_size
             own = crop_hidden(own, hidden_axes, width, self._bucket.hidden_size)
-            result = self._result(story, replica, train[place], test[place])
+            task = self._tasks[self._task_of[place]]
+            result = result_of(story, replica, task, train[place], test[place])
             result["parameters"] = sum(a.size for a in jax.tree.leaves(own))
             result["zero_predictor_mse"] = self._zero[self._source[place]]
             found.append(result)
         return finite_or_null(found)
-
-    def _result(
-        self, story: Story, replica: Replica, train: np.ndarray, test: np.ndarray
-    ) -> dict[str, Any]:
-        names = self._tasks[self._task_key(replica.config)].group_names
-        # Where every loss was finite, the last update gave weights that are not.
-        bad = story.bad_step
-        if bad is None and story.stopping.reason == "non_finite":
-            bad = story.step
-        return {
-            "replica": replica.index,
-            **replica.values,
-            "epochs": story.epoch,
-            "updates": story.step,
-            "stop_reason": story.stopping.reason or "epochs_done",
-            "bad_update": bad,
-            "weights": "last" if story.stopping.best_frozen is None else "best",
-            "best_epoch": story.best_epoch,
-            "prequential_mse": story.losses[-1] if story.losses else None,
-            "train_mse": float(np.mean(train)),
-            "test_mse": float(np.mean(test)),
-            "worst_test_mse": float(np.max(test)),
-            f"test_mse_per_{self.group_label}": dict(zip(names, test.tolist(), strict=True)),
-        }
 
     def arrays(self) -> Arrays:
         """The arrays of the replicas that are not idle, on the host."""
@@ -386,12 +363,37 @@ class Population:
         self.epoch, self._next_chunk = progress["epoch"], progress["next_chunk"]
 
 
+def result_of(
+    story: Story, replica: Replica, task: Task, train: np.ndarray, test: np.ndarray
+) -> dict[str, Any]:
+    """The row of sweep.json of a replica whose frozen losses are `train` and `test`, [G] each."""
+    # Where every loss was finite, the last update gave weights that are not.
+    bad = story.bad_step
+    if bad is None and story.stopping.reason == "non_finite":
+        bad = story.step
+    return {
+        "replica": replica.index,
+        **replica.values,
+        "epochs": story.epoch,
+        "updates": story.step,
+        "stop_reason": story.stopping.reason or "epochs_done",
+        "bad_update": bad,
+        "weights": "last" if story.stopping.best_frozen is None else "best",
+        "best_epoch": story.best_epoch,
+        "prequential_mse": story.losses[-1] if story.losses else None,
+        "train_mse": float(np.mean(train)),
+        "test_mse": float(np.mean(test)),
+        "worst_test_mse": float(np.max(test)),
+        f"test_mse_per_{task.group_label}": dict(zip(task.group_names, test.tolist(), strict=True)),
+    }
+
+
 def _stack(parts: Sequence[Any]) -> Any:
     # On the host: stacking a hundred arrays is a program of its own for a device.
     return jax.tree.map(lambda *leaves: np.stack(jax.device_get(leaves)), *parts)
 
 
-def _zero_loss(task: Task, blocks: Blocks) -> float:
+def zero_loss(task: Task, blocks: Blocks) -> float:
     """The loss of an output that is always zero."""
     targets = jnp.asarray(blocks.targets)
     return float(jnp.mean(task.loss(jnp.zeros_like(targets), targets)))
