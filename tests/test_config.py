@@ -92,6 +92,55 @@ def test_rules_that_join_fields_bind_training(pairs, sentence):
         validation.validate_training(apply(*pairs))
 
 
+_REFUSED_NETWORKS = [
+    ([("network.cell", "elman")], "network.cell is 'elman': it must be one of lstm, gru, rnn"),
+    ([("network.layers", "5")], "network.layers is 5: it must be from 1 to 4"),
+    ([("network.dropout", "1")], "network.dropout is 1: it must be at least 0 and below 1"),
+    ([("network.dropout", "0.2")], "network.dropout is 0.2: it must be 0 where network.layers is 1"),
+    ([("network.conditioning", "gate")], "network.conditioning is 'gate': it must be one of input, film"),
+    (
+        [("network.cell", "rnn"), ("network.initializer", "chrono")],
+        "network.initializer is chrono: it must be one of orthogonal, pytorch where network.cell is rnn",
+    ),
+    (
+        [("network.initializer", "rotor"), ("network.cell", "gru")],
+        "network.cell is 'gru': it must be 'lstm' where network.initializer is rotor",
+    ),
+    (
+        [("network.initializer", "constructed"), ("network.layers", "2")],
+        "network.layers is 2: it must be 1 where network.initializer is constructed",
+    ),
+    (
+        [("network.initializer", "spectral"), ("network.conditioning", "film")],
+        "network.conditioning is 'film': it must be 'input' where network.initializer is spectral",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pairs", "sentence"), _REFUSED_NETWORKS)
+def test_networks_that_cannot_be_are_refused(pairs, sentence):
+    with pytest.raises(UserError, match=sentence):
+        apply(*pairs)
+
+
+@pytest.mark.parametrize("regime", ["online", "tbptt", "full"])
+def test_both_directions_need_windows(regime):
+    config = apply(("network.bidirectional", "true"), ("train.regime", regime))
+    with pytest.raises(
+        UserError, match=f"bidirectional is True: .* where train.regime is {regime}"
+    ):
+        validation.validate_training(config)
+
+
+def test_the_curriculum_needs_the_one_layer_lstm():
+    config = apply(
+        ("curriculum.first_horizon", "0.2"), ("train.regime", "full"), ("train.streams", "parallel"),
+        ("network.learned_carry", "true"), ("network.cell", "gru"),
+    )  # fmt: skip
+    with pytest.raises(UserError, match="cell is 'gru': it must be 'lstm' where"):
+        validation.validate_training(config)
+
+
 @pytest.mark.parametrize(
     ("pairs", "sentence"),
     [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from freqjax.initializers import INITIALIZERS
-from freqjax.networks import LstmCarry, LstmNetwork
+from freqjax.networks import LstmCarry, LstmNetwork, lstm_backward
 from tests.twins import SETTING
 
 TIME, STREAMS, HIDDEN = 23, 3, 6
@@ -67,7 +67,9 @@ def assert_close(ours, theirs, **tolerance):
 
 
 @pytest.mark.parametrize("learned_carry", [True, False])
-def test_value_and_gradients_equal_autodiff(float64, learned_carry):
+@pytest.mark.parametrize("wide", [True, False])
+def test_value_and_gradients_equal_autodiff(float64, monkeypatch, learned_carry, wide):
+    monkeypatch.setattr(lstm_backward, "_WIDE", 1 if wide else 1000)
     net = network(learned_carry=learned_carry)
     arguments, resets = point(net)
     none = jnp.zeros_like(resets)

@@ -14,14 +14,16 @@ and all weights' gradients are one product over the T·B rows, of [h_{t-1}, x_t,
 One tanh serves all gates: σ(z) = ½ tanh(½ z) + ½, so the gates are s ⊙ t + l with t = tanh(s ⊙ z),
 where s = ½, l = ½ for i, f, o and s = 1, l = 0 for g. Halving is exact.
 
-Of every sample c and h are kept, 2H numbers a stream. Backwards, z is computed anew for all samples in
-one product and overwritten by δz sample by sample, so that 4H more are needed, once: on long streams
-fresh memory costs more time than that product. Where resets[t, b] is set, c_{t-1} and h_{t-1} stand for
-the initial carry's, and so does their gradient: none passes to earlier samples.
+Of every sample c and h are kept, 2H numbers a stream. Wide networks on short streams keep t too, 4H more.
+Elsewhere z is computed anew, backwards, for all samples in one product and overwritten by δz sample by
+sample, so that 4H are needed, once: there fresh memory costs more time than that product. Where
+resets[t, b] is set, c_{t-1} and h_{t-1} stand for the initial carry's, and so does their gradient: none
+passes to earlier samples.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -37,8 +39,12 @@ _SLOPES = (0.5, 0.5, 1.0, 0.5)
 _LEVELS = (0.5, 0.5, 0.0, 0.5)
 
 
+# From this H on the product for z costs more than keeping t, up to so many numbers T·B·4H.
+_WIDE, _SHORT = 128, 2**22
+
+
 class _Record(NamedTuple):
-    """What the backward scan needs: the arguments of `_scan`, and c_t, h_t [T, B, H]."""
+    """What the backward scan needs: the arguments of `_scan`, c, h [T, B, H], perhaps t [T, B, 4, H]."""
 
     cell: Cell
     carry: State
@@ -47,6 +53,7 @@ class _Record(NamedTuple):
     resets: jax.Array
     cs: jax.Array
     hs: jax.Array
+    bounded: jax.Array | None
 
 
 def scan_lstm(
@@ -66,21 +73,31 @@ def scan_lstm(
 def _scan(
     cell: Cell, carry: State, initial: State, xs: jax.Array, resets: jax.Array
 ) -> tuple[State, jax.Array]:
-    carry, (_, hs) = _states(cell, carry, initial, xs, resets, keep_c=False)
-    return carry, hs
+    return _states(cell, carry, initial, xs, resets, lambda c, h, bounded: h)
 
 
 def _forward(
     cell: Cell, carry: State, initial: State, xs: jax.Array, resets: jax.Array
 ) -> tuple[tuple[State, jax.Array], _Record]:
-    last, (cs, hs) = _states(cell, carry, initial, xs, resets, keep_c=True)
-    return (last, hs), _Record(cell, carry, initial, xs, resets, cs, hs)
+    hidden = carry[0].shape[-1]
+    wide_and_short = hidden >= _WIDE and resets.size * 4 * hidden <= _SHORT
+
+    def keep(c: jax.Array, h: jax.Array, bounded: jax.Array) -> tuple[jax.Array | None, ...]:
+        return c, h, bounded if wide_and_short else None
+
+    last, (cs, hs, bounded) = _states(cell, carry, initial, xs, resets, keep)
+    return (last, hs), _Record(cell, carry, initial, xs, resets, cs, hs, bounded)
 
 
 def _states(
-    cell: Cell, carry: State, initial: State, xs: jax.Array, resets: jax.Array, *, keep_c: bool
+    cell: Cell,
+    carry: State,
+    initial: State,
+    xs: jax.Array,
+    resets: jax.Array,
+    keep: Callable[[jax.Array, jax.Array, jax.Array], Any],
 ) -> tuple[State, Any]:
-    """The last carry, and (c_t or None, h_t) stacked over time."""
+    """The last carry, and what `keep` takes of c_t, h_t and t_t, stacked over time."""
     kernel = cell["recurrent"]["kernel"]
     driven = xs @ cell["input"]["kernel"] + _bias(cell)[None, None]
     driven = driven.reshape(*resets.shape, 4, -1)
@@ -91,24 +108,28 @@ def _states(
         c, h = carry
         driven, flags = row
         from_h = jnp.where(flags[:, None, None], from_initial, _by_gate(h @ kernel))
-        i, f, g, o = _gates(_bounded(driven + from_h))
+        bounded = _bounded(driven + from_h)
+        i, f, g, o = _gates(bounded)
         c = f * jnp.where(flags[:, None], initial[0], c) + i * g
         h = o * jnp.tanh(c)
-        return (c, h), (c if keep_c else None, h)
+        return (c, h), keep(c, h, bounded)
 
     return jax.lax.scan(body, carry, (driven, resets))
 
 
 def _backward(record: _Record, cotangents: tuple[State, jax.Array]) -> tuple[Any, ...]:
-    cell, carry, initial, xs, resets, _, hs = record
+    cell, carry, initial, xs, resets, _, hs, bounded = record
     kernel, hidden, inputs = cell["recurrent"]["kernel"], hs.shape[-1], xs.shape[-1]
     h_before = jnp.concatenate([carry[1][None], hs[:-1]])
     h_before = jnp.where(resets[:, :, None], initial[1][None], h_before)
     rows = jnp.concatenate([h_before, xs, jnp.ones((*resets.shape, 1), xs.dtype)], axis=-1)
     rows = rows.reshape(-1, hidden + inputs + 1)
-    weights = jnp.concatenate([kernel, cell["input"]["kernel"], _bias(cell)[None]])
 
-    from_carry, c_initial, dz = _adjoint(record, rows @ weights, cotangents)
+    if bounded is None:
+        weights = jnp.concatenate([kernel, cell["input"]["kernel"], _bias(cell)[None]])
+        from_carry, c_initial, dz = _adjoint(record, rows @ weights, cotangents)
+    else:
+        from_carry, c_initial, dz = _adjoint_of_kept(record, bounded, cotangents)
     dz = dz.reshape(rows.shape[0], -1)
     gradient = rows.T @ dz
     d_recurrent, d_input, d_bias = jnp.split(gradient, [hidden, hidden + inputs])
@@ -126,7 +147,7 @@ def _adjoint(
     record: _Record, z: jax.Array, cotangents: tuple[State, jax.Array]
 ) -> tuple[State, jax.Array, jax.Array]:
     """The backward scan over z [T·B, 4H]: gradients of the carry, of initial c, and of z [T, B, 4, H]."""
-    _, carry, initial, _, resets, cs, _ = record
+    _, carry, initial, _, resets, cs, *_ = record
     (dc, dh), dhs = cotangents
     transposed = record.cell["recurrent"]["kernel"].T
     slopes = jnp.asarray(_SLOPES, z.dtype)[None, :, None]
@@ -157,6 +178,40 @@ def _adjoint(
     return (dc, dh), c_initial, dz
 
 
+def _adjoint_of_kept(
+    record: _Record, bounded: jax.Array, cotangents: tuple[State, jax.Array]
+) -> tuple[State, jax.Array, jax.Array]:
+    """As `_adjoint`, over t [T, B, 4, H] as the forward scan kept it: all slopes are known at once."""
+    _, carry, initial, _, resets, cs, *_ = record
+    (dc, dh), dhs = cotangents
+    transposed = record.cell["recurrent"]["kernel"].T
+    c_before = jnp.concatenate([carry[0][None], cs[:-1]])
+    c_before = jnp.where(resets[:, :, None], initial[0][None], c_before)
+    i, f, g, o = _gates(bounded)
+    read = jnp.tanh(cs)
+    by_c = o * (1 - read * read)
+    slopes = jnp.asarray(_SLOPES, cs.dtype)[None, None, :, None]
+    sides = jnp.stack([g, c_before, i, read], axis=2)
+    by_z = slopes * slopes * (1 - bounded * bounded) * sides
+
+    def body(state: Any, row: tuple[jax.Array, ...]):
+        dc, dh, c_initial = state
+        flags, from_output, by_z, by_c, f = row
+        flags = flags[:, None]
+        dh = dh + from_output
+        dc = dc + dh * by_c
+        # Two products side by side: a stack of δc, δc, δc, δh to multiply by takes longer.
+        dz = jnp.concatenate([by_z[:, :3] * dc[:, None], by_z[:, 3:] * dh[:, None]], axis=1)
+        dc = dc * f
+        dh = dz.reshape(dh.shape[0], -1) @ transposed
+        c_initial = c_initial + jnp.where(flags, dc, 0)
+        return (jnp.where(flags, 0, dc), jnp.where(flags, 0, dh), c_initial), dz
+
+    state, rows = (dc, dh, jnp.zeros_like(dc)), (resets, dhs, by_z, by_c, f)
+    (dc, dh, c_initial), dz = jax.lax.scan(body, state, rows, reverse=True)
+    return (dc, dh), c_initial, dz
+
+
 _scan.defvjp(_forward, _backward)
 
 
@@ -175,10 +230,11 @@ def _bounded(z: jax.Array) -> jax.Array:
 
 
 def _gates(bounded: jax.Array) -> tuple[jax.Array, ...]:
-    """i, f, g, o, each [B, H], from t [B, 4, H]."""
-    slopes = jnp.asarray(_SLOPES, bounded.dtype)[None, :, None]
-    gates = slopes * bounded + jnp.asarray(_LEVELS, bounded.dtype)[None, :, None]
-    return tuple(gates[:, k] for k in range(4))
+    """i, f, g, o, each [..., H], from t [..., 4, H]."""
+    shape = (1,) * (bounded.ndim - 2) + (4, 1)
+    slopes, levels = (jnp.asarray(v, bounded.dtype).reshape(shape) for v in (_SLOPES, _LEVELS))
+    gates = slopes * bounded + levels
+    return tuple(gates[..., k, :] for k in range(4))
 
 
 def _at(array: jax.Array, t: jax.Array) -> jax.Array:
