@@ -13,8 +13,8 @@ and δc f for a learned initial c, at the first row after a reset (Hochreiter & 
 truncation cut down to one step). The norm of an outer product is the product of the norms, so that
 clipping passes over no weights. What costs time is the optimiser, which must pass over W and its moments.
 `make_online_chunk` therefore packs them for the length of a chunk into a few arrays. The state it takes
-and gives is that of `freqjax.training`, and so are the numbers, up to rounding; it is 2 to 3 times as
-quick on a CPU.
+and gives is that of `freqjax.training`, and so are the numbers, up to rounding; on a CPU it
+is the quicker of the two.
 Axes: U updates in a chunk, P parameter arrays, H hidden, D inputs, O outputs; K = 1 and B = 1.
 """
 

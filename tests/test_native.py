@@ -2,8 +2,6 @@
 
 import concurrent.futures
 import functools
-import os
-import shutil
 import subprocess
 import sys
 
@@ -12,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from benchmarks.cpp_online import time_cpp
 from freqjax import Config, NetworkConfig, TaskConfig, UserError
 from freqjax.native import library, make_native_chunk, why_not
 from freqjax.networks import make_network
@@ -22,7 +21,7 @@ from freqjax.training import Stream, init_state, layout, make_chunk
 from tests.twins import tiny_config
 
 needs_compiler = pytest.mark.skipif(
-    not any(map(shutil.which, (os.environ.get("CXX") or "g++", "clang++", "c++"))),
+    library.compiler_command() is None,
     reason="no C++ compiler is installed",
 )
 
@@ -196,6 +195,19 @@ def test_vmapped_and_threaded_equal_solo(built):
         threaded = list(pool.map(solo, states * 8, [stream] * 24))
     for result, expected in zip(threaded, alone * 8, strict=True):
         assert_same(result, expected)
+
+
+@needs_compiler
+def test_plain_loop_is_timed_and_takes_longer_for_more(built):
+    few, many = (min(time_cpp(4, rows) or 0 for _ in range(3)) for rows in (10, 2000))
+    assert 0 < few < many
+
+
+def test_plain_loop_is_not_timed_without_a_compiler(monkeypatch, tmp_path):
+    monkeypatch.setenv("FREQJAX_CACHE", str(tmp_path))
+    monkeypatch.setenv("CXX", "")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert time_cpp(4, 10) is None
 
 
 def test_says_why_not(monkeypatch, tmp_path):

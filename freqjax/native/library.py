@@ -70,7 +70,11 @@ def build() -> Path:
     Raises:
       UserError: no compiler, one that fails, or a folder that cannot be written.
     """
-    compiler, goal = _compiler(), path()
+    compiler, goal = compiler_command(), path()
+    if compiler is None:
+        raise UserError(
+            f"no C++ compiler is installed: the native loop needs one of {', '.join(_COMPILERS)}, or $CXX."
+        )
     # A process that has the old file loaded keeps it; one that looks meanwhile finds the old or the new.
     partial = goal.with_name(f".{goal.name}.{os.getpid()}")
     includes = ("-isystem", jax.ffi.include_dir())
@@ -115,7 +119,12 @@ def load() -> ctypes.CDLL:
     return library
 
 
-def _compiler() -> list[str]:
+def compiler_command() -> list[str] | None:
+    """The words that call the compiler; None where there is none.
+
+    Raises:
+      UserError: $CXX names none.
+    """
     named = os.environ.get("CXX")
     if named:
         words = shlex.split(named)
@@ -123,11 +132,7 @@ def _compiler() -> list[str]:
             raise UserError(f"CXX is {named!r}: it must name a C++ compiler.")
         return words
     found = next((name for name in _COMPILERS if shutil.which(name)), None)
-    if found is None:
-        raise UserError(
-            f"no C++ compiler is installed: the native loop needs one of {', '.join(_COMPILERS)}, or $CXX."
-        )
-    return [found]
+    return None if found is None else [found]
 
 
 def _processor() -> str:

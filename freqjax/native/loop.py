@@ -1,7 +1,7 @@
 """The closed form of `freqjax.online` as one fused loop in C++, called from XLA.
 
-online.cc makes one pass over the weights an update where XLA makes several; on a CPU that is about twice
-as quick. State, stream and numbers are those of `freqjax.online`, up to rounding.
+online.cc makes one pass over the weights an update where XLA makes several, which is what takes time.
+State, stream and numbers are those of `freqjax.online`, up to rounding.
 Axes: U updates in a chunk, A the weights and their moments, H hidden, D inputs, O outputs.
 """
 
