@@ -104,7 +104,9 @@ struct RmsProp {
   RmsProp(const Constants& c, const float* f)
       : rms_decay(c.second),
         rms_rest(c.second_rest),
-        rate(f[0]), epsilon(c.epsilon), weight_decay(c.decay) {}
+        rate(f[0]),
+        epsilon(c.epsilon),
+        weight_decay(c.decay) {}
 
   float move(float* at, int64_t stride, float gradient) const {
     const float p = at[0];
