@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from benchmarks import plain
 from benchmarks.contenders import Absent, Contender, cores, timed
+from benchmarks.cpp_online import time_cpp
 from freqjax import Config, NetworkConfig, TaskConfig
 from freqjax.networks import make_network
 from freqjax.tasks import Blocks, make_task
@@ -120,15 +120,10 @@ def _pytorch_loop(config: Config, blocks: Blocks, steps: int, threads: int) -> C
 
 
 def _cpp(hidden: int, steps: int, platform: str) -> Contender | Absent:
-    """The fused loop of `benchmarks.cpp_online`, where that and a compiler are."""
+    """The fused loop of `benchmarks.cpp_online`, where a compiler is."""
     if platform != "cpu":
         return Absent("cpp", "The C++ loop runs on the CPU alone.")
-    if importlib.util.find_spec("benchmarks.cpp_online") is None:
-        return Absent("cpp", "There is no C++ loop in this version.")
-    # By name, since it may not be there.
-    time_cpp = importlib.import_module("benchmarks.cpp_online").time_cpp
-    seconds = time_cpp(hidden, steps)
-    if seconds is None:
+    if time_cpp(hidden, steps) is None:
         return Absent("cpp", "There is no C++ compiler here that can build the loop.")
 
     def run() -> float:

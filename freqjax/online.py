@@ -140,7 +140,7 @@ def why_not(network: Network, task: Task, config: Config) -> str | None:
     if config.train.streams != "sequential":
         return f"train.streams is {config.train.streams}: the closed form has one stream."
     if not isinstance(network, LstmNetwork):
-        return f"The network is a {type(network).__name__}: the closed form is that of the LSTM."
+        return f"The network is a {type(network).__name__}: the closed form is that of one LSTM."
     return None
 
 

@@ -34,7 +34,7 @@ def test_auto_says_why_it_is_slow():
     assert name == "autodiff"
     assert note == (
         "train.engine auto takes autodiff, which is slower: the network is a Stranger: the closed "
-        "form is that of the LSTM."
+        "form is that of one LSTM."
     )
 
 

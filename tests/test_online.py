@@ -213,5 +213,5 @@ def test_says_why_not(fields, sentence):
         make_online_chunk(network, task, other, lambda step, begin: step, 2)
     stranger = SimpleNamespace(causal=True)
     assert why_not(stranger, task, config) == (
-        "The network is a SimpleNamespace: the closed form is that of the LSTM."
+        "The network is a SimpleNamespace: the closed form is that of one LSTM."
     )

@@ -36,7 +36,7 @@ def why_not(network: Network, task: Task, config: configs.Config) -> str | None:
     if config.train.streams != "sequential":
         return f"train.streams is {config.train.streams}: the native loop has one stream."
     if not isinstance(network, LstmNetwork):
-        return f"The network is a {type(network).__name__}: the native loop is that of the LSTM."
+        return f"The network is a {type(network).__name__}: the native loop is that of one LSTM."
     if not isinstance(task, Extraction):
         return f"The task is a {type(task).__name__}: the native loop has the loss of Extraction."
     if jax.default_backend() != "cpu":
