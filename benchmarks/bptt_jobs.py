@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import plain
-from benchmarks.contenders import Absent, Contender, cores, timed
+from benchmarks.contenders import Absent, Contender, cores, repeated
 from benchmarks.online_jobs import pytorch_missing, thread_counts
 from freqjax.networks.lstm_backward import scan_lstm
 
@@ -74,12 +74,11 @@ def _jax(
     arguments = jax.device_put((params, carry, xs, targets))
     compiled = jax.jit(jax.value_and_grad(loss)).lower(*arguments).compile()
 
-    def work() -> None:
-        for _ in range(units):
-            jax.block_until_ready(compiled(*arguments))
+    def work(_: int) -> None:
+        jax.block_until_ready(compiled(*arguments))
 
     facts = {"memory_mb": _memory_mb(compiled)}
-    return Contender(engine, timed(work, units), cores(), facts)
+    return Contender(engine, repeated(work, units), cores(), facts)
 
 
 def _memory_mb(compiled: Any) -> float | None:
@@ -107,10 +106,9 @@ def _pytorch(
     parameters = [*lstm.parameters(), *head.parameters()]
     inputs, wanted = torch.from_numpy(xs), torch.from_numpy(targets)
 
-    def work() -> None:
+    def work(_: int) -> None:
         torch.set_num_threads(threads)
-        for _ in range(units):
-            loss = (head(lstm(inputs)[0]) - wanted).square().mean()
-            torch.autograd.grad(loss, parameters)
+        loss = (head(lstm(inputs)[0]) - wanted).square().mean()
+        torch.autograd.grad(loss, parameters)
 
-    return Contender("pytorch", timed(work, units), threads)
+    return Contender("pytorch", repeated(work, units), threads)

@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import plain
-from benchmarks.contenders import Absent, Contender, cores, timed
+from benchmarks.contenders import Absent, Contender, cores, repeated, timed
 from benchmarks.cpp_online import time_cpp
 from freqjax import Config, NetworkConfig, TaskConfig
+from freqjax.errors import UserError
 from freqjax.networks import make_network
 from freqjax.tasks import Blocks, make_task
 from freqjax.trainers import StreamTrainer
@@ -104,27 +105,29 @@ def _pytorch_loop(config: Config, blocks: Blocks, steps: int, threads: int) -> C
     targets = torch.from_numpy(np.array(blocks.targets).reshape(-1, 1, 1, 1))
     state: Any = None
 
-    def work() -> None:
+    def work(number: int) -> None:
         nonlocal state
         torch.set_num_threads(threads)
-        for x, target in zip(inputs[:steps], targets[:steps], strict=True):
-            optimizer.zero_grad()
-            hidden, state = lstm(x, state)
-            loss = (head(hidden) - target).square().mean()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
-            optimizer.step()
-            state = tuple(part.detach() for part in state)
+        optimizer.zero_grad()
+        hidden, state = lstm(inputs[number], state)
+        loss = (head(hidden) - targets[number]).square().mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
+        optimizer.step()
+        state = tuple(part.detach() for part in state)
 
-    return Contender("pytorch", timed(work, steps), threads)
+    return Contender("pytorch", repeated(work, steps), threads)
 
 
 def _cpp(hidden: int, steps: int, platform: str) -> Contender | Absent:
     """The fused loop of `benchmarks.cpp_online`, where a compiler is."""
     if platform != "cpu":
         return Absent("cpp", "The C++ loop runs on the CPU alone.")
-    if time_cpp(hidden, steps) is None:
-        return Absent("cpp", "There is no C++ compiler here that can build the loop.")
+    try:
+        if time_cpp(hidden, steps) is None:
+            return Absent("cpp", "There is no C++ compiler here.")
+    except UserError as error:
+        return Absent("cpp", str(error))
 
     def run() -> float:
         seconds = time_cpp(hidden, steps)

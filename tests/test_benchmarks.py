@@ -113,6 +113,10 @@ def test_contenders_take_turns_and_ratios_are_of_one_round(monkeypatch):
     assert (rows[1]["median_us"], rows[1]["ratio"]) == (8, 3)
     assert (rows[2]["median_us"], rows[2]["runs"], rows[2]["absent"]) == (None, 0, "None.")
     monkeypatch.setattr(contenders, "_PATIENCE", 0.0)
+    monkeypatch.setattr(contenders, "_LONGEST_RUN", 0.0)
+    done = []
+    assert contenders.repeated(done.append, 5)() > 0
+    assert done == [0]
     slow = contenders.compare([fake("freqjax", range(1, 99), log)], rounds=50)
     assert slow[0]["runs"] == 3
 
