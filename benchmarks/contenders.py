@@ -26,7 +26,7 @@ class Contender(NamedTuple):
     """An engine that is ready to do a job.
 
     Attributes:
-      engine: freqjax, autodiff, pytorch or cpp.
+      engine: freqjax, native (freqjax with train.engine=native), autodiff, pytorch or cpp.
       run: does the job once, waits until it is done, and gives how many µs a unit of it took.
       threads: how many it may use on the host.
       facts: what else its row says.

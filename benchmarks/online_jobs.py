@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from typing import Any
 
@@ -14,6 +15,7 @@ from benchmarks.contenders import Absent, Contender, cores, repeated, timed
 from benchmarks.cpp_online import time_cpp
 from freqjax import Config, NetworkConfig, TaskConfig
 from freqjax.errors import UserError
+from freqjax.native import library
 from freqjax.networks import make_network
 from freqjax.tasks import Blocks, make_task
 from freqjax.trainers import StreamTrainer
@@ -29,14 +31,15 @@ def contenders(hidden: int, steps: int, platform: str) -> list[Contender | Absen
     )
     blocks = make_task(config.task).train_blocks()
     return [
-        _freqjax(config, blocks, steps),
+        freqjax_contender(config, blocks, steps),
+        _native(config, blocks, steps, platform),
         _autodiff(config, blocks, steps),
         *_pytorch(config, blocks, steps // 10, platform),
         _cpp(hidden, steps, platform),
     ]
 
 
-def _freqjax(config: Config, blocks: Blocks, steps: int) -> Contender:
+def freqjax_contender(config: Config, blocks: Blocks, steps: int) -> Contender:
     """Training as a run does it, with all that it reports of every chunk."""
     task = make_task(config.task)
     trainer = StreamTrainer(make_network(config.network, task), task, config, blocks)
@@ -47,7 +50,23 @@ def _freqjax(config: Config, blocks: Blocks, steps: int) -> Contender:
             trainer.advance()
         jax.block_until_ready(trainer.params)
 
-    return Contender("freqjax", timed(work, steps), cores())
+    native = config.train.engine == "native"
+    return Contender(
+        "native" if native else "freqjax", timed(work, steps), 1 if native else cores()
+    )
+
+
+def _native(config: Config, blocks: Blocks, steps: int, platform: str) -> Contender | Absent:
+    """The same with train.engine=native, which is built at need."""
+    if platform != "cpu":
+        return Absent("native", "The native loop runs on the CPU alone.")
+    try:
+        if not library.is_built():
+            library.build()
+        train = dataclasses.replace(config.train, engine="native")
+        return freqjax_contender(dataclasses.replace(config, train=train), blocks, steps)
+    except UserError as error:
+        return Absent("native", str(error))
 
 
 def _autodiff(config: Config, blocks: Blocks, steps: int) -> Contender:

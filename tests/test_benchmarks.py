@@ -12,6 +12,7 @@ from benchmarks import bptt_jobs, compare, contenders, devices, online_jobs, pla
 from benchmarks.bptt_jobs import Shape
 from benchmarks.contenders import Absent, Contender
 from freqjax import Config, NetworkConfig, TaskConfig
+from freqjax.networks import make_network
 from freqjax.tasks import make_task
 
 H, T, B, D = 3, 6, 2, 5
@@ -38,21 +39,25 @@ def copy_into_pytorch(torch, params, lstm, head):
 
 
 def test_engines_find_the_same_loss_and_gradient(problem):
-    params, carry = plain.init_params(D, H, 2), plain.zero_carry(B, H, 2)
-    found = [
-        jax.value_and_grad(loss)(params, carry, *problem)
-        for loss in (plain.mse, bptt_jobs.stacked_mse)
-    ]
-    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-7), *found)
+    params = plain.init_params(D, H, 2)
+    loss, gradient = jax.jit(jax.value_and_grad(plain.mse))(
+        params, plain.zero_carry(B, H, 2), *problem
+    )
+    network = make_network(NetworkConfig(hidden_size=H, layers=2), make_task(TaskConfig()))
+    ours = bptt_jobs.in_network(params)
+    by_network = jax.jit(jax.value_and_grad(partial(bptt_jobs.network_mse, network)))
+    found = by_network(ours, network.init_carry(ours, B), *problem)
+    wanted = (loss, bptt_jobs.in_network(gradient))
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-7), found, wanted)
     torch = pytest.importorskip("torch")
     lstm, head = torch.nn.LSTM(D, H, 2), torch.nn.Linear(H, 1)
     copy_into_pytorch(torch, params, lstm, head)
     xs, targets = (torch.from_numpy(np.array(array)) for array in problem)
-    loss = (head(lstm(xs)[0]) - targets).square().mean()
-    np.testing.assert_allclose(loss.item(), found[0][0], rtol=1e-5)
-    (gradient,) = torch.autograd.grad(loss, [lstm.weight_hh_l0])
-    ours = found[0][1]["layers"][0]["recurrent"].T
-    np.testing.assert_allclose(gradient.numpy(), ours, rtol=1e-4, atol=1e-7)
+    torch_loss = (head(lstm(xs)[0]) - targets).square().mean()
+    np.testing.assert_allclose(torch_loss.item(), loss, rtol=1e-5)
+    (torch_gradient,) = torch.autograd.grad(torch_loss, [lstm.weight_hh_l0])
+    recurrent = gradient["layers"][0]["recurrent"].T
+    np.testing.assert_allclose(torch_gradient.numpy(), recurrent, rtol=1e-4, atol=1e-7)
 
 
 def test_engines_make_the_same_online_updates(problem):
@@ -78,11 +83,15 @@ def test_engines_make_the_same_online_updates(problem):
     np.testing.assert_allclose(ours, theirs, rtol=1e-3)
 
 
-def test_every_engine_is_there_or_says_why_not(monkeypatch):
+def test_every_engine_is_there_or_says_why_not(monkeypatch, tmp_path):
     config = Config(task=TaskConfig(duration=0.01), network=NetworkConfig(hidden_size=H))
     blocks = make_task(config.task).train_blocks()
-    assert online_jobs._freqjax(config, blocks, 40).run() > 0
+    assert online_jobs.freqjax_contender(config, blocks, 40).run() > 0
     assert isinstance(online_jobs._cpp(H, 40, "gpu"), Absent)
+    assert isinstance(online_jobs._native(config, blocks, 40, "gpu"), Absent)
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setenv("FREQJAX_CACHE", str(tmp_path))
+    assert "no-such-compiler" in online_jobs._native(config, blocks, 40, "cpu").reason
     assert online_jobs.pytorch_missing("gpu").reason == "PyTorch is timed on the CPU alone."
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert online_jobs.pytorch_missing("cpu").reason == "PyTorch is not installed."
