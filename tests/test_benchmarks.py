@@ -83,10 +83,23 @@ def test_engines_make_the_same_online_updates(problem):
     np.testing.assert_allclose(ours, theirs, rtol=1e-3)
 
 
+class Trainer:
+    """A trainer that makes 16 updates at a time."""
+
+    step, params = 0, ()
+
+    def advance(self):
+        self.step += 16
+
+
 def test_every_engine_is_there_or_says_why_not(monkeypatch, tmp_path):
     config = Config(task=TaskConfig(duration=0.01), network=NetworkConfig(hidden_size=H))
     blocks = make_task(config.task).train_blocks()
-    assert online_jobs.freqjax_contender(config, blocks, 40).run() > 0
+    made = []
+    monkeypatch.setattr(online_jobs, "StreamTrainer", lambda *_: made.append(Trainer()) or made[0])
+    contender = online_jobs.freqjax_contender(config, blocks, 40)
+    assert contender.run() > 0
+    assert (contender.engine, made[0].step) == ("freqjax", 48)
     assert isinstance(online_jobs._cpp(H, 40, "gpu"), Absent)
     assert isinstance(online_jobs._native(config, blocks, 40, "gpu"), Absent)
     monkeypatch.setenv("CXX", "no-such-compiler")
@@ -141,6 +154,7 @@ def results(monkeypatch, tmp_path):
             for length in (4, 40)
         ]
 
+    monkeypatch.setattr(bptt_jobs, "pytorch_missing", lambda _: Absent("pytorch", "Not here."))
     monkeypatch.setattr(record, "RESULTS", tmp_path)
     monkeypatch.setattr(devices, "jobs", tiny)
     assert devices.main(["--name", "here"]) == 0
@@ -163,6 +177,7 @@ def test_a_machine_is_written_down_and_compared(results, capsys, monkeypatch):
     assert page == speed.page(results / "here.json")
     assert f"| linear_t_4 | {speed.micro(ours[0]['median_us'])} |" in page
     assert "From 4 to 40 samples, 10 times as many" in page
+    assert "- pytorch: Not here." in page
 
     twice = value | {"versions": value["versions"] | {"jax": "9"}, "rows": list(value["rows"])}
     twice["rows"][0] = ours[0] | {"median_us": 2 * ours[0]["median_us"], "threads": 64}
