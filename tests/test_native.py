@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.cpp_online import time_cpp
-from freqjax import Config, NetworkConfig, TaskConfig, UserError, compiled
+from freqjax import Config, NetworkConfig, TaskConfig, UserError
 from freqjax.native import library, make_native_chunk, why_not
 from freqjax.networks import make_network
 from freqjax.online import make_online_chunk
@@ -282,7 +282,7 @@ def test_the_place_depends_on_all_that_the_library_does(monkeypatch, tmp_path):
     for owner, name, value in (
         (library, "_SOURCE", source),
         (library, "_FLAGS", ("-O0",)),
-        (compiled, "processor", lambda: "another"),
+        (library.compiled, "processor", lambda: "another"),
         (jax, "__version__", "0.0"),
     ):
         with monkeypatch.context() as patch:
