@@ -7,6 +7,7 @@ its gradient by all weights; nothing is updated. A unit is one loss and gradient
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -14,9 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import plain
-from benchmarks.contenders import Absent, Contender, cores, timed
+from benchmarks.contenders import Absent, Contender, cores, repeated
 from benchmarks.online_jobs import pytorch_missing, thread_counts
-from freqjax.networks.lstm_backward import scan_lstm
+from freqjax import NetworkConfig, TaskConfig
+from freqjax.networks import Network, make_network
+from freqjax.tasks import make_task
 
 _INPUTS = 5
 
@@ -41,45 +44,56 @@ def contenders(shape: Shape, units: int, platform: str) -> list[Contender | Abse
         # A single stream gives a second thread nothing to do.
         counts = thread_counts(1 if shape.streams == 1 else 2)
         pytorch += [_pytorch(shape, xs, targets, units, threads) for threads in counts]
+    theirs = plain.init_params(_INPUTS, shape.hidden, shape.layers)
+    zeros = plain.zero_carry(shape.streams, shape.hidden, shape.layers)
+    config = NetworkConfig(hidden_size=shape.hidden, layers=shape.layers)
+    network, ours = make_network(config, make_task(TaskConfig())), in_network(theirs)
+    carry = network.init_carry(ours, shape.streams)
     return [
-        _jax("freqjax", stacked_mse, shape, xs, targets, units),
-        _jax("autodiff", plain.mse, shape, xs, targets, units),
+        _jax("freqjax", partial(network_mse, network), (ours, carry, xs, targets), units),
+        _jax("autodiff", plain.mse, (theirs, zeros, xs, targets), units),
         *pytorch,
     ]
 
 
-def stacked_mse(params: Any, carry: Any, xs: jax.Array, targets: jax.Array) -> jax.Array:
-    """`plain.mse` of the same parameters with the gradient that freqjax trains with."""
-    resets = jnp.zeros(xs.shape[:2], bool)
-    for layer, state in zip(params["layers"], carry, strict=True):
-        cell = {
+def in_network(params: Any) -> Any:
+    """Parameters of `benchmarks.plain` in the layout of the network that freqjax makes of them."""
+    cells = [
+        {
             name: {"kernel": layer[name], "bias": layer[f"{name}_bias"]}
             for name in ("input", "recurrent")
         }
-        _, xs = scan_lstm(cell, state, state, xs, resets)
-    ys = xs @ params["head"] + params["head_bias"][None, None]
+        for layer in params["layers"]
+    ]
+    named = {"cell": cells[0]}
+    if len(cells) > 1:
+        named = {f"layer_{number}": cell for number, cell in enumerate(cells)}
+    return named | {"head": {"kernel": params["head"], "bias": params["head_bias"]}}
+
+
+def network_mse(
+    network: Network, params: Any, carry: Any, xs: jax.Array, targets: jax.Array
+) -> jax.Array:
+    """As `plain.mse`, by a network of freqjax and with the gradient that it trains with."""
+    _, ys = network.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))
     return jnp.mean(jnp.square(ys - targets))
 
 
 def _jax(
     engine: str,
     loss: Callable[..., jax.Array],
-    shape: Shape,
-    xs: np.ndarray,
-    targets: np.ndarray,
+    arguments: tuple[Any, ...],
     units: int,
 ) -> Contender:
-    params = plain.init_params(_INPUTS, shape.hidden, shape.layers)
-    carry = plain.zero_carry(shape.streams, shape.hidden, shape.layers)
-    arguments = jax.device_put((params, carry, xs, targets))
+    """The engine that differentiates loss(params, carry, xs, targets)."""
+    arguments = jax.device_put(arguments)
     compiled = jax.jit(jax.value_and_grad(loss)).lower(*arguments).compile()
 
-    def work() -> None:
-        for _ in range(units):
-            jax.block_until_ready(compiled(*arguments))
+    def work(_: int) -> None:
+        jax.block_until_ready(compiled(*arguments))
 
     facts = {"memory_mb": _memory_mb(compiled)}
-    return Contender(engine, timed(work, units), cores(), facts)
+    return Contender(engine, repeated(work, units), cores(), facts)
 
 
 def _memory_mb(compiled: Any) -> float | None:
@@ -107,10 +121,9 @@ def _pytorch(
     parameters = [*lstm.parameters(), *head.parameters()]
     inputs, wanted = torch.from_numpy(xs), torch.from_numpy(targets)
 
-    def work() -> None:
+    def work(_: int) -> None:
         torch.set_num_threads(threads)
-        for _ in range(units):
-            loss = (head(lstm(inputs)[0]) - wanted).square().mean()
-            torch.autograd.grad(loss, parameters)
+        loss = (head(lstm(inputs)[0]) - wanted).square().mean()
+        torch.autograd.grad(loss, parameters)
 
-    return Contender("pytorch", timed(work, units), threads)
+    return Contender("pytorch", repeated(work, units), threads)

@@ -15,16 +15,18 @@ from typing import Any, NamedTuple
 # The engine that the others are held against.
 REFERENCE = "freqjax"
 
-# A job that has taken this many seconds, because the machine is busy, is timed no further than `_FEWEST`.
+# A busy machine can make threads that wait for each other a hundred times slower. So a job that has taken
+# this many seconds is timed no further than `_FEWEST` rounds, and a run that has, does no further unit.
 _PATIENCE = 60.0
 _FEWEST = 3
+_LONGEST_RUN = 2.0
 
 
 class Contender(NamedTuple):
     """An engine that is ready to do a job.
 
     Attributes:
-      engine: freqjax, autodiff, pytorch or cpp.
+      engine: freqjax, native (freqjax with train.engine=native), autodiff, pytorch or cpp.
       run: does the job once, waits until it is done, and gives how many µs a unit of it took.
       threads: how many it may use on the host.
       facts: what else its row says.
@@ -55,6 +57,21 @@ def timed(work: Callable[[], Any], units: int) -> Callable[[], float]:
         began = time.perf_counter()
         work()
         return (time.perf_counter() - began) * 1e6 / units
+
+    return run
+
+
+def repeated(work: Callable[[int], Any], units: int) -> Callable[[], float]:
+    """A `Contender.run` that calls `work` with 0, 1, … for a unit each, `units` times at most."""
+
+    def run() -> float:
+        began = time.perf_counter()
+        for done in range(units):
+            work(done)
+            took = time.perf_counter() - began
+            if took > _LONGEST_RUN:
+                break
+        return took * 1e6 / (done + 1)
 
     return run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from typing import Any
 
@@ -10,9 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import plain
-from benchmarks.contenders import Absent, Contender, cores, timed
+from benchmarks.contenders import Absent, Contender, cores, repeated, timed
 from benchmarks.cpp_online import time_cpp
 from freqjax import Config, NetworkConfig, TaskConfig
+from freqjax.errors import UserError
+from freqjax.native import library
 from freqjax.networks import make_network
 from freqjax.tasks import Blocks, make_task
 from freqjax.trainers import StreamTrainer
@@ -28,14 +31,15 @@ def contenders(hidden: int, steps: int, platform: str) -> list[Contender | Absen
     )
     blocks = make_task(config.task).train_blocks()
     return [
-        _freqjax(config, blocks, steps),
+        freqjax_contender(config, blocks, steps),
+        _native(config, blocks, steps, platform),
         _autodiff(config, blocks, steps),
         *_pytorch(config, blocks, steps // 10, platform),
         _cpp(hidden, steps, platform),
     ]
 
 
-def _freqjax(config: Config, blocks: Blocks, steps: int) -> Contender:
+def freqjax_contender(config: Config, blocks: Blocks, steps: int) -> Contender:
     """Training as a run does it, with all that it reports of every chunk."""
     task = make_task(config.task)
     trainer = StreamTrainer(make_network(config.network, task), task, config, blocks)
@@ -46,7 +50,23 @@ def _freqjax(config: Config, blocks: Blocks, steps: int) -> Contender:
             trainer.advance()
         jax.block_until_ready(trainer.params)
 
-    return Contender("freqjax", timed(work, steps), cores())
+    native = config.train.engine == "native"
+    return Contender(
+        "native" if native else "freqjax", timed(work, steps), 1 if native else cores()
+    )
+
+
+def _native(config: Config, blocks: Blocks, steps: int, platform: str) -> Contender | Absent:
+    """The same with train.engine=native, which is built at need."""
+    if platform != "cpu":
+        return Absent("native", "The native loop runs on the CPU alone.")
+    try:
+        if not library.is_built():
+            library.build()
+        train = dataclasses.replace(config.train, engine="native")
+        return freqjax_contender(dataclasses.replace(config, train=train), blocks, steps)
+    except UserError as error:
+        return Absent("native", str(error))
 
 
 def _autodiff(config: Config, blocks: Blocks, steps: int) -> Contender:
@@ -104,27 +124,29 @@ def _pytorch_loop(config: Config, blocks: Blocks, steps: int, threads: int) -> C
     targets = torch.from_numpy(np.array(blocks.targets).reshape(-1, 1, 1, 1))
     state: Any = None
 
-    def work() -> None:
+    def work(number: int) -> None:
         nonlocal state
         torch.set_num_threads(threads)
-        for x, target in zip(inputs[:steps], targets[:steps], strict=True):
-            optimizer.zero_grad()
-            hidden, state = lstm(x, state)
-            loss = (head(hidden) - target).square().mean()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
-            optimizer.step()
-            state = tuple(part.detach() for part in state)
+        optimizer.zero_grad()
+        hidden, state = lstm(inputs[number], state)
+        loss = (head(hidden) - targets[number]).square().mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
+        optimizer.step()
+        state = tuple(part.detach() for part in state)
 
-    return Contender("pytorch", timed(work, steps), threads)
+    return Contender("pytorch", repeated(work, steps), threads)
 
 
 def _cpp(hidden: int, steps: int, platform: str) -> Contender | Absent:
     """The fused loop of `benchmarks.cpp_online`, where a compiler is."""
     if platform != "cpu":
         return Absent("cpp", "The C++ loop runs on the CPU alone.")
-    if time_cpp(hidden, steps) is None:
-        return Absent("cpp", "There is no C++ compiler here that can build the loop.")
+    try:
+        if time_cpp(hidden, steps) is None:
+            return Absent("cpp", "There is no C++ compiler here.")
+    except UserError as error:
+        return Absent("cpp", str(error))
 
     def run() -> float:
         seconds = time_cpp(hidden, steps)

@@ -71,9 +71,10 @@ def main(arguments: Sequence[str]) -> int:
     jobs = []
     for place, count in enumerate(counts):
         row = row_of(contenders[place], [found[place] for found in times])
-        throughput = median(found[0] / found[place] for found in times)
-        names = {"job": f"seeds_{count}", "engine": row.pop("engine"), "platform": platform}
-        jobs.append(names | row | {"throughput": float(f"{throughput:.3g}")})
+        jobs.append({"job": f"seeds_{count}", "engine": None, "platform": platform} | row)
+        if place:
+            throughput = median(found[0] / found[place] for found in times)
+            jobs[-1]["throughput"] = float(f"{throughput:.3g}")
     print(json.dumps(jobs))
     return 0
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.contenders import REFERENCE
 
-ENGINES = ("freqjax", "autodiff", "pytorch", "cpp")
+ENGINES = ("freqjax", "native", "autodiff", "pytorch", "cpp")
 _COMMAND = "python -m benchmarks.devices"
 
 
@@ -77,6 +77,7 @@ in one process, each with the threads that suit it best: absolute times depend o
 does, ratios hardly do. They are
 
 - freqjax: what a run trains with;
+- native: the same with `train.engine=native`;
 - autodiff: the same network as one writes it in JAX without thinking of speed, `jax.value_and_grad` of a
   scan, and Adam by optax;
 - pytorch: `torch.nn.LSTM`, and `torch.optim.Adam`;

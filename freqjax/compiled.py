@@ -31,7 +31,7 @@ def keep() -> None:
     if chosen is not None or not enabled:
         return
     try:
-        folder = cache.folder() / "compiled" / _processor()
+        folder = cache.folder() / "compiled" / _hash(processor())
         # What is found there is run: nobody else may put it there.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _shrink(folder)
@@ -47,14 +47,18 @@ def keep() -> None:
         warnings.filterwarnings("ignore", f"Error {verb} persistent compilation cache entry")
 
 
-def _processor() -> str:
-    """A hash of what code compiled for the CPU may rely on: its model and instructions."""
-    words = {platform.machine(), platform.processor()}
+def processor() -> str:
+    """What code compiled for this CPU may rely on: its model and its instructions, in words."""
     info = Path("/proc/cpuinfo")
-    if info.is_file():
-        lines = info.read_text(errors="replace").splitlines()
-        words |= {line for line in lines if line.startswith(("model name", "flags", "Features"))}
-    return hashlib.sha256("\n".join(sorted(words)).encode()).hexdigest()[:16]
+    lines = info.read_text(errors="replace").splitlines() if info.is_file() else []
+    names = ("model name", "flags", "Features", "CPU implementer", "CPU part")
+    # Once for all cores, which are alike.
+    told = {line.partition(":")[0].strip(): line for line in lines if line.startswith(names)}
+    return "\n".join([platform.machine(), platform.processor(), *told.values()])
+
+
+def _hash(words: str) -> str:
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
 def _shrink(folder: Path) -> None:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from freqjax.errors import UserError
-from freqjax.networks import CELLS
 
 
 def _rule(default: Any, doc: str, allowed: str, check: Callable[[Any], bool]) -> Any:
@@ -99,7 +98,7 @@ class TaskConfig:
 class NetworkConfig:
     """The network."""
 
-    cell: str = _rule("lstm", "recurrent cell", "one of " + ", ".join(CELLS), lambda v: v in CELLS)
+    cell: str = _choice("lstm", ("lstm", "gru", "rnn"), "recurrent cell")
     hidden_size: int = _rule(
         64, "H, width of the hidden state", "from 1 to 16384", lambda v: 1 <= v <= 16384
     )

@@ -21,8 +21,6 @@ from freqjax.config import (
     sections,
 )
 from freqjax.errors import UserError
-from freqjax.initializers import GATED_INITIALIZERS, LAYER_INITIALIZERS
-from freqjax.networks import CELLS
 
 # The largest number of single precision, roughly.
 _LARGEST = 3e38
@@ -129,6 +127,10 @@ def _validate_network(config: Config) -> None:
 
 
 def _validate_stack(network: NetworkConfig) -> None:
+    # With them comes JAX, and the command line imports this module before it has any config to validate.
+    from freqjax.initializers import GATED_INITIALIZERS, LAYER_INITIALIZERS
+    from freqjax.networks import CELLS
+
     initializer = network.initializer
     if network.dropout > 0 and network.layers == 1:
         raise UserError(

@@ -12,6 +12,7 @@ from benchmarks import bptt_jobs, compare, contenders, devices, online_jobs, pla
 from benchmarks.bptt_jobs import Shape
 from benchmarks.contenders import Absent, Contender
 from freqjax import Config, NetworkConfig, TaskConfig
+from freqjax.networks import make_network
 from freqjax.tasks import make_task
 
 H, T, B, D = 3, 6, 2, 5
@@ -38,21 +39,25 @@ def copy_into_pytorch(torch, params, lstm, head):
 
 
 def test_engines_find_the_same_loss_and_gradient(problem):
-    params, carry = plain.init_params(D, H, 2), plain.zero_carry(B, H, 2)
-    found = [
-        jax.value_and_grad(loss)(params, carry, *problem)
-        for loss in (plain.mse, bptt_jobs.stacked_mse)
-    ]
-    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-7), *found)
+    params = plain.init_params(D, H, 2)
+    loss, gradient = jax.jit(jax.value_and_grad(plain.mse))(
+        params, plain.zero_carry(B, H, 2), *problem
+    )
+    network = make_network(NetworkConfig(hidden_size=H, layers=2), make_task(TaskConfig()))
+    ours = bptt_jobs.in_network(params)
+    by_network = jax.jit(jax.value_and_grad(partial(bptt_jobs.network_mse, network)))
+    found = by_network(ours, network.init_carry(ours, B), *problem)
+    wanted = (loss, bptt_jobs.in_network(gradient))
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-7), found, wanted)
     torch = pytest.importorskip("torch")
     lstm, head = torch.nn.LSTM(D, H, 2), torch.nn.Linear(H, 1)
     copy_into_pytorch(torch, params, lstm, head)
     xs, targets = (torch.from_numpy(np.array(array)) for array in problem)
-    loss = (head(lstm(xs)[0]) - targets).square().mean()
-    np.testing.assert_allclose(loss.item(), found[0][0], rtol=1e-5)
-    (gradient,) = torch.autograd.grad(loss, [lstm.weight_hh_l0])
-    ours = found[0][1]["layers"][0]["recurrent"].T
-    np.testing.assert_allclose(gradient.numpy(), ours, rtol=1e-4, atol=1e-7)
+    torch_loss = (head(lstm(xs)[0]) - targets).square().mean()
+    np.testing.assert_allclose(torch_loss.item(), loss, rtol=1e-5)
+    (torch_gradient,) = torch.autograd.grad(torch_loss, [lstm.weight_hh_l0])
+    recurrent = gradient["layers"][0]["recurrent"].T
+    np.testing.assert_allclose(torch_gradient.numpy(), recurrent, rtol=1e-4, atol=1e-7)
 
 
 def test_engines_make_the_same_online_updates(problem):
@@ -78,11 +83,28 @@ def test_engines_make_the_same_online_updates(problem):
     np.testing.assert_allclose(ours, theirs, rtol=1e-3)
 
 
-def test_every_engine_is_there_or_says_why_not(monkeypatch):
+class Trainer:
+    """A trainer that makes 16 updates at a time."""
+
+    step, params = 0, ()
+
+    def advance(self):
+        self.step += 16
+
+
+def test_every_engine_is_there_or_says_why_not(monkeypatch, tmp_path):
     config = Config(task=TaskConfig(duration=0.01), network=NetworkConfig(hidden_size=H))
     blocks = make_task(config.task).train_blocks()
-    assert online_jobs._freqjax(config, blocks, 40).run() > 0
+    made = []
+    monkeypatch.setattr(online_jobs, "StreamTrainer", lambda *_: made.append(Trainer()) or made[0])
+    contender = online_jobs.freqjax_contender(config, blocks, 40)
+    assert contender.run() > 0
+    assert (contender.engine, made[0].step) == ("freqjax", 48)
     assert isinstance(online_jobs._cpp(H, 40, "gpu"), Absent)
+    assert isinstance(online_jobs._native(config, blocks, 40, "gpu"), Absent)
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setenv("FREQJAX_CACHE", str(tmp_path))
+    assert "no-such-compiler" in online_jobs._native(config, blocks, 40, "cpu").reason
     assert online_jobs.pytorch_missing("gpu").reason == "PyTorch is timed on the CPU alone."
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert online_jobs.pytorch_missing("cpu").reason == "PyTorch is not installed."
@@ -113,6 +135,10 @@ def test_contenders_take_turns_and_ratios_are_of_one_round(monkeypatch):
     assert (rows[1]["median_us"], rows[1]["ratio"]) == (8, 3)
     assert (rows[2]["median_us"], rows[2]["runs"], rows[2]["absent"]) == (None, 0, "None.")
     monkeypatch.setattr(contenders, "_PATIENCE", 0.0)
+    monkeypatch.setattr(contenders, "_LONGEST_RUN", 0.0)
+    done = []
+    assert contenders.repeated(done.append, 5)() > 0
+    assert done == [0]
     slow = contenders.compare([fake("freqjax", range(1, 99), log)], rounds=50)
     assert slow[0]["runs"] == 3
 
@@ -128,6 +154,7 @@ def results(monkeypatch, tmp_path):
             for length in (4, 40)
         ]
 
+    monkeypatch.setattr(bptt_jobs, "pytorch_missing", lambda _: Absent("pytorch", "Not here."))
     monkeypatch.setattr(record, "RESULTS", tmp_path)
     monkeypatch.setattr(devices, "jobs", tiny)
     assert devices.main(["--name", "here"]) == 0
@@ -150,6 +177,7 @@ def test_a_machine_is_written_down_and_compared(results, capsys, monkeypatch):
     assert page == speed.page(results / "here.json")
     assert f"| linear_t_4 | {speed.micro(ours[0]['median_us'])} |" in page
     assert "From 4 to 40 samples, 10 times as many" in page
+    assert "- pytorch: Not here." in page
 
     twice = value | {"versions": value["versions"] | {"jax": "9"}, "rows": list(value["rows"])}
     twice["rows"][0] = ours[0] | {"median_us": 2 * ours[0]["median_us"], "threads": 64}

@@ -1,11 +1,15 @@
 """Every rule of the config has a sentence that names the field, and no bad value gets through."""
 
+import dataclasses
 import json
 
 import pytest
 
 from freqjax import Config, UserError, overrides, validation
 from freqjax import config as configs
+from freqjax.engines import ENGINES
+from freqjax.initializers import INITIALIZERS
+from freqjax.networks import CELLS
 
 
 def apply(*pairs):
@@ -207,3 +211,15 @@ def test_bad_config_files_are_one_sentence(tmp_path, name, text, sentence):
 def test_a_missing_config_file(tmp_path):
     with pytest.raises(UserError, match=r"--config is .*none\.py: there is no such file"):
         overrides.load(tmp_path / "none.py")
+
+
+def test_names_that_the_config_allows_are_those_of_the_tables():
+    tables = {
+        "network.cell": CELLS,
+        "network.initializer": INITIALIZERS,
+        "train.engine": ["auto", *ENGINES],
+    }
+    for name, table in tables.items():
+        section, field = name.split(".")
+        (found,) = [f for f in dataclasses.fields(getattr(Config(), section)) if f.name == field]
+        assert set(found.metadata["allowed"].removeprefix("one of ").split(", ")) == set(table)

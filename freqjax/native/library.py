@@ -11,7 +11,6 @@ import functools
 import hashlib
 import importlib.metadata
 import os
-import platform
 import shlex
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import jax
 
+from freqjax import compiled
 from freqjax.errors import UserError
 from freqjax.limits import cache
 
@@ -49,7 +49,7 @@ def path() -> Path:
       UserError: there is no folder for it, for want of a home.
     """
     versions = (jax.__version__, importlib.metadata.version("jaxlib"))
-    decides = (_SOURCE.read_text(), *_FLAGS, *versions, _processor())
+    decides = (_SOURCE.read_text(), *_FLAGS, *versions, compiled.processor())
     name = hashlib.sha256("\n".join(decides).encode()).hexdigest()[:32]
     try:
         return cache.folder() / f"native-{name}.so"
@@ -133,12 +133,3 @@ def compiler_command() -> list[str] | None:
         return words
     found = next((name for name in _COMPILERS if shutil.which(name)), None)
     return None if found is None else [found]
-
-
-def _processor() -> str:
-    """What -march=native goes by."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    names = ("model name", "flags", "Features", "CPU implementer", "CPU part")
-    told = {line.split(":")[0].strip(): line for line in lines if line.startswith(names)}
-    return "\n".join([platform.machine(), platform.processor(), *told.values()])

@@ -1,6 +1,5 @@
-"""Networks by name. A new cell is a class with the contract of `Cell` and a line here.
-
-Configs read the names from here, so that nothing in this package reads a config when it is imported.
+"""Networks by name. A new cell is a class with the contract of `Cell`, a line here and its name in
+`NetworkConfig`, which the command line reads without JAX.
 """
 
 from __future__ import annotations
