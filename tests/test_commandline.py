@@ -277,7 +277,7 @@ _GENERATE = "--mode=generate --config CONFIG"
         # Words.
         ("", "--config is missing: it must name"),
         ("--config", "Missing value for flag --config"),
-        ("--mode=tune", "--mode is 'tune': it must be one of train, evaluate, "),
+        ("--mode=tune", "--mode is 'tune': it must be one of train, sweep, "),
         ("--workdr=new", "--workdr is not a flag: the nearest one is --workdir"),
         (f"{_TRAIN} more", "'more' is not a flag: flags begin with --"),
         (f"{_TRAIN} --config CONFIG", "--config is given 2 times: it must be given once"),

@@ -37,7 +37,7 @@ def test_the_readmes_python_runs_as_it_stands(number, tmp_path):
 
 def test_the_readmes_commands_name_flags_and_files_that_exist():
     lines = [line for line in README.splitlines() if line.startswith("python -m freqjax.main")]
-    assert len(lines) == 9
+    assert len(lines) == 11
     for line in lines:
         invocation = commandline.parse(line.split()[3:])
         if invocation is None:
@@ -51,9 +51,10 @@ def test_the_readmes_commands_name_flags_and_files_that_exist():
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.py")), ids=lambda p: p.stem)
 def test_every_config_is_valid_tells_its_command_and_stands_in_the_readme(path):
-    validation.validate_training(overrides.load(path))
+    config = validation.validate_training(overrides.load(path))
     text = path.read_text()
-    assert f"python -m freqjax.main --config configs/{path.name}" in text
+    mode = "--mode sweep " if config.sweep.axes else ""
+    assert f"python -m freqjax.main {mode}--config configs/{path.name}" in text
     assert "Expected" in text
     assert f"| `{path.stem}` |" in README
 

@@ -22,7 +22,8 @@ from freqjax.main import main
 from freqjax.networks import make_network
 from freqjax.sweep import life, results
 from freqjax.sweep.axes import buckets, replicas
-from freqjax.sweep.population import Population, Story
+from freqjax.sweep.population import Population
+from freqjax.sweep.story import Story
 from freqjax.tasks import Extraction, make_task
 from freqjax.trainers import StreamTrainer
 from tests.twins import tiny_config

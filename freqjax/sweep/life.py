@@ -33,8 +33,9 @@ from freqjax.progress import duration, number
 from freqjax.regimes import is_curriculum
 from freqjax.sweep import axes, best, processes, results
 from freqjax.sweep.axes import Bucket
-from freqjax.sweep.population import Arrays, Population, Story
+from freqjax.sweep.population import Population
 from freqjax.sweep.soloists import Soloists
+from freqjax.sweep.story import Arrays, Story
 from freqjax.workdir import Workdir
 
 Say = Callable[[str], None]

@@ -16,6 +16,9 @@ from freqjax.tasks.examination import GOAL_SHARE
 
 Row = dict[str, Any]
 
+# Values of an axis that are told one by one.
+_MOST_LINES = 12
+
 
 def mean_interval(values: Sequence[float]) -> tuple[float | None, float | None, float | None]:
     """Mean and 95 % interval of it (Student's t); None where there are too few values."""
@@ -105,10 +108,10 @@ def text(rows: Sequence[Row], aggregates: Sequence[Row]) -> list[str]:
         "on the test rows.",
         "",
     ]
-    width = max(len(f"{a['axis']} = {_shown(a['value'])}") for a in aggregates)
+    named = [(_name(a), a) for a in _shortened(rows, aggregates)]
+    width = max(len(name) for name, _ in named)
     lines.append(f"{'':<{width}}  replicas  frozen test MSE, mean and 95 % interval   best")
-    for a in aggregates:
-        name = f"{a['axis']} = {_shown(a['value'])}"
+    for name, a in named:
         said = number(a["test_mse_mean"])
         if a["test_mse_low"] is not None:
             said += f" ({number(a['test_mse_low'])} to {number(a['test_mse_high'])})"
@@ -132,6 +135,22 @@ def text(rows: Sequence[Row], aggregates: Sequence[Row]) -> list[str]:
             f"test {number(row['test_mse'])}"
         )
     return lines
+
+
+def _shortened(rows: Sequence[Row], aggregates: Sequence[Row]) -> list[Row]:
+    """The aggregates, with one over all values of an axis in place of more than can be read."""
+    found = []
+    for axis in dict.fromkeys(a["axis"] for a in aggregates):
+        own = [a for a in aggregates if a["axis"] == axis]
+        if len(own) > _MOST_LINES:
+            ends = f"{_shown(own[0]['value'])} … {_shown(own[-1]['value'])}"
+            own = aggregate([{**row, axis: ends} for row in rows], [axis])
+        found += own
+    return found
+
+
+def _name(aggregated: Row) -> str:
+    return f"{aggregated['axis']} = {_shown(aggregated['value'])}"
 
 
 def _shown(value: Any) -> str:

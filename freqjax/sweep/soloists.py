@@ -18,7 +18,7 @@ from freqjax.monitors import finite_or_null
 from freqjax.networks import count_parameters, make_network
 from freqjax.regimes import make_trainer
 from freqjax.sweep.axes import Bucket, Replica
-from freqjax.sweep.population import Arrays, Story, result_of, zero_loss
+from freqjax.sweep.story import Arrays, Story, result_of, zero_loss
 from freqjax.tasks import make_task
 from freqjax.trainers import EpochResult, Trainer, initial_key
 
