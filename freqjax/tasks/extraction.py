@@ -73,6 +73,13 @@ class Extraction:
         """F blocks a start, with starts and noise drawn from `key`; their first T samples."""
         return self._draw(key, self._start_count(1), samples)
 
+    def inputs_of(self, samples: jax.Array, group: int) -> jax.Array:
+        """[T, 1 + F]: the samples beside the one-hot selector of frequency `group`."""
+        selector = jnp.broadcast_to(
+            jnp.eye(len(self.frequencies))[group], (len(samples), len(self.frequencies))
+        )
+        return jnp.concatenate([samples[:, None], selector], axis=1)
+
     def peaks(self, blocks: Blocks) -> tuple[float, ...]:
         """The peak of the power spectrum of each selector's targets, to one bin, 1 / duration Hz."""
         power = np.square(np.abs(np.fft.rfft(blocks.targets[..., 0], axis=1)))
