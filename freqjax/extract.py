@@ -178,7 +178,7 @@ def run(listener: Listener, planned: Plan, say: Callable[[str], None]) -> Extrac
 
         spectra = before.spectrum.amplitude(), after.spectrum.amplitude()
         hz = listener.task.selected_hz
-        figures.extraction(*spectra, hz, listener.group, planned.figure)
+        figures.extraction(*spectra, hz, listener.group, not known.is_clock, planned.figure)
         say(f"figure: {planned.figure}")
     return done
 
@@ -261,8 +261,8 @@ def report(planned: Plan, task: Task, group: int, known: Habits, done: Extracted
             f"{known.input_rms:.3g}; a signal scaled by {known.input_rms / done.input_rms:.3g} would fit"
         )
     lines.append(
-        f"the output has an rms of {done.output_rms:.3g}, in training {known.output_rms:.3g}: what was taught "
-        "is the phase, and how strong the component is in the recording it does not say"
+        f"the output has an rms of {done.output_rms:.3g}, in training {known.output_rms:.3g}: what was "
+        "taught is the phase, and how strong the component is in the recording it does not say"
     )
     if done.clipped:
         lines.append(f"{done.clipped:,} samples were beyond full scale and were cut to it")

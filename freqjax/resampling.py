@@ -45,12 +45,12 @@ def resample(chunks: Iterable[np.ndarray], up_by_down: Fraction) -> Iterator[np.
 
     Outside of the signal there is silence, as in `scipy.signal.resample_poly`.
     """
-    from scipy import signal  # half a second to import
-
     up, down = up_by_down.numerator, up_by_down.denominator
     if up == down:
         yield from chunks
         return
+    from scipy import signal  # a second to import, for nothing where no rate is changed
+
     taps = 2 * _REACH * max(up, down) + 1
     window = signal.firwin(taps, 1 / max(up, down), window=("kaiser", 5.0))  # pyright: ignore[reportArgumentType]
     # What lies around a piece, whole multiples of `down`, so that it stays on the grid.

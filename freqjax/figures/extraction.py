@@ -18,6 +18,7 @@ def extraction(
     after: tuple[np.ndarray, np.ndarray],
     frequencies_hz: Sequence[float],
     selected: int,
+    listens: bool,
     path: Path,
 ) -> Path:
     """Amplitude spectra of a recording and of what was extracted, the selected line marked.
@@ -27,6 +28,7 @@ def extraction(
       after: the same of the output.
       frequencies_hz: of the task.
       selected: index of the one asked for.
+      listens: whether the output depends on the recording.
       path: the PNG.
     """
     figure, axes = canvas.subplots(10, 4.2, 1, 2, sharex=True)
@@ -35,6 +37,7 @@ def extraction(
     for axis, (hz, amplitude), name in zip(
         axes[0], (before, after), ("recording", "extracted"), strict=True
     ):
+        loudest = float(amplitude[hz <= top_hz].max())
         for index, line in enumerate(frequencies_hz):
             own = index == selected
             axis.axvline(
@@ -44,13 +47,14 @@ def extraction(
                 alpha=0.3 if own else 1,
                 ls="-" if own else ":",
             )
-        floor = float(amplitude.max()) * 10 ** (-_DEPTH / 20) or 1e-12
+        floor = loudest * 10 ** (-_DEPTH / 20) or 1e-12
         axis.plot(hz, 20 * np.log10(np.maximum(amplitude, floor / 100)), color=canvas.INK, lw=1.2)
-        top = 20 * np.log10(max(float(amplitude.max()), floor))
+        top = 20 * np.log10(max(loudest, floor))
         axis.set(xlim=(0, top_hz), ylim=(top - _DEPTH, top + 6), xlabel="frequency (Hz)")
         axis.set_title(name, loc="left", fontsize=10)
     axes[0, 0].set_ylabel("amplitude (dB re 1)")
-    canvas.set_headline(figure, _finding(after, frequencies_hz, selected))
+    deaf = "" if listens else ", from a clock that does not listen to the recording"
+    canvas.set_headline(figure, _finding(after, frequencies_hz, selected) + deaf)
     return canvas.save(figure, path.parent, path.name)
 
 

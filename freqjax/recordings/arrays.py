@@ -8,6 +8,8 @@ as they are, without scale, and what comes of them is written in single precisio
 
 from __future__ import annotations
 
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -27,8 +29,11 @@ BROKEN = (
     TypeError,
     OSError,
     EOFError,
-    NotImplementedError,
+    OverflowError,
     RuntimeError,
+    SyntaxError,
+    struct.error,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax import files, metrics, signals
+from freqjax import files, metrics, signals, stems
 from freqjax.config import TaskConfig
 from freqjax.errors import UserError
 from freqjax.limits import NoBayesLimit, StreamLimit
@@ -236,7 +236,10 @@ class Extraction:
 
     def _blocks(self, path: str, field: str, seed: int, fewest_starts: int) -> Blocks:
         if path:
-            rows = files.read_rows(Path(path), len(self.frequencies), field)
+            if Path(path).suffix.lower() in stems.SUFFIXES:
+                rows = stems.read_stems(Path(path), self.config, field)
+            else:
+                rows = files.read_rows(Path(path), len(self.frequencies), field)
             blocks = self._blocks_of_rows(rows, f"{field} {path}")
             check_blocks(blocks, self.config, f"{field} {path}")
             return blocks
