@@ -139,7 +139,7 @@ def habits(listener: Listener) -> Habits:
     """Let the network hear a signal of its training, and then silence of the same length."""
     task = listener.task
     samples = min(task.samples, _PROBE_SAMPLES)
-    blocks = jax.jit(task.sample, static_argnums=1)(jax.random.key(0), samples)
+    blocks = task.sample(jax.random.key(0), samples)
     inputs = np.delete(np.asarray(blocks.inputs), list(task.selectors), axis=-1)
     own = np.flatnonzero(np.asarray(blocks.groups) == listener.group)[0]
     listener.restart()

@@ -40,11 +40,17 @@ BROKEN = (
 
 
 class _Array(NamedTuple):
-    """The header of an array: shape, numbers, and its own length in bytes."""
+    """The header of an array: shape, numbers, order, and its own length in bytes."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
+    by_channel: bool
     offset: int
+
+    @property
+    def channels(self) -> int:
+        """C."""
+        return self.shape[1] if len(self.shape) == 2 else 1
 
     @property
     def written(self) -> np.dtype:
@@ -67,7 +73,7 @@ class NpyRecording:
         self.path, self._source = path, f"{field} is {path}"
         with path.open("rb") as file:
             self._array = _read_head(file, path.stat().st_size, self._source)
-        self.names = _names(self._array.shape)
+        self.names = tuple(f"channel {c + 1}" for c in range(self._array.channels))
         self.samples: int | None = self._array.shape[0]
 
     def chunks(self, size: int) -> Iterator[np.ndarray]:
@@ -105,7 +111,7 @@ class NpzRecording:
                 self.sampling_rate = self._rate(archive)
         except BROKEN as error:
             raise UserError(f"{self._source}: it cannot be read as an .npz ({error}).") from None
-        self.names = _names(self._array.shape)
+        self.names = tuple(f"channel {c + 1}" for c in range(self._array.channels))
         self.samples: int | None = self._array.shape[0]
 
     def chunks(self, size: int) -> Iterator[np.ndarray]:
@@ -147,7 +153,14 @@ class NpzRecording:
     def _head(self, archive: zipfile.ZipFile, name: str) -> _Array:
         with archive.open(name + ".npy") as member:
             size = archive.getinfo(name + ".npy").file_size
-            return _read_head(member, size, f"{self._source}, array {name}")
+            source = f"{self._source}, array {name}"
+            array = _read_head(member, size, source)
+        if array.by_channel:
+            raise UserError(
+                f"{source}: its channels lie one after another (Fortran order): save "
+                "numpy.ascontiguousarray of it, so that an archive can be read piece by piece."
+            )
+        return array
 
     def _read(self, archive: zipfile.ZipFile, name: str, size: int) -> Iterator[np.ndarray]:
         array = self._head(archive, name)
@@ -187,11 +200,6 @@ class _ArrayWriter:
         self._file.write(samples.astype(self._dtype).tobytes())
 
 
-def _names(shape: tuple[int, ...]) -> tuple[str, ...]:
-    channels = shape[1] if len(shape) == 2 else 1
-    return tuple(f"channel {c + 1}" for c in range(channels))
-
-
 def _read_head(file: IO[bytes], length: int, source: str) -> _Array:
     """The header of an array that takes `length` bytes with it, and only its header."""
     try:
@@ -206,12 +214,7 @@ def _read_head(file: IO[bytes], length: int, source: str) -> _Array:
         raise UserError(
             f"{source}: its shape is {shape}: it must be (samples,) or (samples, channels)."
         )
-    if fortran and len(shape) == 2 and shape[1] > 1:
-        raise UserError(
-            f"{source}: its channels lie one after another (Fortran order): save "
-            "numpy.ascontiguousarray of it, so that it can be read piece by piece."
-        )
-    array = _Array(shape, dtype, file.tell())
+    array = _Array(shape, dtype, fortran and shape[1:] > (1,), file.tell())
     promised = array.offset + int(np.prod(shape, dtype=object)) * dtype.itemsize
     if promised != length:
         raise UserError(f"{source}: its header promises {promised} bytes, and it has {length}.")
@@ -224,14 +227,26 @@ def _write_head(file: IO[bytes], dtype: np.dtype, shape: tuple[int, ...]) -> Non
 
 
 def _read(file: IO[bytes], array: _Array, size: int, source: str) -> Iterator[np.ndarray]:
-    channels = array.shape[1] if len(array.shape) == 2 else 1
-    file.read(array.offset)
-    left = array.shape[0]
-    while left:
-        count = min(left, size)
-        wanted = count * channels * array.dtype.itemsize
-        content = file.read(wanted)
-        if len(content) < wanted:
+    """Chunks [n, C]; `file` is sought in only where the channels lie one after another."""
+    width, samples = array.dtype.itemsize, array.shape[0]
+    if not array.by_channel:
+        file.read(array.offset)
+    for first in range(0, samples, size):
+        count = min(size, samples - first)
+        if array.by_channel:
+            starts = (array.offset + (c * samples + first) * width for c in range(array.channels))
+            content = b"".join(_at(file, start, count * width) for start in starts)
+        else:
+            content = file.read(count * array.channels * width)
+        if len(content) < count * array.channels * width:
             raise UserError(f"{source}: it was cut while it was read.")
-        left -= count
-        yield np.frombuffer(content, array.dtype).reshape(count, channels).astype(np.float64)
+        values = np.frombuffer(content, array.dtype).astype(np.float64)
+        if array.by_channel:
+            yield values.reshape(array.channels, count).T
+        else:
+            yield values.reshape(count, array.channels)
+
+
+def _at(file: IO[bytes], start: int, size: int) -> bytes:
+    file.seek(start)
+    return file.read(size)
