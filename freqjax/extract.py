@@ -114,6 +114,8 @@ def plan(
     if not path.parent.is_dir():
         raise UserError(f"--output is {path}: its folder is not there.")
     folder = path.parent if workdir is None else Path(workdir)
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"--workdir is {folder}: it is a file, and must be a folder.")
     return Plan(
         recording=recording,
         channel=choose_channel(recording, channel, "--input"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import document
+from benchmarks import document, example_page
 from freqjax import commandline, overrides, validation
 from freqjax import config as configs
 from freqjax.modes import MODES
@@ -21,6 +21,7 @@ def test_numbers_in_documents_are_those_of_the_committed_results():
     assert (ROOT / "docs" / "results.md").read_text() == document.results_page()
     assert (ROOT / "docs" / "diagnosis.md").read_text() == document.diagnosis_page()
     assert (ROOT / "docs" / "speed.md").read_text() == document.speed_page()
+    assert (ROOT / "docs" / "example.md").read_text() == example_page.page()
 
 
 @pytest.mark.parametrize("number", range(2))
@@ -37,7 +38,7 @@ def test_the_readmes_python_runs_as_it_stands(number, tmp_path):
 
 def test_the_readmes_commands_name_flags_and_files_that_exist():
     lines = [line for line in README.splitlines() if line.startswith("python -m freqjax.main")]
-    assert len(lines) == 9
+    assert len(lines) == 11
     for line in lines:
         invocation = commandline.parse(line.split()[3:])
         if invocation is None:

@@ -128,6 +128,10 @@ def test_silence_is_called_silence(clock, tmp_path):
         ),
         ("--select 1 --input a.npy --output taken.npy", "it exists already, and is left as it is"),
         ("--select 1 --input a.npy --output none/b.npy", "its folder is not there"),
+        (
+            "--select 1 --input a.npy --output b.npy --workdir taken.npy",
+            "it is a file, and must be",
+        ),
         ("--select 1 --input a.npy --output b.npy --channel 2", "--channel is '2': it must be"),
     ],
 )

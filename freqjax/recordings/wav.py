@@ -22,8 +22,14 @@ _INTEGER, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _DEPTHS = {_INTEGER: (8, 16, 24, 32), _FLOAT: (32, 64)}
 
 
-class _Header(NamedTuple):
-    """What the `fmt ` chunk says, and where the samples lie, in bytes."""
+class Header(NamedTuple):
+    """What a file says before its samples.
+
+    Attributes:
+      kind: 1 for whole numbers, 3 for floats.
+      channels, sampling_rate, bits: of the samples.
+      offset, size: where they lie, bytes.
+    """
 
     kind: int
     channels: int
@@ -72,7 +78,7 @@ class WavRecording:
         assert self.samples is not None
         size = self.samples * self._header.bits // 8
         with replacing(path) as file:
-            file.write(_head(self._header, self.samples, size))
+            file.write(head(self._header, self.samples, size))
             yield _WavWriter(file, self._header.kind, self._header.bits)
             file.write(b"\0" * (size % 2))
 
@@ -114,8 +120,8 @@ def _encode(whole: np.ndarray, bits: int) -> bytes:
     return whole.astype(f"<i{bits // 8}").tobytes()
 
 
-def _head(header: _Header, samples: int, size: int) -> bytes:
-    """All that stands before the samples of a file of one channel."""
+def head(header: Header, samples: int, size: int) -> bytes:
+    """The bytes before the samples of a file of one channel; `size` is that of the samples, bytes."""
     width = header.bits // 8
     rate = header.sampling_rate
     form = struct.pack("<HHIIHH", header.kind, 1, rate, rate * width, width, header.bits)
@@ -128,7 +134,7 @@ def _head(header: _Header, samples: int, size: int) -> bytes:
     return struct.pack("<4sI4s", b"RIFF", 4 + len(chunks) + size + size % 2, b"WAVE") + chunks
 
 
-def _read_header(file: IO[bytes], length: int, source: str) -> _Header:
+def _read_header(file: IO[bytes], length: int, source: str) -> Header:
     riff, _, wave = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
     if riff in (b"RF64", b"BW64", b"RIFX"):
         raise UserError(f"{source}: it is {riff.decode()}; of WAV files only RIFF is read.")
@@ -149,7 +155,7 @@ def _read_header(file: IO[bytes], length: int, source: str) -> _Header:
     raise UserError(f"{source}: it holds a header and no samples.")
 
 
-def _checked(form: bytes, offset: int, size: int, length: int, source: str) -> _Header:
+def _checked(form: bytes, offset: int, size: int, length: int, source: str) -> Header:
     if len(form) < 16:
         raise UserError(f"{source}: its format takes {len(form)} bytes: it must take at least 16.")
     kind, channels, rate, _, frame, bits = struct.unpack("<HHIIHH", form[:16])
@@ -172,4 +178,4 @@ def _checked(form: bytes, offset: int, size: int, length: int, source: str) -> _
         )
     if not size:
         raise UserError(f"{source}: it holds a header and no samples.")
-    return _Header(kind, channels, rate, bits, offset, size)
+    return Header(kind, channels, rate, bits, offset, size)
