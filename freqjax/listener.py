@@ -56,8 +56,8 @@ class Listener:
         """
         if not trained.network.causal:
             raise UserError(
-                f"network.cell is {trained.config.network.cell}: its output depends on samples that are "
-                "still to come, and a stream needs a causal network."
+                "network.bidirectional is true: it must be false for a signal that is followed sample by "
+                "sample, of which a network cannot hear the end first."
             )
         self.task, self.group = task, group
         self._trained = trained

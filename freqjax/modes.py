@@ -33,12 +33,18 @@ class Flag:
 
 FLAGS = {
     "config": Flag(str, "a .py file with get_config(), or the config.json of an earlier run"),
-    "workdir": Flag(str, "the folder to write to (default: a fresh one under runs/; extract: beside --output)"),
+    "workdir": Flag(
+        str, "the folder to write to (default: a fresh one under runs/; extract: beside --output)"
+    ),
     "resume": Flag(bool, "go on with the run in --workdir"),
     "checkpoint": Flag(str, "a run's folder (its best weights) or the folder of one step"),
     "out": Flag(str, "the dataset to write, FILE.npz or FILE.csv"),
-    "input": Flag(str, "the file to read: weights (import), or a .npz, .npy, .csv or .wav (extract)"),
-    "output": Flag(str, "where to write: a folder (export), or a file in the format of --input (extract)"),
+    "input": Flag(
+        str, "the file to read: weights (import), or a .npz, .npy, .csv or .wav (extract)"
+    ),
+    "output": Flag(
+        str, "where to write: a folder (export), or a file in the format of --input (extract)"
+    ),
     "split": Flag(str, "which rows to write: train (default) or test"),
     "figures": Flag(bool, "draw figures (default; --no-figures leaves them out)"),
     "select": Flag(str, "the component to listen to: its frequency, Hz, one of the task's"),

@@ -22,11 +22,15 @@ from tests.twins import lstm_step, tiny_config
 ROOT = Path(__file__).parents[1]
 
 
-def make_listener(group=1):
-    config = tiny_config(network={"learned_carry": True})
+def untrained(**network):
+    config = tiny_config(network=network)
     task = make_task(config.task)
     params = make_network(config.network, task).init(jax.random.key(0))
-    return Listener(Trained(config, params), task, group)
+    return Trained(config, params), task
+
+
+def make_listener(group=1):
+    return Listener(*untrained(learned_carry=True), group)
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +85,21 @@ def test_the_selector_is_held(listener):
     np.testing.assert_allclose(first, twin(listener, SAMPLES[:50], group=0), atol=2e-5)
     listener.restart()
     assert np.abs(first - listener.hear(SAMPLES[:50])).max() > 0.01
+
+
+def test_a_stack_of_other_cells_is_followed_as_well():
+    trained, task = untrained(cell="gru", layers=2, conditioning="film")
+    found = Listener(trained, task, 1)
+    parts = [found.hear(SAMPLES[:1]), found.hear(SAMPLES[1:300])]
+    xs = np.asarray(task.inputs_of(SAMPLES[:300], 1))[:, None]
+    expected = np.asarray(trained.unroll(xs)[1])[:, 0, 0]
+    np.testing.assert_allclose(np.concatenate(parts), expected, atol=1e-5)
+
+
+def test_a_network_that_must_hear_the_end_first_is_refused():
+    trained, task = untrained(bidirectional=True)
+    with pytest.raises(UserError, match=r"network\.bidirectional is true: it must be false"):
+        Listener(trained, task, 1)
 
 
 def test_a_line_has_an_answer(listener):
