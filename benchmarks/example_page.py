@@ -100,7 +100,7 @@ def _worth(rows: list[dict[str, Any]]) -> list[str]:
         "- Taught both lines, one and two cycles a year, it fails: a correlation of "
         f"{both['correlation']:.2f}, though on synthesis its MSE is {max(both['synthetic_mse']):.2g} at "
         "worst. The task starts all components of a stream at one time, which ties their phases; "
-        f"in the record the second line is {regression['second_line_off_degrees']:.0f}° from where that law has "
+        f"in the record the second is {regression['second_line_off_degrees']:.0f}° from where that law has "
         f"it. Turned there, and nothing else changed, the same network has a correlation of "
         f"{turned['correlation']:.2f}. A network is to be trusted on signals of the law that it was taught.",
     ]
