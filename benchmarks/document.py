@@ -3,8 +3,8 @@
     python -m benchmarks.document
 
 Reads benchmarks/results/*.json and the shipped checkpoint, and rewrites docs/results.md,
-docs/diagnosis.md, docs/speed.md, the block between the results markers of README.md, and docs/*.png.
-The tests check that what is committed is what this command would write.
+docs/diagnosis.md, docs/speed.md, docs/example.md, the block between the results markers of README.md,
+and docs/*.png. The tests check that what is committed is what this command would write.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 import freqjax
-from benchmarks import record, speed
+from benchmarks import example_page, record, speed
 from freqjax import figures
 from freqjax.evaluation import make_forward
 from freqjax.tasks import make_task
@@ -72,6 +72,7 @@ def results_page() -> str:
         _blamed(),
         _limits(),
         _speed(),
+        _signals(),
     )
     return "\n".join([*opening, *(line for section in sections for line in section)])
 
@@ -253,6 +254,31 @@ def _speed() -> list[str]:
     ]
 
 
+def _signals() -> list[str]:
+    return [
+        "## Live streams and recordings",
+        "",
+        "`python -m benchmarks.signals`: the shipped checkpoint (hidden 64), each as a process on one core, "
+        "start included. A stream is piped in and out; the recording is an hour at 48 kHz, 24 bits, "
+        "resampled to the network's 1 kHz and back.",
+        "",
+        *_table(
+            ("what", "samples", "seconds", "samples a second", "most memory, MB"),
+            (
+                (
+                    row["what"],
+                    f"{row['samples']:,}",
+                    f"{row['seconds']:.1f}",
+                    f"{row['samples'] / row['seconds']:,.0f}",
+                    f"{row['memory_mb']:.0f}",
+                )
+                for row in record.read("signals")
+            ),
+        ),
+        "",
+    ]
+
+
 _DIAGNOSIS = """# The diagnosis, and how far to trust it
 
 A run whose worst component stays above 2 % of the zero predictor's error (0.01 for a unit sine) is ill.
@@ -357,6 +383,7 @@ def main() -> None:
     (_ROOT / "docs" / "results.md").write_text(results_page())
     (_ROOT / "docs" / "diagnosis.md").write_text(diagnosis_page())
     (_ROOT / "docs" / "speed.md").write_text(speed_page())
+    (_ROOT / "docs" / "example.md").write_text(example_page.page())
     path = _ROOT / "README.md"
     path.write_text(readme(path.read_text()))
     draw()

@@ -85,8 +85,12 @@ class TaskConfig:
     reset: str = _choice("block", ("block", "epoch", "never"), "when the carried state starts over")
     train_seed: int = _seed(1, "seed of the training rows")
     test_seed: int = _seed(2, "seed of the test rows")
-    train_path: str = _anything("", "training rows from this .npz or .csv instead of synthesis")
-    test_path: str = _anything("", "test rows from this .npz or .csv instead of synthesis")
+    train_path: str = _anything(
+        "", "training rows from this .npz, .csv, .npy or .wav instead of synthesis"
+    )
+    test_path: str = _anything(
+        "", "test rows from this .npz, .csv, .npy or .wav instead of synthesis"
+    )
 
     @property
     def samples(self) -> int:

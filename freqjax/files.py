@@ -10,25 +10,13 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import zipfile
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from freqjax.errors import UserError
-
-# What numpy and zipfile raise, by where the damage lies.
-_BROKEN_ARCHIVE = (
-    ValueError,
-    TypeError,
-    OSError,
-    EOFError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+from freqjax.recordings.arrays import BROKEN
 
 
 class Rows(NamedTuple):
@@ -95,7 +83,7 @@ def read_rows(path: Path, components: int, field: str) -> Rows:
     elif path.suffix == ".csv":
         columns = _read_csv(path, field)
     else:
-        raise UserError(f"{field} is {path}: it must end in .npz or .csv.")
+        raise UserError(f"{field} is {path}: it must end in .npz, .csv, .npy or .wav.")
     return _assemble(columns, components, f"{field} {path}")
 
 
@@ -113,7 +101,7 @@ def _read_npz(path: Path, field: str) -> dict[str, np.ndarray]:
         # Opened here: numpy leaves a file that it cannot read open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except _BROKEN_ARCHIVE as error:
+    except BROKEN as error:
         raise UserError(
             f"{field} is {path}: it cannot be read as an .npz of plain arrays ({error})."
         ) from None
@@ -177,7 +165,7 @@ def _assemble(columns: dict[str, np.ndarray], components: int, source: str) -> R
         if name not in columns:
             raise UserError(
                 f"{source}: column {name} is missing; a task of {components} frequencies needs "
-                f"S, C1 to C{components} and target."
+                f"S, C1 to C{components} and target; without targets a signal is for --mode extract."
             )
     if f"C{components + 1}" in columns:
         raise UserError(

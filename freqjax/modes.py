@@ -6,15 +6,19 @@ not wait for JAX, nor one mode for what only another needs. What stands at the t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freqjax import config as configs
 from freqjax import overrides, validation, workdir
 from freqjax.config import Config
 from freqjax.errors import UserError
+
+if TYPE_CHECKING:
+    from freqjax.listener import Listener
 
 Overrides = Sequence[tuple[str, str]]
 
@@ -29,14 +33,24 @@ class Flag:
 
 FLAGS = {
     "config": Flag(str, "a .py file with get_config(), or the config.json of an earlier run"),
-    "workdir": Flag(str, "the folder to write to (default: a fresh one under runs/)"),
+    "workdir": Flag(
+        str, "the folder to write to (default: a fresh one under runs/; extract: beside --output)"
+    ),
     "resume": Flag(bool, "go on with the run in --workdir"),
     "checkpoint": Flag(str, "a run's folder (its best weights) or the folder of one step"),
     "out": Flag(str, "the dataset to write, FILE.npz or FILE.csv"),
-    "input": Flag(str, "the file to read"),
-    "output": Flag(str, "where to write"),
+    "input": Flag(
+        str, "the file to read: weights (import), or a .npz, .npy, .csv or .wav (extract)"
+    ),
+    "output": Flag(
+        str, "where to write: a folder (export), or a file in the format of --input (extract)"
+    ),
     "split": Flag(str, "which rows to write: train (default) or test"),
     "figures": Flag(bool, "draw figures (default; --no-figures leaves them out)"),
+    "select": Flag(str, "the component to listen to: its frequency, Hz, one of the task's"),
+    "on-bad-line": Flag(str, "stop (default), skip, or hold: hear the last good number again"),
+    "channel": Flag(str, "which channel or column of --input, from 1"),
+    "resample": Flag(bool, "listen at the network's sampling rate where --input has another one"),
     "device": Flag(str, "cpu, gpu or tpu (default: the best that JAX finds)"),
 }
 
@@ -79,7 +93,7 @@ def _config_of_checkpoint(flags: dict[str, Any]) -> Config:
         )
     if flags["config"] is not None:
         return overrides.load(flags["config"])
-    meta = checkpoints.read_meta(Path(flags["checkpoint"]), warn=print).meta
+    meta = checkpoints.read_meta(Path(flags["checkpoint"]), warn=_warn).meta
     return validation.from_dict(meta.get("config"), f"--checkpoint {flags['checkpoint']}")
 
 
@@ -93,6 +107,11 @@ def _config_of_input(flags: dict[str, Any]) -> Config:
     from freqjax.interop import imports
 
     return imports.base_config(Path(flags["input"]))
+
+
+def _warn(line: str) -> None:
+    """Standard output may be a stream of numbers."""
+    print(f"freqjax: {line}", file=sys.stderr)
 
 
 def _workdir(flags: dict[str, Any]) -> Path:
@@ -242,6 +261,42 @@ def _limits(config: Config, flags: dict[str, Any]) -> int:
     return 0
 
 
+def _listen(config: Config, flags: dict[str, Any]) -> Listener:
+    from freqjax.listener import Listener, select
+    from freqjax.tasks import make_task
+    from freqjax.trained import load
+
+    task = make_task(config.task)
+    group = select(task, flags["select"])
+    trained = load(flags["checkpoint"], _warn)
+    _refuse_other_network(config, trained.config, flags["checkpoint"])
+    return Listener(trained, task, group)
+
+
+def _stream(config: Config, flags: dict[str, Any]) -> int:
+    from freqjax import stream
+
+    policy = stream.check_policy(flags["on-bad-line"])
+    return stream.run(_listen(config, flags), policy)
+
+
+def _extract(config: Config, flags: dict[str, Any]) -> int:
+    from freqjax import extract
+    from freqjax.tasks import make_task
+
+    planned = extract.plan(
+        make_task(config.task),
+        flags["input"],
+        flags["output"],
+        channel=flags["channel"],
+        resampled=flags["resample"],
+        workdir=flags["workdir"],
+        figures=flags["figures"],
+    )
+    extract.run(_listen(config, flags), planned, say=print)
+    return 0
+
+
 MODES = {
     "train": Mode(
         "train a network and evaluate it",
@@ -260,6 +315,29 @@ MODES = {
         ("config", "checkpoint", "workdir", "figures", "device"),
         _config_of_checkpoint,
         _evaluate,
+    ),
+    "stream": Mode(
+        "answer numbers from standard input, one a line, with numbers on standard output",
+        ("config", "checkpoint", "select", "on-bad-line", "device"),
+        _config_of_checkpoint,
+        _stream,
+    ),
+    "extract": Mode(
+        "extract a component from a recording into a file of the same format; draws the spectra",
+        (
+            "config",
+            "checkpoint",
+            "input",
+            "select",
+            "output",
+            "channel",
+            "resample",
+            "workdir",
+            "figures",
+            "device",
+        ),
+        _config_of_checkpoint,
+        _extract,
     ),
     "diagnose": Mode(
         "name the causes of a run's error; writes diagnosis.json and report.md to --workdir",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,18 +47,22 @@ class Trained:
         return self._unroll(self.params, carry, xs, jnp.zeros(xs.shape[:2], bool))
 
 
-def load(path: str | Path) -> Trained:
+def load(path: str | Path, warn: Callable[[str], None] = print) -> Trained:
     """Load trained weights from a run's folder (its best), or from the folder of one step.
+
+    Args:
+      path: the folder.
+      warn: is told of damage that could be passed by.
 
     Raises:
       UserError: the path is missing, damaged, or no checkpoint.
     """
     devices.select(None)
-    restored = checkpoints.read_meta(Path(path), warn=print)
+    restored = checkpoints.read_meta(Path(path), warn=warn)
     config = validation.from_dict(restored.meta["config"], f"the checkpoint {path}")
     network = make_network(config.network, make_task(config.task))
     template = jax.eval_shape(network.init, jax.random.key(0))
     # While a run goes on its best changes: read the same step again, by its own folder.
     steps = Path(path) / "checkpoints"
     step = steps / str(restored.step) if steps.is_dir() else Path(path)
-    return Trained(config, checkpoints.restore_params(step, template, warn=print).params)
+    return Trained(config, checkpoints.restore_params(step, template, warn=warn).params)

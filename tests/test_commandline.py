@@ -123,7 +123,7 @@ def test_help_lists_every_mode_flag_and_field(invoke, words):
     assert len(modes) == len(MODES)
     for block, (name, mode) in zip(modes, MODES.items(), strict=True):
         assert re.match(rf"--mode {name}( \(default\))?: {re.escape(mode.doc)}\n", block)
-        assert re.findall(r"^ +--(\w+)", block, re.MULTILINE) == list(mode.flags)
+        assert re.findall(r"^ +--([\w-]+)", block, re.MULTILINE) == list(mode.flags)
         assert all(FLAGS[flag].doc in block for flag in mode.flags)
     listed = re.findall(r"^ +--config\.(\S+?)=(.*)\n +(.+)$", fields, re.MULTILINE)
     assert len(listed) == sum(len(dataclasses.fields(s)) for _, s in configs.sections(Config()))

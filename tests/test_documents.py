@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import document
+from benchmarks import document, example_page
 from freqjax import commandline, overrides, validation
 from freqjax import config as configs
 from freqjax.modes import MODES
@@ -21,6 +21,7 @@ def test_numbers_in_documents_are_those_of_the_committed_results():
     assert (ROOT / "docs" / "results.md").read_text() == document.results_page()
     assert (ROOT / "docs" / "diagnosis.md").read_text() == document.diagnosis_page()
     assert (ROOT / "docs" / "speed.md").read_text() == document.speed_page()
+    assert (ROOT / "docs" / "example.md").read_text() == example_page.page()
 
 
 @pytest.mark.parametrize("number", range(2))

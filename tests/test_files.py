@@ -158,7 +158,7 @@ def test_a_missing_file_and_an_unknown_suffix_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"task\.train_path is .*: there is no such file"):
         read(tmp_path / "none.npz")
     (tmp_path / "rows.txt").write_text("")
-    with pytest.raises(UserError, match=r"it must end in \.npz or \.csv"):
+    with pytest.raises(UserError, match=r"it must end in \.npz, \.csv, \.npy or \.wav"):
         read(tmp_path / "rows.txt")
 
 

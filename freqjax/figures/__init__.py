@@ -10,6 +10,7 @@ from freqjax.figures.chasing import chasing_gap
 from freqjax.figures.clock import last_second, phase_drift
 from freqjax.figures.curves import gradient_norms, learning_curves
 from freqjax.figures.errors import error_distribution, error_over_time
+from freqjax.figures.extraction import extraction
 from freqjax.figures.gallery import draw_all
 from freqjax.figures.limits import limit_curves
 from freqjax.figures.overview import headline
@@ -31,6 +32,7 @@ __all__ = [
     "draw_all",
     "error_distribution",
     "error_over_time",
+    "extraction",
     "gradient_norms",
     "headline",
     "last_second",

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax import files, metrics, signals
+from freqjax import files, metrics, signals, stems
 from freqjax.config import TaskConfig
 from freqjax.errors import UserError
 from freqjax.limits import NoBayesLimit, StreamLimit
@@ -72,6 +72,13 @@ class Extraction:
     def sample(self, key: jax.Array, samples: int) -> Blocks:
         """F blocks a start, with starts and noise drawn from `key`; their first T samples."""
         return self._draw(key, self._start_count(1), samples)
+
+    def inputs_of(self, samples: jax.Array, group: int) -> jax.Array:
+        """[T, 1 + F]: the samples beside the one-hot selector of frequency `group`."""
+        selector = jnp.broadcast_to(
+            jnp.eye(len(self.frequencies))[group], (len(samples), len(self.frequencies))
+        )
+        return jnp.concatenate([samples[:, None], selector], axis=1)
 
     def peaks(self, blocks: Blocks) -> tuple[float, ...]:
         """The peak of the power spectrum of each selector's targets, to one bin, 1 / duration Hz."""
@@ -229,7 +236,10 @@ class Extraction:
 
     def _blocks(self, path: str, field: str, seed: int, fewest_starts: int) -> Blocks:
         if path:
-            rows = files.read_rows(Path(path), len(self.frequencies), field)
+            if Path(path).suffix.lower() in stems.SUFFIXES:
+                rows = stems.read_stems(Path(path), self.config, field)
+            else:
+                rows = files.read_rows(Path(path), len(self.frequencies), field)
             blocks = self._blocks_of_rows(rows, f"{field} {path}")
             check_blocks(blocks, self.config, f"{field} {path}")
             return blocks

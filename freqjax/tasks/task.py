@@ -68,6 +68,10 @@ class Task(Protocol):
         """The first T = `samples` samples of training blocks with noise of their own; traceable."""
         ...
 
+    def inputs_of(self, samples: jax.Array, group: int) -> jax.Array:
+        """Samples [T] of any signal as inputs [T, D] that ask for `group`; traceable."""
+        ...
+
     def peaks(self, blocks: Blocks) -> tuple[float, ...]:
         """The strongest line in the targets' spectrum under each selector, Hz."""
         ...

@@ -1,0 +1,70 @@
+"""Recordings by suffix. A new format is a class with the contract of `Recording` and a line in this table."""
+
+from pathlib import Path
+
+from freqjax.errors import UserError
+from freqjax.recordings.arrays import NpyRecording, NpzRecording
+from freqjax.recordings.recording import Recording, Writer, signal
+from freqjax.recordings.table import CsvRecording
+from freqjax.recordings.wav import WavRecording
+
+_FORMATS = {".npz": NpzRecording, ".npy": NpyRecording, ".csv": CsvRecording, ".wav": WavRecording}
+
+
+def open_recording(path: Path, field: str) -> Recording:
+    """The recording in the file `path`; its header is read and checked, its samples are not yet.
+
+    Args:
+      path: a .npz, .npy, .csv or .wav.
+      field: the flag or field that named the file, for error messages.
+
+    Raises:
+      UserError: the file is missing, of another kind, or damaged.
+    """
+    if path.suffix.lower() not in _FORMATS:
+        raise UserError(f"{field} is {path}: it must end in .npz, .npy, .csv or .wav.")
+    if not path.is_file():
+        raise UserError(f"{field} is {path}: there is no such file.")
+    return _FORMATS[path.suffix.lower()](path, field)
+
+
+def choose_channel(recording: Recording, number: str | None, field: str) -> int:
+    """Which channel to listen to: the one asked for, else the column S, else the only one.
+
+    Args:
+      recording: what was opened.
+      number: of the channel, from 1, as written on the command line, or None.
+      field: the flag that named the file.
+
+    Raises:
+      UserError: no such channel, or none was asked for and there are several.
+    """
+    names = recording.names
+    if number is None:
+        if "column S" in names:
+            return names.index("column S")
+        if len(names) == 1:
+            return 0
+        raise UserError(
+            f"{field} {recording.path} has {len(names)} channels ({', '.join(names[:8])}): --channel must "
+            f"say which, from 1 to {len(names)}."
+        )
+    if not number.isascii() or not number.isdigit() or not 1 <= int(number) <= len(names):
+        raise UserError(
+            f"--channel is {number!r}: it must be a whole number from 1 to {len(names)}, the channels of "
+            f"{recording.path}."
+        )
+    return int(number) - 1
+
+
+__all__ = [
+    "CsvRecording",
+    "NpyRecording",
+    "NpzRecording",
+    "Recording",
+    "WavRecording",
+    "Writer",
+    "choose_channel",
+    "open_recording",
+    "signal",
+]

@@ -1,0 +1,141 @@
+"""The seam between files of signals and what listens to them.
+
+A recording is C channels of T samples each, read chunk by chunk, so that an hour at 48 kHz needs no more
+memory than a second. A writer makes a file of one channel in the format of a recording, of the same length.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import IO, Protocol
+
+import numpy as np
+
+from freqjax.errors import UserError
+
+# The shares of a step by which the times in a file may be off, as rounded decimals are.
+_UNEVEN = 0.01
+
+
+class Writer(Protocol):
+    """A file in the making.
+
+    Attributes:
+      clipped: samples so far that the format cannot hold and that were cut to its range.
+    """
+
+    clipped: int
+
+    def write(self, samples: np.ndarray) -> None:
+        """Append samples [n]."""
+        ...
+
+
+class Recording(Protocol):
+    """What a file holds.
+
+    Attributes:
+      path: the file.
+      layout: its format in words.
+      names: of the channels, for people; C of them.
+      sampling_rate: samples a second, Hz, or None where the file does not say.
+      samples: T, or None where only reading the file can tell.
+    """
+
+    path: Path
+    layout: str
+    names: tuple[str, ...]
+    sampling_rate: float | None
+    samples: int | None
+
+    def chunks(self, size: int) -> Iterator[np.ndarray]:
+        """[n, C] float64, n at most `size`, in order; values as they are in the file.
+
+        Whole numbers in a WAV are fractions of full scale.
+        """
+        ...
+
+    def writer(self, path: Path) -> AbstractContextManager[Writer]:
+        """A new file at `path`, in this format, rate and length.
+
+        It appears when the context ends without an error, whole, and not before.
+        """
+        ...
+
+
+def signal(recording: Recording, channel: int, size: int, field: str) -> Iterator[np.ndarray]:
+    """One channel of a recording as chunks [n] float64 of at most `size` samples.
+
+    Raises:
+      UserError: a sample that is not a finite number of single precision, by row from 1 and channel.
+    """
+    row = 1
+    for chunk in recording.chunks(size):
+        samples = chunk[:, channel]
+        # Of the two comparisons with nan both are false.
+        bad = np.flatnonzero(~(np.abs(samples) <= np.finfo(np.float32).max))
+        if bad.size:
+            raise UserError(
+                f"{field} {recording.path}: row {row + bad[0]}, {recording.names[channel]} is "
+                f"{samples[bad[0]]:g}: it must be a finite number of single precision."
+            )
+        yield samples
+        row += len(samples)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that takes the place of `path` when the context ends without an error."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class Clock:
+    """Times that must go on evenly; a file of several blocks starts over at each."""
+
+    def __init__(self, first: float, second: float, source: str) -> None:
+        """Take the step from the first two times, s.
+
+        Raises:
+          UserError: time does not rise.
+        """
+        self._first, self.step, self._source = first, second - first, source
+        self._last, self._row = first - self.step, 0
+        if not (self.step > 0 and np.isfinite(self.step)):
+            raise UserError(
+                f"{source}: column t goes from {first:g} to {second:g} s: it must rise evenly."
+            )
+
+    @property
+    def sampling_rate(self) -> float:
+        """Samples a second, Hz, without what rounding the times has left, where it is a round number."""
+        rate = 1 / self.step
+        return float(f"{rate:.6g}") if abs(rate / float(f"{rate:.6g}") - 1) < 1e-7 else rate
+
+    def check(self, times: np.ndarray) -> None:
+        """Refuse times [n] that do not go on where the last ones ended.
+
+        Raises:
+          UserError: a gap, by row from 1.
+        """
+        steps = np.diff(times, prepend=self._last)
+        slack = _UNEVEN * self.step + 1e-8 * np.abs(times)  # nine digits are written
+        starts_over = np.abs(times - self._first) <= slack
+        bad = np.flatnonzero(~((np.abs(steps - self.step) <= slack) | starts_over))
+        if bad.size:
+            raise UserError(
+                f"{self._source}: row {self._row + bad[0] + 1}, column t is {times[bad[0]]:.9g}: it must "
+                f"rise by {self.step:g} s with every row; samples are missing or out of order."
+            )
+        if times.size:
+            self._last, self._row = float(times[-1]), self._row + times.size

@@ -1,0 +1,72 @@
+"""Another sampling rate, chunk by chunk: polyphase filtering that equals `scipy.signal.resample_poly`.
+
+With up / down the ratio of the rates, a chunk that starts at a multiple of `down` has its first sample
+on the grid of the new rate. It is filtered together with as much before and after it as the filter
+reaches, and only its own part is kept: the joints cannot be told from one pass over everything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+import numpy as np
+
+from freqjax.errors import UserError
+
+# The filter of resample_poly reaches this many samples of the lower rate to either side.
+_REACH = 10
+# A filter beyond this takes longer to design than to use.
+_LARGEST_FACTOR = 50_000
+# New samples are made about so many at a time.
+_PIECE = 65_536
+
+
+def ratio(old: float, new: float, field: str) -> Fraction:
+    """The ratio new / old, both Hz, as whole numbers up and down.
+
+    Rates are taken as the decimal fractions they are written as.
+
+    Raises:
+      UserError: the numbers are too large.
+    """
+    found = Fraction(repr(float(new))) / Fraction(repr(float(old)))
+    if max(found.numerator, found.denominator) > _LARGEST_FACTOR:
+        raise UserError(
+            f"{field}: {old:.9g} Hz to {new:.9g} Hz is {found.numerator} to {found.denominator}: resampling "
+            f"needs whole numbers of at most {_LARGEST_FACTOR}; resample it to a rounder rate yourself."
+        )
+    return found
+
+
+def resample(chunks: Iterable[np.ndarray], up_by_down: Fraction) -> Iterator[np.ndarray]:
+    """Chunks [n] at the new rate; ceil(T · up / down) samples in all, for T that come in.
+
+    Outside of the signal there is silence, as in `scipy.signal.resample_poly`.
+    """
+    up, down = up_by_down.numerator, up_by_down.denominator
+    if up == down:
+        yield from chunks
+        return
+    from scipy import signal  # a second to import, for nothing where no rate is changed
+
+    taps = 2 * _REACH * max(up, down) + 1
+    window = signal.firwin(taps, 1 / max(up, down), window=("kaiser", 5.0))  # pyright: ignore[reportArgumentType]
+    # What lies around a piece, whole multiples of `down`, so that it stays on the grid.
+    around = down * math.ceil((_REACH * max(up, down) / up + 1) / down)
+    piece = down * max(1, _PIECE // up)
+    held, made, came = np.zeros(around), 0, 0
+
+    def filtered(part: np.ndarray) -> np.ndarray:
+        return signal.resample_poly(part, up, down, window=window)[around * up // down :]
+
+    for chunk in chunks:
+        came += len(chunk)
+        held = np.concatenate([held, chunk])
+        while len(held) >= around + piece + around:
+            part = filtered(held[: around + piece + around])[: piece * up // down]
+            held, made = held[piece:], made + len(part)
+            yield part
+    rest = filtered(np.concatenate([held, np.zeros(around)]))
+    yield rest[: math.ceil(came * up / down) - made]
