@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
+from freqjax.cells import CELLS
 from freqjax.errors import UserError
 
 
@@ -102,7 +103,7 @@ class TaskConfig:
 class NetworkConfig:
     """The network."""
 
-    cell: str = _choice("lstm", ("lstm", "gru", "rnn"), "recurrent cell")
+    cell: str = _rule("lstm", "recurrent cell", "one of " + ", ".join(CELLS), lambda v: v in CELLS)
     hidden_size: int = _rule(
         64, "H, width of the hidden state", "from 1 to 16384", lambda v: 1 <= v <= 16384
     )

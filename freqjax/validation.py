@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, get_args, get_type_hints
 
+from freqjax.cells import cell_class
 from freqjax.config import (
     AXIS_SECTIONS,
     Config,
@@ -129,7 +130,6 @@ def _validate_network(config: Config) -> None:
 def _validate_stack(network: NetworkConfig) -> None:
     # With them comes JAX, and the command line imports this module before it has any config to validate.
     from freqjax.initializers import GATED_INITIALIZERS, LAYER_INITIALIZERS
-    from freqjax.networks import CELLS
 
     initializer = network.initializer
     if network.dropout > 0 and network.layers == 1:
@@ -142,7 +142,7 @@ def _validate_stack(network: NetworkConfig) -> None:
             network,
             f"where network.initializer is {initializer}, which sets the weights of a one-layer LSTM",
         )
-    if initializer in GATED_INITIALIZERS and CELLS[network.cell].keeps is None:
+    if initializer in GATED_INITIALIZERS and cell_class(network.cell).keeps is None:
         others = sorted(set(LAYER_INITIALIZERS) - set(GATED_INITIALIZERS))
         raise UserError(
             f"network.initializer is {initializer}: it must be one of {', '.join(others)} where "

@@ -9,7 +9,6 @@ from freqjax import Config, UserError, overrides, validation
 from freqjax import config as configs
 from freqjax.engines import ENGINES
 from freqjax.initializers import INITIALIZERS
-from freqjax.networks import CELLS
 
 
 def apply(*pairs):
@@ -215,7 +214,6 @@ def test_a_missing_config_file(tmp_path):
 
 def test_names_that_the_config_allows_are_those_of_the_tables():
     tables = {
-        "network.cell": CELLS,
         "network.initializer": INITIALIZERS,
         "train.engine": ["auto", *ENGINES],
     }

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from freqjax.initializers import INITIALIZERS, LAYER_INITIALIZERS
-from freqjax.networks import CELLS, LstmNetwork, StackedNetwork
+from freqjax.networks import LstmNetwork, StackedNetwork, cell_class
 from freqjax.networks.padding import crop_carry, crop_hidden, pad_carry, pad_hidden
 from tests.twins import SETTING
 
@@ -21,17 +21,15 @@ def lstm(hidden, learned_carry):
 def stack(cell, **changes):
     def make(hidden):
         setting = SETTING._replace(hidden_size=hidden)
-        return StackedNetwork(setting, CELLS[cell], LAYER_INITIALIZERS["pytorch"], **changes)
+        return StackedNetwork(setting, cell_class(cell), LAYER_INITIALIZERS["pytorch"], **changes)
 
     return make
 
 
 CASES = {
-    "lstm": lambda hidden: lstm(hidden, False),
-    "lstm, learned carry": lambda hidden: lstm(hidden, True),
+    "lstm": lambda hidden: lstm(hidden, True),
     "lstm, stacked": stack("lstm", layers=2, film=True),
-    "gru": stack("gru", layers=1, learned_carry=True),
-    "gru, both ways": stack("gru", layers=2, bidirectional=True, film=True),
+    "gru, both ways": stack("gru", layers=2, bidirectional=True, film=True, learned_carry=True),
     "rnn": stack("rnn", layers=3, film=True),
 }
 

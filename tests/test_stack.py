@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from freqjax.cells import CELLS
 from freqjax.errors import UserError
 from freqjax.initializers import LAYER_INITIALIZERS
-from freqjax.networks import CELLS, StackedNetwork, count_parameters
+from freqjax.networks import StackedNetwork, cell_class, count_parameters
 from tests.twins import SETTING, sigmoid
 
 TIME, STREAMS, HIDDEN = 13, 3, 4
@@ -22,7 +23,7 @@ _TENSORS = (
 
 def network(cell="gru", hidden=HIDDEN, initializer="pytorch", **changes):
     setting = SETTING._replace(hidden_size=hidden)
-    return StackedNetwork(setting, CELLS[cell], LAYER_INITIALIZERS[initializer], **changes)
+    return StackedNetwork(setting, cell_class(cell), LAYER_INITIALIZERS[initializer], **changes)
 
 
 def normal(seed, shape, dtype=jnp.float32):
@@ -217,7 +218,10 @@ def test_film_starts_as_the_identity():
 def test_film_needs_a_selector_and_something_else():
     with pytest.raises(ValueError, match="FiLM needs inputs"):
         StackedNetwork(
-            SETTING._replace(selectors=()), CELLS["gru"], LAYER_INITIALIZERS["pytorch"], film=True
+            SETTING._replace(selectors=()),
+            cell_class("gru"),
+            LAYER_INITIALIZERS["pytorch"],
+            film=True,
         )
 
 
@@ -302,7 +306,7 @@ def test_initializers_open_the_gate_that_keeps():
 @pytest.mark.parametrize("cell", sorted(CELLS))
 def test_initial_recurrence_is_orthogonal_or_in_pytorchs_interval(cell):
     kernel = network(cell, initializer="orthogonal").init(jax.random.key(0))["layer_0"]["recurrent"]
-    for gate in np.split(np.asarray(kernel["kernel"]), len(CELLS[cell].gates), axis=1):
+    for gate in np.split(np.asarray(kernel["kernel"]), len(cell_class(cell).gates), axis=1):
         np.testing.assert_allclose(gate.T @ gate, np.eye(HIDDEN), atol=1e-5)
     params = network(cell, layers=2, bidirectional=True).init(jax.random.key(0))
     for leaf in jax.tree.leaves((params["layer_0"], params["layer_1"])):

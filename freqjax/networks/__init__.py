@@ -1,11 +1,10 @@
-"""Networks by name. A new cell is a class with the contract of `Cell`, a line here and its name in
-`NetworkConfig`, which the command line reads without JAX.
-"""
+"""Networks, and the one that a config asks for; the cells by name stand in `freqjax.cells`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freqjax.cells import cell_class
 from freqjax.initializers import INITIALIZERS, LAYER_INITIALIZERS
 from freqjax.networks.cell import Cell, HiddenCarry, split_gates
 from freqjax.networks.gru import GruCell
@@ -19,12 +18,6 @@ from freqjax.weights import LstmSetting
 if TYPE_CHECKING:
     from freqjax.config import NetworkConfig
     from freqjax.tasks import Task
-
-CELLS: dict[str, type[Cell]] = {
-    "lstm": LstmCell,
-    "gru": GruCell,
-    "rnn": RnnCell,
-}
 
 
 def make_network(
@@ -57,7 +50,7 @@ def make_network(
         return LstmNetwork(setting, initializer, learned_carry=config.learned_carry)
     return StackedNetwork(
         setting,
-        CELLS[config.cell],
+        cell_class(config.cell),
         LAYER_INITIALIZERS[config.initializer],
         layers=config.layers,
         dropout=config.dropout,
@@ -68,7 +61,6 @@ def make_network(
 
 
 __all__ = [
-    "CELLS",
     "Cell",
     "GruCell",
     "HiddenCarry",
@@ -79,6 +71,7 @@ __all__ = [
     "Network",
     "RnnCell",
     "StackedNetwork",
+    "cell_class",
     "count_parameters",
     "make_network",
     "reset_where",
