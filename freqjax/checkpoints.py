@@ -11,7 +11,7 @@ A step is written and its manifest too, then it is renamed into place, and only 
 removed; a step is removed by renaming it into trash/ first. So whatever the moment of a kill, each
 step is whole or not there.
 
-Only this module knows orbax. It drives `Checkpointer`, which writes one folder atomically, and not
+`freqjax.orbax_files` drives orbax's `Checkpointer`, which writes one folder atomically, and not
 the `CheckpointManager` around it: the manager puts a step in place, and removes old ones, before a
 manifest of it can exist, and cleans up in a thread that nothing waits for until the next save. The
 folders are the same, and a manager can read them.
@@ -20,23 +20,16 @@ folders are the same, and a manager can read them.
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
-import logging
 import math
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
-import jax
-import numpy as np
-
-from freqjax import manifests
+from freqjax import manifests, orbax_files
 from freqjax.errors import UserError
 from freqjax.leaves import describe, nested_template, require_match, to_device, to_host
 
@@ -85,7 +78,7 @@ class CheckpointStore:
                 raise UserError(f"cannot write checkpoints in {directory}: {error}.") from error
             # Refuse a newer format now: going on would rank, and remove, what cannot be read.
             manifests.read_all(self._directory)
-        self._checkpointer = _new_checkpointer()
+        self._checkpointer = orbax_files.new_checkpointer()
 
     def save(
         self,
@@ -199,7 +192,7 @@ class CheckpointStore:
             # A fresh name each time: after an error, orbax's writers may go on for a while, and
             # must not write into the next attempt.
             unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self._directory))
-            self._checkpointer.save(unfinished / folder.name, args=_save_args(arrays, meta))
+            orbax_files.save(self._checkpointer, unfinished / folder.name, arrays, meta)
             # orbax writes the machine's own path into these, and reads no more than that they exist.
             for marker in (unfinished / folder.name).rglob("commit_success.txt"):
                 marker.write_text("committed\n")
@@ -323,7 +316,7 @@ def save_params_only(
 
 def _restore_from(path: Path, templates: Mapping[str, Any], warn: Warn) -> Restored:
     directory, steps = manifests.locate(path)
-    with contextlib.closing(_new_checkpointer()) as checkpointer:
+    with contextlib.closing(orbax_files.new_checkpointer()) as checkpointer:
         return _first_good(checkpointer, directory, steps, templates, warn)
 
 
@@ -356,7 +349,7 @@ def _load(checkpointer: Any, directory: Path, step: int, templates: Mapping[str,
         if item not in manifest.leaves:
             raise UserError(f"checkpoint {folder} was exported without its {item} state.")
         require_match(folder, item, manifest.leaves[item], template)
-    arrays, meta = _read_items(checkpointer, folder, tuple(templates))
+    arrays, meta = orbax_files.read(checkpointer, folder, tuple(templates))
     trees = {
         item: to_device(manifest.leaves[item], arrays[item], template)
         for item, template in templates.items()
@@ -371,67 +364,3 @@ def _sweep(directory: Path) -> None:
     if (directory / _TRASH).exists():
         shutil.rmtree(directory / _TRASH)
     manifests.sweep(directory)
-
-
-# orbax.
-
-
-@functools.cache
-def _orbax() -> ModuleType:
-    """Imports orbax on first use: commands that touch no checkpoint should not wait for it.
-
-    It also keeps orbax's noise off the terminal: orbax narrates every save at level INFO, and
-    prints a traceback per thread at level ERROR for errors that it raises as well; those reach
-    the user through the exception.
-    """
-    import orbax.checkpoint
-
-    package = str(Path(orbax.checkpoint.__file__).parent) + os.sep
-    logging.getLogger("absl").addFilter(lambda record: not record.pathname.startswith(package))
-    sys.unraisablehook = functools.partial(_report_unraisable, sys.unraisablehook)
-    return orbax.checkpoint
-
-
-def _report_unraisable(report: Callable[[Any], object], unraisable: Any) -> None:
-    """Reports all but one complaint: when an array cannot be written, the writers of its siblings
-    find their event loop closed, at any later time, and say so from threads that are not Python's.
-    """
-    late_writer = unraisable.object is None and isinstance(unraisable.exc_value, RuntimeError)
-    if not (late_writer and str(unraisable.exc_value) == "Event loop is closed"):
-        report(unraisable)
-
-
-def _new_checkpointer() -> Any:
-    ocp = _orbax()
-    # Made in the background, a folder that cannot be made leaves threads waiting for it for five
-    # minutes, and the interpreter's exit waits for them.
-    options = ocp.AsyncOptions(create_directories_asynchronously=False)
-    # One process writes, and must not wait for others: without this orbax would, for ever.
-    me = jax.process_index()
-    alone = ocp.options.MultiprocessingOptions(
-        primary_host=me, active_processes={me}, barrier_sync_key_prefix=f"freqjax-{me}"
-    )
-    composite = ocp.CompositeOptions(async_options=options, multiprocessing_options=alone)
-    return ocp.Checkpointer(
-        ocp.CompositeCheckpointHandler(composite_options=composite), multiprocessing_options=alone
-    )
-
-
-def _save_args(arrays: Mapping[str, dict[str, np.ndarray]], meta: Mapping[str, Any]) -> Any:
-    args = _orbax().args
-    # orbax refuses an item without arrays; the manifest tells that it was there.
-    items = {item: args.StandardSave(tree) for item, tree in arrays.items() if tree}
-    return args.Composite(meta=args.JsonSave(dict(meta)), **items)
-
-
-def _read_items(
-    checkpointer: Any, folder: Path, items: Sequence[str]
-) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
-    args = _orbax().args
-    present = {item: args.StandardRestore() for item in items if (folder / item).exists()}
-    wanted = args.Composite(meta=args.JsonRestore(), **present)
-    try:
-        restored = checkpointer.restore(folder, args=wanted)
-    except Exception as error:  # the files were right, but are gone since, or not for this orbax
-        raise manifests.Damaged(f"orbax cannot read it: {error}") from error
-    return {item: restored[item] if item in present else {} for item in items}, restored["meta"]
