@@ -15,6 +15,14 @@ def is_curriculum(config: Config) -> bool:
     return config.curriculum.first_horizon is not None and config.train.regime == "full"
 
 
+def is_alone(config: Config) -> bool:
+    """Whether a replica of `config` cannot share a program of updates with others.
+
+    In a curriculum the host decides after every step; windows are gathered anew every epoch.
+    """
+    return is_curriculum(config) or config.train.regime == "windows"
+
+
 def make_trainer(
     network: Network, task: Task, config: Config, train_blocks: Blocks, forward: Forward
 ) -> Trainer:

@@ -259,6 +259,20 @@ def test_a_curriculum_is_swept_one_by_one_and_resumes(tmp_path, monkeypatch):
     assert len(rows_of(tmp_path / "sweep")) == 12
 
 
+def test_windows_are_swept_one_by_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(Extraction, "draw", lambda *_: [])
+    config = sweep_config(
+        {"train.seed": (0, 1)},
+        train={"regime": "windows", "epochs": 2},
+        windows={"length": 6, "stride": 2, "batch": 4},
+    )
+    run(config, tmp_path / "sweep")
+    alone = freqjax.train(replicas(config)[1].config, tmp_path / "alone", say=silent)
+    row = found(tmp_path / "sweep")["rows"][1]
+    assert row["test_mse"] == pytest.approx(alone["test"]["mse"], rel=1e-4)
+    assert (row["updates"], row["epochs"]) == (alone["updates"], alone["epochs"])
+
+
 class Killed(Exception):
     pass
 
