@@ -17,7 +17,6 @@ from freqjax.main import main
 from freqjax.networks import make_network
 from freqjax.optimizers import make_schedule
 from freqjax.sources import gather, make_source, shuffled
-from freqjax.sweep.axes import replicas
 from freqjax.tasks import Extraction, make_task
 from freqjax.trainers import StreamTrainer
 from freqjax.training import init_state, make_chunk, make_update
@@ -316,17 +315,11 @@ def test_bad_windows_are_named(pairs, sentence):
         overrides.apply(windows_config(), list(pairs.items()))
 
 
-def test_a_batch_must_be_filled_and_sweeps_are_refused(tmp_path):
+def test_a_batch_must_be_filled(tmp_path):
     config = windows_config(windows={"batch": 11})
     with pytest.raises(UserError, match=r"windows.batch is 11: it must be at most 10, the windows"):
         freqjax.train(config, tmp_path / "run", say=lambda line: None)
     assert not (tmp_path / "run").exists()
-    config = windows_config()
-    config.sweep.axes = {"train.seed": (0, 1)}
-    with pytest.raises(
-        UserError, match=r"train.regime is windows: it must be one of online, tbptt"
-    ):
-        replicas(config)
 
 
 def limit(windows, **task):

@@ -142,7 +142,7 @@ def _program_key(config: Config) -> str:
     for name in NUMBERS:
         # A rule without clipping, or without decay, is another program than one with a little.
         kept[f"optimizer.{name}"] = bool(kept[f"optimizer.{name}"])
-    if config.network.dropout:
+    if config.network.dropout or is_alone(config):
         # What is dropped is drawn for the whole width: padded, it would be another draw.
         kept["network.hidden_size"] = config.network.hidden_size
     if is_alone(config):
