@@ -22,6 +22,7 @@ from freqjax.config import (
     SweepConfig,
     TaskConfig,
     TrainConfig,
+    WindowsConfig,
 )
 from freqjax.errors import UserError
 
@@ -45,6 +46,7 @@ __all__ = [
     "TrainConfig",
     "Trained",
     "UserError",
+    "WindowsConfig",
     "load",
     "train",
 ]

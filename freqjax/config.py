@@ -13,7 +13,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 from freqjax.cells import CELLS
 from freqjax.errors import UserError
@@ -188,7 +188,11 @@ class OptimizerConfig:
 class TrainConfig:
     """The loop: how the stream is cut, how long it runs, and when it stops."""
 
-    regime: str = _choice("online", ("online", "tbptt", "full"), "where the gradient is cut")
+    regime: str = _choice(
+        "online",
+        ("online", "tbptt", "full", "windows"),
+        "where the gradient is cut, or shuffled windows that each start anew",
+    )
     truncation: int = _at_least(
         1, 100, "K, samples in an update (tbptt); divides the rows of a block"
     )
@@ -228,6 +232,34 @@ class TrainConfig:
         "hidden sizes to go on to, one after another, where the diagnosis says capacity",
         "whole numbers that grow",
         lambda v: all(a < b for a, b in itertools.pairwise((0, *v))),
+    )
+
+
+@dataclass
+class WindowsConfig:
+    """Overlapping windows of a block, each with a state of its own; where train.regime is windows."""
+
+    length: int = _at_least(1, 50, "L, samples of a window; at most those of a block")
+    stride: int = _at_least(
+        1, 10, "samples from a window's start to the next one's; at most the length"
+    )
+    batch: int = _at_least(1, 32, "windows in an update; at most those of an epoch")
+    start: str = _choice(
+        "zero",
+        ("zero", "warm"),
+        "a window begins with a fresh state, or with that of samples before",
+    )
+    warm_up: int = _at_least(
+        1, 50, "samples before a window that its state is carried through, not its gradient (warm)"
+    )
+    loss: str = _choice(
+        "all", ("all", "last"), "the rows of a window that are learned from: each, or its last"
+    )
+    combine: str = _choice(
+        "last",
+        ("last", "mean", "centre"),
+        "of the windows over a sample the one that has heard most before it, all, or the one where it "
+        "is nearest the middle",
     )
 
 
@@ -324,14 +356,34 @@ class Config:
     network: NetworkConfig = dataclasses.field(default_factory=NetworkConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+    windows: WindowsConfig = dataclasses.field(default_factory=WindowsConfig)
     curriculum: CurriculumConfig = dataclasses.field(default_factory=CurriculumConfig)
     limits: LimitsConfig = dataclasses.field(default_factory=LimitsConfig)
     sweep: SweepConfig = dataclasses.field(default_factory=SweepConfig)
     run: RunConfig = dataclasses.field(default_factory=RunConfig)
 
 
+class Hearing(NamedTuple):
+    """What of a stream a network that is run over windows hears.
+
+    Attributes:
+      windows: where they lie.
+      both_ways: whether it hears the samples to come, too.
+    """
+
+    windows: WindowsConfig
+    both_ways: bool
+
+
+def hearing(config: Config) -> Hearing | None:
+    """What the network of `config` hears of a stream, or None where it hears all that has passed."""
+    if config.train.regime != "windows":
+        return None
+    return Hearing(config.windows, config.network.bidirectional)
+
+
 # What a sweep may vary.
-AXIS_SECTIONS = ("task", "network", "optimizer", "train", "curriculum")
+AXIS_SECTIONS = ("task", "network", "optimizer", "train", "windows", "curriculum")
 
 
 def sections(config: Config) -> Iterator[tuple[str, Any]]:

@@ -21,8 +21,9 @@ from freqjax.evaluation import Forward
 from freqjax.gauss_newton import StepInfo
 from freqjax.horizons import Horizons
 from freqjax.networks import LstmNetwork
+from freqjax.sources import noise_key
 from freqjax.tasks import Blocks, Task
-from freqjax.trainers import EpochResult, initial_key, noise_key
+from freqjax.trainers import EpochResult, initial_key
 from freqjax.training import layer_names
 
 # Horizons are counted inside one of these shapes, shares of a block: a shape costs a compilation, and

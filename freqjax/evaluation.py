@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from freqjax.combination import make_windows_forward
+from freqjax.config import Config
 from freqjax.networks import Network
 from freqjax.tasks import Blocks, Task
 
@@ -17,6 +19,13 @@ _STREAMS = 16
 
 # (params, blocks, reset) → outputs [B, T, O].
 Forward = Callable[[Any, Blocks, str], np.ndarray]
+
+
+def choose_forward(network: Network, config: Config) -> Forward:
+    """The forward of the regime in `config`: over windows, or with a state that is carried."""
+    if config.train.regime == "windows":
+        return make_windows_forward(network, config.windows)
+    return make_forward(network)
 
 
 def make_forward(network: Network) -> Forward:

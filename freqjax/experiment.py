@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from freqjax import config as configs
-from freqjax import devices, engines, files, report, summary, trainers, validation
+from freqjax import devices, engines, files, report, summary, trainers, validation, windows
 from freqjax.checkpoints import CheckpointStore, Restored
 from freqjax.config import Config
 from freqjax.diagnosis import Diagnosis, Patient, diagnose
 from freqjax.errors import UserError
-from freqjax.evaluation import group_means, make_forward
+from freqjax.evaluation import choose_forward, group_means
 from freqjax.interrupts import Interrupts
 from freqjax.monitors import finite_or_null
 from freqjax.networks import LstmNetwork, make_network
@@ -92,9 +92,11 @@ class Experiment:
     def __init__(self, config: Config, say: Say) -> None:
         """Read and check all data; nothing is written."""
         self.config, self._say = config, say
-        self._task = make_task(config.task)
+        self._task = make_task(config.task, configs.hearing(config))
         self._train_blocks = self._task.train_blocks()
         self._test_blocks = self._task.test_blocks()
+        if config.train.regime == "windows":
+            windows.require_a_batch(config.windows, *self._train_blocks.inputs.shape[:2])
         self._hashes = {
             field: files.file_hash(Path(path))
             for field, path in (
@@ -107,7 +109,7 @@ class Experiment:
         peaks = self._task.peaks(self._train_blocks) if spectral else ()
         self._network = make_network(config.network, self._task, peaks)
         self._engine = engines.choose(self._network, self._task, config)
-        self._forward = make_forward(self._network)
+        self._forward = choose_forward(self._network, config)
         self._stopping = Stopping()
         self._elapsed = 0.0
         self._saved_at = -math.inf

@@ -135,16 +135,16 @@ def _sweep(config: Config, flags: dict[str, Any]) -> int:
 
 def _evaluate(config: Config, flags: dict[str, Any]) -> int:
     from freqjax import summary
-    from freqjax.evaluation import make_forward
+    from freqjax.evaluation import choose_forward
     from freqjax.tasks import make_task
     from freqjax.trained import load
 
     trained = load(flags["checkpoint"])
     _refuse_other_network(config, trained.config, flags["checkpoint"])
-    task = make_task(config.task)
+    task = make_task(config.task, configs.hearing(config))
     train_blocks, test_blocks = task.train_blocks(), task.test_blocks()
     folder = _workdir(flags)
-    forward = make_forward(trained.network)
+    forward = choose_forward(trained.network, config)
     evaluated = summary.evaluate(
         task,
         lambda blocks, reset: forward(trained.params, blocks, reset),

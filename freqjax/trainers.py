@@ -9,18 +9,15 @@ from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from freqjax import engines, monitors
 from freqjax.config import Config
 from freqjax.monitors import Totals
 from freqjax.networks import Network
 from freqjax.optimizers import Plateau, make_direction, make_schedule
+from freqjax.sources import make_source
 from freqjax.tasks import Blocks, Task
-from freqjax.training import Stream, init_state, layer_names, layout
-
-# Rows of a stream in one jitted call: long enough that the host is idle, short enough to stop soon.
-CHUNK_ROWS = 10_000
+from freqjax.training import init_state, layer_names
 
 
 class EpochResult(NamedTuple):
@@ -76,41 +73,22 @@ def initial_key(seed: int) -> jax.Array:
     return jax.random.fold_in(jax.random.key(seed), 0)
 
 
-def noise_key(seed: int) -> jax.Array:
-    """The key that fresh noise is drawn from, folded with the epoch or the step."""
-    return jax.random.fold_in(jax.random.key(seed), 1)
-
-
 class StreamTrainer:
-    """Epochs over a stream in one of the regimes of `freqjax.training`."""
+    """Epochs over the rows of a source in one of the regimes of `freqjax.training`."""
 
     def __init__(self, network: Network, task: Task, config: Config, train_blocks: Blocks) -> None:
-        """Prepare state and stream; nothing is compiled yet."""
+        """Prepare state and source; nothing is compiled yet."""
         self._config, self._task = config, task
-        self._noise_key = noise_key(config.train.seed)
-        self._fresh = config.task.noise == "fresh"
-        blocks = (
-            jax.eval_shape(lambda k: task.sample(k, task.samples), self._noise_key)
-            if self._fresh
-            else train_blocks
-        )
-        shapes = jax.eval_shape(lambda b: layout(b, config), blocks)
-        self._windows, streams = shapes.inputs.shape[0], shapes.inputs.shape[2]
-        self._rows = int(np.prod(shapes.inputs.shape[:3]))
-        self._bounds = chunk_bounds(self._windows, self._rows // self._windows)
-        self._parts = None if self._fresh else self._cut(layout(train_blocks, config))
-        self._drawn_epoch = -1
-        self._draw = jax.jit(
-            lambda key: tuple(self._cut(layout(task.sample(key, task.samples), config)))
-        )
-        schedule = make_schedule(
-            config.optimizer, config.train.epochs * self._windows, self._windows
-        )
+        self._source = make_source(task, config, train_blocks)
+        updates = self._source.updates
+        schedule = make_schedule(config.optimizer, config.train.epochs * updates, updates)
         engine = engines.choose(network, task, config)
         chunk = engine.make_chunk(network, task, config, schedule, len(task.group_names))
         self._chunk = jax.jit(chunk, donate_argnums=0)
         self._compiled: dict[int, Any] = {}
-        self._state = init_state(network, config, initial_key(config.train.seed), streams)
+        self._state = init_state(
+            network, config, initial_key(config.train.seed), self._source.streams
+        )
         self._layers = layer_names(self._state.params)
         optimizer = config.optimizer
         self._plateau = Plateau(
@@ -130,24 +108,11 @@ class StreamTrainer:
     @property
     def distinct_rows(self) -> int | None:
         """Rows drawn so far where noise is fresh; None where the rows are fixed."""
-        if not self._fresh:
-            return None
-        done = sum(high - low for low, high in self._bounds[: self._next_chunk])
-        return self.epoch * self._rows + done * (self._rows // self._windows)
-
-    def _cut(self, stream: Stream) -> list[Stream]:
-        return [jax.tree.map(lambda a: a[low:high], stream) for low, high in self._bounds]  # noqa: B023
-
-    def _part(self) -> Stream:
-        if self._fresh and self._drawn_epoch != self.epoch:
-            key = jax.random.fold_in(self._noise_key, self.epoch)
-            self._parts, self._drawn_epoch = self._draw(key), self.epoch
-        assert self._parts is not None
-        return self._parts[self._next_chunk]
+        return self._source.rows_drawn(self.epoch, self._next_chunk)
 
     def advance(self) -> EpochResult | None:
         """Run one chunk of updates."""
-        part = self._part()
+        part = self._source.part(self.epoch, self._next_chunk)
         updates = part.inputs.shape[0]
         if updates not in self._compiled:
             self._compiled[updates] = self._chunk.lower(self._state, part).compile()
@@ -157,7 +122,7 @@ class StreamTrainer:
         self._totals.add(info, self.step + 1, updates, time.perf_counter() - began)
         self.step += updates
         self._next_chunk += 1
-        return self._end_epoch() if self._next_chunk == len(self._bounds) else None
+        return self._end_epoch() if self._next_chunk == len(self._source.bounds) else None
 
     def _end_epoch(self) -> EpochResult:
         totals, self._totals = self._totals, Totals()
@@ -211,9 +176,3 @@ class StreamTrainer:
         self._plateau = dataclasses.replace(self._plateau, scale=1.0, best=math.inf, waited=0)
         moments = "the moments so far" if kept else "fresh moments"
         return f"the schedule starts anew here, with {moments}"
-
-
-def chunk_bounds(windows: int, rows_per_window: int) -> list[tuple[int, int]]:
-    """Cut `windows` windows into chunks of one size, of about `CHUNK_ROWS` rows, and a rest."""
-    size = max(1, min(windows, CHUNK_ROWS // rows_per_window))
-    return [(low, min(low + size, windows)) for low in range(0, windows, size)]

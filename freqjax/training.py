@@ -1,10 +1,11 @@
-"""The train step, and the scans that repeat it: online, truncated and full backpropagation.
+"""The train step, and the scans that repeat it: online, truncated and full backpropagation, windows.
 
-All three regimes are one step over a window of K samples with the state carried in and out:
+All regimes are one step over a window of K samples. In three of them the state is carried in and out:
 
-    online  K = 1: nothing is differentiated through time
-    tbptt   K of the config: the gradient is cut at the window's edge, the state is not
-    full    K = all samples of the stream
+    online   K = 1: nothing is differentiated through time
+    tbptt    K of the config: the gradient is cut at the window's edge, the state is not
+    full     K = all samples of the stream
+    windows  K = L of the config: every window begins with a state of its own (`freqjax.windows`)
 
 `make_chunk` scans the step over many windows inside one jitted call; what the host sees of a chunk is
 `ChunkInfo`, small and fetched once. Resets of the carried state are flags in the stream.
@@ -29,10 +30,10 @@ class Stream(NamedTuple):
     """A stream cut into windows, in the order they are trained on.
 
     Attributes:
-      inputs: [U, K, B, D] float32.
+      inputs: [U, K, B, D] float32; of windows that are warmed up [U, M + K, B, D].
       targets: [U, K, B, O] float32.
-      groups: [U, K, B] int32, whose loss a row counts towards.
-      resets: [U, K, B] bool, the carried state starts over before this row.
+      groups: [U, K, B] int32, whose loss a row counts towards; in windows G where it counts for nothing.
+      resets: [U, K, B] bool, the carried state starts over before this row; as many rows as inputs.
     """
 
     inputs: jax.Array
@@ -174,9 +175,8 @@ def make_update(
 ) -> Callable[[TrainState, Stream], tuple[TrainState, UpdateInfo]]:
     """One update on one window (`Stream` without its leading axis U).
 
-    The loss is the mean over the window's K·B rows. Gradients pass through the K steps of the window
-    and stop at the carry it was given. What an update drops depends on `dropout_key` and on `state.step`
-    alone, so that a resume drops the same.
+    The loss is that of `_carried_loss` or, of windows, of `_windows_loss`. What an update drops depends
+    on `dropout_key` and on `state.step` alone, so that a resume drops the same.
 
     Args:
       network: what is trained.
@@ -187,14 +187,11 @@ def make_update(
     """
     direction = make_direction(config.optimizer)
     root = dropout_key_of(config.train.seed) if dropout_key is None else dropout_key
+    loss_of = _windows_loss if config.train.regime == "windows" else _carried_loss
 
     def window_loss(params, carry, window: Stream, step):
         key = jax.random.fold_in(root, step) if network.dropout else None
-        carry, outputs = network.unroll(
-            params, carry, window.inputs, window.resets, dropout_key=key
-        )
-        losses = task.loss(outputs, window.targets)
-        return jnp.mean(losses), (carry, losses)
+        return loss_of(network, task, params, carry, window, key)
 
     def update(state: TrainState, window: Stream) -> tuple[TrainState, UpdateInfo]:
         grads, (carry, losses) = jax.grad(window_loss, has_aux=True)(
@@ -210,6 +207,43 @@ def make_update(
         return state, UpdateInfo(losses, squared_norms, rate)
 
     return update
+
+
+# (mean loss, (the carry after it, losses [K, B]))
+_Loss = tuple[jax.Array, tuple[Any, jax.Array]]
+
+
+def _carried_loss(
+    network: Network, task: Task, params: Any, carry: Any, window: Stream, key: jax.Array | None
+) -> _Loss:
+    """The mean over the window's K·B rows.
+
+    Gradients pass through the K steps of the window and stop at the carry it was given.
+    """
+    carry, outputs = network.unroll(params, carry, window.inputs, window.resets, dropout_key=key)
+    losses = task.loss(outputs, window.targets)
+    return jnp.mean(losses), (carry, losses)
+
+
+def _windows_loss(
+    network: Network, task: Task, params: Any, carry: Any, window: Stream, key: jax.Array | None
+) -> _Loss:
+    """The mean over the rows that count, of windows that each begin with a state of their own.
+
+    That is `init_carry`, through which the gradient passes, or what M rows of warming up make of it,
+    where it stops and nothing is dropped. `carry` is handed on as it came.
+    """
+    warm = window.inputs.shape[0] - window.targets.shape[0]
+    state = network.init_carry(params, window.inputs.shape[1])
+    if warm:
+        state, _ = network.unroll(params, state, window.inputs[:warm], window.resets[:warm])
+        state = jax.lax.stop_gradient(state)
+    _, outputs = network.unroll(
+        params, state, window.inputs[warm:], window.resets[warm:], dropout_key=key
+    )
+    losses = task.loss(outputs, window.targets)
+    counts = window.groups < len(task.group_names)
+    return jnp.sum(jnp.where(counts, losses, 0)) / jnp.sum(counts), (carry, losses)
 
 
 def make_chunk(
@@ -243,8 +277,8 @@ def summarise(
     norms = jnp.sqrt(jnp.sum(infos.squared_norms, axis=1))
     finite = jnp.isfinite(norms) & jnp.isfinite(jnp.sum(infos.losses, axis=(1, 2)))
     return ChunkInfo(
-        loss_sums=jnp.zeros(groups).at[row_groups].add(losses),
-        row_counts=jnp.zeros(groups, jnp.int32).at[row_groups].add(1),
+        loss_sums=jnp.zeros(groups).at[row_groups].add(losses, mode="drop"),
+        row_counts=jnp.zeros(groups, jnp.int32).at[row_groups].add(1, mode="drop"),
         norm_sum=jnp.sum(norms),
         norm_max=jnp.max(norms),
         norm_argmax=jnp.argmax(norms),

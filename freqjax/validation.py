@@ -50,6 +50,7 @@ def validate(config: Config) -> Config:
             setattr(section, field.name, value)
     _validate_task(config.task)
     _validate_network(config)
+    _validate_windows(config)
     return config
 
 
@@ -147,6 +148,32 @@ def _validate_stack(network: NetworkConfig) -> None:
         raise UserError(
             f"network.initializer is {initializer}: it must be one of {', '.join(others)} where "
             f"network.cell is {network.cell}, which has no gate that keeps."
+        )
+
+
+def _validate_windows(config: Config) -> None:
+    """The rules of windows, in training and in evaluation."""
+    windows, samples = config.windows, config.task.samples
+    if config.train.regime != "windows":
+        return
+    if windows.length > samples:
+        raise UserError(
+            f"windows.length is {windows.length}: it must be at most {samples}, the rows of a block."
+        )
+    if windows.stride > windows.length:
+        raise UserError(
+            f"windows.stride is {windows.stride}: it must be at most windows.length ({windows.length}), or "
+            "samples between two windows would have no output."
+        )
+    if windows.start == "warm" and config.network.bidirectional:
+        raise UserError(
+            "windows.start is warm: it must be zero where network.bidirectional is True, since a state "
+            "from before a window is half of what such a network begins with."
+        )
+    if config.task.reset != "block":
+        raise UserError(
+            f"task.reset is {config.task.reset}: it must be block where train.regime is windows, which "
+            "carry no state over."
         )
 
 

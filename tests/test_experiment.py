@@ -153,7 +153,7 @@ def test_an_interrupted_run_resumes_bitwise(tmp_path, name, monkeypatch):
 
 
 def test_a_run_stopped_in_mid_epoch_resumes_bitwise(tmp_path, monkeypatch):
-    monkeypatch.setattr("freqjax.trainers.CHUNK_ROWS", 7)
+    monkeypatch.setattr("freqjax.sources.CHUNK_ROWS", 7)
     config = CONFIGS["online"]
     train(config, tmp_path / "whole")
     calls = []

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import jax
 
 from freqjax import checkpoints, files, summary, validation, workdir
-from freqjax.config import Config
+from freqjax.config import Config, hearing
 from freqjax.diagnosis.patient import Patient
 from freqjax.errors import UserError
-from freqjax.evaluation import make_forward
+from freqjax.evaluation import choose_forward
 from freqjax.networks import make_network
 from freqjax.tasks import make_task
 from freqjax.trainers import initial_key
@@ -47,11 +47,11 @@ def admit(folder: Path, config: Config, say: Say) -> Admitted:
     Raises:
       UserError: its data or its checkpoints cannot be read.
     """
-    task = make_task(config.task)
+    task = make_task(config.task, hearing(config))
     train_blocks, test_blocks = task.train_blocks(), task.test_blocks()
     spectral = config.network.initializer == "spectral"
     network = make_network(config.network, task, task.peaks(train_blocks) if spectral else ())
-    forward = make_forward(network)
+    forward = choose_forward(network, config)
     initial = network.init(initial_key(config.train.seed))
     kept, last, meta = _weights(folder, initial, say)
     evaluated = summary.evaluate(

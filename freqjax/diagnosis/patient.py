@@ -165,7 +165,13 @@ class Patient:
     def window(self) -> int:
         """K, the samples through which its gradient went."""
         samples, train = self.task.samples, self.config.train
-        return {"online": 1, "tbptt": min(train.truncation, samples)}.get(train.regime, samples)
+        kept = {"online": 1, "tbptt": train.truncation, "windows": self.config.windows.length}
+        return min(kept.get(train.regime, samples), samples)
+
+    @property
+    def shuffled(self) -> bool:
+        """Whether its rows come in an order of chance, so that no update leads up to the next one's."""
+        return self.config.train.regime == "windows"
 
     @property
     def credit_samples(self) -> int:

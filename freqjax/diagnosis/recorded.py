@@ -158,9 +158,11 @@ def vanishing_gradient(patient: Patient) -> Examination:
 def weight_chasing(patient: Patient) -> Examination:
     """Whether the loss while training looked better than the weights are."""
     ratio, group, epoch, moving, frozen = _largest_gap(patient)
-    within = patient.window < patient.task.samples
+    within = patient.window < patient.task.samples and not patient.shuffled
     found = within and ratio is not None and ratio > CHASING_RATIO and not _last_is_learned(patient)
-    if not within:
+    if patient.shuffled:
+        words = "Windows are shuffled: no target moves on from one update to the next."
+    elif not within:
         words = "No update comes between the rows of a block: the weights cannot follow its target."
     elif ratio is None:
         words = "No epoch has both losses, or the loss while training shows nothing to explain."
@@ -217,7 +219,8 @@ def forgetting(patient: Patient) -> Examination:
     """Whether the component trained last is known and one trained before it is not, though it was."""
     found, evidence = None, {}
     words = "Components are trained side by side: none comes last."
-    if patient.config.train.streams == "sequential" and len(patient.task.group_names) > 1:
+    in_order = patient.config.train.streams == "sequential" and not patient.shuffled
+    if in_order and len(patient.task.group_names) > 1:
         last, worst, name = _last_and_worst(patient)
         learned = _last_is_learned(patient)
         moving = _last_prequential(patient, name)

@@ -13,11 +13,12 @@ import numpy as np
 
 from freqjax.config import Config
 from freqjax.diagnosis.patient import Patient
-from freqjax.evaluation import group_means, make_forward
+from freqjax.evaluation import choose_forward, group_means
 from freqjax.networks import make_network
 from freqjax.optimizers import make_schedule
+from freqjax.sources import make_source
 from freqjax.trainers import initial_key
-from freqjax.training import Stream, TrainState, init_state, layout, make_update
+from freqjax.training import Stream, TrainState, init_state, make_update
 
 # One dispatch holds about so many rows, so that the clock is looked at between dispatches.
 _ROWS_AT_ONCE = 20_000
@@ -124,27 +125,19 @@ def _prepare(patient: Patient, hidden_size: int | None) -> _Recipe:
     task, blocks = patient.task, patient.train_blocks
     spectral = config.network.initializer == "spectral"
     network = make_network(config.network, task, task.peaks(blocks) if spectral else ())
-    stream = layout(blocks, config)
-    windows, streams = stream.inputs.shape[0], stream.inputs.shape[2]
+    source = make_source(task, config, blocks, cut=_even_parts)
+    windows = source.updates
     update = make_update(network, task, config, make_schedule(config.optimizer, windows, windows))
-    most = max(1, min(windows, _ROWS_AT_ONCE // int(np.prod(stream.inputs.shape[1:3]))))
-    size = max(
-        d for d in range(1, most + 1) if windows % d == 0
-    )  # parts of one shape, no row left out
-    parts = [
-        jax.tree.map(lambda a, low=low: a[low : low + size], stream)
-        for low in range(0, windows, size)
-    ]
-    forward = patient.forward if hidden_size is None else make_forward(network)
+    forward = patient.forward if hidden_size is None else choose_forward(network, config)
 
     def begin(scale: float) -> TrainState:
-        state = init_state(network, config, initial_key(config.train.seed), streams)
+        state = init_state(network, config, initial_key(config.train.seed), source.streams)
         return state._replace(rate_scale=jnp.asarray(scale, jnp.float32))
 
-    def run(state: TrainState, part: Stream) -> TrainState:
-        return jax.lax.scan(lambda s, window: (update(s, window)[0], None), state, part)[0]
+    def run(state: TrainState, stream: Stream) -> TrainState:
+        return jax.lax.scan(lambda s, window: (update(s, window)[0], None), state, stream)[0]
 
-    compiled = jax.jit(run, donate_argnums=0).lower(begin(1.0), parts[0]).compile()
+    compiled = jax.jit(run, donate_argnums=0).lower(begin(1.0), source.part(0, 0)).compile()
 
     def error(params: Any) -> float:
         means = group_means(forward(params, blocks, config.task.reset), blocks, task)
@@ -152,18 +145,28 @@ def _prepare(patient: Patient, hidden_size: int | None) -> _Recipe:
 
     return _Recipe(
         begin=begin,
-        advance=lambda state, part: jax.block_until_ready(compiled(state, parts[part])),
-        parts=len(parts),
-        updates=size,
+        advance=lambda state, number: jax.block_until_ready(
+            compiled(state, source.part(0, number))
+        ),
+        parts=len(source.bounds),
+        updates=source.bounds[0][1],
         windows=windows,
         error=error,
     )
 
 
+def _even_parts(updates: int, rows: int) -> list[tuple[int, int]]:
+    """Parts of one size, so that one program does for all, and no row left out."""
+    most = max(1, min(updates, _ROWS_AT_ONCE // rows))
+    size = max(d for d in range(1, most + 1) if updates % d == 0)
+    return [(low, low + size) for low in range(0, updates, size)]
+
+
 def _constant_rate(config: Config) -> Config:
-    """A copy of `config` whose learning rate stays at its peak."""
+    """A copy of `config` on its fixed rows, whose learning rate stays at its peak."""
     copy = dataclasses.replace(
         config,
+        task=dataclasses.replace(config.task, noise="fixed"),
         network=dataclasses.replace(config.network),
         optimizer=dataclasses.replace(config.optimizer, schedule="constant"),
     )

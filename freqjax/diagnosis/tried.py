@@ -111,7 +111,12 @@ def gradient_truncation(patient: Patient) -> Examination:
     found, evidence = False, {}
     words = "The gradient goes through the whole block: nothing is cut"
     window, samples = patient.window, patient.task.samples
-    if window < samples:
+    if patient.shuffled:
+        words = (
+            f"The gradient goes through all {window} samples of a window, beyond which nothing is learned "
+            "from; what that costs is in the limit of the window"
+        )
+    elif window < samples:
         own = gradients.compare(
             patient.network, patient.task, patient.last_params, patient.train_blocks, window
         )

@@ -72,6 +72,7 @@ class StreamLimit(NamedTuple):
       resolution: as `Curve`.
       samples_seen, curve: the n between which the limit is taken as linear in log n, and its mean over
         components there; empty where the start is known.
+      note: what there is to say of it, a sentence or more; empty where it is of a whole stream.
     """
 
     mse: float
@@ -82,6 +83,7 @@ class StreamLimit(NamedTuple):
     resolution: float
     samples_seen: tuple[int, ...] = ()
     curve: tuple[float, ...] = ()
+    note: str = ""
 
 
 def bayes_curve(

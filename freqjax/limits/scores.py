@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from freqjax import metrics
-from freqjax.config import TaskConfig
+from freqjax.config import Hearing, TaskConfig
 from freqjax.limits.bayes import StreamLimit, stream_limit
 from freqjax.limits.law import NoBayesLimit
 from freqjax.limits.least_squares import sliding_least_squares
 from freqjax.limits.linear import kalman, linear_mmse
+from freqjax.limits.windows import window_limit
 
 # Name in summary.json → the function of (task, mixtures [N, T]) that gives estimates [N, T, F].
 BASELINES = {"kalman": kalman, "sliding_least_squares": sliding_least_squares}
@@ -81,8 +82,8 @@ def limits_on(
     }
 
 
-def least_possible(task: TaskConfig) -> StreamLimit | NoBayesLimit:
-    """The Bayes limit of a block, or why there is none."""
+def least_possible(task: TaskConfig, hearing: Hearing | None = None) -> StreamLimit | NoBayesLimit:
+    """The Bayes limit of a block for who hears all of it, or `hearing`; or why there is none."""
     if task.start == "random" and task.reset != "block":
         # Blocks of one start repeat one mixture: a carried state has heard it before.
         return NoBayesLimit(
@@ -90,7 +91,7 @@ def least_possible(task: TaskConfig) -> StreamLimit | NoBayesLimit:
             "begin unknown, and a carried state hears the same mixture under every selector."
         )
     try:
-        return stream_limit(task)
+        return stream_limit(task) if hearing is None else window_limit(task, hearing)
     except NoBayesLimit as refusal:
         return refusal
 
@@ -103,6 +104,8 @@ def _bayes(task: TaskConfig, found: StreamLimit | NoBayesLimit) -> tuple[dict[st
     values = (found.mse, list(found.mse_per_frequency), found.low, found.high)
     late = found.after_1s_per_frequency
     bayes = dict(zip(names, values, strict=True)) | {after: None if late is None else list(late)}
+    if found.note:
+        return bayes, found.note
     if task.start == "zero":
         return bayes, "The start is known and the target a fixed function of time: the limit is 0."
     if found.resolution == 0:

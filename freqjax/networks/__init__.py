@@ -36,7 +36,7 @@ def make_network(
         hidden_size=config.hidden_size,
         output_size=task.output_size,
         selectors=task.selectors,
-        longest=task.samples,
+        longest=task.longest,
         sampling_rate=task.sampling_rate,
         band=(config.rotor_low, config.rotor_high),
         gain=config.rotor_gain,

@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-import math
 from typing import Any, NamedTuple
 
 from freqjax import config as configs
@@ -116,6 +115,11 @@ def _with(config: Config, values: dict[str, Any]) -> Config:
         section, field = name.split(".")
         setattr(getattr(config, section), field, value)
     validation.validate_training(config)
+    if config.train.regime == "windows":
+        raise UserError(
+            "train.regime is windows: it must be one of online, tbptt and full in a sweep, whose replicas "
+            "share the order of their rows."
+        )
     if config.train.escalate:
         raise UserError(
             "train.escalate is set: it must be empty in a sweep, where network.hidden_size can be an axis."

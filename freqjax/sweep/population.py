@@ -25,11 +25,12 @@ from freqjax.monitors import Totals, finite_or_null
 from freqjax.networks import make_network
 from freqjax.networks.padding import crop_hidden, pad_hidden
 from freqjax.optimizers import Plateau
+from freqjax.sources import CHUNK_ROWS, chunk_bounds, noise_key
 from freqjax.sweep.axes import Bucket, Replica, differing_numbers, numbers
 from freqjax.sweep.program import Program, Replicated
 from freqjax.sweep.story import Arrays, Story, result_of, zero_loss
 from freqjax.tasks import Blocks, Task, make_task
-from freqjax.trainers import chunk_bounds, initial_key, noise_key
+from freqjax.trainers import initial_key
 from freqjax.training import ChunkInfo, Stream, layer_names, layout, state_of
 
 
@@ -60,7 +61,7 @@ class Population:
         shapes = jax.eval_shape(lambda b: layout(b, first), self._sampled(sets[0], train[0]))
         self._windows = shapes.inputs.shape[0]
         rows = int(np.prod(shapes.inputs.shape[:3]))
-        self._bounds = chunk_bounds(self._windows, rows // self._windows)
+        self._bounds = chunk_bounds(self._windows, rows // self._windows, CHUNK_ROWS)
         widest = dataclasses.replace(first.network, hidden_size=bucket.hidden_size)
         self._network = make_network(widest, sets[0])
         self._program = Program(

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from freqjax import files, metrics, signals, stems
-from freqjax.config import TaskConfig
+from freqjax.config import Hearing, TaskConfig
 from freqjax.errors import UserError
 from freqjax.limits import NoBayesLimit, StreamLimit
 from freqjax.limits.law import noise_variance
@@ -19,6 +19,7 @@ from freqjax.limits.scores import baseline_outputs, least_possible, limits_on
 from freqjax.tasks import probes, symptoms
 from freqjax.tasks.examination import Examination, Signs
 from freqjax.tasks.task import Blocks
+from freqjax.windows import warm_up
 
 # A test over unknown starts averages over at least this many of them.
 _FEWEST_TEST_STARTS = 64
@@ -43,17 +44,21 @@ class Extraction:
     output_size = 1
     group_label = "frequency"
 
-    def __init__(self, config: TaskConfig) -> None:
+    def __init__(self, config: TaskConfig, hearing: Hearing | None = None) -> None:
         """Prepare synthesis; files are read when their blocks are asked for."""
-        self.config = config
+        self.config, self._hearing = config, hearing
         self.frequencies = config.frequencies
         self.samples, self.sampling_rate = config.samples, config.sampling_rate
+        self.longest = self.samples
+        if hearing is not None:
+            self.longest = hearing.windows.length + warm_up(hearing.windows)
         self.input_size = 1 + len(config.frequencies)
         self.selected_hz = config.frequencies
         self.selectors = tuple(range(1, self.input_size))
         self.group_names = tuple(f"{f:g} Hz" for f in config.frequencies)
-        self.keeps_time = config.start == "zero"
-        self.easier = "task.phase_scale=0.01" if self.keeps_time else "task.start=zero"
+        self.keeps_time = config.start == "zero" and hearing is None
+        no_start = config.start == "zero" or hearing is not None
+        self.easier = "task.phase_scale=0.01" if no_start else "task.start=zero"
         self._synthesizer = signals.make_synthesizer(config)
         # Kept, so that training and test rows of one shape are compiled once.
         self._drawn = jax.jit(self._draw, static_argnums=(1, 2, 3))
@@ -157,7 +162,7 @@ class Extraction:
         if self._judged is None or self._judged.blocks is not blocks:
             targets, groups = np.asarray(blocks.targets[..., 0]), np.asarray(blocks.groups)
             outputs = baseline_outputs(self.config, np.asarray(blocks.inputs[..., 0]), groups)
-            least = least_possible(self.config)
+            least = least_possible(self.config, self._hearing)
             limits = limits_on(self.config, targets, groups, outputs, least)
             self._judged = _Judged(blocks, outputs, least, limits)
         return self._judged

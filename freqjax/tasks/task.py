@@ -38,6 +38,7 @@ class Task(Protocol):
       selectors: which of the D inputs are a one-hot selector; empty where there is none.
       selected_hz: the frequency that each selector stands for, Hz; empty where it stands for none.
       samples: T of a block.
+      longest: samples through which a state is carried at most.
       sampling_rate: samples a second, Hz.
       group_label: what a group is, singular; rows of metrics.jsonl hold `loss_per_<group_label>`.
       group_names: name of each group, in order, for people.
@@ -50,6 +51,7 @@ class Task(Protocol):
     selectors: tuple[int, ...]
     selected_hz: tuple[float, ...]
     samples: int
+    longest: int
     sampling_rate: float
     group_label: str
     group_names: tuple[str, ...]
