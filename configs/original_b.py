@@ -15,6 +15,6 @@ def get_config() -> Config:
         task=TaskConfig(phase_scale=0.1),
         network=NetworkConfig(hidden_size=256, layers=2, dropout=0.2),
         optimizer=OptimizerConfig(learning_rate=1e-2),
-        train=TrainConfig(regime="windows", epochs=5, divergence_factor=None),
-        windows=WindowsConfig(length=50, stride=13, batch=16),
+        train=TrainConfig(regime="windows", epochs=10, divergence_factor=None),
+        windows=WindowsConfig(length=50, stride=28, batch=16),
     )

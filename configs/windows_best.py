@@ -17,6 +17,6 @@ def get_config() -> Config:
         task=TaskConfig(phase_scale=0.1, start="random", starts=8, duration=1.0, noise="fresh"),
         network=NetworkConfig(hidden_size=64, conditioning="film", initializer="chrono"),
         optimizer=OptimizerConfig(learning_rate=1e-2, schedule="cosine", warmup_fraction=0.02),
-        train=TrainConfig(regime="windows", epochs=170, evaluate_every=10, divergence_factor=None),
+        train=TrainConfig(regime="windows", epochs=200, evaluate_every=10, divergence_factor=None),
         windows=WindowsConfig(length=50, stride=5, batch=64, combine="last"),
     )
