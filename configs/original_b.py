@@ -2,8 +2,9 @@
 
     python -m freqjax.main --config configs/original_b.py
 
-Expected: a frozen test MSE near the 0.30 that the original reports and blames on the noise. No estimator
-that hears 50 samples needs to be above 0.076: see configs/windows_best.py.
+Expected: in about three minutes a frozen test MSE of 0.25 to 0.30, where the original reports 0.30 and
+blames the noise. Less than half of that is possible on the same windows: see configs/windows_best.py and
+docs/results.md.
 """
 
 from freqjax import Config, NetworkConfig, OptimizerConfig, TaskConfig, TrainConfig, WindowsConfig

@@ -15,6 +15,15 @@ def is_curriculum(config: Config) -> bool:
     return config.curriculum.first_horizon is not None and config.train.regime == "full"
 
 
+def goes_alone(config: Config) -> bool:
+    """Whether a replica of a sweep is trained as a run alone is, and shares no program with others.
+
+    The steps of a curriculum are decided on the host, and windows are shuffled and gathered between
+    chunks, each replica's in an order of its own.
+    """
+    return is_curriculum(config) or config.train.regime == "windows"
+
+
 def make_trainer(
     network: Network, task: Task, config: Config, train_blocks: Blocks, forward: Forward
 ) -> Trainer:

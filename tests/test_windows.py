@@ -1,12 +1,14 @@
 """Windows: where they lie, how they are shuffled, learned from and combined, each against a plain twin."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import freqjax
-from freqjax import UserError, WindowsConfig, overrides, validation, workdir
+from freqjax import UserError, WindowsConfig, overrides, sweep, validation, workdir
 from freqjax.combination import make_windows_forward
 from freqjax.config import Hearing
 from freqjax.limits import NoBayesLimit, bayes_curve
@@ -15,7 +17,6 @@ from freqjax.main import main
 from freqjax.networks import make_network
 from freqjax.optimizers import make_schedule
 from freqjax.sources import gather, make_source, shuffled
-from freqjax.sweep.axes import replicas
 from freqjax.tasks import Extraction, make_task
 from freqjax.trainers import StreamTrainer
 from freqjax.training import init_state, make_chunk, make_update
@@ -269,7 +270,7 @@ def test_training_goes_on_in_mid_epoch_and_does_not_depend_on_chunks(monkeypatch
             np.testing.assert_array_equal(a, b)
 
 
-def test_a_run_evaluates_as_it_was_trained(tmp_path, monkeypatch):
+def test_a_run_a_sweep_and_an_evaluation_put_windows_together_alike(tmp_path, monkeypatch):
     monkeypatch.setattr(Extraction, "draw", lambda *_: [])
     config = windows_config(
         windows={"combine": "mean"},
@@ -279,19 +280,24 @@ def test_a_run_evaluates_as_it_was_trained(tmp_path, monkeypatch):
     summary = freqjax.train(config, tmp_path / "run", say=lambda line: None)
     assert summary["limit"]["bayes_mse"] is None
     assert "network.bidirectional" in summary["limit"]["note"]
-    task, network, _ = parts(config)
-    trained, blocks = freqjax.load(tmp_path / "run"), task.test_blocks()
-    outputs = make_windows_forward(network, config.windows)(trained.params, blocks, "block")
-    mse = float(np.mean(np.square(outputs - blocks.targets)))
-    np.testing.assert_allclose(summary["test"]["mse"], mse, rtol=1e-5)
+    trained, blocks = freqjax.load(tmp_path / "run"), make_task(config.task).test_blocks()
+
+    def test_mse(windows):
+        outputs = make_windows_forward(trained.network, windows)(trained.params, blocks, "block")
+        return float(np.mean(np.square(outputs - blocks.targets)))
+
+    np.testing.assert_allclose(summary["test"]["mse"], test_mse(config.windows), rtol=1e-5)
     flags = ["--mode", "evaluate", "--checkpoint", str(tmp_path / "run"), "--no-figures"]
     flags += ["--workdir", str(tmp_path / "again"), "--config.windows.stride=1"]
     assert main(flags) == 0
     found = workdir.read_json(tmp_path / "again" / "evaluation.json")
-    config.windows.stride = 1
-    outputs = make_windows_forward(network, config.windows)(trained.params, blocks, "block")
-    mse = float(np.mean(np.square(outputs - blocks.targets)))
-    np.testing.assert_allclose(found["test"]["mse"], mse, rtol=1e-5)
+    denser = dataclasses.replace(config.windows, stride=1)
+    np.testing.assert_allclose(found["test"]["mse"], test_mse(denser), rtol=1e-5)
+    config.sweep.axes = {"network.hidden_size": (4, 3)}
+    sweep.run(config, tmp_path / "sweep", resume=False, figures=False, say=lambda line: None)
+    swept = workdir.read_json(tmp_path / "sweep" / "sweep.json")["rows"]
+    assert swept[0]["network.hidden_size"] == 4
+    np.testing.assert_allclose(swept[0]["test_mse"], summary["test"]["mse"], rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -314,17 +320,11 @@ def test_bad_windows_are_named(pairs, sentence):
         overrides.apply(windows_config(), list(pairs.items()))
 
 
-def test_a_batch_must_be_filled_and_sweeps_are_refused(tmp_path):
+def test_a_batch_must_be_filled(tmp_path):
     config = windows_config(windows={"batch": 11})
     with pytest.raises(UserError, match=r"windows.batch is 11: it must be at most 10, the windows"):
         freqjax.train(config, tmp_path / "run", say=lambda line: None)
     assert not (tmp_path / "run").exists()
-    config = windows_config()
-    config.sweep.axes = {"train.seed": (0, 1)}
-    with pytest.raises(
-        UserError, match=r"train.regime is windows: it must be one of online, tbptt"
-    ):
-        replicas(config)
 
 
 def limit(windows, **task):

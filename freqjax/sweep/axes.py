@@ -11,13 +11,14 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import math
 from typing import Any, NamedTuple
 
 from freqjax import config as configs
 from freqjax import validation
 from freqjax.config import Config, OptimizerConfig, RunConfig, SweepConfig
 from freqjax.errors import UserError
-from freqjax.regimes import is_curriculum
+from freqjax.regimes import goes_alone
 
 _MOST_REPLICAS = 10_000
 
@@ -115,11 +116,6 @@ def _with(config: Config, values: dict[str, Any]) -> Config:
         section, field = name.split(".")
         setattr(getattr(config, section), field, value)
     validation.validate_training(config)
-    if config.train.regime == "windows":
-        raise UserError(
-            "train.regime is windows: it must be one of online, tbptt and full in a sweep, whose replicas "
-            "share the order of their rows."
-        )
     if config.train.escalate:
         raise UserError(
             "train.escalate is set: it must be empty in a sweep, where network.hidden_size can be an axis."
@@ -130,7 +126,7 @@ def _with(config: Config, values: dict[str, Any]) -> Config:
 def buckets(members: list[Replica], widest_padding: float) -> list[Bucket]:
     """Replicas by program; a hidden size joins one at most `widest_padding` times as wide.
 
-    Those of a curriculum have programs of their own, and are together if their arrays have one shape.
+    Those that go alone have programs of their own, and are together if their arrays have one shape.
     """
     alike: dict[str, list[Replica]] = {}
     for replica in members:
@@ -153,8 +149,9 @@ def _program_key(config: Config) -> str:
     if config.network.dropout:
         # What is dropped is drawn for the whole width: padded, it would be another draw.
         kept["network.hidden_size"] = config.network.hidden_size
-    if is_curriculum(config):
+    if goes_alone(config):
         kept = {k: v for k, v in kept.items() if k.startswith("network.") or k == "train.regime"}
+        kept["network.hidden_size"] = config.network.hidden_size
     kept["components"] = len(config.task.frequencies)
     kept["files"] = (config.task.train_path, config.task.test_path)  # rows of another number
     return json.dumps(kept, sort_keys=True)

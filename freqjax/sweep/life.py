@@ -30,7 +30,7 @@ from freqjax.config import Config
 from freqjax.errors import UserError
 from freqjax.interrupts import Interrupts
 from freqjax.progress import duration, number
-from freqjax.regimes import is_curriculum
+from freqjax.regimes import goes_alone
 from freqjax.sweep import axes, best, processes, results
 from freqjax.sweep.axes import Bucket
 from freqjax.sweep.population import Population
@@ -172,7 +172,7 @@ class _Sweep:
                 return meta["results"], 0
             share = processes.share_of(len(bucket.replicas))
             # All replicas of a bucket are of one kind.
-            one_by_one = is_curriculum(bucket.replicas[0].config)
+            one_by_one = goes_alone(bucket.replicas[0].config)
             kind = Soloists if one_by_one else Population
             population = kind(bucket, bucket.replicas[share])
             if meta is not None:

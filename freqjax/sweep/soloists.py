@@ -1,7 +1,7 @@
-"""Replicas that cannot share a program, because the host decides after every step what the next one is.
+"""Replicas that cannot share a program (`freqjax.regimes.goes_alone`).
 
-Those of a horizon curriculum: each is trained as it would be alone, as many side by side as there are
-devices, a thread each. A replica that was not done when a sweep was stopped begins again.
+Those of a horizon curriculum, and of shuffled windows: each is trained as it would be alone, as many side by
+side as there are devices, a thread each. A replica that was not done when a sweep was stopped begins again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from freqjax.evaluation import group_means, make_forward
+from freqjax.config import hearing
+from freqjax.evaluation import choose_forward, group_means
 from freqjax.monitors import finite_or_null
 from freqjax.networks import count_parameters, make_network
 from freqjax.regimes import make_trainer
@@ -35,7 +36,7 @@ class Soloist:
     def __init__(self, replica: Replica) -> None:
         """Nothing is read or compiled before the first `advance`."""
         self.replica, self.story = replica, Story(replica.index)
-        self._task = make_task(replica.config.task)
+        self._task = make_task(replica.config.task, hearing(replica.config))
         self._trainer: Trainer | None = None
         self.best: Any = None
 
@@ -45,7 +46,7 @@ class Soloist:
         spectral = config.network.initializer == "spectral"
         peaks = self._task.peaks(self._blocks) if spectral else ()
         network = make_network(config.network, self._task, peaks)
-        self._forward = make_forward(network)
+        self._forward = choose_forward(network, config)
         self._trainer = make_trainer(network, self._task, config, self._blocks, self._forward)
         if self.best is None:
             self.best = network.init(initial_key(config.train.seed))
