@@ -170,7 +170,7 @@ def one_update(config):
 
 
 def test_windows_as_long_as_the_blocks_are_full_backpropagation():
-    both = {"optimizer": PLAIN_SGD, "network": {"learned_carry": True}}
+    both = {"optimizer": PLAIN_SGD, "network": {"learned_carry": True, "cell": "rnn"}}
     full = tiny_config(train={"regime": "full", "streams": "parallel"}, **both)
     windows = windows_config(windows={"length": 20, "stride": 20, "batch": 2}, **both)
     (_, ours, _, our_info), (_, theirs, _, info) = one_update(windows), one_update(full)
@@ -243,7 +243,7 @@ def test_an_update_of_a_stacked_lstm_equals_pytorch(float64):
 
 
 def test_training_goes_on_in_mid_epoch_and_does_not_depend_on_chunks(monkeypatch):
-    config = windows_config(task={"noise": "fresh"})
+    config = windows_config(task={"noise": "fresh"}, network={"cell": "rnn"})
     task, network, blocks = parts(config)
 
     def trainer(rows):
