@@ -23,7 +23,7 @@ def select(name: str | None) -> None:
     `freqjax.compiled`.
 
     Raises:
-      UserError: an unknown name, or a platform that this machine or installation lacks.
+      UserError: an unknown name.
     """
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     compiled.keep()
@@ -32,9 +32,15 @@ def select(name: str | None) -> None:
     if name not in _PLATFORMS:
         raise UserError(f"--device is {name!r}: it must be one of {', '.join(_PLATFORMS)}.")
     jax.config.update("jax_platforms", _PLATFORMS[name])
-    if (
-        name == "cpu"
-    ):  # there is always one; and asking would settle how many before a sweep can say
+
+
+def require(name: str | None) -> None:
+    """See that the platform that was selected is there. With this JAX runs, and its devices are settled.
+
+    Raises:
+      UserError: this machine or installation lacks it.
+    """
+    if name in (None, "cpu"):  # of which there is always one
         return
     try:
         jax.devices()

@@ -29,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         mode = MODES[invocation.mode]
         devices.select(invocation.flags["device"])
         config = overrides.apply(mode.base(invocation.flags), invocation.overrides)
+        if not config.run.coordinator:  # processes have to meet before JAX runs
+            devices.require(invocation.flags["device"])
         return mode.run(config, invocation.flags)
     except KeyboardInterrupt:
         print("freqjax: interrupted", file=sys.stderr)

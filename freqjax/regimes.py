@@ -15,11 +15,10 @@ def is_curriculum(config: Config) -> bool:
     return config.curriculum.first_horizon is not None and config.train.regime == "full"
 
 
-def goes_alone(config: Config) -> bool:
-    """Whether a replica of a sweep is trained as a run alone is, and shares no program with others.
+def is_alone(config: Config) -> bool:
+    """Whether a replica of `config` cannot share a program of updates with others.
 
-    The steps of a curriculum are decided on the host, and windows are shuffled and gathered between
-    chunks, each replica's in an order of its own.
+    In a curriculum the host decides after every step; windows are gathered anew every epoch.
     """
     return is_curriculum(config) or config.train.regime == "windows"
 

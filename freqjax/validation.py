@@ -61,6 +61,11 @@ def validate_training(config: Config) -> Config:
       UserError: as `validate`.
     """
     validate(config)
+    if config.sweep.axes:
+        raise UserError(
+            "sweep.axes is set: --mode sweep trains its replicas; --config.sweep.axes= trains the config "
+            "alone."
+        )
     _validate_train(config)
     _validate_escalation(config)
     _validate_curriculum(config)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import document, example_page
-from freqjax import commandline, overrides, validation
+from freqjax import commandline, overrides, sweep, validation
 from freqjax import config as configs
 from freqjax.modes import MODES
 
@@ -52,7 +52,9 @@ def test_the_readmes_commands_name_flags_and_files_that_exist():
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.py")), ids=lambda p: p.stem)
 def test_every_config_is_valid_tells_its_command_and_stands_in_the_readme(path):
-    config = validation.validate_training(overrides.load(path))
+    config = overrides.load(path)
+    for replica in sweep.replicas(config) if config.sweep.axes else [config]:
+        validation.validate_training(getattr(replica, "config", replica))
     text = path.read_text()
     mode = "--mode sweep " if config.sweep.axes else ""
     assert f"python -m freqjax.main {mode}--config configs/{path.name}" in text

@@ -20,7 +20,7 @@ from freqjax import config as configs
 from freqjax.evaluation import group_means, make_forward
 from freqjax.main import main
 from freqjax.networks import make_network
-from freqjax.sweep import life, results
+from freqjax.sweep import life, progress, results
 from freqjax.sweep.axes import buckets, replicas
 from freqjax.sweep.population import Population
 from freqjax.sweep.story import Story
@@ -241,7 +241,7 @@ def test_a_curriculum_is_swept_one_by_one_and_resumes(tmp_path, monkeypatch):
     """A kill after two of three are done loses the third alone."""
     monkeypatch.setattr(Extraction, "draw", lambda *_: [])
     monkeypatch.setattr(life, "_SAVE_SECONDS", 0.0)
-    monkeypatch.setattr(life, "_LINE_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
     monkeypatch.setattr(jax, "local_devices", lambda *_: jax.devices()[:2])
     with pytest.raises(Killed):
         run(CURRICULUM, tmp_path / "sweep", say=killer(6))
@@ -257,6 +257,20 @@ def test_a_curriculum_is_swept_one_by_one_and_resumes(tmp_path, monkeypatch):
         losses, rel=1e-4
     )
     assert len(rows_of(tmp_path / "sweep")) == 12
+
+
+def test_windows_are_swept_one_by_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(Extraction, "draw", lambda *_: [])
+    config = sweep_config(
+        {"train.seed": (0, 1)},
+        train={"regime": "windows", "epochs": 2},
+        windows={"length": 6, "stride": 2, "batch": 4},
+    )
+    run(config, tmp_path / "sweep")
+    alone = freqjax.train(replicas(config)[1].config, tmp_path / "alone", say=silent)
+    row = found(tmp_path / "sweep")["rows"][1]
+    assert row["test_mse"] == pytest.approx(alone["test"]["mse"], rel=1e-4)
+    assert (row["updates"], row["epochs"]) == (alone["updates"], alone["epochs"])
 
 
 class Killed(Exception):
@@ -280,7 +294,7 @@ def test_a_killed_sweep_resumes_to_the_same_end(after, tmp_path, monkeypatch):
     axes = {"train.seed": (0, 1), "network.hidden_size": (9, 4)}  # two programs
     config = sweep_config(axes, train={"epochs": 3})
     monkeypatch.setattr(life, "_SAVE_SECONDS", 0.0)
-    monkeypatch.setattr(life, "_LINE_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
     run(config, tmp_path / "whole")
     with pytest.raises(Killed):
         run(config, tmp_path / "cut", say=killer(after))
@@ -332,6 +346,9 @@ def test_programs_are_shared_by_what_they_are_made_from():
     assert count({"task.duration": (1.0, 2.0)}) == 2
     assert count({"task.frequencies": ((1.0, 2.0), (1.0, 4.0), (1.0,))}) == 2
     assert count({"train.regime": ("online", "full")}) == 2
+    curriculum = {k: getattr(CURRICULUM, k).__dict__ for k in ("task", "network", "train")}
+    axes = {"network.hidden_size": (10, 8), "train.seed": (0, 1)}
+    assert count(axes, curriculum=CURRICULUM.curriculum.__dict__, **curriculum) == 2
 
 
 @pytest.mark.parametrize(
@@ -386,6 +403,32 @@ def test_a_resume_of_another_sweep_is_refused(tmp_path):
     other = sweep_config({"train.seed": (0, 1)}, train={"epochs": 0})
     with pytest.raises(UserError, match=r"sweep\.axes differ"):
         run(other, tmp_path / "run", resume=True)
+
+
+def test_a_resume_with_the_axes_in_another_order_is_refused(tmp_path):
+    axes = {"train.seed": (0, 1), "optimizer.learning_rate": (0.1, 0.2)}
+    run(sweep_config(axes, train={"epochs": 0}), tmp_path / "run")
+    turned = sweep_config(dict(reversed(axes.items())), train={"epochs": 0})
+    with pytest.raises(UserError, match=r"sweep\.axes \(their order\) differ"):
+        run(turned, tmp_path / "run", resume=True)
+
+
+def test_a_sweeps_folder_is_not_a_runs(tmp_path, capsys):
+    run(sweep_config({"train.seed": (0,)}, train={"epochs": 1}), tmp_path / "run")
+    before = (tmp_path / "run/metrics.jsonl").read_text()
+    assert main(["--mode", "train", "--resume", "--workdir", str(tmp_path / "run")]) == 2
+    assert "sweep.axes is set: --mode sweep trains its replicas" in capsys.readouterr().err
+    assert (tmp_path / "run/metrics.jsonl").read_text() == before
+
+
+def test_what_no_replica_could_do_is_refused_before_anything_is_written(tmp_path):
+    config = sweep_config({"network.cell": ("lstm", "gru")}, train={"engine": "closed_form"})
+    with pytest.raises(UserError, match=r"train\.engine is closed_form"):
+        run(config, tmp_path / "run")
+    config = sweep_config({"train.seed": (0,)}, task={"train_path": str(tmp_path / "rows.npz")})
+    with pytest.raises(UserError, match=r"rows\.npz"):
+        run(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def free_port():

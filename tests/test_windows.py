@@ -378,7 +378,7 @@ def test_the_limit_of_windows_is_the_mean_over_what_they_hear():
 
 def test_of_a_known_start_only_the_first_window_knows():
     task, found = limit({"stride": 1}, duration=2.0)
-    curve = bayes_curve(freqjax.TaskConfig(**vars(task) | {"start": "random"}), [6])
+    curve = bayes_curve(dataclasses.replace(task, start="random"), [6])
     np.testing.assert_allclose(found.mse, curve.mse[0] * 34 / 40)
     assert "The first 6 samples" in found.note
     assert limit({"length": 20, "stride": 20})[1].mse == 0

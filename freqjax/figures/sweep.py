@@ -11,6 +11,7 @@ import numpy as np
 from freqjax.figures import canvas
 from freqjax.figures.findings import number
 from freqjax.figures.record import GOAL_MSE, ZERO_MSE
+from freqjax.sweep.results import is_solved
 
 _MOST_LABELS = 10
 
@@ -34,8 +35,11 @@ def sweep(
     low = min([*finite, GOAL_MSE]) / 2
     for panel, name in zip(grid[0], axes, strict=True):
         own = [a for a in aggregates if a["axis"] == name]
+        members: dict[str, list[dict[str, Any]]] = {}
+        for row in rows:
+            members.setdefault(str(row[name]), []).append(row)
         for place, value in enumerate(own):
-            _column(panel, place, value, [r for r in rows if r[name] == value["value"]], low)
+            _column(panel, place, value, members[str(value["value"])], low)
         panel.axhline(ZERO_MSE, color=canvas.INK, lw=1, ls="--", zorder=1, label="predicting zero")
         panel.axhline(GOAL_MSE, color=canvas.GREY, lw=1, ls=":", zorder=1, label="goal, 0.01")
         panel.set(
@@ -65,6 +69,8 @@ def _column(
     if mean is None:
         panel.plot(place, ZERO_MSE, "x", color=canvas.INK, ms=9, label="not finite")
         return
+    if value["replicas"] == 1:  # the dot says it
+        return
     ends = [value["test_mse_low"], value["test_mse_high"]]
     below, above = (0.0, 0.0) if None in ends else (mean - max(ends[0], low), ends[1] - mean)
     panel.errorbar(
@@ -80,8 +86,7 @@ def _label(value: Any) -> str:
 
 
 def _finding(rows: Sequence[dict[str, Any]]) -> str:
-    worst = [row["worst_test_mse"] for row in rows]
-    solved = sum(w is not None and w < GOAL_MSE for w in worst)
+    solved = sum(map(is_solved, rows))
     finite = [row["test_mse"] for row in rows if row["test_mse"] is not None]
     if not finite:
         return "No replica gives a finite output"

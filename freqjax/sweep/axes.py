@@ -18,7 +18,7 @@ from freqjax import config as configs
 from freqjax import validation
 from freqjax.config import Config, OptimizerConfig, RunConfig, SweepConfig
 from freqjax.errors import UserError
-from freqjax.regimes import goes_alone
+from freqjax.regimes import is_alone
 
 _MOST_REPLICAS = 10_000
 
@@ -116,17 +116,13 @@ def _with(config: Config, values: dict[str, Any]) -> Config:
         section, field = name.split(".")
         setattr(getattr(config, section), field, value)
     validation.validate_training(config)
-    if config.train.escalate:
-        raise UserError(
-            "train.escalate is set: it must be empty in a sweep, where network.hidden_size can be an axis."
-        )
     return config
 
 
 def buckets(members: list[Replica], widest_padding: float) -> list[Bucket]:
     """Replicas by program; a hidden size joins one at most `widest_padding` times as wide.
 
-    Those that go alone have programs of their own, and are together if their arrays have one shape.
+    Those that train alone are together if their arrays have one shape.
     """
     alike: dict[str, list[Replica]] = {}
     for replica in members:
@@ -146,12 +142,11 @@ def _program_key(config: Config) -> str:
     for name in NUMBERS:
         # A rule without clipping, or without decay, is another program than one with a little.
         kept[f"optimizer.{name}"] = bool(kept[f"optimizer.{name}"])
-    if config.network.dropout:
+    if config.network.dropout or is_alone(config):
         # What is dropped is drawn for the whole width: padded, it would be another draw.
         kept["network.hidden_size"] = config.network.hidden_size
-    if goes_alone(config):
+    if is_alone(config):
         kept = {k: v for k, v in kept.items() if k.startswith("network.") or k == "train.regime"}
-        kept["network.hidden_size"] = config.network.hidden_size
     kept["components"] = len(config.task.frequencies)
     kept["files"] = (config.task.train_path, config.task.test_path)  # rows of another number
     return json.dumps(kept, sort_keys=True)

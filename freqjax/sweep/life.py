@@ -13,8 +13,10 @@ The lead process alone touches files. What it leaves in the folder:
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,14 +28,14 @@ import jax
 from freqjax import config as configs
 from freqjax import devices, validation, workdir
 from freqjax.checkpoints import CheckpointStore
-from freqjax.config import Config
+from freqjax.config import Config, RunConfig
 from freqjax.errors import UserError
 from freqjax.interrupts import Interrupts
-from freqjax.progress import duration, number
-from freqjax.regimes import goes_alone
-from freqjax.sweep import axes, best, processes, results
+from freqjax.regimes import is_alone
+from freqjax.sweep import admission, axes, best, processes, results
 from freqjax.sweep.axes import Bucket
 from freqjax.sweep.population import Population
+from freqjax.sweep.progress import Progress
 from freqjax.sweep.soloists import Soloists
 from freqjax.sweep.story import Arrays, Story
 from freqjax.workdir import Workdir
@@ -43,8 +45,6 @@ _Members = Population | Soloists
 
 # A save takes all arrays off the devices: not more often than this, in seconds.
 _SAVE_SECONDS = 10.0
-# Epochs quicker than this share a line.
-_LINE_SECONDS = 0.5
 
 
 def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) -> int | None:
@@ -67,7 +67,6 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
     buckets = axes.buckets(members, config.sweep.widest_padding)
     devices.use_cpu_cores(config.run.cpu_devices)
     processes.connect(config.run)
-    lead = processes.is_lead()
     with contextlib.ExitStack() as stack:
         # With other processes a signal must stop all of them at once, which is the cluster's business.
         interrupts = stack.enter_context(Interrupts()) if jax.process_count() == 1 else None
@@ -76,14 +75,19 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
         def claim() -> None:
             claimed.append(stack.enter_context(Workdir(folder, resume=resume)))
             _refuse_other_sweep(config, claimed[0])
-            claimed[0].write_json("config.json", configs.to_dict(config))
+            # Where it runs is not part of what it is.
+            alone = dataclasses.replace(config, run=RunConfig())
+            claimed[0].write_json("config.json", configs.to_dict(alone))
 
         with _telling_of_losses():
+            _refuse_other_processes(config)
+            notes = processes.on_all(lambda: admission.check(buckets))
             processes.from_lead(claim)
-            sweep = _Sweep(
-                buckets, claimed[0] if lead else None, interrupts, say if lead else _silent
-            )
-            return sweep.run(figures=figures)
+            lead = processes.is_lead()
+            say = say if lead else _silent
+            for note in notes:
+                say(note)
+            return _Sweep(buckets, claimed[0] if lead else None, interrupts, say).run(figures)
 
 
 def _silent(_: str) -> None:
@@ -95,17 +99,29 @@ def _telling_of_losses() -> Iterator[None]:
     """A process that does not answer any more ends this one too, with a sentence and exit code 2."""
     try:
         yield
-    except jax.errors.JaxRuntimeError as error:
-        if jax.process_count() == 1:
-            raise
-        reason = str(error).partition("\n")[0].rstrip(".")
+    except processes.PeerLost as error:
         print(
-            f"freqjax: a process of this sweep was lost ({reason}): start all of them again with --resume.",
+            f"freqjax: a process of this sweep was lost ({error}): start all of them again with --resume.",
             file=sys.stderr,
             flush=True,
         )
         # Nothing is half-written. JAX would wait for the lost one now, and end with a stack trace.
         os._exit(2)
+
+
+def _identity(config: Config) -> list[Any]:
+    """What makes a sweep the same one; the order of its axes is that of its replicas."""
+    alone = dataclasses.replace(config, run=RunConfig())
+    return [configs.to_dict(alone), list(config.sweep.axes)]
+
+
+def _refuse_other_processes(config: Config) -> None:
+    told = processes.gather(_identity(config))
+    others = [n for n, found in enumerate(told) if found != told[0]]
+    if others:
+        raise UserError(
+            f"process {others[0]} was started with another config than process 0: only run.* may differ."
+        )
 
 
 def _refuse_other_sweep(config: Config, folder: Workdir) -> None:
@@ -114,10 +130,27 @@ def _refuse_other_sweep(config: Config, folder: Workdir) -> None:
         return
     before = validation.from_dict(saved, "config.json")
     changed = [f for f in configs.differing_fields(config, before) if not f.startswith("run.")]
+    if not changed and list(before.sweep.axes) != list(config.sweep.axes):
+        changed = ["sweep.axes (their order)"]
     if changed:
         raise UserError(
             f"{', '.join(changed)} differ from the sweep's own: only run.* may change on a resume."
         )
+
+
+@dataclasses.dataclass
+class _Spent:
+    """What a sweep has cost so far, over all its resumes.
+
+    Attributes:
+      wall_seconds: from its start or resume to now, with everything.
+      training_seconds: in chunks of updates, their compilation with them.
+      compilations: programs compiled by this process.
+    """
+
+    wall_seconds: float = 0.0
+    training_seconds: float = 0.0
+    compilations: int = 0
 
 
 class _Sweep:
@@ -133,84 +166,108 @@ class _Sweep:
         self._buckets, self._folder = buckets, folder
         self._interrupts, self._say = interrupts, say
         self._count = sum(len(b.replicas) for b in buckets)
-        self._updates = 0
-        self._training_seconds = 0.0
+        self._spent, self._began = _Spent(), time.perf_counter()
+        self._compiled_before = 0
+        self._asked = 0
 
-    def run(self, *, figures: bool) -> int | None:
-        began = time.perf_counter()
+    def run(self, figures: bool) -> int | None:
+        """Train every bucket and sum up; the signal that interrupted it, or None."""
+        programs = "program" if len(self._buckets) == 1 else "programs"
         self._say(
-            f"{self._count} replicas in {len(self._buckets)} "
-            f"{'program' if len(self._buckets) == 1 else 'programs'}, on {len(jax.devices())} "
+            f"{self._count} replicas in {len(self._buckets)} {programs}, on {len(jax.devices())} "
             f"{jax.devices()[0].platform} devices of {jax.process_count()} processes"
         )
         rows: list[dict[str, Any]] = []
-        compilations = 0
         for place, bucket in enumerate(self._buckets):
-            found, compiled = self._train(place, bucket)
-            compilations += compiled
+            found = self._train(place, bucket)
             if found is None:
                 self._say("interrupted: --resume goes on from here")
-                return self._interrupts.signum if self._interrupts else 15
+                return self._interrupts.signum if self._interrupts else signal.SIGTERM
             rows += found
-        if self._folder is not None:
-            rows.sort(key=lambda row: row["replica"])
-            self._finish(rows, figures, compilations, time.perf_counter() - began)
+        rows.sort(key=lambda row: row["replica"])
+        # The others stay until the lead is done: JAX does not let a process wait long at its exit.
+        processes.from_lead(lambda: self._finish(rows, figures=figures))
         return None
 
-    def _train(self, place: int, bucket: Bucket) -> tuple[list[dict[str, Any]] | None, int]:
-        """The results of a bucket's replicas, None where it was interrupted; and what was compiled."""
+    def _open(self, place: int) -> CheckpointStore | None:
+        if self._folder is None:
+            return None
+        return CheckpointStore(self._folder.path / f"checkpoints/bucket-{place}", warn=self._say)
+
+    def _train(self, place: int, bucket: Bucket) -> list[dict[str, Any]] | None:
+        """The results of a bucket's replicas, None where it was interrupted."""
         with contextlib.ExitStack() as stack:
-            store = None
-            if self._folder is not None:
-                store = stack.enter_context(
-                    CheckpointStore(
-                        self._folder.path / f"checkpoints/bucket-{place}", warn=self._say
-                    )
-                )
+            store = processes.on_all(lambda: self._open(place))
+            if store is not None:
+                stack.enter_context(store)
             meta = processes.from_lead(lambda: store.last_meta() if store else None)
-            if meta is not None and meta["results"] is not None:
-                return meta["results"], 0
+            if meta is not None:
+                self._take_over(bucket, meta)
+                if meta["results"] is not None:
+                    return meta["results"]
             share = processes.share_of(len(bucket.replicas))
             # All replicas of a bucket are of one kind.
-            one_by_one = goes_alone(bucket.replicas[0].config)
-            kind = Soloists if one_by_one else Population
-            population = kind(bucket, bucket.replicas[share])
+            kind = Soloists if is_alone(bucket.replicas[0].config) else Population
+            population = processes.on_all(lambda: kind(bucket, bucket.replicas[share]))
             if meta is not None:
                 self._restore(store, population, meta, share)
             self._cut_rows(bucket, [] if meta is None else meta["stories"])
-            progress = _Progress(bucket, self._say)
+            progress = Progress(bucket, self._say)
             saved_at = time.monotonic()
             while any(processes.gather_lists(population.active())):
                 rows = self._advance(population)
                 if rows is not None:
                     self._log(rows, progress)
                 due = rows is not None and time.monotonic() - saved_at > _SAVE_SECONDS
-                stop = self._stop_asked(population.epoch)
+                stop = self._stop_asked()
                 if processes.from_lead(lambda: due or stop):  # noqa: B023
-                    self._save(store, population, None)
+                    self._save(store, bucket, population, None)
                     saved_at = time.monotonic()
                 if stop:
-                    return None, population.compilations
+                    return None
             found = processes.gather_lists(population.results())
-            self._save(store, population, found)
-            return found, population.compilations
+            self._save(store, bucket, population, found)
+            self._compiled_before += population.compilations
+            return found
+
+    def _take_over(self, bucket: Bucket, meta: dict[str, Any]) -> None:
+        """Go on from a bucket's last save, if its rows are still what they were."""
+
+        def refuse_other_data() -> None:
+            for path, digest in admission.data_hashes(bucket.replicas).items():
+                if meta["data_hashes"].get(path) != digest:
+                    raise UserError(
+                        f"{path}: the file is not the one the sweep was trained on (its SHA-256 "
+                        "differs); a resume needs the same data."
+                    )
+
+        processes.on_all(refuse_other_data)
+        # The newest of the buckets' saves has the largest numbers.
+        self._spent = max(
+            self._spent, _Spent(**meta["spent"]), key=lambda spent: spent.wall_seconds
+        )
 
     def _advance(self, population: _Members) -> list[dict[str, Any]] | None:
         """One chunk; at the end of an epoch the rows of all processes."""
         began = time.perf_counter()
         rows = population.advance()
-        self._training_seconds += time.perf_counter() - began
+        self._spent.training_seconds += time.perf_counter() - began
         return None if rows is None else processes.gather_lists(rows)
 
-    def _stop_asked(self, epoch: int) -> bool:
+    def _stop_asked(self) -> bool:
         if self._interrupts is not None:
             return self._interrupts.signum is not None
-        return processes.stop_asked(epoch)
+        # JAX stops all processes at a number that none of them has asked with: it must never repeat.
+        self._asked += 1
+        return processes.stop_asked(self._asked)
 
-    def _log(self, rows: list[dict[str, Any]], progress: _Progress) -> None:
-        if self._folder is not None:
+    def _log(self, rows: list[dict[str, Any]], progress: Progress) -> None:
+        def write() -> None:
             for row in rows:
-                self._folder.append_row(row)
+                if self._folder is not None:
+                    self._folder.append_row(row)
+
+        processes.on_all(write)
         progress.show(rows)
 
     def _cut_rows(self, bucket: Bucket, stories: list[dict[str, Any]]) -> None:
@@ -221,18 +278,33 @@ class _Sweep:
             self._folder.cut_rows(lambda row: row["epoch"] <= epochs.get(row["replica"], math.inf))
 
     def _save(
-        self, store: CheckpointStore | None, population: _Members, found: list[Any] | None
+        self,
+        store: CheckpointStore | None,
+        bucket: Bucket,
+        population: _Members,
+        found: list[Any] | None,
     ) -> None:
         """Save the arrays and stories of all replicas, and their results where they are done."""
         state, best = processes.gather_arrays(population.arrays())
         stories = processes.gather_lists([s.to_json() for s in population.stories])
-        if store is None:
-            return
-        progress = population.progress()
-        # Not an update's number: a replica may have stopped long before another.
-        step = (store.steps() or [0])[-1] + 1
-        meta = {"stories": stories, "progress": progress, "results": found}
-        store.save(step, best, state, meta, metric=math.inf)
+        now = time.perf_counter()
+        self._spent.wall_seconds, self._began = self._spent.wall_seconds + now - self._began, now
+        self._spent.compilations = self._compiled_before + population.compilations
+        meta = {
+            "stories": stories,
+            "progress": population.progress(),
+            "results": found,
+            "spent": dataclasses.asdict(self._spent),
+            "data_hashes": admission.data_hashes(bucket.replicas),
+        }
+
+        def save() -> None:
+            if store is not None:
+                # Not an update's number: a replica may have stopped long before another.
+                step = (store.steps() or [0])[-1] + 1
+                store.save(step, best, state, meta, metric=math.inf)
+
+        processes.on_all(save)
 
     def _restore(
         self,
@@ -242,9 +314,9 @@ class _Sweep:
         share: slice,
     ) -> None:
         state, best = processes.gather_arrays(population.arrays())
-        if store is not None:
-            restored = store.restore_last(best, state)
-            assert restored is not None and restored.training is not None
+        restored = processes.on_all(lambda: store.restore_last(best, state) if store else None)
+        if restored is not None:
+            assert restored.training is not None
             state, best = restored.training, restored.params
         arrays = processes.arrays_from_lead(Arrays(state, best))
         mine = jax.tree.map(lambda a: jax.device_get(a)[share], arrays)
@@ -252,9 +324,7 @@ class _Sweep:
         population.restore(mine, stories, meta["progress"])
         self._say(f"resumed after epoch {population.epoch}")
 
-    def _finish(
-        self, rows: list[dict[str, Any]], figures: bool, compilations: int, seconds: float
-    ) -> None:
+    def _finish(self, rows: list[dict[str, Any]], *, figures: bool) -> None:
         """Write what the sweep found; the lead's."""
         assert self._folder is not None
         folder = self._folder
@@ -266,16 +336,13 @@ class _Sweep:
         found = {"axes": names, "best_replica": chosen, "rows": rows, "aggregates": aggregates}
         folder.write_json("sweep.json", found)
         workdir.write_text(folder.path / "sweep.csv", results.to_csv(rows))
-        updates = sum(row["updates"] for row in rows)
         folder.write_json(
             "summary.json",
             {
                 "replicas": len(rows),
                 "programs": len(self._buckets),
-                "compilations": compilations,
-                "updates": updates,
-                "wall_seconds": seconds,
-                "training_seconds": self._training_seconds,
+                "updates": sum(row["updates"] for row in rows),
+                **dataclasses.asdict(self._spent),
                 "processes": jax.process_count(),
                 "devices": len(jax.devices()),
                 "device": devices.describe(),
@@ -297,48 +364,3 @@ class _Sweep:
         )
         source = folder / f"checkpoints/bucket-{place}"
         best.export(bucket, index, source, folder / "best", warn=self._say)
-
-
-class _Progress:
-    """One line an epoch, or every half second: how the replicas stand, and the time left."""
-
-    def __init__(self, bucket: Bucket, say: Say) -> None:
-        self._epochs = max(replica.config.train.epochs for replica in bucket.replicas)
-        self._count, self._say = len(bucket.replicas), say
-        self._first: tuple[int, float] | None = None
-        self._shown = -math.inf
-
-    def show(self, rows: list[dict[str, Any]]) -> None:
-        if not rows:
-            return
-        epoch, now = rows[0]["epoch"], time.monotonic()
-        alarms = [
-            f"  replica {row['replica']}: {alert}"
-            for row in rows
-            for alert in row["alerts"]
-            if alert.startswith("non-finite loss")
-        ]
-        quick = now - self._shown < _LINE_SECONDS and epoch < self._epochs
-        if not quick or alarms:
-            self._say(f"{self._line(rows, epoch)}{self._left(epoch, now)}")
-            self._shown = now
-        for alarm in alarms:
-            self._say(alarm)
-
-    def _line(self, rows: list[dict[str, Any]], epoch: int) -> str:
-        line = f"epoch {epoch}/{self._epochs}  {len(rows)} of {self._count} replicas"
-        for key, name in (("loss", "loss"), ("frozen_mse", "frozen")):
-            values = sorted(row[key] for row in rows if row[key] is not None)
-            if values:
-                ends = (values[0], values[len(values) // 2], values[-1])
-                line += f"  {name} {' / '.join(map(number, ends))}"
-        return line
-
-    def _left(self, epoch: int, now: float) -> str:
-        """What is left by the epochs since the first one, which had to compile."""
-        if self._first is None:
-            self._first = (epoch, now)
-            return "  (lowest / middle / highest)"
-        done, began = epoch - self._first[0], self._first[1]
-        left = (now - began) / max(done, 1) * (self._epochs - epoch)
-        return f"  {duration(left)} left at most"

@@ -74,6 +74,10 @@ def _require_whole(config: RunConfig) -> None:
         )
 
 
+class PeerLost(Exception):
+    """Another process does not answer any more."""
+
+
 def is_lead() -> bool:
     """Whether this process reads and writes the files."""
     return jax.process_index() == 0
@@ -123,21 +127,8 @@ def gather_arrays(tree: Any) -> Any:
 
 
 def from_lead(find: Callable[[], Any]) -> Any:
-    """What `find` gives on the lead, on every process; a JSON value.
-
-    Raises:
-      UserError: `find` did, on the lead; on every process.
-    """
-    value, error = None, None
-    if is_lead():
-        try:
-            value = find()
-        except UserError as found:
-            error = str(found)
-    value, error = gather([value, error])[0]
-    if error is not None:
-        raise UserError(error)
-    return value
+    """What `find` gives on the lead, on every process; a JSON value. Raises as `on_all` does."""
+    return gather(on_all(lambda: find() if is_lead() else None))[0]
 
 
 def arrays_from_lead(tree: Any) -> Any:
@@ -147,9 +138,31 @@ def arrays_from_lead(tree: Any) -> Any:
     return jax.tree.map(lambda array: _all(np.asarray(array))[0], tree)
 
 
+def on_all(work: Callable[[], Any]) -> Any:
+    """What `work` gives on this process, once all processes have done theirs.
+
+    Raises:
+      UserError: `work` did, or met a failing disk, on one of them; on every process.
+    """
+    value, error = None, None
+    try:
+        value = work()
+    except UserError as found:
+        error = str(found)
+    except OSError as found:
+        error = f"{found.filename}: {found.strerror}."
+    errors = [e for e in gather(error) if e is not None]
+    if errors:
+        raise UserError(errors[0])
+    return value
+
+
 def _all(array: np.ndarray) -> np.ndarray:
     """[P, ...] the arrays of all processes."""
-    return np.asarray(multihost_utils.process_allgather(array))
+    try:
+        return np.asarray(multihost_utils.process_allgather(array))
+    except jax.errors.JaxRuntimeError as error:
+        raise PeerLost(str(error).partition("\n")[0].rstrip(".")) from None
 
 
 def stop_asked(step: int) -> bool:

@@ -39,9 +39,11 @@ def aggregate(rows: Sequence[Row], axes: Sequence[str]) -> list[Row]:
     """
     found = []
     for axis in axes:
-        values = list({_hashable(row[axis]): row[axis] for row in rows}.values())
-        for value in values:
-            members = [row for row in rows if row[axis] == value]
+        alike: dict[Any, list[Row]] = {}
+        for row in rows:
+            alike.setdefault(_hashable(row[axis]), []).append(row)
+        for members in alike.values():
+            value = members[0][axis]
             finite = [row["test_mse"] for row in members if row["test_mse"] is not None]
             mean, low, high = mean_interval(finite)
             found.append(
@@ -102,9 +104,10 @@ def is_solved(row: Row) -> bool:
 def text(rows: Sequence[Row], aggregates: Sequence[Row]) -> list[str]:
     """The sweep in lines that a person can read."""
     best = best_replica(rows)
-    goal = GOAL_SHARE * rows[0]["zero_predictor_mse"]
+    goals = {f"{GOAL_SHARE * row['zero_predictor_mse']:.3g}" for row in rows}
+    goal = goals.pop() if len(goals) == 1 else f"{GOAL_SHARE:.0%} of predicting zero"
     lines = [
-        f"{sum(map(is_solved, rows))} of {len(rows)} replicas have every component below {goal:.3g} "
+        f"{sum(map(is_solved, rows))} of {len(rows)} replicas have every component below {goal} "
         "on the test rows.",
         "",
     ]

@@ -1,7 +1,7 @@
-"""Replicas that cannot share a program (`freqjax.regimes.goes_alone`).
+"""Replicas that cannot share a program: those of a horizon curriculum and those on shuffled windows.
 
-Those of a horizon curriculum, and of shuffled windows: each is trained as it would be alone, as many side by
-side as there are devices, a thread each. A replica that was not done when a sweep was stopped begins again.
+Each is trained as it would be alone, as many side by side as there are devices, a thread each.
+A replica that was not done when a sweep was stopped begins again.
 """
 
 from __future__ import annotations
