@@ -71,6 +71,7 @@ def results_page() -> str:
         _originals(),
         _blamed(),
         _limits(),
+        _windows(),
         _speed(),
         _signals(),
     )
@@ -231,6 +232,47 @@ def _interval(row: dict[str, Any]) -> str:
     if row["low"] == row["high"]:
         return _number(row["bayes_mse"])
     return f"{_number(row['bayes_mse'])} ({_number(row['low'])} to {_number(row['high'])})"
+
+
+def _windows() -> list[str]:
+    rows = record.read("windows")
+    best = [row for row in rows if row["config"] == "windows_best"]
+    ratios = {
+        how: [row["ratio"] for row in best if row["conditioning"] == how]
+        for how in sorted({row["conditioning"] for row in best})
+    }
+    return [
+        "## Windows",
+        "",
+        "`python -m benchmarks.windows`: windows of 50 samples that lie anywhere, at phase_scale 0.1. The "
+        "limit is that of what the windows hear, the first samples of a block and all; the selector stands "
+        "beside the sample (input) or scales and shifts the features (film).",
+        "",
+        *_table(
+            ("config", "selector", "seed", "weights", "updates", "test MSE", "limit", "ratio", "s"),
+            (
+                (
+                    f"`{row['config']}`",
+                    row["conditioning"],
+                    row["seed"],
+                    f"{row['parameters']:,}",
+                    row["updates"],
+                    f"{row['test_mse']:.4f}",
+                    f"{row['bayes_mse']:.4f}",
+                    f"{row['ratio']:.2f}",
+                    f"{row['process_seconds']:.0f}",
+                )
+                for row in rows
+            ),
+        ),
+        "",
+        *(
+            f"With {how}: {min(found):.2f} to {max(found):.2f} times the limit over {len(found)} seeds, "
+            f"{sum(found) / len(found):.2f} on average."
+            for how, found in ratios.items()
+        ),
+        "",
+    ]
 
 
 def _words(name: str) -> str:

@@ -270,6 +270,12 @@ def _listen(config: Config, flags: dict[str, Any]) -> Listener:
     group = select(task, flags["select"])
     trained = load(flags["checkpoint"], _warn)
     _refuse_other_network(config, trained.config, flags["checkpoint"])
+    if trained.config.train.regime == "windows":
+        length = trained.config.windows.length
+        _warn(
+            f"the network was trained on windows of {length} samples, each with a state of its own; here one "
+            "state is carried through the signal, and its errors were never measured so."
+        )
     return Listener(trained, task, group)
 
 

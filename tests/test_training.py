@@ -179,7 +179,7 @@ def test_fresh_noise_is_new_every_epoch_and_counted():
     trainer = StreamTrainer(network, task, config, blocks)
     seen = []
     while trainer.epoch < 3:
-        seen.append(np.asarray(trainer._part().inputs))
+        seen.append(np.asarray(trainer._source.part(trainer.epoch, 0).inputs))
         trainer.advance()
     assert np.abs(seen[0] - seen[1])[..., 0].min() > 0
     assert trainer.distinct_rows == 3 * 40

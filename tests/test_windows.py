@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import freqjax
-from freqjax import UserError, WindowsConfig, overrides, validation, workdir
+from freqjax import UserError, WindowsConfig, overrides, sweep, validation, workdir
 from freqjax.combination import make_windows_forward
 from freqjax.config import Hearing
 from freqjax.limits import NoBayesLimit, bayes_curve
@@ -170,7 +170,7 @@ def one_update(config):
 
 
 def test_windows_as_long_as_the_blocks_are_full_backpropagation():
-    both = {"optimizer": PLAIN_SGD, "network": {"learned_carry": True}}
+    both = {"optimizer": PLAIN_SGD, "network": {"learned_carry": True, "cell": "rnn"}}
     full = tiny_config(train={"regime": "full", "streams": "parallel"}, **both)
     windows = windows_config(windows={"length": 20, "stride": 20, "batch": 2}, **both)
     (_, ours, _, our_info), (_, theirs, _, info) = one_update(windows), one_update(full)
@@ -243,7 +243,7 @@ def test_an_update_of_a_stacked_lstm_equals_pytorch(float64):
 
 
 def test_training_goes_on_in_mid_epoch_and_does_not_depend_on_chunks(monkeypatch):
-    config = windows_config(task={"noise": "fresh"})
+    config = windows_config(task={"noise": "fresh"}, network={"cell": "rnn"})
     task, network, blocks = parts(config)
 
     def trainer(rows):
@@ -270,7 +270,7 @@ def test_training_goes_on_in_mid_epoch_and_does_not_depend_on_chunks(monkeypatch
             np.testing.assert_array_equal(a, b)
 
 
-def test_a_run_evaluates_as_it_was_trained(tmp_path, monkeypatch):
+def test_a_run_a_sweep_and_an_evaluation_put_windows_together_alike(tmp_path, monkeypatch):
     monkeypatch.setattr(Extraction, "draw", lambda *_: [])
     config = windows_config(
         windows={"combine": "mean"},
@@ -280,19 +280,24 @@ def test_a_run_evaluates_as_it_was_trained(tmp_path, monkeypatch):
     summary = freqjax.train(config, tmp_path / "run", say=lambda line: None)
     assert summary["limit"]["bayes_mse"] is None
     assert "network.bidirectional" in summary["limit"]["note"]
-    task, network, _ = parts(config)
-    trained, blocks = freqjax.load(tmp_path / "run"), task.test_blocks()
-    outputs = make_windows_forward(network, config.windows)(trained.params, blocks, "block")
-    mse = float(np.mean(np.square(outputs - blocks.targets)))
-    np.testing.assert_allclose(summary["test"]["mse"], mse, rtol=1e-5)
+    trained, blocks = freqjax.load(tmp_path / "run"), make_task(config.task).test_blocks()
+
+    def test_mse(windows):
+        outputs = make_windows_forward(trained.network, windows)(trained.params, blocks, "block")
+        return float(np.mean(np.square(outputs - blocks.targets)))
+
+    np.testing.assert_allclose(summary["test"]["mse"], test_mse(config.windows), rtol=1e-5)
     flags = ["--mode", "evaluate", "--checkpoint", str(tmp_path / "run"), "--no-figures"]
     flags += ["--workdir", str(tmp_path / "again"), "--config.windows.stride=1"]
     assert main(flags) == 0
     found = workdir.read_json(tmp_path / "again" / "evaluation.json")
-    config.windows.stride = 1
-    outputs = make_windows_forward(network, config.windows)(trained.params, blocks, "block")
-    mse = float(np.mean(np.square(outputs - blocks.targets)))
-    np.testing.assert_allclose(found["test"]["mse"], mse, rtol=1e-5)
+    denser = dataclasses.replace(config.windows, stride=1)
+    np.testing.assert_allclose(found["test"]["mse"], test_mse(denser), rtol=1e-5)
+    config.sweep.axes = {"network.hidden_size": (4, 3)}
+    sweep.run(config, tmp_path / "sweep", resume=False, figures=False, say=lambda line: None)
+    swept = workdir.read_json(tmp_path / "sweep" / "sweep.json")["rows"]
+    assert swept[0]["network.hidden_size"] == 4
+    np.testing.assert_allclose(swept[0]["test_mse"], summary["test"]["mse"], rtol=1e-6)
 
 
 @pytest.mark.parametrize(

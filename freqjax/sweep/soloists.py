@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from freqjax.config import hearing
 from freqjax.evaluation import choose_forward, group_means
 from freqjax.monitors import finite_or_null
 from freqjax.networks import count_parameters, make_network
@@ -35,7 +36,7 @@ class Soloist:
     def __init__(self, replica: Replica) -> None:
         """Nothing is read or compiled before the first `advance`."""
         self.replica, self.story = replica, Story(replica.index)
-        self._task = make_task(replica.config.task)
+        self._task = make_task(replica.config.task, hearing(replica.config))
         self._trainer: Trainer | None = None
         self.best: Any = None
 
