@@ -22,8 +22,8 @@ import numpy as np
 from freqjax import config as configs
 from freqjax import monitors
 from freqjax.monitors import Totals, finite_or_null
-from freqjax.networks import make_network
-from freqjax.networks.padding import crop_hidden, pad_hidden
+from freqjax.networks import count_parameters, make_network
+from freqjax.networks.padding import pad_hidden
 from freqjax.optimizers import Plateau
 from freqjax.sources import CHUNK_ROWS, chunk_bounds, noise_key
 from freqjax.sweep.axes import Bucket, Replica, differing_numbers, numbers
@@ -274,15 +274,13 @@ class Population:
         chosen = self._program.keep(ranked, last, self._arrays.best)
         self._arrays = self._arrays._replace(best=chosen)
         train, test = self._frozen(0, chosen), self._frozen(1, chosen)
-        hidden_axes = self._network.hidden_axes()
         found = []
         for place, (story, replica) in enumerate(zip(self.stories, self._mine, strict=True)):
-            own = jax.tree.map(lambda a: a[place], chosen)  # noqa: B023
-            width = replica.config.network.hidden_size
-            own = crop_hidden(own, hidden_axes, width, self._bucket.hidden_size)
             task = self._tasks[self._task_of[place]]
             result = result_of(story, replica, task, train[place], test[place])
-            result["parameters"] = sum(a.size for a in jax.tree.leaves(own))
+            network = make_network(replica.config.network, task)
+            # By shapes: a slice of arrays that are spread over devices would be a program of them all.
+            result["parameters"] = count_parameters(jax.eval_shape(network.init, noise_key(0)))
             result["zero_predictor_mse"] = self._zero[self._source[place]]
             found.append(result)
         return finite_or_null(found)

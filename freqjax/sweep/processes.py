@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from freqjax.config import RunConfig
 from freqjax.errors import UserError
@@ -158,9 +159,22 @@ def on_all(work: Callable[[], Any]) -> Any:
 
 
 def _all(array: np.ndarray) -> np.ndarray:
-    """[P, ...] the arrays of all processes."""
+    """[P, ...] the arrays of all processes.
+
+    One device of each takes part. With all of them, as `multihost_utils.process_allgather` has it, the
+    devices of a process wait for each other on a CPU's few threads, and now and then for ever.
+    """
+    firsts: dict[int, Any] = {}
+    for device in jax.devices():
+        firsts.setdefault(device.process_index, device)
+    mesh = Mesh(np.array([firsts[index] for index in sorted(firsts)]), ("processes",))
     try:
-        return np.asarray(multihost_utils.process_allgather(array))
+        own = jax.device_put(array[None], firsts[jax.process_index()])
+        together = jax.make_array_from_single_device_arrays(
+            (len(firsts), *array.shape), NamedSharding(mesh, PartitionSpec("processes")), [own]
+        )
+        everywhere = jax.jit(lambda a: a, out_shardings=NamedSharding(mesh, PartitionSpec()))
+        return np.asarray(everywhere(together).addressable_data(0))
     except jax.errors.JaxRuntimeError as error:
         raise PeerLost(str(error).partition("\n")[0].rstrip(".")) from None
 
