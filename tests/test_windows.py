@@ -117,11 +117,12 @@ def test_a_network_in_both_directions_sees_its_window_alone():
     params = network.init(jax.random.key(1))
     found = make_windows_forward(network, config.windows)(params, blocks, "never")
     total, count = np.zeros((2, 20, 1)), np.zeros((20, 1))
+    unroll = jax.jit(network.unroll)
     for first in places(20, 6, 4):
         rows = slice(first, first + 6)
         xs = jnp.swapaxes(jnp.asarray(blocks.inputs[:, rows]), 0, 1)
         resets = jnp.zeros((6, 2), bool)
-        _, ys = network.unroll(params, network.init_carry(params, 2), xs, resets)
+        _, ys = unroll(params, network.init_carry(params, 2), xs, resets)
         total[:, rows] += np.swapaxes(ys, 0, 1)
         count[rows] += 1
     np.testing.assert_allclose(found, total / count, atol=1e-6)
@@ -139,7 +140,9 @@ def test_an_epoch_holds_every_window_once_in_an_order_of_its_own():
 def test_gathered_windows_equal_slices_of_the_blocks(loss):
     windows = WindowsConfig(length=6, stride=4, start="warm", warm_up=5, loss=loss)
     _, _, blocks = parts(windows_config())
-    stream = gather(blocks, jnp.array([[7, 0], [1, -1]]), windows, groups=2)
+    gathered = jax.jit(lambda blocks, order: gather(blocks, order, windows, groups=2))
+    stream = gathered(blocks, jnp.array([[7, 0], [1, -1]]))
+    stream = jax.tree.map(np.asarray, stream)
     assert stream.inputs.shape == (2, 11, 2, 3)
     assert stream.targets.shape == (2, 6, 2, 1)
     for (u, b), (block, first) in {(0, 0): (1, 8), (0, 1): (0, 0), (1, 0): (0, 4)}.items():
@@ -230,7 +233,8 @@ def test_an_update_of_a_stacked_lstm_equals_pytorch(float64):
     params = jax.tree.map(lambda a: a.astype(jnp.float64), network.init(jax.random.key(2)))
     module, head, pairs = torch_twin(torch, network, "lstm", params, 2, False)
     order = shuffled(jax.random.key(5), 20, 10)
-    stream = jax.tree.map(lambda a: a[0], gather(blocks, order, config.windows, groups=4))
+    gathered = jax.jit(lambda order: gather(blocks, order, config.windows, groups=4))(order)
+    stream = jax.tree.map(lambda a: a[0], gathered)
     outputs, _ = module(torch.from_numpy(np.array(stream.inputs, np.float64)))
     last = head(outputs[-1]) - torch.from_numpy(np.array(stream.targets[-1], np.float64))
     last.square().mean().backward()
@@ -272,6 +276,9 @@ def test_training_goes_on_in_mid_epoch_and_does_not_depend_on_chunks(monkeypatch
 
 def test_a_run_a_sweep_and_an_evaluation_put_windows_together_alike(tmp_path, monkeypatch):
     monkeypatch.setattr(Extraction, "draw", lambda *_: [])
+    row = {"probe": "none", "mse": 0.5, "mse_per_frequency": [0.5, 0.5]}
+    judged = {"verdict": "nothing", "words": "Not probed.", "table": [row]}
+    monkeypatch.setattr(Extraction, "probe", lambda *_: judged)
     config = windows_config(
         windows={"combine": "mean"},
         network={"cell": "rnn", "bidirectional": True},
