@@ -35,7 +35,7 @@ import jax
 from benchmarks import bptt_jobs, online_jobs, record, seed_jobs, speed, speed_figure
 from benchmarks.bptt_jobs import Shape
 from benchmarks.contenders import Absent, Contender, compare, cores
-from freqjax import devices
+from freqjax.system import devices
 
 # Samples of the jobs that show how time and memory grow.
 LENGTHS = (1_000, 3_000, 10_000, 30_000, 100_000)

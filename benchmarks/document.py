@@ -19,8 +19,8 @@ import numpy as np
 import freqjax
 from benchmarks import example_page, record, speed
 from freqjax import figures
-from freqjax.evaluation import make_forward
 from freqjax.tasks import make_task
+from freqjax.training.frozen import make_forward
 
 _ROOT = Path(__file__).parent.parent
 _BEGIN, _END = "<!-- results: python -m benchmarks.document -->", "<!-- /results -->"

@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks import record
 from configs.annual import RATE, get_config
 from freqjax.figures import canvas
-from freqjax.limits.scores import baseline_outputs
+from freqjax.tasks.extraction.limits.scores import baseline_outputs
 
 _SEEDS = range(3)
 # Years until a network, or a sliding fit, may be expected to have found the phase.

@@ -18,7 +18,7 @@ from freqjax.errors import UserError
 from freqjax.native import library
 from freqjax.networks import make_network
 from freqjax.tasks import Blocks, make_task
-from freqjax.trainers import StreamTrainer
+from freqjax.training.trainers import StreamTrainer
 
 
 def contenders(hidden: int, steps: int, platform: str) -> list[Contender | Absent]:

@@ -25,10 +25,11 @@ import jax
 import numpy as np
 
 import freqjax
-from freqjax import Config, files
-from freqjax.initializers import INITIALIZERS
-from freqjax.tasks.extraction import Extraction
-from freqjax.weights import LstmInitializer, LstmSetting, LstmWeights, gate_columns
+from freqjax import Config
+from freqjax.networks.initializers import INITIALIZERS
+from freqjax.networks.weights import LstmInitializer, LstmSetting, LstmWeights, gate_columns
+from freqjax.tasks.extraction import datasets
+from freqjax.tasks.extraction.task import Extraction
 
 # (folder of the run, its config, seed) → a context in which to train the config that it gives.
 Sabotage = Callable[[Path, Config, int], contextlib.AbstractContextManager[Config]]
@@ -225,7 +226,7 @@ def _files(tamper: _Tamper, stretch: int = 1) -> Sabotage:
         for part, content in rows.items():
             path = folder.parent / f"{folder.name}-{part}.npz"
             path.unlink(missing_ok=True)
-            files.write_rows(path, content, task.sampling_rate, task.samples)
+            datasets.write_rows(path, content, task.sampling_rate, task.samples)
             setattr(task, f"{part}_path", str(path))
         yield config
 

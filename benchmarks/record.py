@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from freqjax import devices
+from freqjax.system import devices
 
 RESULTS = Path(__file__).parent / "results"
 # How busy the machine was before the benchmark added its own work.

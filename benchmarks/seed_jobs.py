@@ -18,9 +18,10 @@ from typing import Any
 import jax
 
 from benchmarks.contenders import Contender, alternate, row_of, timed
-from freqjax import Config, SweepConfig, TaskConfig, TrainConfig, devices
+from freqjax import Config, SweepConfig, TaskConfig, TrainConfig
 from freqjax.sweep import buckets, replicas
 from freqjax.sweep.population import Population
+from freqjax.system import devices
 
 # Seeds at once, by platform; a GPU has many more cores to fill.
 COUNTS = {"cpu": (1, 8)}

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from freqjax import checkpoints
+from freqjax.checkpoints import store as checkpoints
 
 
 def card(name: str, config: dict[str, Any], summary: dict[str, Any]) -> str:

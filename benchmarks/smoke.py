@@ -21,7 +21,7 @@ from benchmarks import record
 from freqjax import Config
 from freqjax.networks import make_network
 from freqjax.tasks import Blocks, make_task
-from freqjax.trainers import StreamTrainer
+from freqjax.training.trainers import StreamTrainer
 
 _TORCH_STEPS = 1500
 

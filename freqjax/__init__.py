@@ -12,7 +12,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from freqjax.config import (
+from freqjax.config.sections import (
     Config,
     CurriculumConfig,
     LimitsConfig,
@@ -27,12 +27,16 @@ from freqjax.config import (
 from freqjax.errors import UserError
 
 if TYPE_CHECKING:
-    from freqjax.escalation import train
-    from freqjax.trained import Trained, load
+    from freqjax.deploy.trained import Trained, load
+    from freqjax.run.escalation import train
 
 # Name → the module it is imported from on first use. They bring JAX with them, which a config file and the
 # command line's --help can do without.
-_LATER = {"train": "freqjax.escalation", "Trained": "freqjax.trained", "load": "freqjax.trained"}
+_LATER = {
+    "train": "freqjax.run.escalation",
+    "Trained": "freqjax.deploy.trained",
+    "load": "freqjax.deploy.trained",
+}
 
 __all__ = [
     "Config",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from absl import flags as absl_flags
 
-from freqjax import config as configs
+from freqjax.config import sections as configs
 from freqjax.errors import UserError
 from freqjax.modes import FLAGS, MODES
 

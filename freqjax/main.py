@@ -9,7 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from freqjax import commandline, overrides
+from freqjax import commandline
+from freqjax.config import overrides
 from freqjax.errors import UserError
 from freqjax.modes import MODES
 
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(commandline.help_text())
             return 0
         # Not before the arguments are known to be right: with it comes JAX.
-        from freqjax import devices
+        from freqjax.system import devices
 
         mode = MODES[invocation.mode]
         devices.select(invocation.flags["device"])

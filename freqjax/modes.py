@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from freqjax import config as configs
-from freqjax import overrides, validation, workdir
-from freqjax.config import Config
+from freqjax.config import overrides, validation
+from freqjax.config import sections as configs
+from freqjax.config.sections import Config
 from freqjax.errors import UserError
+from freqjax.run import workdir
+from freqjax.system import files
 
 if TYPE_CHECKING:
-    from freqjax.listener import Listener
+    from freqjax.deploy.listener import Listener
 
 Overrides = Sequence[tuple[str, str]]
 
@@ -85,7 +87,7 @@ def _config_of_run(flags: dict[str, Any]) -> Config:
 
 
 def _config_of_checkpoint(flags: dict[str, Any]) -> Config:
-    from freqjax import checkpoints
+    from freqjax.checkpoints import store as checkpoints
 
     if flags["checkpoint"] is None:
         raise UserError(
@@ -104,7 +106,7 @@ def _config_of_input(flags: dict[str, Any]) -> Config:
         )
     if flags["config"] is not None:
         return overrides.load(flags["config"])
-    from freqjax.interop import imports
+    from freqjax.deploy.torch import imports
 
     return imports.base_config(Path(flags["input"]))
 
@@ -119,7 +121,7 @@ def _workdir(flags: dict[str, Any]) -> Path:
 
 
 def _train(config: Config, flags: dict[str, Any]) -> int:
-    from freqjax import escalation
+    from freqjax.run import escalation
 
     outcome = escalation.run(config, _workdir(flags), resume=flags["resume"], say=print)
     return 0 if outcome.signum is None else 128 + outcome.signum
@@ -134,10 +136,10 @@ def _sweep(config: Config, flags: dict[str, Any]) -> int:
 
 
 def _evaluate(config: Config, flags: dict[str, Any]) -> int:
-    from freqjax import summary
-    from freqjax.evaluation import choose_forward
+    from freqjax.deploy.trained import load
+    from freqjax.report import summary
     from freqjax.tasks import make_task
-    from freqjax.trained import load
+    from freqjax.training.frozen import choose_forward
 
     trained = load(flags["checkpoint"])
     _refuse_other_network(config, trained.config, flags["checkpoint"])
@@ -163,7 +165,7 @@ def _evaluate(config: Config, flags: dict[str, Any]) -> int:
     figures = []
     if flags["figures"]:
         figures = task.draw(evaluated.test_outputs, test_blocks, [], folder / "evaluation")
-    workdir.write_json(folder / "evaluation.json", values)
+    files.write_json(folder / "evaluation.json", values)
     print(summary.text(values, task, folder, figures))
     return 0
 
@@ -195,8 +197,9 @@ def _config_of_workdir(flags: dict[str, Any]) -> Config:
 
 
 def _diagnose(config: Config, flags: dict[str, Any]) -> int:
-    from freqjax import report, summary
     from freqjax.diagnosis import admission, diagnose
+    from freqjax.report import markdown as report
+    from freqjax.report import summary
 
     folder = Path(flags["workdir"])
     for field in configs.differing_fields(config, admission.run_config(folder)):
@@ -207,7 +210,7 @@ def _diagnose(config: Config, flags: dict[str, Any]) -> int:
     patient, values = admission.admit(folder, config, print)
     found = diagnose(patient)
     figures = sorted((folder / "figures").glob("*.png"))
-    workdir.write_json(folder / "diagnosis.json", found.to_json())
+    files.write_json(folder / "diagnosis.json", found.to_json())
     report.write(folder / "report.md", values, patient.task, patient.rows, figures, found)
     verdict = summary.verdict(values, chasing=report.finds_chasing(found))
     print("\n".join([verdict, "", *report.causes(found)]))
@@ -216,8 +219,8 @@ def _diagnose(config: Config, flags: dict[str, Any]) -> int:
 
 
 def _generate(config: Config, flags: dict[str, Any]) -> int:
-    from freqjax import files
     from freqjax.tasks import make_task
+    from freqjax.tasks.extraction import datasets
 
     if flags["out"] is None:
         raise UserError(
@@ -229,13 +232,13 @@ def _generate(config: Config, flags: dict[str, Any]) -> int:
     blocks = task.test_blocks() if flags["split"] == "test" else task.train_blocks()
     rows = task.rows(blocks)
     path = Path(flags["out"])
-    files.write_rows(path, rows, config.task.sampling_rate, config.task.samples)
+    datasets.write_rows(path, rows, config.task.sampling_rate, config.task.samples)
     print(f"wrote {len(rows.mixture):,} rows to {path}")
     return 0
 
 
 def _import(config: Config, flags: dict[str, Any]) -> int:
-    from freqjax.interop import imports
+    from freqjax.deploy.torch import imports
 
     imports.run(Path(flags["input"]), config, _workdir(flags), say=print)
     return 0
@@ -244,8 +247,8 @@ def _import(config: Config, flags: dict[str, Any]) -> int:
 def _export(config: Config, flags: dict[str, Any]) -> int:
     if flags["output"] is None:
         raise UserError("--output is missing: it must name a new or empty folder.")
-    from freqjax import export
-    from freqjax.trained import Trained, load
+    from freqjax.deploy import export
+    from freqjax.deploy.trained import Trained, load
 
     export.require_empty(Path(flags["output"]))
     trained = load(flags["checkpoint"])
@@ -255,16 +258,16 @@ def _export(config: Config, flags: dict[str, Any]) -> int:
 
 
 def _limits(config: Config, flags: dict[str, Any]) -> int:
-    from freqjax.limits import survey
+    from freqjax.tasks.extraction.limits import survey
 
     survey.run(config, _workdir(flags), figures=flags["figures"], say=print)
     return 0
 
 
 def _listen(config: Config, flags: dict[str, Any]) -> Listener:
-    from freqjax.listener import Listener, select
+    from freqjax.deploy.listener import Listener, select
+    from freqjax.deploy.trained import load
     from freqjax.tasks import make_task
-    from freqjax.trained import load
 
     task = make_task(config.task)
     group = select(task, flags["select"])
@@ -280,14 +283,14 @@ def _listen(config: Config, flags: dict[str, Any]) -> Listener:
 
 
 def _stream(config: Config, flags: dict[str, Any]) -> int:
-    from freqjax import stream
+    from freqjax.deploy import stream
 
     policy = stream.check_policy(flags["on-bad-line"])
     return stream.run(_listen(config, flags), policy)
 
 
 def _extract(config: Config, flags: dict[str, Any]) -> int:
-    from freqjax import extract
+    from freqjax.deploy import extract
     from freqjax.tasks import make_task
 
     planned = extract.plan(

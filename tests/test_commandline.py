@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 
 import freqjax
-from freqjax import Config, validation
-from freqjax import config as configs
-from freqjax.checkpoints import CheckpointStore
+from freqjax import Config
+from freqjax.checkpoints.store import CheckpointStore
+from freqjax.config import sections as configs
+from freqjax.config import validation
 from freqjax.main import main
 from freqjax.modes import FLAGS, MODES
 from freqjax.tasks import make_task
+from tests.root import ROOT
 from tests.twins import tiny_config
 
 # Twenty rows a block; ten go into an update.
@@ -75,7 +77,7 @@ def start(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "freqjax.main", *map(str, words)],
         cwd=folder,
         check=False,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=120,

@@ -3,16 +3,16 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from benchmarks import document, example_page
-from freqjax import commandline, overrides, sweep, validation
-from freqjax import config as configs
+from freqjax import commandline, sweep
+from freqjax.config import overrides, validation
+from freqjax.config import sections as configs
 from freqjax.modes import MODES
+from tests.root import ROOT
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 

@@ -3,19 +3,17 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import freqjax
-from freqjax import compiled
-
-ROOT = Path(__file__).parent.parent
+from freqjax.system import compiled
+from tests.root import ROOT
 
 # Says what JAX's compilation cache did for one program.
 PROGRAM = """
 import jax, jax.numpy as jnp
-from freqjax import devices
+from freqjax.system import devices
 
 events = []
 jax.monitoring.register_event_listener(lambda event, **_: events.append(event.rpartition("/")[2]))

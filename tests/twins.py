@@ -3,7 +3,7 @@
 import numpy as np
 
 from freqjax import Config, NetworkConfig, TaskConfig, TrainConfig
-from freqjax.weights import LstmSetting
+from freqjax.networks.weights import LstmSetting
 
 # The main job's: one mixture, four selectors.
 SETTING = LstmSetting(

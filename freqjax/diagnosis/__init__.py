@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from freqjax.diagnosis import recorded, tried
 from freqjax.diagnosis.patient import Patient
-from freqjax.monitors import finite_or_null
 from freqjax.tasks.examination import Examination
+from freqjax.training.monitors import finite_or_null
 
 CAUSES = (
     "decimated_stream",

@@ -8,14 +8,17 @@ from typing import Any, NamedTuple
 
 import jax
 
-from freqjax import checkpoints, files, summary, validation, workdir
-from freqjax.config import Config, hearing
+from freqjax.checkpoints import store as checkpoints
+from freqjax.config import validation
+from freqjax.config.sections import Config, hearing
 from freqjax.diagnosis.patient import Patient
 from freqjax.errors import UserError
-from freqjax.evaluation import choose_forward
 from freqjax.networks import make_network
+from freqjax.report import summary
+from freqjax.system import files
 from freqjax.tasks import make_task
-from freqjax.trainers import initial_key
+from freqjax.training.frozen import choose_forward
+from freqjax.training.trainers import initial_key
 
 Say = Callable[[str], None]
 
@@ -26,7 +29,7 @@ def run_config(folder: Path) -> Config:
     Raises:
       UserError: there is none, or it is damaged.
     """
-    value = workdir.read_json(folder / "config.json")
+    value = files.read_json(folder / "config.json")
     if value is None:
         raise UserError(f"--workdir is {folder}: it holds no config.json of a run.")
     return validation.from_dict(value, f"{folder / 'config.json'}")
@@ -61,7 +64,7 @@ def admit(folder: Path, config: Config, say: Say) -> Admitted:
         train_blocks,
         test_blocks,
     )
-    rows = workdir.read_rows(folder / "metrics.jsonl")
+    rows = files.read_rows(folder / "metrics.jsonl")
     patient = Patient(
         folder=folder,
         config=config,
@@ -78,7 +81,7 @@ def admit(folder: Path, config: Config, say: Say) -> Admitted:
         seconds=max(meta.get("elapsed_seconds", 0.0), sum(row["seconds"] for row in rows)),
         changed_files=_changed_files(config, meta.get("data_hashes", {})),
     )
-    values = workdir.read_json(folder / "summary.json")
+    values = files.read_json(folder / "summary.json")
     if values is None or "limit" not in values:  # it has no end yet, or is of before the limits
         values = summary.assemble(
             evaluated,

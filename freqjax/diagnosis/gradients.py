@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax.config import NetworkConfig
-from freqjax.constructed import UNITS, constructed_weights
+from freqjax.config.sections import NetworkConfig
 from freqjax.networks import LstmNetwork, Network, make_network
 from freqjax.tasks import Blocks, Task
+from freqjax.tasks.extraction.clock import UNITS, constructed_weights
 
 # Rows through which a whole gradient is taken at most: what it needs of memory and time is linear in them.
 _MOST_ROWS = 80_000
@@ -90,7 +90,7 @@ def clock_slope(task: Task, blocks: Blocks, truncation: int) -> ClockSlope:
 
 
 def clock(network: LstmNetwork, hertz: np.ndarray) -> Any:
-    """Parameters of the exact clock at frequencies `hertz`: see `freqjax.constructed`."""
+    """Parameters of the exact clock at frequencies `hertz`: see `freqjax.tasks.extraction.clock`."""
     setting = network.setting._replace(written_hz=tuple(float(f) for f in hertz))
     return network.tree(constructed_weights(jax.random.key(0), setting))
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from freqjax.config import Config
-from freqjax.evaluation import Forward, group_means
+from freqjax.config.sections import Config
 from freqjax.networks import LstmNetwork, Network
-from freqjax.rotors import pair_owners
-from freqjax.summary import Evaluated
+from freqjax.networks.rotors import pair_owners
+from freqjax.report.summary import Evaluated
 from freqjax.tasks import Blocks, Task
 from freqjax.tasks.examination import GOAL_SHARE, Examination, Signs
+from freqjax.training.frozen import Forward, group_means
 
 # An examination takes this share of the training time, or so many seconds, whichever is more.
 _SHARE, _SECONDS = 0.2, 30.0

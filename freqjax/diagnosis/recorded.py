@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from freqjax.diagnosis.patient import Patient
-from freqjax.monitors import EXPLODING_NORM, VANISHING_NORM
-from freqjax.progress import number
-from freqjax.summary import CHASING_RATIO
+from freqjax.report.summary import CHASING_RATIO
 from freqjax.tasks.examination import Examination
+from freqjax.text import number
+from freqjax.training.monitors import EXPLODING_NORM, VANISHING_NORM
 
 # Where at least this share of the error cannot be avoided, the limit explains it.
 _LIMIT_SHARE = 0.5

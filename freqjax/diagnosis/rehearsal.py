@@ -11,14 +11,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax.config import Config
+from freqjax.config.sections import Config
 from freqjax.diagnosis.patient import Patient
-from freqjax.evaluation import choose_forward, group_means
 from freqjax.networks import make_network
-from freqjax.optimizers import make_schedule
-from freqjax.sources import make_source
-from freqjax.trainers import initial_key
-from freqjax.training import Stream, TrainState, init_state, make_update
+from freqjax.training.frozen import choose_forward, group_means
+from freqjax.training.optimizers import make_schedule
+from freqjax.training.sources import make_source
+from freqjax.training.trainers import initial_key
+from freqjax.training.update import Stream, TrainState, init_state, make_update
 
 # One dispatch holds about so many rows, so that the clock is looked at between dispatches.
 _ROWS_AT_ONCE = 20_000

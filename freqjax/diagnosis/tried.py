@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from freqjax.constructed import UNITS
 from freqjax.diagnosis import gradients
 from freqjax.diagnosis.patient import Patient
 from freqjax.diagnosis.rehearsal import FEWEST_UPDATES, Rehearsal, rehearse
 from freqjax.networks import LstmNetwork
-from freqjax.progress import number
 from freqjax.tasks.examination import Examination
+from freqjax.tasks.extraction.clock import UNITS
+from freqjax.text import number
 
 # A change of the recipe explains the error if it alone takes at least this share of it away.
 _MENDED_SHARE = 0.5

@@ -21,7 +21,7 @@ from freqjax.figures.record import (
     present_indices,
     whole_periods,
 )
-from freqjax.metrics import phase_over_time
+from freqjax.tasks.extraction.tones import phase_over_time
 
 # A sine that is off by the phase p all the time has the MSE 1 − cos p.
 TOLERANCE_RAD = math.acos(1 - GOAL_MSE)

@@ -17,7 +17,7 @@ from freqjax.figures.record import (
     present_indices,
     whole_periods,
 )
-from freqjax.metrics import mse_over_time
+from freqjax.tasks.extraction.tones import mse_over_time
 
 
 def error_over_time(record: EvaluationRecord, directory: str | Path) -> Path:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from freqjax.figures.record import GOAL_MSE, EvaluationRecord
-from freqjax.metrics import FEWEST_CYCLES
+from freqjax.tasks.extraction.tones import FEWEST_CYCLES
 
 
 def tone_finding(record: EvaluationRecord, index: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from freqjax.metrics import ToneMetrics
+from freqjax.tasks.extraction.tones import ToneMetrics
 
 ZERO_MSE = 0.5  # of predicting zero for a unit sine
 GOAL_MSE = 0.01

@@ -3,6 +3,6 @@
 Nothing here is compiled or loaded before `make_native_chunk` is called.
 """
 
-from freqjax.native.loop import make_native_chunk, why_not
+from freqjax.training.gradients.native import make_native_chunk, why_not
 
 __all__ = ["make_native_chunk", "why_not"]

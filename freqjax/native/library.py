@@ -1,6 +1,6 @@
 """The shared library of the native online loop: where it is, how it is built, how XLA gets to know it.
 
-It stands beside the limits that were computed before (`freqjax.limits.cache`), under the hash of its
+It stands beside the limits that were computed before (`freqjax.system.cache`), under the hash of its
 source, its flags, the version of JAX and the processor, so that no other one is ever loaded.
 """
 
@@ -18,9 +18,8 @@ from pathlib import Path
 
 import jax
 
-from freqjax import compiled
 from freqjax.errors import UserError
-from freqjax.limits import cache
+from freqjax.system import cache, compiled
 
 COMMAND = "python -m freqjax.native.build"
 # The name of the loop in the library, and under which XLA knows it.

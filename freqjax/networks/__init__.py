@@ -1,22 +1,22 @@
-"""Networks, and the one that a config asks for; the cells by name stand in `freqjax.cells`."""
+"""Networks, and the one that a config asks for; the cells by name stand in `freqjax.config.names`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from freqjax.cells import cell_class
-from freqjax.initializers import INITIALIZERS, LAYER_INITIALIZERS
+from freqjax.config.names import cell_class
 from freqjax.networks.cell import Cell, HiddenCarry, split_gates
 from freqjax.networks.gru import GruCell
+from freqjax.networks.initializers import INITIALIZERS, LAYER_INITIALIZERS
 from freqjax.networks.lstm import LstmCarry, LstmCell, LstmNetwork
 from freqjax.networks.lstm_linear import Linearization
 from freqjax.networks.network import Network, count_parameters, reset_where
 from freqjax.networks.rnn import RnnCell
 from freqjax.networks.stack import StackedNetwork
-from freqjax.weights import LstmSetting
+from freqjax.networks.weights import LstmSetting
 
 if TYPE_CHECKING:
-    from freqjax.config import NetworkConfig
+    from freqjax.config.sections import NetworkConfig
     from freqjax.tasks import Task
 
 

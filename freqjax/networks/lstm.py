@@ -27,8 +27,8 @@ from freqjax.networks.lstm_backward import scan_lstm
 from freqjax.networks.lstm_linear import Linearization, linearize_lstm
 from freqjax.networks.network import Carry, Params, reset_where
 from freqjax.networks.padding import HiddenAxes
-from freqjax.rotors import change_scales, pair_frequencies
-from freqjax.weights import LstmInitializer, LstmSetting, LstmWeights
+from freqjax.networks.rotors import change_scales, pair_frequencies
+from freqjax.networks.weights import LstmInitializer, LstmSetting, LstmWeights
 
 
 class LstmCarry(NamedTuple):
@@ -127,7 +127,7 @@ class LstmNetwork:
         return axes | ({"carry": (1,)} if self._learned_carry else {})
 
     def pair_frequencies(self, params: Params) -> np.ndarray:
-        """[H // 2] Hz, how fast each pair of units turns: see `freqjax.rotors.pair_frequencies`."""
+        """[H // 2] Hz, how fast each pair of units turns: see `freqjax.networks.rotors.pair_frequencies`."""
         return pair_frequencies(self.weights(params), self.setting)
 
     def init_carry(self, params: Params, streams: int) -> LstmCarry:

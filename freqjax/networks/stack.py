@@ -24,12 +24,12 @@ import numpy as np
 from flax import linen as nn
 
 from freqjax.errors import UserError
-from freqjax.initializers import uniform_head
 from freqjax.networks.cell import Cell
 from freqjax.networks.film import film_axes, init_film, modulate
+from freqjax.networks.initializers import uniform_head
 from freqjax.networks.network import Carry, Params
 from freqjax.networks.padding import HiddenAxes
-from freqjax.weights import LayerInitializer, LayerSetting, LstmSetting
+from freqjax.networks.weights import LayerInitializer, LayerSetting, LstmSetting
 
 # (cell's parameters, carry, initial carry, xs, resets) → carry, hs: `Cell.scan` or `Cell.scan_autodiff`.
 _Scan = Callable[[Any, Carry, Carry, jax.Array, jax.Array], tuple[Carry, jax.Array]]

@@ -7,11 +7,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from freqjax import engines, files
 from freqjax.networks import make_network
-from freqjax.regimes import is_alone
 from freqjax.sweep.axes import Bucket, Replica
+from freqjax.system import files
 from freqjax.tasks import make_task
+from freqjax.training.gradients import engines
+from freqjax.training.regimes import is_alone
 
 
 def check(buckets: Sequence[Bucket]) -> list[str]:

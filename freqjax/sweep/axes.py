@@ -14,11 +14,11 @@ import json
 import math
 from typing import Any, NamedTuple
 
-from freqjax import config as configs
-from freqjax import validation
-from freqjax.config import Config, OptimizerConfig, RunConfig, SweepConfig
+from freqjax.config import sections as configs
+from freqjax.config import validation
+from freqjax.config.sections import Config, OptimizerConfig, RunConfig, SweepConfig
 from freqjax.errors import UserError
-from freqjax.regimes import is_alone
+from freqjax.training.regimes import is_alone
 
 _MOST_REPLICAS = 10_000
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import jax
 
-from freqjax import checkpoints, workdir
-from freqjax import config as configs
+from freqjax.checkpoints import store as checkpoints
+from freqjax.config import sections as configs
 from freqjax.networks import make_network
 from freqjax.networks.padding import crop_hidden
 from freqjax.sweep.axes import Bucket
+from freqjax.system import files
 from freqjax.tasks import make_task
 
 
@@ -49,4 +50,4 @@ def export(
     story = saved.meta["stories"][place]
     meta = {"config": configs.to_dict(config)}
     checkpoints.save_params_only(destination, story["step"], own, meta, metric=math.inf, warn=warn)
-    workdir.write_json(destination / "config.json", configs.to_dict(config))
+    files.write_json(destination / "config.json", configs.to_dict(config))

@@ -25,20 +25,21 @@ from typing import Any
 
 import jax
 
-from freqjax import config as configs
-from freqjax import devices, validation, workdir
-from freqjax.checkpoints import CheckpointStore
-from freqjax.config import Config, RunConfig
+from freqjax.checkpoints.store import CheckpointStore
+from freqjax.config import sections as configs
+from freqjax.config import validation
+from freqjax.config.sections import Config, RunConfig
 from freqjax.errors import UserError
-from freqjax.interrupts import Interrupts
-from freqjax.regimes import is_alone
+from freqjax.run.interrupts import Interrupts
+from freqjax.run.workdir import Workdir
 from freqjax.sweep import admission, axes, best, processes, results
 from freqjax.sweep.axes import Bucket
 from freqjax.sweep.population import Population
 from freqjax.sweep.progress import Progress
 from freqjax.sweep.soloists import Soloists
 from freqjax.sweep.story import Arrays, Story
-from freqjax.workdir import Workdir
+from freqjax.system import devices, files
+from freqjax.training.regimes import is_alone
 
 Say = Callable[[str], None]
 _Members = Population | Soloists
@@ -335,7 +336,7 @@ class _Sweep:
             self._export(chosen, folder.path)
         found = {"axes": names, "best_replica": chosen, "rows": rows, "aggregates": aggregates}
         folder.write_json("sweep.json", found)
-        workdir.write_text(folder.path / "sweep.csv", results.to_csv(rows))
+        files.write_text(folder.path / "sweep.csv", results.to_csv(rows))
         folder.write_json(
             "summary.json",
             {
@@ -350,7 +351,7 @@ class _Sweep:
             },
         )
         if figures:
-            from freqjax.figures.sweep import sweep  # matplotlib takes most of a second to import
+            from freqjax.sweep.figure import sweep  # matplotlib takes most of a second to import
 
             sweep(rows, aggregates, names, folder.path / "figures")
         self._say("\n".join(["", *results.text(rows, aggregates), f"everything: {folder.path}"]))

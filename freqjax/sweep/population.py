@@ -19,19 +19,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax import config as configs
-from freqjax import monitors
-from freqjax.monitors import Totals, finite_or_null
+from freqjax.config import sections as configs
 from freqjax.networks import count_parameters, make_network
 from freqjax.networks.padding import pad_hidden
-from freqjax.optimizers import Plateau
-from freqjax.sources import CHUNK_ROWS, chunk_bounds, noise_key
 from freqjax.sweep.axes import Bucket, Replica, differing_numbers, numbers
 from freqjax.sweep.program import Program, Replicated
 from freqjax.sweep.story import Arrays, Story, result_of, zero_loss
 from freqjax.tasks import Blocks, Task, make_task
-from freqjax.trainers import initial_key
-from freqjax.training import ChunkInfo, Stream, layer_names, layout, state_of
+from freqjax.training import monitors
+from freqjax.training.monitors import Totals, finite_or_null
+from freqjax.training.optimizers import Plateau
+from freqjax.training.sources import CHUNK_ROWS, chunk_bounds, noise_key
+from freqjax.training.trainers import initial_key
+from freqjax.training.update import ChunkInfo, Stream, layer_names, layout, state_of
 
 
 class Population:

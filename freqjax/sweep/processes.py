@@ -16,7 +16,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from freqjax.config import RunConfig
+from freqjax.config.sections import RunConfig
 from freqjax.errors import UserError
 
 # How long to wait for all processes at the start, for a sign of life, and for all at the end.

@@ -18,13 +18,13 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as Spec
 
-from freqjax import engines
-from freqjax.config import Config
-from freqjax.evaluation import make_frozen_losses
+from freqjax.config.sections import Config
 from freqjax.networks import Network
-from freqjax.optimizers import make_schedule
 from freqjax.tasks import Blocks, Task
-from freqjax.training import ChunkInfo, Stream, TrainState
+from freqjax.training.frozen import make_frozen_losses
+from freqjax.training.gradients import engines
+from freqjax.training.optimizers import make_schedule
+from freqjax.training.update import ChunkInfo, Stream, TrainState
 
 _AXIS = "replicas"
 

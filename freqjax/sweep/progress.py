@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from freqjax.progress import duration, number
 from freqjax.sweep.axes import Bucket
+from freqjax.text import duration, number
 
 # Epochs quicker than this share a line.
 LINE_SECONDS = 0.5

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from freqjax.progress import number
 from freqjax.tasks.examination import GOAL_SHARE
+from freqjax.text import number
 
 Row = dict[str, Any]
 

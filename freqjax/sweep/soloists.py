@@ -13,15 +13,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from freqjax.config import hearing
-from freqjax.evaluation import choose_forward, group_means
-from freqjax.monitors import finite_or_null
+from freqjax.config.sections import hearing
 from freqjax.networks import count_parameters, make_network
-from freqjax.regimes import make_trainer
 from freqjax.sweep.axes import Bucket, Replica
 from freqjax.sweep.story import Arrays, Story, result_of, zero_loss
 from freqjax.tasks import make_task
-from freqjax.trainers import EpochResult, Trainer, initial_key
+from freqjax.training.frozen import choose_forward, group_means
+from freqjax.training.monitors import finite_or_null
+from freqjax.training.regimes import make_trainer
+from freqjax.training.trainers import EpochResult, Trainer, initial_key
 
 
 class Soloist:

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax.monitors import Totals
-from freqjax.stopping import Stopping
 from freqjax.sweep.axes import Replica
 from freqjax.tasks import Blocks, Task
+from freqjax.training.monitors import Totals
+from freqjax.training.stopping import Stopping
 
 
 @dataclass

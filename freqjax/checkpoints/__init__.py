@@ -1,0 +1,1 @@
+"""Checkpoints, each proven by a manifest."""

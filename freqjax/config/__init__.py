@@ -1,0 +1,1 @@
+"""Configs: typed fields with their rules, sections, validation and overrides."""

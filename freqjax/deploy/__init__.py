@@ -1,0 +1,1 @@
+"""Trained networks in use: streams, recordings, exports, PyTorch weights."""

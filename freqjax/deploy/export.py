@@ -1,0 +1,185 @@
+"""A trained network as files that run without freqjax: `--mode export`.
+
+    weights.safetensors  the weights in PyTorch's names, with the config; freqjax and PyTorch read it
+    init_carry.bin       x [B, D] → carry; only B is taken from x
+    step.bin             carry, x [B, D] → carry, y [B, O]; where the network goes one sample at a time
+    unroll.bin           carry, xs [T, B, D] → carry, ys [T, B, O]
+    README.md            what they are, and how to call them
+
+The .bin files are programs of `jax.export`: B and T are free, the weights are constants inside, and each
+holds the code for CPU, CUDA and TPU. A carry is a tuple of arrays, for a class of freqjax could not be read
+without freqjax. Their products have the full precision of float32 on every platform: a clock that runs
+for thousands of samples does not survive the few bits that TPUs, and GPUs with TF32, use by default.
+
+The same weights give the same bytes, with the same versions of freqjax and JAX.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.export
+import jax.numpy as jnp
+
+from freqjax.deploy import torch as interop
+from freqjax.deploy.trained import Trained
+from freqjax.errors import UserError
+from freqjax.networks import count_parameters
+from freqjax.system import devices
+from freqjax.tasks import Task, make_task
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+
+_LOADER = """\
+from pathlib import Path
+
+import jax
+import numpy as np
+from jax import export
+
+
+def program(name):
+    content = Path("{folder}", name).read_bytes()
+    return jax.jit(export.deserialize(bytearray(content)).call)
+
+
+init_carry, unroll = program("init_carry.bin"), program("unroll.bin")
+xs = np.zeros((1000, 2, {inputs}), np.float32)  # T samples, B streams, D inputs
+{select}carry = init_carry(xs[0])
+"""
+_ONE_BY_ONE = """\
+step = program("step.bin")
+for x in xs[:10]:
+    carry, y = step(carry, x)  # one sample at a time, y [B, O]
+carry, ys = unroll(carry, xs[10:])  # many samples, ys [T, B, O]
+"""
+_AT_ONCE = "carry, ys = unroll(carry, xs)  # ys [T, B, O]\n"
+
+
+def run(trained: Trained, folder: Path, *, say: Callable[[str], None]) -> None:
+    """Write the files of `trained` to `folder`, which is new or empty.
+
+    Raises:
+      UserError: the folder holds files or cannot be written, or PyTorch has no such cell.
+    """
+    require_empty(folder)
+    task = make_task(trained.config.task)
+    contents = {"weights.safetensors": interop.to_safetensors(trained)}
+    contents |= {f"{name}.bin": program for name, program in programs(trained).items()}
+    names = tuple(contents)
+    contents["README.md"] = _readme(trained, task, folder.absolute().name, names).encode()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+    except OSError as error:
+        raise UserError(f"--output is {folder}: it cannot be written ({error.strerror}).") from None
+    say(f"wrote {', '.join(contents)} to {folder}")
+
+
+def require_empty(folder: Path) -> None:
+    """Raises UserError where `folder` is there and no empty folder."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"--output is {folder}: it is a file, and must be a folder.")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise UserError(f"--output is {folder}: it is not empty, and is left as it is.")
+
+
+def programs(trained: Trained) -> dict[str, bytes]:
+    """init_carry, step (of a causal network) and unroll, serialized, with the weights as constants."""
+    network, params = trained.network, trained.params
+    inputs = make_task(trained.config.task).input_size
+    structure = jax.tree.structure(jax.eval_shape(lambda: network.init_carry(params, 1)))
+
+    def init_carry(x: jax.Array) -> tuple[jax.Array, ...]:
+        return tuple(jax.tree.leaves(network.init_carry(params, x.shape[0])))
+
+    def step(carry: tuple[jax.Array, ...], x: jax.Array) -> Any:
+        after, y = network.step(params, jax.tree.unflatten(structure, carry), x)
+        return tuple(jax.tree.leaves(after)), y
+
+    def unroll(carry: tuple[jax.Array, ...], xs: jax.Array) -> Any:
+        resets = jnp.zeros(xs.shape[:2], bool)
+        after, ys = network.unroll(params, jax.tree.unflatten(structure, carry), xs, resets)
+        return tuple(jax.tree.leaves(after)), ys
+
+    streams, time = jax.export.symbolic_shape("B, T")
+    x = jax.ShapeDtypeStruct((streams, inputs), jnp.float32)
+    xs = jax.ShapeDtypeStruct((time, streams, inputs), jnp.float32)
+    carry = jax.eval_shape(init_carry, x)
+    found = {"init_carry": _serialize(init_carry, x)}
+    if network.causal:
+        found["step"] = _serialize(step, carry, x)
+    return found | {"unroll": _serialize(unroll, carry, xs)}
+
+
+def _serialize(function: Callable[..., Any], *arguments: Any) -> bytes:
+    with _without_source_paths(), jax.default_matmul_precision("highest"):
+        exported = jax.export.export(jax.jit(function), platforms=PLATFORMS)(*arguments)
+        return bytes(exported.serialize(vjp_order=0))
+
+
+@contextlib.contextmanager
+def _without_source_paths() -> Iterator[None]:
+    """Programs name no file of the machine they were made on, which would make their bytes its own."""
+    name = "jax_traceback_in_locations_limit"
+    before = getattr(jax.config, name)
+    jax.config.update(name, 0)
+    try:
+        yield
+    finally:
+        jax.config.update(name, before)
+
+
+def loader(task: Task, folder: str, *, causal: bool) -> str:
+    """Python that calls the programs in `folder`, with jax and numpy alone."""
+    select = ""
+    if task.selectors:
+        first, last = task.selectors[0], task.selectors[-1]
+        select = (
+            f"xs[:, 0, {first}] = xs[:, 1, {last}] = 1"
+            f"  # stream 0 asks for {task.selected_hz[0]:g} Hz, stream 1 for {task.selected_hz[-1]:g} Hz\n"
+        )
+    head = _LOADER.format(folder=folder, inputs=task.input_size, select=select)
+    return head + (_ONE_BY_ONE if causal else _AT_ONCE)
+
+
+def _readme(trained: Trained, task: Task, folder: str, names: tuple[str, ...]) -> str:
+    network, config = trained.network, trained.config.network
+    sizes = f"D = {task.input_size}, O = {task.output_size}, H = {config.hidden_size}"
+    carry = jax.tree.leaves(jax.eval_shape(lambda: network.init_carry(trained.params, 1)))
+    about = {
+        "weights.safetensors": "weights in PyTorch's names, the config as JSON in its metadata",
+        "init_carry.bin": "x [B, D] → carry; only B is taken from x",
+        "step.bin": "carry, x [B, D] → carry, y [B, O]",
+        "unroll.bin": "carry, xs [T, B, D] → carry, ys [T, B, O]",
+    }
+    versions = devices.versions()
+    return "\n".join(
+        [
+            f"# {folder}",
+            "",
+            f"A network of {count_parameters(trained.params):,} parameters ({config.cell}, layers: "
+            f"{config.layers}) for streams of {task.sampling_rate:g} samples a second.",
+            f"{sizes}; T and B are free. An input is the mixture and a one-hot selector of "
+            f"{', '.join(task.group_names)}; the output is the selected component.",
+            f"A carry is a tuple of {len(carry)} arrays [B, H]. Everything is float32.",
+            "",
+            "| file | content |",
+            "|---|---|",
+            *(f"| `{name}` | {about[name]} |" for name in names),
+            "",
+            f"The .bin files are programs of `jax.export` for {', '.join(PLATFORMS)}, written by jax "
+            f"{versions['jax']} and freqjax {versions['freqjax']}. They need jax and flatbuffers, and "
+            "nothing of freqjax:",
+            "",
+            "```python",
+            loader(task, folder, causal=network.causal).rstrip(),
+            "```",
+            "",
+        ]
+    )

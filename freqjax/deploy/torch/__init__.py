@@ -1,0 +1,106 @@
+"""PyTorch state_dicts of a recurrent module and a linear head, read and written without loss.
+
+    from freqjax.deploy import torch as interop
+
+    trained = interop.load("model.pt", config)
+    interop.save("model.safetensors", trained)
+
+A .safetensors carries the config along, and reading it needs no PyTorch.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from freqjax.config import sections as configs
+from freqjax.config import validation
+from freqjax.config.sections import Config
+from freqjax.deploy.torch import layout, state_dict, weight_files
+from freqjax.deploy.torch.state_dict import StateDict
+from freqjax.deploy.trained import Trained
+from freqjax.errors import UserError
+from freqjax.tasks import make_task
+
+# The text in a .safetensors that holds the config, as JSON.
+CONFIG = "freqjax_config"
+
+
+def load(path: str | Path, config: Config | None = None) -> Trained:
+    """The network in a .pt, .pth or .safetensors, ready to use.
+
+    Args:
+      path: a state_dict; see `freqjax.deploy.torch.state_dict` for what it may hold.
+      config: what it must fit; without one, that in the file, or else the default one with the sizes of
+        the file.
+
+    Raises:
+      UserError: the file cannot be read, does not hold one recurrent module and one linear head, or
+        does not fit the config.
+    """
+    path = Path(path)
+    network, base = read(path, str(path))
+    return fit(network, base if config is None else validation.validate(config), str(path))
+
+
+def save(path: str | Path, trained: Trained) -> None:
+    """Write a new .pt, .pth or .safetensors; the last holds the config too.
+
+    Raises:
+      UserError: another suffix, the file exists already or cannot be written, or the network is none
+        that PyTorch has.
+    """
+    weight_files.write(Path(path), _arrays(trained), _text(trained.config))
+
+
+def to_safetensors(trained: Trained) -> bytes:
+    """The bytes that `save` writes to a .safetensors."""
+    return weight_files.to_safetensors(_arrays(trained), _text(trained.config))
+
+
+def read(path: Path, source: str) -> tuple[StateDict, Config]:
+    """The state_dict in a file and the config to go with it, as `load` does without one.
+
+    Args:
+      path: the file.
+      source: what names it, for error messages.
+
+    Raises:
+      UserError: as `load`.
+    """
+    arrays, text = weight_files.read(path, source)
+    network = state_dict.from_arrays(arrays, source)
+    config = Config()
+    if CONFIG in text:
+        try:
+            values = json.loads(text[CONFIG])
+        except ValueError as error:
+            raise UserError(f"{source}: its config is not JSON ({error}).") from None
+        config = validation.from_dict(values, source)
+    return network, layout.with_sizes(config, network)
+
+
+def fit(network: StateDict, config: Config, source: str) -> Trained:
+    """`network` under `config`.
+
+    Raises:
+      UserError: it does not fit.
+    """
+    layout.require_fit(network, config.network, make_task(config.task), source)
+    params = jax.tree.map(jnp.asarray, layout.to_params(network, config.network))
+    return Trained(config, params)
+
+
+def _arrays(trained: Trained) -> dict[str, np.ndarray]:
+    return state_dict.to_arrays(layout.from_params(trained.params, trained.config.network))
+
+
+def _text(config: Config) -> dict[str, str]:
+    return {CONFIG: json.dumps(configs.to_dict(config))}
+
+
+__all__ = ["StateDict", "fit", "load", "read", "save", "to_safetensors"]

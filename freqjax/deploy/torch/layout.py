@@ -1,0 +1,144 @@
+"""freqjax's parameters as a PyTorch state_dict, and back: the same numbers, transposed.
+
+Both stack the gates in the same order and keep two bias vectors, so that nothing is merged or rounded:
+weight_ih and weight_hh transpose into the kernels, the head's weight into the head's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from freqjax.config.sections import Config, NetworkConfig
+from freqjax.deploy.torch.state_dict import GATES, Direction, Film, StateDict
+from freqjax.errors import UserError
+from freqjax.tasks import Task
+
+
+def from_params(params: Any, config: NetworkConfig) -> StateDict:
+    """The state_dict of parameters that `freqjax.networks.make_network(config, …).init` lays out.
+
+    Raises:
+      UserError: PyTorch has no such cell; read back, it would be taken for another.
+    """
+    if config.cell not in GATES:
+        raise UserError(
+            f"network.cell is {config.cell}: it must be one of {', '.join(GATES)} to be written in "
+            "PyTorch's names."
+        )
+    params = _on_host(params)
+    layers = _layers(params, config)
+    cells = [cell for directions in layers for cell in directions]
+    film = None
+    if config.conditioning == "film":
+        films = [params[f"layer_{k}"]["film"] for k in range(config.layers)]
+        film = tuple(Film(layer["scale"].T, layer["shift"].T) for layer in films)
+    return StateDict(
+        cell=config.cell,
+        layers=tuple(tuple(_direction(cell) for cell in directions) for directions in layers),
+        head_weight=params["head"]["kernel"].T,
+        head_bias=params["head"]["bias"],
+        film=film,
+        carry=np.stack([cell["carry"] for cell in cells]) if config.learned_carry else None,
+    )
+
+
+def to_params(network: StateDict, config: NetworkConfig) -> Any:
+    """The inverse of `from_params`, for a `config` that `require_fit` has passed.
+
+    Where `config.learned_carry` is set and there is no carry it starts at zero, as PyTorch's does.
+    """
+    layers = [[_cell(direction) for direction in directions] for directions in network.layers]
+    if config.learned_carry:
+        cells = [cell for directions in layers for cell in directions]
+        zeros = np.zeros((len(cells), network.hidden_size), np.float32)
+        for cell, carry in zip(
+            cells, zeros if network.carry is None else network.carry, strict=True
+        ):
+            cell["carry"] = carry
+    params: dict[str, Any] = {"head": {"kernel": network.head_weight.T, "bias": network.head_bias}}
+    if not config.beyond_one_lstm:
+        carry = layers[0][0].pop("carry", None)
+        return params | {"cell": layers[0][0]} | ({} if carry is None else {"carry": carry})
+    for k, directions in enumerate(layers):
+        both = {"forward": directions[0], "backward": directions[-1]}
+        params[f"layer_{k}"] = both if network.bidirectional else directions[0]
+        if network.film is not None:
+            film = network.film[k]
+            params[f"layer_{k}"]["film"] = {"scale": film.scale.T, "shift": film.shift.T}
+    return params
+
+
+def with_sizes(config: Config, network: StateDict) -> Config:
+    """`config`, changed in place, with the network fields that the state_dict settles."""
+    for field, value in _settled(network).items():
+        setattr(config.network, field, value)
+    config.network.learned_carry |= network.carry is not None
+    return config
+
+
+def require_fit(network: StateDict, config: NetworkConfig, task: Task, source: str) -> None:
+    """Raises UserError where the state_dict from `source` is not of the network of `config` and `task`."""
+    for field, value in _settled(network).items():
+        asked = getattr(config, field)
+        if asked != value:
+            raise UserError(f"network.{field} is {asked}: it must be {value}, as in {source}.")
+    if network.carry is not None and not config.learned_carry:
+        raise UserError(
+            f"network.learned_carry is false: it must be true, since {source} holds a carry."
+        )
+    selectors = 0 if network.film is None else network.film[0].scale.shape[1]
+    inputs = network.input_size + selectors
+    if inputs != task.input_size or (network.film and selectors != len(task.selectors)):
+        raise UserError(
+            f"task.frequencies holds {len(task.selected_hz)}: with the mixture these are {task.input_size} "
+            f"inputs, where {source} has {inputs}."
+        )
+    if network.output_size != task.output_size:
+        raise UserError(
+            f"{source}: its head has {network.output_size} outputs: it must have {task.output_size}."
+        )
+
+
+def _settled(network: StateDict) -> dict[str, Any]:
+    """The fields of `NetworkConfig` on which a state_dict leaves no choice."""
+    return {
+        "cell": network.cell,
+        "hidden_size": network.hidden_size,
+        "layers": len(network.layers),
+        "bidirectional": network.bidirectional,
+        "conditioning": "input" if network.film is None else "film",
+    }
+
+
+def _layers(params: Any, config: NetworkConfig) -> list[list[Any]]:
+    """Of every layer its cell in each direction, {input, recurrent}, with the carry where it is learned."""
+    if not config.beyond_one_lstm:
+        return [[params["cell"] | {key: params[key] for key in params if key == "carry"}]]
+    layers = [params[f"layer_{k}"] for k in range(config.layers)]
+    if config.bidirectional:
+        return [[layer["forward"], layer["backward"]] for layer in layers]
+    return [[layer] for layer in layers]
+
+
+def _direction(cell: Any) -> Direction:
+    return Direction(
+        weight_ih=cell["input"]["kernel"].T,
+        weight_hh=cell["recurrent"]["kernel"].T,
+        bias_ih=cell["input"]["bias"],
+        bias_hh=cell["recurrent"]["bias"],
+    )
+
+
+def _cell(direction: Direction) -> Any:
+    return {
+        "input": {"kernel": direction.weight_ih.T, "bias": direction.bias_ih},
+        "recurrent": {"kernel": direction.weight_hh.T, "bias": direction.bias_hh},
+    }
+
+
+def _on_host(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {name: _on_host(value) for name, value in tree.items()}
+    return np.asarray(tree)

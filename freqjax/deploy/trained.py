@@ -1,0 +1,70 @@
+"""A trained network to use: one sample at a time, or a whole signal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from freqjax.checkpoints import store as checkpoints
+from freqjax.config import validation
+from freqjax.config.sections import Config
+from freqjax.networks import make_network
+from freqjax.system import devices
+from freqjax.tasks import make_task
+
+
+class Trained:
+    """Frozen weights with their config.
+
+    Attributes:
+      config: the config they were trained under.
+      params: the parameters, a nested dictionary of arrays.
+    """
+
+    def __init__(self, config: Config, params: Any) -> None:
+        """`params` as `freqjax.networks.make_network(config.network, …).init` lays them out."""
+        self.config, self.params = config, params
+        self.network = make_network(config.network, make_task(config.task))
+        self._step = jax.jit(self.network.step)
+        self._unroll = jax.jit(self.network.unroll)
+
+    def init_carry(self, streams: int = 1) -> Any:
+        """The carry that B = `streams` streams start from."""
+        return self.network.init_carry(self.params, streams)
+
+    def step(self, carry: Any, x: np.ndarray | jax.Array) -> tuple[Any, jax.Array]:
+        """One sample: carry, x [B, D] → carry, y [B, O]."""
+        return self._step(self.params, carry, jnp.asarray(x, jnp.float32))
+
+    def unroll(self, xs: np.ndarray | jax.Array, carry: Any = None) -> tuple[Any, jax.Array]:
+        """T samples: xs [T, B, D] → carry, ys [T, B, O]; from `init_carry` unless a carry is given."""
+        xs = jnp.asarray(xs, jnp.float32)
+        if carry is None:
+            carry = self.init_carry(xs.shape[1])
+        return self._unroll(self.params, carry, xs, jnp.zeros(xs.shape[:2], bool))
+
+
+def load(path: str | Path, warn: Callable[[str], None] = print) -> Trained:
+    """Load trained weights from a run's folder (its best), or from the folder of one step.
+
+    Args:
+      path: the folder.
+      warn: is told of damage that could be passed by.
+
+    Raises:
+      UserError: the path is missing, damaged, or no checkpoint.
+    """
+    devices.select(None)
+    restored = checkpoints.read_meta(Path(path), warn=warn)
+    config = validation.from_dict(restored.meta["config"], f"the checkpoint {path}")
+    network = make_network(config.network, make_task(config.task))
+    template = jax.eval_shape(network.init, jax.random.key(0))
+    # While a run goes on its best changes: read the same step again, by its own folder.
+    steps = Path(path) / "checkpoints"
+    step = steps / str(restored.step) if steps.is_dir() else Path(path)
+    return Trained(config, checkpoints.restore_params(step, template, warn=warn).params)

@@ -1,0 +1,178 @@
+"""How the weights of a network start, by name.
+
+Gates stand side by side, in the LSTM in the order i, f, g, o: a kernel is [inputs, 4H], a bias [4H].
+The first four know any cell with the gates they speak of, layer by layer; the others set the weights of
+the one-layer LSTM as a whole.
+
+- pytorch: every weight and bias of cell and head uniform in ±1/√H, as torch.nn.LSTM and a Linear of
+  H inputs do.
+- orthogonal: each gate's recurrent matrix orthogonal (Saxe et al. 2014), inputs Glorot-uniform,
+  biases zero.
+- unit_forget: as orthogonal, with the forget gate's bias 1 (Jozefowicz et al. 2015); in a GRU that of z.
+- chrono: as orthogonal, with forget biases log U(1, T − 1) and input biases their negatives, so that
+  the units' memories spread evenly over T samples (Tallec & Ollivier 2018); in a GRU biases of z alone.
+- rotor: pairs of units that turn, at random frequencies of a wide band (`freqjax.networks.rotors`).
+- spectral: as rotor, with one pair of every selector at the peak of its targets' spectrum. Data-driven:
+  say so wherever its results are quoted.
+- constructed: an exact clock with the frequencies written in (`freqjax.tasks.extraction.clock`).
+  A reference of what the network can hold; nothing in it is learned.
+
+A learned initial carry starts at zero, but for rotors, which must be turning to be heard.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.nn.initializers import glorot_uniform, orthogonal
+
+from freqjax.networks.rotors import rotor_weights, spectral_weights
+from freqjax.networks.weights import (
+    LayerInitializer,
+    LayerSetting,
+    LstmInitializer,
+    LstmSetting,
+    LstmWeights,
+)
+from freqjax.tasks.extraction.clock import constructed_weights
+
+
+def pytorch_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
+    """All uniform in ±1/√H."""
+    d, h, o = setting.input_size, setting.hidden_size, setting.output_size
+    shapes = [(d, 4 * h), (4 * h,), (h, 4 * h), (4 * h,), (h, o), (o,)]
+    return LstmWeights(*_uniform(key, h, shapes), carry=jnp.zeros(h))
+
+
+def orthogonal_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
+    """Orthogonal recurrence, Glorot inputs, a head as PyTorch's."""
+    d, h = setting.input_size, setting.hidden_size
+    input_key, recurrent_key, head_key = jax.random.split(key, 3)
+    head = pytorch_weights(head_key, setting)
+    kernels = (
+        _gate_by_gate(glorot_uniform(), input_key, d, h, 4),
+        _gate_by_gate(orthogonal(), recurrent_key, h, h, 4),
+    )
+    return head._replace(
+        input_kernel=kernels[0],
+        input_bias=jnp.zeros(4 * h),  # two buffers, since both are donated to the train step
+        recurrent_kernel=kernels[1],
+        recurrent_bias=jnp.zeros(4 * h),
+    )
+
+
+def unit_forget_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
+    """Orthogonal, with forget biases of 1."""
+    h = setting.hidden_size
+    weights = orthogonal_weights(key, setting)
+    return weights._replace(input_bias=weights.input_bias.at[h : 2 * h].set(1.0))
+
+
+def chrono_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
+    """Orthogonal, with forget biases log U(1, T − 1) and input biases their negatives."""
+    h = setting.hidden_size
+    weights_key, bias_key = jax.random.split(key)
+    weights = orthogonal_weights(weights_key, setting)
+    spread = _chrono_biases(bias_key, h, setting.longest)
+    bias = weights.input_bias.at[:h].set(-spread).at[h : 2 * h].set(spread)
+    return weights._replace(input_bias=bias)
+
+
+INITIALIZERS: dict[str, LstmInitializer] = {
+    "pytorch": pytorch_weights,
+    "orthogonal": orthogonal_weights,
+    "unit_forget": unit_forget_weights,
+    "chrono": chrono_weights,
+    "rotor": rotor_weights,
+    "spectral": spectral_weights,
+    "constructed": constructed_weights,
+}
+
+
+def pytorch_layer(key: jax.Array, setting: LayerSetting) -> dict[str, Any]:
+    """All uniform in ±1/√H."""
+    d, h, columns = setting.input_size, setting.hidden_size, _columns(setting)
+    shapes = [(d, columns), (columns,), (h, columns), (columns,)]
+    kernel, bias, recurrent_kernel, recurrent_bias = _uniform(key, h, shapes)
+    return {
+        "input": {"kernel": kernel, "bias": bias},
+        "recurrent": {"kernel": recurrent_kernel, "bias": recurrent_bias},
+    }
+
+
+def orthogonal_layer(key: jax.Array, setting: LayerSetting) -> dict[str, Any]:
+    """Orthogonal recurrence, Glorot inputs, biases of zero."""
+    d, h, gates = setting.input_size, setting.hidden_size, len(setting.gates)
+    input_key, recurrent_key = jax.random.split(key)
+    return {
+        name: {"kernel": _gate_by_gate(init, part, n, h, gates), "bias": jnp.zeros(gates * h)}
+        for name, init, part, n in (
+            ("input", glorot_uniform(), input_key, d),
+            ("recurrent", orthogonal(), recurrent_key, h),
+        )
+    }
+
+
+def unit_forget_layer(key: jax.Array, setting: LayerSetting) -> dict[str, Any]:
+    """Orthogonal, with biases of 1 at the gate that keeps."""
+    return _with_bias(orthogonal_layer(key, setting), setting, setting.keeps, 1.0)
+
+
+def chrono_layer(key: jax.Array, setting: LayerSetting) -> dict[str, Any]:
+    """Orthogonal, with log U(1, T − 1) at the gate that keeps, and its negative at the one that admits."""
+    weights_key, bias_key = jax.random.split(key)
+    spread = _chrono_biases(bias_key, setting.hidden_size, setting.longest)
+    layer = _with_bias(orthogonal_layer(weights_key, setting), setting, setting.keeps, spread)
+    return layer if setting.admits is None else _with_bias(layer, setting, setting.admits, -spread)
+
+
+def uniform_head(key: jax.Array, inputs: int, outputs: int) -> dict[str, jax.Array]:
+    """{kernel, bias} uniform in ±1/√inputs, as a Linear of PyTorch's."""
+    kernel, bias = _uniform(key, inputs, [(inputs, outputs), (outputs,)])
+    return {"kernel": kernel, "bias": bias}
+
+
+LAYER_INITIALIZERS: dict[str, LayerInitializer] = {
+    "pytorch": pytorch_layer,
+    "orthogonal": orthogonal_layer,
+    "unit_forget": unit_forget_layer,
+    "chrono": chrono_layer,
+}
+# Those that set a gate which keeps, and so need one.
+GATED_INITIALIZERS = ("unit_forget", "chrono")
+
+
+def _columns(setting: LayerSetting) -> int:
+    return len(setting.gates) * setting.hidden_size
+
+
+def _uniform(key: jax.Array, width: int, shapes: list[tuple[int, ...]]) -> list[jax.Array]:
+    """Arrays uniform in ±1/√width."""
+    keys, most = jax.random.split(key, len(shapes)), width**-0.5
+    return [
+        jax.random.uniform(k, shape, minval=-most, maxval=most)
+        for k, shape in zip(keys, shapes, strict=True)
+    ]
+
+
+def _gate_by_gate(init: Any, key: jax.Array, inputs: int, hidden: int, gates: int) -> jax.Array:
+    """[inputs, GH]; drawn at once it would, for one, be one orthogonal matrix and not G."""
+    drawn = [init(k, (inputs, hidden), jnp.float32) for k in jax.random.split(key, gates)]
+    return jnp.concatenate(drawn, axis=1)
+
+
+def _chrono_biases(key: jax.Array, hidden: int, longest: int) -> jax.Array:
+    """[H], log U(1, T − 1)."""
+    most = max(longest - 1.0, 2.0)
+    return jnp.log(jax.random.uniform(key, (hidden,), minval=1.0, maxval=most))
+
+
+def _with_bias(layer: Any, setting: LayerSetting, gate: str | None, value: Any) -> dict[str, Any]:
+    """`layer` with `value` in the input bias of `gate`."""
+    if gate is None:
+        raise ValueError(f"A cell with the gates {setting.gates} has none that keeps.")
+    first = setting.gates.index(gate) * setting.hidden_size
+    bias = layer["input"]["bias"].at[first : first + setting.hidden_size].set(value)
+    return layer | {"input": layer["input"] | {"bias": bias}}

@@ -1,0 +1,1 @@
+"""A run: its folder, its life from start to summary, its progress and its interrupts."""

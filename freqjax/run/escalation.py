@@ -1,0 +1,94 @@
+"""More units, but only where the diagnosis says that units are what is missing."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from freqjax.config.sections import Config
+from freqjax.run.experiment import Outcome, Say
+from freqjax.run.experiment import run as run_once
+from freqjax.system import files
+
+
+def train(
+    config: Config, workdir: str | Path, *, resume: bool = False, say: Say = print
+) -> dict[str, Any]:
+    """Train as `python -m freqjax.main` does, and return what summary.json of the last run holds.
+
+    Args:
+      config: validated again before anything is written.
+      workdir: the run's folder; absent or empty unless `resume`.
+      resume: go on with the run in `workdir`.
+      say: takes each line of progress.
+
+    Raises:
+      UserError: bad config, data or folder; one sentence.
+    """
+    return run(config, Path(workdir), resume=resume, say=say).summary
+
+
+def run(config: Config, folder: Path, *, resume: bool, say: Say) -> Outcome:
+    """Train at `network.hidden_size`, then at the sizes of `train.escalate`, while capacity is the cause.
+
+    The first run is `folder` itself, the others are folders `hidden_<H>` in it, whole runs each. What was
+    decided after each, and why, is said and written to escalation.json. A resume passes over the runs that
+    are finished.
+
+    Returns:
+      How the last run ended.
+    """
+    sizes = [config.network.hidden_size, *config.train.escalate]
+    decisions = []
+    outcome = None
+    for size, following in zip(sizes, [*sizes[1:], None], strict=True):
+        place = folder if not decisions else folder / f"hidden_{size}"
+        outcome = run_once(_at(config, size, first=not decisions), place, resume=resume, say=say)
+        goes_on, why = _decide(outcome, place, following)
+        decisions.append(
+            {
+                "hidden_size": size,
+                "folder": str(place.relative_to(folder)),
+                "test_mse": outcome.summary["test"]["mse"],
+                "stop_reason": outcome.summary["stop_reason"],
+                "goes_on": goes_on,
+                "why": why,
+            }
+        )
+        if config.train.escalate:
+            files.write_json(folder / "escalation.json", decisions)
+            say(f"escalation: {why}")
+        if not goes_on:
+            break
+    assert outcome is not None
+    return outcome
+
+
+def _at(config: Config, size: int, *, first: bool) -> Config:
+    """The config of one of the runs; all but the first know of no others."""
+    if first:
+        return config
+    return dataclasses.replace(
+        config,
+        network=dataclasses.replace(config.network, hidden_size=size),
+        train=dataclasses.replace(config.train, escalate=()),
+    )
+
+
+def _decide(outcome: Outcome, place: Path, following: int | None) -> tuple[bool, str]:
+    """Whether to go on to `following` units, and why or why not."""
+    if outcome.summary["stop_reason"] == "interrupted":
+        return False, "stops here: the run was interrupted."
+    causes: list[dict[str, Any]] = files.read_json(place / "diagnosis.json") or []
+    if not causes:
+        return False, "stops here: no cause was found for more units to mend."
+    first = causes[0]["cause"]
+    if first != "capacity":
+        return (
+            False,
+            f"stops here: the cause is {first.replace('_', ' ')}, which more units do not mend.",
+        )
+    if following is None:
+        return False, "stops here: the cause is capacity, and train.escalate names no larger size."
+    return True, f"the cause is capacity: on to {following} units."

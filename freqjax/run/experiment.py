@@ -1,0 +1,377 @@
+"""A run's life: claim the folder, start or resume, drive the trainer, save, stop, sum up.
+
+Everything a run does to disk happens from here. What it computes is the trainer's; what it says at
+the end is `freqjax.report.summary`'s.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from freqjax.checkpoints.store import CheckpointStore, Restored
+from freqjax.config import sections as configs
+from freqjax.config import validation
+from freqjax.config.sections import Config
+from freqjax.diagnosis import Diagnosis, Patient, diagnose
+from freqjax.errors import UserError
+from freqjax.networks import LstmNetwork, make_network
+from freqjax.networks.rotors import pair_owners
+from freqjax.report import markdown as report
+from freqjax.report import summary
+from freqjax.run.interrupts import Interrupts
+from freqjax.run.progress import Progress
+from freqjax.run.workdir import Workdir
+from freqjax.system import devices, files
+from freqjax.tasks import make_task, windows
+from freqjax.training import trainers
+from freqjax.training.frozen import choose_forward, group_means
+from freqjax.training.gradients import engines
+from freqjax.training.monitors import finite_or_null
+from freqjax.training.regimes import make_trainer
+from freqjax.training.stopping import Stopping
+from freqjax.training.trainers import EpochResult, Trainer
+
+Say = Callable[[str], None]
+
+# Besides the best and the asked-for ones, a checkpoint is saved when this many seconds have passed.
+_SAVE_SECONDS = 5.0
+
+
+@dataclasses.dataclass
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+      summary: what summary.json holds.
+      signum: the signal that interrupted it, or None.
+    """
+
+    summary: dict[str, Any]
+    signum: int | None = None
+
+
+def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
+    """One run in the folder `workdir`, without what `train.escalate` may ask for after it.
+
+    Args:
+      config: validated again before anything is written.
+      workdir: absent or empty unless `resume`.
+      resume: go on with the run in `workdir`.
+      say: takes each line of progress.
+
+    Raises:
+      UserError: bad config, data or folder; one sentence.
+    """
+    devices.select(None)
+    validation.validate_training(config)
+    with (
+        Interrupts() as interrupts,
+        _open(config, workdir, resume=resume, say=say) as (experiment, folder),
+        CheckpointStore(folder.path / "checkpoints", warn=say) as store,
+    ):
+        return experiment.run(folder, store, interrupts)
+
+
+@contextlib.contextmanager
+def _open(
+    config: Config, workdir: Path, *, resume: bool, say: Say
+) -> Iterator[tuple[Experiment, Workdir]]:
+    """Read and check the data first, so that a folder is made only for a run that can begin."""
+    experiment = Experiment(config, say)
+    with Workdir(workdir, resume=resume) as folder:
+        yield experiment, folder
+
+
+class Experiment:
+    """One run, from a valid config to its summary."""
+
+    def __init__(self, config: Config, say: Say) -> None:
+        """Read and check all data; nothing is written."""
+        self.config, self._say = config, say
+        self._task = make_task(config.task, configs.hearing(config))
+        self._train_blocks = self._task.train_blocks()
+        self._test_blocks = self._task.test_blocks()
+        if config.train.regime == "windows":
+            windows.require_a_batch(config.windows, *self._train_blocks.inputs.shape[:2])
+        self._hashes = {
+            field: files.file_hash(Path(path))
+            for field, path in (
+                ("task.train_path", config.task.train_path),
+                ("task.test_path", config.task.test_path),
+            )
+            if path
+        }
+        spectral = config.network.initializer == "spectral"
+        peaks = self._task.peaks(self._train_blocks) if spectral else ()
+        self._network = make_network(config.network, self._task, peaks)
+        self._engine = engines.choose(self._network, self._task, config)
+        self._forward = choose_forward(self._network, config)
+        self._stopping = Stopping()
+        self._elapsed = 0.0
+        self._saved_at = -math.inf
+        self._rows: list[dict[str, Any]] = []
+
+    def run(self, folder: Workdir, store: CheckpointStore, interrupts: Interrupts) -> Outcome:
+        """Start or resume in `folder`, train until a rule or a signal stops it, and sum up."""
+        began = time.perf_counter()
+        trainer, finished = self._start(folder, store)
+        if finished is not None:
+            self._say(
+                f"{folder.path} is finished ({finished['stop_reason']} after epoch "
+                f"{finished['epochs']}); nothing to do. A larger train.epochs goes on."
+            )
+            return Outcome(finished)
+        folder.write_json("config.json", configs.to_dict(self.config))
+        folder.remove("summary.json")  # an earlier end of this run is not its end any more
+        if self._engine.note is not None:
+            self._say(self._engine.note)
+        progress = Progress(self._task.group_names, self.config.train.epochs, self._say)
+        progress.begin(trainer.epoch)
+        reason = self._stopping.reason
+        if reason is None and trainer.epoch >= self.config.train.epochs:
+            reason = "epochs_done"
+        while reason is None and interrupts.signum is None:
+            result = trainer.advance()
+            if result is not None:
+                self._elapsed, began = (
+                    self._elapsed + time.perf_counter() - began,
+                    time.perf_counter(),
+                )
+                reason = self._end_epoch(folder, store, trainer, result, progress)
+        self._elapsed += time.perf_counter() - began
+        if reason is None:
+            reason = "interrupted"
+            self._say(f"signal {interrupts.signum}: saving")
+        if reason != "non_finite" and trainer.step not in store.steps():
+            self._save(store, trainer, metric=math.inf)
+        return Outcome(self._sum_up(folder, store, trainer, reason), interrupts.signum)
+
+    def _start(
+        self, folder: Workdir, store: CheckpointStore
+    ) -> tuple[Trainer, dict[str, Any] | None]:
+        """The trainer, restored where there is something to restore; and the summary if it is done."""
+        saved_config = self._saved_config(folder, store)
+        if saved_config is None:
+            self._rows = folder.cut_rows(lambda row: False)
+            return self._make_trainer(self.config), None
+        changed = _refuse_other_changes(self.config, saved_config)
+        finished = folder.read_json("summary.json")
+        if finished is not None and finished["stop_reason"] != "interrupted" and not changed:
+            return self._make_trainer(self.config), finished
+        template = self._make_trainer(saved_config)
+        restored = store.restore_last(template.params, template.device_state())
+        trainer = self._make_trainer(self.config)
+        if restored is None:
+            self._rows = folder.cut_rows(lambda row: False)
+            return trainer, None
+        self._restore(trainer, restored, changed)
+        step = restored.step
+        store.discard_after(step)
+        self._rows = folder.cut_rows(lambda row: row["step"] <= step)
+        return trainer, None
+
+    def _saved_config(self, folder: Workdir, store: CheckpointStore) -> Config | None:
+        """The config of the newest checkpoint, or of a run that was killed before its first one."""
+        meta = store.last_meta()
+        if meta is not None:
+            return validation.from_dict(meta["config"], "the checkpoint")
+        saved = folder.read_json("config.json")
+        return None if saved is None else validation.from_dict(saved, "config.json")
+
+    def _draw_pairs(self, params: Any, directory: Path) -> list[Path]:
+        """Where the rotors were and where they went, if the network began as rotors."""
+        if self.config.network.initializer not in ("rotor", "spectral"):
+            return []
+        from freqjax import figures  # matplotlib takes most of a second to import
+
+        assert isinstance(self._network, LstmNetwork)  # others have no such weights
+        before = self._network.init(trainers.initial_key(self.config.train.seed))
+        return [
+            figures.rotors(
+                self._network.pair_frequencies(before),
+                self._network.pair_frequencies(params),
+                pair_owners(self._network.setting),
+                self._task.selected_hz,
+                directory,
+            )
+        ]
+
+    def _make_trainer(self, config: Config) -> Trainer:
+        return make_trainer(self._network, self._task, config, self._train_blocks, self._forward)
+
+    def _restore(self, trainer: Trainer, restored: Restored, changed: list[str]) -> None:
+        meta = restored.meta
+        for field, digest in meta["data_hashes"].items():
+            if self._hashes.get(field) != digest:
+                raise UserError(
+                    f"{field}: the file is not the one the run was trained on (its SHA-256 differs); "
+                    "a resume needs the same data."
+                )
+        epochs, done = self.config.train.epochs, meta["trainer"]["epoch"]
+        if epochs < done:
+            raise UserError(f"train.epochs is {epochs}: the run has made {done} already.")
+        trainer.restore(restored.params, restored.training, meta["trainer"])
+        self._stopping = Stopping(**meta["stopping"])
+        if changed:
+            self._stopping.reason = None  # what may change on a resume is what may let it go on
+        self._elapsed = meta["elapsed_seconds"]
+        self._say(f"resumed at update {restored.step}, epoch {done}")
+        if any(field.startswith("optimizer.") for field in changed):
+            # What the old optimiser could not improve says nothing of the new one.
+            self._stopping = Stopping(best_frozen=self._stopping.best_frozen)
+            self._say(f"{', '.join(changed)} changed: {trainer.refresh_optimizer()}")
+
+    def _end_epoch(
+        self,
+        folder: Workdir,
+        store: CheckpointStore,
+        trainer: Trainer,
+        result: EpochResult,
+        progress: Progress,
+    ) -> str | None:
+        """Evaluate, log and save an epoch; the reason to stop, if there is one."""
+        train = self.config.train
+        row = {**result.row, "frozen_mse": None, self._frozen_key: None}
+        frozen, groups = None, None
+        every = train.evaluate_every
+        if every and (trainer.epoch % every == 0 or trainer.epoch == train.epochs):
+            groups = self.frozen_train_mse(trainer.params)
+            frozen = float(np.mean(groups))
+            row |= {"frozen_mse": frozen, self._frozen_key: groups}
+        row |= {"memory_mb": devices.peak_memory_mb(), "alerts": result.alerts}
+        row = finite_or_null(row)
+        folder.append_row(row)
+        self._rows.append(row)
+        worst = None if groups is None else max(groups)
+        reason = self._stopping.observe(train, trainer.epoch, result.loss, frozen, worst)
+        progress.show(row, self._frozen_key, last=reason is not None)
+        best = frozen is not None and self._stopping.is_best(frozen)
+        keep = bool(train.checkpoint_every) and trainer.epoch % train.checkpoint_every == 0
+        due = time.monotonic() - self._saved_at > _SAVE_SECONDS
+        if reason != "non_finite" and (best or keep or due or reason is not None):
+            metric = math.inf if frozen is None else frozen
+            self._save(store, trainer, metric=metric, keep=keep)
+        return reason
+
+    @property
+    def _frozen_key(self) -> str:
+        return f"frozen_mse_per_{self._task.group_label}"
+
+    def frozen_train_mse(self, params: Any) -> list[float]:
+        """Frozen-weight loss of each group on the training rows."""
+        outputs = self._forward(params, self._train_blocks, self.config.task.reset)
+        return group_means(outputs, self._train_blocks, self._task)
+
+    def _save(
+        self, store: CheckpointStore, trainer: Trainer, *, metric: float, keep: bool = False
+    ) -> None:
+        meta = {
+            "config": configs.to_dict(self.config),
+            "trainer": trainer.host_state(),
+            "stopping": dataclasses.asdict(self._stopping),
+            "elapsed_seconds": self._elapsed,
+            "data_hashes": self._hashes,
+        }
+        store.save(
+            trainer.step, trainer.params, trainer.device_state(), meta, metric=metric, keep=keep
+        )
+        self._saved_at = time.monotonic()
+
+    def _diagnose(
+        self, folder: Workdir, trainer: Trainer, params: Any, evaluated: summary.Evaluated
+    ) -> Diagnosis:
+        """Name the causes of what is wrong with the weights `params`, if anything is."""
+        initial = self._network.init(trainers.initial_key(self.config.train.seed))
+        return diagnose(
+            Patient(
+                folder=folder.path,
+                config=self.config,
+                task=self._task,
+                network=self._network,
+                forward=self._forward,
+                initial_params=initial,
+                params=params,
+                last_params=trainer.params if trainer.step else initial,
+                rows=self._rows,
+                train_blocks=self._train_blocks,
+                test_blocks=self._test_blocks,
+                evaluated=evaluated,
+                seconds=self._elapsed,
+            )
+        )
+
+    def _sum_up(
+        self, folder: Workdir, store: CheckpointStore, trainer: Trainer, reason: str
+    ) -> dict[str, Any]:
+        """Evaluate the best weights (or the last, where none was ranked) and write what is left."""
+        params, weights = trainer.params, "last"
+        if self._stopping.best_frozen is not None:
+            best = store.restore_best(trainer.params, trainer.device_state())
+            if best is not None:
+                params, weights = best.params, "best"
+        evaluated = summary.evaluate(
+            self._task,
+            lambda blocks, reset: self._forward(params, blocks, reset),
+            self.config.task.reset,
+            self._train_blocks,
+            self._test_blocks,
+        )
+        values = summary.assemble(
+            evaluated,
+            self._task,
+            params,
+            initializer=self.config.network.initializer,
+            weights=weights,
+            wall_seconds=self._elapsed,
+            stop_reason=reason,
+            distinct_rows=trainer.distinct_rows,
+            **summary.of_rows(self._rows, self._task),
+            epochs=trainer.epoch,
+            updates=trainer.step,
+        )
+        figures: list[Path] = []
+        if reason != "interrupted":
+            figures = self._task.draw(
+                evaluated.test_outputs, self._test_blocks, self._rows, folder.path / "figures"
+            )
+            figures += self._draw_pairs(params, folder.path / "figures")
+        write = functools.partial(
+            report.write, folder.path / "report.md", values, self._task, self._rows, figures
+        )
+        diagnosis = None
+        write(diagnosis)
+        folder.write_json("summary.json", values)  # a run with a summary is a finished run
+        if self.config.train.diagnose and reason != "interrupted":
+            self._say("diagnosing")
+            diagnosis = self._diagnose(folder, trainer, params, evaluated)
+            folder.write_json("diagnosis.json", diagnosis.to_json())
+            write(diagnosis)
+        chasing = report.finds_chasing(diagnosis)
+        self._say(summary.text(values, self._task, folder.path, figures, chasing=chasing))
+        self._say(report.cause_line(diagnosis))
+        return values
+
+
+def _refuse_other_changes(config: Config, saved: Config) -> list[str]:
+    """The fields in which a resume differs from its checkpoint, if all of them may."""
+    changed = configs.differing_fields(config, saved)
+    for field in changed:
+        if field != "train.epochs" and not field.startswith("optimizer."):
+            section, name = field.split(".")
+            others = [f for f in changed if f != "train.epochs" and not f.startswith("optimizer.")]
+            raise UserError(
+                f"{', '.join(others)} differ from the run's own ({field} is "
+                f"{getattr(getattr(config, section), name)!r} and was "
+                f"{getattr(getattr(saved, section), name)!r}): only train.epochs and optimizer.* may "
+                "change on a resume."
+            )
+    return changed

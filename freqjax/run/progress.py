@@ -1,0 +1,55 @@
+"""One line of progress an epoch, with the time left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from freqjax.text import duration, number
+
+# Epochs quicker than this share a line: a terminal is for reading.
+_LINE_SECONDS = 0.5
+
+
+class Progress:
+    """Formats rows of metrics.jsonl as they come."""
+
+    def __init__(self, group_names: Sequence[str], epochs: int, say: Callable[[str], None]) -> None:
+        """`group_names` head the columns; `epochs` are to be done in all."""
+        self._names, self._epochs, self._say = group_names, epochs, say
+
+    def begin(self, epoch: int) -> None:
+        """Start the clock with `epoch` epochs done already."""
+        self._first, self._began, self._shown = epoch, time.monotonic(), -1.0
+
+    def show(self, row: dict[str, Any], frozen_key: str, *, last: bool) -> None:
+        """Print `row` unless a line was printed just now and this is not the last."""
+        now = time.monotonic()
+        if (
+            self._shown >= 0
+            and now - self._shown < _LINE_SECONDS
+            and not last
+            and not row["alerts"]
+        ):
+            return
+        self._shown = now
+        done = row["epoch"] - self._first
+        left = (now - self._began) / max(done, 1) * (self._epochs - row["epoch"])
+        losses = next(value for key, value in row.items() if key.startswith("loss_per_"))
+        line = (
+            f"epoch {row['epoch']}/{self._epochs}  loss {number(row['loss'])}"
+            f" ({_by_group(self._names, losses)})"
+        )
+        if row["frozen_mse"] is not None:
+            frozen = _by_group(self._names, row[frozen_key])
+            line += f"  frozen {number(row['frozen_mse'])} ({frozen})"
+        if "horizon_s" in row:
+            line += f"  horizon {row['horizon_s']:g} s"
+        self._say(f"{line}  {row['seconds']:.2f} s  {duration(left)} left at most")
+        for alert in row["alerts"]:
+            self._say(f"  alert: {alert}")
+
+
+def _by_group(names: Sequence[str], values: Sequence[float | None]) -> str:
+    return ", ".join(f"{n} {number(v)}" for n, v in zip(names, values, strict=True))

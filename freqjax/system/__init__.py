@@ -1,0 +1,1 @@
+"""The machine: devices, compiled programs, the cache and files."""

@@ -1,0 +1,1 @@
+"""Extraction: everything that knows a sinusoid."""

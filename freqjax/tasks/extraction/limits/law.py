@@ -1,0 +1,196 @@
+"""What one sample of the mixture says of where the components stand: mean, variance and whole law.
+
+A sample is S = (1/F) Σ_i A_i sin(θ_i + φ_i) with A_i ~ U(low, high) and φ_i ~ s · U(0, 2π), all
+independent; s is the phase scale and θ_i the angle of component i, rad.
+
+Mean: E[A sin(θ + φ)] = E[A] sinc(s) sin(θ + πs) with sinc(s) = sin(πs)/(πs): a gain and a lag.
+
+Law: with m = (low + high)/2 and d = (high − low)/2 the characteristic function of one term at κ is
+
+    ψ(κ; θ) = E_φ g(κ, θ + φ),   g(κ, x) = exp(iκ m sin x) · sin(κ d sin x)/(κ d sin x),
+
+whose Fourier coefficients in x (a Jacobi–Anger expansion) are those of g, from an FFT, times
+E exp(inφ) = sinc(ns) exp(iπns). F of them at κ = k/F multiply to that of S, and an inverse FFT over k
+gives the density on a grid.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+
+from freqjax.config.sections import TaskConfig
+from freqjax.errors import UserError
+
+# A table has a column a sample of the common period; beyond this the limit is not computed.
+_LONGEST_PERIOD = 20_000
+# Entries of a table: 160 MB of float32.
+_LARGEST_TABLE = 40_000_000
+# Blur is this many bins: at the Nyquist frequency of the grid exp(−(2π)²/2) = 3e-9 is left.
+_BLUR_BINS = 2.0
+# The blur is at most this share of the mixture's noise, where the largest table allows.
+_BLUR_SHARE = 0.05
+# What an FFT in float64 leaves of a mass of zero, and more.
+_SMALLEST_MASS = 1e-14
+
+
+class NoBayesLimit(UserError):
+    """The Bayes limit of a task cannot be computed; the sentence says why."""
+
+
+class Table(NamedTuple):
+    """The law of a rounded sample at each of the G samples of the common period, in N bins.
+
+    What is tabulated is round((S + e)/width) with e ~ N(0, blur²), a degraded S: an error computed from
+    it is that of a slightly worse observer, never of a better one. Relative to the noise of variance v
+    it loses about blur²/v of the information.
+
+    Attributes:
+      log_mass: [N, G] float32, logarithm of the probability of each bin.
+      width: of a bin, in units of S. The centre of bin N/2 is 0.
+      blur: standard deviation of e.
+      turns: [F] int, steps of 1/G cycle by which each component moves from one sample to the next.
+    """
+
+    log_mass: np.ndarray
+    width: float
+    blur: float
+    turns: np.ndarray
+
+    def sines(self) -> np.ndarray:
+        """[G, F] the clean components."""
+        period = self.log_mass.shape[1]
+        steps = np.arange(period)[:, None] * self.turns % period
+        return np.sin(2 * np.pi * steps / period)
+
+
+def gain_and_lag(task: TaskConfig) -> tuple[float, float]:
+    """What noise does to the mean of a component: a gain and a lag, rad.
+
+    The gain is exactly 0 where the phase scale is a whole number above 0.
+    """
+    low, high = task.amplitude_range
+    scale = task.phase_scale
+    sinc = 0.0 if scale > 0 and scale == round(scale) else float(np.sinc(scale))
+    return (low + high) / 2 * sinc, math.pi * scale
+
+
+def noise_variance(task: TaskConfig) -> float:
+    """Variance of S about its mean given time, averaged over time.
+
+    A component A sin(θ + φ) has second moment E[A²]/2 and a mean of mean square gain²/2; F of them are
+    averaged with weight 1/F.
+    """
+    low, high = task.amplitude_range
+    second_moment = ((low + high) / 2) ** 2 + (high - low) ** 2 / 12
+    explained = gain_and_lag(task)[0] ** 2
+    return float((second_moment - explained) / (2 * len(task.frequencies)))
+
+
+def is_silent(task: TaskConfig) -> bool:
+    """Whether there is no noise at all: S is a fixed function of the place in the period."""
+    low, high = task.amplitude_range
+    return task.phase_scale == 0 and low == high
+
+
+def is_coarse(task: TaskConfig, table: Table) -> bool:
+    """Whether the largest table allowed blurs a sample by more than 5 % of its noise."""
+    return table.blur > 1.001 * _BLUR_SHARE * math.sqrt(noise_variance(task))
+
+
+def is_mute(task: TaskConfig) -> bool:
+    """Whether S has the same law at every time, so that it says nothing of the start.
+
+    With a whole number of turns (phase scale 1, 2, …) θ + φ is uniform on the circle for every θ.
+    """
+    scale, (low, high) = task.phase_scale, task.amplitude_range
+    return (scale > 0 and scale == round(scale)) or low == high == 0
+
+
+def grid_period(frequencies: Sequence[float], sampling_rate: float) -> tuple[int, np.ndarray]:
+    """Samples G until every component is back on the sample grid, and the steps of 1/G cycle a sample.
+
+    Frequencies are taken as the decimal fractions they are written as. G is the common period of
+    `freqjax.tasks.extraction.synthesis` where that is a whole number of samples, else a multiple of it.
+
+    Raises:
+      NoBayesLimit: G is longer than 20,000 samples.
+    """
+    rate = Fraction(repr(float(sampling_rate)))
+    turns = [Fraction(repr(float(f))) / rate for f in frequencies]
+    period = math.lcm(*(t.denominator for t in turns))
+    if period > _LONGEST_PERIOD:
+        raise NoBayesLimit(
+            f"task.frequencies {tuple(frequencies)} at a task.sampling_rate of {sampling_rate:g} Hz come "
+            f"back onto the sample grid only after {float(period):g} samples: the Bayes limit of a "
+            f"random start is computed up to {_LONGEST_PERIOD}, and these are as good as incommensurate."
+        )
+    return period, np.array([int(t * period) for t in turns])
+
+
+def make_table(task: TaskConfig, bins: int | None = None) -> Table:
+    """Tabulate the law of S.
+
+    Args:
+      task: whose law; its amplitudes must not all be 0.
+      bins: N, a power of two, or None for as many as the noise asks for.
+
+    Raises:
+      NoBayesLimit: as `grid_period`.
+    """
+    period, turns = grid_period(task.frequencies, task.sampling_rate)
+    largest = max(abs(a) for a in task.amplitude_range)
+    bins = _bins(task, largest, period) if bins is None else bins
+    # The grid reaches six blurs beyond the largest |S| on either side.
+    width = 2 * largest / (bins - 12 * _BLUR_BINS - 2)
+    blur = _BLUR_BINS * width
+    k = 2 * np.pi * np.arange(bins // 2 + 1) / (bins * width)
+    terms = _characteristic(task, k / len(task.frequencies), period, largest)
+    smooth = np.exp(-np.square(k * blur) / 2) * np.sinc(k * width / (2 * np.pi))
+    # Times (−1)^j: the centre of the grid is S = 0.
+    smooth = smooth * (1 - 2 * (np.arange(k.size) % 2))
+    log_mass = np.empty((bins, period), np.float32)
+    for first in range(0, period, 512):
+        places = np.arange(first, min(first + 512, period))
+        product = np.ones((places.size, k.size), complex)
+        for turn in turns:
+            product *= terms[places * turn % period]
+        mass = np.fft.irfft(np.conj(product) * smooth, bins, axis=1)
+        log_mass[:, places] = np.log(np.maximum(mass, _SMALLEST_MASS)).T
+    return Table(log_mass, width, blur, turns)
+
+
+def _bins(task: TaskConfig, largest: float, period: int) -> int:
+    noise = math.sqrt(max(noise_variance(task), 0.0))
+    wanted = 2 * largest * _BLUR_BINS / (_BLUR_SHARE * noise) if noise > 0 else math.inf
+    allowed = min(8192, _LARGEST_TABLE // period)
+    return 2 ** min(math.ceil(math.log2(max(min(wanted, 8192), 1024))), int(math.log2(allowed)))
+
+
+def _smooth(least: int) -> int:
+    """The smallest number from `least` on with no factor above 5: FFTs of such lengths are quick."""
+    powers = [3**b * 5**c for b in range(20) for c in range(12)]
+    return min(p * 2 ** max(0, math.ceil(math.log2(least / p))) for p in powers)
+
+
+def _characteristic(task: TaskConfig, kappa: np.ndarray, period: int, largest: float) -> np.ndarray:
+    """[G, K] complex, ψ(κ; θ) at the G angles θ = 2π/G · (0, 1, …)."""
+    (low, high), scale = task.amplitude_range, task.phase_scale
+    mean, half = (low + high) / 2, (high - low) / 2
+    terms = np.empty((period, kappa.size), complex)
+    for first in range(0, kappa.size, 64):
+        rows = slice(first, min(first + 64, kappa.size))
+        # g has harmonics up to about κA, and beyond it a tail of a few times its cube root.
+        reach = float(kappa[rows][-1]) * largest
+        points = period * _smooth(math.ceil(2 * (reach + 8 * reach ** (1 / 3) + 20) / period))
+        swing = kappa[rows, None] * np.sin(2 * np.pi * np.arange(points) / points)
+        g = np.exp(1j * mean * swing) * np.sinc(half / np.pi * swing)
+        harmonics = np.fft.fftfreq(points, 1 / points)
+        turned = np.sinc(harmonics * scale) * np.exp(1j * np.pi * harmonics * scale)
+        spread = np.fft.ifft(np.fft.fft(g, axis=1) * turned, axis=1)
+        terms[:, rows] = spread[:, :: points // period].T
+    return terms

@@ -1,0 +1,157 @@
+"""Linear estimates: known frequencies and noise law, unknown phases.
+
+Each component is a pair x = (sin θ, cos θ) at time zero that turns by a known angle a sample. With gain g
+and lag λ = πs of the noise law (`freqjax.tasks.extraction.limits.law`), ω the angle turned since time zero, a
+sample is
+
+    S = Σ_i h_i · x_i + noise,   h_i = (g/F) (cos(ω_i + λ), sin(ω_i + λ)),
+
+and the clean component is d_i · x_i with d_i = (cos ω_i, sin ω_i). The noise has the variance r of the law,
+averaged over time. A Kalman filter whose state does not change but for known turns is recursive least
+squares with a prior: with x ~ N(0, ½I), which is what a phase uniform on the circle has as its first two
+moments, the posterior after n samples has
+
+    covariance (2I + Σ h hᵀ/r)⁻¹   and mean (2I + Σ h hᵀ/r)⁻¹ Σ h S/r.
+
+So the error of the best linear estimator needs no data and no simulation. The joint phase of the
+components, which the Bayes limit uses, is what a linear estimator cannot know. Baselines see the mixture of
+a block alone and no start: `task.start` does not enter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from freqjax.config.sections import TaskConfig
+from freqjax.tasks.extraction.limits.bayes import quadrature
+from freqjax.tasks.extraction.limits.law import gain_and_lag, noise_variance
+
+# Of noise: without a floor a mixture without noise could not be weighed against the prior.
+_LEAST_VARIANCE = 1e-9
+# Numbers in one array of sums.
+_HELD = 4_000_000
+# The mean over a block longer than this is taken at so many n, evenly spaced in log n.
+_EXACT_SAMPLES, _NODES = 20_000, 2_000
+
+
+class Sums(NamedTuple):
+    """What least squares needs after each sample of a chunk; N streams, T samples of the chunk.
+
+    Attributes:
+      first: the chunk's first sample, counted from the start of the stream.
+      moments: [T, 2F, 2F] Σ h hᵀ.
+      projections: [T, 2F, N] Σ h S.
+      turned: [T, F, 2] the d of each component.
+    """
+
+    first: int
+    moments: np.ndarray
+    projections: np.ndarray
+    turned: np.ndarray
+
+
+def running_sums(
+    task: TaskConfig, mixture: np.ndarray, window: int | None = None
+) -> Iterator[Sums]:
+    """The sums over all samples so far, or over the last `window`, chunk by chunk.
+
+    Args:
+      task: frequencies, rate and noise law.
+      mixture: [N, T]; N may be 0 where only the moments are wanted.
+      window: samples, or None for all.
+    """
+    streams, samples = mixture.shape
+    size = 2 * len(task.frequencies)
+    chunk = max(1, _HELD // (size * max(size, streams)))
+    moments, projections = np.zeros((size, size)), np.zeros((size, streams))
+    for first in range(0, samples, chunk):
+        places = np.arange(first, min(first + chunk, samples))
+        hearing = _hearing(task, places)
+        added = hearing[:, :, None] * hearing[:, None, :]
+        heard = hearing[:, :, None] * mixture[:, places].T[:, None, :]
+        if window is not None:
+            left = places - window
+            gone = _hearing(task, left) * (left >= 0)[:, None]
+            added -= gone[:, :, None] * gone[:, None, :]
+            heard -= gone[:, :, None] * mixture[:, np.maximum(left, 0)].T[:, None, :]
+        added[0] += moments
+        heard[0] += projections
+        np.cumsum(added, axis=0, out=added)
+        np.cumsum(heard, axis=0, out=heard)
+        moments, projections = added[-1].copy(), heard[-1].copy()
+        yield Sums(first, added, heard, _turned(task, places, 0.0))
+
+
+def _turned(task: TaskConfig, places: np.ndarray, lag: float) -> np.ndarray:
+    """[T, F, 2] cosine and sine of each component's angle since time zero, and `lag` rad more."""
+    cycles = np.mod(places[:, None] * (np.array(task.frequencies) / task.sampling_rate), 1.0)
+    angle = 2 * np.pi * cycles + lag
+    return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+
+
+def _hearing(task: TaskConfig, places: np.ndarray) -> np.ndarray:
+    """[T, 2F] the h of each sample."""
+    gain, lag = gain_and_lag(task)
+    turned = _turned(task, places, lag)
+    return gain / len(task.frequencies) * turned.reshape(len(places), -1)
+
+
+def kalman(task: TaskConfig, mixture: np.ndarray) -> np.ndarray:
+    """[N, T, F] the best linear estimates of all components of mixtures [N, T], sample by sample.
+
+    Where the gain of the noise is 0 that is 0 everywhere.
+    """
+    estimates = np.empty((*mixture.shape, len(task.frequencies)))
+    variance, size = _variance(task), 2 * len(task.frequencies)
+    for sums in running_sums(task, mixture):
+        covariance = np.linalg.inv(sums.moments + 2 * variance * np.eye(size))
+        estimates[:, sums.first : sums.first + len(sums.moments)] = clean(sums, covariance)
+    return estimates
+
+
+def clean(sums: Sums, inverse: np.ndarray) -> np.ndarray:
+    """[N, T, F] estimates of the clean components from the inverse [T, 2F, 2F] of what weighs the sums."""
+    count, frequencies, _ = sums.turned.shape
+    rows = inverse.reshape(count, frequencies, 2, -1)
+    weights = np.einsum("tfc,tfck->tfk", sums.turned, rows)
+    return (weights @ sums.projections).transpose(2, 0, 1)
+
+
+def linear_curve(task: TaskConfig, samples_seen: Sequence[int]) -> np.ndarray:
+    """[n, F] MSE of the best linear estimate of each component at the latest of n samples.
+
+    Exact for the law's variance averaged over time; no data enter.
+
+    Args:
+      task: frequencies, rate and noise law.
+      samples_seen: the n, rising.
+    """
+    wanted = np.asarray(samples_seen) - 1
+    size, variance, found = 2 * len(task.frequencies), _variance(task), []
+    for sums in running_sums(task, np.zeros((0, int(wanted[-1]) + 1))):
+        inside = (wanted >= sums.first) & (wanted < sums.first + len(sums.moments))
+        at = wanted[inside] - sums.first
+        inverse = variance * np.linalg.inv(sums.moments[at] + 2 * variance * np.eye(size))
+        pairs = inverse.reshape(len(at), size // 2, 2, size // 2, 2)
+        own = np.einsum("tfcfe->tfce", pairs)
+        found.append(np.einsum("tfc,tfce,tfe->tf", sums.turned[at], own, sums.turned[at]))
+    return np.concatenate(found)
+
+
+def linear_mmse(task: TaskConfig) -> np.ndarray:
+    """[F] mean over a block of the linear curve."""
+    total = task.samples
+    every = total <= _EXACT_SAMPLES
+    nodes = (
+        range(1, total + 1)
+        if every
+        else sorted({int(n) for n in np.rint(np.geomspace(1, total, _NODES))})
+    )
+    return quadrature(nodes, 0, total) @ linear_curve(task, nodes)
+
+
+def _variance(task: TaskConfig) -> float:
+    return max(noise_variance(task), _LEAST_VARIANCE)

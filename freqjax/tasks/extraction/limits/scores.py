@@ -1,0 +1,136 @@
+"""The limits of extraction on given rows, and what the baselines score there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from freqjax.config.sections import Hearing, TaskConfig
+from freqjax.tasks.extraction import tones as metrics
+from freqjax.tasks.extraction.limits.bayes import StreamLimit, stream_limit
+from freqjax.tasks.extraction.limits.law import NoBayesLimit
+from freqjax.tasks.extraction.limits.least_squares import sliding_least_squares
+from freqjax.tasks.extraction.limits.linear import kalman, linear_mmse
+from freqjax.tasks.extraction.limits.windows import window_limit
+
+# Name in summary.json → the function of (task, mixtures [N, T]) that gives estimates [N, T, F].
+BASELINES = {"kalman": kalman, "sliding_least_squares": sliding_least_squares}
+
+# Estimates held at once, all components of some mixtures.
+_HELD = 8_000_000
+
+
+def baseline_outputs(
+    task: TaskConfig, mixture: np.ndarray, groups: np.ndarray
+) -> dict[str, np.ndarray]:
+    """What each baseline puts out where a network does: [B, T] float32 by name.
+
+    Args:
+      task: frequencies, rate and noise law, which baselines know.
+      mixture: [B, T]; blocks over the same mixture are filtered once.
+      groups: [B] int, the component that each block asks for.
+    """
+    rows = np.ascontiguousarray(mixture)
+    places: dict[bytes, list[int]] = {}
+    for block, row in enumerate(rows):
+        places.setdefault(row.tobytes(), []).append(block)
+    outputs = {name: np.empty(rows.shape, np.float32) for name in BASELINES}
+    shared = list(places.values())
+    count = max(1, _HELD // (rows.shape[1] * len(task.frequencies)))
+    for first in range(0, len(shared), count):
+        part = shared[first : first + count]
+        streams = rows[[blocks[0] for blocks in part]].astype(np.float64)
+        for name, baseline in BASELINES.items():
+            for estimates, blocks in zip(baseline(task, streams), part, strict=True):
+                outputs[name][blocks] = estimates[:, groups[blocks]].T
+    return outputs
+
+
+def limits_on(
+    task: TaskConfig,
+    targets: np.ndarray,
+    groups: np.ndarray,
+    outputs: dict[str, np.ndarray],
+    least: StreamLimit | NoBayesLimit,
+) -> dict[str, Any]:
+    """The limits of the law in `task`, and the scores of baselines on the rows, ready for JSON.
+
+    Args:
+      task: the law, start and duration.
+      targets: [B, T].
+      groups: [B] int, the component that each block asks for.
+      outputs: of `baseline_outputs`.
+      least: of `least_possible`.
+
+    Returns:
+      `bayes_mse`, its 95 % interval `bayes_low` to `bayes_high`, `bayes_mse_per_frequency` and
+      `bayes_after_1s_per_frequency` (all None where the limit is refused), `linear_mmse`,
+      `linear_mmse_per_frequency`, `zero_predictor`, `baselines` and `note`, a sentence.
+    """
+    linear = linear_mmse(task)
+    bayes, note = _bayes(task, least)
+    if task.test_path:
+        note += " The rows come from a file: the limits are those of the law in the config."
+    return {
+        **bayes,
+        "linear_mmse": float(linear.mean()),
+        "linear_mmse_per_frequency": linear.tolist(),
+        "zero_predictor": metrics.zero_predictor_mse(targets),
+        "baselines": {n: _score(task, o, targets, groups) for n, o in outputs.items()},
+        "note": note,
+    }
+
+
+def least_possible(task: TaskConfig, hearing: Hearing | None = None) -> StreamLimit | NoBayesLimit:
+    """The Bayes limit of a block for who hears all of it, or `hearing`; or why there is none."""
+    if task.start == "random" and task.reset != "block":
+        # Blocks of one start repeat one mixture: a carried state has heard it before.
+        return NoBayesLimit(
+            f"task.reset is {task.reset}: it must be block, since the limit is that of streams that each "
+            "begin unknown, and a carried state hears the same mixture under every selector."
+        )
+    try:
+        return stream_limit(task) if hearing is None else window_limit(task, hearing)
+    except NoBayesLimit as refusal:
+        return refusal
+
+
+def _bayes(task: TaskConfig, found: StreamLimit | NoBayesLimit) -> tuple[dict[str, Any], str]:
+    names = ("bayes_mse", "bayes_mse_per_frequency", "bayes_low", "bayes_high")
+    after = "bayes_after_1s_per_frequency"
+    if isinstance(found, NoBayesLimit):
+        return dict.fromkeys((*names, after)), f"No Bayes limit: {found}"
+    values = (found.mse, list(found.mse_per_frequency), found.low, found.high)
+    late = found.after_1s_per_frequency
+    bayes = dict(zip(names, values, strict=True)) | {after: None if late is None else list(late)}
+    if found.note:
+        return bayes, found.note
+    if task.start == "zero":
+        return bayes, "The start is known and the target a fixed function of time: the limit is 0."
+    if found.resolution == 0:
+        return (
+            bayes,
+            "The mixture says nothing of the start: the limit is that of the prior, exact.",
+        )
+    return bayes, (
+        "The Bayes limit is simulated with the exact likelihood of the law in the config; low and "
+        "high are a 95 % interval, with what rounding the samples may have added."
+    )
+
+
+def _score(
+    task: TaskConfig, outputs: np.ndarray, targets: np.ndarray, groups: np.ndarray
+) -> dict[str, Any]:
+    squared = np.square(outputs.astype(np.float64) - targets)
+    second, after = round(task.sampling_rate), None
+    present = range(len(task.frequencies))
+    if task.start != "zero" and second < squared.shape[1]:
+        late = squared[:, second:].mean(axis=1)
+        after = [float(late[groups == i].mean()) for i in present]
+    whole = squared.mean(axis=1)
+    return {
+        "mse": float(whole.mean()),
+        "mse_per_frequency": [float(whole[groups == i].mean()) for i in present],
+        "mse_after_1s_per_frequency": after,
+    }

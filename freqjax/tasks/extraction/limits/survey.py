@@ -1,0 +1,142 @@
+"""The mode limits: what is possible on the config's task at several phase scales and after n samples."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from freqjax.config.sections import Config, TaskConfig
+from freqjax.config.validation import validate_limits
+from freqjax.run import workdir
+from freqjax.system import files
+from freqjax.tasks.extraction.limits.bayes import bayes_curve
+from freqjax.tasks.extraction.limits.law import NoBayesLimit
+from freqjax.tasks.extraction.limits.linear import linear_curve
+from freqjax.text import number
+
+
+def run(config: Config, folder: Path, *, figures: bool, say: Callable[[str], None]) -> None:
+    """Survey, print the table, write limits.json and figures/limits.png to `folder`.
+
+    A folder that holds a run keeps everything else.
+
+    Args:
+      config: its task and its section `limits`.
+      folder: made if absent.
+      figures: whether to draw.
+      say: takes each line.
+
+    Raises:
+      UserError: a bad config, or a folder that cannot be written.
+    """
+    validate_limits(config)
+    workdir.make(folder)
+    seen = tuple(n for n in config.limits.samples_seen if n <= config.task.samples)
+    rows = []
+    for start in ("zero", "random"):
+        tasks = [
+            dataclasses.replace(config.task, start=start, phase_scale=scale)
+            for scale in config.limits.phase_scales
+        ]
+        for line in _head(config.task, start, seen):
+            say(line)
+        for task in tasks:
+            rows.append(survey_row(task, seen))
+            for line in _lines(rows[-1]):
+                say(line)
+    files.write_json(folder / "limits.json", [point for row in rows for point in points(row)])
+    say("")
+    if figures:
+        # matplotlib takes most of a second to import.
+        from freqjax.figures.limits import limit_curves
+
+        say(f"figure: {limit_curves(rows, folder / 'figures')}")
+    say(f"everything: {folder}")
+
+
+def survey_row(task: TaskConfig, samples_seen: Sequence[int]) -> dict[str, Any]:
+    """The limits of `task` after each of `samples_seen`, ready for JSON.
+
+    Returns:
+      `phase_scale`, `start`, `samples_seen` and, each with an entry a number of samples, `bayes_mse`,
+      `bayes_mse_per_frequency`, `low` and `high` (None where the limit is refused), `linear_mmse` (phase
+      unknown); `streams` simulated, `resolution` to which a sample was rounded, and `note`, None or why
+      the limit is refused.
+    """
+    row: dict[str, Any] = {
+        "phase_scale": task.phase_scale,
+        "start": task.start,
+        "samples_seen": list(samples_seen),
+        **dict.fromkeys(
+            ("bayes_mse", "bayes_mse_per_frequency", "low", "high", "streams", "resolution", "note")
+        ),
+        "linear_mmse": linear_curve(task, samples_seen).mean(axis=1).tolist(),
+    }
+    try:
+        curve = bayes_curve(task, samples_seen)
+    except NoBayesLimit as error:
+        return row | {"note": str(error)}
+    return row | {
+        "bayes_mse": curve.mse.tolist(),
+        "bayes_mse_per_frequency": curve.mse_per_frequency.tolist(),
+        "low": curve.low.tolist(),
+        "high": curve.high.tolist(),
+        "streams": curve.streams.tolist(),
+        "resolution": curve.resolution,
+    }
+
+
+# What of a row has an entry for every number of samples.
+_PER_SAMPLES = (
+    "samples_seen",
+    "bayes_mse",
+    "bayes_mse_per_frequency",
+    "low",
+    "high",
+    "streams",
+    "linear_mmse",
+)
+
+
+def points(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row of `survey_row` as limits.json has it: an object for every number of samples."""
+    return [
+        row | {name: None if row[name] is None else row[name][k] for name in _PER_SAMPLES}
+        for k in range(len(row["samples_seen"]))
+    ]
+
+
+def _head(task: TaskConfig, start: str, samples_seen: Sequence[int]) -> list[str]:
+    """What the columns are."""
+    known = "known" if start == "zero" else "anywhere in the common period"
+    hertz = ", ".join(f"{f:g}" for f in task.frequencies)
+    return [
+        "",
+        f"start {start} ({known}): the least possible MSE of a component of {hertz} Hz, mean over them,",
+        "at the latest of n samples (±: 95 %); linear: of estimators that are linear, not told the start;",
+        "predicting zero has 0.5",
+        f"{'phase_scale':<20}" + "".join(f"  {f'n={n}':>9}" for n in samples_seen),
+    ]
+
+
+def _lines(row: dict[str, Any]) -> list[str]:
+    """The limit, its error and the linear limit, a column a number of samples."""
+    scale = f"{row['phase_scale']:g}"
+    linear = _cells("linear", row["linear_mmse"])
+    if row["bayes_mse"] is None:
+        return [f"{scale:<7} {row['note']}", f"{'':<7} {linear}"]
+    half = [h - m for h, m in zip(row["high"], row["bayes_mse"], strict=True)]
+    lines = [f"{scale:<7} {_cells('limit', row['bayes_mse'])}"]
+    if any(row["streams"]):
+        lines.append(f"{'':<7} {_cells('±', half)}")
+    return [*lines, f"{'':<7} {linear}"]
+
+
+def _cells(name: str, values: Sequence[float]) -> str:
+    return f"{name:<12}" + "".join(f"  {_short(value):>9}" for value in values)
+
+
+def _short(value: float) -> str:
+    return "0" if value == 0 else number(value)

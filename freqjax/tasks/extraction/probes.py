@@ -1,0 +1,120 @@
+"""Probes that tell a clock from a locker.
+
+A network that puts out the right sine may keep time by itself from a known start (a clock, deaf to the
+mixture) or lock onto the phase that it hears (a locker). On the task's own test rows both look alike.
+Each probe changes one thing that only one of them needs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from freqjax.config.sections import TaskConfig
+from freqjax.tasks.task import Blocks
+
+# What counts as right and as lost, as shares of the zero predictor's error: 0.02 and 0.2 for a unit sine.
+_RIGHT = 0.04
+_LOST = 0.4
+# A late stream begins this many seconds after time zero: no whole period of 1, 3, 5 or 7 Hz.
+_LATE_SECONDS = 0.25
+# Random starts in a probe: enough to tell 0.01 from 0.5.
+STARTS = 8
+
+# (blocks, reset) → outputs [B, T, 1] with frozen weights.
+Run = Callable[[Blocks, str], np.ndarray]
+# (config, start in samples or None for the config's own) → blocks.
+Draw = Callable[[TaskConfig, int | None], Blocks]
+
+
+def probe(config: TaskConfig, draw: Draw, run: Run) -> dict[str, Any]:
+    """Run every probe and say what the network is.
+
+    Args:
+      config: the task; its test seed is used.
+      draw: synthesises blocks.
+      run: the network.
+
+    Returns:
+      `verdict` (clock, locker, mixed or nothing), `words`, and `table`, one row a probe with `probe`,
+      `mse` and `mse_per_frequency`. Where the start is random the first second, in which no network
+      can know the phase, is left out of every MSE.
+    """
+    settle = round(config.sampling_rate) if config.start == "random" else 0
+    settle = settle if settle < config.samples else 0
+    plain = draw(config, None)
+    other = 0.5 if config.phase_scale == 0 else config.phase_scale / 2
+    cases: list[tuple[str, Blocks, str]] = [
+        ("as trained", plain, "block"),
+        ("mixture set to 0", _with_mixture(plain, np.zeros_like), "block"),
+        ("mixture shuffled in time", _with_mixture(plain, _shuffle), "block"),
+        ("one state carried through all blocks", plain, "never"),
+        (
+            "twice as long",
+            draw(dataclasses.replace(config, duration=2 * config.duration), None),
+            "block",
+        ),
+        (
+            f"phase_scale {other:g}",
+            draw(dataclasses.replace(config, phase_scale=other), None),
+            "block",
+        ),
+    ]
+    if config.start == "zero":
+        late = draw(config, round(_LATE_SECONDS * config.sampling_rate))
+        cases.insert(3, (f"start {_LATE_SECONDS:g} s late", late, "block"))
+    table = []
+    for name, blocks, reset in cases:
+        error = np.asarray(run(blocks, reset), np.float64) - blocks.targets
+        per_block = np.square(error)[:, settle:, 0].mean(axis=1)
+        groups = np.asarray(blocks.groups)
+        means = [float(per_block[groups == g].mean()) for g in range(len(config.frequencies))]
+        table.append({"probe": name, "mse": float(np.mean(means)), "mse_per_frequency": means})
+    verdict, words = _judge({row["probe"]: row["mse"] for row in table})
+    return {"verdict": verdict, "words": words, "table": table}
+
+
+def _with_mixture(blocks: Blocks, change: Callable[[np.ndarray], np.ndarray]) -> Blocks:
+    inputs = np.array(blocks.inputs)
+    inputs[..., 0] = change(inputs[..., 0])
+    return blocks._replace(inputs=inputs)
+
+
+def _shuffle(mixture: np.ndarray) -> np.ndarray:
+    """The same permutation of time for every block."""
+    return mixture[:, np.random.default_rng(0).permutation(mixture.shape[1])]
+
+
+def _judge(mse: dict[str, float]) -> tuple[str, str]:
+    zero = 0.5
+    plain, deaf = mse["as trained"], mse["mixture set to 0"]
+    late = next((value for name, value in mse.items() if name.startswith("start ")), None)
+    if not plain < _LOST * zero:
+        return "nothing", (
+            f"Neither clock nor locker: as trained the MSE is {plain:.3g}; predicting zero gives {zero:g}."
+        )
+    if deaf <= max(2 * plain, _RIGHT * zero) and (late is None or late > _LOST * zero):
+        return "clock", (
+            f"A clock: without the mixture it is as good as with it (MSE {deaf:.3g} against {plain:.3g})"
+            + (
+                f", and it is lost on a stream that starts late ({late:.3g})."
+                if late is not None
+                else "."
+            )
+        )
+    if deaf > _LOST * zero and (late is None or late <= max(2 * plain, _RIGHT * zero)):
+        return "locker", (
+            f"A locker: without the mixture it is lost (MSE {deaf:.3g} against {plain:.3g})"
+            + (
+                f", and a late start does not disturb it ({late:.3g})."
+                if late is not None
+                else "; it finds the phase of streams that start anywhere."
+            )
+        )
+    return "mixed", (
+        f"Between clock and locker: MSE {plain:.3g} as trained, {deaf:.3g} without the mixture"
+        + (f", {late:.3g} on a late start." if late is not None else ".")
+    )

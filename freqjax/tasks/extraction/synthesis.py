@@ -1,0 +1,117 @@
+"""Synthesis of the mixture and its clean components.
+
+With component frequencies f_i (Hz), sampling rate f_s (Hz) and a stream that starts s samples after
+time zero, sample n of a stream is
+
+    S(n) = (1/F) Σ_i A_i(n) sin(2π f_i (n + s)/f_s + φ_i(n)),
+    A_i(n) ~ U(amplitude_range),   φ_i(n) ~ phase_scale · U(0, 2π),
+
+drawn anew at every sample n and component i. The clean component is sin(2π f_i (n + s)/f_s).
+
+Angles are kept as cycles (turns) reduced modulo 1 in float64 on the host: f·t in float32 would lose
+a milliradian over a few minutes of signal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from freqjax.config.sections import TaskConfig
+from freqjax.errors import UserError
+
+# A table of start phases has one row a sample of the common period; beyond this it is not worth having.
+_LONGEST_PERIOD = 10_000_000
+
+
+class Synthesizer(NamedTuple):
+    """The tables that synthesis reads; F frequencies, T samples, P samples in the common period.
+
+    Attributes:
+      cycles: [T, F] float32, f_i n / f_s modulo 1.
+      start_cycles: [P, F] float32, the cycles by which a start at sample s is ahead.
+      amplitude_range: (low, high), dimensionless.
+      phase_scale: dimensionless.
+    """
+
+    cycles: np.ndarray
+    start_cycles: np.ndarray
+    amplitude_range: tuple[float, float]
+    phase_scale: float
+
+
+def common_period(frequencies: Sequence[float], sampling_rate: float) -> int:
+    """Samples until all components are back where they started, rounded up to the grid.
+
+    Frequencies are taken as the decimal fractions they are written as, so 9.3 is 93/10 exactly.
+
+    Raises:
+      UserError: the period is longer than 10 million samples.
+    """
+    fractions = [Fraction(repr(float(f))) for f in frequencies]
+    denominator = math.lcm(*(f.denominator for f in fractions))
+    divisor = Fraction(math.gcd(*(int(f * denominator) for f in fractions)), denominator)
+    samples = Fraction(repr(float(sampling_rate))) / divisor
+    if samples > _LONGEST_PERIOD:
+        raise UserError(
+            f"task.frequencies {tuple(frequencies)} repeat only after {float(1 / divisor):g} s: with "
+            f"task.start random their common period must be at most {_LONGEST_PERIOD} samples."
+        )
+    return math.ceil(samples)
+
+
+def make_synthesizer(task: TaskConfig) -> Synthesizer:
+    """Prepare the tables for `task`."""
+    steps = np.asarray(task.frequencies, np.float64) / task.sampling_rate
+    period = common_period(task.frequencies, task.sampling_rate) if task.start == "random" else 1
+    return Synthesizer(
+        cycles=_cycles(task.samples, steps),
+        start_cycles=_cycles(period, steps),
+        amplitude_range=(task.amplitude_range[0], task.amplitude_range[1]),
+        phase_scale=task.phase_scale,
+    )
+
+
+def _cycles(samples: int, cycles_per_sample: np.ndarray) -> np.ndarray:
+    return np.mod(np.arange(samples)[:, None] * cycles_per_sample, 1.0).astype(np.float32)
+
+
+def draw_starts(synthesizer: Synthesizer, key: jax.Array, count: int) -> jax.Array:
+    """[N, F] cycles by which N streams are ahead: starts uniform on the grid of the common period."""
+    table = jnp.asarray(synthesizer.start_cycles)
+    return table[jax.random.randint(key, (count,), 0, table.shape[0])]
+
+
+def fixed_start(task: TaskConfig, start: int) -> jax.Array:
+    """[1, F] cycles by which a stream that begins at sample `start` is ahead."""
+    steps = np.asarray(task.frequencies, np.float64) / task.sampling_rate
+    return jnp.asarray(_cycles(start + 1, steps)[start:])
+
+
+def synthesize(
+    synthesizer: Synthesizer, key: jax.Array, ahead: jax.Array, samples: int
+) -> tuple[jax.Array, jax.Array]:
+    """Draw N streams of T = `samples` samples.
+
+    Args:
+      synthesizer: the tables.
+      key: typed PRNG key of the noise.
+      ahead: [N, F], cycles of each component at a stream's first sample.
+      samples: T, at most the length of the tables.
+
+    Returns:
+      mixture [N, T] and clean components [N, T, F], float32.
+    """
+    cycles = jnp.asarray(synthesizer.cycles)[None, :samples] + ahead[:, None]
+    amplitude_key, phase_key = jax.random.split(key)
+    low, high = synthesizer.amplitude_range
+    amplitude = jax.random.uniform(amplitude_key, cycles.shape, minval=low, maxval=high)
+    phase = synthesizer.phase_scale * jax.random.uniform(phase_key, cycles.shape)
+    noisy = amplitude * jnp.sin(2 * jnp.pi * (cycles + phase))
+    return jnp.mean(noisy, axis=-1), jnp.sin(2 * jnp.pi * cycles)

@@ -1,0 +1,334 @@
+"""Extraction: a noisy mixture and a selector come in, the selected clean component must come out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from freqjax.config.sections import Hearing, TaskConfig
+from freqjax.errors import UserError
+from freqjax.tasks.examination import Examination, Signs
+from freqjax.tasks.extraction import datasets, probes, stems, symptoms
+from freqjax.tasks.extraction import synthesis as signals
+from freqjax.tasks.extraction import tones as metrics
+from freqjax.tasks.extraction.limits import NoBayesLimit, StreamLimit
+from freqjax.tasks.extraction.limits.law import noise_variance
+from freqjax.tasks.extraction.limits.scores import baseline_outputs, least_possible, limits_on
+from freqjax.tasks.task import Blocks
+from freqjax.tasks.windows import warm_up
+
+# A test over unknown starts averages over at least this many of them.
+_FEWEST_TEST_STARTS = 64
+
+
+class _Judged(NamedTuple):
+    """Blocks, what baselines put out on them ([B, T] by name), the Bayes limit, limits and scores."""
+
+    blocks: Blocks
+    outputs: dict[str, np.ndarray]
+    least: StreamLimit | NoBayesLimit
+    limits: dict[str, Any]
+
+
+class Extraction:
+    """The task of `freqjax.tasks.Task` for sums of sinusoids.
+
+    A block is one start and one selector. Blocks come start by start, and within a start frequency
+    by frequency over the same mixture: with a known start there are B = F blocks, else B = starts · F.
+    """
+
+    output_size = 1
+    group_label = "frequency"
+
+    def __init__(self, config: TaskConfig, hearing: Hearing | None = None) -> None:
+        """Prepare synthesis; files are read when their blocks are asked for."""
+        self.config, self._hearing = config, hearing
+        self.frequencies = config.frequencies
+        self.samples, self.sampling_rate = config.samples, config.sampling_rate
+        self.longest = self.samples
+        if hearing is not None:
+            self.longest = hearing.windows.length + warm_up(hearing.windows)
+        self.input_size = 1 + len(config.frequencies)
+        self.selected_hz = config.frequencies
+        self.selectors = tuple(range(1, self.input_size))
+        self.group_names = tuple(f"{f:g} Hz" for f in config.frequencies)
+        self.keeps_time = config.start == "zero" and hearing is None
+        no_start = config.start == "zero" or hearing is not None
+        self.easier = "task.phase_scale=0.01" if no_start else "task.start=zero"
+        self._synthesizer = signals.make_synthesizer(config)
+        # Kept, so that training and test rows of one shape are compiled once.
+        self._drawn = jax.jit(self._draw, static_argnums=(1, 2, 3))
+        self._judged: _Judged | None = None
+
+    def train_blocks(self) -> Blocks:
+        """The rows of `task.train_seed`, or of `task.train_path`."""
+        return self._blocks(self.config.train_path, "task.train_path", self.config.train_seed, 1)
+
+    def test_blocks(self) -> Blocks:
+        """The rows of `task.test_seed`, or of `task.test_path`."""
+        return self._blocks(
+            self.config.test_path, "task.test_path", self.config.test_seed, _FEWEST_TEST_STARTS
+        )
+
+    def sample(self, key: jax.Array, samples: int) -> Blocks:
+        """F blocks a start, with starts and noise drawn from `key`; their first T samples."""
+        return self._draw(key, self._start_count(1), samples)
+
+    def inputs_of(self, samples: jax.Array, group: int) -> jax.Array:
+        """[T, 1 + F]: the samples beside the one-hot selector of frequency `group`."""
+        selector = jnp.broadcast_to(
+            jnp.eye(len(self.frequencies))[group], (len(samples), len(self.frequencies))
+        )
+        return jnp.concatenate([samples[:, None], selector], axis=1)
+
+    def peaks(self, blocks: Blocks) -> tuple[float, ...]:
+        """The peak of the power spectrum of each selector's targets, to one bin, 1 / duration Hz."""
+        power = np.square(np.abs(np.fft.rfft(blocks.targets[..., 0], axis=1)))
+        groups = np.asarray(blocks.groups)
+        bins = [power[groups == g].sum(axis=0).argmax() for g in range(len(self.frequencies))]
+        return tuple(float(b) / self.config.duration for b in bins)
+
+    def loss(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
+        """Squared error of every row."""
+        return jnp.sum(jnp.square(outputs - targets), axis=-1)
+
+    def evaluate(self, outputs: np.ndarray, blocks: Blocks) -> dict[str, Any]:
+        """MSE in all and per frequency, and the tone metrics of each frequency."""
+        squared = np.square(np.asarray(outputs, np.float64) - blocks.targets)[..., 0].mean(axis=1)
+        tones = self.tones(outputs, blocks)
+        return {
+            "mse": float(squared.mean()),
+            "mse_per_frequency": self._by_frequency(squared, blocks),
+            **self._after_first_second(outputs, blocks),
+            "zero_predictor_mse": metrics.zero_predictor_mse(blocks.targets[..., 0]),
+            "tones": [
+                {"frequency_hz": f, **tone._asdict()}
+                for f, tone in zip(self.frequencies, tones, strict=True)
+            ],
+        }
+
+    def _by_frequency(self, per_block: np.ndarray, blocks: Blocks) -> list[float]:
+        groups = np.asarray(blocks.groups)
+        return [float(per_block[groups == i].mean()) for i in range(len(self.frequencies))]
+
+    def _after_first_second(self, outputs: np.ndarray, blocks: Blocks) -> dict[str, Any]:
+        """The MSE once a phase could be found, where streams start anywhere."""
+        second = round(self.sampling_rate)
+        if self.config.start == "zero" or second >= self.samples:
+            return {}
+        late = np.square(np.asarray(outputs, np.float64) - blocks.targets)[:, second:, 0]
+        return {"mse_after_1s_per_frequency": self._by_frequency(late.mean(axis=1), blocks)}
+
+    def tones(self, outputs: np.ndarray, blocks: Blocks) -> tuple[metrics.ToneMetrics, ...]:
+        """The tone metrics of outputs [B, T, 1], by frequency."""
+        return tuple(
+            metrics.tone_metrics(
+                outputs[blocks.groups == i, :, 0],
+                blocks.targets[blocks.groups == i, :, 0],
+                frequency,
+                self.config.sampling_rate,
+            )
+            for i, frequency in enumerate(self.frequencies)
+        )
+
+    def probe(self, run: probes.Run) -> dict[str, Any]:
+        """Clock or locker: see `freqjax.tasks.extraction.probes`."""
+
+        def draw(config: TaskConfig, start: int | None) -> Blocks:
+            count = probes.STARTS if config.start == "random" else 1
+            task = self if config == self.config else Extraction(config)
+            drawn = task._drawn(jax.random.key(config.test_seed), count, task.samples, start)
+            return Blocks(*(np.asarray(array) for array in drawn))
+
+        return probes.probe(self.config, draw, run)
+
+    def examine(self, signs: Signs) -> list[Examination]:
+        """What may be wrong with rows and tones: see `freqjax.tasks.extraction.symptoms`."""
+        return symptoms.examine(self.config, signs)
+
+    def limits(self, blocks: Blocks) -> dict[str, Any]:
+        """The limits of the config's law, and the baselines' scores on the rows of `blocks`.
+
+        See `freqjax.tasks.extraction.limits.scores.limits_on`.
+        """
+        return self._judge(blocks).limits
+
+    def _judge(self, blocks: Blocks) -> _Judged:
+        """Run the baselines on `blocks` and find the limits; figures ask for the same blocks again."""
+        if self._judged is None or self._judged.blocks is not blocks:
+            targets, groups = np.asarray(blocks.targets[..., 0]), np.asarray(blocks.groups)
+            outputs = baseline_outputs(self.config, np.asarray(blocks.inputs[..., 0]), groups)
+            least = least_possible(self.config, self._hearing)
+            limits = limits_on(self.config, targets, groups, outputs, least)
+            self._judged = _Judged(blocks, outputs, least, limits)
+        return self._judged
+
+    def describe(self) -> dict[str, Any]:
+        """The frequencies, in the order of every list per frequency."""
+        return {"frequencies_hz": list(self.frequencies)}
+
+    def draw(
+        self,
+        outputs: np.ndarray,
+        blocks: Blocks,
+        rows: Sequence[dict[str, Any]],
+        directory: Path,
+    ) -> list[Path]:
+        """Draw what outputs [B, T, 1] look like, and the learning curves where there are `rows`."""
+        from freqjax import figures  # matplotlib takes most of a second to import
+
+        record = figures.EvaluationRecord(
+            frequencies_hz=self.frequencies,
+            sampling_rate_hz=self.config.sampling_rate,
+            mixture=np.asarray(blocks.inputs[..., 0]),
+            targets=np.asarray(blocks.targets[..., 0]),
+            outputs=outputs[..., 0],
+            selected=np.asarray(blocks.groups),
+            tones=self.tones(outputs, blocks),
+            baselines=self._baselines(blocks),
+        )
+        error = np.asarray(record.outputs, np.float64) - record.targets
+        mse = float(np.mean(np.square(error)))
+        return figures.draw_all(record, rows, mse, directory)
+
+    def _baselines(self, blocks: Blocks) -> Any:
+        """The `figures.Baselines` of `blocks`."""
+        from freqjax import figures
+
+        judged = self._judge(blocks)
+        late = judged.limits["bayes_after_1s_per_frequency"]
+        settles = self.config.start != "zero" and round(self.sampling_rate) < self.samples
+        curve = () if isinstance(judged.least, NoBayesLimit) else judged.least.curve
+        seen = () if isinstance(judged.least, NoBayesLimit) else judged.least.samples_seen
+        return figures.Baselines(
+            outputs={n.replace("_", " ").capitalize(): out for n, out in judged.outputs.items()},
+            bayes_mse=judged.limits["bayes_mse"],
+            linear_mmse=judged.limits["linear_mmse"],
+            bayes_mse_per_frequency=late or judged.limits["bayes_mse_per_frequency"],
+            settled=round(self.sampling_rate) if settles else 0,
+            bayes_over_time=(np.array(seen), np.array(curve)) if curve else None,
+        )
+
+    def rows(self, blocks: Blocks) -> datasets.Rows:
+        """`blocks` as rows, block after block."""
+        inputs = np.asarray(blocks.inputs).reshape(-1, self.input_size)
+        return datasets.Rows(inputs[:, 0], inputs[:, 1:], np.asarray(blocks.targets).reshape(-1))
+
+    def _start_count(self, fewest: int) -> int:
+        return max(self.config.starts, fewest) if self.config.start == "random" else 1
+
+    def _draw(self, key: jax.Array, count: int, samples: int, start: int | None = None) -> Blocks:
+        frequencies = len(self.frequencies)
+        start_key, noise_key = jax.random.split(key)
+        if start is None:
+            ahead = signals.draw_starts(self._synthesizer, start_key, count)
+        else:
+            ahead = signals.fixed_start(self.config, start)
+        mixture, components = signals.synthesize(self._synthesizer, noise_key, ahead, samples)
+        shape = (count, frequencies, samples)
+        selectors = jnp.broadcast_to(jnp.eye(frequencies)[None, :, None, :], (*shape, frequencies))
+        repeated = jnp.broadcast_to(mixture[:, None, :, None], (*shape, 1))
+        inputs = jnp.concatenate([repeated, selectors], axis=-1)
+        return Blocks(
+            inputs=inputs.reshape(-1, samples, 1 + frequencies),
+            targets=components.transpose(0, 2, 1).reshape(-1, samples, 1),
+            groups=jnp.tile(jnp.arange(frequencies), count),
+        )
+
+    def _blocks(self, path: str, field: str, seed: int, fewest_starts: int) -> Blocks:
+        if path:
+            if Path(path).suffix.lower() in stems.SUFFIXES:
+                rows = stems.read_stems(Path(path), self.config, field)
+            else:
+                rows = datasets.read_rows(Path(path), len(self.frequencies), field)
+            blocks = self._blocks_of_rows(rows, f"{field} {path}")
+            check_blocks(blocks, self.config, f"{field} {path}")
+            return blocks
+        count = self._start_count(fewest_starts)
+        drawn = self._drawn(jax.random.key(seed), count, self.samples, None)
+        blocks = Blocks(*(np.asarray(array) for array in drawn))
+        check_blocks(blocks, self.config, f"the rows of seed {seed}")
+        return blocks
+
+    def _blocks_of_rows(self, rows: datasets.Rows, source: str) -> Blocks:
+        samples, frequencies = self.config.samples, len(self.frequencies)
+        count, rest = divmod(len(rows.mixture), samples)
+        allowed = f"{frequencies * samples} rows ({frequencies} blocks of {samples})"
+        if rest or count % frequencies or (self.config.start == "zero" and count != frequencies):
+            more = " or a multiple of that" if self.config.start == "random" else ""
+            raise UserError(
+                f"{source} has {len(rows.mixture)} rows: it must have {allowed}{more}, as "
+                "task.frequencies, task.duration and task.sampling_rate say."
+            )
+        one_hot = (np.isin(rows.selectors, (0.0, 1.0))).all(axis=1) & (
+            rows.selectors.sum(axis=1) == 1.0
+        )
+        if not one_hot.all():
+            bad = int(np.flatnonzero(~one_hot)[0])
+            raise UserError(
+                f"{source}: row {bad + 1}, columns C1 to C{frequencies} are not one-hot "
+                f"({', '.join(f'{v:g}' for v in rows.selectors[bad])})."
+            )
+        groups = rows.selectors.argmax(axis=1).reshape(count, samples)
+        changes = np.argwhere(groups != groups[:, :1])
+        if changes.size:
+            block, sample = changes[0]
+            raise UserError(
+                f"{source}: row {block * samples + sample + 1}, columns C1 to C{frequencies} change "
+                f"inside block {block + 1}; the selector must hold for {samples} rows."
+            )
+        inputs = np.concatenate([rows.mixture[:, None], rows.selectors], axis=1)
+        return Blocks(
+            inputs=inputs.reshape(count, samples, -1),
+            targets=rows.targets.reshape(count, samples, 1),
+            groups=groups[:, 0].astype(np.int32),
+        )
+
+
+def check_blocks(blocks: Blocks, config: TaskConfig, source: str) -> None:
+    """Refuse data that is not what the config says: finite, at its frequency, noisy at every sample.
+
+    The peak of each target's spectrum must lie within one bin (1 / duration Hz) of the selected
+    frequency, which also catches a wrong sampling rate. Blocks shorter than two periods of their
+    component show no peak and are let pass. The mixture must show at least half of the sample-to-sample
+    noise that the config draws (`noise_variance`), which a smooth curve does not.
+
+    Raises:
+      UserError: the first block that fails, and how.
+    """
+    for b, group in enumerate(np.asarray(blocks.groups)):
+        frequency, target = (
+            config.frequencies[group],
+            np.asarray(blocks.targets[b, :, 0], np.float64),
+        )
+        if not (np.isfinite(target).all() and np.isfinite(blocks.inputs[b]).all()):
+            raise UserError(f"{source}: block {b + 1} holds values that are not finite.")
+        if frequency * config.duration >= 2:
+            power = np.abs(np.fft.rfft(target - target.mean()))
+            peak = float(power.argmax()) / config.duration
+            if abs(peak - frequency) > 1.001 / config.duration:
+                raise UserError(
+                    f"{source}: the target of block {b + 1} peaks at {peak:g} Hz where the selector "
+                    f"says {frequency:g} Hz; the order of the columns or task.sampling_rate is wrong."
+                )
+    _check_randomness(np.asarray(blocks.inputs[:, :, 0], np.float64), config, source)
+
+
+def _check_randomness(mixture: np.ndarray, config: TaskConfig, source: str) -> None:
+    # White noise of variance σ² has a mean squared second difference of 6σ²; a smooth curve, nearly 0.
+    expected = 6 * noise_variance(config)
+    if mixture.shape[1] < 64 or config.duration * min(config.frequencies) < 1:
+        return  # too few samples for a variance, or less than the periods it is an average over
+    for b in range(0, len(mixture), len(config.frequencies)):
+        found = float(np.mean(np.diff(mixture[b], n=2) ** 2))
+        if found < expected / 2:
+            raise UserError(
+                f"{source}: the mixture of block {b + 1} has a mean squared second difference of "
+                f"{found:.3g}, where noise drawn at every sample as task.amplitude_range and "
+                f"task.phase_scale say gives {expected:.3g}."
+            )

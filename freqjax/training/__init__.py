@@ -1,0 +1,1 @@
+"""Training: streams and windows, updates, trainers, stopping and frozen evaluation."""

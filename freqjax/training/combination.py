@@ -1,0 +1,90 @@
+"""Outputs of frozen weights that are run over windows, put together into one of every sample.
+
+A sample lies in several windows, each with an output for it. `windows.combine` says what becomes of them:
+the output of the window that has heard most before the sample (last), of the one in whose middle it stands
+(centre), or the mean of all. Each stands at its own time, and the first samples of a block, which only
+the first windows hold, have theirs: nothing is cut off. See `freqjax.tasks.windows` for where windows lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from freqjax.config.sections import WindowsConfig
+from freqjax.networks import Network
+from freqjax.tasks import Blocks
+from freqjax.tasks.windows import covering, first_samples, owners, warm_up
+
+# Windows run at once: their hidden states are all that is held besides the rows and the outputs.
+_WINDOWS = 256
+
+
+def make_windows_forward(
+    network: Network, windows: WindowsConfig
+) -> Callable[[Any, Blocks, str], np.ndarray]:
+    """A function (params, blocks, reset) → outputs [B, T, O] with frozen weights, from windows.
+
+    As in training no window knows of another, so that `reset`, which is about a carried state, changes
+    nothing. Blocks may have any length T of at least L.
+
+    Args:
+      network: causal, or one that sees a window from both ends.
+      windows: L, stride, warming up and how outputs are combined.
+    """
+
+    @jax.jit
+    def unroll(params: Any, xs: jax.Array, resets: jax.Array) -> jax.Array:
+        carry = network.init_carry(params, xs.shape[1])
+        return network.unroll(params, carry, xs, resets)[1][-windows.length :]
+
+    def forward(params: Any, blocks: Blocks, reset: str) -> np.ndarray:
+        del reset
+        inputs = np.asarray(blocks.inputs)
+        count, samples = inputs.shape[:2]
+        first, shares = first_samples(samples, windows), _Shares(samples, windows)
+        outputs = None
+        for low in range(0, count * len(first), _WINDOWS):
+            numbers = np.arange(low, min(low + _WINDOWS, count * len(first)))
+            block, number = np.divmod(numbers, len(first))
+            xs, resets = _rows(inputs, block, first[number], windows)
+            ys = np.asarray(unroll(params, xs, resets))[:, : len(numbers)]
+            if outputs is None:
+                outputs = np.zeros((count * samples, ys.shape[-1]))
+            place = first[number] + np.arange(windows.length)[:, None]
+            share = shares.of(number, place)[..., None]
+            np.add.at(outputs, block * samples + place, np.where(share > 0, share * ys, 0))
+        assert outputs is not None  # every block has a window
+        return outputs.reshape(count, samples, -1).astype(np.float32)
+
+    return forward
+
+
+class _Shares:
+    """How much the output of a window counts at a sample; over the windows of a sample they sum to 1."""
+
+    def __init__(self, samples: int, windows: WindowsConfig) -> None:
+        self._mean = windows.combine == "mean"
+        self._at = covering(samples, windows) if self._mean else owners(samples, windows)
+
+    def of(self, number: np.ndarray, place: np.ndarray) -> np.ndarray:
+        """[L, N] of windows [N] of a block at samples [L, N]."""
+        return 1 / self._at[place] if self._mean else (self._at[place] == number).astype(float)
+
+
+def _rows(
+    inputs: np.ndarray, block: np.ndarray, first: np.ndarray, windows: WindowsConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """Xs [M + L, B, D] and resets [M + L, B] of the windows at `first` [N] of blocks [N].
+
+    B is the most that are run at once, whatever N is: one shape, one compilation.
+    """
+    warm = warm_up(windows)
+    idle = _WINDOWS - len(first)
+    block, first = np.pad(block, (0, idle)), np.pad(first, (0, idle))
+    row = np.arange(warm + windows.length)[:, None]
+    xs = inputs[block, np.maximum(first - warm + row, 0)]
+    return xs, row == np.maximum(warm - first, 0)

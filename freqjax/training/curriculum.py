@@ -1,0 +1,252 @@
+"""The trainer of the horizon curriculum: one damped Gauss-Newton step at a time.
+
+One step is one update and one epoch, on the first samples of every block, up to the horizon that
+`freqjax.training.horizons` says; on rows that no earlier step has seen where the task's noise is fresh.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from freqjax.config.sections import Config
+from freqjax.networks import LstmNetwork
+from freqjax.tasks import Blocks, Task
+from freqjax.training import gauss_newton, monitors
+from freqjax.training.frozen import Forward
+from freqjax.training.gauss_newton import StepInfo
+from freqjax.training.horizons import Horizons
+from freqjax.training.sources import noise_key
+from freqjax.training.trainers import EpochResult, initial_key
+from freqjax.training.update import layer_names
+
+# Horizons are counted inside one of these shapes, shares of a block: a shape costs a compilation, and
+# samples beyond the horizon cost time though they weigh nothing.
+_SHAPES = (0.1, 0.32, 1.0)
+
+
+class CurriculumState(NamedTuple):
+    """What a resume needs of the device besides the parameters.
+
+    Attributes:
+      iterate: the parameters that the next step starts from.
+      damping: float32.
+      settled_params: the parameters that settled last, to go back to.
+    """
+
+    iterate: Any
+    damping: jax.Array
+    settled_params: Any
+
+
+class CurriculumTrainer:
+    """The trainer of `freqjax.training.trainers.Trainer` that climbs the horizons."""
+
+    def __init__(
+        self,
+        network: LstmNetwork,
+        task: Task,
+        config: Config,
+        train_blocks: Blocks,
+        forward: Forward,
+    ) -> None:
+        """Prepare the first horizon; each shape is compiled when it is first reached."""
+        self._network, self._task, self._config = network, task, config
+        self._train_blocks, self._forward = train_blocks, forward
+        self._noise_key = noise_key(config.train.seed)
+        self._average = network.init(initial_key(config.train.seed))
+        damping = jnp.asarray(config.curriculum.damping, jnp.float32)
+        self._state = CurriculumState(_copy(self._average), damping, _copy(self._average))
+        self._horizons = Horizons.begin(config.curriculum, task.samples, task.sampling_rate)
+        longest = config.curriculum.longest_horizon or task.samples / task.sampling_rate
+        self._longest = round(longest * task.sampling_rate)
+        drawn = jax.eval_shape(lambda k: task.sample(k, 2), self._noise_key)
+        self._streams = drawn.groups.shape[0]
+        self._burn_in = round(config.curriculum.burn_in * task.sampling_rate)
+        self._shapes = [math.ceil(share * self._longest) for share in _SHAPES]
+        self._layers = layer_names(self._average)
+        self._compiled: dict[int, Any] = {}
+        self._rows_seen = 0
+        self.epoch = 0
+        self.step = 0
+
+    @property
+    def params(self) -> Any:
+        """The mean of the last `curriculum.average` iterates at this horizon."""
+        return self._average
+
+    @property
+    def distinct_rows(self) -> int | None:
+        """Rows that weighed in a loss so far where noise is fresh; None where the rows are fixed."""
+        return self._rows_seen if self._config.task.noise == "fresh" else None
+
+    def advance(self) -> EpochResult:
+        """Take one step at the present horizon, then decide on the next one."""
+        horizon = self._horizons.horizon
+        shape = next(samples for samples in self._shapes if samples >= horizon)
+        key = jax.random.fold_in(self._noise_key, self.step)
+        arguments = (self._state.iterate, self._state.damping, key, np.int32(horizon))
+        if shape not in self._compiled:
+            step = jax.jit(self._make_step(shape), donate_argnums=(0, 1))
+            self._compiled[shape] = step.lower(*arguments).compile()
+        began = time.perf_counter()
+        iterate, damping, info, groups = self._compiled[shape](*arguments)
+        info, (before, after) = jax.device_get((info, groups))
+        seconds = time.perf_counter() - began
+        self._state = self._state._replace(iterate=iterate, damping=damping)
+        share = 1 / min(self._horizons.waited + 1, self._config.curriculum.average)
+        self._average = _mix(self._average, iterate, share)
+        self.step, self.epoch = self.step + 1, self.epoch + 1
+        self._rows_seen += (horizon - self._burn_in) * self._streams
+        row = self._row(info, before, seconds) | {
+            "horizon_s": horizon / self._task.sampling_rate,
+            f"settled_loss_per_{self._task.group_label}": after.tolist(),
+        }
+        alerts = self._alerts(info)
+        self._move(float(info.loss), after)
+        return EpochResult(monitors.finite_or_null(row), float(info.loss), alerts)
+
+    def _make_step(self, shape: int):
+        network, task, curriculum = self._network, self._task, self._config.curriculum
+        scales, fresh = network.scales(), self._config.task.noise == "fresh"
+        groups, burn_in = len(task.group_names), self._burn_in
+
+        def step(params: Any, damping: jax.Array, key: jax.Array, horizon: jax.Array):
+            blocks = task.sample(key, shape) if fresh else self._train_blocks
+            xs, targets = (
+                jnp.swapaxes(jnp.asarray(a)[:, :shape], 0, 1)
+                for a in (blocks.inputs, blocks.targets)
+            )
+            time = jnp.arange(shape)
+            counted = (time >= burn_in) & (time < horizon)
+            counted = counted[:, None] / (horizon - burn_in)
+            weights = jnp.broadcast_to(counted / xs.shape[1], xs.shape[:2])
+
+            def linearize(params: Any):
+                return network.linearize(params, xs)
+
+            def predict(params: Any) -> jax.Array:
+                carry = network.init_carry(params, xs.shape[1])
+                return network.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))[1]
+
+            def row_losses(outputs: jax.Array) -> jax.Array:
+                return task.loss(outputs, targets)
+
+            def by_group(losses: jax.Array) -> jax.Array:
+                member = jax.nn.one_hot(blocks.groups, groups, axis=0)
+                return member @ jnp.sum(counted * losses, axis=0) / jnp.sum(member, axis=1)
+
+            params, damping, info, (before, after) = gauss_newton.step(
+                linearize,
+                predict,
+                row_losses,
+                weights,
+                params,
+                scales,
+                damping,
+                curriculum.damping_floor,
+                curriculum.solver_steps,
+            )
+            return params, damping, info, (by_group(before), by_group(after))
+
+        return step
+
+    def _row(self, info: StepInfo, before: np.ndarray, seconds: float) -> dict[str, Any]:
+        """A row of metrics.jsonl; `lr` is the share of the full Gauss-Newton step that was taken."""
+        norms = np.sqrt(info.squared_norms).tolist()
+        total = float(np.sqrt(info.squared_norms.sum()))
+        return {
+            "epoch": self.epoch,
+            "step": self.step,
+            "loss": float(info.loss),
+            f"loss_per_{self._task.group_label}": before.tolist(),
+            "grad_norm": total,
+            "grad_norm_max": total,
+            "lr": float(info.share),
+            "seconds": seconds,
+            "grad_norm_per_layer": dict(zip(self._layers, norms, strict=True)),
+            "grad_norm_max_per_layer": dict(zip(self._layers, norms, strict=True)),
+            "update_ratio_per_layer": dict(
+                zip(self._layers, info.update_ratios.tolist(), strict=True)
+            ),
+            "damping": float(self._state.damping),
+            "solver_steps": int(info.solver_steps),
+            "gain": float(info.gain),
+        }
+
+    def _alerts(self, info: StepInfo) -> list[str]:
+        """As of any training, but that large gradients do not matter to a Gauss-Newton step."""
+        found = [] if np.isfinite(info.loss) else [f"non-finite loss at step {self.step}"]
+        norms = np.sqrt(info.squared_norms).tolist()
+        steps = [self.step] * len(norms)
+        found += monitors.layer_alerts(self._layers, norms, steps, self.step, exploding=False)
+        if info.share == 0:
+            found.append(f"step {self.step}: no share of the step lowered the loss; damping raised")
+        return found
+
+    def _move(self, before: float, losses: np.ndarray) -> None:
+        """Go on, stay or go back, by the groups' losses after the step."""
+        curriculum, horizons = self._config.curriculum, self._horizons
+        verdict = horizons.judge(curriculum, before, losses)
+        if verdict == "settled":
+            if horizons.horizon < self._longest:
+                horizons.lengthen(curriculum, self._look_ahead())
+                self._state = self._state._replace(iterate=_copy(self._average))
+            self._state = self._state._replace(settled_params=_copy(self._average))
+        elif verdict == "lost":
+            horizons.go_back()
+            self._average = _copy(self._state.settled_params)
+            self._state = self._state._replace(
+                iterate=_copy(self._average), damping=jnp.asarray(curriculum.damping, jnp.float32)
+            )
+
+    def _look_ahead(self) -> np.ndarray:
+        """The worst group's mean loss over the training samples up to t, for t to the longest horizon."""
+        outputs = self._forward(self._average, self._train_blocks, "block")
+        targets = jnp.asarray(self._train_blocks.targets)
+        losses = np.asarray(self._task.loss(jnp.asarray(outputs), targets))
+        groups = np.asarray(self._train_blocks.groups)
+        by_group = [losses[groups == g].mean(axis=0) for g in range(len(self._task.group_names))]
+        counted = np.stack(by_group)[:, self._burn_in : self._longest]
+        running = np.cumsum(counted, axis=1) / np.arange(1, counted.shape[1] + 1)
+        return np.concatenate([np.zeros(self._burn_in), running.max(axis=0)])
+
+    def device_state(self) -> CurriculumState:
+        """Iterate and damping, and what to go back to."""
+        return self._state
+
+    def host_state(self) -> dict[str, Any]:
+        """Counters and the place in the curriculum."""
+        return {
+            "epoch": self.epoch,
+            "step": self.step,
+            "horizons": dataclasses.asdict(self._horizons),
+            "rows_seen": self._rows_seen,
+        }
+
+    def restore(self, params: Any, device_state: Any, host_state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self._average, self._state = params, device_state
+        self.epoch, self.step = host_state["epoch"], host_state["step"]
+        self._horizons = Horizons(**host_state["horizons"])
+        self._rows_seen = host_state["rows_seen"]
+
+    def refresh_optimizer(self) -> str:
+        """There is nothing to begin anew."""
+        return "Gauss-Newton steps have neither schedule nor moments, and do not use it"
+
+
+def _copy(tree: Any) -> Any:
+    """Buffers of their own, since a step's are donated."""
+    return jax.tree.map(jnp.copy, tree)
+
+
+def _mix(mean: Any, new: Any, share: float) -> Any:
+    """(1 − share) mean + share · new; `new` itself, to the bit, where the share is all."""
+    return jax.tree.map(lambda a, b: (1 - share) * a + share * b, mean, new)

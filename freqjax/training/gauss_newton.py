@@ -1,0 +1,191 @@
+"""One damped Gauss-Newton step (Levenberg 1944, Marquardt 1963), solved by conjugate gradients.
+
+The loss L(θ) = ℓ(y(θ)) is convex in the outputs y. Near θ its curvature is that of the outputs'
+Jacobian J, the Gauss-Newton matrix JᵀℓʺJ (Schraudolph 2002), and the step is
+
+    d = −(JᵀℓʺJ + λ S⁻²)⁻¹ Jᵀℓ′
+
+with S the natural size of a change of each parameter. Products with J and Jᵀ come from one
+linearisation of the network, so the matrix is never formed. Why it is worth its price on a clock: a
+frequency and a phase of the same rotor have curvatures that differ by T², along directions that
+first-order steps must share one learning rate for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from freqjax.networks import Linearization
+from freqjax.training.update import change_ratios
+
+# The largest damping; when conjugate gradients stop, relative to the squared first residual, but not
+# before a few iterations; and the shares of a step that are tried, in order; the last one stays where it is.
+_MOST_DAMPING = 1e3
+_TOLERANCE = 1e-6
+_FEWEST_ITERATIONS = 8
+_SHARES = (1.0, 0.5, 0.25, 0.1, 0.0)
+
+
+class StepInfo(NamedTuple):
+    """What a step reports.
+
+    Attributes:
+      loss: before the step.
+      squared_norms: [P] squared gradient norm of each parameter array, before the step.
+      share: how much of the proposed step was taken; 0 where no share of it helped.
+      gain: decrease of the loss / decrease that the quadratic model promised.
+      solver_steps: conjugate-gradient iterations.
+      update_ratios: [P] norm of the change / norm of the array before.
+    """
+
+    loss: jax.Array
+    squared_norms: jax.Array
+    share: jax.Array
+    gain: jax.Array
+    solver_steps: jax.Array
+    update_ratios: jax.Array
+
+
+def step(
+    linearize: Callable[[Any], Linearization],
+    predict: Callable[[Any], jax.Array],
+    row_losses: Callable[[jax.Array], jax.Array],
+    weights: jax.Array,
+    params: Any,
+    scales: Any,
+    damping: jax.Array,
+    damping_floor: float,
+    solver_steps: int,
+) -> tuple[Any, jax.Array, StepInfo, tuple[jax.Array, jax.Array]]:
+    """Take one step on the weighted sum of the rows' losses; traceable.
+
+    Args:
+      linearize: params → outputs with the Jacobian there; called once.
+      predict: params → the same outputs alone.
+      row_losses: outputs → the loss of every row, convex in the outputs.
+      weights: of every row in the loss; they sum to 1.
+      params: where to start.
+      scales: S, as `params`.
+      damping: λ.
+      damping_floor: the least that λ may become.
+      solver_steps: most conjugate-gradient iterations.
+
+    Returns:
+      new params, new damping, what happened, and the loss of every row before and after.
+    """
+    outputs, tangent, adjoint = linearize(params)
+
+    def total(row_losses: jax.Array) -> jax.Array:
+        return jnp.sum(weights * row_losses)
+
+    def mean_loss(outputs: jax.Array) -> jax.Array:
+        return total(row_losses(outputs))
+
+    loss, output_gradient = jax.value_and_grad(mean_loss)(outputs)
+    gradient = adjoint(output_gradient)
+
+    def curvature(v: Any) -> Any:
+        """(S JᵀℓʺJ S + λ) v, in parameters divided by their scales."""
+        change = tangent(_times(v, scales))
+        curved = jax.jvp(jax.grad(mean_loss), (outputs,), (change,))[1]
+        return _add(damping, v, _times(adjoint(curved), scales))
+
+    downhill = jax.tree.map(lambda g, s: -g * s, gradient, scales)
+    scaled, remainder, used = _conjugate_gradients(curvature, downhill, solver_steps)
+    # The model's decrease bᵀd − ½dᵀAd, with Ad = b − remainder.
+    promised = 0.5 * (_dot(downhill, scaled) + _dot(scaled, remainder))
+    promised += 0.5 * damping * _dot(scaled, scaled)
+    direction = _times(scaled, scales)
+
+    def moved(share: jax.Array) -> Any:
+        # Where nothing helped the parameters stay, even if the direction is not a number.
+        return jax.tree.map(lambda p, d: jnp.where(share > 0, p + share * d, p), params, direction)
+
+    def losses_at(share: jax.Array) -> jax.Array:
+        return row_losses(predict(moved(share)))
+
+    tried, new_losses = _backtrack(losses_at, total, loss)
+    share = jnp.asarray(_SHARES)[tried]
+    gain = (loss - total(new_losses)) / promised
+    squared_norms = jnp.stack([jnp.sum(jnp.square(g)) for g in jax.tree.leaves(gradient)])
+    new_params = moved(share)
+    info = StepInfo(
+        loss=loss,
+        squared_norms=squared_norms,
+        share=share,
+        gain=gain,
+        solver_steps=used,
+        update_ratios=change_ratios(params, new_params),
+    )
+    following = _next_damping(damping, damping_floor, tried, gain)
+    return new_params, following, info, (row_losses(outputs), new_losses)
+
+
+def _conjugate_gradients(
+    matrix: Callable[[Any], Any], target: Any, most: int
+) -> tuple[Any, Any, jax.Array]:
+    """Solve matrix x = target from zero; returns x, target − matrix x, iterations."""
+    # Never 0: an exact solution must not be divided by.
+    goal = jnp.maximum(_TOLERANCE * _dot(target, target), jnp.finfo(jnp.float32).tiny)
+
+    def unfinished(state):
+        count, _, _, _, squared = state
+        return (count < most) & ((count < _FEWEST_ITERATIONS) & (squared > 0) | (squared > goal))
+
+    def iterate(state):
+        count, x, remainder, search, squared = state
+        product = matrix(search)
+        length = squared / _dot(search, product)
+        x, remainder = _add(length, search, x), _add(-length, product, remainder)
+        following = _dot(remainder, remainder)
+        return count + 1, x, remainder, _add(following / squared, search, remainder), following
+
+    zero = jax.tree.map(jnp.zeros_like, target)
+    start = (jnp.zeros((), jnp.int32), zero, target, target, _dot(target, target))
+    count, x, remainder, _, _ = jax.lax.while_loop(unfinished, iterate, start)
+    return x, remainder, count
+
+
+def _backtrack(
+    losses_at: Callable[[jax.Array], jax.Array],
+    total: Callable[[jax.Array], jax.Array],
+    loss: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    """Index of the first share that lowers the loss (or the last, 0), and the rows' losses there."""
+    shares = jnp.asarray(_SHARES)
+
+    def worse(state):
+        tried, losses = state
+        # Written so that a loss that is not a number counts as worse.
+        return ~(total(losses) < loss) & (tried < len(_SHARES) - 1)
+
+    def shorten(state):
+        tried, _ = state
+        return tried + 1, losses_at(shares[tried + 1])
+
+    start = (jnp.zeros((), jnp.int32), losses_at(shares[0]))
+    return jax.lax.while_loop(worse, shorten, start)
+
+
+def _next_damping(damping: jax.Array, floor: float, tried: jax.Array, gain: jax.Array) -> jax.Array:
+    """Less where the model was right, more where the step had to be shortened, much more if in vain."""
+    factor = jnp.where((tried == 0) & (gain > 0.5), 1 / 3, 1.0)
+    factor = jnp.where((tried > 0) | (gain < 0.1), 3.0, factor)
+    factor = jnp.where(tried == len(_SHARES) - 1, 10.0, factor)
+    return jnp.clip(damping * factor, floor, _MOST_DAMPING)
+
+
+def _dot(a: Any, b: Any) -> jax.Array:
+    return sum(jax.tree.leaves(jax.tree.map(jnp.vdot, a, b)), jnp.zeros(()))
+
+
+def _add(scale: Any, a: Any, b: Any) -> Any:
+    return jax.tree.map(lambda u, v: scale * u + v, a, b)
+
+
+def _times(a: Any, b: Any) -> Any:
+    return jax.tree.map(lambda u, v: u * v, a, b)

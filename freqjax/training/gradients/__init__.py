@@ -1,0 +1,1 @@
+"""The programs that make updates, one for each value of `train.engine`."""

@@ -1,0 +1,116 @@
+"""The closed form of `freqjax.training.gradients.closed_form` as one fused loop in C++, called from XLA.
+
+online.cc makes one pass over the weights an update where XLA makes several, which is what takes time.
+State, stream and numbers are those of `freqjax.training.gradients.closed_form`, up to rounding.
+Axes: U updates in a chunk, A the weights and their moments, H hidden, D inputs, O outputs.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from freqjax.config import sections as configs
+from freqjax.native import library
+from freqjax.networks import LstmCarry, LstmNetwork, Network
+from freqjax.tasks import Extraction, Task
+from freqjax.training.gradients.packing import (
+    Packed,
+    Powers,
+    pack_state,
+    rates_and_factors,
+    squared_norms,
+    unpack_state,
+)
+from freqjax.training.optimizers import Schedule, decays
+from freqjax.training.update import Chunk, ChunkInfo, Stream, TrainState, UpdateInfo, summarise
+
+# Places in `kRules` of online.cc: of the rule without decay of the weights, and with it.
+_RULES = {"adam": (0, 1), "adamw": (0, 2), "sgd": (3, 4), "rmsprop": (5, 6)}
+
+
+def why_not(network: Network, task: Task, config: configs.Config) -> str | None:
+    """Why the native loop does not serve a run, as a sentence; None where it does."""
+    if config.train.regime != "online":
+        return f"train.regime is {config.train.regime}: the native loop is for online alone."
+    if config.train.streams != "sequential":
+        return f"train.streams is {config.train.streams}: the native loop has one stream."
+    if not isinstance(network, LstmNetwork):
+        return f"The network is a {type(network).__name__}: the native loop is that of one LSTM."
+    if not isinstance(task, Extraction):
+        return f"The task is a {type(task).__name__}: the native loop has the loss of Extraction."
+    if jax.default_backend() != "cpu":
+        return f"The device is a {jax.default_backend()}: the native loop runs on the CPU."
+    if not library.is_built():
+        return f"The native loop is not built: {library.COMMAND} builds it."
+    return None
+
+
+def make_native_chunk(
+    network: Network, task: Task, config: configs.Config, schedule: Schedule, groups: int
+) -> Chunk:
+    """As `freqjax.training.update.make_chunk`, where `why_not` has nothing against it; jit it, donate state.
+
+    Raises:
+      ValueError: the sentence of `why_not`.
+      UserError: the library cannot be loaded.
+    """
+    reason = why_not(network, task, config)
+    if not isinstance(network, LstmNetwork) or reason is not None:
+        raise ValueError(reason)
+    lstm, optimizer = network, config.optimizer
+    library.load()
+
+    def chunk(state: TrainState, stream: Stream) -> tuple[TrainState, ChunkInfo]:
+        updates = stream.inputs.shape[0]
+        rates, factors = rates_and_factors(optimizer, schedule, state, updates)
+        packed = pack_state(lstm, optimizer, state)
+        packed, carry, losses, powers = _run(optimizer, packed, state.carry, stream, factors)
+        after = unpack_state(lstm, optimizer, state, packed, carry, updates)
+        x_power = jnp.sum(jnp.square(stream.inputs[:, 0, 0]), axis=1)
+        norms = squared_norms(lstm, x_power, powers)
+        infos = UpdateInfo(losses[:, None, None], norms, rates)
+        return after, summarise(infos, stream.groups, state.params, after.params, groups)
+
+    return chunk
+
+
+def _run(
+    optimizer: configs.OptimizerConfig,
+    packed: tuple[Packed, ...],
+    carry: LstmCarry,
+    stream: Stream,
+    factors: tuple[jax.Array, ...],
+) -> tuple[tuple[Packed, ...], LstmCarry, jax.Array, Powers]:
+    """Make the U updates; `packed` and carry after them, the losses [U] and the powers, [U] each."""
+    gates, rest = (jnp.stack(arrays) for arrays in zip(*packed, strict=True))
+    c, h = carry.c[0], carry.h[0]
+    updates = stream.inputs.shape[0]
+    results = [gates, rest, c, h]
+    shapes = [*(a.shape for a in results), (updates,), (updates, len(Powers._fields))]
+    call = jax.ffi.ffi_call(
+        library.TARGET,
+        [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes],
+        vmap_method="sequential",
+    )
+    rule = _RULES[optimizer.name][decays(optimizer)]
+    gates, rest, c, h, losses, powers = call(
+        stream.inputs[:, 0, 0],
+        stream.targets[:, 0, 0],
+        stream.resets[:, 0, 0],
+        jnp.stack(factors, axis=1),
+        _constants(optimizer),
+        *results,
+        rule=rule,
+    )
+    after = tuple(Packed(*arrays) for arrays in zip(gates, rest, strict=True))
+    return after, LstmCarry(c[None], h[None]), losses, Powers(*powers.T)
+
+
+def _constants(optimizer: configs.OptimizerConfig) -> jax.Array:
+    """What `Constants` of online.cc lists; 1 − β is rounded once, as optax has it."""
+    first = optimizer.momentum if optimizer.name == "sgd" else optimizer.beta1
+    second = optimizer.rms_decay if optimizer.name == "rmsprop" else optimizer.beta2
+    clip_norm = jnp.inf if optimizer.clip_norm is None else optimizer.clip_norm
+    values = (clip_norm, optimizer.weight_decay, first, 1 - first, second, 1 - second)
+    return jnp.stack([jnp.asarray(v, jnp.float32) for v in (*values, optimizer.epsilon)])

@@ -1,0 +1,160 @@
+"""The train state as the loops of the online regime hold it, in a few arrays, and back.
+
+The weights of the gates are one matrix W [H + D + 2, 4H], the rows of W_h above those of W_i and the two
+biases; all other parameters are one vector, and the moments lie likewise. What is the same for all weights
+of an update is computed for a whole chunk at once.
+Axes: U updates in a chunk, H hidden, D inputs, O outputs, P parameter arrays.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from freqjax.config.sections import OptimizerConfig
+from freqjax.networks import LstmCarry, LstmNetwork
+from freqjax.networks.weights import LstmSetting, LstmWeights
+from freqjax.training.optimizers import Schedule, decays
+from freqjax.training.update import TrainState
+
+# The fields of a rule's optax state that have the parameters' shape.
+_MOMENTS = {"adam": ("mu", "nu"), "adamw": ("mu", "nu"), "sgd": ("trace",), "rmsprop": ("nu",)}
+
+
+class Packed(NamedTuple):
+    """Parameters, or what has their shape.
+
+    Attributes:
+      gates: W, [H + D + 2, 4H].
+      rest: W_y row by row, b_y and, where it is learned, c: [H·O + O] or [H·O + O + H].
+    """
+
+    gates: jax.Array
+    rest: jax.Array
+
+
+class Powers(NamedTuple):
+    """Sums of squares that the norm of a row's gradient is made of, each [] or, of a chunk, [U].
+
+    Attributes:
+      dz: of ∂L/∂z.
+      h_before: of h before the row, 0 after a reset.
+      e: of ∂L/∂y.
+      h: of h.
+      c: of the gradient of the learned initial c; 0 where none is.
+    """
+
+    dz: jax.Array
+    h_before: jax.Array
+    e: jax.Array
+    h: jax.Array
+    c: jax.Array
+
+
+def squared_norms(network: LstmNetwork, x_power: jax.Array, powers: Powers) -> jax.Array:
+    """[P] or [U, P], of the gradient of each parameter array: those of outer products are products."""
+    norms = LstmWeights(
+        input_kernel=x_power * powers.dz,
+        input_bias=powers.dz,
+        recurrent_kernel=powers.h_before * powers.dz,
+        recurrent_bias=powers.dz,
+        head_kernel=powers.h * powers.e,
+        head_bias=powers.e,
+        carry=powers.c,
+    )
+    return jnp.stack(jax.tree.leaves(network.tree(norms)), axis=-1)
+
+
+def pack_state(
+    network: LstmNetwork, config: OptimizerConfig, state: TrainState
+) -> tuple[Packed, ...]:
+    """The parameters of `state`, and the moments of its update rule."""
+    held = _rule_state(config, state.opt_state)
+    moments = (getattr(held, name) for name in _MOMENTS[config.name])
+    return tuple(_pack(network, tree) for tree in (state.params, *moments))
+
+
+def unpack_state(
+    network: LstmNetwork,
+    config: OptimizerConfig,
+    before: TrainState,
+    packed: tuple[Packed, ...],
+    carry: LstmCarry,
+    updates: int,
+) -> TrainState:
+    """The state after `updates` from `before` that left `packed`, as `pack_state` orders it."""
+    params, *moments = (_unpack(network, arrays) for arrays in packed)
+    held = _rule_state(config, before.opt_state)
+    held = held._replace(**dict(zip(_MOMENTS[config.name], moments, strict=True)))
+    if "count" in held._fields:
+        held = held._replace(count=held.count + updates)
+    return before._replace(
+        params=params,
+        opt_state=_with_rule_state(config, before.opt_state, held),
+        carry=carry,
+        step=before.step + updates,
+    )
+
+
+def rates_and_factors(
+    config: OptimizerConfig, schedule: Schedule, state: TrainState, updates: int
+) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+    """The learning rates of the next U = `updates` updates, and what else all weights of one share.
+
+    Returns:
+      The rates [U]; and for adam and adamw what m is multiplied by, what is added to √v, and the rates,
+      for the other rules the rates alone, [U] each.
+    """
+    later = jnp.arange(updates, dtype=state.step.dtype)
+    rates = jax.vmap(schedule, (0, None))(state.step + later, state.schedule_start)
+    rates = rates * state.rate_scale
+    held = _rule_state(config, state.opt_state)
+    if "count" not in held._fields:
+        return rates, (rates,)
+    # m̂ / (√v̂ + ε) with the bias corrections drawn out (Kingma & Ba 2015, end of section 2): one
+    # root and one division a weight. 1 − βᵗ is computed as optax does, whose rounding shows.
+    counts = held.count + later + 1
+    root = jnp.sqrt(1 - config.beta2**counts)
+    return rates, (rates * root / (1 - config.beta1**counts), config.epsilon * root, rates)
+
+
+def split_rest(rest: jax.Array, setting: LstmSetting) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """W_y [H, O], b_y [O] and the learned c, [H] or, where none is, [0]."""
+    shape = (setting.hidden_size, setting.output_size)
+    kernel, bias, c = jnp.split(rest, [shape[0] * shape[1], shape[0] * shape[1] + shape[1]])
+    return kernel.reshape(shape), bias, c
+
+
+def _rule_state(config: OptimizerConfig, opt_state: Any) -> Any:
+    """The state of the rule alone: `make_direction` chains it with weight decay, where there is any."""
+    if not decays(config):
+        return opt_state
+    return opt_state[0] if config.name == "adamw" else opt_state[1]
+
+
+def _with_rule_state(config: OptimizerConfig, opt_state: Any, held: Any) -> Any:
+    """The inverse of `_rule_state`: `opt_state` with `held` in its place."""
+    if not decays(config):
+        return held
+    return (held, opt_state[1]) if config.name == "adamw" else (opt_state[0], held)
+
+
+def _pack(network: LstmNetwork, tree: Any) -> Packed:
+    """`tree`, in the layout of the parameters."""
+    weights = network.weights(tree)
+    gates = [weights.recurrent_kernel, weights.input_kernel]
+    gates += [weights.input_bias[None], weights.recurrent_bias[None]]
+    rest = [weights.head_kernel.reshape(-1), weights.head_bias]
+    rest += [weights.carry] if "carry" in tree else []
+    return Packed(jnp.concatenate(gates), jnp.concatenate(rest))
+
+
+def _unpack(network: LstmNetwork, packed: Packed) -> Any:
+    """The inverse of `_pack`."""
+    hidden, inputs = network.setting.hidden_size, network.setting.input_size
+    recurrent, into, biases = jnp.split(packed.gates, [hidden, hidden + inputs], axis=0)
+    head_kernel, head_bias, c = split_rest(packed.rest, network.setting)
+    weights = LstmWeights(into, biases[0], recurrent, biases[1], head_kernel, head_bias, c)
+    return network.tree(weights)

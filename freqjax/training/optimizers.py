@@ -1,0 +1,131 @@
+"""Update rules and learning-rate schedules.
+
+An update rule here gives a direction; the step is −(learning rate) · direction, so that the rate can
+follow the schedule, and fall on a plateau, without touching the rule's state. The rules follow
+PyTorch's definitions, which the tests hold them to.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from freqjax.config.sections import OptimizerConfig
+
+# (updates made, updates made when the schedule began) → learning rate.
+Schedule = Callable[[jax.Array, jax.Array], jax.Array]
+
+
+def make_direction(config: OptimizerConfig) -> optax.GradientTransformation:
+    """The optax chain that turns (clipped) gradients into the direction of descent.
+
+    - adam: Kingma & Ba 2015; weight decay, if any, is added to the gradient.
+    - adamw: the same with decoupled decay (Loshchilov & Hutter 2019).
+    - sgd: Nesterov momentum (Sutskever et al. 2013).
+    - rmsprop: Tieleman & Hinton 2012, ε outside the root.
+    """
+    adam = optax.scale_by_adam(config.beta1, config.beta2, config.epsilon)
+    rule = {
+        "adam": adam,
+        "adamw": adam,
+        "sgd": optax.trace(config.momentum, nesterov=True),
+        "rmsprop": optax.scale_by_rms(config.rms_decay, config.epsilon, eps_in_sqrt=False),
+    }[config.name]
+    if not decays(config):
+        return rule
+    decay = optax.add_decayed_weights(config.weight_decay)
+    return optax.chain(rule, decay) if config.name == "adamw" else optax.chain(decay, rule)
+
+
+def decays(config: OptimizerConfig) -> bool:
+    """Whether the rule has weight decay; a decay that JAX traces has a value for every replica."""
+    return not isinstance(config.weight_decay, float | int) or config.weight_decay != 0
+
+
+def clip_scale(norm: jax.Array, clip_norm: float | None) -> jax.Array | float:
+    """What gradients of global norm `norm` are multiplied by, so that it stays within `clip_norm`."""
+    if clip_norm is None:
+        return 1.0
+    return jnp.minimum(1.0, clip_norm / jnp.maximum(norm, jnp.finfo(norm.dtype).tiny))
+
+
+def make_schedule(config: OptimizerConfig, updates: int, updates_per_epoch: int) -> Schedule:
+    """Learning rate as a function of the updates made and of those made when the schedule began.
+
+    - constant and plateau: `learning_rate` throughout (the plateau's factor is applied by its owner).
+    - cosine: linear warm-up over `warmup_fraction` of the updates from its begin to the
+      end of the run, then half a cosine down to
+      `final_fraction` of the peak at the end (Loshchilov & Hutter 2017).
+    - warm_restarts: half cosines that start over after `restart_epochs` epochs, each
+      `restart_factor` times as long as the last (the same paper).
+
+    Args:
+      config: names and constants.
+      updates: how many updates the whole run makes.
+      updates_per_epoch: how many make an epoch.
+    """
+    peak, final = config.learning_rate, config.learning_rate * config.final_fraction
+
+    def half_cosine(progress: jax.Array) -> jax.Array:
+        return final + (peak - final) * 0.5 * (1 + jnp.cos(jnp.pi * jnp.clip(progress, 0, 1)))
+
+    def constant(step: jax.Array, begin: jax.Array) -> jax.Array:
+        return jnp.full_like(step, peak, dtype=jnp.float32)
+
+    def cosine(step: jax.Array, begin: jax.Array) -> jax.Array:
+        count, total = step - begin, updates - begin
+        warmup = jnp.round(config.warmup_fraction * total)
+        rising = peak * (count + 1) / (warmup + 1)
+        falling = half_cosine((count - warmup) / jnp.maximum(total - warmup, 1))
+        return jnp.where(count < warmup, rising, falling)
+
+    first, factor = config.restart_epochs * updates_per_epoch, config.restart_factor
+
+    def warm_restarts(step: jax.Array, begin: jax.Array) -> jax.Array:
+        count = step - begin
+        if factor == 1:
+            return half_cosine((count % first) / first)
+        # Cycle n begins after first · (factorⁿ − 1)/(factor − 1) updates.
+        passed = count / first * (factor - 1) + 1
+        cycle = jnp.floor(jnp.log(passed) / math.log(factor) + 1e-6)
+        passed_before = first * (factor**cycle - 1) / (factor - 1)
+        return half_cosine((count - passed_before) / (first * factor**cycle))
+
+    return {
+        "constant": constant,
+        "plateau": constant,
+        "cosine": cosine,
+        "warm_restarts": warm_restarts,
+    }[config.schedule]
+
+
+@dataclass
+class Plateau:
+    """Reduce on plateau: multiplies the rate once the loss has stopped improving.
+
+    An improvement is a fall by more than `min_delta` in absolute terms, so that negative losses work
+    as well; NaN is never an improvement. After `patience` epochs without one the next such epoch
+    multiplies `scale` by `factor` and the count starts over.
+    """
+
+    factor: float
+    patience: int
+    min_delta: float
+    scale: float = 1.0
+    best: float = math.inf
+    waited: int = 0
+
+    def observe(self, loss: float) -> float:
+        """Take in an epoch's loss and return the scale for the next epoch."""
+        if loss < self.best - self.min_delta or (math.isfinite(loss) and math.isinf(self.best)):
+            self.best, self.waited = loss, 0
+        else:
+            self.waited += 1
+        if self.waited > self.patience:
+            self.scale, self.waited = self.scale * self.factor, 0
+        return self.scale

@@ -1,0 +1,33 @@
+"""Which trainer a config asks for."""
+
+from __future__ import annotations
+
+from freqjax.config.sections import Config
+from freqjax.networks import LstmNetwork, Network
+from freqjax.tasks import Blocks, Task
+from freqjax.training.curriculum import CurriculumTrainer
+from freqjax.training.frozen import Forward
+from freqjax.training.trainers import StreamTrainer, Trainer
+
+
+def is_curriculum(config: Config) -> bool:
+    """Whether horizons lengthen as they settle, a step at a time that the host decides on."""
+    return config.curriculum.first_horizon is not None and config.train.regime == "full"
+
+
+def is_alone(config: Config) -> bool:
+    """Whether a replica of `config` cannot share a program of updates with others.
+
+    In a curriculum the host decides after every step; windows are gathered anew every epoch.
+    """
+    return is_curriculum(config) or config.train.regime == "windows"
+
+
+def make_trainer(
+    network: Network, task: Task, config: Config, train_blocks: Blocks, forward: Forward
+) -> Trainer:
+    """The trainer of `config`; `forward` is that of the network."""
+    if is_curriculum(config):
+        assert isinstance(network, LstmNetwork)  # or the config was not valid
+        return CurriculumTrainer(network, task, config, train_blocks, forward)
+    return StreamTrainer(network, task, config, train_blocks)

@@ -1,0 +1,35 @@
+"""Every config that ships runs: its rows are drawn, its program is compiled and makes updates."""
+
+import jax
+import numpy as np
+import pytest
+
+from freqjax import sweep
+from freqjax.config import overrides
+from freqjax.networks import make_network
+from freqjax.tasks import make_task
+from freqjax.training.frozen import choose_forward
+from freqjax.training.regimes import make_trainer
+from tests.root import ROOT
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.py")), ids=lambda p: p.stem)
+def test_every_config_makes_a_few_updates(path, monkeypatch):
+    """One piece of work of its first replica, with the shortest chunks; the weights move and are finite."""
+    monkeypatch.setattr("freqjax.training.sources.CHUNK_ROWS", 100)
+    monkeypatch.setattr("freqjax.training.sources.WINDOW_CHUNK_ROWS", 2000)
+    config = overrides.load(path)
+    if config.sweep.axes:
+        config = sweep.replicas(config)[0].config
+    task = make_task(config.task)
+    blocks = task.train_blocks()
+    peaks = task.peaks(blocks) if config.network.initializer == "spectral" else ()
+    network = make_network(config.network, task, peaks)
+    trainer = make_trainer(network, task, config, blocks, choose_forward(network, config))
+    before = jax.device_get(trainer.params)
+    trainer.advance()
+    assert trainer.step > 0
+    after = jax.device_get(trainer.params)
+    moved = jax.tree.map(lambda a, b: float(np.max(np.abs(a - b))), before, after)
+    assert 0 < max(jax.tree.leaves(moved)) < 1e3
+    assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(after))

@@ -1,0 +1,249 @@
+"""report.md, the phases of a loss curve, --mode diagnose and the escalation of the width."""
+
+import itertools
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import freqjax
+from freqjax import main
+from freqjax.diagnosis import CAUSES
+from freqjax.report import phases
+from freqjax.run import escalation, experiment
+from freqjax.system import files
+from freqjax.tasks import Extraction
+from tests.twins import tiny_config
+
+
+def rows_of(losses):
+    """Rows with these losses."""
+    return [{"loss": loss, "epoch": k + 1} for k, loss in enumerate(losses)]
+
+
+def test_phases_of_a_curve_that_falls_stands_and_rises():
+    falling, standing, rising = np.geomspace(1, 0.1, 30), np.full(30, 0.1), np.geomspace(0.1, 1, 30)
+    found = phases.split(rows_of([*falling, *standing, *rising]))
+    assert [phase.name for phase in found] == ["falls", "stands", "rises"]
+    assert found[0].first == 0 and found[-1].last == 89
+    assert all(a.last == b.first for a, b in itertools.pairwise(found))
+    np.testing.assert_allclose(found[0].rate, 0.1 ** (1 / 29) - 1, rtol=0.1)
+
+
+def test_phases_are_few_however_the_loss_wanders():
+    losses = np.exp(np.random.default_rng(0).normal(size=500))
+    found = phases.split(rows_of(losses))
+    assert 1 <= len(found) <= 6
+    assert found[0].first == 0 and found[-1].last == 499
+
+
+@pytest.mark.parametrize("losses", [[0.5], [0.5, 0.4], [0.5, None], [None, None, None], [0.0, 0.0]])
+def test_phases_of_hardly_any_rows(losses):
+    found = phases.split(rows_of(losses))
+    assert found[0].first == 0 and found[-1].last == len(losses) - 1
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run of two epochs that learned nothing, diagnosed at its end."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    # Where nothing can be known of the start, that is the cause.
+    config = tiny_config(train={"diagnose": True}, task={"start": "random"})
+    freqjax.train(config, folder, say=lambda line: None)
+    return folder
+
+
+def test_the_verdict_stands_in_the_first_three_lines(finished):
+    lines = (finished / "report.md").read_text().splitlines()
+    assert lines[0].startswith("# ")
+    assert "frozen weights" in lines[1]
+    assert lines[2].startswith("Cause: ")
+    text = "\n".join(lines)
+    for title in ("How the loss went", "What is possible", "Gradients", "Causes", "What it is not"):
+        assert f"## {title}" in text
+    for figure in (finished / "figures").glob("*.png"):
+        assert f"(figures/{figure.name})" in text
+
+
+def test_a_run_lists_its_causes(finished):
+    causes = json.loads((finished / "diagnosis.json").read_text())
+    assert causes and causes[0]["rank"] == 1
+    assert {cause["cause"] for cause in causes} <= set(CAUSES)
+    first = causes[0]["cause"].replace("_", " ")
+    assert f"1. **{first}.**" in (finished / "report.md").read_text()
+
+
+def copy_of(finished, tmp_path):
+    """A copy of the finished run to do things to."""
+    return shutil.copytree(finished, tmp_path / "copy")
+
+
+def everything_but(folder, *names):
+    """The bytes of every file in `folder` that is not one of `names`."""
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in names
+    }
+
+
+def test_diagnose_gives_what_the_run_gave_and_changes_nothing_else(finished, tmp_path, capsys):
+    folder = copy_of(finished, tmp_path)
+    before = everything_but(folder, "diagnosis.json", "report.md")
+    (folder / "diagnosis.json").unlink()
+    assert main.main(["--mode", "diagnose", "--workdir", str(folder)]) == 0
+    assert everything_but(folder, "diagnosis.json", "report.md") == before
+    again, at_the_end = (
+        [c["cause"] for c in json.loads((place / "diagnosis.json").read_text())]
+        for place in (folder, finished)
+    )
+    assert again == at_the_end
+    assert at_the_end[0].replace("_", " ") in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "left", ["config.json", "config.json metrics.jsonl", "all but the summary"]
+)
+def test_a_run_that_was_killed_has_a_report(finished, tmp_path, left):
+    folder = copy_of(finished, tmp_path)
+    if left == "all but the summary":
+        (folder / "summary.json").unlink()
+        (folder / "report.md").unlink()
+    else:
+        for path in folder.iterdir():
+            if path.name not in left.split():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert main.main(["--mode", "diagnose", "--workdir", str(folder)]) == 0
+    text = (folder / "report.md").read_text()
+    assert "has no end yet" in text
+    assert ("No epoch was completed." in text) == (left == "config.json")
+
+
+def test_weights_that_were_never_trained_have_no_cause(tmp_path, monkeypatch):
+    monkeypatch.setattr(Extraction, "draw", lambda *_: [])
+    folder = tmp_path / "run"
+    freqjax.train(tiny_config(train={"diagnose": True, "epochs": 0}), folder, say=lambda line: None)
+    for _ in ("at its end", "again, from its folder"):
+        assert json.loads((folder / "diagnosis.json").read_text()) == []
+        assert "learning rate" not in (folder / "report.md").read_text()
+        assert main.main(["--mode", "diagnose", "--workdir", str(folder)]) == 0
+
+
+def test_a_run_of_before_the_limits_has_a_report(finished, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    values = json.loads((folder / "summary.json").read_text())
+    del values["limit"]
+    files.write_json(folder / "summary.json", values)
+    assert main.main(["--mode", "diagnose", "--workdir", str(folder)]) == 0
+    assert "## What is possible" in (folder / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--mode", "diagnose"], "--workdir is missing"),
+        (["--mode", "diagnose", "--workdir", "nowhere"], "holds no config.json"),
+        (["--mode", "diagnose", "--workdir", "x", "--checkpoint", "y"], "--checkpoint"),
+    ],
+)
+def test_diagnose_refuses_what_is_no_run(words, named, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main.main(words) == 2
+    assert named in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_run_is_not_kept_waiting_for_a_diagnosis(tmp_path, monkeypatch):
+    def interrupted(self, config, epoch, *rest):
+        return "interrupted"
+
+    monkeypatch.setattr(experiment.Stopping, "observe", interrupted)
+    monkeypatch.setattr(Extraction, "draw", lambda *_: [])
+    freqjax.train(tiny_config(train={"diagnose": True}), tmp_path / "run", say=lambda line: None)
+    assert not (tmp_path / "run" / "diagnosis.json").exists()
+    assert "--mode diagnose" in (tmp_path / "run" / "report.md").read_text()
+
+
+class Runs:
+    """Stands in for `experiment.run`: leaves a config, and a diagnosis with the causes it is told."""
+
+    def __init__(self, *verdicts, stop_reason="epochs_done"):
+        self.waiting, self.stop_reason = list(verdicts), stop_reason
+
+    def __call__(self, config, folder, *, resume, say):
+        folder.mkdir(exist_ok=True)
+        files.write_json(folder / "config.json", freqjax.config.sections.to_dict(config))
+        causes = [
+            {"cause": cause, "rank": rank} for rank, cause in enumerate(self.waiting.pop(0), 1)
+        ]
+        files.write_json(folder / "diagnosis.json", causes)
+        return experiment.Outcome({"test": {"mse": 0.5}, "stop_reason": self.stop_reason})
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "sizes", "said"),
+    [
+        ([["capacity"], ["capacity"], []], [4, 5, 6], "no cause was found"),
+        ([["capacity"], ["bad_data", "capacity"]], [4, 5], "the cause is bad data"),
+        ([["capacity"], ["capacity"], ["capacity"]], [4, 5, 6], "no larger size"),
+        ([["weight_chasing"]], [4], "the cause is weight chasing"),
+    ],
+)
+def test_the_width_grows_only_where_capacity_is_the_cause(
+    tmp_path, monkeypatch, verdicts, sizes, said
+):
+    monkeypatch.setattr(escalation, "run_once", Runs(*verdicts))
+    config = tiny_config(train={"diagnose": True, "escalate": (5, 6)})
+    lines = []
+    escalation.run(config, tmp_path, resume=False, say=lines.append)
+    decided = json.loads((tmp_path / "escalation.json").read_text())
+    assert [step["hidden_size"] for step in decided] == sizes
+    assert [step["goes_on"] for step in decided] == [True] * (len(sizes) - 1) + [False]
+    assert said in decided[-1]["why"] and any(said in line for line in lines)
+    for step in decided:
+        saved = files.read_json(tmp_path / step["folder"] / "config.json")
+        assert saved["network"]["hidden_size"] == step["hidden_size"]
+
+
+def test_an_interrupted_run_does_not_escalate(tmp_path, monkeypatch):
+    monkeypatch.setattr(escalation, "run_once", Runs(["capacity"], stop_reason="interrupted"))
+    config = tiny_config(train={"diagnose": True, "escalate": (5,)})
+    escalation.run(config, tmp_path, resume=False, say=lambda line: None)
+    assert "interrupted" in json.loads((tmp_path / "escalation.json").read_text())[0]["why"]
+
+
+def test_a_width_that_is_missing_is_escalated(tmp_path, monkeypatch):
+    """One unit cannot hold two sines that eight units learn; then the first network that can is kept."""
+    config = freqjax.Config(
+        task=freqjax.TaskConfig(
+            frequencies=(2.0, 5.0), sampling_rate=100.0, duration=0.5, noise="fresh"
+        ),
+        network=freqjax.NetworkConfig(hidden_size=1),
+        optimizer=freqjax.OptimizerConfig(learning_rate=0.03),
+        train=freqjax.TrainConfig(
+            regime="full",
+            streams="parallel",
+            epochs=300,
+            evaluate_every=50,
+            divergence_factor=None,
+            escalate=(8,),
+        ),
+    )
+    monkeypatch.setattr(Extraction, "draw", lambda *_: [])
+    outcome = escalation.run(config, tmp_path / "run", resume=False, say=lambda line: None)
+    decided = json.loads((tmp_path / "run" / "escalation.json").read_text())
+    assert [step["hidden_size"] for step in decided] == [1, 8]
+    assert outcome.summary["test"]["mse"] < decided[0]["test_mse"]
+    # What is finished is passed over.
+    again = escalation.run(config, tmp_path / "run", resume=True, say=lambda line: None)
+    assert again.summary == outcome.summary
+
+
+@pytest.mark.parametrize("value", ["4", "3,5", "5,5", "6,5", "5.5", "-1"])
+def test_sizes_that_do_not_grow_are_refused(value, tmp_path, capsys):
+    config = tmp_path / "config.json"
+    files.write_json(config, freqjax.config.sections.to_dict(tiny_config(train={"diagnose": True})))
+    words = ["--config", str(config), f"--config.train.escalate={value}", "--workdir", "run"]
+    assert main.main(words) == 2
+    assert "train.escalate" in capsys.readouterr().err

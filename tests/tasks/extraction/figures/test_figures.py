@@ -1,0 +1,471 @@
+"""figures: what is drawn, read back from the artists, and that every odd input is drawn."""
+
+import importlib
+import math
+import sys
+import threading
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+from matplotlib.patches import StepPatch
+from matplotlib.text import Text
+
+import freqjax
+from freqjax import figures
+from freqjax.figures import Baselines, EvaluationRecord, canvas
+from freqjax.tasks.extraction.tones import tone_metrics
+
+RATE = 1000.0
+
+
+def make_record(kind="good", frequencies_hz=(1.0, 3.0, 5.0, 7.0), samples=10_000, streams=1):
+    rng = np.random.default_rng(0)
+    selected = np.tile(np.arange(len(frequencies_hz)), streams)
+    frequency = np.asarray(frequencies_hz)[selected][:, None]
+    time = np.arange(samples) / RATE
+    phase = rng.uniform(0, 2 * np.pi, (selected.size, 1)) * (streams > 1)
+    targets = np.sin(2 * np.pi * frequency * time + phase)
+    mixture = np.broadcast_to(rng.uniform(-1, 1, samples), targets.shape)
+    if kind == "good":
+        outputs = np.sin(2 * np.pi * (frequency + 0.001) * time + phase)
+    elif kind == "zero":
+        outputs = 1e-3 * rng.standard_normal(targets.shape)
+    else:  # "broken": constant, lost half way, never finite, diverged
+        outputs = np.zeros_like(targets)
+        outputs[1:] = np.where(time < time.mean(), targets[1:], np.nan)
+        outputs[2:] = np.inf
+        outputs[3:] = 1e6 * targets[3:]
+    tones = tuple(
+        tone_metrics(outputs[selected == i], targets[selected == i], f, RATE)
+        for i, f in enumerate(frequencies_hz)
+    )
+    return EvaluationRecord(tuple(frequencies_hz), RATE, mixture, targets, outputs, selected, tones)
+
+
+def make_rows(count=5, losses=(0.277, 0.368, 0.39, 0.405, 0.41), frozen=0.501, frequencies=4):
+    """Rows of the strict online loop: the loss looks good, the frozen error does not."""
+    return [
+        {
+            "epoch": i + 1,
+            "step": 40_000 * (i + 1),
+            "loss": losses[min(i, len(losses) - 1)],
+            "loss_per_frequency": [0.0007, 0.095, 0.504, 0.508, 0.5, 0.5, 0.5, 0.5][:frequencies],
+            "grad_norm": 0.4,
+            "lr": 1e-3,
+            "seconds": 2.0,
+            "grad_norm_per_layer": {"cell": 0.35, "head": 0.2},
+            "grad_norm_max_per_layer": {"cell": 3.0, "head": 1.1},
+            "update_ratio_per_layer": {"cell": 2e-4, "head": 8e-4},
+            "frozen_mse": frozen,
+            "frozen_mse_per_frequency": None if frozen is None else [frozen] * frequencies,
+        }
+        for i in range(count)
+    ]
+
+
+def keep_figures(monkeypatch):
+    """Figures by file name, kept instead of saved: layout and encoding are most of the time."""
+    kept = {}
+    monkeypatch.setattr(canvas, "save", lambda figure, _, name: kept.update({name: figure}))
+    return kept
+
+
+SAVE = canvas.save
+
+
+def assert_good_png(figure, directory, name="figure.png"):
+    """Write it: a small PNG that can be read."""
+    path = SAVE(figure, directory, name)
+    assert path.stat().st_size < 300_000
+    height, width, _ = imread(path, format="png").shape
+    assert width >= 900 and height >= 300
+    assert_legible(figure)
+    return path
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    return keep_figures(monkeypatch)
+
+
+def assert_legible(figure):
+    """No text leaves the page, no two names beside an axis overlap, every axis has its label."""
+    for axis in figure.axes:
+        for text in [*axis.texts, axis.title, axis.xaxis.label, axis.yaxis.label]:
+            box = Text.get_window_extent(text)  # an Annotation's own box has its connector
+            assert box.x0 >= -1 and box.x1 <= figure.bbox.x1 + 1, text.get_text()
+            assert box.y0 >= -1 and box.y1 <= figure.bbox.y1 + 1, text.get_text()
+        names = sorted(Text.get_window_extent(text).y0 for text in axis.texts
+                       if text.get_position()[0] == 1.035)  # fmt: skip
+        assert np.all(np.diff(names) > 9)
+    assert any(axis.get_xlabel() for axis in figure.axes)
+    assert figure.get_supylabel() or any(axis.get_ylabel() for axis in figure.axes)
+
+
+def headline(figure):
+    return figure.get_suptitle().replace("\n", " ")
+
+
+def visible_texts(figure: Figure):
+    return [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
+
+
+def curve(axis, colour, least=2):
+    """The line of one colour with the most points."""
+    lines = [line for line in axis.lines if to_hex(line.get_color()).upper() == colour]
+    best = max(lines, key=lambda line: len(line.get_xdata()))
+    assert len(best.get_xdata()) >= least
+    return np.asarray(best.get_xdata()), np.asarray(best.get_ydata())
+
+
+def levels(axis):
+    """Heights of the horizontal lines across an axis."""
+    return {float(y[0]) for y in (np.asarray(line.get_ydata(), float) for line in axis.lines)
+            if len(y) == 2 and y[0] == y[1]}  # fmt: skip
+
+
+def test_draw_all_writes_small_legible_pngs(tmp_path, monkeypatch):
+    monkeypatch.setattr(canvas, "save", assert_good_png)
+    rows, rng = make_rows(300), np.random.default_rng(1)
+    for i, row in enumerate(rows):
+        row["loss"] *= math.exp(0.3 * rng.standard_normal())
+        row["horizon_s"] = (0.3, 1.0, 3.3, 10.0)[i // 75]
+        row["settled_loss_per_frequency"] = row["loss_per_frequency"]
+    paths = figures.draw_all(
+        make_record(frequencies_hz=(1.0, 7.0)), rows, 0.5, tmp_path / "figures"
+    )
+    assert [path.name for path in paths] == [
+        "all_frequencies.png", "last_second.png", "one_frequency_1Hz.png", "one_frequency_7Hz.png",
+        "learning_curves.png", "curriculum.png", "chasing_gap.png", "error_over_time.png",
+        "phase_drift.png", "error_distribution.png", "spectra.png", "gradient_norms.png",
+    ]  # fmt: skip
+    assert all(path.parent == tmp_path / "figures" and path.is_file() for path in paths)
+
+
+def test_one_row_is_drawn(tmp_path, drawn):
+    rows = make_rows(1)
+    figures.learning_curves(rows, (1.0, 3.0, 5.0, 7.0), tmp_path)
+    figures.chasing_gap(rows, (1.0, 3.0, 5.0, 7.0), None, tmp_path)
+    figures.gradient_norms(rows, tmp_path)
+    assert_good_png(drawn["learning_curves.png"], tmp_path)
+    axis = drawn["learning_curves.png"].axes[0]
+    low, high = axis.get_xlim()
+    assert [tick for tick in axis.get_xticks() if low <= tick <= high] == [1]
+
+
+def test_broken_outputs_are_named_instead_of_failing(tmp_path, drawn):
+    figures.draw_all(make_record("broken", samples=3000), [], None, tmp_path)
+    assert len(drawn) == 10
+    assert "worst: 3 Hz, not finite" in headline(drawn["error_over_time.png"])
+    titles = [axis.get_title("left") for axis in drawn["spectra.png"].axes]
+    assert titles[:3] == ["1 Hz: no line in the output", "3 Hz: not finite", "5 Hz: not finite"]
+    words = [text.get_text() for text in visible_texts(drawn["error_distribution.png"])]
+    assert "output not finite\nin 50 % of the samples" in words
+    assert "output not finite\nin all samples" in words
+    for name in ("error_distribution.png", "error_over_time.png", "phase_drift.png"):
+        assert_good_png(drawn[name], tmp_path)
+
+
+@pytest.mark.parametrize("samples", [2, 50, 300])
+def test_very_short_streams_are_drawn(samples, tmp_path, drawn):
+    record = make_record(frequencies_hz=(3.0,), samples=samples)
+    figures.draw_all(record, [], None, tmp_path)
+    assert "last_second.png" not in drawn and "phase_drift.png" not in drawn
+    assert len(drawn["one_frequency_3Hz.png"].axes) == 1
+    assert drawn["spectra.png"].axes[0].get_title("left") == "3 Hz: too short to tell"
+
+
+def test_eight_frequencies_of_three_streams_are_drawn(tmp_path, drawn):
+    record = make_record(frequencies_hz=(1, 2, 3, 5, 7, 11, 13, 17.5), streams=3)
+    figures.all_frequencies(record, tmp_path)
+    figures.spectra(record, tmp_path)
+    colours = [to_hex(axes.lines[-1].get_color()) for axes in drawn["spectra.png"].axes]
+    assert [colour.upper() for colour in colours] == list(figures.FREQUENCY_COLOURS)
+    figures.chasing_gap(make_rows(frequencies=8), record.frequencies_hz, 0.5, tmp_path)
+    for name in ("spectra.png", "chasing_gap.png"):
+        assert_good_png(drawn[name], tmp_path)
+
+
+def test_one_frequency_shows_the_stream_as_it_is(tmp_path, drawn):
+    record = make_record(streams=2)
+    figures.one_frequency(record, 2, tmp_path)
+    figure = drawn["one_frequency_5Hz.png"]
+    # 1 − sin(2πΔfT) / (2πΔfT) at Δf = 1 mHz, T = 10 s
+    assert headline(figure) == "5 Hz: MSE 0.00066 over 2 streams, in phase after 10 s"
+    for axis, cut in zip(figure.axes, (slice(0, 600), slice(9400, 10_000)), strict=True):
+        time, output = curve(axis, figures.FREQUENCY_COLOURS[2])
+        np.testing.assert_allclose(time, np.arange(cut.start, cut.stop) / RATE)
+        np.testing.assert_array_equal(output, record.outputs[2, cut])
+    with pytest.raises(ValueError, match="index 4"):
+        figures.one_frequency(record, 4, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        (lambda t: np.sin(2 * np.pi * 3.002 * t), "in phase after 10 s"),
+        (lambda t: np.sin(2 * np.pi * 3.02 * t), "gains 1.3 rad of phase in 10 s"),
+        (lambda t: np.sin(2 * np.pi * 2.98 * t), "loses 1.3 rad of phase in 10 s"),
+        (lambda t: np.sin(2 * np.pi * 5 * t), "strongest tone at 5 Hz instead"),
+        (lambda t: 0.5 * np.sin(2 * np.pi * 3 * t), "right frequency, correlation 1.00, amp"),
+        (lambda t: 1e-6 * np.cos(40 * t**2), "MSE 0.5, no better than predicting zero"),
+        (lambda t: 0 * t, "the output is constant"),
+        (lambda t: t * np.nan, "the output is not finite"),
+    ],
+)
+def test_titles_say_the_finding(output, said, tmp_path, drawn):
+    time = np.arange(10_000) / RATE
+    targets, outputs = np.sin(2 * np.pi * 3 * time)[None], output(time)[None]
+    tones = (tone_metrics(outputs, targets, 3.0, RATE),)
+    record = EvaluationRecord((3.0,), RATE, targets, targets, outputs, np.array([0]), tones)
+    figures.one_frequency(record, 0, tmp_path)
+    assert said in headline(drawn["one_frequency_3Hz.png"])
+
+
+def test_chasing_gap_shows_the_ratio(tmp_path, drawn):
+    figures.chasing_gap(make_rows(), (1, 3, 5, 7), 0.5, tmp_path)
+    figure = drawn["chasing_gap.png"]
+    assert headline(figure) == (
+        "The weights chase the target: 0.277 while training, 0.501 frozen (1.8× at epoch 1)"
+    )
+    words = [text.get_text() for text in visible_texts(figure)]
+    assert "frozen = 1.8× training" in words and "716×" in words and "frozen, test" in words
+    assert {0.5, 0.01} <= levels(figure.axes[0])
+
+
+@pytest.mark.parametrize(
+    ("losses", "frozen", "test_mse", "said"),
+    [
+        ((0.466,), 0.501, None, "chase the target: 0.0007 while training, 0.501 frozen (716×"),
+        ((0.004,), 0.0045, 0.005, "Frozen weights know the task after epoch 5: 0.004"),
+        ((0.004,), 0.0045, 0.3, "fit the training data alone: 0.004 while training"),
+        ((0.2,), None, 0.5, "Frozen error not measured in training; loss 0.2, frozen on test"),
+        ((None,), None, None, "Frozen error not measured in training; loss not finite"),
+    ],
+)
+def test_chasing_gap_verdicts(losses, frozen, test_mse, said, tmp_path, drawn):
+    figures.chasing_gap(make_rows(5, losses, frozen), (1, 3, 5, 7), test_mse, tmp_path)
+    assert said in headline(drawn["chasing_gap.png"])
+
+
+@pytest.mark.parametrize(
+    ("level", "said"),
+    [(0.5, "No gap, but nothing learned: 0.5"), (0.1, "No chasing, frozen weights keep")],
+)
+def test_no_gap_is_not_called_chasing(level, said, tmp_path, drawn):
+    rows = [row | {"loss": level, "loss_per_frequency": [level] * 4}
+            for row in make_rows(frozen=level)]  # fmt: skip
+    figures.chasing_gap(rows, (1, 3, 5, 7), None, tmp_path)
+    assert said in headline(drawn["chasing_gap.png"])
+
+
+def test_a_short_horizon_is_not_called_chasing(tmp_path, drawn):
+    # Solved over 0.3 s and not yet over 10 s: only the last row compares like with like.
+    rows = make_rows(3, (0.001, 0.002, 0.4), 0.5)
+    for row, horizon_s in zip(rows, (0.3, 1.0, 10.0), strict=True):
+        row["horizon_s"], row["loss_per_frequency"] = horizon_s, [row["loss"]] * 4
+    figures.chasing_gap(rows, (1, 3, 5, 7), None, tmp_path)
+    assert headline(drawn["chasing_gap.png"]).startswith("No gap, but nothing learned: 0.4")
+
+
+def test_learning_curves_hold_the_rows(tmp_path, drawn):
+    rows = make_rows(5)
+    rows[2]["frozen_mse"] = rows[2]["frozen_mse_per_frequency"] = None
+    figures.learning_curves(rows, (1, 3, 5, 7), tmp_path)
+    figure = drawn["learning_curves.png"]
+    for axis in figure.axes:
+        assert {0.5, 0.01} <= levels(axis) and axis.get_yscale() == "log"
+    epochs, loss = curve(figure.axes[1], figures.FREQUENCY_COLOURS[1])
+    np.testing.assert_array_equal(epochs, [1, 2, 3, 4, 5])
+    np.testing.assert_array_equal(loss, [0.095] * 5)
+    epochs, frozen = curve(figure.axes[2], figures.FREQUENCY_COLOURS[0])
+    np.testing.assert_array_equal(epochs, [1, 2, 4, 5])
+    np.testing.assert_array_equal(frozen, [0.501] * 4)
+    assert headline(figure) == (
+        "After epoch 5: 0.41 while training, 0.501 frozen (predicting zero: 0.5)"
+    )
+    for draw in (figures.learning_curves, lambda r, f, d: figures.chasing_gap(r, f, None, d)):
+        with pytest.raises(ValueError, match="no rows"):
+            draw([], (1,), tmp_path)
+
+
+def test_error_over_time_of_a_detuned_sine(tmp_path, drawn):
+    figures.error_over_time(make_record(frequencies_hz=(5.0,)), tmp_path)
+    figure = drawn["error_over_time.png"]
+    time, mse = curve(figure.axes[0], figures.FREQUENCY_COLOURS[0])
+    # Whole periods: <(sin a − sin b)²> = 1 − cos(2πΔft), slowly varying.
+    np.testing.assert_allclose(mse, 1 - np.cos(2 * np.pi * 0.001 * time), rtol=0.05, atol=2e-6)
+    assert {0.5, 0.01} <= levels(figure.axes[0])
+    assert headline(figure).startswith("After 10 s, 1 of 1 frequencies are below 0.01")
+
+
+def with_baselines(record, scale=0.1, **fields):
+    """One baseline that errs by a share of the target, and one that says nothing."""
+    outputs = {"Kalman": (1 - scale) * record.targets, "Silence": 0 * record.targets}
+    known = {"bayes_mse": 2e-4, "linear_mmse": 3e-3, "settled": 0}
+    limits = {"bayes_mse_per_frequency": [1e-4] * len(record.frequencies_hz)}
+    return record._replace(baselines=Baselines(outputs, **(known | limits | fields)))
+
+
+def test_baselines_are_drawn_beside_the_network(tmp_path, drawn):
+    least = np.array([1, 500, 10_000]), np.array([0.3, 1e-3, 0.0])
+    record = with_baselines(make_record(streams=2), bayes_over_time=least)
+    figures.draw_all(record, make_rows(), None, tmp_path)
+    figure = drawn["error_over_time.png"]
+    words = [text.get_text() for text in visible_texts(figure)]
+    assert {"Kalman", "Silence", "least possible"} <= set(words)
+    seconds, mse = curve(figure.axes[0], canvas.INK.upper(), least=3)
+    np.testing.assert_allclose(seconds, [0.001, 0.5, 10])
+    np.testing.assert_allclose(mse, [0.3, 1e-3, 1e-15])
+    assert (
+        figure.axes[0].get_ylim()[0] > 1e-8
+    )  # a limit of next to nothing must not squash the rest
+    curves = [np.asarray(line.get_ydata()) for line in figure.axes[0].lines]
+    for level in (0.005, 0.5):  # (0.1)²/2 and 1/2
+        assert any(y.size == 10 and np.allclose(y, level, rtol=1e-3) for y in curves)
+    assert_good_png(figure, tmp_path)
+    frozen = drawn["learning_curves.png"].axes[2]
+    assert {2e-4, 3e-3} <= levels(frozen) and not {2e-4, 3e-3} & levels(
+        drawn["learning_curves.png"].axes[1]
+    )
+    assert_good_png(drawn["learning_curves.png"], tmp_path)
+
+
+def test_standing_shows_network_limit_and_baselines(tmp_path, drawn):
+    record = with_baselines(make_record(), settled=1000)
+    figures.standing(record, record.baselines, tmp_path)
+    figure = drawn["standing.png"]
+    points = [line.get_xydata() for line in figure.axes[0].lines if len(line.get_xdata()) == 4]
+    np.testing.assert_allclose(points[0][:, 0], 0.005, rtol=1e-2)
+    np.testing.assert_allclose(points[1][:, 0], 0.5, rtol=1e-2)
+    said = headline(figure)
+    assert said.startswith("Network 0.00073, 7.3× the least possible (0.0001); best baseline: Kal")
+    assert figure.axes[0].get_xlabel() == "MSE after 1 s (no unit)"
+    assert_good_png(figure, tmp_path)
+
+
+def test_a_limit_of_zero_or_unknown_is_said_and_not_drawn(tmp_path, drawn):
+    for least, said in (([0.0] * 4, "least possible 0 (the start is known)"), (None, "Network 0")):
+        fields = {"bayes_mse": 0.0, "linear_mmse": 0.5, "bayes_mse_per_frequency": least}
+        record = with_baselines(make_record(), scale=1.0, **fields)
+        figures.draw_all(record, make_rows(), None, tmp_path)
+        assert said in headline(drawn["standing.png"])
+        assert levels(drawn["learning_curves.png"].axes[2]) == {0.5, 0.01}
+        words = [text.get_text() for text in visible_texts(drawn["error_over_time.png"])]
+        assert "Kalman and Silence" in words
+    assert "least possible" not in headline(drawn["standing.png"])
+    broken = with_baselines(make_record("broken"))
+    figures.standing(broken, broken.baselines, tmp_path)
+    assert headline(drawn["standing.png"]) == "The output is not finite: it stands nowhere"
+    assert_good_png(drawn["standing.png"], tmp_path)
+
+
+def limit_row(scale, bayes, linear, start="random"):
+    half = None if bayes is None else [0.1 * value for value in bayes]
+    low, high = (None, None) if bayes is None else (half, [2 * value for value in bayes])
+    return {
+        "phase_scale": scale, "start": start, "samples_seen": [1, 10, 100], "bayes_mse": bayes,
+        "low": low, "high": high, "linear_mmse": linear,
+    }  # fmt: skip
+
+
+def test_limit_curves_hold_the_rows(tmp_path, drawn):
+    rows = [
+        limit_row(1.0, [0.0] * 3, [0.5] * 3, start="zero"),
+        limit_row(1.0, [0.5] * 3, [0.5] * 3),
+        limit_row(0.1, [0.3, 0.03, 0.0], [0.4, 0.2, 0.01]),
+    ]
+    figures.limit_curves(rows, tmp_path)
+    figure = drawn["limits.png"]
+    said = "The least possible MSE after 100 samples: below 1e-06 at phase_scale 0.1, 0.5 at phase_scale 1"
+    assert headline(figure) == said
+    seen, mse = curve(figure.axes[0], figures.LAYER_COLOURS[1])
+    np.testing.assert_array_equal(seen, [1, 10, 100])
+    np.testing.assert_array_equal(mse, [0.4, 0.2, 0.01])
+    assert 0.5 in levels(figure.axes[0])
+    words = [text.get_text() for text in visible_texts(figure)]
+    assert {"scale 0.1, limit → 0", "scale 1, limit", "predicting zero, 0.5"} <= set(words)
+    assert_good_png(figure, tmp_path)
+    figures.limit_curves([limit_row(0.1, None, [0.4, 0.2, 0.01])], tmp_path)
+    assert headline(drawn["limits.png"]).startswith("No limit is known here")
+    assert_good_png(drawn["limits.png"], tmp_path)
+
+
+def test_error_density_integrates_to_one_and_zero_output_fills_the_outline(tmp_path, drawn):
+    # Frequencies off the sampling grid, so that the samples fill the sine's range evenly.
+    figures.error_distribution(make_record("zero", (2.3718, 3.1173)), tmp_path)
+    for axis in drawn["error_distribution.png"].axes:
+        filled, outline = [p.get_data() for p in axis.patches if isinstance(p, StepPatch)]
+        for values, edges, _ in (filled, outline):
+            assert np.sum(values * np.diff(edges)) == pytest.approx(1, abs=1e-9)
+        # Both errors are a sine's, the filled one blurred by 0.001.
+        assert np.sum(np.abs(filled.values - outline.values) * np.diff(outline.edges)) < 0.1
+
+
+def test_spectrum_of_a_unit_sine_peaks_at_zero_decibels(tmp_path, drawn):
+    record = make_record()
+    record.outputs[1] *= 0.5
+    figures.spectra(record, tmp_path)
+    figure = drawn["spectra.png"]
+    for index, (axis, level_db) in enumerate(zip(figure.axes, (0, -6.02, 0, 0), strict=True)):
+        frequencies, amplitude = curve(axis, figures.FREQUENCY_COLOURS[index], least=100)
+        peak = np.argmax(amplitude)
+        assert frequencies[peak] == pytest.approx(record.frequencies_hz[index], abs=0.026)
+        assert amplitude[peak] == pytest.approx(level_db, abs=0.05)
+        assert axis.get_xlim() == (0, 20)
+        marked = {line.get_xdata()[0] for line in axis.lines if len(line.get_xdata()) == 2}
+        assert marked == {1, 3, 5, 7}
+    assert headline(figure) == "4 of 4 outputs have their strongest line where asked"
+
+
+def test_gradient_guides_only_where_they_are_near(tmp_path, drawn):
+    def words(**layers):
+        rows = [row | {"grad_norm_per_layer": layers, "grad_norm_max_per_layer": layers}
+                for row in make_rows()]  # fmt: skip
+        figures.gradient_norms(rows, tmp_path)
+        figure = drawn["gradient_norms.png"]
+        return headline(figure), [text.get_text() for text in visible_texts(figure)]
+
+    said, texts = words(cell=0.3, head=0.2)
+    assert said.startswith("Gradients neither vanish nor explode: 0.2 (head) to 0.3 (cell)")
+    assert "usual, 0.001" in texts and not any("vanishing" in text for text in texts)
+    said, texts = words(cell=3e-9, head=0.2)
+    assert said.startswith("Vanishing gradient: cell falls to 3e-09")
+    assert "vanishing, 1e-07" in texts
+    said, texts = words(cell=900.0, head=0.2)
+    assert said.startswith("Exploding gradient: cell reaches 9e+02") and "exploding, 100" in texts
+
+
+def test_rows_without_layers_show_the_whole_norm(tmp_path, drawn):
+    rows = [{"epoch": 1, "loss": 0.4, "grad_norm": 0.7}, {"epoch": 2, "loss": None}]
+    figures.gradient_norms(rows, tmp_path)
+    figures.learning_curves(rows, (1.0, 3.0), tmp_path)
+    figures.chasing_gap(rows, (1.0, 3.0), None, tmp_path)
+    assert "0.7 (all)" in headline(drawn["gradient_norms.png"])
+
+
+def test_threads_draw_what_one_thread_draws(tmp_path):
+    record = make_record(frequencies_hz=(5.0,), samples=1000)
+    alone = figures.error_over_time(record, tmp_path / "alone").read_bytes()
+    threads = [
+        threading.Thread(target=figures.error_over_time, args=(record, tmp_path / str(i)))
+        for i in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all((tmp_path / str(i) / "error_over_time.png").read_bytes() == alone for i in range(2))
+
+
+def test_pyplot_is_never_imported(monkeypatch, tmp_path):
+    monkeypatch.setattr(freqjax, "figures", figures)  # to be put back
+    for name in [name for name in sys.modules if name.startswith("freqjax.figures")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)  # importing it is an error now
+    again = importlib.import_module("freqjax.figures")
+    assert again is not figures
+    assert again.phase_drift(make_record(frequencies_hz=(5.0,)), tmp_path).is_file()

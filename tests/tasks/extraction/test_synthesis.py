@@ -1,0 +1,125 @@
+"""Synthesis against closed forms, and the checks that data must pass."""
+
+import jax
+import numpy as np
+import pytest
+
+from freqjax import UserError
+from freqjax.config.sections import TaskConfig
+from freqjax.tasks import make_task
+from freqjax.tasks.extraction.synthesis import common_period
+from freqjax.tasks.extraction.task import check_blocks, noise_variance
+
+
+def task(**fields):
+    return make_task(TaskConfig(**{"sampling_rate": 100.0, "duration": 4.0, **fields}))
+
+
+def test_targets_are_the_selected_sines():
+    blocks = make_task(TaskConfig()).train_blocks()
+    assert blocks.inputs.shape == (4, 10_000, 5)
+    seconds = np.arange(10_000) / 1000
+    for b, frequency in enumerate((1, 3, 5, 7)):
+        expected = np.sin(2 * np.pi * frequency * seconds)
+        np.testing.assert_allclose(blocks.targets[b, :, 0], expected, atol=1e-6)
+        np.testing.assert_array_equal(blocks.inputs[b, :, 1:], np.eye(4)[[b] * 10_000])
+
+
+def test_every_block_hears_the_same_mixture():
+    mixture = task().train_blocks().inputs[..., 0]
+    assert (mixture == mixture[0]).all()
+
+
+def test_without_noise_the_mixture_is_the_mean_of_the_components():
+    blocks = task(amplitude_range=(1.0, 1.0), phase_scale=0.0).train_blocks()
+    np.testing.assert_allclose(
+        blocks.inputs[0, :, 0], blocks.targets[..., 0].mean(axis=0), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.1, 0.5, 1.0])
+def test_noise_has_the_mean_and_variance_of_its_law(scale):
+    config = TaskConfig(phase_scale=scale, train_seed=5)
+    mixture = np.asarray(make_task(config).train_blocks().inputs[0, :, 0], np.float64)
+    seconds = np.arange(10_000) / 1000
+    # E[sin(θ + φ)] with φ uniform on [0, 2πs] is sinc(s) sin(θ + πs).
+    mean = np.mean(
+        [np.sinc(scale) * np.sin(2 * np.pi * f * seconds + np.pi * scale) for f in (1, 3, 5, 7)],
+        axis=0,
+    )
+    noise = mixture - mean
+    assert abs(noise.mean()) < 4 * noise.std() / 100
+    assert abs(noise.var() / noise_variance(config) - 1) < 0.06
+
+
+def test_noise_is_drawn_anew_at_every_sample():
+    noise = make_task(TaskConfig()).train_blocks().inputs[0, :, 0]
+    correlation = np.corrcoef(noise[:-1], noise[1:])[0, 1]
+    assert abs(correlation) < 4 / 100
+
+
+def test_seeds_give_the_same_rows_again_and_others_give_others():
+    first, again = (task(train_seed=3).train_blocks() for _ in range(2))
+    np.testing.assert_array_equal(first.inputs, again.inputs)
+    assert np.abs(first.inputs - task(train_seed=4).train_blocks().inputs).max() > 0.1
+
+
+def test_random_starts_lie_on_the_grid_and_targets_follow_them():
+    config = TaskConfig(sampling_rate=100.0, duration=2.0, start="random", starts=5)
+    blocks = make_task(config).test_blocks()
+    assert blocks.targets.shape == (64 * 4, 200, 1)
+    seconds = np.arange(200) / 100
+    starts = set()
+    for n in range(64):
+        phase = [
+            np.angle(np.sum(blocks.targets[4 * n + i, :, 0] * np.exp(-2j * np.pi * f * seconds)))
+            + np.pi / 2
+            for i, f in enumerate((1, 3, 5, 7))
+        ]
+        start = round(phase[0] / (2 * np.pi) * 100) % 100
+        starts.add(start)
+        for i, f in enumerate((1, 3, 5, 7)):
+            expected = np.sin(2 * np.pi * f * (seconds + start / 100))
+            np.testing.assert_allclose(blocks.targets[4 * n + i, :, 0], expected, atol=1e-5)
+    assert len(starts) > 30
+
+
+@pytest.mark.parametrize(
+    ("frequencies", "rate", "expected"),
+    [((1, 3, 5, 7), 1000, 1000), ((2, 4.5, 6, 9.3), 500, 5000), ((2, 4), 100, 50), ((3,), 100, 34)],
+)
+def test_common_period(frequencies, rate, expected):
+    assert common_period(frequencies, rate) == expected
+
+
+def test_a_period_without_end_is_refused():
+    with pytest.raises(UserError, match=r"task\.frequencies .* common period"):
+        task(start="random", frequencies=(1.0, 2**0.5))
+
+
+def test_fresh_noise_differs_by_key_and_keeps_the_targets():
+    t = task(noise="fresh")
+    a, b = (t.sample(jax.random.key(k), 400) for k in (0, 1))
+    np.testing.assert_array_equal(a.targets, b.targets)
+    assert np.abs(np.asarray(a.inputs - b.inputs)[..., 0]).max() > 0.1
+
+
+def test_a_wrong_rate_is_seen():
+    blocks = task().train_blocks()
+    wrong = TaskConfig(sampling_rate=200.0, duration=2.0)
+    with pytest.raises(UserError, match=r"block 1 peaks at 2 Hz where the selector says 1 Hz"):
+        check_blocks(blocks, wrong, "the file")
+
+
+def test_a_smooth_mixture_is_seen():
+    quiet = task(amplitude_range=(1.0, 1.0), phase_scale=0.0).train_blocks()
+    with pytest.raises(UserError, match="mean squared second difference"):
+        check_blocks(quiet, TaskConfig(sampling_rate=100.0, duration=4.0), "the file")
+
+
+def test_values_that_are_not_finite_are_seen():
+    blocks = task().train_blocks()
+    inputs = blocks.inputs.copy()
+    inputs[2, 5, 0] = np.nan
+    with pytest.raises(UserError, match="block 3 holds values that are not finite"):
+        check_blocks(blocks._replace(inputs=inputs), task().config, "the file")

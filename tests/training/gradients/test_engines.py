@@ -1,0 +1,84 @@
+"""Which engine a config gets, and what is said where it cannot have the one it asks for."""
+
+import pytest
+
+import freqjax
+from freqjax import UserError
+from freqjax.main import main
+from freqjax.networks import make_network
+from freqjax.tasks import make_task
+from freqjax.training.gradients import engines
+from tests.twins import tiny_config
+
+
+def choose(**train):
+    config = tiny_config(train=train)
+    task = make_task(config.task)
+    return engines.choose(make_network(config.network, task), task, config)
+
+
+def test_auto_takes_the_closed_form_where_there_is_one():
+    assert choose()[::2] == ("closed_form", None)
+    assert choose(regime="full")[::2] == ("autodiff", None)
+    assert choose(regime="tbptt", truncation=10)[::2] == ("autodiff", None)
+    assert choose(engine="autodiff")[::2] == ("autodiff", None)
+
+
+def test_auto_says_why_it_is_slow():
+    config = tiny_config()
+    task = make_task(config.task)
+
+    class Stranger:
+        """A network that the closed form does not know."""
+
+    name, _, note = engines.choose(Stranger(), task, config)
+    assert name == "autodiff"
+    assert note == (
+        "train.engine auto takes autodiff, which is slower: the network is a Stranger: the closed "
+        "form is that of one LSTM."
+    )
+
+
+def test_auto_does_not_go_by_what_is_built(monkeypatch):
+    native = engines.ENGINES["native"]._replace(why_not=lambda *_: None)
+    monkeypatch.setitem(engines.ENGINES, "native", native)
+    assert choose().name == "closed_form"
+    assert choose(engine="native").name == "native"
+
+
+@pytest.mark.parametrize(
+    ("train", "sentence"),
+    [
+        (
+            {"engine": "closed_form", "regime": "full"},
+            "train.engine is closed_form: train.regime is full: only online has a closed form.",
+        ),
+        (
+            {"engine": "native", "streams": "parallel"},
+            "train.engine is native: train.streams is parallel: the native loop has one stream.",
+        ),
+        (
+            {"engine": "native"},
+            "train.engine is native: the native loop is not built: python -m freqjax.native.build "
+            "builds it.",
+        ),
+    ],
+)
+def test_an_engine_that_cannot_serve_is_refused_before_anything_is_written(
+    monkeypatch, tmp_path, train, sentence
+):
+    monkeypatch.setenv("FREQJAX_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "run"
+    with pytest.raises(UserError) as caught:
+        freqjax.train(tiny_config(train=train), folder, say=print)
+    assert str(caught.value) == sentence
+    assert not folder.exists()
+
+
+def test_an_unknown_engine_is_refused(tmp_path, capsys):
+    flags = ["--config", "configs/quick.py", "--workdir", str(tmp_path / "run")]
+    assert main([*flags, "--config.train.engine=fast"]) == 2
+    assert capsys.readouterr().err == (
+        "freqjax: train.engine is 'fast': it must be one of auto, closed_form, autodiff, native.\n"
+    )
+    assert not (tmp_path / "run").exists()

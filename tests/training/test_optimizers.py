@@ -1,0 +1,101 @@
+"""Update rules against PyTorch's, schedules against their formulas, the plateau by hand."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from freqjax.config.sections import OptimizerConfig
+from freqjax.training.optimizers import Plateau, clip_scale, make_direction, make_schedule
+
+RULES = {
+    "adam": lambda torch, p: torch.optim.Adam(p, lr=0.01),
+    "adam with decay": lambda torch, p: torch.optim.Adam(p, lr=0.01, weight_decay=0.1),
+    "adamw": lambda torch, p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1),
+    "sgd": lambda torch, p: torch.optim.SGD(p, lr=0.01, momentum=0.9, nesterov=True),
+    "rmsprop": lambda torch, p: torch.optim.RMSprop(p, lr=0.01, alpha=0.99),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_rules_equal_pytorch(name, float64):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: twin not checked")
+    config = OptimizerConfig(
+        name=name.split()[0], weight_decay=0.1 * ("decay" in name or name == "adamw")
+    )
+    start = np.random.default_rng(0).normal(size=(4, 3))
+    theirs = torch.nn.Parameter(torch.from_numpy(start.copy()))
+    optimizer = RULES[name](torch, [theirs])
+    direction = make_direction(config)
+    ours, state = jnp.asarray(start), direction.init(jnp.asarray(start))
+    for _ in range(30):
+        grads = jax.grad(lambda w: jnp.sum(jnp.square(jnp.sin(w) - 0.3)))(ours)
+        step, state = direction.update(grads, state, ours)
+        ours = ours - 0.01 * step
+        optimizer.zero_grad()
+        (torch.sin(theirs) - 0.3).square().sum().backward()
+        optimizer.step()
+    np.testing.assert_allclose(ours, theirs.detach().numpy(), atol=1e-12)
+
+
+def rates(updates=100, per_epoch=5, **fields):
+    schedule = make_schedule(OptimizerConfig(learning_rate=0.5, **fields), updates, per_epoch)
+    return np.array([float(schedule(jnp.asarray(n), jnp.asarray(0))) for n in range(updates)])
+
+
+def test_constant():
+    np.testing.assert_array_equal(rates(), 0.5)
+
+
+def test_cosine_warms_up_and_falls_to_its_final_share():
+    found = rates(schedule="cosine", warmup_fraction=0.1, final_fraction=0.2)
+    np.testing.assert_allclose(found[:10], 0.5 * np.arange(1, 11) / 11, rtol=1e-6)
+    falling = 0.1 + 0.4 * 0.5 * (1 + np.cos(np.pi * np.arange(90) / 90))
+    np.testing.assert_allclose(found[10:], falling, rtol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3])
+def test_warm_restarts_begin_anew_in_cycles_that_lengthen(factor):
+    found = rates(schedule="warm_restarts", restart_epochs=2, restart_factor=factor)
+    expected, length = [], 10
+    while len(expected) < 100:
+        expected += [0.25 * (1 + math.cos(math.pi * n / length)) for n in range(length)]
+        length *= factor
+    np.testing.assert_allclose(found, expected[:100], atol=1e-5)
+
+
+@pytest.mark.parametrize(("norm", "expected"), [(0.0, 1.0), (0.5, 1.0), (4.0, 0.25), (np.inf, 0.0)])
+def test_clipping_scales_to_the_norm(norm, expected):
+    assert float(clip_scale(jnp.float32(norm), 1.0)) == expected
+
+
+def test_no_clipping():
+    assert clip_scale(jnp.float32(1e9), None) == 1.0
+
+
+def test_plateau_falls_after_its_patience_and_counts_anew():
+    plateau = Plateau(factor=0.5, patience=2, min_delta=0.1)
+    assert [plateau.observe(loss) for loss in (1.0, 1.0, 0.95, 1.0, 1.0, 1.0, 1.0)] == [
+        1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25,
+    ]  # fmt: skip
+
+
+def test_plateau_knows_negative_losses():
+    plateau = Plateau(factor=0.5, patience=0, min_delta=0.0)
+    assert [plateau.observe(loss) for loss in (-1.0, -2.0, -3.0)] == [1.0, 1.0, 1.0]
+    assert plateau.observe(-2.5) == 0.5
+
+
+def test_plateau_with_no_patience_does_not_cut_on_improvement():
+    plateau = Plateau(factor=0.5, patience=0, min_delta=0.0)
+    assert [plateau.observe(loss) for loss in (3.0, 2.0, 1.0)] == [1.0, 1.0, 1.0]
+
+
+def test_plateau_never_takes_nan_for_an_improvement():
+    plateau = Plateau(factor=0.5, patience=0, min_delta=0.0)
+    plateau.observe(1.0)
+    assert plateau.observe(math.nan) == 0.5
+    assert plateau.best == 1.0
+    assert plateau.observe(0.5) == 0.5
