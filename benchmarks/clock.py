@@ -35,7 +35,7 @@ _TEST_SEEDS = (2, 3, 4)
 def sample_by_sample(network: freqjax.Trained, test_seed: int, *, reset: bool) -> list[float]:
     """MSE of every frequency with the rows fed to `step` in order, float64."""
     task = make_task(dataclasses.replace(network.config.task, test_seed=test_seed))
-    blocks = task.test_blocks()
+    blocks = task.rows("test")
     carry, found = network.init_carry(), []
     for inputs, targets in zip(blocks.inputs, blocks.targets, strict=True):
         if reset:

@@ -405,7 +405,8 @@ def draw() -> None:
     """docs/headline.png, from the shipped checkpoint."""
     network = freqjax.load(_ROOT / "checkpoints" / "clock64")
     task = make_task(network.config.task)
-    blocks = task.test_blocks()
+    blocks, batch = task.rows("test"), task.split("test")
+    assert batch is not None
     outputs = make_forward(network.network)(network.params, blocks, "block")
     record_ = figures.EvaluationRecord(
         frequencies_hz=task.frequencies,
@@ -414,7 +415,7 @@ def draw() -> None:
         targets=np.asarray(blocks.targets[..., 0]),
         outputs=outputs[..., 0],
         selected=np.asarray(blocks.groups),
-        tones=task.tones(outputs, blocks),
+        tones=task.tones(outputs, batch),
     )
     figures.headline(record_, [], 0.5, REPORTED, _ROOT / "docs")
 

@@ -17,7 +17,7 @@ from freqjax import Config, NetworkConfig, TaskConfig
 from freqjax.errors import UserError
 from freqjax.native import library
 from freqjax.networks import make_network
-from freqjax.tasks import Blocks, make_task
+from freqjax.tasks import Sequences, make_task
 from freqjax.training.trainers import StreamTrainer
 
 
@@ -29,7 +29,7 @@ def contenders(hidden: int, steps: int, platform: str) -> list[Contender | Absen
     config = Config(
         task=TaskConfig(duration=steps / 4000), network=NetworkConfig(hidden_size=hidden)
     )
-    blocks = make_task(config.task).train_blocks()
+    blocks = make_task(config.task).rows("train")
     return [
         freqjax_contender(config, blocks, steps),
         _native(config, blocks, steps, platform),
@@ -39,7 +39,7 @@ def contenders(hidden: int, steps: int, platform: str) -> list[Contender | Absen
     ]
 
 
-def freqjax_contender(config: Config, blocks: Blocks, steps: int) -> Contender:
+def freqjax_contender(config: Config, blocks: Sequences, steps: int) -> Contender:
     """Training as a run does it, with all that it reports of every chunk."""
     task = make_task(config.task)
     trainer = StreamTrainer(make_network(config.network, task), task, config, blocks)
@@ -56,7 +56,7 @@ def freqjax_contender(config: Config, blocks: Blocks, steps: int) -> Contender:
     )
 
 
-def _native(config: Config, blocks: Blocks, steps: int, platform: str) -> Contender | Absent:
+def _native(config: Config, blocks: Sequences, steps: int, platform: str) -> Contender | Absent:
     """The same with train.engine=native, which is built at need."""
     if platform != "cpu":
         return Absent("native", "The native loop runs on the CPU alone.")
@@ -69,7 +69,7 @@ def _native(config: Config, blocks: Blocks, steps: int, platform: str) -> Conten
         return Absent("native", str(error))
 
 
-def _autodiff(config: Config, blocks: Blocks, steps: int) -> Contender:
+def _autodiff(config: Config, blocks: Sequences, steps: int) -> Contender:
     hidden, inputs = config.network.hidden_size, blocks.inputs.shape[-1]
     clip_norm = config.optimizer.clip_norm
     assert clip_norm is not None
@@ -89,7 +89,9 @@ def _autodiff(config: Config, blocks: Blocks, steps: int) -> Contender:
     return Contender("autodiff", timed(work, steps), cores())
 
 
-def _pytorch(config: Config, blocks: Blocks, steps: int, platform: str) -> list[Contender | Absent]:
+def _pytorch(
+    config: Config, blocks: Sequences, steps: int, platform: str
+) -> list[Contender | Absent]:
     missing = pytorch_missing(platform)
     if missing is not None:
         return [missing]
@@ -110,7 +112,7 @@ def thread_counts(most: int) -> list[int]:
     return list(range(1, min(most, cores()) + 1))
 
 
-def _pytorch_loop(config: Config, blocks: Blocks, steps: int, threads: int) -> Contender:
+def _pytorch_loop(config: Config, blocks: Sequences, steps: int, threads: int) -> Contender:
     import torch  # most installations of freqjax have none
 
     torch.manual_seed(0)

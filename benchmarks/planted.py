@@ -28,6 +28,7 @@ import freqjax
 from freqjax import Config
 from freqjax.networks.initializers import INITIALIZERS
 from freqjax.networks.weights import LstmInitializer, LstmSetting, LstmWeights, gate_columns
+from freqjax.tasks import Sequences
 from freqjax.tasks.extraction import datasets
 from freqjax.tasks.extraction.task import Extraction
 
@@ -203,6 +204,12 @@ def _chaotic(key: jax.Array, setting: LstmSetting, weights: LstmWeights) -> Lstm
 _Tamper = Callable[[np.random.Generator, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
+def rows_of_file(rows: Sequences) -> datasets.Rows:
+    """Return rows as a network reads them, the signal before the selector, as those of a file."""
+    inputs = rows.inputs.reshape(-1, rows.inputs.shape[-1])
+    return datasets.Rows(inputs[:, 0], inputs[:, 1:], rows.targets.reshape(-1))
+
+
 def _files(tamper: _Tamper, stretch: int = 1) -> Sabotage:
     """Rows of blocks `stretch` times as long go through `tamper` into the training file; a good test file.
 
@@ -214,14 +221,15 @@ def _files(tamper: _Tamper, stretch: int = 1) -> Sabotage:
         task = config.task
         good = Extraction(task)
         duration, task.duration = task.duration, task.duration * stretch
-        longer = Extraction(task).train_blocks()
+        longer = Extraction(task).rows("train")
         task.duration = duration
         inputs, targets = tamper(
             np.random.default_rng(seed), longer.inputs.copy(), longer.targets[..., 0].copy()
         )
+        changed = longer._replace(inputs=inputs, targets=targets[..., None])
         rows = {
-            "train": good.rows(longer._replace(inputs=inputs, targets=targets[..., None])),
-            "test": good.rows(good.test_blocks()),
+            "train": rows_of_file(changed),
+            "test": rows_of_file(good.rows("test")),
         }
         for part, content in rows.items():
             path = folder.parent / f"{folder.name}-{part}.npz"

@@ -20,13 +20,13 @@ import numpy as np
 from benchmarks import record
 from freqjax import Config
 from freqjax.networks import make_network
-from freqjax.tasks import Blocks, make_task
+from freqjax.tasks import Sequences, make_task
 from freqjax.training.trainers import StreamTrainer
 
 _TORCH_STEPS = 1500
 
 
-def freqjax_loop(blocks: Blocks) -> tuple[Callable[[], float], list[str]]:
+def freqjax_loop(blocks: Sequences) -> tuple[Callable[[], float], list[str]]:
     """A function that trains one chunk and gives µs a step; and the compilations after the first."""
     config = Config()
     task = make_task(config.task)
@@ -49,7 +49,7 @@ def freqjax_loop(blocks: Blocks) -> tuple[Callable[[], float], list[str]]:
     return chunk, compilations
 
 
-def pytorch_loop(blocks: Blocks) -> Callable[[], float] | None:
+def pytorch_loop(blocks: Sequences) -> Callable[[], float] | None:
     """A function that trains the same network on the same rows in PyTorch; None where it is absent."""
     if importlib.util.find_spec("torch") is None:
         return None
@@ -81,7 +81,7 @@ def pytorch_loop(blocks: Blocks) -> Callable[[], float] | None:
 
 def main() -> None:
     """Alternate the two loops over two epochs and write what came out."""
-    blocks = make_task(Config().task).train_blocks()
+    blocks = make_task(Config().task).rows("train")
     ours, compilations = freqjax_loop(blocks)
     theirs = pytorch_loop(blocks)
     if theirs is not None:

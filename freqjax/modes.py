@@ -138,22 +138,13 @@ def _sweep(config: Config, flags: dict[str, Any]) -> int:
 def _evaluate(config: Config, flags: dict[str, Any]) -> int:
     from freqjax.deploy.trained import load
     from freqjax.report import summary
-    from freqjax.tasks import make_task
-    from freqjax.training.frozen import choose_forward
+    from freqjax.training.prepared import Prepared
 
     trained = load(flags["checkpoint"])
     _refuse_other_network(config, trained.config, flags["checkpoint"])
-    task = make_task(config.task, configs.hearing(config))
-    train_blocks, test_blocks = task.train_blocks(), task.test_blocks()
-    folder = _workdir(flags)
-    forward = choose_forward(trained.network, config)
-    evaluated = summary.evaluate(
-        task,
-        lambda blocks, reset: forward(trained.params, blocks, reset),
-        config.task.reset,
-        train_blocks,
-        test_blocks,
-    )
+    prepared, folder = Prepared(config), _workdir(flags)
+    task = prepared.task
+    evaluated = summary.evaluate(task, prepared.frozen(trained.params))
     values = summary.assemble(
         evaluated,
         task,
@@ -164,7 +155,8 @@ def _evaluate(config: Config, flags: dict[str, Any]) -> int:
     workdir.make(folder)
     figures = []
     if flags["figures"]:
-        figures = task.draw(evaluated.test_outputs, test_blocks, [], folder / "evaluation")
+        test_rows = prepared.batches["test"]
+        figures = task.draw(evaluated.test_outputs, test_rows, [], folder / "evaluation")
     files.write_json(folder / "evaluation.json", values)
     print(summary.text(values, task, folder, figures))
     return 0
@@ -229,8 +221,9 @@ def _generate(config: Config, flags: dict[str, Any]) -> int:
     if flags["split"] not in (None, "train", "test"):
         raise UserError(f"--split is {flags['split']!r}: it must be train or test.")
     task = make_task(config.task)
-    blocks = task.test_blocks() if flags["split"] == "test" else task.train_blocks()
-    rows = task.rows(blocks)
+    blocks = task.split(flags["split"] or "train")
+    assert blocks is not None  # as the check of the flag says
+    rows = task.dataset(blocks)
     path = Path(flags["out"])
     datasets.write_rows(path, rows, config.task.sampling_rate, config.task.samples)
     print(f"wrote {len(rows.mixture):,} rows to {path}")

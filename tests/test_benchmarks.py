@@ -94,7 +94,7 @@ class Trainer:
 
 def test_every_engine_is_there_or_says_why_not(monkeypatch, tmp_path):
     config = Config(task=TaskConfig(duration=0.01), network=NetworkConfig(hidden_size=H))
-    blocks = make_task(config.task).train_blocks()
+    blocks = make_task(config.task).rows("train")
     made = []
     monkeypatch.setattr(online_jobs, "StreamTrainer", lambda *_: made.append(Trainer()) or made[0])
     contender = online_jobs.freqjax_contender(config, blocks, 40)

@@ -243,14 +243,14 @@ def test_evaluate_needs_no_config_that_can_be_trained(inputs, tmp_path, invoke):
 @pytest.mark.parametrize("suffix", ["npz", "csv"])
 def test_generated_rows_are_read_back(inputs, tmp_path, invoke, suffix):
     task = make_task(tiny_config().task)
-    for split, blocks in (("train", task.train_blocks()), ("test", task.test_blocks())):
+    for split, blocks in (("train", task.rows("train")), ("test", task.rows("test"))):
         path = tmp_path / f"{split}.{suffix}"
         words = () if split == "train" else ("--split", split)
         code, text, error = invoke(
             "--mode", "generate", "--config", inputs / "config.py", "--out", path, *words
         )
         assert (code, text, error) == (0, f"wrote 40 rows to {path}\n", "")
-        read = make_task(tiny_config(task={"train_path": str(path)}).task).train_blocks()
+        read = make_task(tiny_config(task={"train_path": str(path)}).task).rows("train")
         for field, written in blocks._asdict().items():
             np.testing.assert_array_equal(getattr(read, field), written, strict=True)
     names = {path.name for path in tmp_path.iterdir()}

@@ -363,7 +363,7 @@ class Config:
     run: RunConfig = dataclasses.field(default_factory=RunConfig)
 
 
-class Hearing(NamedTuple):
+class Context(NamedTuple):
     """What of a stream a network that is run over windows hears.
 
     Attributes:
@@ -375,11 +375,11 @@ class Hearing(NamedTuple):
     both_ways: bool
 
 
-def hearing(config: Config) -> Hearing | None:
+def context_of(config: Config) -> Context | None:
     """What the network of `config` hears of a stream, or None where it hears all that has passed."""
     if config.train.regime != "windows":
         return None
-    return Hearing(config.windows, config.network.bidirectional)
+    return Context(config.windows, config.network.bidirectional)
 
 
 # What a sweep may vary.

@@ -30,7 +30,7 @@ from freqjax.deploy.trained import Trained
 from freqjax.errors import UserError
 from freqjax.networks import count_parameters
 from freqjax.system import devices
-from freqjax.tasks import Task, make_task
+from freqjax.tasks import Extraction, make_task
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
@@ -135,7 +135,7 @@ def _without_source_paths() -> Iterator[None]:
         jax.config.update(name, before)
 
 
-def loader(task: Task, folder: str, *, causal: bool) -> str:
+def loader(task: Extraction, folder: str, *, causal: bool) -> str:
     """Python that calls the programs in `folder`, with jax and numpy alone."""
     select = ""
     if task.selectors:
@@ -148,7 +148,7 @@ def loader(task: Task, folder: str, *, causal: bool) -> str:
     return head + (_ONE_BY_ONE if causal else _AT_ONCE)
 
 
-def _readme(trained: Trained, task: Task, folder: str, names: tuple[str, ...]) -> str:
+def _readme(trained: Trained, task: Extraction, folder: str, names: tuple[str, ...]) -> str:
     network, config = trained.network, trained.config.network
     sizes = f"D = {task.input_size}, O = {task.output_size}, H = {config.hidden_size}"
     carry = jax.tree.leaves(jax.eval_shape(lambda: network.init_carry(trained.params, 1)))
@@ -164,7 +164,7 @@ def _readme(trained: Trained, task: Task, folder: str, names: tuple[str, ...]) -
             f"# {folder}",
             "",
             f"A network of {count_parameters(trained.params):,} parameters ({config.cell}, layers: "
-            f"{config.layers}) for streams of {task.sampling_rate:g} samples a second.",
+            f"{config.layers}) for streams of {task.time.samples:g} samples a second.",
             f"{sizes}; T and B are free. An input is the mixture and a one-hot selector of "
             f"{', '.join(task.group_names)}; the output is the selected component.",
             f"A carry is a tuple of {len(carry)} arrays [B, H]. Everything is float32.",

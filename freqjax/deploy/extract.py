@@ -21,7 +21,7 @@ from freqjax.deploy.spectrum import Spectrum
 from freqjax.errors import UserError
 from freqjax.recordings import Recording, choose_channel, open_recording, signal
 from freqjax.recordings.resampling import ratio, resample
-from freqjax.tasks import Task
+from freqjax.tasks import Extraction
 
 _CHUNK = 65_536
 # Rates this near, as a share, are the same: a file may keep but a few digits.
@@ -81,7 +81,7 @@ class Extracted(NamedTuple):
 
 
 def plan(
-    task: Task,
+    task: Extraction,
     source: str | None,
     output: str | None,
     *,
@@ -119,7 +119,7 @@ def plan(
     return Plan(
         recording=recording,
         channel=choose_channel(recording, channel, "--input"),
-        up_by_down=_rate_change(recording, task.sampling_rate, resampled),
+        up_by_down=_rate_change(recording, task.time.samples, resampled),
         output=path,
         figure=folder / f"{path.stem}.spectra.png" if figures else None,
     )
@@ -132,7 +132,7 @@ def _rate_change(recording: Recording, wanted: float, resampled: bool) -> Fracti
     if not resampled:
         raise UserError(
             f"--input {recording.path} has {found:.9g} samples a second and the network was trained at "
-            f"{wanted:.9g} (task.sampling_rate): --resample must be given to listen to it at that rate."
+            f"{wanted:.9g} (task.time.samples): --resample must be given to listen to it at that rate."
         )
     return ratio(found, wanted, f"--input {recording.path}")
 
@@ -142,8 +142,8 @@ def habits(listener: Listener) -> Habits:
     task = listener.task
     samples = min(task.samples, _PROBE_SAMPLES)
     blocks = task.sample(jax.random.key(0), samples)
-    inputs = np.delete(np.asarray(blocks.inputs), list(task.selectors), axis=-1)
-    own = np.flatnonzero(np.asarray(blocks.groups) == listener.group)[0]
+    inputs = np.asarray(blocks.inputs["signal"])
+    own = np.flatnonzero(np.asarray(blocks.group) == listener.group)[0]
     listener.restart()
     heard = listener.hear(inputs[own, :, 0])
     listener.restart()
@@ -216,8 +216,8 @@ def _extracted(
 class _Meter:
     """The rms and the spectrum of what passes by."""
 
-    def __init__(self, task: Task) -> None:
-        self.spectrum = Spectrum(min(task.selected_hz), task.sampling_rate)
+    def __init__(self, task: Extraction) -> None:
+        self.spectrum = Spectrum(min(task.selected_hz), task.time.samples)
         self._sum, self._count = 0.0, 0
 
     def add(self, samples: np.ndarray) -> None:
@@ -230,10 +230,12 @@ class _Meter:
         return (self._sum / max(self._count, 1)) ** 0.5
 
 
-def report(planned: Plan, task: Task, group: int, known: Habits, done: Extracted) -> list[str]:
+def report(
+    planned: Plan, task: Extraction, group: int, known: Habits, done: Extracted
+) -> list[str]:
     """What was done, and what is to be thought of it."""
     recording, told = planned.recording, planned.recording.sampling_rate
-    rate = task.sampling_rate if told is None else told
+    rate = task.time.samples if told is None else told
     length = done.samples / rate
     lines = [
         f"{recording.path} ({recording.layout}, {recording.names[planned.channel]}): "
@@ -243,7 +245,7 @@ def report(planned: Plan, task: Task, group: int, known: Habits, done: Extracted
         f"{length / done.seconds:.3g} × real time",
     ]
     if planned.up_by_down != 1:
-        lines.append(f"listened to at {task.sampling_rate:.9g} Hz, and resampled back")
+        lines.append(f"listened to at {task.time.samples:.9g} Hz, and resampled back")
     if known.is_clock:
         lines.append(
             "this network is a clock: its output does not depend on the input (silence in place of a "

@@ -10,13 +10,13 @@ import numpy as np
 
 from freqjax.deploy.trained import Trained
 from freqjax.errors import UserError
-from freqjax.tasks import Task
+from freqjax.tasks import Extraction
 
 # N, samples of one call. Longer ones are not faster, and the first answer would wait for them.
 _MOST = 4096
 
 
-def select(task: Task, text: str | None) -> int:
+def select(task: Extraction, text: str | None) -> int:
     """The group whose selector stands for the frequency `text`, Hz.
 
     Raises:
@@ -48,7 +48,7 @@ class Listener:
       group: which component is asked for.
     """
 
-    def __init__(self, trained: Trained, task: Task, group: int) -> None:
+    def __init__(self, trained: Trained, task: Extraction, group: int) -> None:
         """Start a stream, and compile.
 
         Raises:

@@ -10,15 +10,12 @@ import jax
 
 from freqjax.checkpoints import store as checkpoints
 from freqjax.config import validation
-from freqjax.config.sections import Config, hearing
+from freqjax.config.sections import Config
 from freqjax.diagnosis.patient import Patient
 from freqjax.errors import UserError
-from freqjax.networks import make_network
 from freqjax.report import summary
 from freqjax.system import files
-from freqjax.tasks import make_task
-from freqjax.training.frozen import choose_forward
-from freqjax.training.trainers import initial_key
+from freqjax.training.prepared import Prepared
 
 Say = Callable[[str], None]
 
@@ -50,33 +47,18 @@ def admit(folder: Path, config: Config, say: Say) -> Admitted:
     Raises:
       UserError: its data or its checkpoints cannot be read.
     """
-    task = make_task(config.task, hearing(config))
-    train_blocks, test_blocks = task.train_blocks(), task.test_blocks()
-    spectral = config.network.initializer == "spectral"
-    network = make_network(config.network, task, task.peaks(train_blocks) if spectral else ())
-    forward = choose_forward(network, config)
-    initial = network.init(initial_key(config.train.seed))
+    prepared = Prepared(config)
+    initial = prepared.initial_params()
     kept, last, meta = _weights(folder, initial, say)
-    evaluated = summary.evaluate(
-        task,
-        lambda blocks, reset: forward(kept, blocks, reset),
-        config.task.reset,
-        train_blocks,
-        test_blocks,
-    )
+    evaluated = summary.evaluate(prepared.task, prepared.frozen(kept))
     rows = files.read_rows(folder / "metrics.jsonl")
     patient = Patient(
         folder=folder,
-        config=config,
-        task=task,
-        network=network,
-        forward=forward,
+        prepared=prepared,
         initial_params=initial,
         params=kept,
         last_params=last,
         rows=rows,
-        train_blocks=train_blocks,
-        test_blocks=test_blocks,
         evaluated=evaluated,
         seconds=max(meta.get("elapsed_seconds", 0.0), sum(row["seconds"] for row in rows)),
         changed_files=_changed_files(config, meta.get("data_hashes", {})),
@@ -85,11 +67,11 @@ def admit(folder: Path, config: Config, say: Say) -> Admitted:
     if values is None or "limit" not in values:  # it has no end yet, or is of before the limits
         values = summary.assemble(
             evaluated,
-            task,
+            prepared.task,
             kept,
             initializer=config.network.initializer,
             weights="first" if kept is initial else "best",
-            **summary.of_rows(rows, task),
+            **summary.of_rows(rows, prepared.task),
             epochs=rows[-1]["epoch"] if rows else 0,
             updates=rows[-1]["step"] if rows else 0,
         )

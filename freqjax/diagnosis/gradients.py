@@ -10,7 +10,7 @@ import numpy as np
 
 from freqjax.config.sections import NetworkConfig
 from freqjax.networks import LstmNetwork, Network, make_network
-from freqjax.tasks import Blocks, Task
+from freqjax.tasks import Extraction, Sequences, Task
 from freqjax.tasks.extraction.clock import UNITS, constructed_weights
 
 # Rows through which a whole gradient is taken at most: what it needs of memory and time is linear in them.
@@ -52,7 +52,7 @@ class ClockSlope(NamedTuple):
 
 
 def compare(
-    network: Network, task: Task, params: Any, blocks: Blocks, truncation: int
+    network: Network, task: Task, params: Any, blocks: Sequences, truncation: int
 ) -> Comparison:
     """Cut and whole gradient at `params`, each the mean over all rows of `blocks`."""
     blocks = _affordable(blocks)
@@ -65,7 +65,7 @@ def compare(
     return Comparison(cosine, norms[0] / norms[1], min(truncation, samples), samples)
 
 
-def clock_slope(task: Task, blocks: Blocks, truncation: int) -> ClockSlope:
+def clock_slope(task: Extraction, blocks: Sequences, truncation: int) -> ClockSlope:
     """Cut against whole gradient at a constructed clock that is off by Δf = 0.3 / T.
 
     The gradient is taken along ∂weights/∂f of each component, the direction in which the clock is mended.
@@ -76,7 +76,7 @@ def clock_slope(task: Task, blocks: Blocks, truncation: int) -> ClockSlope:
     samples = blocks.inputs.shape[1]
     network = make_network(NetworkConfig(hidden_size=UNITS * len(task.selected_hz)), task)
     assert isinstance(network, LstmNetwork)  # as the defaults say
-    off = _OFF * task.sampling_rate / samples
+    off = _OFF * task.time.samples / samples
     hertz = np.asarray(task.selected_hz) + off
     params = clock(network, hertz)
     cut, whole = _cut_and_whole(network, task, params, blocks, truncation)
@@ -95,21 +95,23 @@ def clock(network: LstmNetwork, hertz: np.ndarray) -> Any:
     return network.tree(constructed_weights(jax.random.key(0), setting))
 
 
-def _affordable(blocks: Blocks) -> Blocks:
+def _affordable(blocks: Sequences) -> Sequences:
     """At most `_MOST_ROWS` rows: fewer streams first, whole turns of the groups, then fewer samples."""
     streams, samples = blocks.inputs.shape[:2]
     groups = len(np.unique(np.asarray(blocks.groups)))
     streams = max(groups, min(streams, _MOST_ROWS // samples // groups * groups))
     samples = min(samples, max(1, _MOST_ROWS // streams))
-    return Blocks(
+    weights = blocks.weights
+    return Sequences(
         blocks.inputs[:streams, :samples],
         blocks.targets[:streams, :samples],
         blocks.groups[:streams],
+        None if weights is None else weights[:streams, :samples],
     )
 
 
 def _cut_and_whole(
-    network: Network, task: Task, params: Any, blocks: Blocks, truncation: int
+    network: Network, task: Task, params: Any, blocks: Sequences, truncation: int
 ) -> tuple[np.ndarray, np.ndarray]:
     xs, targets = (
         jnp.swapaxes(jnp.asarray(array), 0, 1) for array in (blocks.inputs, blocks.targets)
@@ -137,7 +139,7 @@ def _mean_gradient(
 
     def loss(params: Any, carry: Any, rows: tuple[jax.Array, jax.Array]):
         carry, outputs = network.unroll(params, carry, rows[0], resets)
-        return jnp.mean(task.loss(outputs, rows[1])), carry
+        return jnp.mean(task.objective.row_loss(outputs, rows[1])), carry
 
     @jax.jit
     def run(params: Any) -> Any:

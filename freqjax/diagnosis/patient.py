@@ -16,9 +16,10 @@ from freqjax.config.sections import Config
 from freqjax.networks import LstmNetwork, Network
 from freqjax.networks.rotors import pair_owners
 from freqjax.report.summary import Evaluated
-from freqjax.tasks import Blocks, Task
-from freqjax.tasks.examination import GOAL_SHARE, Examination, Signs
-from freqjax.training.frozen import Forward, group_means
+from freqjax.tasks import Extraction, Sequences
+from freqjax.tasks.examination import GOAL_SHARE, Evidence, Examination
+from freqjax.training.frozen import group_means
+from freqjax.training.prepared import Prepared
 
 # An examination takes this share of the training time, or so many seconds, whichever is more.
 _SHARE, _SECONDS = 0.2, 30.0
@@ -30,16 +31,11 @@ class Patient:
 
     Attributes:
       folder: its work directory.
-      config: as it was trained.
-      task: its task.
-      network: its network.
-      forward: frozen outputs of the network, compiled once.
+      prepared: its config as it was trained, its task, rows and network.
       initial_params: the weights it started from.
       params: the weights it kept: best or last.
       last_params: the weights it ended with.
       rows: of metrics.jsonl.
-      train_blocks: its training rows.
-      test_blocks: its test rows.
       evaluated: `params` frozen on both, and what is possible.
       seconds: how long it has trained.
       changed_files: fields whose file is not the one it was trained on.
@@ -47,20 +43,35 @@ class Patient:
     """
 
     folder: Path
-    config: Config
-    task: Task
-    network: Network
-    forward: Forward
+    prepared: Prepared
     initial_params: Any
     params: Any
     last_params: Any
     rows: Sequence[dict[str, Any]]
-    train_blocks: Blocks
-    test_blocks: Blocks
     evaluated: Evaluated
     seconds: float
     changed_files: Sequence[str] = ()
     began: float = field(default_factory=time.monotonic)
+
+    @property
+    def config(self) -> Config:
+        """Its config, as it was trained."""
+        return self.prepared.config
+
+    @property
+    def task(self) -> Extraction:
+        """Its task."""
+        return self.prepared.task
+
+    @property
+    def network(self) -> Network:
+        """Its network."""
+        return self.prepared.network
+
+    @property
+    def train_rows(self) -> Sequences:
+        """Its training rows, as the network reads them."""
+        return self.prepared.train_rows
 
     @property
     def train(self) -> dict[str, Any]:
@@ -126,8 +137,8 @@ class Patient:
 
     def frozen_train_errors(self, params: Any) -> list[float]:
         """[G] frozen error of `params` on the training rows; infinite where it is not finite."""
-        outputs = self.forward(params, self.train_blocks, self.config.task.reset)
-        means = group_means(outputs, self.train_blocks, self.task)
+        outputs = self.prepared.forward(params, self.train_rows, self.config.task.reset)
+        means = group_means(outputs, self.train_rows, self.task)
         return [value if np.isfinite(value) else np.inf for value in means]
 
     def examine_task(self) -> list[Examination]:
@@ -140,14 +151,14 @@ class Patient:
             owners = pair_owners(self.network.setting)
             turning = [hertz[owners == group] for group in range(len(self.task.group_names))]
         return self.task.examine(
-            Signs(
-                train_blocks=self.train_blocks,
-                test_blocks=self.test_blocks,
+            Evidence(
+                train_rows=self.prepared.batches["train"],
+                test_rows=self.prepared.batches["test"],
                 test=self.test,
                 errors=self.errors,
                 goal=self.goal,
                 oscillations_hz=turning,
-                credit_seconds=self.credit_samples / self.task.sampling_rate,
+                credit_seconds=self.credit_samples / self.task.time.samples,
                 changed_files=self.changed_files,
                 command=self.command,
                 with_curriculum=self.with_curriculum,
@@ -179,7 +190,7 @@ class Patient:
         horizon = self.rows[-1].get("horizon_s") if self.rows else None
         if horizon is None:  # no curriculum, or none that has begun
             return self.window
-        return min(self.window, round(horizon * self.task.sampling_rate))
+        return min(self.window, round(horizon * self.task.time.samples))
 
     @property
     def seconds_left(self) -> float:
@@ -213,7 +224,7 @@ class Patient:
     @property
     def with_curriculum(self) -> str:
         """The command that trains on the same task through a whole gradient, over lengthening horizons."""
-        rate = self.task.sampling_rate
+        rate = self.task.time.samples
         first = min(0.25, self.task.samples / rate / 4)
         changes = [
             f"curriculum.first_horizon={max(first, 2 / rate):g}",

@@ -87,7 +87,7 @@ def information_limit(patient: Patient) -> Examination:
             f"the limit is at least {_LIMIT_SHARE:g} of the error, and above the goal of "
             f"{number(patient.goal)} in some component: then most of the error is nobody's fault"
         ),
-        experiment=patient.command(patient.task.easier),
+        experiment=patient.command(patient.task.easier or "task.noise=fresh"),
         advice="Ask for less: a known start, a smaller phase_scale, longer streams, or a later judgement.",
     )
 
@@ -255,7 +255,7 @@ def _last_and_worst(patient: Patient) -> tuple[float, float, str]:
     errors = patient.last_train_errors
     worst = int(np.argmax(errors))
     return (
-        errors[int(patient.train_blocks.groups[-1])],
+        errors[int(patient.train_rows.groups[-1])],
         errors[worst],
         patient.task.group_names[worst],
     )
@@ -283,7 +283,7 @@ def overfitting(patient: Patient) -> Examination:
     known = np.isfinite([_number(train), _number(test)]).all() and train > 0
     ratio = test / train if known else math.nan
     found = ratio > _OVERFITTING_RATIO if known else None
-    rows = int(np.prod(np.asarray(patient.train_blocks.targets).shape[:2]))
+    rows = int(np.prod(np.asarray(patient.train_rows.targets).shape[:2]))
     return Examination(
         cause="overfitting",
         found=found,

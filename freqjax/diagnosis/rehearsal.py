@@ -122,13 +122,14 @@ def _prepare(patient: Patient, hidden_size: int | None) -> _Recipe:
     config = _constant_rate(patient.config)
     if hidden_size is not None:
         config.network.hidden_size = hidden_size
-    task, blocks = patient.task, patient.train_blocks
+    task, blocks = patient.task, patient.train_rows
     spectral = config.network.initializer == "spectral"
-    network = make_network(config.network, task, task.peaks(blocks) if spectral else ())
+    peaks = task.peaks(patient.prepared.batches["train"]) if spectral else ()
+    network = make_network(config.network, task, peaks)
     source = make_source(task, config, blocks, cut=_even_parts)
     windows = source.updates
     update = make_update(network, task, config, make_schedule(config.optimizer, windows, windows))
-    forward = patient.forward if hidden_size is None else choose_forward(network, config)
+    forward = patient.prepared.forward if hidden_size is None else choose_forward(network, config)
 
     def begin(scale: float) -> TrainState:
         state = init_state(network, config, initial_key(config.train.seed), source.streams)

@@ -118,7 +118,7 @@ def gradient_truncation(patient: Patient) -> Examination:
         )
     elif window < samples:
         own = gradients.compare(
-            patient.network, patient.task, patient.last_params, patient.train_blocks, window
+            patient.network, patient.task, patient.last_params, patient.train_rows, window
         )
         evidence = {"truncation": window, "samples": own.samples, "cosine": own.cosine}
         evidence["norm_ratio"] = own.norm_ratio
@@ -132,7 +132,7 @@ def gradient_truncation(patient: Patient) -> Examination:
                 f"{own.cosine:.3g} with the whole one and {own.norm_ratio:.3g} of its norm"
             )
         if patient.task.keeps_time:
-            slope = gradients.clock_slope(patient.task, patient.train_blocks, window)
+            slope = gradients.clock_slope(patient.task, patient.train_rows, window)
             share = max(slope.share)
             evidence |= {"clock_slope_share": slope.share, "clock_off_hz": slope.off_hz}
             words += (
@@ -209,8 +209,8 @@ def _constructed_error(patient: Patient, network: LstmNetwork) -> float:
     """Of a network of this very size with the clock written in: what it can hold, if not learn."""
     task = patient.task
     params = gradients.clock(network, np.asarray(task.selected_hz))
-    outputs = patient.forward(params, patient.test_blocks, patient.config.task.reset)
-    return task.evaluate(outputs, patient.test_blocks)["mse"]
+    outputs = patient.prepared.frozen(params).outputs("test")
+    return task.evaluate(outputs, patient.prepared.batches["test"])["mse"]
 
 
 def _capacity(

@@ -17,11 +17,11 @@ from freqjax.networks.weights import LstmSetting
 
 if TYPE_CHECKING:
     from freqjax.config.sections import NetworkConfig
-    from freqjax.tasks import Task
+    from freqjax.tasks import Extraction
 
 
 def make_network(
-    config: NetworkConfig, task: Task, peaks_hz: tuple[float, ...] = ()
+    config: NetworkConfig, task: Extraction, peaks_hz: tuple[float, ...] = ()
 ) -> LstmNetwork | StackedNetwork:
     """The network of `config` with the inputs and outputs of `task`.
 

@@ -14,7 +14,7 @@ from freqjax.diagnosis import Diagnosis
 from freqjax.report import summary
 from freqjax.report.phases import split
 from freqjax.system.files import write_text
-from freqjax.tasks import Task
+from freqjax.tasks import Extraction
 from freqjax.tasks.examination import Examination
 from freqjax.text import duration, number
 
@@ -25,7 +25,7 @@ _ALERTS = 8
 def write(
     path: Path,
     values: dict[str, Any],
-    task: Task,
+    task: Extraction,
     rows: Sequence[dict[str, Any]],
     figures: Sequence[Path],
     diagnosis: Diagnosis | None,
@@ -131,7 +131,7 @@ def _from_to(first: float | None, last: float | None) -> str:
     return f"{number(first)} → {number(last)}"
 
 
-def _components(values: dict[str, Any], task: Task) -> list[str]:
+def _components(values: dict[str, Any], task: Extraction) -> list[str]:
     lines = ["```", *summary.table(values, task), "```"]
     tones = values["test"].get("tones")
     if not tones:
@@ -157,7 +157,7 @@ def _components(values: dict[str, Any], task: Task) -> list[str]:
     return [*lines, "", "SI-SDR does not see the amplitude: read it beside the first column."]
 
 
-def _possible(values: dict[str, Any], task: Task) -> list[str]:
+def _possible(values: dict[str, Any], task: Extraction) -> list[str]:
     return ["```", *summary.limit_table(values, task), "```"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from freqjax.networks import count_parameters
 from freqjax.system import devices
-from freqjax.tasks import Blocks, Task
+from freqjax.tasks import Extraction
+from freqjax.tasks.evaluation import Frozen
 from freqjax.tasks.examination import GOAL_SHARE
 from freqjax.text import duration, number
 from freqjax.training.monitors import finite_or_null
@@ -36,31 +37,19 @@ class Evaluated(NamedTuple):
     test_outputs: np.ndarray
 
 
-def evaluate(
-    task: Task,
-    run: Callable[[Blocks, str], np.ndarray],
-    reset: str,
-    train_blocks: Blocks,
-    test_blocks: Blocks,
-) -> Evaluated:
-    """Run frozen weights over the training rows, the test rows and the task's probes; find the limits.
-
-    Args:
-      task: whose numbers are reported.
-      run: (blocks, reset) → outputs [B, T, O].
-      reset: `task.reset` of the config.
-      train_blocks: the training rows.
-      test_blocks: the test rows.
-    """
-    test_outputs = run(test_blocks, reset)
-    train = task.evaluate(run(train_blocks, reset), train_blocks)
-    test = task.evaluate(test_outputs, test_blocks)
-    return Evaluated(train, test, task.probe(run), task.limits(test_blocks), test_outputs)
+def evaluate(task: Extraction, frozen: Frozen) -> Evaluated:
+    """Evaluate frozen weights on the training rows, the test rows and the task's probes; find the limits."""
+    train_rows, test_rows = frozen.batch("train"), frozen.batch("test")
+    assert train_rows is not None and test_rows is not None
+    test_outputs = frozen.outputs("test")
+    train = task.evaluate(frozen.outputs("train"), train_rows)
+    test = task.evaluate(test_outputs, test_rows)
+    return Evaluated(train, test, task.probe(frozen.run), task.limits(test_rows), test_outputs)
 
 
 def assemble(
     evaluated: Evaluated,
-    task: Task,
+    task: Extraction,
     params: Any,
     *,
     initializer: str,
@@ -107,7 +96,7 @@ def assemble(
     return finite_or_null(values)
 
 
-def of_rows(rows: Sequence[dict[str, Any]], task: Task) -> dict[str, Any]:
+def of_rows(rows: Sequence[dict[str, Any]], task: Extraction) -> dict[str, Any]:
     """What `assemble` takes from the rows of metrics.jsonl."""
     last = rows[-1] if rows else {}
     ratios = [
@@ -124,7 +113,7 @@ def of_rows(rows: Sequence[dict[str, Any]], task: Task) -> dict[str, Any]:
 
 def text(
     values: dict[str, Any],
-    task: Task,
+    task: Extraction,
     folder: Path,
     figures: Sequence[Path],
     *,
@@ -195,7 +184,7 @@ def verdict(values: dict[str, Any], *, chasing: bool = True) -> str:
     return opening
 
 
-def table(values: dict[str, Any], task: Task) -> list[str]:
+def table(values: dict[str, Any], task: Extraction) -> list[str]:
     """Frozen test and training MSE beside the prequential one, a row a group."""
     key = f"mse_per_{task.group_label}"
     prequential = values[f"prequential_{key}"] or [None] * len(task.group_names)
@@ -213,7 +202,7 @@ def table(values: dict[str, Any], task: Task) -> list[str]:
     return lines
 
 
-def limit_table(values: dict[str, Any], task: Task) -> list[str]:
+def limit_table(values: dict[str, Any], task: Extraction) -> list[str]:
     """The network beside the least possible error and the baselines, a row a group, and what that says.
 
     Where the first second does not count, because nobody can know the phase at once, it is left out.
@@ -274,7 +263,7 @@ def _above_the_limit(
     return [said, limit["note"]]
 
 
-def probe_table(values: dict[str, Any], task: Task) -> list[str]:
+def probe_table(values: dict[str, Any], task: Extraction) -> list[str]:
     """What the probes say, in words, and the MSE under each."""
     probes = values["probes"]
     width = max(len(row["probe"]) for row in probes["table"])

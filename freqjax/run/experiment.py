@@ -23,7 +23,7 @@ from freqjax.config import validation
 from freqjax.config.sections import Config
 from freqjax.diagnosis import Diagnosis, Patient, diagnose
 from freqjax.errors import UserError
-from freqjax.networks import LstmNetwork, make_network
+from freqjax.networks import LstmNetwork
 from freqjax.networks.rotors import pair_owners
 from freqjax.report import markdown as report
 from freqjax.report import summary
@@ -31,11 +31,11 @@ from freqjax.run.interrupts import Interrupts
 from freqjax.run.progress import Progress
 from freqjax.run.workdir import Workdir
 from freqjax.system import devices, files
-from freqjax.tasks import make_task, windows
-from freqjax.training import trainers
-from freqjax.training.frozen import choose_forward, group_means
+from freqjax.tasks import windows
+from freqjax.training.frozen import group_means
 from freqjax.training.gradients import engines
 from freqjax.training.monitors import finite_or_null
+from freqjax.training.prepared import Prepared
 from freqjax.training.regimes import make_trainer
 from freqjax.training.stopping import Stopping
 from freqjax.training.trainers import EpochResult, Trainer
@@ -97,11 +97,10 @@ class Experiment:
     def __init__(self, config: Config, say: Say) -> None:
         """Read and check all data; nothing is written."""
         self.config, self._say = config, say
-        self._task = make_task(config.task, configs.hearing(config))
-        self._train_blocks = self._task.train_blocks()
-        self._test_blocks = self._task.test_blocks()
+        self._prepared = prepared = Prepared(config)
+        self._task, self._network = prepared.task, prepared.network
         if config.train.regime == "windows":
-            windows.require_a_batch(config.windows, *self._train_blocks.inputs.shape[:2])
+            windows.require_a_batch(config.windows, *prepared.train_rows.inputs.shape[:2])
         self._hashes = {
             field: files.file_hash(Path(path))
             for field, path in (
@@ -110,11 +109,7 @@ class Experiment:
             )
             if path
         }
-        spectral = config.network.initializer == "spectral"
-        peaks = self._task.peaks(self._train_blocks) if spectral else ()
-        self._network = make_network(config.network, self._task, peaks)
         self._engine = engines.choose(self._network, self._task, config)
-        self._forward = choose_forward(self._network, config)
         self._stopping = Stopping()
         self._elapsed = 0.0
         self._saved_at = -math.inf
@@ -194,7 +189,7 @@ class Experiment:
         from freqjax import figures  # matplotlib takes most of a second to import
 
         assert isinstance(self._network, LstmNetwork)  # others have no such weights
-        before = self._network.init(trainers.initial_key(self.config.train.seed))
+        before = self._prepared.initial_params()
         return [
             figures.rotors(
                 self._network.pair_frequencies(before),
@@ -206,7 +201,9 @@ class Experiment:
         ]
 
     def _make_trainer(self, config: Config) -> Trainer:
-        return make_trainer(self._network, self._task, config, self._train_blocks, self._forward)
+        prepared = self._prepared
+        rows, forward = prepared.train_rows, prepared.forward
+        return make_trainer(self._network, self._task, config, rows, forward)
 
     def _restore(self, trainer: Trainer, restored: Restored, changed: list[str]) -> None:
         meta = restored.meta
@@ -267,9 +264,10 @@ class Experiment:
         return f"frozen_mse_per_{self._task.group_label}"
 
     def frozen_train_mse(self, params: Any) -> list[float]:
-        """Frozen-weight loss of each group on the training rows."""
-        outputs = self._forward(params, self._train_blocks, self.config.task.reset)
-        return group_means(outputs, self._train_blocks, self._task)
+        """Frozen-weight loss of each group on the rows that choose the weights."""
+        rows = self._prepared.choosing_rows
+        outputs = self._prepared.forward(params, rows, self.config.task.reset)
+        return group_means(outputs, rows, self._task)
 
     def _save(
         self, store: CheckpointStore, trainer: Trainer, *, metric: float, keep: bool = False
@@ -290,20 +288,15 @@ class Experiment:
         self, folder: Workdir, trainer: Trainer, params: Any, evaluated: summary.Evaluated
     ) -> Diagnosis:
         """Name the causes of what is wrong with the weights `params`, if anything is."""
-        initial = self._network.init(trainers.initial_key(self.config.train.seed))
+        initial = self._prepared.initial_params()
         return diagnose(
             Patient(
                 folder=folder.path,
-                config=self.config,
-                task=self._task,
-                network=self._network,
-                forward=self._forward,
+                prepared=self._prepared,
                 initial_params=initial,
                 params=params,
                 last_params=trainer.params if trainer.step else initial,
                 rows=self._rows,
-                train_blocks=self._train_blocks,
-                test_blocks=self._test_blocks,
                 evaluated=evaluated,
                 seconds=self._elapsed,
             )
@@ -318,13 +311,7 @@ class Experiment:
             best = store.restore_best(trainer.params, trainer.device_state())
             if best is not None:
                 params, weights = best.params, "best"
-        evaluated = summary.evaluate(
-            self._task,
-            lambda blocks, reset: self._forward(params, blocks, reset),
-            self.config.task.reset,
-            self._train_blocks,
-            self._test_blocks,
-        )
+        evaluated = summary.evaluate(self._task, self._prepared.frozen(params))
         values = summary.assemble(
             evaluated,
             self._task,
@@ -341,7 +328,10 @@ class Experiment:
         figures: list[Path] = []
         if reason != "interrupted":
             figures = self._task.draw(
-                evaluated.test_outputs, self._test_blocks, self._rows, folder.path / "figures"
+                evaluated.test_outputs,
+                self._prepared.batches["test"],
+                self._rows,
+                folder.path / "figures",
             )
             figures += self._draw_pairs(params, folder.path / "figures")
         write = functools.partial(

@@ -32,8 +32,8 @@ def check(buckets: Sequence[Bucket]) -> list[str]:
             if (task.train_path or task.test_path) and key not in read:
                 read.add(key)
                 made = make_task(task)
-                made.train_blocks()
-                made.test_blocks()
+                made.split("train")
+                made.split("test")
     notes = []
     for bucket in buckets:
         config = bucket.replicas[0].config

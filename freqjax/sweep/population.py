@@ -25,7 +25,7 @@ from freqjax.networks.padding import pad_hidden
 from freqjax.sweep.axes import Bucket, Replica, differing_numbers, numbers
 from freqjax.sweep.program import Program, Replicated
 from freqjax.sweep.story import Arrays, Story, result_of, zero_loss
-from freqjax.tasks import Blocks, Task, make_task
+from freqjax.tasks import Batch, Extraction, Sequences, make_task
 from freqjax.training import monitors
 from freqjax.training.monitors import Totals, finite_or_null
 from freqjax.training.optimizers import Plateau
@@ -52,12 +52,14 @@ class Population:
         first = bucket.replicas[0].config
         self._config = first
         self._fresh = first.task.noise == "fresh"
-        self._tasks: dict[str, Task] = {}
+        self._tasks: dict[str, Extraction] = {}
         self._task_of = [self._task_key(r.config) for r in self._mine]
         if not self._mine:
             self._task_key(first)
         sets = list(self._tasks.values())
-        train, test = [t.train_blocks() for t in sets], [t.test_blocks() for t in sets]
+        drawn = [t.split("train") for t in sets]
+        train = [t.rows("train") for t in sets]
+        test = [t.rows("test") for t in sets]
         shapes = jax.eval_shape(lambda b: layout(b, first), self._sampled(sets[0], train[0]))
         self._windows = shapes.inputs.shape[0]
         rows = int(np.prod(shapes.inputs.shape[:3]))
@@ -71,7 +73,7 @@ class Population:
         self._padded = max(1, math.ceil(len(self._mine) / shards)) * shards
         names = list(self._tasks)
         self._source = self._fill([names.index(key) for key in self._task_of])
-        peaks = [self._peaks(t, b) for t, b in zip(sets, train, strict=True)]
+        peaks = [self._peaks(t, b) for t, b in zip(sets, drawn, strict=True)]
         params = self._initial_params(peaks)
         begin = jax.vmap(lambda p: state_of(self._network, first, p, shapes.inputs.shape[2]))
         stacked = self._program.place(jax.jit(begin)(params))
@@ -85,9 +87,9 @@ class Population:
         self._drawn_epoch, self._next_chunk, self.epoch = -1, 0, 0
         self.stories = [Story(r.index) for r in self._mine]
 
-    def _peaks(self, task: Task, blocks: Blocks) -> tuple[float, ...]:
+    def _peaks(self, task: Extraction, blocks: Batch | None) -> tuple[float, ...]:
         spectral = any(r.config.network.initializer == "spectral" for r in self._mine)
-        return task.peaks(blocks) if spectral else ()
+        return task.peaks(blocks) if spectral and blocks is not None else ()
 
     def _task_key(self, config: configs.Config) -> str:
         key = json.dumps(dataclasses.asdict(config.task))
@@ -95,10 +97,10 @@ class Population:
             self._tasks[key] = make_task(config.task)
         return key
 
-    def _sampled(self, task: Task, blocks: Blocks) -> Any:
+    def _sampled(self, task: Extraction, blocks: Sequences) -> Any:
         if not self._fresh:
             return blocks
-        return jax.eval_shape(lambda k: task.sample(k, task.samples), noise_key(0))
+        return jax.eval_shape(lambda k: task.sequences(task.sample(k, task.samples)), noise_key(0))
 
     def _initial_params(self, peaks: Sequence[tuple[float, ...]]) -> Any:
         """[R, ...] on the host: what each solo run begins with, padded to the width of the bucket."""
@@ -197,7 +199,7 @@ class Population:
         task = self._tasks[name]
         if name not in self._draws:
             self._draws[name] = jax.jit(
-                lambda key: layout(task.sample(key, task.samples), self._config)
+                lambda key: layout(task.sequences(task.sample(key, task.samples)), self._config)
             )
         return self._draws[name](
             jax.random.fold_in(noise_key(replica.config.train.seed), self.epoch)

@@ -20,7 +20,7 @@ from jax.sharding import PartitionSpec as Spec
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
-from freqjax.tasks import Blocks, Task
+from freqjax.tasks import Sequences, Task
 from freqjax.training.frozen import make_frozen_losses
 from freqjax.training.gradients import engines
 from freqjax.training.optimizers import make_schedule
@@ -111,7 +111,7 @@ class Program:
         """A chunk of U updates of the active replicas; `state` is given up. [R, ...] all."""
         return self._run("train", self._train, self.place(replicated), state, streams)
 
-    def frozen(self, source: np.ndarray, params: Any, blocks: Blocks) -> np.ndarray:
+    def frozen(self, source: np.ndarray, params: Any, blocks: Sequences) -> np.ndarray:
         """[R, G] frozen loss of each group of the blocks `source` [R] of N sets [N, B, ...]."""
         return np.asarray(self._run("frozen", self._frozen, self.place(source), params, blocks))
 
@@ -180,8 +180,8 @@ def _replica_chunk(
     return chunk
 
 
-def _of_source(frozen: Callable[[Any, Blocks], jax.Array]) -> Callable[..., jax.Array]:
-    def of_source(source: jax.Array, params: Any, blocks: Blocks) -> jax.Array:
+def _of_source(frozen: Callable[[Any, Sequences], jax.Array]) -> Callable[..., jax.Array]:
+    def of_source(source: jax.Array, params: Any, blocks: Sequences) -> jax.Array:
         return frozen(params, jax.tree.map(lambda a: a[source], blocks))
 
     return of_source

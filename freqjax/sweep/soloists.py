@@ -13,15 +13,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from freqjax.config.sections import hearing
 from freqjax.networks import count_parameters, make_network
 from freqjax.sweep.axes import Bucket, Replica
 from freqjax.sweep.story import Arrays, Story, result_of, zero_loss
 from freqjax.tasks import make_task
-from freqjax.training.frozen import choose_forward, group_means
+from freqjax.training.frozen import group_means
 from freqjax.training.monitors import finite_or_null
+from freqjax.training.prepared import Prepared
 from freqjax.training.regimes import make_trainer
-from freqjax.training.trainers import EpochResult, Trainer, initial_key
+from freqjax.training.trainers import EpochResult, Trainer
 
 
 class Soloist:
@@ -36,20 +36,17 @@ class Soloist:
     def __init__(self, replica: Replica) -> None:
         """Nothing is read or compiled before the first `advance`."""
         self.replica, self.story = replica, Story(replica.index)
-        self._task = make_task(replica.config.task, hearing(replica.config))
         self._trainer: Trainer | None = None
         self.best: Any = None
 
     def _begin(self) -> Trainer:
-        config = self.replica.config
-        self._blocks = self._task.train_blocks()
-        spectral = config.network.initializer == "spectral"
-        peaks = self._task.peaks(self._blocks) if spectral else ()
-        network = make_network(config.network, self._task, peaks)
-        self._forward = choose_forward(network, config)
-        self._trainer = make_trainer(network, self._task, config, self._blocks, self._forward)
+        self._prepared = prepared = Prepared(self.replica.config)
+        self._task, self._forward = prepared.task, prepared.forward
+        self._trainer = make_trainer(
+            prepared.network, prepared.task, prepared.config, prepared.train_rows, prepared.forward
+        )
         if self.best is None:
-            self.best = network.init(initial_key(config.train.seed))
+            self.best = prepared.initial_params()
         return self._trainer
 
     def advance(self, device: Any) -> list[dict[str, Any]]:
@@ -65,8 +62,8 @@ class Soloist:
         every = train.evaluate_every
         if every and (trainer.epoch % every == 0 or trainer.epoch == train.epochs):
             reset = self.replica.config.task.reset
-            outputs = self._forward(trainer.params, self._blocks, reset)
-            groups = group_means(outputs, self._blocks, self._task)
+            rows = self._prepared.choosing_rows
+            groups = group_means(self._forward(trainer.params, rows, reset), rows, self._task)
         mse = None if groups is None else float(np.mean(groups))
         worst = None if groups is None else max(groups)
         story.epoch, story.step = trainer.epoch, trainer.step
@@ -84,11 +81,11 @@ class Soloist:
         """What it came to, with the weights kept."""
         if self._trainer is None:
             self._begin()
-        test = self._task.test_blocks()
+        test = self._task.sequences(self._prepared.batches["test"])
         reset = self.replica.config.task.reset
         frozen = [
             np.array(group_means(self._forward(self.best, blocks, reset), blocks, self._task))
-            for blocks in (self._blocks, test)
+            for blocks in (self._prepared.train_rows, test)
         ]
         found = result_of(self.story, self.replica, self._task, *frozen)
         found["parameters"] = count_parameters(self.best)

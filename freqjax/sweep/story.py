@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from freqjax.sweep.axes import Replica
-from freqjax.tasks import Blocks, Task
+from freqjax.tasks import Sequences, Task
 from freqjax.training.monitors import Totals
 from freqjax.training.stopping import Stopping
 
@@ -93,7 +93,7 @@ def result_of(
     }
 
 
-def zero_loss(task: Task, blocks: Blocks) -> float:
+def zero_loss(task: Task, blocks: Sequences) -> float:
     """The loss of an output that is always zero."""
     targets = jnp.asarray(blocks.targets)
-    return float(jnp.mean(task.loss(jnp.zeros_like(targets), targets)))
+    return float(jnp.mean(task.objective.row_loss(jnp.zeros_like(targets), targets)))

@@ -1,19 +1,29 @@
-"""Tasks by name. A new one is a class with the contract of `Task` and a line in this table."""
+"""Tasks by name. A new one is a subclass of `Task` and a line in this table."""
 
-from freqjax.config.sections import Hearing, TaskConfig
+from freqjax.config.sections import Context, TaskConfig
+from freqjax.tasks.batch import Batch, Sequences, means_by_group
 from freqjax.tasks.extraction.task import Extraction
-from freqjax.tasks.task import Blocks, Task
+from freqjax.tasks.task import Input, Task, TimeUnit
 
 _TASKS = {"extraction": Extraction}
 
 
-def make_task(config: TaskConfig, hearing: Hearing | None = None) -> Extraction:
-    """The task that `config.name` names.
+def make_task(config: TaskConfig, context: Context | None = None) -> Extraction:
+    """Make the task that `config.name` names.
 
-    `hearing` is what a network that is judged hears of a stream (`freqjax.config.sections.hearing`), on which
-    depends what is possible; it changes no row.
+    `context` is the window that an output may depend on (`freqjax.config.sections.context_of`); the limits
+    depend on it, and no row does.
     """
-    return _TASKS[config.name](config, hearing)
+    return _TASKS[config.name](config, context)
 
 
-__all__ = ["Blocks", "Extraction", "Task", "make_task"]
+__all__ = [
+    "Batch",
+    "Extraction",
+    "Input",
+    "Sequences",
+    "Task",
+    "TimeUnit",
+    "make_task",
+    "means_by_group",
+]

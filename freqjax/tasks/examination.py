@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from freqjax.tasks.task import Blocks
+    from freqjax.tasks.batch import Batch
 
 # Below this share of the zero predictor's error a component counts as learned: 0.01 for a unit sine.
 GOAL_SHARE = 0.02
@@ -38,12 +38,12 @@ class Examination(NamedTuple):
     refuted_if: str = "the frozen error ends no better"
 
 
-class Signs(NamedTuple):
-    """What of a run is handed to its task, which alone knows what its rows and outputs mean.
+class Evidence(NamedTuple):
+    """Evidence of a run for its task, which alone knows what rows and outputs mean.
 
     Attributes:
-      train_blocks: the training rows.
-      test_blocks: the test rows.
+      train_rows: the training rows.
+      test_rows: the test rows.
       test: what the task's `evaluate` says of the kept weights on the test rows.
       errors: [G] the frozen test errors that are judged.
       goal: what each must come below.
@@ -55,8 +55,8 @@ class Signs(NamedTuple):
       with_curriculum: the command that trains over lengthening horizons.
     """
 
-    train_blocks: Blocks
-    test_blocks: Blocks
+    train_rows: Batch
+    test_rows: Batch
     test: Mapping[str, Any]
     errors: Sequence[float]
     goal: float

@@ -1,129 +1,151 @@
-"""The seam between training and what is learned: a task gives blocks, a loss and an evaluation.
+"""The contract between training and what is learned.
 
-The train step, the trainers, checkpoints and stopping know only this contract and nothing of sinusoids.
+A task gives rows (`split`), an objective and an evaluation. Training, checkpoints, stopping, sweeps,
+diagnosis and reports know this contract and nothing of what the rows mean. A new task is a subclass of
+`Task` and a line in `freqjax.config.names`, or is named as `package.module:Class`.
+Axes: B sequences, T samples, D inputs, O outputs, G groups.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import jax
-import numpy as np
 
-from freqjax.tasks.examination import Examination, Signs
+from freqjax.config.sections import Context, TaskConfig
+from freqjax.errors import UserError
+from freqjax.tasks.batch import Batch, Sequences, sequences_of
+from freqjax.tasks.columns import Columns, columns_of
+from freqjax.tasks.objectives import Objective
+from freqjax.tasks.windows import warm_up
 
 
-class Blocks(NamedTuple):
-    """B independent stretches of T samples each, every one belonging to one group.
+class Input(NamedTuple):
+    """One of the named inputs of a task.
 
     Attributes:
-      inputs: [B, T, D] float32.
-      targets: [B, T, O] float32.
-      groups: [B] int32, the group under which a block's loss is reported.
+      name: as `Batch.inputs` has it.
+      size: D of this input.
+      selects: whether it is a one-hot selector of the group whose target is wanted.
     """
 
-    inputs: Any
-    targets: Any
-    groups: Any
+    name: str
+    size: int
+    selects: bool = False
 
 
-class Task(Protocol):
-    """What training and evaluation need of a task.
+class TimeUnit(NamedTuple):
+    """The unit in which a task tells time.
 
     Attributes:
-      input_size: D.
+      name: its symbol, such as s.
+      samples: how many samples it has.
+    """
+
+    name: str
+    samples: float
+
+
+# Of a task whose samples stand for no time.
+SAMPLES = TimeUnit("samples", 1.0)
+
+
+class Task:
+    """The base of tasks; a subclass sets the attributes and defines `split`.
+
+    Attributes:
+      config: its section of the config.
+      context: the window of samples that an output may depend on; None for all samples so far.
+      inputs: in the order in which a network reads them.
       output_size: O.
-      selectors: which of the D inputs are a one-hot selector; empty where there is none.
-      selected_hz: the frequency that each selector stands for, Hz; empty where it stands for none.
-      samples: T of a block.
-      longest: samples through which a state is carried at most.
-      sampling_rate: samples a second, Hz.
+      samples: T of a sequence.
+      time: the unit of time.
       group_label: what a group is, singular; rows of metrics.jsonl hold `loss_per_<group_label>`.
       group_names: name of each group, in order, for people.
-      keeps_time: whether a network that only keeps time from the start of a stream would solve it.
-      easier: the change of a field that lets more be known, as section.field=value.
+      objective: what training minimises.
+      weighted: whether rows have weights: a mask, weights of sequences, or one target a sequence.
+      easier: a change of a field, as section.field=value, that lets more be known; None for none.
     """
 
-    input_size: int
+    inputs: tuple[Input, ...]
     output_size: int
-    selectors: tuple[int, ...]
-    selected_hz: tuple[float, ...]
     samples: int
-    longest: int
-    sampling_rate: float
-    group_label: str
-    group_names: tuple[str, ...]
-    keeps_time: bool
-    easier: str
+    objective: Objective
+    time: TimeUnit = SAMPLES
+    group_label: str = "group"
+    group_names: tuple[str, ...] = ("all",)
+    weighted: bool = True
+    easier: str | None = None
 
-    def train_blocks(self) -> Blocks:
-        """The fixed training rows, on the host."""
-        ...
+    def __init__(self, config: TaskConfig, context: Context | None = None) -> None:
+        """Keep `config` and `context`; rows are read or drawn when they are asked for."""
+        self.config, self.context = config, context
 
-    def test_blocks(self) -> Blocks:
-        """The test rows, on the host."""
-        ...
+    def split(self, name: str) -> Batch | None:
+        """Return the rows of train, validation or test, on the host; None where there is no such split.
 
-    def sample(self, key: jax.Array, samples: int) -> Blocks:
-        """The first T = `samples` samples of training blocks with noise of their own; traceable."""
-        ...
+        Where there are validation rows they choose the weights that are kept; else the training rows do.
 
-    def inputs_of(self, samples: jax.Array, group: int) -> jax.Array:
-        """Samples [T] of any signal as inputs [T, D] that ask for `group`; traceable."""
-        ...
-
-    def peaks(self, blocks: Blocks) -> tuple[float, ...]:
-        """The strongest line in the targets' spectrum under each selector, Hz."""
-        ...
-
-    def loss(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
-        """Loss of every row: [..., O] and [..., O] → [...]; traceable."""
-        ...
-
-    def evaluate(self, outputs: np.ndarray, blocks: Blocks) -> dict[str, Any]:
-        """Every number that the task reports of frozen-weight outputs [B, T, O], ready for JSON.
-
-        Holds at least `mse`, `mse_per_<group_label>` (a list) and `zero_predictor_mse`.
+        Raises:
+          UserError: rows that cannot be read or used.
         """
-        ...
+        raise NotImplementedError
 
-    def probe(self, run: Callable[[Blocks, str], np.ndarray]) -> dict[str, Any]:
-        """What kind of solution a network is: `verdict`, `words` and `table`, ready for JSON.
+    def sample(self, key: jax.Array, samples: int) -> Batch:
+        """Return the first T = `samples` samples of training rows drawn afresh from `key`; traceable.
 
-        `run` takes blocks and a value of `task.reset`, and gives outputs with frozen weights.
+        A task whose rows can be drawn (`task.noise=fresh`) overrides this.
+
+        Raises:
+          UserError: the rows of this task cannot be drawn.
         """
-        ...
+        raise UserError(
+            f"task.noise is fresh: it must be fixed, since the rows of {self.config.name} cannot be "
+            "drawn anew."
+        )
 
-    def examine(self, signs: Signs) -> list[Examination]:
-        """Look for what only the task can see of a run that failed."""
-        ...
+    @property
+    def draws(self) -> bool:
+        """Whether training rows can be drawn afresh."""
+        return type(self).sample is not Task.sample
 
-    def limits(self, blocks: Blocks) -> dict[str, Any]:
-        """What is possible on this task, and what simple baselines score on `blocks`, ready for JSON.
+    @property
+    def input_size(self) -> int:
+        """D, the inputs side by side."""
+        return sum(part.size for part in self.inputs)
 
-        Holds `bayes_mse`, the least MSE of any estimator over a block, with `bayes_low` and `bayes_high`,
-        `bayes_mse_per_<group_label>` and `bayes_after_1s_per_<group_label>` (a list, or None where it has
-        no meaning), all None where it is refused; `linear_mmse`; `zero_predictor`; `note`, a sentence;
-        and `baselines`: name → `mse`, `mse_per_<group_label>` and `mse_after_1s_per_<group_label>`.
+    @property
+    def selectors(self) -> tuple[int, ...]:
+        """Which of the D inputs are a one-hot selector; empty where there is none."""
+        found, first = [], 0
+        for part in self.inputs:
+            found += range(first, first + part.size) if part.selects else []
+            first += part.size
+        return tuple(found)
+
+    @property
+    def longest(self) -> int:
+        """Samples through which a state is carried at most."""
+        if self.context is None:
+            return self.samples
+        return self.context.windows.length + warm_up(self.context.windows)
+
+    @property
+    def columns(self) -> Columns:
+        """The names of the task's columns in metrics.jsonl."""
+        return columns_of(self.group_label, self.objective.metric, self.time.name)
+
+    def sequences(self, batch: Batch) -> Sequences:
+        """Return `batch` as a network reads it; traceable."""
+        return sequences_of(batch, [part.name for part in self.inputs])
+
+    def rows(self, split: str) -> Sequences:
+        """Return the rows of a split as a network reads them.
+
+        Raises:
+          KeyError: the task has no such split.
         """
-        ...
-
-    def describe(self) -> dict[str, Any]:
-        """What a summary says of the task itself, ready for JSON."""
-        ...
-
-    def draw(
-        self,
-        outputs: np.ndarray,
-        blocks: Blocks,
-        rows: Sequence[dict[str, Any]],
-        directory: Path,
-    ) -> list[Path]:
-        """Draw outputs [B, T, O], and the learning curves where there are `rows` of metrics.jsonl.
-
-        Returns:
-          The PNGs written, in reading order.
-        """
-        ...
+        batch = self.split(split)
+        if batch is None:
+            raise KeyError(split)
+        return self.sequences(batch)

@@ -16,7 +16,7 @@ import numpy as np
 
 from freqjax.config.sections import WindowsConfig
 from freqjax.networks import Network
-from freqjax.tasks import Blocks
+from freqjax.tasks import Sequences
 from freqjax.tasks.windows import covering, first_samples, owners, warm_up
 
 # Windows run at once: their hidden states are all that is held besides the rows and the outputs.
@@ -25,11 +25,11 @@ _WINDOWS = 256
 
 def make_windows_forward(
     network: Network, windows: WindowsConfig
-) -> Callable[[Any, Blocks, str], np.ndarray]:
+) -> Callable[[Any, Sequences, str], np.ndarray]:
     """A function (params, blocks, reset) → outputs [B, T, O] with frozen weights, from windows.
 
     As in training no window knows of another, so that `reset`, which is about a carried state, changes
-    nothing. Blocks may have any length T of at least L.
+    nothing. Sequences may have any length T of at least L.
 
     Args:
       network: causal, or one that sees a window from both ends.
@@ -41,7 +41,7 @@ def make_windows_forward(
         carry = network.init_carry(params, xs.shape[1])
         return network.unroll(params, carry, xs, resets)[1][-windows.length :]
 
-    def forward(params: Any, blocks: Blocks, reset: str) -> np.ndarray:
+    def forward(params: Any, blocks: Sequences, reset: str) -> np.ndarray:
         del reset
         inputs = np.asarray(blocks.inputs)
         count, samples = inputs.shape[:2]

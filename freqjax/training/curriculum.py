@@ -17,7 +17,7 @@ import numpy as np
 
 from freqjax.config.sections import Config
 from freqjax.networks import LstmNetwork
-from freqjax.tasks import Blocks, Task
+from freqjax.tasks import Sequences, Task
 from freqjax.training import gauss_newton, monitors
 from freqjax.training.frozen import Forward
 from freqjax.training.gauss_newton import StepInfo
@@ -53,22 +53,21 @@ class CurriculumTrainer:
         network: LstmNetwork,
         task: Task,
         config: Config,
-        train_blocks: Blocks,
+        train_rows: Sequences,
         forward: Forward,
     ) -> None:
         """Prepare the first horizon; each shape is compiled when it is first reached."""
         self._network, self._task, self._config = network, task, config
-        self._train_blocks, self._forward = train_blocks, forward
+        self._train_rows, self._forward = train_rows, forward
         self._noise_key = noise_key(config.train.seed)
         self._average = network.init(initial_key(config.train.seed))
         damping = jnp.asarray(config.curriculum.damping, jnp.float32)
         self._state = CurriculumState(_copy(self._average), damping, _copy(self._average))
-        self._horizons = Horizons.begin(config.curriculum, task.samples, task.sampling_rate)
-        longest = config.curriculum.longest_horizon or task.samples / task.sampling_rate
-        self._longest = round(longest * task.sampling_rate)
-        drawn = jax.eval_shape(lambda k: task.sample(k, 2), self._noise_key)
-        self._streams = drawn.groups.shape[0]
-        self._burn_in = round(config.curriculum.burn_in * task.sampling_rate)
+        self._horizons = Horizons.begin(config.curriculum, task.samples, task.time.samples)
+        longest = config.curriculum.longest_horizon or task.samples / task.time.samples
+        self._longest = round(longest * task.time.samples)
+        self._streams = len(train_rows.groups)
+        self._burn_in = round(config.curriculum.burn_in * task.time.samples)
         self._shapes = [math.ceil(share * self._longest) for share in _SHAPES]
         self._layers = layer_names(self._average)
         self._compiled: dict[int, Any] = {}
@@ -105,7 +104,7 @@ class CurriculumTrainer:
         self.step, self.epoch = self.step + 1, self.epoch + 1
         self._rows_seen += (horizon - self._burn_in) * self._streams
         row = self._row(info, before, seconds) | {
-            "horizon_s": horizon / self._task.sampling_rate,
+            self._task.columns.horizon: horizon / self._task.time.samples,
             f"settled_loss_per_{self._task.group_label}": after.tolist(),
         }
         alerts = self._alerts(info)
@@ -118,15 +117,20 @@ class CurriculumTrainer:
         groups, burn_in = len(task.group_names), self._burn_in
 
         def step(params: Any, damping: jax.Array, key: jax.Array, horizon: jax.Array):
-            blocks = task.sample(key, shape) if fresh else self._train_blocks
+            rows = task.sequences(task.sample(key, shape)) if fresh else self._train_rows
             xs, targets = (
-                jnp.swapaxes(jnp.asarray(a)[:, :shape], 0, 1)
-                for a in (blocks.inputs, blocks.targets)
+                jnp.swapaxes(jnp.asarray(a)[:, :shape], 0, 1) for a in (rows.inputs, rows.targets)
             )
             time = jnp.arange(shape)
             counted = (time >= burn_in) & (time < horizon)
-            counted = counted[:, None] / (horizon - burn_in)
-            weights = jnp.broadcast_to(counted / xs.shape[1], xs.shape[:2])
+            if rows.weights is None:
+                counted = jnp.broadcast_to(counted[:, None] / (horizon - burn_in), xs.shape[:2])
+                weights = counted / xs.shape[1]
+            else:
+                counted = counted[:, None] * jnp.swapaxes(
+                    jnp.asarray(rows.weights)[:, :shape], 0, 1
+                )
+                weights = counted / jnp.maximum(jnp.sum(counted), jnp.finfo(jnp.float32).tiny)
 
             def linearize(params: Any):
                 return network.linearize(params, xs)
@@ -136,11 +140,14 @@ class CurriculumTrainer:
                 return network.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))[1]
 
             def row_losses(outputs: jax.Array) -> jax.Array:
-                return task.loss(outputs, targets)
+                return task.objective.row_loss(outputs, targets)
 
             def by_group(losses: jax.Array) -> jax.Array:
-                member = jax.nn.one_hot(blocks.groups, groups, axis=0)
-                return member @ jnp.sum(counted * losses, axis=0) / jnp.sum(member, axis=1)
+                member = jax.nn.one_hot(rows.groups, groups, axis=0)
+                sums = member @ jnp.sum(counted * losses, axis=0)
+                if rows.weights is None:
+                    return sums / jnp.sum(member, axis=1)
+                return sums / (member @ jnp.sum(counted, axis=0))
 
             params, damping, info, (before, after) = gauss_newton.step(
                 linearize,
@@ -208,10 +215,10 @@ class CurriculumTrainer:
 
     def _look_ahead(self) -> np.ndarray:
         """The worst group's mean loss over the training samples up to t, for t to the longest horizon."""
-        outputs = self._forward(self._average, self._train_blocks, "block")
-        targets = jnp.asarray(self._train_blocks.targets)
-        losses = np.asarray(self._task.loss(jnp.asarray(outputs), targets))
-        groups = np.asarray(self._train_blocks.groups)
+        outputs = self._forward(self._average, self._train_rows, "block")
+        targets = jnp.asarray(self._train_rows.targets)
+        losses = np.asarray(self._task.objective.row_loss(jnp.asarray(outputs), targets))
+        groups = np.asarray(self._train_rows.groups)
         by_group = [losses[groups == g].mean(axis=0) for g in range(len(self._task.group_names))]
         counted = np.stack(by_group)[:, self._burn_in : self._longest]
         running = np.cumsum(counted, axis=1) / np.arange(1, counted.shape[1] + 1)

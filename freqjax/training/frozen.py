@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -11,14 +11,14 @@ import numpy as np
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
-from freqjax.tasks import Blocks, Task
+from freqjax.tasks import Batch, Sequences, Task, means_by_group
 from freqjax.training.combination import make_windows_forward
 
 # Streams unrolled at once: the hidden states of more would not fit a small machine's memory.
 _STREAMS = 16
 
-# (params, blocks, reset) → outputs [B, T, O].
-Forward = Callable[[Any, Blocks, str], np.ndarray]
+# (params, sequences, reset) → outputs [B, T, O].
+Forward = Callable[[Any, Sequences, str], np.ndarray]
 
 
 def choose_forward(network: Network, config: Config) -> Forward:
@@ -42,7 +42,7 @@ def make_forward(network: Network) -> Forward:
     def unroll(params: Any, carry: Any, xs: jax.Array) -> tuple[Any, jax.Array]:
         return network.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))
 
-    def side_by_side(params: Any, blocks: Blocks) -> np.ndarray:
+    def side_by_side(params: Any, blocks: Sequences) -> np.ndarray:
         inputs = np.swapaxes(np.asarray(blocks.inputs), 0, 1)
         parts = []
         for first in range(0, inputs.shape[1], _STREAMS):
@@ -53,14 +53,14 @@ def make_forward(network: Network) -> Forward:
             parts.append(np.asarray(unroll(params, carry, padded)[1])[:, : part.shape[1]])
         return np.swapaxes(np.concatenate(parts, axis=1), 0, 1)
 
-    def carried_through(params: Any, blocks: Blocks) -> np.ndarray:
+    def carried_through(params: Any, blocks: Sequences) -> np.ndarray:
         carry, parts = network.init_carry(params, 1), []
         for block in np.asarray(blocks.inputs):
             carry, outputs = unroll(params, carry, block[:, None])
             parts.append(np.asarray(outputs)[:, 0])
         return np.stack(parts)
 
-    def forward(params: Any, blocks: Blocks, reset: str) -> np.ndarray:
+    def forward(params: Any, blocks: Sequences, reset: str) -> np.ndarray:
         return (side_by_side if reset == "block" else carried_through)(params, blocks)
 
     return forward
@@ -68,7 +68,7 @@ def make_forward(network: Network) -> Forward:
 
 def make_frozen_losses(
     network: Network, task: Task, reset: str, groups: int
-) -> Callable[[Any, Blocks], jax.Array]:
+) -> Callable[[Any, Sequences], jax.Array]:
     """A pure function (params, blocks) → [G] mean loss of each group, traceable; as `make_forward` runs.
 
     Args:
@@ -78,35 +78,64 @@ def make_frozen_losses(
       groups: G.
     """
 
-    def losses_of(params: Any, carry: Any, inputs: jax.Array, targets: jax.Array) -> Any:
-        """[T, B, D], [T, B, O] → carry, [B] mean losses."""
+    def losses_of(params: Any, carry: Any, inputs: Any, targets: Any, weights: Any = None) -> Any:
+        """[T, B, D], [T, B, O], [T, B] → carry, [B] sums of weighted losses, [B] sums of weights."""
         carry, outputs = network.unroll(params, carry, inputs, jnp.zeros(inputs.shape[:2], bool))
-        return carry, jnp.mean(task.loss(outputs, targets), axis=0)
+        losses = task.objective.row_loss(outputs, targets)
+        if weights is None:  # equally long sequences of equal weight: means will do
+            return carry, (jnp.mean(losses, axis=0), jnp.ones(losses.shape[1]))
+        return carry, (jnp.sum(weights * losses, axis=0), jnp.sum(weights, axis=0))
 
-    def frozen(params: Any, blocks: Blocks) -> jax.Array:
+    def frozen(params: Any, blocks: Sequences) -> jax.Array:
         count = blocks.inputs.shape[0]
         streams = min(count, _STREAMS) if reset == "block" else 1
 
-        def part(carry: Any, rows: tuple[jax.Array, jax.Array]) -> Any:
+        def part(carry: Any, rows: tuple[jax.Array, ...]) -> Any:
             start = network.init_carry(params, streams) if reset == "block" else carry
             return losses_of(params, start, *(jnp.swapaxes(a, 0, 1) for a in rows))
 
         def parts(array: jax.Array) -> jax.Array:
             missing = -count % streams
-            padded = jnp.pad(array, ((0, missing), (0, 0), (0, 0)))
+            padded = jnp.pad(array, ((0, missing),) + ((0, 0),) * (array.ndim - 1))
             return padded.reshape(-1, streams, *array.shape[1:])
 
-        rows = (parts(jnp.asarray(blocks.inputs)), parts(jnp.asarray(blocks.targets)))
-        _, losses = jax.lax.scan(part, network.init_carry(params, streams), rows)
-        sums = jnp.zeros(groups).at[blocks.groups].add(losses.reshape(-1)[:count])
-        return sums / jnp.zeros(groups).at[blocks.groups].add(1.0)
+        arrays = (blocks.inputs, blocks.targets, blocks.weights)
+        rows = tuple(parts(jnp.asarray(array)) for array in arrays if array is not None)
+        _, found = jax.lax.scan(part, network.init_carry(params, streams), rows)
+        losses, weights = (array.reshape(-1)[:count] for array in found)
+        sums = jnp.zeros(groups).at[blocks.groups].add(losses)
+        return sums / jnp.zeros(groups).at[blocks.groups].add(weights)
 
     return frozen
 
 
-def group_means(outputs: np.ndarray, blocks: Blocks, task: Any) -> list[float]:
-    """Mean loss of the rows of each group, float64."""
-    losses = np.asarray(task.loss(jnp.asarray(outputs), jnp.asarray(blocks.targets)), np.float64)
-    per_block = losses.reshape(len(losses), -1).mean(axis=1)
-    groups = np.asarray(blocks.groups)
-    return [float(per_block[groups == g].mean()) for g in range(len(task.group_names))]
+class FrozenNetwork:
+    """The `Frozen` of `freqjax.tasks.evaluation`: outputs are computed once for each split."""
+
+    def __init__(
+        self, task: Task, forward: Forward, params: Any, batches: Mapping[str, Batch], reset: str
+    ) -> None:
+        """Freeze `params`; `batches` are the splits, `reset` is `task.reset` of the config."""
+        self._task, self._forward, self._params = task, forward, params
+        self._batches, self._reset = batches, reset
+        self._outputs: dict[str, np.ndarray] = {}
+
+    def batch(self, split: str) -> Batch | None:
+        """Return the rows of a split (train, validation or test); None where the task has none."""
+        return self._batches.get(split)
+
+    def outputs(self, split: str) -> np.ndarray:
+        """Return the outputs [B, T, O] on the rows of a split."""
+        if split not in self._outputs:
+            self._outputs[split] = self.run(self._batches[split], self._reset)
+        return self._outputs[split]
+
+    def run(self, batch: Batch, reset: str) -> np.ndarray:
+        """Return the outputs [B, T, O] on `batch`, under a value of `task.reset`."""
+        return self._forward(self._params, self._task.sequences(batch), reset)
+
+
+def group_means(outputs: np.ndarray, rows: Sequences, task: Task) -> list[float]:
+    """Return the mean loss of the rows of each group, float64."""
+    losses = task.objective.row_loss(jnp.asarray(outputs), jnp.asarray(rows.targets))
+    return means_by_group(losses, rows, len(task.group_names))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from freqjax.config.sections import Config
 from freqjax.networks import LstmNetwork, Network
-from freqjax.tasks import Blocks, Task
+from freqjax.tasks import Sequences, Task
 from freqjax.training.curriculum import CurriculumTrainer
 from freqjax.training.frozen import Forward
 from freqjax.training.trainers import StreamTrainer, Trainer
@@ -24,10 +24,10 @@ def is_alone(config: Config) -> bool:
 
 
 def make_trainer(
-    network: Network, task: Task, config: Config, train_blocks: Blocks, forward: Forward
+    network: Network, task: Task, config: Config, train_rows: Sequences, forward: Forward
 ) -> Trainer:
     """The trainer of `config`; `forward` is that of the network."""
     if is_curriculum(config):
         assert isinstance(network, LstmNetwork)  # or the config was not valid
-        return CurriculumTrainer(network, task, config, train_blocks, forward)
-    return StreamTrainer(network, task, config, train_blocks)
+        return CurriculumTrainer(network, task, config, train_rows, forward)
+    return StreamTrainer(network, task, config, train_rows)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from freqjax.config.sections import Config, WindowsConfig
-from freqjax.tasks import Blocks, Task
+from freqjax.tasks import Sequences, Task
 from freqjax.tasks.windows import first_samples, warm_up, window_count
 from freqjax.training.update import Stream, layout
 
@@ -66,39 +66,41 @@ Cut = Callable[[int, int], list[tuple[int, int]]]
 
 
 def make_source(
-    task: Task, config: Config, train_blocks: Blocks, *, cut: Cut | None = None
+    task: Task, config: Config, train_rows: Sequences, *, cut: Cut | None = None
 ) -> Source:
     """The source that `train.regime` asks for.
 
     Args:
       task: draws fresh rows.
       config: the run.
-      train_blocks: the rows where noise is fixed.
+      train_rows: the rows where noise is fixed.
       cut: into which parts; none for chunks of a second or so and a rest.
     """
     if config.train.regime == "windows":
         cut = cut or (lambda updates, rows: chunk_bounds(updates, rows, WINDOW_CHUNK_ROWS))
-        return WindowSource(task, config, train_blocks, cut)
+        return WindowSource(task, config, train_rows, cut)
     cut = cut or (lambda updates, rows: chunk_bounds(updates, rows, CHUNK_ROWS))
-    return StreamSource(task, config, train_blocks, cut)
+    return StreamSource(task, config, train_rows, cut)
 
 
 class StreamSource:
     """The source of the regimes that take a stream in order: see `freqjax.training.update.layout`."""
 
-    def __init__(self, task: Task, config: Config, train_blocks: Blocks, cut: Cut) -> None:
+    def __init__(self, task: Task, config: Config, train_rows: Sequences, cut: Cut) -> None:
         """Cut the fixed rows, or prepare to draw fresh ones; nothing is compiled yet."""
         self._noise_key = noise_key(config.train.seed)
         self._fresh = config.task.noise == "fresh"
-        blocks = _shapes(task, config, train_blocks)
+        blocks = _shapes(task, config, train_rows)
         shape = jax.eval_shape(lambda b: layout(b, config), blocks).inputs.shape
         self.updates, self.streams = shape[0], shape[2]
         self.rows = shape[1] * shape[2]
         self.bounds = cut(self.updates, self.rows)
         self._drawn_epoch = -1
-        self._parts = None if self._fresh else self._cut(layout(train_blocks, config))
+        self._parts = None if self._fresh else self._cut(layout(train_rows, config))
         self._draw = jax.jit(
-            lambda key: tuple(self._cut(layout(task.sample(key, task.samples), config)))
+            lambda key: tuple(
+                self._cut(layout(task.sequences(task.sample(key, task.samples)), config))
+            )
         )
 
     def _cut(self, stream: Stream) -> list[Stream]:
@@ -126,11 +128,11 @@ class WindowSource:
     The rows are kept once; a part gathers its windows from them, on the device.
     """
 
-    def __init__(self, task: Task, config: Config, train_blocks: Blocks, cut: Cut) -> None:
+    def __init__(self, task: Task, config: Config, train_rows: Sequences, cut: Cut) -> None:
         """Prepare to shuffle and gather; nothing is compiled yet."""
         self._fresh, seed = config.task.noise == "fresh", config.train.seed
         self._noise_key, self._order_key = noise_key(seed), order_key(seed)
-        shape = _shapes(task, config, train_blocks).inputs.shape
+        shape = _shapes(task, config, train_rows).inputs.shape
         self._block_rows = shape[0] * shape[1]
         count = shape[0] * window_count(shape[1], config.windows)
         self.streams = config.windows.batch
@@ -138,9 +140,9 @@ class WindowSource:
         self.rows = (config.windows.length + warm_up(config.windows)) * self.streams
         self.bounds = cut(self.updates, self.rows)
         self._epoch = -1
-        self._blocks = None if self._fresh else jax.tree.map(jnp.asarray, train_blocks)
+        self._blocks = None if self._fresh else jax.tree.map(jnp.asarray, train_rows)
         self._order: Any = None
-        self._draw = jax.jit(lambda key: task.sample(key, task.samples))
+        self._draw = jax.jit(lambda key: task.sequences(task.sample(key, task.samples)))
         self._shuffle = jax.jit(lambda key: shuffled(key, count, self.streams))
         self._gather = jax.jit(
             lambda blocks, order: gather(blocks, order, config.windows, len(task.group_names))
@@ -161,11 +163,11 @@ class WindowSource:
         return (epoch + (number > 0)) * self._block_rows if self._fresh else None
 
 
-def _shapes(task: Task, config: Config, train_blocks: Blocks) -> Any:
-    """Blocks of an epoch, or what has their shapes."""
+def _shapes(task: Task, config: Config, train_rows: Sequences) -> Any:
+    """Sequences of an epoch, or what has their shapes."""
     if config.task.noise != "fresh":
-        return train_blocks
-    return jax.eval_shape(lambda k: task.sample(k, task.samples), noise_key(0))
+        return train_rows
+    return jax.eval_shape(lambda k: task.sequences(task.sample(k, task.samples)), noise_key(0))
 
 
 def chunk_bounds(updates: int, rows: int, chunk_rows: int) -> list[tuple[int, int]]:
@@ -183,7 +185,7 @@ def shuffled(key: jax.Array, count: int, batch: int) -> jax.Array:
     return jnp.pad(order, (0, -count % batch), constant_values=-1).reshape(-1, batch)
 
 
-def gather(blocks: Blocks, order: jax.Array, windows: WindowsConfig, groups: int) -> Stream:
+def gather(blocks: Sequences, order: jax.Array, windows: WindowsConfig, groups: int) -> Stream:
     """The windows that `order` [U, B] names, as a stream to train on; traceable.
 
     Window n is number n mod W of block n // W, W being the windows of a block. Of a window that is warmed
@@ -209,9 +211,11 @@ def gather(blocks: Blocks, order: jax.Array, windows: WindowsConfig, groups: int
     if windows.loss == "last":
         counts = counts & (row[:, warm:] == warm + length - 1)
     of_block = jnp.asarray(blocks.groups)[block][:, None]
+    weights = blocks.weights
     return Stream(
         inputs=jnp.asarray(blocks.inputs)[block[:, None], heard],
         targets=jnp.asarray(blocks.targets)[block[:, None], learned],
         groups=jnp.where(jnp.broadcast_to(counts, learned.shape), of_block, groups),
         resets=row == jnp.maximum(warm - begin, 0),
+        weights=None if weights is None else jnp.asarray(weights)[block[:, None], learned],
     )

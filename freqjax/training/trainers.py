@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
-from freqjax.tasks import Blocks, Task
+from freqjax.tasks import Sequences, Task
 from freqjax.training import monitors
 from freqjax.training.gradients import engines
 from freqjax.training.monitors import Totals
@@ -77,10 +77,10 @@ def initial_key(seed: int) -> jax.Array:
 class StreamTrainer:
     """Epochs over the rows of a source in one of the regimes of `freqjax.training.update`."""
 
-    def __init__(self, network: Network, task: Task, config: Config, train_blocks: Blocks) -> None:
+    def __init__(self, network: Network, task: Task, config: Config, train_rows: Sequences) -> None:
         """Prepare state and source; nothing is compiled yet."""
         self._config, self._task = config, task
-        self._source = make_source(task, config, train_blocks)
+        self._source = make_source(task, config, train_rows)
         updates = self._source.updates
         schedule = make_schedule(config.optimizer, config.train.epochs * updates, updates)
         engine = engines.choose(network, task, config)

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
-from freqjax.tasks import Blocks, Task
+from freqjax.tasks import Sequences, Task
 from freqjax.training.optimizers import Schedule, clip_scale, make_direction
 
 
@@ -34,12 +34,14 @@ class Stream(NamedTuple):
       targets: [U, K, B, O] float32.
       groups: [U, K, B] int32, whose loss a row counts towards; in windows G where it counts for nothing.
       resets: [U, K, B] bool, the carried state starts over before this row; as many rows as inputs.
+      weights: [U, K, B] float32, how much a row counts in the loss; None where each counts 1.
     """
 
     inputs: jax.Array
     targets: jax.Array
     groups: jax.Array
     resets: jax.Array
+    weights: Any = None
 
 
 class TrainState(NamedTuple):
@@ -81,7 +83,7 @@ class ChunkInfo(NamedTuple):
 
     Attributes:
       loss_sums: [G], summed over the rows of each group.
-      row_counts: [G] int32.
+      row_counts: [G] how many rows each group has; where rows have weights, the sums of these.
       norm_sum: sum over updates of the global gradient norm before clipping.
       norm_max: its largest.
       norm_argmax: the update in the chunk that had it.
@@ -118,7 +120,7 @@ def window_length(config: Config) -> int:
     return 0  # the whole stream, whose length the task knows
 
 
-def layout(blocks: Blocks, config: Config) -> Stream:
+def layout(blocks: Sequences, config: Config) -> Stream:
     """Lay blocks out as the stream that training reads.
 
     Sequential: one stream (B = 1), block after block. Parallel: the blocks side by side.
@@ -140,7 +142,11 @@ def layout(blocks: Blocks, config: Config) -> Stream:
         return array.reshape(-1, window, *array.shape[1:])
 
     return Stream(
-        *(arrange(jnp.asarray(a)) for a in (blocks.inputs, blocks.targets, groups, first))
+        inputs=arrange(jnp.asarray(blocks.inputs)),
+        targets=arrange(jnp.asarray(blocks.targets)),
+        groups=arrange(groups),
+        resets=arrange(first),
+        weights=None if blocks.weights is None else arrange(jnp.asarray(blocks.weights)),
     )
 
 
@@ -216,19 +222,21 @@ _Loss = tuple[jax.Array, tuple[Any, jax.Array]]
 def _carried_loss(
     network: Network, task: Task, params: Any, carry: Any, window: Stream, key: jax.Array | None
 ) -> _Loss:
-    """The mean over the window's K·B rows.
+    """The weighted mean over the window's K·B rows.
 
     Gradients pass through the K steps of the window and stop at the carry it was given.
     """
     carry, outputs = network.unroll(params, carry, window.inputs, window.resets, dropout_key=key)
-    losses = task.loss(outputs, window.targets)
-    return jnp.mean(losses), (carry, losses)
+    losses = task.objective.row_loss(outputs, window.targets)
+    if window.weights is None:
+        return jnp.mean(losses), (carry, losses)
+    return _weighted_mean(losses, window.weights), (carry, losses)
 
 
 def _windows_loss(
     network: Network, task: Task, params: Any, carry: Any, window: Stream, key: jax.Array | None
 ) -> _Loss:
-    """The mean over the rows that count, of windows that each begin with a state of their own.
+    """The weighted mean over the rows that count, of windows that each begin with a state of their own.
 
     That is `init_carry`, through which the gradient passes, or what M rows of warming up make of it,
     where it stops and nothing is dropped. `carry` is handed on as it came.
@@ -241,9 +249,17 @@ def _windows_loss(
     _, outputs = network.unroll(
         params, state, window.inputs[warm:], window.resets[warm:], dropout_key=key
     )
-    losses = task.loss(outputs, window.targets)
+    losses = task.objective.row_loss(outputs, window.targets)
     counts = window.groups < len(task.group_names)
-    return jnp.sum(jnp.where(counts, losses, 0)) / jnp.sum(counts), (carry, losses)
+    if window.weights is None:
+        return jnp.sum(jnp.where(counts, losses, 0)) / jnp.sum(counts), (carry, losses)
+    return _weighted_mean(losses, jnp.where(counts, window.weights, 0)), (carry, losses)
+
+
+def _weighted_mean(losses: jax.Array, weights: jax.Array) -> jax.Array:
+    """Return Σ w L / Σ w over the rows that count, 0 where none does; other rows may be anything."""
+    total = jnp.sum(jnp.where(weights > 0, weights * losses, 0))
+    return total / jnp.maximum(jnp.sum(weights), jnp.finfo(losses.dtype).tiny)
 
 
 def make_chunk(
@@ -263,22 +279,24 @@ def make_chunk(
     def chunk(state: TrainState, stream: Stream) -> tuple[TrainState, ChunkInfo]:
         before = state.params
         state, infos = jax.lax.scan(update, state, stream)
-        return state, summarise(infos, stream.groups, before, state.params, groups)
+        return state, summarise(infos, stream, before, state.params, groups)
 
     return chunk
 
 
-def summarise(
-    infos: UpdateInfo, row_groups: jax.Array, before: Any, after: Any, groups: int
-) -> ChunkInfo:
+def summarise(infos: UpdateInfo, stream: Stream, before: Any, after: Any, groups: int) -> ChunkInfo:
     """Reduce the stacked infos of U updates to what the host wants to know."""
-    losses, row_groups = infos.losses.reshape(-1), row_groups.reshape(-1)
+    losses, row_groups, counts = infos.losses, stream.groups.reshape(-1), 1
+    kind = jnp.int32
+    if stream.weights is not None:
+        counts, kind = stream.weights.reshape(-1), jnp.float32
+        losses = jnp.where(stream.weights > 0, stream.weights * losses, 0)
     layer_norms = jnp.sqrt(infos.squared_norms)
     norms = jnp.sqrt(jnp.sum(infos.squared_norms, axis=1))
-    finite = jnp.isfinite(norms) & jnp.isfinite(jnp.sum(infos.losses, axis=(1, 2)))
+    finite = jnp.isfinite(norms) & jnp.isfinite(jnp.sum(losses, axis=(1, 2)))
     return ChunkInfo(
-        loss_sums=jnp.zeros(groups).at[row_groups].add(losses, mode="drop"),
-        row_counts=jnp.zeros(groups, jnp.int32).at[row_groups].add(1, mode="drop"),
+        loss_sums=jnp.zeros(groups).at[row_groups].add(losses.reshape(-1), mode="drop"),
+        row_counts=jnp.zeros(groups, kind).at[row_groups].add(counts, mode="drop"),
         norm_sum=jnp.sum(norms),
         norm_max=jnp.max(norms),
         norm_argmax=jnp.argmax(norms),

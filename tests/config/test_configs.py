@@ -22,7 +22,7 @@ def test_every_config_makes_a_few_updates(path, monkeypatch):
     if config.sweep.axes:
         config = sweep.replicas(config)[0].config
     task = make_task(config.task)
-    blocks = task.train_blocks()
+    blocks = task.rows("train")
     peaks = task.peaks(blocks) if config.network.initializer == "spectral" else ()
     network = make_network(config.network, task, peaks)
     trainer = make_trainer(network, task, config, blocks, choose_forward(network, config))

@@ -217,7 +217,7 @@ SMALL = {"frequencies": (1.0, 3.0), "sampling_rate": 20.0, "duration": 1.0}
 
 @pytest.mark.parametrize("fields", [{}, {"start": "random", "starts": 3}])
 def test_a_mixture_and_its_components_are_the_rows_they_were(tmp_path, fields):
-    synthesised = make_task(TaskConfig(**{**SMALL, **fields})).train_blocks()
+    synthesised = make_task(TaskConfig(**{**SMALL, **fields})).rows("train")
     # [starts, F, T]: every start has its mixture F times.
     starts = len(synthesised.groups) // 2
     mixture = synthesised.inputs[::2, :, 0]
@@ -226,7 +226,7 @@ def test_a_mixture_and_its_components_are_the_rows_they_were(tmp_path, fields):
     wavfile.write(tmp_path / "stems.wav", 20, stems)
     np.save(tmp_path / "stems.npy", stems)
     for path in tmp_path.iterdir():
-        blocks = make_task(TaskConfig(train_path=str(path), **{**SMALL, **fields})).train_blocks()
+        blocks = make_task(TaskConfig(train_path=str(path), **{**SMALL, **fields})).rows("train")
         for ours, theirs in zip(blocks, synthesised, strict=True):
             np.testing.assert_array_equal(ours, theirs)
 
@@ -246,4 +246,4 @@ def test_other_recordings_cannot_be_trained_on(tmp_path, stems, rate, sentence):
     path = tmp_path / "stems.wav"
     wavfile.write(path, rate, stems.astype(np.float32))
     with pytest.raises(UserError, match=sentence):
-        make_task(TaskConfig(train_path=str(path), **SMALL)).train_blocks()
+        make_task(TaskConfig(train_path=str(path), **SMALL)).rows("train")

@@ -371,7 +371,7 @@ def test_an_import_makes_a_run_that_other_modes_take(tmp_path, monkeypatch, caps
     assert main(words.split()) == 0
     found = json.loads((tmp_path / "run" / "evaluation.json").read_text())
     assert found["parameters"] == count_parameters(network.params)
-    blocks = make_task(network.config.task).test_blocks()
+    blocks = make_task(network.config.task).rows("test")
     ys = network.unroll(np.swapaxes(blocks.inputs, 0, 1))[1]
     expected = np.square(np.swapaxes(ys, 0, 1) - blocks.targets).mean()
     np.testing.assert_allclose(found["test"]["mse"], expected, rtol=1e-5)

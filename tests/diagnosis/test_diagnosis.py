@@ -71,7 +71,7 @@ def patient(
     """A run that put out `outputs(targets)`, zero unless said otherwise, and left `rows`."""
     whole = whole or config()
     task = make_task(whole.task)
-    train, test = task.train_blocks(), task.test_blocks()
+    train, test = task.rows("train"), task.rows("test")
     if train_targets is not None:
         train = train._replace(targets=train_targets(np.array(train.targets)))
     if train_mixture is not None:
@@ -279,10 +279,10 @@ def test_non_finite(tmp_path):
 def test_the_information_limit(tmp_path):
     unknown = config(task={"start": "random", "phase_scale": 1.0})
     task = make_task(unknown.task)
-    sick = patient(tmp_path, unknown, limit=task.limits(task.test_blocks()))
+    sick = patient(tmp_path, unknown, limit=task.limits(task.split("test")))
     assert recorded.information_limit(sick).found
     task = make_task(config().task)
-    known = recorded.information_limit(patient(tmp_path, limit=task.limits(task.test_blocks())))
+    known = recorded.information_limit(patient(tmp_path, limit=task.limits(task.split("test"))))
     assert known.found is False and known.evidence["bayes_mse"] == 0
 
 
@@ -512,6 +512,6 @@ def test_rows_of_a_file_reach_the_examination(tmp_path):
     whole = config()
     task = make_task(whole.task)
     path = tmp_path / "rows.npz"
-    write_rows(path, task.rows(task.train_blocks()), 100.0, 200)
+    write_rows(path, task.dataset(task.split("train")), 100.0, 200)
     from_file = config(task={"train_path": str(path)})
     assert by_cause(patient(tmp_path, from_file).examine_task())["bad_data"].found is False

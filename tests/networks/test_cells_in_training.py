@@ -53,7 +53,7 @@ def chunk_of(network_fields, train, monkeypatch=None):
     if monkeypatch is not None:
         monkeypatch.setattr(networks, "StackedNetwork", LeftToAutodiff)
     network = make_network(config.network, task)
-    stream = layout(task.train_blocks(), config)
+    stream = layout(task.rows("train"), config)
     schedule = make_schedule(config.optimizer, 100, stream.inputs.shape[0])
     chunk = jax.jit(make_chunk(network, task, config, schedule, 2))
     return chunk, init_state(network, config, jax.random.key(0), stream.inputs.shape[2]), stream

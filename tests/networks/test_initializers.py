@@ -129,7 +129,7 @@ def test_the_constructed_clock_is_exact_with_one_state_carried_through_all_block
     config.network.initializer = "constructed"
     task = make_task(config.task)
     network = make_network(config.network, task)
-    blocks = task.test_blocks()
+    blocks = task.rows("test")
     outputs = make_forward(network)(network.init(jax.random.key(0)), blocks, "never")
     mse = np.square(outputs - blocks.targets).mean(axis=(1, 2))
     assert (mse < 1e-8).all(), mse

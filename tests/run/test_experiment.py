@@ -111,7 +111,7 @@ def test_the_summary_agrees_with_the_checkpoint_it_names(tmp_path):
     assert summary["weights"] == "best"
     assert summary["stop_reason"] == "epochs_done"
     network = freqjax.load(tmp_path / "run")
-    blocks = freqjax.run.experiment.make_task(config.task).test_blocks()
+    blocks = freqjax.run.experiment.make_task(config.task).rows("test")
     _, outputs = network.unroll(np.swapaxes(blocks.inputs, 0, 1))
     squared = np.square(np.swapaxes(np.asarray(outputs), 0, 1) - blocks.targets)
     np.testing.assert_allclose(summary["test"]["mse"], squared.mean(), rtol=1e-5)
@@ -363,7 +363,9 @@ def test_a_resume_needs_the_same_data(tmp_path):
     for seed in (1, 2):
         task = freqjax.run.experiment.make_task(tiny_config(task={"train_seed": seed}).task)
         path.unlink(missing_ok=True)
-        freqjax.tasks.extraction.datasets.write_rows(path, task.rows(task.train_blocks()), 20.0, 20)
+        freqjax.tasks.extraction.datasets.write_rows(
+            path, task.dataset(task.split("train")), 20.0, 20
+        )
         config = tiny_config(task={"train_path": str(path)}, train={"epochs": 1 + seed})
         if seed == 1:
             train(config, tmp_path / "run")
@@ -374,7 +376,7 @@ def test_a_resume_needs_the_same_data(tmp_path):
 def test_rows_from_a_file_train_as_synthesis_does(tmp_path):
     task = freqjax.run.experiment.make_task(tiny_config().task)
     path = tmp_path / "rows.csv"
-    freqjax.tasks.extraction.datasets.write_rows(path, task.rows(task.train_blocks()), 20.0, 20)
+    freqjax.tasks.extraction.datasets.write_rows(path, task.dataset(task.split("train")), 20.0, 20)
     train(tiny_config(), tmp_path / "a")
     train(tiny_config(task={"train_path": str(path)}), tmp_path / "b")
     assert rows(tmp_path / "a") == rows(tmp_path / "b")

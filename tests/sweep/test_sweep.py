@@ -95,7 +95,7 @@ COSINE = sweep_config(
 def solo(config):
     """The rows of a solo run, each with its frozen loss, and its weights."""
     task = make_task(config.task)
-    blocks = task.train_blocks()
+    blocks = task.rows("train")
     network = make_network(config.network, task)
     trainer = StreamTrainer(network, task, config, blocks)
     forward, rows = make_forward(network), []

@@ -31,7 +31,7 @@ def test_a_clock_is_learned_from_rotors_that_know_no_frequency(clock):
 def test_one_sample_at_a_time_is_scanned_is_batched(clock):
     """The rows in order through `step`, the state reset at block starts; and carried through."""
     summary, network = clock
-    blocks = make_task(network.config.task).test_blocks()
+    blocks = make_task(network.config.task).rows("test")
     forward = make_forward(network.network)
     for reset in ("block", "never"):
         batched = forward(network.params, blocks, reset)
@@ -78,7 +78,7 @@ def test_horizons_of_one_shape_share_a_compilation():
     config = quick.get_config()
     task = make_task(config.task)
     network = make_network(config.network, task)
-    trainer = CurriculumTrainer(network, task, config, task.train_blocks(), make_forward(network))
+    trainer = CurriculumTrainer(network, task, config, task.rows("train"), make_forward(network))
     events = []
 
     def listen(event, duration_secs, **kwargs):
@@ -99,15 +99,15 @@ def test_rows_beyond_the_horizon_weigh_nothing(noise):
     config = overrides.apply(quick.get_config(), [("task.noise", noise)])
     task = make_task(config.task)
     network = make_network(config.network, task)
-    trainer = CurriculumTrainer(network, task, config, task.train_blocks(), make_forward(network))
+    trainer = CurriculumTrainer(network, task, config, task.rows("train"), make_forward(network))
     start = trainer.params
     outputs = network.unroll(
         start,
         network.init_carry(start, 2),
-        np.swapaxes(task.train_blocks().inputs, 0, 1)[:25],
+        np.swapaxes(task.rows("train").inputs, 0, 1)[:25],
         np.zeros((25, 2), bool),
     )[1]
-    targets = np.swapaxes(task.train_blocks().targets, 0, 1)[:25]
+    targets = np.swapaxes(task.rows("train").targets, 0, 1)[:25]
     expected = np.square(np.asarray(outputs) - targets).mean(axis=(0, 2))
     found = trainer.advance().row["loss_per_frequency"]
     # Fresh rows differ in noise, to which the initial rotors are deaf.

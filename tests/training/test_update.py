@@ -17,7 +17,7 @@ from tests.twins import tiny_config
 def parts(config):
     task = make_task(config.task)
     network = make_network(config.network, task)
-    return task, network, task.train_blocks()
+    return task, network, task.rows("train")
 
 
 def chunk_of(config):

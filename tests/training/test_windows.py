@@ -10,7 +10,7 @@ import pytest
 import freqjax
 from freqjax import UserError, WindowsConfig, sweep
 from freqjax.config import overrides, validation
-from freqjax.config.sections import Hearing
+from freqjax.config.sections import Context
 from freqjax.main import main
 from freqjax.networks import make_network
 from freqjax.system import files
@@ -41,7 +41,7 @@ def windows_config(windows=None, train=None, **sections):
 
 def parts(config):
     task = make_task(config.task)
-    return task, make_network(config.network, task), task.train_blocks()
+    return task, make_network(config.network, task), task.rows("train")
 
 
 def places(samples, length, stride):
@@ -289,7 +289,7 @@ def test_a_run_a_sweep_and_an_evaluation_put_windows_together_alike(tmp_path, mo
     summary = freqjax.train(config, tmp_path / "run", say=lambda line: None)
     assert summary["limit"]["bayes_mse"] is None
     assert "network.bidirectional" in summary["limit"]["note"]
-    trained, blocks = freqjax.load(tmp_path / "run"), make_task(config.task).test_blocks()
+    trained, blocks = freqjax.load(tmp_path / "run"), make_task(config.task).rows("test")
 
     def test_mse(windows):
         outputs = make_windows_forward(trained.network, windows)(trained.params, blocks, "block")
@@ -338,7 +338,7 @@ def test_a_batch_must_be_filled(tmp_path):
 
 def limit(windows, **task):
     config = windows_config(windows=windows, task={"phase_scale": 0.3, **task})
-    return config.task, window_limit(config.task, Hearing(config.windows, both_ways=False))
+    return config.task, window_limit(config.task, Context(config.windows, both_ways=False))
 
 
 def test_what_is_heard_of_a_window():
@@ -394,4 +394,4 @@ def test_of_a_known_start_only_the_first_window_knows():
     with pytest.raises(NoBayesLimit, match=r"windows.stride is 4: the windows of a block begin at"):
         limit({"stride": 4})
     with pytest.raises(NoBayesLimit, match=r"network.bidirectional is True"):
-        window_limit(task, Hearing(WindowsConfig(length=6, stride=1), both_ways=True))
+        window_limit(task, Context(WindowsConfig(length=6, stride=1), both_ways=True))

@@ -13,7 +13,7 @@ import numpy as np
 from freqjax.config.sections import Config, NetworkConfig
 from freqjax.deploy.torch.state_dict import GATES, Direction, Film, StateDict
 from freqjax.errors import UserError
-from freqjax.tasks import Task
+from freqjax.tasks import Extraction
 
 
 def from_params(params: Any, config: NetworkConfig) -> StateDict:
@@ -78,7 +78,7 @@ def with_sizes(config: Config, network: StateDict) -> Config:
     return config
 
 
-def require_fit(network: StateDict, config: NetworkConfig, task: Task, source: str) -> None:
+def require_fit(network: StateDict, config: NetworkConfig, task: Extraction, source: str) -> None:
     """Raises UserError where the state_dict from `source` is not of the network of `config` and `task`."""
     for field, value in _settled(network).items():
         asked = getattr(config, field)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from freqjax.config.sections import TaskConfig
-from freqjax.tasks.task import Blocks
+from freqjax.tasks.batch import Batch
 
 # What counts as right and as lost, as shares of the zero predictor's error: 0.02 and 0.2 for a unit sine.
 _RIGHT = 0.04
@@ -25,9 +25,9 @@ _LATE_SECONDS = 0.25
 STARTS = 8
 
 # (blocks, reset) → outputs [B, T, 1] with frozen weights.
-Run = Callable[[Blocks, str], np.ndarray]
+Run = Callable[[Batch, str], np.ndarray]
 # (config, start in samples or None for the config's own) → blocks.
-Draw = Callable[[TaskConfig, int | None], Blocks]
+Draw = Callable[[TaskConfig, int | None], Batch]
 
 
 def probe(config: TaskConfig, draw: Draw, run: Run) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def probe(config: TaskConfig, draw: Draw, run: Run) -> dict[str, Any]:
     settle = settle if settle < config.samples else 0
     plain = draw(config, None)
     other = 0.5 if config.phase_scale == 0 else config.phase_scale / 2
-    cases: list[tuple[str, Blocks, str]] = [
+    cases: list[tuple[str, Batch, str]] = [
         ("as trained", plain, "block"),
         ("mixture set to 0", _with_mixture(plain, np.zeros_like), "block"),
         ("mixture shuffled in time", _with_mixture(plain, _shuffle), "block"),
@@ -70,17 +70,16 @@ def probe(config: TaskConfig, draw: Draw, run: Run) -> dict[str, Any]:
     for name, blocks, reset in cases:
         error = np.asarray(run(blocks, reset), np.float64) - blocks.targets
         per_block = np.square(error)[:, settle:, 0].mean(axis=1)
-        groups = np.asarray(blocks.groups)
+        groups = np.asarray(blocks.group)
         means = [float(per_block[groups == g].mean()) for g in range(len(config.frequencies))]
         table.append({"probe": name, "mse": float(np.mean(means)), "mse_per_frequency": means})
     verdict, words = _judge({row["probe"]: row["mse"] for row in table})
     return {"verdict": verdict, "words": words, "table": table}
 
 
-def _with_mixture(blocks: Blocks, change: Callable[[np.ndarray], np.ndarray]) -> Blocks:
-    inputs = np.array(blocks.inputs)
-    inputs[..., 0] = change(inputs[..., 0])
-    return blocks._replace(inputs=inputs)
+def _with_mixture(blocks: Batch, change: Callable[[np.ndarray], np.ndarray]) -> Batch:
+    changed = change(np.asarray(blocks.inputs["signal"])[..., 0])[..., None]
+    return blocks._replace(inputs={**blocks.inputs, "signal": changed})
 
 
 def _shuffle(mixture: np.ndarray) -> np.ndarray:

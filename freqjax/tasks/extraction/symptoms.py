@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from freqjax.config.sections import TaskConfig
-from freqjax.tasks.examination import Examination, Signs
-from freqjax.tasks.task import Blocks
+from freqjax.tasks.batch import Batch
+from freqjax.tasks.examination import Evidence, Examination
 from freqjax.text import number
 
 # Steps from sample to sample this many times too large: every second sample is missing, or more.
@@ -28,22 +28,22 @@ _LOUD = 1.5
 _REPEATED_SHARE = 0.01
 
 
-def examine(config: TaskConfig, signs: Signs) -> list[Examination]:
+def examine(config: TaskConfig, evidence: Evidence) -> list[Examination]:
     """Look for a decimated stream, bad data, a frequency out of its basin and a collapsed amplitude."""
-    decimated = _decimated_stream(config, signs)
+    decimated = _decimated_stream(config, evidence)
     return [
         decimated,
-        _bad_data(config, signs, decimated=bool(decimated.found)),
-        _frequency_basin(config, signs),
-        _amplitude_collapse(config, signs),
+        _bad_data(config, evidence, decimated=bool(decimated.found)),
+        _frequency_basin(config, evidence),
+        _amplitude_collapse(config, evidence),
     ]
 
 
-def _decimated_stream(config: TaskConfig, signs: Signs) -> Examination:
+def _decimated_stream(config: TaskConfig, evidence: Evidence) -> Examination:
     ratios = [
-        _step_ratio(config, signs.train_blocks, group) for group in range(len(config.frequencies))
+        _step_ratio(config, evidence.train_rows, group) for group in range(len(config.frequencies))
     ]
-    multiple = _common_multiple(config, signs)
+    multiple = _common_multiple(config, evidence)
     worst = max(ratios)
     words = f"From sample to sample the training targets move {worst:#.3g} times as far as the clean sine"
     words += (
@@ -61,9 +61,9 @@ def _decimated_stream(config: TaskConfig, signs: Signs) -> Examination:
             f"sample gives k; or two wrong components or more, all within {_MULTIPLE_TOLERANCE:.0%} of one "
             "whole multiple of their frequencies"
         ),
-        experiment=signs.command("task.train_path=")
+        experiment=evidence.command("task.train_path=")
         if config.train_path
-        else signs.command("train.streams=sequential"),
+        else evidence.command("train.streams=sequential"),
         advice=(
             "Feed the network every sample, in order: a batch over a carried state must hold streams "
             "side by side, not neighbours in time."
@@ -71,9 +71,9 @@ def _decimated_stream(config: TaskConfig, signs: Signs) -> Examination:
     )
 
 
-def _step_ratio(config: TaskConfig, blocks: Blocks, group: int) -> float:
+def _step_ratio(config: TaskConfig, blocks: Batch, group: int) -> float:
     """Median |step| of the targets of a selector / that of the clean sine."""
-    targets = np.asarray(blocks.targets[..., 0], np.float64)[np.asarray(blocks.groups) == group]
+    targets = np.asarray(blocks.targets[..., 0], np.float64)[np.asarray(blocks.group) == group]
     omega = 2 * np.pi * config.frequencies[group] / config.sampling_rate
     time = omega * np.arange(targets.shape[1])
     known = config.start == "zero"
@@ -82,17 +82,17 @@ def _step_ratio(config: TaskConfig, blocks: Blocks, group: int) -> float:
     return float(np.median(np.abs(np.diff(targets, axis=1))) / clean)
 
 
-def _common_multiple(config: TaskConfig, signs: Signs) -> int | None:
+def _common_multiple(config: TaskConfig, evidence: Evidence) -> int | None:
     """The whole number ≥ 2 by which every wrong component runs too fast, if there is one.
 
     A single wrong component may be mistaken for another that runs at a multiple of it: it takes two.
     """
     multiples = []
     for frequency, tone, error in zip(
-        config.frequencies, signs.test["tones"], signs.errors, strict=True
+        config.frequencies, evidence.test["tones"], evidence.errors, strict=True
     ):
         off = tone["frequency_error_mhz"]
-        if error < signs.goal:
+        if error < evidence.goal:
             continue
         if off is None:
             return None
@@ -103,20 +103,20 @@ def _common_multiple(config: TaskConfig, signs: Signs) -> int | None:
     return multiples[0] if len(multiples) > 1 and len(set(multiples)) == 1 else None
 
 
-def _bad_data(config: TaskConfig, signs: Signs, *, decimated: bool) -> Examination:
+def _bad_data(config: TaskConfig, evidence: Evidence, *, decimated: bool) -> Examination:
     residual, where = max(
         (_residual(config, blocks, g), name)
-        for name, blocks in (("training", signs.train_blocks), ("test", signs.test_blocks))
+        for name, blocks in (("training", evidence.train_rows), ("test", evidence.test_rows))
         for g in range(len(config.frequencies))
     )
-    phase, scale = _disagreement(config, signs)
-    mixture = np.asarray(signs.train_blocks.inputs[..., 0], np.float64)
+    phase, scale = _disagreement(config, evidence)
+    mixture = np.asarray(evidence.train_rows.inputs["signal"][..., 0], np.float64)
     loudest = float(np.abs(mixture).max() / max(abs(a) for a in config.amplitude_range))
     noisy = config.phase_scale > 0 or config.amplitude_range[0] < config.amplitude_range[1]
     repeated = float(np.mean(np.diff(mixture, axis=1) == 0)) if noisy else 0.0
     reasons = {
         f"the {where} targets are not steady sines: {number(residual)} of MSE is left over": (
-            residual > signs.goal / 2 and not decimated
+            residual > evidence.goal / 2 and not decimated
         ),
         f"training and test targets of one selector differ by {phase:.2g} rad": phase > _PHASE,
         f"training and test targets of one selector differ by {scale:.0%} in size": scale > _SCALE,
@@ -124,7 +124,7 @@ def _bad_data(config: TaskConfig, signs: Signs, *, decimated: bool) -> Examinati
         f"{repeated:.0%} of the mixture's samples repeat the one before": (
             repeated > _REPEATED_SHARE
         ),
-        f"{', '.join(signs.changed_files)} changed since": bool(signs.changed_files),
+        f"{', '.join(evidence.changed_files)} changed since": bool(evidence.changed_files),
     }
     said = [reason for reason, true in reasons.items() if true and not decimated]
     words = (
@@ -142,18 +142,18 @@ def _bad_data(config: TaskConfig, signs: Signs, *, decimated: bool) -> Examinati
             "repeated_share": repeated,
         },
         threshold=(
-            f"a target whose best sine leaves {number(signs.goal / 2)} of MSE, half the goal; training and "
-            f"test apart by {_PHASE:g} rad or {_SCALE:.0%}; a mixture {_LOUD:g} times its largest amplitude; "
-            f"{_REPEATED_SHARE:.0%} of its samples repeated"
+            f"a target whose best sine leaves {number(evidence.goal / 2)} of MSE, half the goal; training "
+            f"and test apart by {_PHASE:g} rad or {_SCALE:.0%}; a mixture {_LOUD:g} times its largest "
+            f"amplitude; {_REPEATED_SHARE:.0%} of its samples repeated"
         ),
-        experiment=signs.command("task.train_path=", "task.test_path="),
+        experiment=evidence.command("task.train_path=", "task.test_path="),
         advice="Mend the file: --mode generate writes one of the same shape to compare with.",
     )
 
 
-def _phasors(config: TaskConfig, blocks: Blocks, group: int) -> tuple[np.ndarray, np.ndarray]:
+def _phasors(config: TaskConfig, blocks: Batch, group: int) -> tuple[np.ndarray, np.ndarray]:
     """Least-squares sines of a selector's targets: their phasors [N] and the MSE left over [N]."""
-    targets = np.asarray(blocks.targets[..., 0], np.float64)[np.asarray(blocks.groups) == group]
+    targets = np.asarray(blocks.targets[..., 0], np.float64)[np.asarray(blocks.group) == group]
     angle = 2 * np.pi * config.frequencies[group] / config.sampling_rate
     time = angle * np.arange(targets.shape[1])
     basis = np.stack([np.sin(time), np.cos(time)], axis=1)
@@ -162,16 +162,16 @@ def _phasors(config: TaskConfig, blocks: Blocks, group: int) -> tuple[np.ndarray
     return weights[0] + 1j * weights[1], left
 
 
-def _residual(config: TaskConfig, blocks: Blocks, group: int) -> float:
+def _residual(config: TaskConfig, blocks: Batch, group: int) -> float:
     return float(_phasors(config, blocks, group)[1].max())
 
 
-def _disagreement(config: TaskConfig, signs: Signs) -> tuple[float, float]:
+def _disagreement(config: TaskConfig, evidence: Evidence) -> tuple[float, float]:
     """Largest difference between a selector's targets in training and test: phase, rad, and amplitude."""
     phase, scale = 0.0, 0.0
     for group in range(len(config.frequencies)):
         train, test = (
-            _phasors(config, b, group)[0] for b in (signs.train_blocks, signs.test_blocks)
+            _phasors(config, b, group)[0] for b in (evidence.train_rows, evidence.test_rows)
         )
         scale = max(scale, abs(float(np.abs(train).mean() / np.abs(test).mean()) - 1))
         if config.start == "zero":
@@ -179,16 +179,16 @@ def _disagreement(config: TaskConfig, signs: Signs) -> tuple[float, float]:
     return phase, scale
 
 
-def _frequency_basin(config: TaskConfig, signs: Signs) -> Examination:
+def _frequency_basin(config: TaskConfig, evidence: Evidence) -> Examination:
     turns, sources = [], []
     for group, frequency in enumerate(config.frequencies):
-        off, source = _off_by(signs, group, frequency)
-        turns.append(None if off is None else abs(off) * signs.credit_seconds)
+        off, source = _off_by(evidence, group, frequency)
+        turns.append(None if off is None else abs(off) * evidence.credit_seconds)
         sources.append(source)
     wrong = [
         (turn, group)
         for group, turn in enumerate(turns)
-        if turn is not None and signs.errors[group] >= signs.goal
+        if turn is not None and evidence.errors[group] >= evidence.goal
     ]
     worst, group = max(wrong, default=(0.0, 0))
     return Examination(
@@ -196,39 +196,41 @@ def _frequency_basin(config: TaskConfig, signs: Signs) -> Examination:
         found=worst > BASIN,
         words=(
             f"The {sources[group]} for {config.frequencies[group]:g} Hz is off by Δf·T = {worst:.3g} over "
-            f"the {signs.credit_seconds:.3g} s of the gradient."
+            f"the {evidence.credit_seconds:.3g} s of the gradient."
             if wrong
             else "No wrong component shows a frequency to compare."
         ),
-        evidence={"turns_off_per_frequency": turns, "credit_s": signs.credit_seconds},
+        evidence={"turns_off_per_frequency": turns, "credit_s": evidence.credit_seconds},
         threshold=(
             f"|Δf|·T above {BASIN:g} in a wrong component: beyond it the error, 1 − sin(2πΔfT)/(2πΔfT), "
             "falls by shrinking the output and not by mending the frequency"
         ),
-        experiment=signs.with_curriculum,
+        experiment=evidence.with_curriculum,
         advice="Begin with a horizon so short that every component is inside its basin, then lengthen it.",
     )
 
 
-def _off_by(signs: Signs, group: int, frequency: float) -> tuple[float | None, str]:
+def _off_by(evidence: Evidence, group: int, frequency: float) -> tuple[float | None, str]:
     """Δf of the output's tone, Hz; of the nearest pair that turns where the output has no tone."""
-    tone = signs.test["tones"][group]["frequency_error_mhz"]
+    tone = evidence.test["tones"][group]["frequency_error_mhz"]
     if tone is not None:
         return tone / 1e3, "output"
-    turning = np.asarray(signs.oscillations_hz[group]) if signs.oscillations_hz else np.zeros(0)
+    turning = (
+        np.asarray(evidence.oscillations_hz[group]) if evidence.oscillations_hz else np.zeros(0)
+    )
     turning = turning[np.isfinite(turning) & (turning > 0)]
     if not turning.size:
         return None, "output"
     return float(np.abs(turning - frequency).min()), "nearest oscillation inside the network"
 
 
-def _amplitude_collapse(config: TaskConfig, signs: Signs) -> Examination:
+def _amplitude_collapse(config: TaskConfig, evidence: Evidence) -> Examination:
     found, words = [], "No wrong component follows its target at too small a size."
     for frequency, tone, error in zip(
-        config.frequencies, signs.test["tones"], signs.errors, strict=True
+        config.frequencies, evidence.test["tones"], evidence.errors, strict=True
     ):
         size, match = tone["amplitude_ratio"], tone["correlation"]
-        if error < signs.goal or size is None or match is None or match <= 0:
+        if error < evidence.goal or size is None or match is None or match <= 0:
             continue
         # What is left when the output is scaled as well as can be: the power that does not correlate.
         left = (1 - match**2) / 2
@@ -245,14 +247,14 @@ def _amplitude_collapse(config: TaskConfig, signs: Signs) -> Examination:
         found=bool(found),
         words=words,
         evidence={
-            "amplitude_ratio_per_frequency": [t["amplitude_ratio"] for t in signs.test["tones"]],
-            "correlation_per_frequency": [t["correlation"] for t in signs.test["tones"]],
+            "amplitude_ratio_per_frequency": [t["amplitude_ratio"] for t in evidence.test["tones"]],
+            "correlation_per_frequency": [t["correlation"] for t in evidence.test["tones"]],
         },
         threshold=(
             f"an amplitude below {_AMPLITUDE:g}, and scaling the output alone would take at least "
             f"{_RESCALED_SHARE:.0%} of a component's error away"
         ),
-        experiment=signs.command("optimizer.weight_decay=0", "optimizer.name=adam"),
+        experiment=evidence.command("optimizer.weight_decay=0", "optimizer.name=adam"),
         advice=(
             "Take away what shrinks the weights (decay, a leaking state), and train on; watch the MSE beside "
             "SI-SDR."

@@ -10,17 +10,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax.config.sections import Hearing, TaskConfig
+from freqjax.config.sections import Context, TaskConfig
 from freqjax.errors import UserError
-from freqjax.tasks.examination import Examination, Signs
+from freqjax.tasks.batch import Batch
+from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.extraction import datasets, probes, stems, symptoms
 from freqjax.tasks.extraction import synthesis as signals
 from freqjax.tasks.extraction import tones as metrics
 from freqjax.tasks.extraction.limits import NoBayesLimit, StreamLimit
 from freqjax.tasks.extraction.limits.law import noise_variance
 from freqjax.tasks.extraction.limits.scores import baseline_outputs, least_possible, limits_on
-from freqjax.tasks.task import Blocks
-from freqjax.tasks.windows import warm_up
+from freqjax.tasks.objectives import SquaredError
+from freqjax.tasks.task import Input, Task, TimeUnit
 
 # A test over unknown starts averages over at least this many of them.
 _FEWEST_TEST_STARTS = 64
@@ -29,14 +30,14 @@ _FEWEST_TEST_STARTS = 64
 class _Judged(NamedTuple):
     """Blocks, what baselines put out on them ([B, T] by name), the Bayes limit, limits and scores."""
 
-    blocks: Blocks
+    blocks: Batch
     outputs: dict[str, np.ndarray]
     least: StreamLimit | NoBayesLimit
     limits: dict[str, Any]
 
 
-class Extraction:
-    """The task of `freqjax.tasks.Task` for sums of sinusoids.
+class Extraction(Task):
+    """The task for sums of sinusoids.
 
     A block is one start and one selector. Blocks come start by start, and within a start frequency
     by frequency over the same mixture: with a known start there are B = F blocks, else B = starts · F.
@@ -44,38 +45,37 @@ class Extraction:
 
     output_size = 1
     group_label = "frequency"
+    objective = SquaredError()
+    weighted = False
 
-    def __init__(self, config: TaskConfig, hearing: Hearing | None = None) -> None:
+    def __init__(self, config: TaskConfig, context: Context | None = None) -> None:
         """Prepare synthesis; files are read when their blocks are asked for."""
-        self.config, self._hearing = config, hearing
-        self.frequencies = config.frequencies
+        super().__init__(config, context)
+        self.inputs = (Input("signal", 1), Input("selector", len(config.frequencies), selects=True))
         self.samples, self.sampling_rate = config.samples, config.sampling_rate
-        self.longest = self.samples
-        if hearing is not None:
-            self.longest = hearing.windows.length + warm_up(hearing.windows)
-        self.input_size = 1 + len(config.frequencies)
-        self.selected_hz = config.frequencies
-        self.selectors = tuple(range(1, self.input_size))
+        self.time = TimeUnit("s", config.sampling_rate)
+        self.frequencies = self.selected_hz = config.frequencies
         self.group_names = tuple(f"{f:g} Hz" for f in config.frequencies)
-        self.keeps_time = config.start == "zero" and hearing is None
-        no_start = config.start == "zero" or hearing is not None
+        self.keeps_time = config.start == "zero" and context is None
+        no_start = config.start == "zero" or context is not None
         self.easier = "task.phase_scale=0.01" if no_start else "task.start=zero"
         self._synthesizer = signals.make_synthesizer(config)
         # Kept, so that training and test rows of one shape are compiled once.
         self._drawn = jax.jit(self._draw, static_argnums=(1, 2, 3))
         self._judged: _Judged | None = None
 
-    def train_blocks(self) -> Blocks:
-        """The rows of `task.train_seed`, or of `task.train_path`."""
-        return self._blocks(self.config.train_path, "task.train_path", self.config.train_seed, 1)
+    def split(self, name: str) -> Batch | None:
+        """Return the rows of `task.train_seed` or `task.train_path`, or those of the test's.
 
-    def test_blocks(self) -> Blocks:
-        """The rows of `task.test_seed`, or of `task.test_path`."""
-        return self._blocks(
-            self.config.test_path, "task.test_path", self.config.test_seed, _FEWEST_TEST_STARTS
-        )
+        There are no validation rows: fresh noise and a test of its own seed take their place.
+        """
+        if name == "validation":
+            return None
+        fewest = _FEWEST_TEST_STARTS if name == "test" else 1
+        path, seed = (getattr(self.config, f"{name}_{part}") for part in ("path", "seed"))
+        return self._rows(path, f"task.{name}_path", seed, fewest)
 
-    def sample(self, key: jax.Array, samples: int) -> Blocks:
+    def sample(self, key: jax.Array, samples: int) -> Batch:
         """F blocks a start, with starts and noise drawn from `key`; their first T samples."""
         return self._draw(key, self._start_count(1), samples)
 
@@ -86,18 +86,14 @@ class Extraction:
         )
         return jnp.concatenate([samples[:, None], selector], axis=1)
 
-    def peaks(self, blocks: Blocks) -> tuple[float, ...]:
+    def peaks(self, blocks: Batch) -> tuple[float, ...]:
         """The peak of the power spectrum of each selector's targets, to one bin, 1 / duration Hz."""
         power = np.square(np.abs(np.fft.rfft(blocks.targets[..., 0], axis=1)))
-        groups = np.asarray(blocks.groups)
+        groups = np.asarray(blocks.group)
         bins = [power[groups == g].sum(axis=0).argmax() for g in range(len(self.frequencies))]
         return tuple(float(b) / self.config.duration for b in bins)
 
-    def loss(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
-        """Squared error of every row."""
-        return jnp.sum(jnp.square(outputs - targets), axis=-1)
-
-    def evaluate(self, outputs: np.ndarray, blocks: Blocks) -> dict[str, Any]:
+    def evaluate(self, outputs: np.ndarray, blocks: Batch) -> dict[str, Any]:
         """MSE in all and per frequency, and the tone metrics of each frequency."""
         squared = np.square(np.asarray(outputs, np.float64) - blocks.targets)[..., 0].mean(axis=1)
         tones = self.tones(outputs, blocks)
@@ -112,11 +108,11 @@ class Extraction:
             ],
         }
 
-    def _by_frequency(self, per_block: np.ndarray, blocks: Blocks) -> list[float]:
-        groups = np.asarray(blocks.groups)
+    def _by_frequency(self, per_block: np.ndarray, blocks: Batch) -> list[float]:
+        groups = np.asarray(blocks.group)
         return [float(per_block[groups == i].mean()) for i in range(len(self.frequencies))]
 
-    def _after_first_second(self, outputs: np.ndarray, blocks: Blocks) -> dict[str, Any]:
+    def _after_first_second(self, outputs: np.ndarray, blocks: Batch) -> dict[str, Any]:
         """The MSE once a phase could be found, where streams start anywhere."""
         second = round(self.sampling_rate)
         if self.config.start == "zero" or second >= self.samples:
@@ -124,12 +120,12 @@ class Extraction:
         late = np.square(np.asarray(outputs, np.float64) - blocks.targets)[:, second:, 0]
         return {"mse_after_1s_per_frequency": self._by_frequency(late.mean(axis=1), blocks)}
 
-    def tones(self, outputs: np.ndarray, blocks: Blocks) -> tuple[metrics.ToneMetrics, ...]:
+    def tones(self, outputs: np.ndarray, blocks: Batch) -> tuple[metrics.ToneMetrics, ...]:
         """The tone metrics of outputs [B, T, 1], by frequency."""
         return tuple(
             metrics.tone_metrics(
-                outputs[blocks.groups == i, :, 0],
-                blocks.targets[blocks.groups == i, :, 0],
+                outputs[blocks.group == i, :, 0],
+                blocks.targets[blocks.group == i, :, 0],
                 frequency,
                 self.config.sampling_rate,
             )
@@ -139,31 +135,33 @@ class Extraction:
     def probe(self, run: probes.Run) -> dict[str, Any]:
         """Clock or locker: see `freqjax.tasks.extraction.probes`."""
 
-        def draw(config: TaskConfig, start: int | None) -> Blocks:
+        def draw(config: TaskConfig, start: int | None) -> Batch:
             count = probes.STARTS if config.start == "random" else 1
             task = self if config == self.config else Extraction(config)
             drawn = task._drawn(jax.random.key(config.test_seed), count, task.samples, start)
-            return Blocks(*(np.asarray(array) for array in drawn))
+            return jax.tree.map(np.asarray, drawn)
 
         return probes.probe(self.config, draw, run)
 
-    def examine(self, signs: Signs) -> list[Examination]:
+    def examine(self, evidence: Evidence) -> list[Examination]:
         """What may be wrong with rows and tones: see `freqjax.tasks.extraction.symptoms`."""
-        return symptoms.examine(self.config, signs)
+        return symptoms.examine(self.config, evidence)
 
-    def limits(self, blocks: Blocks) -> dict[str, Any]:
+    def limits(self, blocks: Batch) -> dict[str, Any]:
         """The limits of the config's law, and the baselines' scores on the rows of `blocks`.
 
         See `freqjax.tasks.extraction.limits.scores.limits_on`.
         """
         return self._judge(blocks).limits
 
-    def _judge(self, blocks: Blocks) -> _Judged:
+    def _judge(self, blocks: Batch) -> _Judged:
         """Run the baselines on `blocks` and find the limits; figures ask for the same blocks again."""
         if self._judged is None or self._judged.blocks is not blocks:
-            targets, groups = np.asarray(blocks.targets[..., 0]), np.asarray(blocks.groups)
-            outputs = baseline_outputs(self.config, np.asarray(blocks.inputs[..., 0]), groups)
-            least = least_possible(self.config, self._hearing)
+            targets, groups = np.asarray(blocks.targets[..., 0]), np.asarray(blocks.group)
+            outputs = baseline_outputs(
+                self.config, np.asarray(blocks.inputs["signal"][..., 0]), groups
+            )
+            least = least_possible(self.config, self.context)
             limits = limits_on(self.config, targets, groups, outputs, least)
             self._judged = _Judged(blocks, outputs, least, limits)
         return self._judged
@@ -175,7 +173,7 @@ class Extraction:
     def draw(
         self,
         outputs: np.ndarray,
-        blocks: Blocks,
+        blocks: Batch,
         rows: Sequence[dict[str, Any]],
         directory: Path,
     ) -> list[Path]:
@@ -185,10 +183,10 @@ class Extraction:
         record = figures.EvaluationRecord(
             frequencies_hz=self.frequencies,
             sampling_rate_hz=self.config.sampling_rate,
-            mixture=np.asarray(blocks.inputs[..., 0]),
+            mixture=np.asarray(blocks.inputs["signal"][..., 0]),
             targets=np.asarray(blocks.targets[..., 0]),
             outputs=outputs[..., 0],
-            selected=np.asarray(blocks.groups),
+            selected=np.asarray(blocks.group),
             tones=self.tones(outputs, blocks),
             baselines=self._baselines(blocks),
         )
@@ -196,7 +194,7 @@ class Extraction:
         mse = float(np.mean(np.square(error)))
         return figures.draw_all(record, rows, mse, directory)
 
-    def _baselines(self, blocks: Blocks) -> Any:
+    def _baselines(self, blocks: Batch) -> Any:
         """The `figures.Baselines` of `blocks`."""
         from freqjax import figures
 
@@ -214,15 +212,18 @@ class Extraction:
             bayes_over_time=(np.array(seen), np.array(curve)) if curve else None,
         )
 
-    def rows(self, blocks: Blocks) -> datasets.Rows:
-        """`blocks` as rows, block after block."""
-        inputs = np.asarray(blocks.inputs).reshape(-1, self.input_size)
-        return datasets.Rows(inputs[:, 0], inputs[:, 1:], np.asarray(blocks.targets).reshape(-1))
+    def dataset(self, blocks: Batch) -> datasets.Rows:
+        """Return `blocks` as the rows of a file, block after block."""
+        selectors = np.asarray(blocks.inputs["selector"]).reshape(-1, len(self.frequencies))
+        signal, targets = (
+            np.asarray(a).reshape(-1) for a in (blocks.inputs["signal"], blocks.targets)
+        )
+        return datasets.Rows(signal, selectors, targets)
 
     def _start_count(self, fewest: int) -> int:
         return max(self.config.starts, fewest) if self.config.start == "random" else 1
 
-    def _draw(self, key: jax.Array, count: int, samples: int, start: int | None = None) -> Blocks:
+    def _draw(self, key: jax.Array, count: int, samples: int, start: int | None = None) -> Batch:
         frequencies = len(self.frequencies)
         start_key, noise_key = jax.random.split(key)
         if start is None:
@@ -233,14 +234,16 @@ class Extraction:
         shape = (count, frequencies, samples)
         selectors = jnp.broadcast_to(jnp.eye(frequencies)[None, :, None, :], (*shape, frequencies))
         repeated = jnp.broadcast_to(mixture[:, None, :, None], (*shape, 1))
-        inputs = jnp.concatenate([repeated, selectors], axis=-1)
-        return Blocks(
-            inputs=inputs.reshape(-1, samples, 1 + frequencies),
+        return Batch(
+            inputs={
+                "signal": repeated.reshape(-1, samples, 1),
+                "selector": selectors.reshape(-1, samples, frequencies),
+            },
             targets=components.transpose(0, 2, 1).reshape(-1, samples, 1),
-            groups=jnp.tile(jnp.arange(frequencies), count),
+            group=jnp.tile(jnp.arange(frequencies), count),
         )
 
-    def _blocks(self, path: str, field: str, seed: int, fewest_starts: int) -> Blocks:
+    def _rows(self, path: str, field: str, seed: int, fewest_starts: int) -> Batch:
         if path:
             if Path(path).suffix.lower() in stems.SUFFIXES:
                 rows = stems.read_stems(Path(path), self.config, field)
@@ -251,11 +254,11 @@ class Extraction:
             return blocks
         count = self._start_count(fewest_starts)
         drawn = self._drawn(jax.random.key(seed), count, self.samples, None)
-        blocks = Blocks(*(np.asarray(array) for array in drawn))
+        blocks = jax.tree.map(np.asarray, drawn)
         check_blocks(blocks, self.config, f"the rows of seed {seed}")
         return blocks
 
-    def _blocks_of_rows(self, rows: datasets.Rows, source: str) -> Blocks:
+    def _blocks_of_rows(self, rows: datasets.Rows, source: str) -> Batch:
         samples, frequencies = self.config.samples, len(self.frequencies)
         count, rest = divmod(len(rows.mixture), samples)
         allowed = f"{frequencies * samples} rows ({frequencies} blocks of {samples})"
@@ -282,15 +285,17 @@ class Extraction:
                 f"{source}: row {block * samples + sample + 1}, columns C1 to C{frequencies} change "
                 f"inside block {block + 1}; the selector must hold for {samples} rows."
             )
-        inputs = np.concatenate([rows.mixture[:, None], rows.selectors], axis=1)
-        return Blocks(
-            inputs=inputs.reshape(count, samples, -1),
+        return Batch(
+            inputs={
+                "signal": rows.mixture.reshape(count, samples, 1),
+                "selector": rows.selectors.reshape(count, samples, frequencies),
+            },
             targets=rows.targets.reshape(count, samples, 1),
-            groups=groups[:, 0].astype(np.int32),
+            group=groups[:, 0].astype(np.int32),
         )
 
 
-def check_blocks(blocks: Blocks, config: TaskConfig, source: str) -> None:
+def check_blocks(blocks: Batch, config: TaskConfig, source: str) -> None:
     """Refuse data that is not what the config says: finite, at its frequency, noisy at every sample.
 
     The peak of each target's spectrum must lie within one bin (1 / duration Hz) of the selected
@@ -301,12 +306,12 @@ def check_blocks(blocks: Blocks, config: TaskConfig, source: str) -> None:
     Raises:
       UserError: the first block that fails, and how.
     """
-    for b, group in enumerate(np.asarray(blocks.groups)):
+    for b, group in enumerate(np.asarray(blocks.group)):
         frequency, target = (
             config.frequencies[group],
             np.asarray(blocks.targets[b, :, 0], np.float64),
         )
-        if not (np.isfinite(target).all() and np.isfinite(blocks.inputs[b]).all()):
+        if not (np.isfinite(target).all() and np.isfinite(blocks.inputs["signal"][b]).all()):
             raise UserError(f"{source}: block {b + 1} holds values that are not finite.")
         if frequency * config.duration >= 2:
             power = np.abs(np.fft.rfft(target - target.mean()))
@@ -316,7 +321,7 @@ def check_blocks(blocks: Blocks, config: TaskConfig, source: str) -> None:
                     f"{source}: the target of block {b + 1} peaks at {peak:g} Hz where the selector "
                     f"says {frequency:g} Hz; the order of the columns or task.sampling_rate is wrong."
                 )
-    _check_randomness(np.asarray(blocks.inputs[:, :, 0], np.float64), config, source)
+    _check_randomness(np.asarray(blocks.inputs["signal"][..., 0], np.float64), config, source)
 
 
 def _check_randomness(mixture: np.ndarray, config: TaskConfig, source: str) -> None:

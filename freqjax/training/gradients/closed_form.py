@@ -139,6 +139,8 @@ def why_not(network: Network, task: Task, config: Config) -> str | None:
         return f"train.regime is {config.train.regime}: only online has a closed form."
     if config.train.streams != "sequential":
         return f"train.streams is {config.train.streams}: the closed form has one stream."
+    if task.weighted:
+        return "The rows have weights: the closed form counts each row once."
     if not isinstance(network, LstmNetwork):
         return f"The network is a {type(network).__name__}: the closed form is that of one LSTM."
     return None
@@ -172,7 +174,7 @@ def make_online_chunk(
         carry, (losses, norms) = jax.lax.scan(update, carry, rows)
         after = _end(lstm, config.optimizer, state, carry, updates)
         infos = UpdateInfo(losses[:, None, None], norms, rates)
-        return after, summarise(infos, stream.groups, state.params, after.params, groups)
+        return after, summarise(infos, stream, state.params, after.params, groups)
 
     return chunk
 
@@ -188,7 +190,7 @@ def _differentiate(network: LstmNetwork, task: Task, carry: _Carry, row: _Row) -
     bounded = jnp.tanh(c)
     h = o * bounded
     y = jnp.sum(h[:, None] * head_kernel, axis=0) + head_bias
-    loss, e = jax.value_and_grad(lambda y: task.loss(y, row.target))(y)
+    loss, e = jax.value_and_grad(lambda y: task.objective.row_loss(y, row.target))(y)
     dh = jnp.sum(head_kernel * e[None], axis=1)
     dc = dh * o * (1 - bounded * bounded)
     dz = jnp.concatenate(

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from freqjax.config import sections as configs
 from freqjax.native import library
 from freqjax.networks import LstmCarry, LstmNetwork, Network
-from freqjax.tasks import Extraction, Task
+from freqjax.tasks import Task
 from freqjax.training.gradients.packing import (
     Packed,
     Powers,
@@ -37,8 +37,12 @@ def why_not(network: Network, task: Task, config: configs.Config) -> str | None:
         return f"train.streams is {config.train.streams}: the native loop has one stream."
     if not isinstance(network, LstmNetwork):
         return f"The network is a {type(network).__name__}: the native loop is that of one LSTM."
-    if not isinstance(task, Extraction):
-        return f"The task is a {type(task).__name__}: the native loop has the loss of Extraction."
+    if not task.objective.squared:
+        return (
+            f"The objective is the {task.objective.label}: the native loop has the squared error."
+        )
+    if task.weighted:
+        return "The rows have weights: the native loop counts each row once."
     if jax.default_backend() != "cpu":
         return f"The device is a {jax.default_backend()}: the native loop runs on the CPU."
     if not library.is_built():
@@ -70,7 +74,7 @@ def make_native_chunk(
         x_power = jnp.sum(jnp.square(stream.inputs[:, 0, 0]), axis=1)
         norms = squared_norms(lstm, x_power, powers)
         infos = UpdateInfo(losses[:, None, None], norms, rates)
-        return after, summarise(infos, stream.groups, state.params, after.params, groups)
+        return after, summarise(infos, stream, state.params, after.params, groups)
 
     return chunk
 

@@ -16,20 +16,20 @@ def written(tmp_path):
     def write(suffix="csv", **fields):
         task = make_task(TaskConfig(**{**SMALL, **fields}))
         path = tmp_path / f"rows.{suffix}"
-        datasets.write_rows(path, task.rows(task.train_blocks()), 20.0, 20)
+        datasets.write_rows(path, task.dataset(task.split("train")), 20.0, 20)
         return path
 
     return write
 
 
 def read(path, **fields):
-    return make_task(TaskConfig(train_path=str(path), **{**SMALL, **fields})).train_blocks()
+    return make_task(TaskConfig(train_path=str(path), **{**SMALL, **fields})).rows("train")
 
 
 @pytest.mark.parametrize("suffix", ["csv", "npz"])
 @pytest.mark.parametrize("fields", [{}, {"start": "random", "starts": 3}])
 def test_rows_come_back_bitwise(written, suffix, fields):
-    synthesised = make_task(TaskConfig(**{**SMALL, **fields})).train_blocks()
+    synthesised = make_task(TaskConfig(**{**SMALL, **fields})).rows("train")
     blocks = read(written(suffix, **fields), **fields)
     for ours, theirs in zip(blocks, synthesised, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -48,7 +48,7 @@ def test_columns_may_come_in_any_order_and_without_time(written):
     rows = [line.split(",") for line in path.read_text().splitlines()]
     path.write_text("\n".join(",".join(row[k] for k in (4, 3, 2, 1)) for row in rows))
     np.testing.assert_array_equal(
-        read(path).inputs, make_task(TaskConfig(**SMALL)).train_blocks().inputs
+        read(path).inputs, make_task(TaskConfig(**SMALL)).rows("train").inputs
     )
 
 
@@ -57,7 +57,7 @@ def test_a_byte_order_mark_and_blank_lines_at_the_end_are_let_pass(written):
     lines = path.read_text().splitlines()
     path.write_text("\ufeff" + "\n".join(line.partition(",")[2] for line in lines) + "\n\n\n")
     np.testing.assert_array_equal(
-        read(path).inputs, make_task(TaskConfig(**SMALL)).train_blocks().inputs
+        read(path).inputs, make_task(TaskConfig(**SMALL)).rows("train").inputs
     )
 
 
@@ -118,12 +118,12 @@ def test_one_selector_too_many_is_refused(written):
 def test_a_wrong_rate_is_refused(tmp_path):
     task = make_task(TaskConfig(frequencies=(2.0, 4.0), sampling_rate=50.0, duration=2.0))
     path = tmp_path / "rows.npz"
-    datasets.write_rows(path, task.rows(task.train_blocks()), 50.0, 100)
+    datasets.write_rows(path, task.dataset(task.split("train")), 50.0, 100)
     wrong = TaskConfig(
         frequencies=(2.0, 4.0), sampling_rate=25.0, duration=4.0, train_path=str(path)
     )
     with pytest.raises(UserError, match=r"block 1 peaks at 1 Hz where the selector says 2 Hz"):
-        make_task(wrong).train_blocks()
+        make_task(wrong).rows("train")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def task(**fields):
 
 
 def test_targets_are_the_selected_sines():
-    blocks = make_task(TaskConfig()).train_blocks()
+    blocks = make_task(TaskConfig()).rows("train")
     assert blocks.inputs.shape == (4, 10_000, 5)
     seconds = np.arange(10_000) / 1000
     for b, frequency in enumerate((1, 3, 5, 7)):
@@ -26,12 +26,12 @@ def test_targets_are_the_selected_sines():
 
 
 def test_every_block_hears_the_same_mixture():
-    mixture = task().train_blocks().inputs[..., 0]
+    mixture = task().rows("train").inputs[..., 0]
     assert (mixture == mixture[0]).all()
 
 
 def test_without_noise_the_mixture_is_the_mean_of_the_components():
-    blocks = task(amplitude_range=(1.0, 1.0), phase_scale=0.0).train_blocks()
+    blocks = task(amplitude_range=(1.0, 1.0), phase_scale=0.0).rows("train")
     np.testing.assert_allclose(
         blocks.inputs[0, :, 0], blocks.targets[..., 0].mean(axis=0), atol=1e-6
     )
@@ -40,7 +40,7 @@ def test_without_noise_the_mixture_is_the_mean_of_the_components():
 @pytest.mark.parametrize("scale", [0.0, 0.1, 0.5, 1.0])
 def test_noise_has_the_mean_and_variance_of_its_law(scale):
     config = TaskConfig(phase_scale=scale, train_seed=5)
-    mixture = np.asarray(make_task(config).train_blocks().inputs[0, :, 0], np.float64)
+    mixture = np.asarray(make_task(config).rows("train").inputs[0, :, 0], np.float64)
     seconds = np.arange(10_000) / 1000
     # E[sin(θ + φ)] with φ uniform on [0, 2πs] is sinc(s) sin(θ + πs).
     mean = np.mean(
@@ -53,20 +53,20 @@ def test_noise_has_the_mean_and_variance_of_its_law(scale):
 
 
 def test_noise_is_drawn_anew_at_every_sample():
-    noise = make_task(TaskConfig()).train_blocks().inputs[0, :, 0]
+    noise = make_task(TaskConfig()).rows("train").inputs[0, :, 0]
     correlation = np.corrcoef(noise[:-1], noise[1:])[0, 1]
     assert abs(correlation) < 4 / 100
 
 
 def test_seeds_give_the_same_rows_again_and_others_give_others():
-    first, again = (task(train_seed=3).train_blocks() for _ in range(2))
+    first, again = (task(train_seed=3).rows("train") for _ in range(2))
     np.testing.assert_array_equal(first.inputs, again.inputs)
-    assert np.abs(first.inputs - task(train_seed=4).train_blocks().inputs).max() > 0.1
+    assert np.abs(first.inputs - task(train_seed=4).rows("train").inputs).max() > 0.1
 
 
 def test_random_starts_lie_on_the_grid_and_targets_follow_them():
     config = TaskConfig(sampling_rate=100.0, duration=2.0, start="random", starts=5)
-    blocks = make_task(config).test_blocks()
+    blocks = make_task(config).rows("test")
     assert blocks.targets.shape == (64 * 4, 200, 1)
     seconds = np.arange(200) / 100
     starts = set()
@@ -105,20 +105,20 @@ def test_fresh_noise_differs_by_key_and_keeps_the_targets():
 
 
 def test_a_wrong_rate_is_seen():
-    blocks = task().train_blocks()
+    blocks = task().rows("train")
     wrong = TaskConfig(sampling_rate=200.0, duration=2.0)
     with pytest.raises(UserError, match=r"block 1 peaks at 2 Hz where the selector says 1 Hz"):
         check_blocks(blocks, wrong, "the file")
 
 
 def test_a_smooth_mixture_is_seen():
-    quiet = task(amplitude_range=(1.0, 1.0), phase_scale=0.0).train_blocks()
+    quiet = task(amplitude_range=(1.0, 1.0), phase_scale=0.0).rows("train")
     with pytest.raises(UserError, match="mean squared second difference"):
         check_blocks(quiet, TaskConfig(sampling_rate=100.0, duration=4.0), "the file")
 
 
 def test_values_that_are_not_finite_are_seen():
-    blocks = task().train_blocks()
+    blocks = task().rows("train")
     inputs = blocks.inputs.copy()
     inputs[2, 5, 0] = np.nan
     with pytest.raises(UserError, match="block 3 holds values that are not finite"):

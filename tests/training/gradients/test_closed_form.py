@@ -58,7 +58,7 @@ def case(name="adam"):
 @functools.cache
 def rows():
     """Those of every case: 40, in two blocks."""
-    return make_task(tiny_config().task).train_blocks()
+    return make_task(tiny_config().task).rows("train")
 
 
 def setup(config, task=None):
@@ -154,7 +154,7 @@ def test_an_epoch_of_the_main_task_learns_as_much():
     config = Config(task=TaskConfig(), network=NetworkConfig(hidden_size=8))
     task = make_task(config.task)
     network = make_network(config.network, task)
-    stream = layout(task.train_blocks(), config)
+    stream = layout(task.rows("train"), config)
     schedule = make_schedule(config.optimizer, 40_000, 40_000)
     state = init_state(network, config, jax.random.key(0), 1)
     infos = [

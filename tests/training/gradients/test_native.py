@@ -74,7 +74,7 @@ def built():
 @functools.cache
 def rows():
     """Those of every case: 40, in two blocks."""
-    return make_task(tiny_config().task).train_blocks()
+    return make_task(tiny_config().task).rows("train")
 
 
 def setup(name="adam"):
@@ -149,7 +149,7 @@ def test_thousands_of_updates_learn_as_much(built):
     config = Config(task=TaskConfig(duration=2.5), network=NetworkConfig(hidden_size=4))
     task = make_task(config.task)
     network = make_network(config.network, task)
-    stream = layout(task.train_blocks(), config)
+    stream = layout(task.rows("train"), config)
     schedule = make_schedule(config.optimizer, 10_000, 10_000)
     state = init_state(network, config, jax.random.key(0), 1)
     native, closed = (

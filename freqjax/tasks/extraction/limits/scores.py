@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from freqjax.config.sections import Hearing, TaskConfig
+from freqjax.config.sections import Context, TaskConfig
 from freqjax.tasks.extraction import tones as metrics
 from freqjax.tasks.extraction.limits.bayes import StreamLimit, stream_limit
 from freqjax.tasks.extraction.limits.law import NoBayesLimit
@@ -82,7 +82,7 @@ def limits_on(
     }
 
 
-def least_possible(task: TaskConfig, hearing: Hearing | None = None) -> StreamLimit | NoBayesLimit:
+def least_possible(task: TaskConfig, context: Context | None = None) -> StreamLimit | NoBayesLimit:
     """The Bayes limit of a block for who hears all of it, or `hearing`; or why there is none."""
     if task.start == "random" and task.reset != "block":
         # Blocks of one start repeat one mixture: a carried state has heard it before.
@@ -91,7 +91,7 @@ def least_possible(task: TaskConfig, hearing: Hearing | None = None) -> StreamLi
             "begin unknown, and a carried state hears the same mixture under every selector."
         )
     try:
-        return stream_limit(task) if hearing is None else window_limit(task, hearing)
+        return stream_limit(task) if context is None else window_limit(task, context)
     except NoBayesLimit as refusal:
         return refusal
 

@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from freqjax.config.sections import Hearing, TaskConfig, WindowsConfig
+from freqjax.config.sections import Context, TaskConfig, WindowsConfig
 from freqjax.tasks.extraction.limits import law
 from freqjax.tasks.extraction.limits.bayes import StreamLimit, bayes_curve
 from freqjax.tasks.extraction.limits.law import NoBayesLimit
@@ -35,14 +35,14 @@ def samples_heard(samples: int, windows: WindowsConfig) -> np.ndarray:
     return np.arange(samples) - np.maximum(first - warm_up(windows), 0) + 1
 
 
-def window_limit(task: TaskConfig, hearing: Hearing) -> StreamLimit:
+def window_limit(task: TaskConfig, context: Context) -> StreamLimit:
     """The mean of the limit over a block, and over what follows its first second.
 
     Raises:
       NoBayesLimit: the network sees both ways, the windows begin at few places, or as `bayes_curve`.
     """
-    windows = hearing.windows
-    if hearing.both_ways:
+    windows = context.windows
+    if context.both_ways:
         raise NoBayesLimit(
             "network.bidirectional is True: it must be False, since the limit is that of networks which "
             "hear nothing of what is to come."

@@ -152,7 +152,7 @@ def test_blocks_of_one_start_are_filtered_once(monkeypatch):
 
     monkeypatch.setattr(scores, "BASELINES", {"counted": counting})
     config = task(starts=64)
-    blocks = make_task(config).test_blocks()
+    blocks = make_task(config).rows("test")
     mixture = np.asarray(blocks.inputs[..., 0])
     order = np.random.default_rng(0).permutation(len(mixture))  # a file may hold them in any order
     groups = np.asarray(blocks.groups)
@@ -165,7 +165,7 @@ def test_blocks_of_one_start_are_filtered_once(monkeypatch):
 
 def test_many_mixtures_go_in_parts(monkeypatch):
     config = task(starts=64)
-    blocks = make_task(config).test_blocks()
+    blocks = make_task(config).rows("test")
     mixture, groups = np.asarray(blocks.inputs[..., 0]), np.asarray(blocks.groups)
     whole = scores.baseline_outputs(config, mixture, groups)
     monkeypatch.setattr(scores, "_HELD", 5 * mixture.shape[1] * 2)

@@ -226,7 +226,7 @@ def test_noise_too_small_for_the_table_widens_the_interval_or_is_refused():
 def test_a_carried_state_has_no_limit_of_streams_that_begin_unknown():
     config = task(start="random", phase_scale=0.1, sampling_rate=50.0, duration=1.0, reset="never")
     extraction = make_task(config)
-    limits = extraction.limits(extraction.test_blocks())
+    limits = extraction.limits(extraction.split("test"))
     assert limits["bayes_mse"] is None and "task.reset is never" in limits["note"]
 
 
@@ -296,7 +296,7 @@ def test_a_common_period_too_long_is_refused():
         UserError, match=r"task\.frequencies .* come back onto the sample grid only"
     ):
         bayes_curve(config, (1,))
-    limits = make_task(config).limits(make_task(config).test_blocks())
+    limits = make_task(config).limits(make_task(config).split("test"))
     assert limits["bayes_mse"] is None and limits["bayes_after_1s_per_frequency"] is None
     assert limits["note"].startswith("No Bayes limit: task.frequencies (1.0, 3.137)")
     assert 0.001 < limits["linear_mmse"] < 0.1
@@ -392,7 +392,7 @@ def test_where_the_cache_is(tmp_path, monkeypatch):
 
 def test_a_task_tells_its_limits():
     extraction = make_task(task(phase_scale=0.2, duration=4.0))
-    blocks = extraction.test_blocks()
+    blocks = extraction.rows("test")
     limits = json.loads(json.dumps(extraction.limits(blocks), allow_nan=False))
     assert limits["bayes_low"] < limits["bayes_mse"] < limits["bayes_high"]
     assert limits["bayes_mse"] == pytest.approx(np.mean(limits["bayes_mse_per_frequency"]))
@@ -406,7 +406,7 @@ def test_a_task_tells_its_limits():
         assert score["mse"] == pytest.approx(np.mean(score["mse_per_frequency"]))
         assert np.all(np.array(late) > limits["bayes_after_1s_per_frequency"])
     known = make_task(task(start="zero", duration=4.0))
-    limits = known.limits(known.test_blocks())
+    limits = known.limits(known.split("test"))
     assert limits["bayes_mse"] == 0 and limits["baselines"]["kalman"]["mse"] > 0
     assert limits["bayes_after_1s_per_frequency"] is None
 
@@ -414,7 +414,7 @@ def test_a_task_tells_its_limits():
 def test_the_summary_says_how_far_the_network_is():
     def said(config, outputs=lambda targets: 0.9 * targets):
         extraction = make_task(config)
-        blocks = extraction.test_blocks()
+        blocks = extraction.rows("test")
         found = extraction.evaluate(outputs(np.asarray(blocks.targets)), blocks)
         values = finite_or_null({"limit": extraction.limits(blocks), "test": found})
         return "\n".join(summary.limit_table(values, extraction)), values
@@ -435,12 +435,12 @@ def test_the_summary_says_how_far_the_network_is():
 def test_rows_from_a_file_are_named(tmp_path):
     config = task(duration=2.0)
     extraction = make_task(config)
-    rows = extraction.rows(extraction.test_blocks())
+    rows = extraction.dataset(extraction.split("test"))
     datasets.write_rows(tmp_path / "rows.npz", rows, config.sampling_rate, config.samples)
     own = make_task(dataclasses.replace(config, test_path=str(tmp_path / "rows.npz")))
-    limits = own.limits(own.test_blocks())
+    limits = own.limits(own.split("test"))
     assert limits["note"].endswith("the limits are those of the law in the config.")
-    expected = extraction.limits(extraction.test_blocks())
+    expected = extraction.limits(extraction.split("test"))
     for name, score in expected["baselines"].items():
         assert limits["baselines"][name]["mse"] == pytest.approx(score["mse"], rel=1e-5)
 

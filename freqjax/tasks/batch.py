@@ -1,0 +1,111 @@
+"""Batches of sequences with named inputs, and the form in which a network reads them.
+
+Axes: B sequences, T samples, D inputs, O outputs, G groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+
+class Batch(NamedTuple):
+    """B sequences of T samples each, every one belonging to one group.
+
+    Attributes:
+      inputs: name → [B, T, D_name] float32.
+      targets: [B, T, O] float32, a target a sample; or [B, O], a target a sequence, which is compared with
+        the output at the last sample that is there.
+      group: [B] int32, the group under which a sequence's loss is reported.
+      mask: [B, T] bool, which samples are there; or name → [B, T] bool, at which samples an input is
+        there. None where nothing is missing.
+      weight: [B] float32, how much a sequence counts; 0 is padding. None for 1 each.
+    """
+
+    inputs: Mapping[str, Any]
+    targets: Any
+    group: Any
+    mask: Any = None
+    weight: Any = None
+
+
+class Sequences(NamedTuple):
+    """A batch as training and evaluation use it.
+
+    Attributes:
+      inputs: [B, T, D] float32, the named inputs side by side; 0 where an input is missing.
+      targets: [B, T, O] float32.
+      groups: [B] int32.
+      weights: [B, T] float32, how much the loss of a sample counts; None where each counts 1.
+    """
+
+    inputs: Any
+    targets: Any
+    groups: Any
+    weights: Any = None
+
+
+def sequences_of(batch: Batch, names: Sequence[str]) -> Sequences:
+    """Join the inputs `names` of `batch` in that order; traceable.
+
+    Raises:
+      KeyError: the batch lacks one of them.
+    """
+    host = isinstance(batch.targets, np.ndarray)
+    xp: Any = np if host else jnp
+    parts = []
+    for name in names:
+        part = batch.inputs[name]
+        if isinstance(batch.mask, Mapping) and name in batch.mask:
+            part = xp.where(xp.asarray(batch.mask[name])[..., None], part, 0.0)
+        parts.append(part)
+    inputs = parts[0] if len(parts) == 1 else xp.concatenate(parts, axis=-1)
+    weights = _weights(batch, inputs.shape[:2], xp)
+    targets = batch.targets
+    if targets.ndim == 2:
+        targets = xp.broadcast_to(targets[:, None], (*inputs.shape[:2], targets.shape[-1]))
+    return Sequences(inputs, targets, batch.group, weights)
+
+
+def samples_there(batch: Batch) -> Any | None:
+    """[B, T] bool: the samples at which any input is there; None where nothing is missing."""
+    if not isinstance(batch.mask, Mapping):
+        return batch.mask
+    if set(batch.mask) < set(batch.inputs):
+        return None  # an input without a mask is there at every sample
+    there = [jnp.asarray(mask, bool) for mask in batch.mask.values()]
+    return jnp.any(jnp.stack(there), axis=0)
+
+
+def _weights(batch: Batch, shape: tuple[int, int], xp: Any) -> Any | None:
+    there = samples_there(batch)
+    if there is None and batch.weight is None and batch.targets.ndim == 3:
+        return None
+    weights = xp.ones(shape, np.float32) if there is None else xp.asarray(there, np.float32)
+    if batch.targets.ndim == 2:
+        # The last sample that is there is the one after which the running count does not grow.
+        count = xp.cumsum(weights, axis=1)
+        weights = weights * (count == count[:, -1:])
+    if batch.weight is not None:
+        weights = weights * xp.asarray(batch.weight, np.float32)[:, None]
+    return weights
+
+
+def means_by_group(losses: Any, sequences: Sequences, groups: int) -> list[float]:
+    """[G] weighted mean of the row losses [B, T] of each group, in float64; NaN for one without rows."""
+    losses = np.asarray(losses, np.float64).reshape(len(losses), -1)
+    belongs = np.asarray(sequences.groups)
+    if sequences.weights is None:
+        per_sequence = losses.mean(axis=1)
+        counts = np.ones(len(losses))
+    else:
+        weights = np.asarray(sequences.weights, np.float64)
+        per_sequence, counts = (weights * losses).sum(axis=1), weights.sum(axis=1)
+    found = []
+    for group in range(groups):
+        total = counts[belongs == group].sum()
+        found.append(float(per_sequence[belongs == group].sum() / total) if total else np.nan)
+    return found
