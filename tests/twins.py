@@ -3,7 +3,7 @@
 import numpy as np
 
 from freqjax import Config, NetworkConfig, TaskConfig, TrainConfig
-from freqjax.networks.weights import LstmSetting
+from freqjax.networks import LstmSetting, RotorSetting
 
 # The main job's: one mixture, four selectors.
 SETTING = LstmSetting(
@@ -12,13 +12,7 @@ SETTING = LstmSetting(
     output_size=1,
     selectors=(1, 2, 3, 4),
     longest=10_000,
-    sampling_rate=1000.0,
-    band=(0.5, 20.0),
-    gain=0.0,
-    leak=0.0,
-    decay=0.0,
-    peaks_hz=(1.0, 3.0, 5.0, 7.0),
-    written_hz=(1.0, 3.0, 5.0, 7.0),
+    rotors=RotorSetting(band=(0.0005, 0.02), peaks=(0.001, 0.003, 0.005, 0.007)),
 )
 
 

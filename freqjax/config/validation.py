@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterable
 from typing import Any, get_args, get_type_hints
 
-from freqjax.config.names import cell_class
 from freqjax.config.sections import (
     AXIS_SECTIONS,
     Config,
@@ -111,13 +110,10 @@ def _validate_task(task: TaskConfig) -> None:
 
 def _validate_network(config: Config) -> None:
     network, nyquist = config.network, config.task.sampling_rate / 2
-    _validate_stack(network)
-    units = {"rotor": 2, "spectral": 2, "constructed": 3}.get(network.initializer, 0)
-    if network.hidden_size < units * len(config.task.frequencies):
+    if network.dropout > 0 and network.layers == 1:
         raise UserError(
-            f"network.hidden_size is {network.hidden_size}: it must be at least "
-            f"{units * len(config.task.frequencies)}, {units} units a frequency, where "
-            f"network.initializer is {network.initializer}."
+            f"network.dropout is {network.dropout:g}: it must be 0 where network.layers is 1, since it "
+            "is applied between layers."
         )
     if network.initializer not in ("rotor", "spectral"):
         return
@@ -125,34 +121,6 @@ def _validate_network(config: Config) -> None:
         raise UserError(
             f"network.rotor_high is {network.rotor_high:g} Hz: it must lie above network.rotor_low "
             f"({network.rotor_low:g} Hz) and below the Nyquist frequency ({nyquist:g} Hz)."
-        )
-    if not network.learned_carry:
-        raise UserError(
-            "network.learned_carry is false: it must be true where network.initializer is "
-            f"{network.initializer}, since rotors that start at zero never turn."
-        )
-
-
-def _validate_stack(network: NetworkConfig) -> None:
-    # With them comes JAX, and the command line imports this module before it has any config to validate.
-    from freqjax.networks.initializers import GATED_INITIALIZERS, LAYER_INITIALIZERS
-
-    initializer = network.initializer
-    if network.dropout > 0 and network.layers == 1:
-        raise UserError(
-            f"network.dropout is {network.dropout:g}: it must be 0 where network.layers is 1, since it "
-            "is applied between layers."
-        )
-    if initializer not in LAYER_INITIALIZERS:
-        _require_one_lstm(
-            network,
-            f"where network.initializer is {initializer}, which sets the weights of a one-layer LSTM",
-        )
-    if initializer in GATED_INITIALIZERS and cell_class(network.cell).keeps is None:
-        others = sorted(set(LAYER_INITIALIZERS) - set(GATED_INITIALIZERS))
-        raise UserError(
-            f"network.initializer is {initializer}: it must be one of {', '.join(others)} where "
-            f"network.cell is {network.cell}, which has no gate that keeps."
         )
 
 

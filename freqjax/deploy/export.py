@@ -28,7 +28,7 @@ import jax.numpy as jnp
 from freqjax.deploy import torch as interop
 from freqjax.deploy.trained import Trained
 from freqjax.errors import UserError
-from freqjax.networks import count_parameters
+from freqjax.networks import Streams, count_parameters
 from freqjax.system import devices
 from freqjax.tasks import Extraction, make_task
 
@@ -98,10 +98,6 @@ def programs(trained: Trained) -> dict[str, bytes]:
     def init_carry(x: jax.Array) -> tuple[jax.Array, ...]:
         return tuple(jax.tree.leaves(network.init_carry(params, x.shape[0])))
 
-    def step(carry: tuple[jax.Array, ...], x: jax.Array) -> Any:
-        after, y = network.step(params, jax.tree.unflatten(structure, carry), x)
-        return tuple(jax.tree.leaves(after)), y
-
     def unroll(carry: tuple[jax.Array, ...], xs: jax.Array) -> Any:
         resets = jnp.zeros(xs.shape[:2], bool)
         after, ys = network.unroll(params, jax.tree.unflatten(structure, carry), xs, resets)
@@ -112,7 +108,13 @@ def programs(trained: Trained) -> dict[str, bytes]:
     xs = jax.ShapeDtypeStruct((time, streams, inputs), jnp.float32)
     carry = jax.eval_shape(init_carry, x)
     found = {"init_carry": _serialize(init_carry, x)}
-    if network.causal:
+    if isinstance(network, Streams):
+        advance = network.step
+
+        def step(carry: tuple[jax.Array, ...], x: jax.Array) -> Any:
+            after, y = advance(params, jax.tree.unflatten(structure, carry), x)
+            return tuple(jax.tree.leaves(after)), y
+
         found["step"] = _serialize(step, carry, x)
     return found | {"unroll": _serialize(unroll, carry, xs)}
 
@@ -178,7 +180,7 @@ def _readme(trained: Trained, task: Extraction, folder: str, names: tuple[str, .
             "nothing of freqjax:",
             "",
             "```python",
-            loader(task, folder, causal=network.causal).rstrip(),
+            loader(task, folder, causal=isinstance(network, Streams)).rstrip(),
             "```",
             "",
         ]

@@ -10,6 +10,7 @@ import numpy as np
 
 from freqjax.deploy.trained import Trained
 from freqjax.errors import UserError
+from freqjax.networks import require_streams
 from freqjax.tasks import Extraction
 
 # N, samples of one call. Longer ones are not faster, and the first answer would wait for them.
@@ -54,13 +55,8 @@ class Listener:
         Raises:
           UserError: a network that cannot go sample by sample.
         """
-        if not trained.network.causal:
-            raise UserError(
-                "network.bidirectional is true: it must be false for a signal that is followed sample by "
-                "sample, of which a network cannot hear the end first."
-            )
         self.task, self.group = task, group
-        self._trained = trained
+        self._trained, self._network = trained, require_streams(trained.network)
         self._loop = jax.jit(self._follow)
         self.restart()
         self.hear(np.zeros(0))
@@ -91,7 +87,7 @@ class Listener:
         def body(t: jax.Array, state: tuple[Any, jax.Array]) -> tuple[Any, jax.Array]:
             carry, ys = state
             x = jax.lax.dynamic_index_in_dim(xs, t, keepdims=True)
-            carry, y = self._trained.network.step(params, carry, x)
+            carry, y = self._network.step(params, carry, x)
             return carry, ys.at[t].set(y[0, 0])
 
         return jax.lax.fori_loop(0, count, body, (carry, jnp.zeros(len(samples))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from freqjax.checkpoints import store as checkpoints
 from freqjax.config import validation
 from freqjax.config.sections import Config
-from freqjax.networks import make_network
+from freqjax.networks import make_network, require_streams
 from freqjax.system import devices
 from freqjax.tasks import make_task
 
@@ -30,15 +31,22 @@ class Trained:
         """`params` as `freqjax.networks.make_network(config.network, …).init` lays them out."""
         self.config, self.params = config, params
         self.network = make_network(config.network, make_task(config.task))
-        self._step = jax.jit(self.network.step)
         self._unroll = jax.jit(self.network.unroll)
+
+    @functools.cached_property
+    def _step(self) -> Callable[..., tuple[Any, jax.Array]]:
+        return jax.jit(require_streams(self.network).step)
 
     def init_carry(self, streams: int = 1) -> Any:
         """The carry that B = `streams` streams start from."""
         return self.network.init_carry(self.params, streams)
 
     def step(self, carry: Any, x: np.ndarray | jax.Array) -> tuple[Any, jax.Array]:
-        """One sample: carry, x [B, D] → carry, y [B, O]."""
+        """Advance one sample: carry, x [B, D] → carry, y [B, O].
+
+        Raises:
+          UserError: the network is not causal.
+        """
         return self._step(self.params, carry, jnp.asarray(x, jnp.float32))
 
     def unroll(self, xs: np.ndarray | jax.Array, carry: Any = None) -> tuple[Any, jax.Array]:

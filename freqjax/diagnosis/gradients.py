@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from freqjax.config.sections import NetworkConfig
-from freqjax.networks import LstmNetwork, Network, make_network
+from freqjax.networks import Network, needs_of, network_of
 from freqjax.tasks import Extraction, Sequences, Task
-from freqjax.tasks.extraction.clock import UNITS, constructed_weights
+from freqjax.tasks.extraction.clock import Clock
 
 # Rows through which a whole gradient is taken at most: what it needs of memory and time is linear in them.
 _MOST_ROWS = 80_000
@@ -65,8 +65,8 @@ def compare(
     return Comparison(cosine, norms[0] / norms[1], min(truncation, samples), samples)
 
 
-def clock_slope(task: Extraction, blocks: Sequences, truncation: int) -> ClockSlope:
-    """Cut against whole gradient at a constructed clock that is off by Δf = 0.3 / T.
+def clock_slope(clock: Clock, task: Extraction, blocks: Sequences, truncation: int) -> ClockSlope:
+    """Cut against whole gradient at the constructed `clock` of `task`, off by Δf = 0.3 / T.
 
     The gradient is taken along ∂weights/∂f of each component, the direction in which the clock is mended.
     Were the whole gradient 1, one that is cut after K samples sees no more of the phase than what
@@ -74,25 +74,21 @@ def clock_slope(task: Extraction, blocks: Sequences, truncation: int) -> ClockSl
     """
     blocks = _affordable(blocks)
     samples = blocks.inputs.shape[1]
-    network = make_network(NetworkConfig(hidden_size=UNITS * len(task.selected_hz)), task)
-    assert isinstance(network, LstmNetwork)  # as the defaults say
-    off = _OFF * task.time.samples / samples
-    hertz = np.asarray(task.selected_hz) + off
-    params = clock(network, hertz)
-    cut, whole = _cut_and_whole(network, task, params, blocks, truncation)
+    config = NetworkConfig(hidden_size=clock.units, initializer="constructed")
+    needs = needs_of(config, task)
+
+    def written(clock: Clock) -> Any:
+        return network_of(config, needs._replace(constructed=clock)).init(jax.random.key(0))
+
+    off = _OFF / samples
+    nearly = clock.moved(off)
+    params = written(nearly)
+    cut, whole = _cut_and_whole(network_of(config, needs), task, params, blocks, truncation)
     shares = []
-    for i in range(len(hertz)):
-        moved = hertz.copy()
-        moved[i] += 1e-2 * off
-        mend = _flat(clock(network, moved)) - _flat(params)
+    for component in np.eye(len(clock.cycles)):
+        mend = _flat(written(nearly.moved(1e-2 * off * component))) - _flat(params)
         shares.append(float(cut @ mend) / float(whole @ mend))
-    return ClockSlope(shares, off, min(truncation, samples), samples)
-
-
-def clock(network: LstmNetwork, hertz: np.ndarray) -> Any:
-    """Parameters of the exact clock at frequencies `hertz`: see `freqjax.tasks.extraction.clock`."""
-    setting = network.setting._replace(written_hz=tuple(float(f) for f in hertz))
-    return network.tree(constructed_weights(jax.random.key(0), setting))
+    return ClockSlope(shares, off * task.time.samples, min(truncation, samples), samples)
 
 
 def _affordable(blocks: Sequences) -> Sequences:

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from freqjax.config.sections import Config
-from freqjax.networks import LstmNetwork, Network
-from freqjax.networks.rotors import pair_owners
+from freqjax.networks import Network, TurningPairs
 from freqjax.report.summary import Evaluated
 from freqjax.tasks import Extraction, Sequences
 from freqjax.tasks.examination import GOAL_SHARE, Evidence, Examination
@@ -145,10 +144,9 @@ class Patient:
         """What the task sees in its own rows and in the output."""
         turning = []
         # Only rotors are pairs; what two other units do together is no reading of a frequency.
-        owned = self.config.network.initializer in ("rotor", "spectral")
-        if owned and isinstance(self.network, LstmNetwork):
-            hertz = self.network.pair_frequencies(self.params)
-            owners = pair_owners(self.network.setting)
+        if isinstance(self.network, TurningPairs):
+            hertz = self.task.time.samples * self.network.pair_cycles(self.params)
+            owners = self.network.pair_owners()
             turning = [hertz[owners == group] for group in range(len(self.task.group_names))]
         return self.task.examine(
             Evidence(

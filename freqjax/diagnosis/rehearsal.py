@@ -123,9 +123,7 @@ def _prepare(patient: Patient, hidden_size: int | None) -> _Recipe:
     if hidden_size is not None:
         config.network.hidden_size = hidden_size
     task, blocks = patient.task, patient.train_rows
-    spectral = config.network.initializer == "spectral"
-    peaks = task.peaks(patient.prepared.batches["train"]) if spectral else ()
-    network = make_network(config.network, task, peaks)
+    network = make_network(config.network, task, lambda: patient.prepared.batches["train"])
     source = make_source(task, config, blocks, cut=_even_parts)
     windows = source.updates
     update = make_update(network, task, config, make_schedule(config.optimizer, windows, windows))

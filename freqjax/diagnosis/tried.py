@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from freqjax.diagnosis import gradients
 from freqjax.diagnosis.patient import Patient
 from freqjax.diagnosis.rehearsal import FEWEST_UPDATES, Rehearsal, rehearse
-from freqjax.networks import LstmNetwork
+from freqjax.networks import GivesWeights, SingleLstm, make_network
 from freqjax.tasks.examination import Examination
-from freqjax.tasks.extraction.clock import UNITS
+from freqjax.tasks.extraction.clock import Clock
 from freqjax.text import number
 
 # A change of the recipe explains the error if it alone takes at least this share of it away.
@@ -131,8 +133,10 @@ def gradient_truncation(patient: Patient) -> Examination:
                 f"At the run's last weights the gradient cut after {window} samples has a cosine of "
                 f"{own.cosine:.3g} with the whole one and {own.norm_ratio:.3g} of its norm"
             )
-        if patient.task.keeps_time:
-            slope = gradients.clock_slope(patient.task, patient.train_rows, window)
+        task = patient.task
+        clock = task.constructed() if isinstance(task, GivesWeights) else None
+        if task.keeps_time and isinstance(clock, Clock):
+            slope = gradients.clock_slope(clock, task, patient.train_rows, window)
             share = max(slope.share)
             evidence |= {"clock_slope_share": slope.share, "clock_off_hz": slope.off_hz}
             words += (
@@ -165,10 +169,8 @@ def gradient_truncation(patient: Patient) -> Examination:
 def capacity(patient: Patient) -> Examination:
     """Whether more units would have done what these could not."""
     hidden = patient.config.network.hidden_size
-    network = patient.network
-    can_hold_a_clock = hidden >= UNITS * len(patient.task.group_names)
-    if patient.task.keeps_time and can_hold_a_clock and isinstance(network, LstmNetwork):
-        mse = _constructed_error(patient, network)
+    if patient.task.keeps_time and _can_be_constructed(patient, hidden):
+        mse = _constructed_error(patient)
         if mse < patient.goal:
             words = (
                 f"{hidden} units are enough: with a clock written into them (constructed, not learned) the "
@@ -205,10 +207,19 @@ def capacity(patient: Patient) -> Examination:
     return _capacity(patient, found, words, evidence)
 
 
-def _constructed_error(patient: Patient, network: LstmNetwork) -> float:
+def _can_be_constructed(patient: Patient, hidden: int) -> bool:
+    """Whether weights that solve the task are known for a network like this one."""
+    task = patient.task
+    if not (isinstance(task, GivesWeights) and isinstance(patient.network, SingleLstm)):
+        return False
+    return hidden >= task.constructed().units
+
+
+def _constructed_error(patient: Patient) -> float:
     """Of a network of this very size with the clock written in: what it can hold, if not learn."""
     task = patient.task
-    params = gradients.clock(network, np.asarray(task.selected_hz))
+    config = dataclasses.replace(patient.config.network, initializer="constructed")
+    params = make_network(config, task).init(jax.random.key(0))
     outputs = patient.prepared.frozen(params).outputs("test")
     return task.evaluate(outputs, patient.prepared.batches["test"])["mse"]
 

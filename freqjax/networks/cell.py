@@ -1,10 +1,10 @@
-"""What a recurrent cell is: two products, one of the input and one of the state, and how they combine.
+"""Contract of a recurrent cell: a product of the input, one of the state, and a rule that combines them.
 
     carry_t = combine(carry_{t-1}, W_i x_t + b_i, W_h h_{t-1} + b_h)
 
 with all G gates side by side in one matrix, [D, GH] and [H, GH], and two bias vectors, as in PyTorch. A
 cell states its gates and `combine`, which acts on each unit by itself; parameters, stacks, gradients,
-initialisers and padding follow from that.
+initializers and padding follow from that.
 Axes: T time, B streams, D inputs, H hidden, G gates.
 """
 
@@ -21,21 +21,22 @@ from freqjax.networks.network import reset_where
 
 
 class HiddenCarry(NamedTuple):
-    """What a cell without a memory of its own remembers: h, [B, H]."""
+    """Carry of a cell whose output is its whole state: h, [B, H]."""
 
     h: jax.Array
 
 
 class Cell(nn.Module):
-    """One step on inputs that have been projected already.
+    """Base class of recurrent cells: a step on inputs that have been projected already.
 
-    `project` does not depend on the carry, so a scan can leave it outside.
+    `project` does not depend on the carry, so a scan can leave it outside. A subclass states the class
+    attributes and `combine`; a static method of the class, since programs are cached by its identity.
 
     Attributes:
       hidden_size: H.
-      gates: a letter a gate, in the order in which they stand side by side.
-      keeps: the gate whose opening keeps what the carry holds, or none.
-      admits: the gate whose opening lets the candidate in, or none that does so by itself.
+      gates: one letter per gate, in the order of their columns.
+      keeps: the gate that multiplies the previous state, so that a large bias makes it last; or None.
+      admits: the gate that multiplies the candidate; or None where no gate does so alone.
       carry: a NamedTuple of arrays [B, H] with one named h; a learned initial carry is its first field.
     """
 
@@ -52,7 +53,7 @@ class Cell(nn.Module):
         self.recurrent = nn.Dense(len(self.gates) * self.hidden_size)
 
     def project(self, x: jax.Array) -> jax.Array:
-        """W_i x + b_i: [..., D] → [..., GH]."""
+        """Compute W_i x + b_i: [..., D] → [..., GH]."""
         return self.input(x)
 
     def __call__(self, carry: Any, projected: jax.Array) -> tuple[Any, jax.Array]:
@@ -62,14 +63,22 @@ class Cell(nn.Module):
 
     @staticmethod
     def combine(carry: Any, driven: jax.Array, recurrent: jax.Array) -> Any:
-        """carry, W_i x + b_i and W_h h + b_h, [B, GH] each → the next carry."""
+        """Advance: carry, W_i x + b_i and W_h h + b_h, [B, GH] each → the next carry."""
         raise NotImplementedError
+
+    @classmethod
+    def rests(cls) -> bool:
+        """Tell whether a unit whose weights are all zero stays at h = 0, as `networks.padding` needs."""
+        zeros = cls.carry(*(jnp.zeros((1, 1)) for _ in cls.carry._fields))
+        products = jnp.zeros((1, len(cls.gates)))
+        after = cls.combine(zeros, products, products)
+        return not any(jnp.any(leaf != 0) for leaf in jax.tree.leaves(after))
 
     @classmethod
     def scan(
         cls, params: Any, carry: Any, initial: Any, xs: jax.Array, resets: jax.Array
     ) -> tuple[Any, jax.Array]:
-        """T samples: carry, initial, xs [T, B, D], resets [T, B] → carry, hs [T, B, H].
+        """Run T samples: carry, initial, xs [T, B, D], resets [T, B] → carry, hs [T, B, H].
 
         Where resets[t, b] is set the carry of stream b is `initial` before sample t. Differentiable
         once and backwards only: see `freqjax.networks.cell_backward`.
@@ -80,7 +89,7 @@ class Cell(nn.Module):
     def scan_autodiff(
         cls, params: Any, carry: Any, initial: Any, xs: jax.Array, resets: jax.Array
     ) -> tuple[Any, jax.Array]:
-        """`scan` left to JAX: for one sample less work, for many the slow reference."""
+        """Run as `scan`, with the gradient of JAX: less work for one sample, the slow reference for many."""
         cell = cls(params["recurrent"]["kernel"].shape[0])
         driven: Any = cell.apply({"params": params}, xs, method="project")
 
@@ -93,5 +102,5 @@ class Cell(nn.Module):
 
 
 def split_gates(z: jax.Array, count: int) -> list[jax.Array]:
-    """[..., GH] → G arrays [..., H]."""
+    """Split [..., GH] into G arrays [..., H]."""
     return jnp.split(z, count, axis=-1)

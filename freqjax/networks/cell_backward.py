@@ -1,15 +1,15 @@
-"""Any cell over a whole stream with a gradient that does the matrix products all at once.
+"""Scan of any cell over a whole stream, with a gradient whose matrix products are over all samples at once.
 
 Autodiff of a scan keeps every intermediate of every step, and adds an outer product to the gradient of
 every weight at each of them. Here the forward scan keeps the carries alone. Backwards, what the cell
-combines, u_t = W_i x_t + b_i and v_t = W_h h_{t-1} + b_h, is made anew for all samples in one product
+combines, u_t = W_i x_t + b_i and v_t = W_h h_{t-1} + b_h, is computed again for all samples in one product
 each; the scan, from the last sample to the first, pulls δcarry_t through `combine` to δu_t, δv_t and
 δcarry_{t-1}, to whose h it adds δv_t W_hᵀ; and all weights' gradients are one product each over the T·B
 rows, of x_t with δu_t and of h_{t-1} with δv_t. The LSTM has a form of its own, with its slopes written
 out: `freqjax.networks.lstm_backward`.
 
-Where resets[t, b] is set, carry_{t-1} stands for the initial carry, and so does its gradient: none passes
-to earlier samples.
+Where resets[t, b] is set, carry_{t-1} is the initial carry, which takes the gradient: none passes to
+earlier samples.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Combine = Callable[[CellCarry, jax.Array, jax.Array], CellCarry]
 
 
 class _Record(NamedTuple):
-    """What the backward scan needs: the arguments of `_scan`, and carry_t stacked over T."""
+    """Inputs of the backward scan: the arguments of `_scan`, and carry_t stacked over T."""
 
     params: CellParams
     carry: CellCarry
@@ -48,7 +48,7 @@ def scan_cell(
     xs: jax.Array,
     resets: jax.Array,
 ) -> tuple[CellCarry, jax.Array]:
-    """T samples: carry, initial [B, H] each, xs [T, B, D], resets [T, B] bool → carry, hs [T, B, H].
+    """Run T samples: carry, initial [B, H] each, xs [T, B, D], resets [T, B] bool → carry, hs [T, B, H].
 
     Differentiable once and backwards only, by params, carry, initial and xs. Time and memory of the
     gradient are linear in T.
@@ -91,7 +91,7 @@ def _states(
     resets: jax.Array,
     keep: Callable[[CellCarry], Any],
 ) -> tuple[CellCarry, Any]:
-    """The last carry, and what `keep` takes of every one, stacked over time."""
+    """Return the last carry, and what `keep` takes of every one, stacked over time."""
 
     def body(carry: CellCarry, row: tuple[jax.Array, jax.Array]) -> tuple[CellCarry, Any]:
         driven, flags = row
@@ -134,17 +134,17 @@ _scan.defvjp(_forward, _backward)
 
 
 def _affine(dense: Any, x: jax.Array) -> jax.Array:
-    """W x + b for rows x: [..., N] → [..., GH]."""
+    """Compute W x + b for rows x: [..., N] → [..., GH]."""
     bias = dense["bias"]
     return x @ dense["kernel"] + bias.reshape((1,) * (x.ndim - 1) + bias.shape)
 
 
 def _outer(a: jax.Array, b: jax.Array) -> dict[str, jax.Array]:
-    """The gradient of `_affine` over the T·B rows."""
+    """Compute the gradient of `_affine` over the T·B rows."""
     a, b = a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1])
     return {"kernel": a.T @ b, "bias": jnp.sum(b, axis=0)}
 
 
 def _where(flags: jax.Array, a: CellCarry, b: CellCarry) -> CellCarry:
-    """`a` where flags [..., B] say so, else `b`, whose leaves are [..., B, H]."""
+    """Take `a` where flags [..., B] are set, else `b`; their leaves are [..., B, H]."""
     return jax.tree.map(lambda a, b: jnp.where(flags[..., None], a, b), a, b)

@@ -1,9 +1,9 @@
-"""Feature-wise linear modulation: the selector scales and shifts what a layer puts out.
+"""Feature-wise linear modulation (FiLM): the selector scales and shifts the outputs of a layer.
 
     h ← γ(s) ⊙ h + β(s),  γ = 1 + W_γ s,  β = W_β s
 
-(Perez et al. 2018). Only what the layer hands on is modulated; its carry is not, and its cell does not
-see the selector. It starts as the identity.
+(Perez et al. 2018). The layer's carry is not modulated, and the selector is no input of its cell. FiLM
+starts as the identity.
 Axes: S selectors, N features.
 """
 
@@ -18,15 +18,15 @@ from freqjax.networks.padding import HiddenAxes
 
 
 def init_film(selectors: int, features: int) -> Any:
-    """W_γ and W_β, [S, N] each, for the identity."""
+    """Make W_γ and W_β, [S, N] each, for the identity."""
     return {"scale": jnp.zeros((selectors, features)), "shift": jnp.zeros((selectors, features))}
 
 
 def film_axes(blocks: int) -> HiddenAxes:
-    """Of `init_film`, whose N is `blocks` of H: see `freqjax.networks.padding`."""
+    """Return the axes of `init_film`, whose N is `blocks` of H: see `freqjax.networks.padding`."""
     return {"scale": (0, blocks), "shift": (0, blocks)}
 
 
 def modulate(film: Any, selector: jax.Array, h: jax.Array) -> jax.Array:
-    """Of s [..., S] and h [..., N]: γ(s) ⊙ h + β(s), [..., N]."""
+    """Compute γ(s) ⊙ h + β(s), [..., N], of s [..., S] and h [..., N]."""
     return (1 + selector @ film["scale"]) * h + selector @ film["shift"]

@@ -22,7 +22,7 @@ class GruCell(Cell):
 
     @staticmethod
     def combine(carry: HiddenCarry, driven: jax.Array, recurrent: jax.Array) -> HiddenCarry:
-        """By the equations above; v_n holds PyTorch's b_hn, inside of r ⊙."""
+        """Advance by the equations above; v_n holds PyTorch's b_hn, inside of r ⊙."""
         u_r, u_z, u_n = split_gates(driven, 3)
         v_r, v_z, v_n = split_gates(recurrent, 3)
         z = jax.nn.sigmoid(u_z + v_z)

@@ -1,7 +1,7 @@
-"""How the weights of a network start, by name.
+"""Initializers: how the weights of a network start, by name.
 
-Gates stand side by side, in the LSTM in the order i, f, g, o: a kernel is [inputs, 4H], a bias [4H].
-The first four know any cell with the gates they speak of, layer by layer; the others set the weights of
+Gates are side by side, in the LSTM in the order i, f, g, o: a kernel is [inputs, 4H], a bias [4H].
+The first four serve any cell with the gates that they name, layer by layer; the others set the weights of
 the one-layer LSTM as a whole.
 
 - pytorch: every weight and bias of cell and head uniform in ±1/√H, as torch.nn.LSTM and a Linear of
@@ -11,13 +11,14 @@ the one-layer LSTM as a whole.
 - unit_forget: as orthogonal, with the forget gate's bias 1 (Jozefowicz et al. 2015); in a GRU that of z.
 - chrono: as orthogonal, with forget biases log U(1, T − 1) and input biases their negatives, so that
   the units' memories spread evenly over T samples (Tallec & Ollivier 2018); in a GRU biases of z alone.
-- rotor: pairs of units that turn, at random frequencies of a wide band (`freqjax.networks.rotors`).
+- rotor: pairs of units that turn, at random speeds within a wide band (`freqjax.networks.rotors`), which
+  the task gives.
 - spectral: as rotor, with one pair of every selector at the peak of its targets' spectrum. Data-driven:
   say so wherever its results are quoted.
-- constructed: an exact clock with the frequencies written in (`freqjax.tasks.extraction.clock`).
+- constructed: weights that solve the task, which the task gives (`networks.needs.Constructed`).
   A reference of what the network can hold; nothing in it is learned.
 
-A learned initial carry starts at zero, but for rotors, which must be turning to be heard.
+A learned initial carry starts at zero, except in rotors, which turn from a point on a circle.
 """
 
 from __future__ import annotations
@@ -36,18 +37,17 @@ from freqjax.networks.weights import (
     LstmSetting,
     LstmWeights,
 )
-from freqjax.tasks.extraction.clock import constructed_weights
 
 
 def pytorch_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
-    """All uniform in ±1/√H."""
+    """Draw all weights uniform in ±1/√H."""
     d, h, o = setting.input_size, setting.hidden_size, setting.output_size
     shapes = [(d, 4 * h), (4 * h,), (h, 4 * h), (4 * h,), (h, o), (o,)]
     return LstmWeights(*_uniform(key, h, shapes), carry=jnp.zeros(h))
 
 
 def orthogonal_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
-    """Orthogonal recurrence, Glorot inputs, a head as PyTorch's."""
+    """Draw orthogonal recurrence, Glorot inputs, and a head as PyTorch's."""
     d, h = setting.input_size, setting.hidden_size
     input_key, recurrent_key, head_key = jax.random.split(key, 3)
     head = pytorch_weights(head_key, setting)
@@ -64,14 +64,14 @@ def orthogonal_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
 
 
 def unit_forget_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
-    """Orthogonal, with forget biases of 1."""
+    """Draw as `orthogonal_weights`, with forget biases of 1."""
     h = setting.hidden_size
     weights = orthogonal_weights(key, setting)
     return weights._replace(input_bias=weights.input_bias.at[h : 2 * h].set(1.0))
 
 
 def chrono_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
-    """Orthogonal, with forget biases log U(1, T − 1) and input biases their negatives."""
+    """Draw as `orthogonal_weights`, with forget biases log U(1, T − 1) and input biases their negatives."""
     h = setting.hidden_size
     weights_key, bias_key = jax.random.split(key)
     weights = orthogonal_weights(weights_key, setting)
@@ -87,12 +87,11 @@ INITIALIZERS: dict[str, LstmInitializer] = {
     "chrono": chrono_weights,
     "rotor": rotor_weights,
     "spectral": spectral_weights,
-    "constructed": constructed_weights,
 }
 
 
 def pytorch_layer(key: jax.Array, setting: LayerSetting) -> dict[str, Any]:
-    """All uniform in ±1/√H."""
+    """Draw all weights uniform in ±1/√H."""
     d, h, columns = setting.input_size, setting.hidden_size, _columns(setting)
     shapes = [(d, columns), (columns,), (h, columns), (columns,)]
     kernel, bias, recurrent_kernel, recurrent_bias = _uniform(key, h, shapes)
@@ -103,7 +102,7 @@ def pytorch_layer(key: jax.Array, setting: LayerSetting) -> dict[str, Any]:
 
 
 def orthogonal_layer(key: jax.Array, setting: LayerSetting) -> dict[str, Any]:
-    """Orthogonal recurrence, Glorot inputs, biases of zero."""
+    """Draw orthogonal recurrence, Glorot inputs, and biases of zero."""
     d, h, gates = setting.input_size, setting.hidden_size, len(setting.gates)
     input_key, recurrent_key = jax.random.split(key)
     return {
@@ -116,12 +115,12 @@ def orthogonal_layer(key: jax.Array, setting: LayerSetting) -> dict[str, Any]:
 
 
 def unit_forget_layer(key: jax.Array, setting: LayerSetting) -> dict[str, Any]:
-    """Orthogonal, with biases of 1 at the gate that keeps."""
+    """Draw as `orthogonal_layer`, with biases of 1 at the gate that keeps."""
     return _with_bias(orthogonal_layer(key, setting), setting, setting.keeps, 1.0)
 
 
 def chrono_layer(key: jax.Array, setting: LayerSetting) -> dict[str, Any]:
-    """Orthogonal, with log U(1, T − 1) at the gate that keeps, and its negative at the one that admits."""
+    """Draw as `orthogonal_layer`, with log U(1, T − 1) at the gate that keeps, negated at one that admits."""
     weights_key, bias_key = jax.random.split(key)
     spread = _chrono_biases(bias_key, setting.hidden_size, setting.longest)
     layer = _with_bias(orthogonal_layer(weights_key, setting), setting, setting.keeps, spread)
@@ -129,7 +128,7 @@ def chrono_layer(key: jax.Array, setting: LayerSetting) -> dict[str, Any]:
 
 
 def uniform_head(key: jax.Array, inputs: int, outputs: int) -> dict[str, jax.Array]:
-    """{kernel, bias} uniform in ±1/√inputs, as a Linear of PyTorch's."""
+    """Draw {kernel, bias} uniform in ±1/√inputs, as a Linear of PyTorch's."""
     kernel, bias = _uniform(key, inputs, [(inputs, outputs), (outputs,)])
     return {"kernel": kernel, "bias": bias}
 
@@ -140,7 +139,7 @@ LAYER_INITIALIZERS: dict[str, LayerInitializer] = {
     "unit_forget": unit_forget_layer,
     "chrono": chrono_layer,
 }
-# Those that set a gate which keeps, and so need one.
+# Those that set the bias of a gate that keeps (`Cell.keeps`), and so need one.
 GATED_INITIALIZERS = ("unit_forget", "chrono")
 
 
@@ -149,7 +148,7 @@ def _columns(setting: LayerSetting) -> int:
 
 
 def _uniform(key: jax.Array, width: int, shapes: list[tuple[int, ...]]) -> list[jax.Array]:
-    """Arrays uniform in ±1/√width."""
+    """Draw arrays uniform in ±1/√width."""
     keys, most = jax.random.split(key, len(shapes)), width**-0.5
     return [
         jax.random.uniform(k, shape, minval=-most, maxval=most)
@@ -158,19 +157,19 @@ def _uniform(key: jax.Array, width: int, shapes: list[tuple[int, ...]]) -> list[
 
 
 def _gate_by_gate(init: Any, key: jax.Array, inputs: int, hidden: int, gates: int) -> jax.Array:
-    """[inputs, GH]; drawn at once it would, for one, be one orthogonal matrix and not G."""
+    """Draw [inputs, GH] gate by gate: drawn at once it would be one orthogonal matrix and not G."""
     drawn = [init(k, (inputs, hidden), jnp.float32) for k in jax.random.split(key, gates)]
     return jnp.concatenate(drawn, axis=1)
 
 
 def _chrono_biases(key: jax.Array, hidden: int, longest: int) -> jax.Array:
-    """[H], log U(1, T − 1)."""
+    """Draw [H], log U(1, T − 1)."""
     most = max(longest - 1.0, 2.0)
     return jnp.log(jax.random.uniform(key, (hidden,), minval=1.0, maxval=most))
 
 
 def _with_bias(layer: Any, setting: LayerSetting, gate: str | None, value: Any) -> dict[str, Any]:
-    """`layer` with `value` in the input bias of `gate`."""
+    """Return `layer` with `value` in the input bias of `gate`."""
     if gate is None:
         raise ValueError(f"A cell with the gates {setting.gates} has none that keeps.")
     first = setting.gates.index(gate) * setting.hidden_size

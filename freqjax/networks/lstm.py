@@ -1,4 +1,4 @@
-"""The stateful LSTM: a Flax cell, scanned over time, with a linear head.
+"""The LSTM of one layer: a Flax cell, scanned over time, with a linear head.
 
 With a_t = W_i x_t + b_i + W_h h_{t-1} + b_h split into four gates in PyTorch's order i, f, g, o
 (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000):
@@ -9,8 +9,7 @@ With a_t = W_i x_t + b_i + W_h h_{t-1} + b_h split into four gates in PyTorch's 
 
 The gates stand side by side in one matrix, so that a step is one product with W_i and one with W_h.
 There are two bias vectors as in PyTorch, so that weights go both ways without loss: 18,241 parameters
-at H = 64 with D = 5 inputs and one output. A learned initial carry adds H: its c;
-its h starts at zero.
+at H = 64 with D = 5 inputs and one output. A learned initial carry adds H, its c; its h starts at zero.
 """
 
 from __future__ import annotations
@@ -27,19 +26,19 @@ from freqjax.networks.lstm_backward import scan_lstm
 from freqjax.networks.lstm_linear import Linearization, linearize_lstm
 from freqjax.networks.network import Carry, Params, reset_where
 from freqjax.networks.padding import HiddenAxes
-from freqjax.networks.rotors import change_scales, pair_frequencies
+from freqjax.networks.rotors import change_scales, pair_cycles, pair_owners
 from freqjax.networks.weights import LstmInitializer, LstmSetting, LstmWeights
 
 
 class LstmCarry(NamedTuple):
-    """What an LSTM remembers: c and h, each [B, H]."""
+    """Carry of an LSTM: c and h, each [B, H]."""
 
     c: jax.Array
     h: jax.Array
 
 
 class LstmCell(Cell):
-    """The step of the equations above."""
+    """The cell of the equations above."""
 
     gates = "ifgo"
     keeps = "f"
@@ -48,7 +47,7 @@ class LstmCell(Cell):
 
     @staticmethod
     def combine(carry: LstmCarry, driven: jax.Array, recurrent: jax.Array) -> LstmCarry:
-        """By the equations above; the gates see the sum of both products alone."""
+        """Advance by the equations above; the gates depend on the sum of both products alone."""
         i, f, g, o = split_gates(driven + recurrent, 4)
         c = nn.sigmoid(f) * carry.c + nn.sigmoid(i) * jnp.tanh(g)
         return LstmCarry(c, nn.sigmoid(o) * jnp.tanh(c))
@@ -57,40 +56,39 @@ class LstmCell(Cell):
     def scan(
         cls, params: Any, carry: Any, initial: Any, xs: jax.Array, resets: jax.Array
     ) -> tuple[LstmCarry, jax.Array]:
-        """As `Cell.scan`, with the slopes written out: see `freqjax.networks.lstm_backward`."""
+        """Run as `Cell.scan`, with the slopes written out: see `freqjax.networks.lstm_backward`."""
         carry, hs = scan_lstm(params, carry, initial, xs, resets)
         return LstmCarry(*carry), hs
 
 
 class LstmNetwork:
-    """The network of `freqjax.networks.Network`: LSTM of width H and a linear head.
+    """An LSTM of width H and a linear head: streams, linearises, pads, and is a `SingleLstm`.
 
     Parameters are {cell: {input, recurrent}, head}, each {kernel, bias}, and {carry: c [H]} where the
     initial carry is learned; it is zero otherwise.
     """
 
-    causal = True
     dropout = 0.0
 
     def __init__(
         self, setting: LstmSetting, initializer: LstmInitializer, *, learned_carry: bool
     ) -> None:
-        """Sizes from `setting`, first weights from `initializer`."""
+        """Take sizes from `setting`, and first weights from `initializer`."""
         self.setting = setting
         self._initializer, self._learned_carry = initializer, learned_carry
         self._cell = LstmCell(setting.hidden_size)
         self._head = nn.Dense(setting.output_size)
 
     def init(self, key: jax.Array) -> Params:
-        """Fresh parameters."""
+        """Draw fresh parameters."""
         return self.tree(self._initializer(key, self.setting))
 
     def scales(self) -> Params:
-        """The size of a typical useful change of each parameter, in the layout of `init`."""
+        """Return the size of a typical useful change of each parameter, in the layout of `init`."""
         return self.tree(change_scales(self.setting))
 
     def tree(self, weights: LstmWeights) -> Params:
-        """`weights` in the layout of the parameters."""
+        """Return `weights` in the layout of the parameters."""
         params = {
             "cell": {
                 "input": {"kernel": weights.input_kernel, "bias": weights.input_bias},
@@ -103,7 +101,7 @@ class LstmNetwork:
         return params
 
     def weights(self, params: Params) -> LstmWeights:
-        """The inverse of `tree`."""
+        """Undo `tree`."""
         cell, head = params["cell"], params["head"]
         return LstmWeights(
             input_kernel=cell["input"]["kernel"],
@@ -116,7 +114,7 @@ class LstmNetwork:
         )
 
     def hidden_axes(self) -> HiddenAxes:
-        """Of every parameter array how many blocks of H each axis is: see `freqjax.networks.padding`."""
+        """Return of every parameter array how many blocks of H each axis is: see `networks.padding`."""
         axes = {
             "cell": {
                 "input": {"kernel": (0, 4), "bias": (4,)},
@@ -126,18 +124,14 @@ class LstmNetwork:
         }
         return axes | ({"carry": (1,)} if self._learned_carry else {})
 
-    def pair_frequencies(self, params: Params) -> np.ndarray:
-        """[H // 2] Hz, how fast each pair of units turns: see `freqjax.networks.rotors.pair_frequencies`."""
-        return pair_frequencies(self.weights(params), self.setting)
-
     def init_carry(self, params: Params, streams: int) -> LstmCarry:
-        """[B, H] twice: c as learned, or zeros, and h zeros."""
+        """Return [B, H] twice: c as learned, or zeros, and h zeros."""
         shape = (streams, self.setting.hidden_size)
         c = jnp.broadcast_to(params["carry"], shape) if self._learned_carry else jnp.zeros(shape)
         return LstmCarry(c, jnp.zeros(shape))
 
     def step(self, params: Params, carry: Carry, x: jax.Array) -> tuple[LstmCarry, jax.Array]:
-        """One sample: carry, x [B, D] → carry, y [B, O]."""
+        """Advance one sample: carry, x [B, D] → carry, y [B, O]."""
         carry, h = self._recur(params, carry, self._project(params, x))
         return carry, self._read(params, h)
 
@@ -150,7 +144,7 @@ class LstmNetwork:
         *,
         dropout_key: jax.Array | None = None,
     ) -> tuple[LstmCarry, jax.Array]:
-        """T samples: carry, xs [T, B, D], resets [T, B] → carry, ys [T, B, O].
+        """Run T samples: carry, xs [T, B, D], resets [T, B] → carry, ys [T, B, O].
 
         With one layer there is nothing to drop, whatever `dropout_key` is.
         Its gradient is written out in `freqjax.networks.lstm_backward`: it goes backwards only. For a
@@ -165,7 +159,7 @@ class LstmNetwork:
     def unroll_autodiff(
         self, params: Params, carry: Carry, xs: jax.Array, resets: jax.Array
     ) -> tuple[LstmCarry, jax.Array]:
-        """`unroll` left to JAX: slower, and differentiable forwards and again; the tests' reference."""
+        """Run as `unroll` with JAX's gradient: slower, differentiable any number of times; a reference."""
         initial = self.init_carry(params, xs.shape[1])
 
         def body(carry: LstmCarry, row: tuple[jax.Array, jax.Array]):
@@ -177,7 +171,7 @@ class LstmNetwork:
         return carry, self._read(params, hs)
 
     def linearize(self, params: Params, xs: jax.Array) -> Linearization:
-        """Outputs and Jacobian over xs [T, B, D] from the start of a stream, with a learned carry."""
+        """Linearise over xs [T, B, D] from the start of a stream; the initial carry must be learned."""
         return linearize_lstm(params, xs)
 
     def _project(self, params: Params, x: jax.Array) -> Any:
@@ -188,3 +182,15 @@ class LstmNetwork:
 
     def _read(self, params: Params, h: jax.Array) -> Any:
         return self._head.apply({"params": params["head"]}, h)
+
+
+class RotorNetwork(LstmNetwork):
+    """An LSTM whose units began as pairs that turn: see `freqjax.networks.rotors`."""
+
+    def pair_cycles(self, params: Params) -> np.ndarray:
+        """Measure how fast each pair turns, [H // 2] cycles per sample: see `rotors.pair_cycles`."""
+        return pair_cycles(self.weights(params), self.setting)
+
+    def pair_owners(self) -> np.ndarray:
+        """Return [H // 2], the selector under which each pair turns."""
+        return pair_owners(self.setting)

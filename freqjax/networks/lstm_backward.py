@@ -1,4 +1,4 @@
-"""The LSTM over a whole stream with a gradient written out by hand: what backpropagation trains on.
+"""Scan of the LSTM over a whole stream, with its gradient written out by hand.
 
 Autodiff of a scan keeps every intermediate of every step, and adds an outer product to the gradient of
 every weight at each of them. Written out (Hochreiter & Schmidhuber 1997; notation of
@@ -15,10 +15,10 @@ One tanh serves all gates: σ(z) = ½ tanh(½ z) + ½, so the gates are s ⊙ t 
 where s = ½, l = ½ for i, f, o and s = 1, l = 0 for g. Halving is exact.
 
 Of every sample c and h are kept, 2H numbers a stream. Wide networks on short streams keep t too, 4H more.
-Elsewhere z is computed anew, backwards, for all samples in one product and overwritten by δz sample by
+Elsewhere z is computed again, backwards, for all samples in one product and overwritten by δz sample by
 sample, so that 4H are needed, once: there fresh memory costs more time than that product. Where
-resets[t, b] is set, c_{t-1} and h_{t-1} stand for the initial carry's, and so does their gradient: none
-passes to earlier samples.
+resets[t, b] is set, c_{t-1} and h_{t-1} are the initial carry's, which takes their gradient: none passes to
+earlier samples.
 """
 
 from __future__ import annotations
@@ -38,13 +38,12 @@ State = tuple[jax.Array, jax.Array]
 _SLOPES = (0.5, 0.5, 1.0, 0.5)
 _LEVELS = (0.5, 0.5, 0.0, 0.5)
 
-
 # From this H on the product for z costs more than keeping t, up to so many numbers T·B·4H.
 _WIDE, _SHORT = 128, 2**22
 
 
 class _Record(NamedTuple):
-    """What the backward scan needs: the arguments of `_scan`, c, h [T, B, H], perhaps t [T, B, 4, H]."""
+    """Inputs of the backward scan: the arguments of `_scan`, c, h [T, B, H], perhaps t [T, B, 4, H]."""
 
     cell: Cell
     carry: State
@@ -59,7 +58,7 @@ class _Record(NamedTuple):
 def scan_lstm(
     cell: Cell, carry: State, initial: State, xs: jax.Array, resets: jax.Array
 ) -> tuple[State, jax.Array]:
-    """T samples: carry, initial [B, H] twice, xs [T, B, D], resets [T, B] bool → carry, hs [T, B, H].
+    """Run T samples: carry, initial [B, H] twice, xs [T, B, D], resets [T, B] bool → carry, hs [T, B, H].
 
     Differentiable once and backwards only, by cell, carry, initial and xs. Time and memory of the
     gradient are linear in T.
@@ -97,7 +96,7 @@ def _states(
     resets: jax.Array,
     keep: Callable[[jax.Array, jax.Array, jax.Array], Any],
 ) -> tuple[State, Any]:
-    """The last carry, and what `keep` takes of c_t, h_t and t_t, stacked over time."""
+    """Return the last carry, and what `keep` takes of c_t, h_t and t_t, stacked over time."""
     kernel = cell["recurrent"]["kernel"]
     driven = xs @ cell["input"]["kernel"] + _bias(cell)[None, None]
     driven = driven.reshape(*resets.shape, 4, -1)
@@ -146,7 +145,7 @@ def _backward(record: _Record, cotangents: tuple[State, jax.Array]) -> tuple[Any
 def _adjoint(
     record: _Record, z: jax.Array, cotangents: tuple[State, jax.Array]
 ) -> tuple[State, jax.Array, jax.Array]:
-    """The backward scan over z [T·B, 4H]: gradients of the carry, of initial c, and of z [T, B, 4, H]."""
+    """Scan z [T·B, 4H] backwards: gradients of the carry, of initial c, and of z [T, B, 4, H]."""
     _, carry, initial, _, resets, cs, *_ = record
     (dc, dh), dhs = cotangents
     transposed = record.cell["recurrent"]["kernel"].T
@@ -181,7 +180,7 @@ def _adjoint(
 def _adjoint_of_kept(
     record: _Record, bounded: jax.Array, cotangents: tuple[State, jax.Array]
 ) -> tuple[State, jax.Array, jax.Array]:
-    """As `_adjoint`, over t [T, B, 4, H] as the forward scan kept it: all slopes are known at once."""
+    """Scan as `_adjoint`, over t [T, B, 4, H] as the forward scan kept it: all slopes are known at once."""
     _, carry, initial, _, resets, cs, *_ = record
     (dc, dh), dhs = cotangents
     transposed = record.cell["recurrent"]["kernel"].T
@@ -220,17 +219,17 @@ def _bias(cell: Cell) -> jax.Array:
 
 
 def _by_gate(z: jax.Array) -> jax.Array:
-    """[B, 4H] → [B, 4, H]."""
+    """Reshape [B, 4H] to [B, 4, H]."""
     return z.reshape(z.shape[0], 4, -1)
 
 
 def _bounded(z: jax.Array) -> jax.Array:
-    """The bounded t = tanh(s ⊙ z), [B, 4, H]."""
+    """Compute t = tanh(s ⊙ z), [B, 4, H]."""
     return jnp.tanh(jnp.asarray(_SLOPES, z.dtype)[None, :, None] * z)
 
 
 def _gates(bounded: jax.Array) -> tuple[jax.Array, ...]:
-    """i, f, g, o, each [..., H], from t [..., 4, H]."""
+    """Return i, f, g, o, each [..., H], of t [..., 4, H]."""
     shape = (1,) * (bounded.ndim - 2) + (4, 1)
     slopes, levels = (jnp.asarray(v, bounded.dtype).reshape(shape) for v in (_SLOPES, _LEVELS))
     gates = slopes * bounded + levels

@@ -1,4 +1,4 @@
-"""The LSTM over a whole stream, linearised by hand: outputs, tangents and adjoints.
+"""Linearisation of the LSTM over a whole stream, by hand: outputs, tangents and adjoints.
 
 `jax.linearize` gives the same numbers (the tests hold this file to it), but carries every weight's
 tangent and gradient through the scan. Written out, all products with weights' tangents and all weight
@@ -22,7 +22,7 @@ import jax.numpy as jnp
 
 
 class Linearization(NamedTuple):
-    """A network's outputs on a stream, and its Jacobian there as a pair of functions.
+    """Outputs of a network on a stream, and its Jacobian there as a pair of functions.
 
     Attributes:
       outputs: [T, B, O].
@@ -36,7 +36,7 @@ class Linearization(NamedTuple):
 
 
 class _Record(NamedTuple):
-    """What the forward scan keeps of every sample, each [T, B, ·]."""
+    """Values that the forward scan keeps of every sample, each [T, B, ·]."""
 
     h_before: jax.Array
     h: jax.Array
@@ -120,7 +120,7 @@ def _adjoint(params: Any, ys: jax.Array, xs: jax.Array, record: _Record) -> Any:
 
 
 def _project(cell: Any, xs: jax.Array) -> jax.Array:
-    """W_i x + b_i + b_h for all samples at once: [T, B, D] → [T, B, 4H]."""
+    """Compute W_i x + b_i + b_h for all samples at once: [T, B, D] → [T, B, 4H]."""
     bias = cell["input"]["bias"] + cell["recurrent"]["bias"]
     return xs @ cell["input"]["kernel"] + bias[None, None]
 
@@ -131,5 +131,5 @@ def _start(carry: Any, streams: int) -> tuple[jax.Array, jax.Array]:
 
 
 def _outer(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Σ over the T·B rows of a ⊗ b."""
+    """Sum a ⊗ b over the T·B rows."""
     return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])

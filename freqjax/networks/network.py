@@ -1,8 +1,7 @@
-"""The seam between training and networks.
+"""The contract between training and networks.
 
-A causal network keeps `init_carry`, `step` and `unroll`, so that each streams one sample at a time,
-batches, sweeps and checkpoints; one that is not causal has no `step`. Parameters and carries are explicit
-values: every function is pure.
+Every network has `init`, `init_carry` and `unroll`. What only some can do is a protocol each in
+`freqjax.networks.abilities`. Parameters and carries are explicit values: every function is pure.
 Axes: T time, B streams, D inputs, O outputs, H hidden.
 """
 
@@ -13,8 +12,6 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 
-from freqjax.networks.padding import HiddenAxes
-
 Params = Any
 Carry = Any
 
@@ -22,28 +19,24 @@ Carry = Any
 class Network(Protocol):
     """What training and evaluation need of a network.
 
+    A causal network's output t depends on inputs up to t alone: it also has `Streams.step`, and its carry
+    may pass from one call of `unroll` to the next. A network that is not causal takes whole sequences: xs
+    [T, B, D] from `init_carry`, in one call. Sequences shorter than T are padded at the end, with any
+    finite values, and reset at the first padded sample: no output before a reset depends on what follows
+    it, so the padding changes no output before it.
+
     Attributes:
-      causal: whether output t depends on inputs up to t alone, so that `step` exists.
       dropout: the probability with which `unroll` drops a feature where it is given a key.
     """
 
-    causal: bool
     dropout: float
 
     def init(self, key: jax.Array) -> Params:
-        """Fresh parameters."""
-        ...
-
-    def hidden_axes(self) -> HiddenAxes:
-        """Of every parameter array how many blocks of H each axis is: see `freqjax.networks.padding`."""
+        """Draw fresh parameters."""
         ...
 
     def init_carry(self, params: Params, streams: int) -> Carry:
-        """The carry that B = `streams` streams start from."""
-        ...
-
-    def step(self, params: Params, carry: Carry, x: jax.Array) -> tuple[Carry, jax.Array]:
-        """One sample: carry, x [B, D] → carry, y [B, O]."""
+        """Return the carry that B = `streams` streams start from."""
         ...
 
     def unroll(
@@ -55,9 +48,10 @@ class Network(Protocol):
         *,
         dropout_key: jax.Array | None = None,
     ) -> tuple[Carry, jax.Array]:
-        """T samples: carry, xs [T, B, D], resets [T, B] bool → carry, ys [T, B, O].
+        """Run T samples: carry, xs [T, B, D], resets [T, B] bool → carry, ys [T, B, O].
 
-        Where resets[t, b] is true the carry of stream b is `init_carry` before sample t is seen.
+        Where resets[t, b] is true a new sequence begins in stream b: the carry is `init_carry` before
+        sample t, and nothing passes from t on to outputs before t, nor the other way.
         Training gives a `dropout_key`; without one nothing is dropped.
         """
         ...
@@ -69,5 +63,5 @@ def reset_where(flags: jax.Array, initial: Carry, carry: Carry) -> Carry:
 
 
 def count_parameters(params: Params) -> int:
-    """How many numbers `params` holds."""
+    """Count the numbers in `params`."""
     return sum(leaf.size for leaf in jax.tree.leaves(params))

@@ -1,9 +1,9 @@
-"""Parameters of hidden size H inside those of a larger one, so that sizes can share one program.
+"""Padding of parameters to a larger hidden size, so that sizes can share one program.
 
-A unit whose weights are all zero stays at h = 0 in every cell (its candidate is tanh 0), is read by
-nobody, and gets a gradient of exactly zero: outputs and gradients of the padded network are those of the
-small one, and an update rule that maps a zero gradient to a zero step keeps the padding zero. Gates and
-directions stand side by side along an axis, in blocks of H, and each block is padded by itself.
+A unit whose weights are all zero, out of it as well as into it, stays at h = 0 in a cell whose candidate is
+then 0 (`Cell.rests`), and gets a gradient of exactly zero: outputs and gradients of the padded network are
+those of the small one, and an update rule that maps a zero gradient to a zero step keeps the padding zero.
+Gates and directions stand side by side along an axis, in blocks of H, and each block is padded by itself.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ HiddenAxes = Any
 
 
 def pad_hidden(params: Any, axes: HiddenAxes, hidden: int, wider: int) -> Any:
-    """`params` of H = `hidden` with zeros for the units up to `wider`; also for moments and gradients.
+    """Pad `params` of H = `hidden` with zeros for the units up to `wider`; also moments and gradients.
 
     Args:
       params: arrays as `Network.init` lays them out.
-      axes: `Network.hidden_axes()`.
+      axes: `Paddable.hidden_axes()`.
       hidden: H as it is.
       wider: H as it is to be, at least `hidden`.
 
@@ -35,7 +35,7 @@ def pad_hidden(params: Any, axes: HiddenAxes, hidden: int, wider: int) -> Any:
 
 
 def crop_hidden(params: Any, axes: HiddenAxes, hidden: int, wider: int) -> Any:
-    """The inverse of `pad_hidden`: the first `hidden` units of parameters that have `wider`.
+    """Undo `pad_hidden`: return the first `hidden` units of parameters that have `wider`.
 
     Raises:
       ValueError: as `pad_hidden`.
@@ -45,12 +45,12 @@ def crop_hidden(params: Any, axes: HiddenAxes, hidden: int, wider: int) -> Any:
 
 
 def pad_carry(carry: Any, hidden: int, wider: int) -> Any:
-    """As `pad_hidden`, of a carry, whose leaves are [..., H]."""
+    """Pad a carry, whose leaves are [..., H], as `pad_hidden` does."""
     return pad_hidden(carry, _last_axis(carry), hidden, wider)
 
 
 def crop_carry(carry: Any, hidden: int, wider: int) -> Any:
-    """The inverse of `pad_carry`."""
+    """Undo `pad_carry`."""
     return crop_hidden(carry, _last_axis(carry), hidden, wider)
 
 
@@ -64,7 +64,7 @@ def _check(hidden: int, wider: int) -> None:
 
 
 def _resize(array: jax.Array, blocks: tuple[int, ...], before: int, after: int) -> jax.Array:
-    """Every block of `before` along the axes that have some, cut or filled with zeros to `after`."""
+    """Cut every block of `before` along the axes that have some to `after`, or fill it with zeros."""
     if (
         tuple(n * before or size for n, size in zip(blocks, array.shape, strict=True))
         != array.shape

@@ -1,4 +1,4 @@
-"""The simple recurrent network."""
+"""The cell of the simple recurrent network."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ class RnnCell(Cell):
 
     @staticmethod
     def combine(carry: HiddenCarry, driven: jax.Array, recurrent: jax.Array) -> HiddenCarry:
-        """There is no gate: only the candidate."""
+        """Advance by the equation above."""
         return HiddenCarry(jnp.tanh(driven + recurrent))

@@ -1,4 +1,8 @@
-"""Pairs of LSTM units that turn like clock hands: made, measured, and the metric of moving them."""
+"""Rotors: pairs of LSTM units whose state turns on a circle, made, measured, and the metric of their steps.
+
+Speeds are in cycles per sample.
+Axes: D inputs, H hidden, F selectors (1 where the task has none), P = H // 2 pairs.
+"""
 
 from __future__ import annotations
 
@@ -6,128 +10,166 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax.networks.weights import LstmSetting, LstmWeights, gate_columns
+from freqjax.networks.weights import LstmSetting, LstmWeights, RotorSetting, gate_columns
 
-# A selector at 1 leaves its own pairs alone and holds the others by this much at their gates.
+# Units of a pair.
+UNITS = 2
+# Added to the gates of the pairs of other selectors, so that they hold their state: σ(16) is 1 − 1e-7.
 _HOLD = 16.0
-# Radius of the circle on which a pair starts: large enough to be heard, small enough to be linear.
+# Radius of the circle on which a pair starts: large enough for the head, small enough to be linear.
 _RADIUS = 0.3
 # A gate that forgets nothing at all would have an infinite bias.
 _LEAK = 1e-6
 
 
 def rotor_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
-    """`turning_weights` at random frequencies: for each selector a jittered logarithmic grid.
+    """Draw `turning_weights` at random speeds: a jittered logarithmic grid for each selector.
 
     The pairs of one selector share the band evenly on a log scale, each at a random place within its
-    share: no frequency of the task enters.
+    share. Nothing is read from the targets.
     """
-    frequency_key, weights_key = jax.random.split(key)
-    return turning_weights(weights_key, setting, _stratified(frequency_key, setting))
+    speed_key, weights_key = jax.random.split(key)
+    return turning_weights(weights_key, setting, _stratified(speed_key, setting))
 
 
 def spectral_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
-    """As `rotor_weights`, with the first pair of every selector at the peak of its training targets."""
-    frequency_key, weights_key = jax.random.split(key)
-    hertz = _stratified(frequency_key, setting)
-    peaks = jnp.asarray(setting.peaks_hz)
-    return turning_weights(weights_key, setting, hertz.at[: len(setting.peaks_hz)].set(peaks))
+    """Draw as `rotor_weights`, with the first pair of every selector at the peak of its training targets."""
+    speed_key, weights_key = jax.random.split(key)
+    peaks = jnp.asarray(_rotors(setting).peaks)
+    cycles = _stratified(speed_key, setting).at[: peaks.size].set(peaks)
+    return turning_weights(weights_key, setting, cycles)
 
 
 def pair_owners(setting: LstmSetting) -> np.ndarray:
-    """[H // 2] which selector a pair belongs to: pair p to selector p mod F."""
-    return np.arange(setting.hidden_size // 2) % len(setting.selectors)
+    """Return [P], the selector that a pair belongs to: pair p to selector p mod F."""
+    return np.arange(setting.hidden_size // 2) % max(1, len(setting.selectors))
 
 
-def turning_weights(key: jax.Array, setting: LstmSetting, hertz: jax.Array) -> LstmWeights:
-    """Pairs of units that turn like clock hands, each heard under one selector.
+def turning_weights(key: jax.Array, setting: LstmSetting, cycles: jax.Array) -> LstmWeights:
+    """Make pairs of units that turn at `cycles` [P], each while its selector is on.
 
     Near c = 0 and with input and output gates at 1/2, h = c/2 and c' = f c + W c/4, so that
 
         W = 4 (R(ω) − f I),   R(ω) = [[cos ω, −sin ω], [sin ω, cos ω]],   f = cos ω (at least 1/2)
 
-    turns the pair by ω rad a sample without growth or decay; the tanh then bounds its amplitude. A leak
-    of the forget gate and a decay of small swings can be asked for (`setting`): the candidate's diagonal
-    then makes up the difference, and what it puts back the tanh takes from large swings.
-    They start at random phases on a circle, so the initial carry must be learned. With `setting.gain`
-    at 0 the weights on all inputs but the selectors are 0. Above 0 every pair hears those inputs from a
-    direction of its own, and with `setting.decay` > 0 it forgets what it heard: an observer of one tone.
+    turns the pair by ω = 2π · cycles rad a sample without growth or decay; tanh then bounds its
+    amplitude. With a leak, f is lower and the candidate's diagonal makes up for it: tanh takes that part
+    from large amplitudes alone. With a decay, small amplitudes shrink.
+    Pairs start at random phases on a circle, so the initial carry must be learned. With `setting.gain`
+    at 0 the weights of all inputs but the selectors are 0. Above 0 those inputs drive every pair, each
+    along a random direction, and with a decay the pair forgets them: an observer of one oscillation.
 
-    The selectors that do not own a pair (`pair_owners`) hold it: input and output gates shut, forget
-    gate open, so that its c stays what it was and its h is 0. A held pair starts to turn from where it
-    stands when its selector comes, which makes a state that is carried from block to block as good as
-    a fresh one.
+    Selectors that do not own a pair (`pair_owners`) hold it: input and output gates shut, forget gate
+    open, so that its c stays as it is and its h is 0. A held pair goes on from where it stands when its
+    selector comes on, so a state that is carried from block to block is as good as a fresh one.
 
-    An odd last unit is left idle: with all its weights at zero.
+    The weights of an odd last unit are all zero.
     """
-    h, pairs = setting.hidden_size, setting.hidden_size // 2
-    phase_key, head_key, ear_key = jax.random.split(key, 3)
-    owners = pair_owners(setting)
-    omega = 2 * jnp.pi * hertz / setting.sampling_rate
-    lost = _LEAK + setting.leak / setting.sampling_rate
-    forget = jnp.maximum(jnp.cos(omega), 0.5) - lost
-    # 1 − cos ω = 2 sin²(ω/2): as a difference it would lose the slow pairs' forget gates to rounding.
-    remainder = jnp.minimum(2 * jnp.sin(omega / 2) ** 2, 0.5) + lost
-    # What the forget gate lets go and small swings are to keep, the candidate puts back.
-    kept = remainder - 2 * jnp.sin(omega / 2) ** 2 - setting.decay / setting.sampling_rate
-    first, second = 2 * np.arange(pairs), 2 * np.arange(pairs) + 1
-    gates = gate_columns(h)
-
-    recurrent = jnp.zeros((h, 4 * h))
-    # Column gates["g"] + u of the kernel feeds unit u; row v is what unit v gives.
-    stretch = 4 * kept
-    recurrent = recurrent.at[first, gates["g"] + first].set(stretch)
-    recurrent = recurrent.at[second, gates["g"] + second].set(stretch)
-    recurrent = recurrent.at[second, gates["g"] + first].set(-4 * jnp.sin(omega))
-    recurrent = recurrent.at[first, gates["g"] + second].set(4 * jnp.sin(omega))
-    bias = jnp.zeros(4 * h)
-    for unit in (first, second):
-        bias = bias.at[gates["f"] + unit].set(jnp.log(forget / remainder))
-    kernel = jnp.zeros((setting.input_size, 4 * h))
-    for number, row in enumerate(setting.selectors):
-        strangers = np.flatnonzero(owners != number)
-        for unit in (first, second):
-            for gate, push in (("i", -_HOLD), ("f", _HOLD), ("o", -_HOLD)):
-                kernel = kernel.at[row, gates[gate] + unit[strangers]].set(push)
-
-    directions = jax.random.uniform(ear_key, (pairs,), maxval=2 * jnp.pi)
-    for row in sorted(set(range(setting.input_size)) - set(setting.selectors)):
-        kernel = kernel.at[row, gates["g"] + first].set(setting.gain * jnp.cos(directions))
-        kernel = kernel.at[row, gates["g"] + second].set(setting.gain * jnp.sin(directions))
-
-    phases = jax.random.uniform(phase_key, (pairs,), maxval=2 * jnp.pi)
-    carry = jnp.zeros(h)
-    carry = carry.at[first].set(_RADIUS * jnp.cos(phases)).at[second].set(_RADIUS * jnp.sin(phases))
+    phase_key, head_key, drive_key = jax.random.split(key, 3)
+    h, o = setting.hidden_size, setting.output_size
+    recurrent, bias = _recurrence(setting, cycles)
     return LstmWeights(
-        input_kernel=kernel,
+        input_kernel=_driven(drive_key, setting, _held(setting)),
         input_bias=bias,
         recurrent_kernel=recurrent,
         recurrent_bias=jnp.zeros(4 * h),
-        head_kernel=0.1 * jax.random.normal(head_key, (h, setting.output_size)),
-        head_bias=jnp.zeros(setting.output_size),
-        carry=carry,
+        head_kernel=0.1 * jax.random.normal(head_key, (h, o)),
+        head_bias=jnp.zeros(o),
+        carry=_on_circle(phase_key, h),
     )
 
 
+def _recurrence(setting: LstmSetting, cycles: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the recurrent kernel [H, 4H], W of every pair, and the bias [4H], which sets f."""
+    h, rotors, gates = setting.hidden_size, _rotors(setting), gate_columns(setting.hidden_size)
+    first, second = _units(h)
+    omega = 2 * jnp.pi * cycles
+    lost = _LEAK + rotors.leak
+    forget = jnp.maximum(jnp.cos(omega), 0.5) - lost
+    # 1 − cos ω = 2 sin²(ω/2): as a difference it would lose the slow pairs' forget gates to rounding.
+    remainder = jnp.minimum(2 * jnp.sin(omega / 2) ** 2, 0.5) + lost
+    # cos ω − f, less the decay: what the candidate adds to the pair's own units.
+    kept = remainder - 2 * jnp.sin(omega / 2) ** 2 - rotors.decay
+
+    recurrent = jnp.zeros((h, 4 * h))
+    # Column gates["g"] + u of the kernel feeds unit u; row v is what unit v gives.
+    for source, unit, weight in (
+        (first, first, kept),
+        (second, second, kept),
+        (second, first, -jnp.sin(omega)),
+        (first, second, jnp.sin(omega)),
+    ):
+        recurrent = recurrent.at[source, gates["g"] + unit].set(4 * weight)
+    bias = jnp.zeros(4 * h)
+    for unit in (first, second):
+        bias = bias.at[gates["f"] + unit].set(jnp.log(forget / remainder))
+    return recurrent, bias
+
+
+def _held(setting: LstmSetting) -> jax.Array:
+    """Return an input kernel [D, 4H] with which each selector holds the pairs of the others."""
+    gates, owners = gate_columns(setting.hidden_size), pair_owners(setting)
+    kernel = jnp.zeros((setting.input_size, 4 * setting.hidden_size))
+    for number, row in enumerate(setting.selectors):
+        others = np.flatnonzero(owners != number)
+        for unit in _units(setting.hidden_size):
+            for gate, push in (("i", -_HOLD), ("f", _HOLD), ("o", -_HOLD)):
+                kernel = kernel.at[row, gates[gate] + unit[others]].set(push)
+    return kernel
+
+
+def _driven(key: jax.Array, setting: LstmSetting, kernel: jax.Array) -> jax.Array:
+    """Return `kernel` with the inputs that are no selector at `setting.gain`, a direction per pair."""
+    first, second = _units(setting.hidden_size)
+    candidate = gate_columns(setting.hidden_size)["g"]
+    directions = jax.random.uniform(key, first.shape, maxval=2 * jnp.pi)
+    for row in setting.others:
+        kernel = kernel.at[row, candidate + first].set(setting.gain * jnp.cos(directions))
+        kernel = kernel.at[row, candidate + second].set(setting.gain * jnp.sin(directions))
+    return kernel
+
+
+def _on_circle(key: jax.Array, hidden: int) -> jax.Array:
+    """Draw c [H] with every pair at a random phase of its circle."""
+    first, second = _units(hidden)
+    phases = jax.random.uniform(key, first.shape, maxval=2 * jnp.pi)
+    carry = jnp.zeros(hidden).at[first].set(_RADIUS * jnp.cos(phases))
+    return carry.at[second].set(_RADIUS * jnp.sin(phases))
+
+
 def _stratified(key: jax.Array, setting: LstmSetting) -> jax.Array:
-    """[H // 2] Hz: for each selector a jittered logarithmic grid over the band."""
-    (low, high), owners = setting.band, pair_owners(setting)
+    """Draw [P] cycles per sample: for each selector a jittered logarithmic grid over the band."""
+    (low, high), owners = _rotors(setting).band, pair_owners(setting)
     count = np.bincount(owners)[owners]
     place = np.array([np.sum(owners[:p] == owners[p]) for p in range(len(owners))])
     jitter = jax.random.uniform(key, (len(owners),))
     return low * (high / low) ** ((jnp.asarray(place) + jitter) / jnp.asarray(count))
 
 
-def pair_frequencies(weights: LstmWeights, setting: LstmSetting) -> np.ndarray:
-    """[H // 2] Hz: how fast each pair turns by itself while its selector is on, near c = 0.
+def _units(hidden: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return [P] twice, the first and the second unit of every pair."""
+    first = 2 * np.arange(hidden // 2)
+    return first, first + 1
+
+
+def _rotors(setting: LstmSetting) -> RotorSetting:
+    if setting.rotors is None:
+        raise ValueError(
+            "The setting has no rotors: a task without oscillations has no such weights."
+        )
+    return setting.rotors
+
+
+def pair_cycles(weights: LstmWeights, setting: LstmSetting) -> np.ndarray:
+    """Measure [P] cycles per sample: the speed of each pair by itself while its selector is on, near c = 0.
 
     With gates i, f, o of the pair's units at h = 0 and its 2 × 2 block W of the candidate's kernel,
 
         M = diag(f) + diag(i) Wᵀ diag(o)
 
-    maps (c, c') from sample to sample; its eigenvalues' angle is the turn. Two real eigenvalues turn
-    not at all, 0 Hz; weights that are not finite give NaN. What other pairs add through the recurrent
-    kernel is left out, and so is what tanh takes from large swings: a trained pair that grows until tanh
+    maps (c, c') from sample to sample; the angle of its eigenvalues is the turn. Two real eigenvalues do
+    not turn: 0. Weights that are not finite give NaN. What other pairs add through the recurrent kernel
+    is left out, and so is what tanh takes from large amplitudes: a trained pair that grows until tanh
     bounds it turns some percent slower.
     """
     kernel = np.asarray(weights.input_kernel, np.float64)
@@ -136,42 +178,40 @@ def pair_frequencies(weights: LstmWeights, setting: LstmSetting) -> np.ndarray:
     gates, found = gate_columns(setting.hidden_size), []
     for pair, owner in enumerate(pair_owners(setting)):
         units = np.array([2 * pair, 2 * pair + 1])
-        z = bias + kernel[setting.selectors[owner]]
-        z = np.clip(
-            z, -80, 80
-        )  # beyond, a gate is shut or open; exp of a diverged weight overflows
+        z = bias + (kernel[setting.selectors[owner]] if setting.selectors else 0.0)
+        # Beyond, a gate is shut or open; exp of a diverged weight would overflow.
+        z = np.clip(z, -80, 80)
         i, f, o = (1 / (1 + np.exp(-z[gates[name] + units])) for name in "ifo")
         block = recurrent[np.ix_(units, gates["g"] + units)]
         matrix = np.diag(f) + np.diag(i) @ block.T @ np.diag(o)
         finite = np.isfinite(matrix).all()
         turn = np.abs(np.angle(np.linalg.eigvals(matrix))).max() if finite else np.nan
-        found.append(turn * setting.sampling_rate / (2 * np.pi))
+        found.append(turn / (2 * np.pi))
     return np.array(found)
 
 
 def change_scales(setting: LstmSetting) -> LstmWeights:
-    """The size of a typical useful change of each weight, the metric in which steps are damped.
+    """Return the size of a typical useful change of each weight, the metric in which steps are damped.
 
-    Found by trial on the clock task and stated in its own units, so that it follows the sampling
-    rate: recurrent and candidate weights turn pairs by an angle a sample, which for a given change of
-    frequency shrinks as 1/f_s. Forget biases sit far out on the sigmoid and may move by units. The
-    noisy inputs are moved the least, unless `setting.gain` says that the rotors are to hear them.
+    The numbers were found by trial on networks that keep time. Recurrent and candidate weights turn pairs
+    by an angle a sample, and scale with `RotorSetting.turn_scale`. Forget biases sit far out on the sigmoid
+    and may move by units. Inputs that are no selector, which are noisy, change the least, unless
+    `setting.gain` makes them drive the pairs.
     """
     d, h, o = setting.input_size, setting.hidden_size, setting.output_size
-    angle = 1000 / setting.sampling_rate
-    gate = jnp.repeat(jnp.asarray([0.1, 1.0, 0.003 * angle, 0.1]), h)
-    inputs = jnp.full((d, 1), 0.1).at[jnp.asarray(setting.selectors), 0].set(1.0)
+    turn = 1.0 if setting.rotors is None else setting.rotors.turn_scale
+    gate = jnp.repeat(jnp.asarray([0.1, 1.0, 0.003 * turn, 0.1]), h)
+    inputs = jnp.full((d, 1), 0.1).at[np.array(setting.selectors, np.int32), 0].set(1.0)
     kernel = inputs * gate[None]
     if setting.gain > 0:
-        ears = sorted(set(range(d)) - set(setting.selectors))
         columns = slice(gate_columns(h)["g"], gate_columns(h)["g"] + h)
-        kernel = kernel.at[jnp.asarray(ears), columns].set(0.01)
+        kernel = kernel.at[np.array(setting.others, np.int32), columns].set(0.01)
     # Two biases act as their sum: at 1/√2 each, the sum has the scale of one.
     bias = gate / 2**0.5
     return LstmWeights(
         input_kernel=kernel,
         input_bias=bias,
-        recurrent_kernel=jnp.full((h, 4 * h), 0.03 * angle),
+        recurrent_kernel=jnp.full((h, 4 * h), 0.03 * turn),
         recurrent_bias=bias,
         head_kernel=jnp.full((h, o), 3.0),
         head_bias=jnp.full(o, 0.3),

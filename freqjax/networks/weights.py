@@ -8,8 +8,28 @@ from typing import Any, NamedTuple
 import jax
 
 
+class RotorSetting(NamedTuple):
+    """How fast pairs of units should turn, as a task asks for it; the unit of time is one sample.
+
+    Attributes:
+      band: (low, high) between which pairs are spread, cycles per sample.
+      leak: what the forget gate of a pair loses, per sample.
+      decay: what small amplitudes of a pair lose, per sample.
+      turn_scale: factor on the steps of the weights that turn pairs (`rotors.change_scales`): larger
+        where a typical useful change of speed is more cycles per sample.
+      peaks: [F] of each selector the strongest oscillation in its training targets, cycles per sample;
+        empty where nothing was read from them (spectral).
+    """
+
+    band: tuple[float, float]
+    leak: float = 0.0
+    decay: float = 0.0
+    turn_scale: float = 1.0
+    peaks: tuple[float, ...] = ()
+
+
 class LstmSetting(NamedTuple):
-    """What a network is made to fit, and what an initializer may know of it and of the stream.
+    """What an initializer may read of the network and of its task.
 
     Attributes:
       input_size: D.
@@ -17,27 +37,22 @@ class LstmSetting(NamedTuple):
       output_size: O.
       selectors: which of the D inputs are a one-hot selector.
       longest: T, samples of the longest dependency.
-      sampling_rate: Hz.
-      band: (low, high) of the rotors, Hz.
-      gain: weight with which the rotors hear the inputs that are no selector.
-      leak: how fast the forget gate of a rotor lets go, 1/s.
-      decay: how fast small swings of a rotor die away, 1/s.
-      peaks_hz: the strongest line of the training targets under each selector, Hz; for spectral alone.
-      written_hz: the frequencies as the config has them, one a selector; for constructed alone.
+      gain: weight of the inputs that are no selector in the candidates of rotors.
+      rotors: how fast pairs of units should turn; None where the task has no oscillations.
     """
 
     input_size: int
     hidden_size: int
     output_size: int
-    selectors: tuple[int, ...]
-    longest: int
-    sampling_rate: float
-    band: tuple[float, float]
-    gain: float
-    leak: float
-    decay: float
-    peaks_hz: tuple[float, ...]
-    written_hz: tuple[float, ...]
+    selectors: tuple[int, ...] = ()
+    longest: int = 1
+    gain: float = 0.0
+    rotors: RotorSetting | None = None
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """Which of the D inputs are no selector."""
+        return tuple(sorted(set(range(self.input_size)) - set(self.selectors)))
 
 
 class LstmWeights(NamedTuple):
@@ -63,14 +78,14 @@ class LstmWeights(NamedTuple):
 
 
 class LayerSetting(NamedTuple):
-    """What an initializer may know of one layer of any cell.
+    """What an initializer may read of one layer of any cell.
 
     Attributes:
       input_size: of this layer.
       hidden_size: H.
-      gates: a letter a gate, in the order in which they stand side by side.
-      keeps: the gate whose opening keeps what the carry holds, or none.
-      admits: the gate whose opening lets the candidate in, or none.
+      gates: one letter per gate, in the order of their columns.
+      keeps: the gate that multiplies the previous state, or None.
+      admits: the gate that multiplies the candidate, or None.
       longest: T, samples of the longest dependency.
     """
 
@@ -89,5 +104,5 @@ LstmInitializer = Callable[[jax.Array, LstmSetting], LstmWeights]
 
 
 def gate_columns(hidden_size: int) -> dict[str, int]:
-    """First column of each gate in a kernel [·, 4H]."""
+    """Return the first column of each gate in a kernel [·, 4H]."""
     return {name: k * hidden_size for k, name in enumerate("ifgo")}

@@ -23,8 +23,7 @@ from freqjax.config import validation
 from freqjax.config.sections import Config
 from freqjax.diagnosis import Diagnosis, Patient, diagnose
 from freqjax.errors import UserError
-from freqjax.networks import LstmNetwork
-from freqjax.networks.rotors import pair_owners
+from freqjax.networks import TurningPairs
 from freqjax.report import markdown as report
 from freqjax.report import summary
 from freqjax.run.interrupts import Interrupts
@@ -183,18 +182,18 @@ class Experiment:
         return None if saved is None else validation.from_dict(saved, "config.json")
 
     def _draw_pairs(self, params: Any, directory: Path) -> list[Path]:
-        """Where the rotors were and where they went, if the network began as rotors."""
-        if self.config.network.initializer not in ("rotor", "spectral"):
+        """Draw how fast the pairs turned at first and at last, if the network began as rotors."""
+        network, rate = self._network, self._task.time.samples
+        if not isinstance(network, TurningPairs):
             return []
         from freqjax import figures  # matplotlib takes most of a second to import
 
-        assert isinstance(self._network, LstmNetwork)  # others have no such weights
         before = self._prepared.initial_params()
         return [
             figures.rotors(
-                self._network.pair_frequencies(before),
-                self._network.pair_frequencies(params),
-                pair_owners(self._network.setting),
+                rate * network.pair_cycles(before),
+                rate * network.pair_cycles(params),
+                network.pair_owners(),
                 self._task.selected_hz,
                 directory,
             )

@@ -7,7 +7,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from freqjax.networks import make_network
+from freqjax.config.sections import Config
+from freqjax.networks import make_network, needs_of
 from freqjax.sweep.axes import Bucket, Replica
 from freqjax.system import files
 from freqjax.tasks import make_task
@@ -16,24 +17,22 @@ from freqjax.training.regimes import is_alone
 
 
 def check(buckets: Sequence[Bucket]) -> list[str]:
-    """Read the rows that come from files, and choose the engine of every bucket.
+    """Read the rows that come from files, fit networks to tasks, and choose the engine of every bucket.
 
     Returns:
       What a run would say of its engine, for each bucket that has something to say.
 
     Raises:
-      UserError: rows that cannot be used, or an engine that does not serve.
+      UserError: a network that does not fit its task, rows that cannot be used, or an engine that does
+        not serve.
     """
-    read = set()
-    for bucket in buckets:
-        for replica in bucket.replicas:
-            task = replica.config.task
-            key = json.dumps(dataclasses.asdict(task))
-            if (task.train_path or task.test_path) and key not in read:
-                read.add(key)
-                made = make_task(task)
-                made.split("train")
-                made.split("test")
+    for networks in _by_task(buckets):
+        task = make_task(networks[0].task)
+        for config in networks:
+            needs_of(config.network, task)
+        if networks[0].task.train_path or networks[0].task.test_path:
+            task.split("train")
+            task.split("test")
     notes = []
     for bucket in buckets:
         config = bucket.replicas[0].config
@@ -41,6 +40,18 @@ def check(buckets: Sequence[Bucket]) -> list[str]:
             task = make_task(config.task)
             notes.append(engines.choose(make_network(config.network, task), task, config).note)
     return [note for note in dict.fromkeys(notes) if note is not None]
+
+
+def _by_task(buckets: Sequence[Bucket]) -> list[list[Config]]:
+    """Configs of replicas that differ in task or network, those of one task together."""
+    found: dict[str, dict[str, Config]] = {}
+    for replica in (replica for bucket in buckets for replica in bucket.replicas):
+        task, network = (
+            json.dumps(dataclasses.asdict(section))
+            for section in (replica.config.task, replica.config.network)
+        )
+        found.setdefault(task, {})[network] = replica.config
+    return [list(configs.values()) for configs in found.values()]
 
 
 def data_hashes(replicas: Sequence[Replica]) -> dict[str, str]:

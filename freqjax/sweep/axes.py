@@ -18,6 +18,7 @@ from freqjax.config import sections as configs
 from freqjax.config import validation
 from freqjax.config.sections import Config, OptimizerConfig, RunConfig, SweepConfig
 from freqjax.errors import UserError
+from freqjax.networks import can_pad
 from freqjax.training.regimes import is_alone
 
 _MOST_REPLICAS = 10_000
@@ -122,7 +123,8 @@ def _with(config: Config, values: dict[str, Any]) -> Config:
 def buckets(members: list[Replica], widest_padding: float) -> list[Bucket]:
     """Replicas by program; a hidden size joins one at most `widest_padding` times as wide.
 
-    Those that train alone are together if their arrays have one shape.
+    Those that train alone are together if their arrays have one shape, and so are those of a cell that
+    cannot be padded.
     """
     alike: dict[str, list[Replica]] = {}
     for replica in members:
@@ -154,6 +156,8 @@ def _program_key(config: Config) -> str:
 
 def _by_width(together: list[Replica], widest_padding: float) -> list[Bucket]:
     widths = sorted({r.config.network.hidden_size for r in together}, reverse=True)
+    if len(widths) > 1 and not can_pad(together[0].config.network):
+        widest_padding = 1.0
     found: list[Bucket] = []
     while widths:
         widest = widths[0]

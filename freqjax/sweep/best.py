@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import shutil
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import jax
 
 from freqjax.checkpoints import store as checkpoints
 from freqjax.config import sections as configs
-from freqjax.networks import make_network
+from freqjax.networks import Paddable, make_network
 from freqjax.networks.padding import crop_hidden
 from freqjax.sweep.axes import Bucket
 from freqjax.system import files
@@ -34,18 +35,17 @@ def export(
     config = bucket.replicas[place].config
     network = make_network(config.network, make_task(config.task))
     hidden, wider = config.network.hidden_size, bucket.hidden_size
-    axes = network.hidden_axes()
-
-    def widened(leaf: jax.ShapeDtypeStruct, blocks: tuple[int, ...]) -> jax.ShapeDtypeStruct:
-        shape = (n * wider or size for n, size in zip(blocks, leaf.shape, strict=True))
-        return jax.ShapeDtypeStruct((len(bucket.replicas), *shape), leaf.dtype)
-
-    solo = jax.eval_shape(network.init, jax.random.key(0))
+    wide = dataclasses.replace(config.network, hidden_size=wider)
+    shapes = jax.eval_shape(make_network(wide, make_task(config.task)).init, jax.random.key(0))
+    several = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((len(bucket.replicas), *leaf.shape), leaf.dtype), shapes
+    )
     with checkpoints.CheckpointStore(source, warn=warn, read_only=True) as store:
         newest = source / str(store.steps()[-1])
-    saved = checkpoints.restore_params(newest, jax.tree.map(widened, solo, axes), warn=warn)
+    saved = checkpoints.restore_params(newest, several, warn=warn)
     own = jax.tree.map(lambda a: a[place], saved.params)
-    own = crop_hidden(own, axes, hidden, wider)
+    if hidden < wider and isinstance(network, Paddable):
+        own = crop_hidden(own, network.hidden_axes(), hidden, wider)
     shutil.rmtree(destination, ignore_errors=True)
     story = saved.meta["stories"][place]
     meta = {"config": configs.to_dict(config)}

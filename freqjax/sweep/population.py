@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from freqjax.config import sections as configs
-from freqjax.networks import count_parameters, make_network
+from freqjax.networks import Paddable, count_parameters, make_network, needs_of, network_of
 from freqjax.networks.padding import pad_hidden
 from freqjax.sweep.axes import Bucket, Replica, differing_numbers, numbers
 from freqjax.sweep.program import Program, Replicated
@@ -73,8 +73,7 @@ class Population:
         self._padded = max(1, math.ceil(len(self._mine) / shards)) * shards
         names = list(self._tasks)
         self._source = self._fill([names.index(key) for key in self._task_of])
-        peaks = [self._peaks(t, b) for t, b in zip(sets, drawn, strict=True)]
-        params = self._initial_params(peaks)
+        params = self._initial_params(drawn)
         begin = jax.vmap(lambda p: state_of(self._network, first, p, shapes.inputs.shape[2]))
         stacked = self._program.place(jax.jit(begin)(params))
         self._layers = layer_names(params)
@@ -87,10 +86,6 @@ class Population:
         self._drawn_epoch, self._next_chunk, self.epoch = -1, 0, 0
         self.stories = [Story(r.index) for r in self._mine]
 
-    def _peaks(self, task: Extraction, blocks: Batch | None) -> tuple[float, ...]:
-        spectral = any(r.config.network.initializer == "spectral" for r in self._mine)
-        return task.peaks(blocks) if spectral and blocks is not None else ()
-
     def _task_key(self, config: configs.Config) -> str:
         key = json.dumps(dataclasses.asdict(config.task))
         if key not in self._tasks:
@@ -102,19 +97,29 @@ class Population:
             return blocks
         return jax.eval_shape(lambda k: task.sequences(task.sample(k, task.samples)), noise_key(0))
 
-    def _initial_params(self, peaks: Sequence[tuple[float, ...]]) -> Any:
+    def _initial_params(self, train: Sequence[Batch | None]) -> Any:
         """[R, ...] on the host: what each solo run begins with, padded to the width of the bucket."""
-        axes, wider = self._network.hidden_axes(), self._bucket.hidden_size
-        compiled: dict[str, Any] = {}
+        needs: dict[Any, Any] = {}
+        compiled: dict[Any, Any] = {}
         found = []
         for replica, source in zip(self._mine or self._bucket.replicas, self._source, strict=False):
             network, task = replica.config.network, self._tasks[self._task_key(replica.config)]
-            key = json.dumps([dataclasses.asdict(network), task.selected_hz, peaks[source]])
+            words = json.dumps(dataclasses.asdict(network))
+            if (words, source) not in needs:
+                needs[words, source] = needs_of(network, task, lambda: train[source])  # noqa: B023
+            # Tasks that differ in their rows alone share a compiled program.
+            key = words, needs[words, source]
             if key not in compiled:
-                compiled[key] = jax.jit(make_network(network, task, peaks[source]).init)
+                compiled[key] = jax.jit(network_of(network, key[1]).init)
             params = jax.device_get(compiled[key](initial_key(replica.config.train.seed)))
-            found.append(pad_hidden(params, axes, network.hidden_size, wider))
+            found.append(self._widened(params, network.hidden_size))
         return _stack(self._fill(found))
+
+    def _widened(self, params: Any, hidden: int) -> Any:
+        """`params` of H = `hidden` padded to the width of the bucket."""
+        if hidden == self._bucket.hidden_size or not isinstance(self._network, Paddable):
+            return params
+        return pad_hidden(params, self._network.hidden_axes(), hidden, self._bucket.hidden_size)
 
     def _fill(self, values: Any) -> list[Any]:
         """As many values as there are places, the first one repeated in the idle ones."""

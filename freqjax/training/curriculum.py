@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from freqjax.config.sections import Config
-from freqjax.networks import LstmNetwork
+from freqjax.networks import Linearizable
 from freqjax.tasks import Sequences, Task
 from freqjax.training import gauss_newton, monitors
 from freqjax.training.frozen import Forward
@@ -50,7 +50,7 @@ class CurriculumTrainer:
 
     def __init__(
         self,
-        network: LstmNetwork,
+        network: Linearizable,
         task: Task,
         config: Config,
         train_rows: Sequences,

@@ -34,11 +34,11 @@ class Prepared:
         self.task = make_task(config.task, context_of(config))
         if config.task.noise == "fresh" and not self.task.draws:
             self.task.sample(jax.random.key(0), self.task.samples)  # says why not
-        splits = {name: self.task.split(name) for name in ("train", "validation", "test")}
+        split = functools.cache(self.task.split)
+        # The network first, which refuses a task that it does not fit before rows are read or drawn.
+        self.network = make_network(config.network, self.task, lambda: split("train"))
+        splits = {name: split(name) for name in ("train", "validation", "test")}
         self.batches: dict[str, Batch] = {k: v for k, v in splits.items() if v is not None}
-        spectral = config.network.initializer == "spectral"
-        peaks = self.task.peaks(self.batches["train"]) if spectral else ()
-        self.network = make_network(config.network, self.task, peaks)
         self.forward = choose_forward(self.network, config)
 
     @functools.cached_property

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from freqjax.config.sections import Config
-from freqjax.networks import LstmNetwork, Network
+from freqjax.errors import UserError
+from freqjax.networks import Linearizable, Network
 from freqjax.tasks import Sequences, Task
 from freqjax.training.curriculum import CurriculumTrainer
 from freqjax.training.frozen import Forward
@@ -26,8 +27,16 @@ def is_alone(config: Config) -> bool:
 def make_trainer(
     network: Network, task: Task, config: Config, train_rows: Sequences, forward: Forward
 ) -> Trainer:
-    """The trainer of `config`; `forward` is that of the network."""
+    """The trainer of `config`; `forward` is that of the network.
+
+    Raises:
+      UserError: a curriculum, for a network that cannot be linearised.
+    """
     if is_curriculum(config):
-        assert isinstance(network, LstmNetwork)  # or the config was not valid
+        if not isinstance(network, Linearizable):
+            raise UserError(
+                f"curriculum.first_horizon is {config.curriculum.first_horizon:g} s: it must be none where "
+                f"the network is a {type(network).__name__}, whose Jacobian is not written out."
+            )
         return CurriculumTrainer(network, task, config, train_rows, forward)
     return StreamTrainer(network, task, config, train_rows)

@@ -23,8 +23,7 @@ def test_every_config_makes_a_few_updates(path, monkeypatch):
         config = sweep.replicas(config)[0].config
     task = make_task(config.task)
     blocks = task.rows("train")
-    peaks = task.peaks(blocks) if config.network.initializer == "spectral" else ()
-    network = make_network(config.network, task, peaks)
+    network = make_network(config.network, task, lambda: task.split("train"))
     trainer = make_trainer(network, task, config, blocks, choose_forward(network, config))
     before = jax.device_get(trainer.params)
     trainer.advance()

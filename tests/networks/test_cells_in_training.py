@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from freqjax import networks
 from freqjax.config import overrides, validation
 from freqjax.config.names import CELLS
 from freqjax.main import main
@@ -51,7 +50,7 @@ def chunk_of(network_fields, train, monkeypatch=None):
     config = tiny_config(network=network_fields, train=train)
     task = make_task(config.task)
     if monkeypatch is not None:
-        monkeypatch.setattr(networks, "StackedNetwork", LeftToAutodiff)
+        monkeypatch.setattr("freqjax.networks.make.StackedNetwork", LeftToAutodiff)
     network = make_network(config.network, task)
     stream = layout(task.rows("train"), config)
     schedule = make_schedule(config.optimizer, 100, stream.inputs.shape[0])
@@ -128,7 +127,7 @@ def test_a_run_of_a_gru_is_resumed_evaluated_and_diagnosed(words, capsys):
     assert main([*config, "--resume", "--workdir", str(halves)]) == 0
     assert rows(halves) == rows(whole)
     summary = json.loads((whole / "summary.json").read_text())
-    # Two layers of H = 4 that hear one mixture, 3H (I + H + 2) each; two FiLMs of 2 · 2 · H; a head.
+    # Two layers of H = 4 whose input is one mixture, 3H (I + H + 2) each; two FiLMs of 2 · 2 · H; a head.
     assert summary["parameters"] == 12 * (1 + 4 + 2) + 12 * (4 + 4 + 2) + 2 * 16 + 5
     seen = ["--mode", "evaluate", "--checkpoint", str(whole), "--workdir", str(folder / "seen")]
     assert main([*seen, "--no-figures"]) == 0

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from freqjax.networks import LstmNetwork, StackedNetwork, cell_class
+from freqjax.networks import BidirectionalNetwork, LstmNetwork, StackedNetwork, cell_class
 from freqjax.networks.initializers import INITIALIZERS, LAYER_INITIALIZERS
 from freqjax.networks.padding import crop_carry, crop_hidden, pad_carry, pad_hidden
 from tests.twins import SETTING
@@ -18,10 +18,10 @@ def lstm(hidden, learned_carry):
     return LstmNetwork(setting, INITIALIZERS["pytorch"], learned_carry=learned_carry)
 
 
-def stack(cell, **changes):
+def stack(cell, kind=StackedNetwork, **changes):
     def make(hidden):
         setting = SETTING._replace(hidden_size=hidden)
-        return StackedNetwork(setting, cell_class(cell), LAYER_INITIALIZERS["pytorch"], **changes)
+        return kind(setting, cell_class(cell), LAYER_INITIALIZERS["pytorch"], **changes)
 
     return make
 
@@ -29,7 +29,7 @@ def stack(cell, **changes):
 CASES = {
     "lstm": lambda hidden: lstm(hidden, True),
     "lstm, stacked": stack("lstm", layers=2, film=True),
-    "gru, both ways": stack("gru", layers=2, bidirectional=True, film=True, learned_carry=True),
+    "gru, both ways": stack("gru", BidirectionalNetwork, layers=2, film=True, learned_carry=True),
     "rnn": stack("rnn", layers=3, film=True),
 }
 

@@ -1,5 +1,8 @@
 """Layers of every cell against PyTorch, a NumPy loop, autodiff, and themselves by another path."""
 
+import functools
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +10,14 @@ import pytest
 
 from freqjax.config.names import CELLS
 from freqjax.errors import UserError
-from freqjax.networks import StackedNetwork, cell_class, count_parameters
+from freqjax.networks import (
+    BidirectionalNetwork,
+    Cell,
+    StackedNetwork,
+    cell_class,
+    count_parameters,
+    require_streams,
+)
 from freqjax.networks.initializers import LAYER_INITIALIZERS
 from tests.twins import SETTING, sigmoid
 
@@ -21,9 +31,11 @@ _TENSORS = (
 )
 
 
-def network(cell="gru", hidden=HIDDEN, initializer="pytorch", **changes):
+def network(cell="gru", hidden=HIDDEN, initializer="pytorch", bidirectional=False, **changes):
     setting = SETTING._replace(hidden_size=hidden)
-    return StackedNetwork(setting, cell_class(cell), LAYER_INITIALIZERS[initializer], **changes)
+    kind = BidirectionalNetwork if bidirectional else StackedNetwork
+    cell = cell_class(cell) if isinstance(cell, str) else cell
+    return kind(setting, cell, LAYER_INITIALIZERS[initializer], **changes)
 
 
 def normal(seed, shape, dtype=jnp.float32):
@@ -179,7 +191,7 @@ def dense(layer, part, x):
 
 
 def test_film_equals_a_numpy_loop():
-    """Two GRU layers, from the equations: the cells hear the mixture alone."""
+    """Two GRU layers, from the equations: the selector is no input of the cells."""
     net = network(layers=2, film=True)
     params, _, xs, _ = point(net)
     none = jnp.zeros((TIME, STREAMS), bool)
@@ -240,11 +252,33 @@ def test_nothing_passes_a_reset_in_either_direction():
     assert np.abs(flagged[5, 1] - plain[5, 1]).max() > 1e-3
 
 
+@pytest.mark.parametrize("value", [0.0, 7.0])
+def test_padding_behind_a_reset_changes_no_output_before_it(value):
+    """A whole-sequence network on sequences of several lengths, against each alone."""
+    net = network("gru", layers=2, bidirectional=True, learned_carry=True)
+    params, _, xs, _ = point(net)
+    lengths = (TIME, 9, 4)
+    assert len(lengths) == STREAMS
+    padded, resets = np.array(xs), np.zeros((TIME, STREAMS), bool)
+    for b, length in enumerate(lengths):
+        padded[length:, b] = value
+        if length < TIME:
+            resets[length, b] = True
+    unroll = jax.jit(net.unroll)
+    _, ys = unroll(params, net.init_carry(params, STREAMS), padded, resets)
+    for b, length in enumerate(lengths):
+        alone = net.unroll(
+            params, net.init_carry(params, 1), xs[:length, b : b + 1], jnp.zeros((length, 1), bool)
+        )[1]
+        np.testing.assert_allclose(ys[:length, b], alone[:, 0], atol=1e-6)
+
+
 def test_both_directions_have_no_step():
     net = network(bidirectional=True)
-    params, carry, xs, _ = point(net)
+    assert not hasattr(net, "step")
     with pytest.raises(UserError, match="bidirectional is true: it must be false"):
-        net.step(params, carry, xs[0])
+        require_streams(net)
+    assert require_streams(network()).step
 
 
 def test_dropout_is_pytorchs_between_layers_alone():
@@ -333,3 +367,48 @@ def test_replicas_side_by_side_equal_each_alone():
     for k in range(2):
         alone = solo(jax.tree.map(lambda a: a[k], several), keys[k])  # noqa: B023
         assert_close(jax.tree.map(lambda a: a[k], together), alone, rtol=1e-4, atol=1e-4)  # noqa: B023
+
+
+class TwoStateCell(Cell):
+    """A cell of a user's own: two states, three gates, and none that keeps."""
+
+    gates = "abc"
+
+    class Carry(NamedTuple):
+        """Its states."""
+
+        slow: jax.Array
+        h: jax.Array
+
+    carry = Carry
+
+    @staticmethod
+    def combine(carry, driven, recurrent):
+        """Leaky sums at two rates."""
+        a, b, c = jnp.split(driven + recurrent, 3, axis=-1)
+        slow = 0.9 * carry.slow + jax.nn.sigmoid(a) * jnp.tanh(b)
+        return TwoStateCell.Carry(slow, jnp.tanh(c) * slow + 0.1 * carry.h)
+
+
+@pytest.mark.parametrize("initializer", ["pytorch", "orthogonal"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_any_cell_stacks_with_the_gradient_of_autodiff(float64, initializer, bidirectional):
+    net = network(
+        TwoStateCell,
+        initializer=initializer,
+        bidirectional=bidirectional,
+        layers=2,
+        film=True,
+        learned_carry=True,
+    )
+    params, carry, xs, resets = point(net, jnp.float64)
+
+    def loss(unroll, params, carry):
+        carry, ys = unroll(params, carry, xs, resets)
+        return jnp.sum(jnp.sin(ys)) + sum(jnp.sum(leaf) for leaf in jax.tree.leaves(carry))
+
+    ours = jax.grad(functools.partial(loss, net.unroll), argnums=(0, 1))(params, carry)
+    theirs = jax.grad(functools.partial(loss, net.unroll_autodiff), argnums=(0, 1))(params, carry)
+    assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
+    for leaf in jax.tree.leaves(ours):
+        assert np.abs(leaf).max() > 0

@@ -10,13 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax.config.sections import Context, TaskConfig
+from freqjax.config.sections import Context, NetworkConfig, TaskConfig
 from freqjax.errors import UserError
+from freqjax.networks.weights import RotorSetting
 from freqjax.tasks.batch import Batch
 from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.extraction import datasets, probes, stems, symptoms
 from freqjax.tasks.extraction import synthesis as signals
 from freqjax.tasks.extraction import tones as metrics
+from freqjax.tasks.extraction.clock import Clock
 from freqjax.tasks.extraction.limits import NoBayesLimit, StreamLimit
 from freqjax.tasks.extraction.limits.law import noise_variance
 from freqjax.tasks.extraction.limits.scores import baseline_outputs, least_possible, limits_on
@@ -86,12 +88,27 @@ class Extraction(Task):
         )
         return jnp.concatenate([samples[:, None], selector], axis=1)
 
-    def peaks(self, blocks: Batch) -> tuple[float, ...]:
-        """The peak of the power spectrum of each selector's targets, to one bin, 1 / duration Hz."""
-        power = np.square(np.abs(np.fft.rfft(blocks.targets[..., 0], axis=1)))
-        groups = np.asarray(blocks.group)
+    def rotors(self, config: NetworkConfig) -> RotorSetting:
+        """Return the config's rotors in cycles per sample; see `freqjax.networks.GivesRotors`."""
+        rate = self.sampling_rate
+        return RotorSetting(
+            band=(config.rotor_low / rate, config.rotor_high / rate),
+            leak=config.rotor_leak / rate,
+            decay=config.rotor_decay / rate,
+            # Steps were tried at 1,000 Hz: the same change of a frequency turns a pair by less at more.
+            turn_scale=1000 / rate,
+        )
+
+    def peaks(self, train: Batch) -> tuple[float, ...]:
+        """Measure the peak of the power spectrum of each selector's targets, to one bin, 1 / T."""
+        power = np.square(np.abs(np.fft.rfft(train.targets[..., 0], axis=1)))
+        groups = np.asarray(train.group)
         bins = [power[groups == g].sum(axis=0).argmax() for g in range(len(self.frequencies))]
-        return tuple(float(b) / self.config.duration for b in bins)
+        return tuple(float(b) / self.samples for b in bins)
+
+    def constructed(self) -> Clock:
+        """Return the weights of an exact clock: see `freqjax.tasks.extraction.clock`."""
+        return Clock(tuple(f / self.sampling_rate for f in self.frequencies))
 
     def evaluate(self, outputs: np.ndarray, blocks: Batch) -> dict[str, Any]:
         """MSE in all and per frequency, and the tone metrics of each frequency."""

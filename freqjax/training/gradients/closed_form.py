@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 
 from freqjax.config.sections import Config, OptimizerConfig
-from freqjax.networks import LstmCarry, LstmNetwork, Network
+from freqjax.networks import LstmCarry, Network, SingleLstm
 from freqjax.tasks import Task
 from freqjax.training.gradients.packing import (
     Packed,
@@ -141,7 +141,7 @@ def why_not(network: Network, task: Task, config: Config) -> str | None:
         return f"train.streams is {config.train.streams}: the closed form has one stream."
     if task.weighted:
         return "The rows have weights: the closed form counts each row once."
-    if not isinstance(network, LstmNetwork):
+    if not isinstance(network, SingleLstm):
         return f"The network is a {type(network).__name__}: the closed form is that of one LSTM."
     return None
 
@@ -157,7 +157,7 @@ def make_online_chunk(
       ValueError: the sentence of `why_not`.
     """
     reason = why_not(network, task, config)
-    if not isinstance(network, LstmNetwork) or reason is not None:
+    if not isinstance(network, SingleLstm) or reason is not None:
         raise ValueError(reason)
     lstm, rule, clip_norm = network, _make_rule(config.optimizer), config.optimizer.clip_norm
 
@@ -179,7 +179,7 @@ def make_online_chunk(
     return chunk
 
 
-def _differentiate(network: LstmNetwork, task: Task, carry: _Carry, row: _Row) -> _Found:
+def _differentiate(network: SingleLstm, task: Task, carry: _Carry, row: _Row) -> _Found:
     """Loss, gradient and next carry of one row, by the equations at the head of this module."""
     head_kernel, head_bias, learned_c = split_rest(carry.params[-1], network.setting)
     learned = learned_c.size > 0
@@ -286,7 +286,7 @@ def _rows(stream: Stream, factors: tuple[jax.Array, ...]) -> _Row:
     )
 
 
-def _begin(network: LstmNetwork, config: OptimizerConfig, state: TrainState, rows: _Row) -> _Carry:
+def _begin(network: SingleLstm, config: OptimizerConfig, state: TrainState, rows: _Row) -> _Carry:
     """What a chunk of `rows` carries of `state`."""
     c, h = state.carry.c[0], state.carry.h[0]
     packed = pack_state(network, config, state)
@@ -298,7 +298,7 @@ def _begin(network: LstmNetwork, config: OptimizerConfig, state: TrainState, row
 
 
 def _end(
-    network: LstmNetwork, config: OptimizerConfig, before: TrainState, carry: _Carry, updates: int
+    network: SingleLstm, config: OptimizerConfig, before: TrainState, carry: _Carry, updates: int
 ) -> TrainState:
     """The state after `updates` from `before` that left `carry`."""
     arrays = (carry.params, *carry.moments)

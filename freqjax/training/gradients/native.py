@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from freqjax.config import sections as configs
 from freqjax.native import library
-from freqjax.networks import LstmCarry, LstmNetwork, Network
+from freqjax.networks import LstmCarry, Network, SingleLstm
 from freqjax.tasks import Task
 from freqjax.training.gradients.packing import (
     Packed,
@@ -35,7 +35,7 @@ def why_not(network: Network, task: Task, config: configs.Config) -> str | None:
         return f"train.regime is {config.train.regime}: the native loop is for online alone."
     if config.train.streams != "sequential":
         return f"train.streams is {config.train.streams}: the native loop has one stream."
-    if not isinstance(network, LstmNetwork):
+    if not isinstance(network, SingleLstm):
         return f"The network is a {type(network).__name__}: the native loop is that of one LSTM."
     if not task.objective.squared:
         return (
@@ -60,7 +60,7 @@ def make_native_chunk(
       UserError: the library cannot be loaded.
     """
     reason = why_not(network, task, config)
-    if not isinstance(network, LstmNetwork) or reason is not None:
+    if not isinstance(network, SingleLstm) or reason is not None:
         raise ValueError(reason)
     lstm, optimizer = network, config.optimizer
     library.load()

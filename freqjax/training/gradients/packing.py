@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from freqjax.config.sections import OptimizerConfig
-from freqjax.networks import LstmCarry, LstmNetwork
+from freqjax.networks import LstmCarry, SingleLstm
 from freqjax.networks.weights import LstmSetting, LstmWeights
 from freqjax.training.optimizers import Schedule, decays
 from freqjax.training.update import TrainState
@@ -53,7 +53,7 @@ class Powers(NamedTuple):
     c: jax.Array
 
 
-def squared_norms(network: LstmNetwork, x_power: jax.Array, powers: Powers) -> jax.Array:
+def squared_norms(network: SingleLstm, x_power: jax.Array, powers: Powers) -> jax.Array:
     """[P] or [U, P], of the gradient of each parameter array: those of outer products are products."""
     norms = LstmWeights(
         input_kernel=x_power * powers.dz,
@@ -68,7 +68,7 @@ def squared_norms(network: LstmNetwork, x_power: jax.Array, powers: Powers) -> j
 
 
 def pack_state(
-    network: LstmNetwork, config: OptimizerConfig, state: TrainState
+    network: SingleLstm, config: OptimizerConfig, state: TrainState
 ) -> tuple[Packed, ...]:
     """The parameters of `state`, and the moments of its update rule."""
     held = _rule_state(config, state.opt_state)
@@ -77,7 +77,7 @@ def pack_state(
 
 
 def unpack_state(
-    network: LstmNetwork,
+    network: SingleLstm,
     config: OptimizerConfig,
     before: TrainState,
     packed: tuple[Packed, ...],
@@ -141,7 +141,7 @@ def _with_rule_state(config: OptimizerConfig, opt_state: Any, held: Any) -> Any:
     return (held, opt_state[1]) if config.name == "adamw" else (opt_state[0], held)
 
 
-def _pack(network: LstmNetwork, tree: Any) -> Packed:
+def _pack(network: SingleLstm, tree: Any) -> Packed:
     """`tree`, in the layout of the parameters."""
     weights = network.weights(tree)
     gates = [weights.recurrent_kernel, weights.input_kernel]
@@ -151,7 +151,7 @@ def _pack(network: LstmNetwork, tree: Any) -> Packed:
     return Packed(jnp.concatenate(gates), jnp.concatenate(rest))
 
 
-def _unpack(network: LstmNetwork, packed: Packed) -> Any:
+def _unpack(network: SingleLstm, packed: Packed) -> Any:
     """The inverse of `_pack`."""
     hidden, inputs = network.setting.hidden_size, network.setting.input_size
     recurrent, into, biases = jnp.split(packed.gates, [hidden, hidden + inputs], axis=0)

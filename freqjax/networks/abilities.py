@@ -1,0 +1,101 @@
+"""What only some networks can do: a small protocol per ability, for `isinstance`.
+
+    if isinstance(network, Streams):
+        carry, y = network.step(params, carry, x)
+
+Callers ask for the ability that they use, never for a class, so that a network of another kind joins in
+by having the methods. Every ability is a `freqjax.networks.network.Network` as well.
+Axes: T time, B streams, D inputs, O outputs, H hidden, P pairs of units.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import jax
+import numpy as np
+
+from freqjax.errors import UserError
+from freqjax.networks.lstm_linear import Linearization
+from freqjax.networks.network import Carry, Network, Params
+from freqjax.networks.padding import HiddenAxes
+from freqjax.networks.weights import LstmSetting, LstmWeights
+
+
+@runtime_checkable
+class Streams(Network, Protocol):
+    """A causal network, which can go one sample at a time."""
+
+    def step(self, params: Params, carry: Carry, x: jax.Array) -> tuple[Carry, jax.Array]:
+        """Advance one sample: carry, x [B, D] → carry, y [B, O]."""
+        ...
+
+
+@runtime_checkable
+class Linearizable(Network, Protocol):
+    """A network whose outputs and Jacobian are written out, as Gauss-Newton steps need."""
+
+    def linearize(self, params: Params, xs: jax.Array) -> Linearization:
+        """Linearise at `params` over xs [T, B, D] from `init_carry`, which is learned."""
+        ...
+
+    def scales(self) -> Params:
+        """Return the size of a typical useful change of each parameter, in the layout of `init`."""
+        ...
+
+
+@runtime_checkable
+class Paddable(Network, Protocol):
+    """A network that can be padded with zeros to a larger H, so that sizes can share a program."""
+
+    def hidden_axes(self) -> HiddenAxes:
+        """Return of every parameter array how many blocks of H each axis is: see `networks.padding`."""
+        ...
+
+
+@runtime_checkable
+class SingleLstm(Network, Protocol):
+    """One LSTM layer and a linear head, whose gates stand in one matrix.
+
+    The online gradient in closed form and the native loop are written for these weights.
+
+    Attributes:
+      setting: its sizes.
+    """
+
+    setting: LstmSetting
+
+    def weights(self, params: Params) -> LstmWeights:
+        """Return the arrays of `params` by what they are: [D, 4H], [H, 4H], [4H] …."""
+        ...
+
+    def tree(self, weights: LstmWeights) -> Params:
+        """Return `weights` in the layout of `init`: the inverse of `weights`."""
+        ...
+
+
+@runtime_checkable
+class TurningPairs(Network, Protocol):
+    """A network that began as pairs of units that turn (`freqjax.networks.rotors`)."""
+
+    def pair_cycles(self, params: Params) -> np.ndarray:
+        """Measure how fast each pair turns, [P] cycles per sample."""
+        ...
+
+    def pair_owners(self) -> np.ndarray:
+        """Return [P] int, the selector under which each pair turns."""
+        ...
+
+
+def require_streams(network: Network) -> Streams:
+    """Return `network` as one that goes one sample at a time.
+
+    Raises:
+      UserError: it is not causal.
+    """
+    if isinstance(network, Streams):
+        return network
+    raise UserError(
+        "network.bidirectional is true: it must be false to go one sample at a time, since such "
+        "a network reads the samples to come."
+    )

@@ -1,0 +1,78 @@
+"""From a config and a task to the network that the config asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from freqjax.config.names import cell_class
+from freqjax.networks.initializers import INITIALIZERS, LAYER_INITIALIZERS
+from freqjax.networks.lstm import LstmNetwork, RotorNetwork
+from freqjax.networks.needs import ROTOR_INITIALIZERS, Needs, Sized, needs_of
+from freqjax.networks.stack import BidirectionalNetwork, StackedNetwork
+from freqjax.networks.weights import LstmInitializer, LstmSetting
+
+if TYPE_CHECKING:
+    from freqjax.config.sections import NetworkConfig
+
+
+def make_network(
+    config: NetworkConfig, task: Sized, train: Callable[[], Any] | None = None
+) -> LstmNetwork | StackedNetwork | BidirectionalNetwork:
+    """Make the network of `config` for `task`.
+
+    Args:
+      config: of the network.
+      task: its task.
+      train: gives the training rows, for an initializer that reads them (spectral). A network whose
+        weights will be loaded needs none.
+
+    Raises:
+      UserError: the network does not fit the task, or itself.
+    """
+    return network_of(config, needs_of(config, task, train))
+
+
+def network_of(
+    config: NetworkConfig, needs: Needs
+) -> LstmNetwork | StackedNetwork | BidirectionalNetwork:
+    """Make the network of `config`, which `needs_of` has checked, for a task with `needs`.
+
+    One LSTM layer that reads the selector beside the sample is a class of its own, with closed forms that
+    stacks lack.
+    """
+    setting = LstmSetting(
+        input_size=needs.input_size,
+        hidden_size=config.hidden_size,
+        output_size=needs.output_size,
+        selectors=needs.selectors,
+        longest=needs.longest,
+        gain=config.rotor_gain,
+        rotors=needs.rotors,
+    )
+    if not config.beyond_one_lstm:
+        one_layer = RotorNetwork if config.initializer in ROTOR_INITIALIZERS else LstmNetwork
+        initializer = _lstm_initializer(config.initializer, needs)
+        return one_layer(setting, initializer, learned_carry=config.learned_carry)
+    stack = BidirectionalNetwork if config.bidirectional else StackedNetwork
+    return stack(
+        setting,
+        cell_class(config.cell),
+        LAYER_INITIALIZERS[config.initializer],
+        layers=config.layers,
+        dropout=config.dropout,
+        film=config.conditioning == "film",
+        learned_carry=config.learned_carry,
+    )
+
+
+def can_pad(config: NetworkConfig) -> bool:
+    """Tell whether networks of `config` that differ in hidden size can share a program, padded with zeros."""
+    return cell_class(config.cell).rests()
+
+
+def _lstm_initializer(name: str, needs: Needs) -> LstmInitializer:
+    constructed = needs.constructed
+    if name == "constructed" and constructed is not None:
+        return lambda key, setting: constructed.weights(setting)  # nothing in it is random
+    return INITIALIZERS[name]

@@ -1,0 +1,179 @@
+"""What a network needs of its task, and the rules that join the two.
+
+Networks know nothing of tasks: a task is anything with the attributes of `Sized`. What only some tasks can
+give, speeds for rotors or weights that solve them, is a small protocol each, and an initializer that needs
+it is refused for the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+
+from freqjax.config.names import cell_class
+from freqjax.errors import UserError
+from freqjax.networks import rotors
+from freqjax.networks.initializers import GATED_INITIALIZERS, LAYER_INITIALIZERS
+from freqjax.networks.weights import LstmSetting, LstmWeights, RotorSetting
+
+if TYPE_CHECKING:
+    from freqjax.config.sections import NetworkConfig
+
+ROTOR_INITIALIZERS = ("rotor", "spectral")
+
+
+class Sized(Protocol):
+    """What every task tells a network; attributes or properties."""
+
+    @property
+    def input_size(self) -> int:
+        """D."""
+        ...
+
+    @property
+    def output_size(self) -> int:
+        """O."""
+        ...
+
+    @property
+    def selectors(self) -> tuple[int, ...]:
+        """Which of the D inputs are a one-hot selector; empty where there is none."""
+        ...
+
+    @property
+    def longest(self) -> int:
+        """T, samples through which a state is carried at most."""
+        ...
+
+
+@runtime_checkable
+class GivesRotors(Protocol):
+    """A task with oscillations in a known band, for rotors."""
+
+    def rotors(self, config: NetworkConfig) -> RotorSetting:
+        """Return how fast pairs of units should turn, without peaks."""
+        ...
+
+
+@runtime_checkable
+class GivesPeaks(GivesRotors, Protocol):
+    """A task whose training targets under each selector have a strongest oscillation."""
+
+    def peaks(self, train: Any) -> tuple[float, ...]:
+        """Measure [F] cycles per sample on the training rows, one per selector."""
+        ...
+
+
+class Constructed(Protocol):
+    """Weights that solve a task, written down by hand; compared by value."""
+
+    @property
+    def units(self) -> int:
+        """The smallest H that holds them."""
+        ...
+
+    def weights(self, setting: LstmSetting) -> LstmWeights:
+        """Return them in a network of `setting`; units that are not used have weights of zero."""
+        ...
+
+
+@runtime_checkable
+class GivesWeights(Protocol):
+    """A task whose solution by one LSTM is known."""
+
+    def constructed(self) -> Constructed:
+        """Return weights that solve it."""
+        ...
+
+
+class Needs(NamedTuple):
+    """What a network needs of its task: hashable, and compared by value.
+
+    Attributes:
+      input_size, output_size, selectors, longest: as those of `Sized`.
+      rotors: how fast pairs of units should turn, or None.
+      constructed: weights that solve the task, or None.
+    """
+
+    input_size: int
+    output_size: int
+    selectors: tuple[int, ...]
+    longest: int
+    rotors: RotorSetting | None = None
+    constructed: Constructed | None = None
+
+
+# Initializer → the ability of a task that it needs, and what a task without it lacks.
+_ABILITIES: dict[str, tuple[type, str]] = {
+    "rotor": (GivesRotors, "has no band of oscillations"),
+    "spectral": (GivesPeaks, "has no peaks to read from its targets"),
+    "constructed": (GivesWeights, "has no weights that are known to solve it"),
+}
+
+
+def needs_of(config: NetworkConfig, task: Sized, train: Callable[[], Any] | None = None) -> Needs:
+    """Ask `task` for what the network of `config` needs.
+
+    Args:
+      config: of the network.
+      task: its task.
+      train: gives the training rows; called where the initializer reads them. A network whose weights
+        will be loaded needs none.
+
+    Raises:
+      UserError: the network does not fit the task, or itself; before rows are read.
+    """
+    _check_initializer(config, task)
+    setting = task.rotors(config) if isinstance(task, GivesRotors) else None
+    constructed = task.constructed() if isinstance(task, GivesWeights) else None
+    _check_units(config, task, constructed)
+    if config.initializer == "spectral" and isinstance(task, GivesPeaks) and train is not None:
+        setting = task.rotors(config)._replace(peaks=task.peaks(train()))
+    return Needs(
+        task.input_size, task.output_size, tuple(task.selectors), task.longest, setting, constructed
+    )
+
+
+def _check_initializer(config: NetworkConfig, task: Sized) -> None:
+    name = config.initializer
+    if name not in LAYER_INITIALIZERS:
+        for field, (found, wanted) in config.beyond_one_lstm.items():
+            raise UserError(
+                f"network.{field} is {found!r}: it must be {wanted!r} where network.initializer is {name}, "
+                "which sets the weights of a one-layer LSTM."
+            )
+    if name in GATED_INITIALIZERS and cell_class(config.cell).keeps is None:
+        others = sorted(set(LAYER_INITIALIZERS) - set(GATED_INITIALIZERS))
+        raise UserError(
+            f"network.initializer is {name}: it must be one of {', '.join(others)} where "
+            f"network.cell is {config.cell}, which has no gate that keeps."
+        )
+    if name in _ABILITIES and not isinstance(task, _ABILITIES[name][0]):
+        able = [n for n, (ability, _) in _ABILITIES.items() if isinstance(task, ability)]
+        raise UserError(
+            f"network.initializer is {name}: it must be one of "
+            f"{', '.join(sorted([*LAYER_INITIALIZERS, *able]))} where the task {_ABILITIES[name][1]}."
+        )
+    if name in ROTOR_INITIALIZERS and not config.learned_carry:
+        raise UserError(
+            f"network.learned_carry is false: it must be true where network.initializer is {name}, since "
+            "rotors that start at zero never turn."
+        )
+    if config.conditioning == "film" and not 0 < len(task.selectors) < task.input_size:
+        raise UserError(
+            "network.conditioning is film: it must be input where the task has no selector beside other "
+            "inputs."
+        )
+
+
+def _check_units(config: NetworkConfig, task: Sized, constructed: Constructed | None) -> None:
+    least = 1
+    if config.initializer in ROTOR_INITIALIZERS:
+        least = rotors.UNITS * max(1, len(task.selectors))
+    elif config.initializer == "constructed" and constructed is not None:
+        least = constructed.units
+    if config.hidden_size < least:
+        raise UserError(
+            f"network.hidden_size is {config.hidden_size}: it must be at least {least} where "
+            f"network.initializer is {config.initializer}."
+        )

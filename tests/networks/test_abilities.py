@@ -1,0 +1,86 @@
+"""Who can do what: each network has the abilities that its methods keep, and no others."""
+
+import jax
+import numpy as np
+import pytest
+
+from freqjax import NetworkConfig, TaskConfig
+from freqjax.config.names import CELLS
+from freqjax.networks import (
+    Cell,
+    HiddenCarry,
+    Linearizable,
+    LstmNetwork,
+    Paddable,
+    SingleLstm,
+    Streams,
+    TurningPairs,
+    can_pad,
+    make_network,
+)
+from freqjax.tasks import make_task
+
+ABILITIES = (Streams, Linearizable, Paddable, SingleLstm, TurningPairs)
+ROTORS = {"initializer": "rotor", "learned_carry": True}
+
+
+@pytest.mark.parametrize(
+    ("fields", "able"),
+    [
+        ({}, {Streams, Linearizable, Paddable, SingleLstm}),
+        (ROTORS, set(ABILITIES)),
+        ({"initializer": "constructed"}, {Streams, Linearizable, Paddable, SingleLstm}),
+        ({"layers": 2}, {Streams, Paddable}),
+        ({"cell": "gru", "conditioning": "film"}, {Streams, Paddable}),
+        ({"cell": "gru", "bidirectional": True}, {Paddable}),
+    ],
+)
+def test_a_network_has_the_abilities_of_its_kind(fields, able):
+    network = make_network(NetworkConfig(**fields), make_task(TaskConfig()))
+    assert {ability for ability in ABILITIES if isinstance(network, ability)} == able
+
+
+class Wrapped:
+    """A network of somebody else's that is no subclass of ours: it has the methods, and that is all."""
+
+    dropout = 0.0
+
+    def __init__(self, inner):
+        self._inner = inner
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+
+def test_methods_make_an_ability_and_no_class_does():
+    inner = make_network(NetworkConfig(hidden_size=4), make_task(TaskConfig()))
+    assert isinstance(inner, LstmNetwork)
+    wrapped = Wrapped(inner)
+    assert isinstance(wrapped, Streams)
+    assert isinstance(wrapped, SingleLstm)
+    assert not isinstance(wrapped, TurningPairs)
+
+
+def test_weights_and_tree_undo_each_other():
+    network = make_network(
+        NetworkConfig(hidden_size=4, learned_carry=True), make_task(TaskConfig())
+    )
+    params = network.init(jax.random.key(0))
+    jax.tree.map(np.testing.assert_array_equal, network.tree(network.weights(params)), params)
+
+
+class OffsetCell(Cell):
+    """A cell that leaves zero by itself, so that units of weights zero are not inert."""
+
+    gates = "h"
+
+    @staticmethod
+    def combine(carry, driven, recurrent):
+        """A cosine, which is 1 at 0."""
+        return HiddenCarry(jax.numpy.cos(driven + recurrent))
+
+
+def test_a_cell_that_leaves_zero_cannot_be_padded(monkeypatch):
+    monkeypatch.setitem(CELLS, "offset", f"{__name__}.OffsetCell")
+    assert not can_pad(NetworkConfig(cell="offset"))
+    assert all(can_pad(NetworkConfig(cell=cell)) for cell in ("lstm", "gru", "rnn"))
