@@ -21,7 +21,8 @@ import numpy as np
 from numpy.lib import format as npy
 
 from freqjax.errors import UserError
-from freqjax.recordings.recording import Clock, replacing
+from freqjax.recordings.recording import Clock
+from freqjax.system.files import replacing
 
 # What numpy and zipfile raise, by where the damage lies.
 BROKEN = (

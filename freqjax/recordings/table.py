@@ -15,7 +15,8 @@ from typing import IO
 import numpy as np
 
 from freqjax.errors import UserError
-from freqjax.recordings.recording import Clock, replacing
+from freqjax.recordings.recording import Clock
+from freqjax.system.files import replacing
 
 
 class CsvRecording:

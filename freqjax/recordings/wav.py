@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from freqjax.errors import UserError
-from freqjax.recordings.recording import replacing
+from freqjax.system.files import replacing
 
 _INTEGER, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _DEPTHS = {_INTEGER: (8, 16, 24, 32), _FLOAT: (32, 64)}
