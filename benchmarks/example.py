@@ -23,6 +23,7 @@ import numpy as np
 from benchmarks import record
 from configs.annual import RATE, get_config
 from freqjax.figures import canvas
+from freqjax.tasks.extraction.config import extraction_of
 from freqjax.tasks.extraction.limits.scores import baseline_outputs
 
 _SEEDS = range(3)
@@ -163,7 +164,9 @@ def _in_days(angle: float) -> float:
 def baselines(series: Series) -> dict[str, np.ndarray]:
     """[T] by name: estimates from the past alone, which are told the frequency as the network was."""
     heard = series.ppm / (np.sqrt(2) * series.ppm.std())
-    found = baseline_outputs(get_config().task, heard[None].astype(np.float32), np.zeros(1, int))
+    found = baseline_outputs(
+        extraction_of(get_config()), heard[None].astype(np.float32), np.zeros(1, int)
+    )
     return {name: np.asarray(outputs, np.float64)[0] for name, outputs in found.items()}
 
 

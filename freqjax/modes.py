@@ -221,6 +221,7 @@ def _diagnose(config: Config, flags: dict[str, Any]) -> int:
 def _generate(config: Config, flags: dict[str, Any]) -> int:
     from freqjax.tasks import make_task
     from freqjax.tasks.extraction import datasets
+    from freqjax.tasks.extraction.config import extraction_of
 
     if flags["out"] is None:
         raise UserError(
@@ -228,11 +229,12 @@ def _generate(config: Config, flags: dict[str, Any]) -> int:
         )
     if flags["split"] not in (None, "train", "test"):
         raise UserError(f"--split is {flags['split']!r}: it must be train or test.")
-    task = make_task(config.task)
+    section = extraction_of(config)
+    task = make_task(section)
     blocks = task.test_blocks() if flags["split"] == "test" else task.train_blocks()
     rows = task.rows(blocks)
     path = Path(flags["out"])
-    datasets.write_rows(path, rows, config.task.sampling_rate, config.task.samples)
+    datasets.write_rows(path, rows, section.sampling_rate, section.samples)
     print(f"wrote {len(rows.mixture):,} rows to {path}")
     return 0
 

@@ -38,10 +38,10 @@ def make_network(
         selectors=task.selectors,
         longest=task.longest,
         sampling_rate=task.sampling_rate,
-        band=(config.rotor_low, config.rotor_high),
+        band=(task.config.rotor_low, task.config.rotor_high),
         gain=config.rotor_gain,
-        leak=config.rotor_leak,
-        decay=config.rotor_decay,
+        leak=task.config.rotor_leak,
+        decay=task.config.rotor_decay,
         peaks_hz=peaks_hz,
         written_hz=task.selected_hz,
     )

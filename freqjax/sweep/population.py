@@ -107,7 +107,8 @@ class Population:
         found = []
         for replica, source in zip(self._mine or self._bucket.replicas, self._source, strict=False):
             network, task = replica.config.network, self._tasks[self._task_key(replica.config)]
-            key = json.dumps([dataclasses.asdict(network), task.selected_hz, peaks[source]])
+            rotors = [getattr(task.config, name) for name in network.moved]
+            key = json.dumps([dataclasses.asdict(network), rotors, task.selected_hz, peaks[source]])
             if key not in compiled:
                 compiled[key] = jax.jit(make_network(network, task, peaks[source]).init)
             params = jax.device_get(compiled[key](initial_key(replica.config.train.seed)))

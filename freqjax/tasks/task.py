@@ -33,6 +33,7 @@ class Task(Protocol):
     """What training and evaluation need of a task.
 
     Attributes:
+      config: its section.
       input_size: D.
       output_size: O.
       selectors: which of the D inputs are a one-hot selector; empty where there is none.
@@ -46,6 +47,7 @@ class Task(Protocol):
       easier: the change of a field that lets more be known, as section.field=value.
     """
 
+    config: Any
     input_size: int
     output_size: int
     selectors: tuple[int, ...]

@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax.config.sections import Hearing, TaskConfig
+from freqjax.config.sections import Hearing
 from freqjax.errors import UserError
 from freqjax.tasks.examination import Examination, Signs
 from freqjax.tasks.extraction import datasets, probes, stems, symptoms
 from freqjax.tasks.extraction import synthesis as signals
 from freqjax.tasks.extraction import tones as metrics
+from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.limits import NoBayesLimit, StreamLimit
 from freqjax.tasks.extraction.limits.law import noise_variance
 from freqjax.tasks.extraction.limits.scores import baseline_outputs, least_possible, limits_on
@@ -42,10 +43,11 @@ class Extraction:
     by frequency over the same mixture: with a known start there are B = F blocks, else B = starts · F.
     """
 
+    Config = ExtractionConfig
     output_size = 1
     group_label = "frequency"
 
-    def __init__(self, config: TaskConfig, hearing: Hearing | None = None) -> None:
+    def __init__(self, config: ExtractionConfig, hearing: Hearing | None = None) -> None:
         """Prepare synthesis; files are read when their blocks are asked for."""
         self.config, self._hearing = config, hearing
         self.frequencies = config.frequencies
@@ -139,7 +141,7 @@ class Extraction:
     def probe(self, run: probes.Run) -> dict[str, Any]:
         """Clock or locker: see `freqjax.tasks.extraction.probes`."""
 
-        def draw(config: TaskConfig, start: int | None) -> Blocks:
+        def draw(config: ExtractionConfig, start: int | None) -> Blocks:
             count = probes.STARTS if config.start == "random" else 1
             task = self if config == self.config else Extraction(config)
             drawn = task._drawn(jax.random.key(config.test_seed), count, task.samples, start)
@@ -290,7 +292,7 @@ class Extraction:
         )
 
 
-def check_blocks(blocks: Blocks, config: TaskConfig, source: str) -> None:
+def check_blocks(blocks: Blocks, config: ExtractionConfig, source: str) -> None:
     """Refuse data that is not what the config says: finite, at its frequency, noisy at every sample.
 
     The peak of each target's spectrum must lie within one bin (1 / duration Hz) of the selected
@@ -319,7 +321,7 @@ def check_blocks(blocks: Blocks, config: TaskConfig, source: str) -> None:
     _check_randomness(np.asarray(blocks.inputs[:, :, 0], np.float64), config, source)
 
 
-def _check_randomness(mixture: np.ndarray, config: TaskConfig, source: str) -> None:
+def _check_randomness(mixture: np.ndarray, config: ExtractionConfig, source: str) -> None:
     # White noise of variance σ² has a mean squared second difference of 6σ²; a smooth curve, nearly 0.
     expected = 6 * noise_variance(config)
     if mixture.shape[1] < 64 or config.duration * min(config.frequencies) < 1:

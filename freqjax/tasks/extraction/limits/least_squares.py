@@ -13,7 +13,7 @@ from itertools import combinations
 
 import numpy as np
 
-from freqjax.config.sections import TaskConfig
+from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.limits.law import gain_and_lag
 from freqjax.tasks.extraction.limits.linear import clean, running_sums
 
@@ -21,7 +21,7 @@ from freqjax.tasks.extraction.limits.linear import clean, running_sums
 _PERIODS = 2
 
 
-def window_samples(task: TaskConfig) -> int:
+def window_samples(task: ExtractionConfig) -> int:
     """Samples of the window, at least four for every component."""
     beats = [abs(a - b) for a, b in combinations(task.frequencies, 2)]
     slowest = min(*task.frequencies, *beats, math.inf)
@@ -29,7 +29,7 @@ def window_samples(task: TaskConfig) -> int:
 
 
 def sliding_least_squares(
-    task: TaskConfig, mixture: np.ndarray, window: int | None = None
+    task: ExtractionConfig, mixture: np.ndarray, window: int | None = None
 ) -> np.ndarray:
     """[N, T, F] estimates of all components of mixtures [N, T], sample by sample.
 

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from freqjax.config.sections import TaskConfig
+from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.limits.bayes import quadrature
 from freqjax.tasks.extraction.limits.law import gain_and_lag, noise_variance
 
@@ -54,7 +54,7 @@ class Sums(NamedTuple):
 
 
 def running_sums(
-    task: TaskConfig, mixture: np.ndarray, window: int | None = None
+    task: ExtractionConfig, mixture: np.ndarray, window: int | None = None
 ) -> Iterator[Sums]:
     """The sums over all samples so far, or over the last `window`, chunk by chunk.
 
@@ -85,21 +85,21 @@ def running_sums(
         yield Sums(first, added, heard, _turned(task, places, 0.0))
 
 
-def _turned(task: TaskConfig, places: np.ndarray, lag: float) -> np.ndarray:
+def _turned(task: ExtractionConfig, places: np.ndarray, lag: float) -> np.ndarray:
     """[T, F, 2] cosine and sine of each component's angle since time zero, and `lag` rad more."""
     cycles = np.mod(places[:, None] * (np.array(task.frequencies) / task.sampling_rate), 1.0)
     angle = 2 * np.pi * cycles + lag
     return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
 
-def _hearing(task: TaskConfig, places: np.ndarray) -> np.ndarray:
+def _hearing(task: ExtractionConfig, places: np.ndarray) -> np.ndarray:
     """[T, 2F] the h of each sample."""
     gain, lag = gain_and_lag(task)
     turned = _turned(task, places, lag)
     return gain / len(task.frequencies) * turned.reshape(len(places), -1)
 
 
-def kalman(task: TaskConfig, mixture: np.ndarray) -> np.ndarray:
+def kalman(task: ExtractionConfig, mixture: np.ndarray) -> np.ndarray:
     """[N, T, F] the best linear estimates of all components of mixtures [N, T], sample by sample.
 
     Where the gain of the noise is 0 that is 0 everywhere.
@@ -120,7 +120,7 @@ def clean(sums: Sums, inverse: np.ndarray) -> np.ndarray:
     return (weights @ sums.projections).transpose(2, 0, 1)
 
 
-def linear_curve(task: TaskConfig, samples_seen: Sequence[int]) -> np.ndarray:
+def linear_curve(task: ExtractionConfig, samples_seen: Sequence[int]) -> np.ndarray:
     """[n, F] MSE of the best linear estimate of each component at the latest of n samples.
 
     Exact for the law's variance averaged over time; no data enter.
@@ -141,7 +141,7 @@ def linear_curve(task: TaskConfig, samples_seen: Sequence[int]) -> np.ndarray:
     return np.concatenate(found)
 
 
-def linear_mmse(task: TaskConfig) -> np.ndarray:
+def linear_mmse(task: ExtractionConfig) -> np.ndarray:
     """[F] mean over a block of the linear curve."""
     total = task.samples
     every = total <= _EXACT_SAMPLES
@@ -153,5 +153,5 @@ def linear_mmse(task: TaskConfig) -> np.ndarray:
     return quadrature(nodes, 0, total) @ linear_curve(task, nodes)
 
 
-def _variance(task: TaskConfig) -> float:
+def _variance(task: ExtractionConfig) -> float:
     return max(noise_variance(task), _LEAST_VARIANCE)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from freqjax.config.sections import TaskConfig
+from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.limits.law import Table
 
 _DROPPED = 30.0
@@ -119,7 +119,7 @@ class _Weights:
 
 
 def follow(
-    task: TaskConfig,
+    task: ExtractionConfig,
     table: Table,
     starts: int,
     samples_seen: Sequence[int],
@@ -165,7 +165,7 @@ def follow(
 
 
 def draw_bins(
-    task: TaskConfig, table: Table, places: np.ndarray, rng: np.random.Generator
+    task: ExtractionConfig, table: Table, places: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """Draw a sample at each place [...], counted in samples from time zero, and round it to its bin."""
     bins, period = table.log_mass.shape

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from freqjax.config.sections import Hearing, TaskConfig
+from freqjax.config.sections import Hearing
 from freqjax.tasks.extraction import tones as metrics
+from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.limits.bayes import StreamLimit, stream_limit
 from freqjax.tasks.extraction.limits.law import NoBayesLimit
 from freqjax.tasks.extraction.limits.least_squares import sliding_least_squares
@@ -22,7 +23,7 @@ _HELD = 8_000_000
 
 
 def baseline_outputs(
-    task: TaskConfig, mixture: np.ndarray, groups: np.ndarray
+    task: ExtractionConfig, mixture: np.ndarray, groups: np.ndarray
 ) -> dict[str, np.ndarray]:
     """What each baseline puts out where a network does: [B, T] float32 by name.
 
@@ -48,7 +49,7 @@ def baseline_outputs(
 
 
 def limits_on(
-    task: TaskConfig,
+    task: ExtractionConfig,
     targets: np.ndarray,
     groups: np.ndarray,
     outputs: dict[str, np.ndarray],
@@ -82,7 +83,9 @@ def limits_on(
     }
 
 
-def least_possible(task: TaskConfig, hearing: Hearing | None = None) -> StreamLimit | NoBayesLimit:
+def least_possible(
+    task: ExtractionConfig, hearing: Hearing | None = None
+) -> StreamLimit | NoBayesLimit:
     """The Bayes limit of a block for who hears all of it, or `hearing`; or why there is none."""
     if task.start == "random" and task.reset != "block":
         # Blocks of one start repeat one mixture: a carried state has heard it before.
@@ -96,7 +99,7 @@ def least_possible(task: TaskConfig, hearing: Hearing | None = None) -> StreamLi
         return refusal
 
 
-def _bayes(task: TaskConfig, found: StreamLimit | NoBayesLimit) -> tuple[dict[str, Any], str]:
+def _bayes(task: ExtractionConfig, found: StreamLimit | NoBayesLimit) -> tuple[dict[str, Any], str]:
     names = ("bayes_mse", "bayes_mse_per_frequency", "bayes_low", "bayes_high")
     after = "bayes_after_1s_per_frequency"
     if isinstance(found, NoBayesLimit):
@@ -120,7 +123,7 @@ def _bayes(task: TaskConfig, found: StreamLimit | NoBayesLimit) -> tuple[dict[st
 
 
 def _score(
-    task: TaskConfig, outputs: np.ndarray, targets: np.ndarray, groups: np.ndarray
+    task: ExtractionConfig, outputs: np.ndarray, targets: np.ndarray, groups: np.ndarray
 ) -> dict[str, Any]:
     squared = np.square(outputs.astype(np.float64) - targets)
     second, after = round(task.sampling_rate), None

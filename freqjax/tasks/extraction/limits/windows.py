@@ -16,7 +16,8 @@ import math
 
 import numpy as np
 
-from freqjax.config.sections import Hearing, TaskConfig, WindowsConfig
+from freqjax.config.sections import Hearing, WindowsConfig
+from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.limits import law
 from freqjax.tasks.extraction.limits.bayes import StreamLimit, bayes_curve
 from freqjax.tasks.extraction.limits.law import NoBayesLimit
@@ -35,7 +36,7 @@ def samples_heard(samples: int, windows: WindowsConfig) -> np.ndarray:
     return np.arange(samples) - np.maximum(first - warm_up(windows), 0) + 1
 
 
-def window_limit(task: TaskConfig, hearing: Hearing) -> StreamLimit:
+def window_limit(task: ExtractionConfig, hearing: Hearing) -> StreamLimit:
     """The mean of the limit over a block, and over what follows its first second.
 
     Raises:
@@ -82,7 +83,7 @@ def window_limit(task: TaskConfig, hearing: Hearing) -> StreamLimit:
     )
 
 
-def _known(task: TaskConfig, windows: WindowsConfig) -> np.ndarray:
+def _known(task: ExtractionConfig, windows: WindowsConfig) -> np.ndarray:
     """[T] whether a sample's output comes from a window that was heard from a known start on."""
     if task.start != "zero":
         return np.zeros(task.samples, bool)
@@ -90,7 +91,7 @@ def _known(task: TaskConfig, windows: WindowsConfig) -> np.ndarray:
     return first <= warm_up(windows)
 
 
-def _require_dense(task: TaskConfig, windows: WindowsConfig) -> None:
+def _require_dense(task: ExtractionConfig, windows: WindowsConfig) -> None:
     """Windows of a block that starts at zero lie at places that could be learned, if they are few."""
     law.grid_period(task.frequencies, task.sampling_rate)
     period = common_period(task.frequencies, task.sampling_rate)
@@ -106,7 +107,9 @@ def _require_dense(task: TaskConfig, windows: WindowsConfig) -> None:
         )
 
 
-def _note(task: TaskConfig, windows: WindowsConfig, heard: np.ndarray, known: np.ndarray) -> str:
+def _note(
+    task: ExtractionConfig, windows: WindowsConfig, heard: np.ndarray, known: np.ndarray
+) -> str:
     least, most = int(heard[~known].min()), int(heard.max())
     count = f"{most} samples" if least == most else f"{least} to {most} samples"
     note = (
