@@ -1,6 +1,6 @@
 """A worked example: the annual cycle in the CO2 record of Mauna Loa, 1958 to 2001.
 
-    pip install -e '.[example]'
+    pip install -e '.[examples]'
     python -m benchmarks.example
 
 The record is weekly and ships with statsmodels (C. D. Keeling and T. P. Whorf, Scripps Institution of
@@ -214,7 +214,7 @@ def main() -> None:
     try:
         series = load_series()
     except ModuleNotFoundError as error:
-        sys.exit(f"{error.name} is not installed: pip install -e '.[example]' brings the record.")
+        sys.exit(f"{error.name} is not installed: pip install -e '.[examples]' brings the record.")
     known = {
         "samples": len(series.years),
         "missing": series.gaps,

@@ -37,7 +37,10 @@ def rule(default: Any, doc: str, allowed: str, check: Callable[[Any], bool]) -> 
       allowed: which values are, as in "it must be ...".
       check: whether a value, already of the field's type and not None, is allowed.
     """
-    metadata = {"doc": doc, "allowed": allowed, "check": check}
+    return _field(default, {"doc": doc, "allowed": allowed, "check": check})
+
+
+def _field(default: Any, metadata: dict[str, Any]) -> Any:
     if isinstance(default, dict):
         return dataclasses.field(default_factory=default.copy, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -45,7 +48,11 @@ def rule(default: Any, doc: str, allowed: str, check: Callable[[Any], bool]) -> 
 
 def choice(default: str, values: tuple[str, ...], doc: str) -> Any:
     """Make a field that is one of `values`."""
-    return rule(default, doc, "one of " + ", ".join(values), lambda v: v in values)
+    allowed = "one of " + ", ".join(values)
+    return _field(
+        default,
+        {"doc": doc, "allowed": allowed, "check": lambda v: v in values, "values": values},
+    )
 
 
 def positive(default: Any, doc: str) -> Any:

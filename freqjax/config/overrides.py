@@ -140,6 +140,22 @@ def _parse_values(config: Config, field: str, kind: Any, text: str) -> list[Any]
     return [_parse(config, field, kind, value) for value in text.split(separator)]
 
 
+def as_text(kind: Any, value: Any) -> str:
+    """Write a field's value as the command line reads it."""
+    if value is None:
+        return "none"
+    if kind == AXES:
+        return ";".join(f"{field}={_axis_text(values)}" for field, values in value.items())
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _axis_text(values: tuple[Any, ...]) -> str:
+    separator = "|" if any(isinstance(value, tuple) for value in values) else ","
+    return separator.join(as_text(None, value) for value in values)
+
+
 def _number(name: str, kind: type, text: str) -> float:
     try:
         return kind(text)

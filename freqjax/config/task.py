@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from freqjax.config.sections import Config
 
 
+# What the field `name` is, for subclasses that give it a default.
+NAME = f"which task: one of {', '.join(TASKS)}, or package.module:Class"
+
+
 def _splits(shares: tuple[float, ...]) -> bool:
     return len(shares) == 3 and min(shares) >= 0 and abs(sum(shares) - 1) < 1e-6
 
@@ -34,7 +38,7 @@ class TaskConfig(Section, section="task"):
     sections: ClassVar[Mapping[str, type[Section]]] = {}
     time_unit: ClassVar[str] = "samples"
 
-    name: str = anything("", f"which task: one of {', '.join(TASKS)}, or package.module:Class")
+    name: str = anything("", NAME)
     noise: str = choice(
         "fixed",
         ("fixed", "fresh"),

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from freqjax.config.fields import Section, anything, at_least, choice, positive, rule
 from freqjax.config.sections import Config
-from freqjax.config.task import TaskConfig
+from freqjax.config.task import NAME, TaskConfig
 from freqjax.config.validation import validate
 from freqjax.errors import UserError
 
@@ -47,7 +47,7 @@ class ExtractionConfig(TaskConfig):
     sections: ClassVar[Mapping[str, type[Section]]] = {"limits": LimitsConfig}
     time_unit: ClassVar[str] = "s"
 
-    name: str = anything("extraction", "which task")
+    name: str = anything("extraction", NAME)
     train_path: str = anything(
         "", "training rows from this .npz, .csv, .npy or .wav instead of synthesis"
     )
