@@ -1,6 +1,6 @@
 """A worked example: the annual cycle in the CO2 record of Mauna Loa, 1958 to 2001.
 
-    pip install -e '.[example]'
+    pip install -e '.[examples]'
     python -m benchmarks.example
 
 The record is weekly and ships with statsmodels (C. D. Keeling and T. P. Whorf, Scripps Institution of
@@ -23,6 +23,7 @@ import numpy as np
 from benchmarks import record
 from configs.annual import RATE, get_config
 from freqjax.figures import canvas
+from freqjax.tasks.extraction.config import extraction_of
 from freqjax.tasks.extraction.limits.scores import baseline_outputs
 
 _SEEDS = range(3)
@@ -163,7 +164,9 @@ def _in_days(angle: float) -> float:
 def baselines(series: Series) -> dict[str, np.ndarray]:
     """[T] by name: estimates from the past alone, which are told the frequency as the network was."""
     heard = series.ppm / (np.sqrt(2) * series.ppm.std())
-    found = baseline_outputs(get_config().task, heard[None].astype(np.float32), np.zeros(1, int))
+    found = baseline_outputs(
+        extraction_of(get_config()), heard[None].astype(np.float32), np.zeros(1, int)
+    )
     return {name: np.asarray(outputs, np.float64)[0] for name, outputs in found.items()}
 
 
@@ -211,7 +214,7 @@ def main() -> None:
     try:
         series = load_series()
     except ModuleNotFoundError as error:
-        sys.exit(f"{error.name} is not installed: pip install -e '.[example]' brings the record.")
+        sys.exit(f"{error.name} is not installed: pip install -e '.[examples]' brings the record.")
     known = {
         "samples": len(series.years),
         "missing": series.gaps,

@@ -9,7 +9,7 @@ from benchmarks import record
 _OPENING = """# A worked example: the annual cycle of CO2
 
 Written by `python -m benchmarks.document` from `benchmarks/results/example.json`, which
-`python -m benchmarks.example` measures. It needs `pip install -e '.[example]'`: the record, weekly CO2 at
+`python -m benchmarks.example` measures. It needs `pip install -e '.[examples]'`: the record, weekly CO2 at
 Mauna Loa from March 1958 to December 2001 (C. D. Keeling and T. P. Whorf, Scripps Institution of
 Oceanography), ships with statsmodels.
 

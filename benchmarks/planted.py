@@ -30,6 +30,7 @@ from freqjax.networks.initializers import INITIALIZERS
 from freqjax.networks.weights import LstmInitializer, LstmSetting, LstmWeights, gate_columns
 from freqjax.tasks import Sequences
 from freqjax.tasks.extraction import datasets
+from freqjax.tasks.extraction.config import extraction_of
 from freqjax.tasks.extraction.task import Extraction
 
 # (folder of the run, its config, seed) → a context in which to train the config that it gives.
@@ -102,8 +103,8 @@ def _clock(seed: int) -> Config:
             "network.hidden_size": width,
             "network.initializer": "rotor",
             "network.learned_carry": True,
-            "network.rotor_low": 1.0,
-            "network.rotor_high": 10.0,
+            "task.rotor_low": 1.0,
+            "task.rotor_high": 10.0,
             "optimizer.learning_rate": 2e-2,
             "optimizer.schedule": "cosine",
             "train.regime": "full",
@@ -218,7 +219,7 @@ def _files(tamper: _Tamper, stretch: int = 1) -> Sabotage:
 
     @contextlib.contextmanager
     def sabotage(folder: Path, config: Config, seed: int) -> Iterator[Config]:
-        task = config.task
+        task = extraction_of(config)
         good = Extraction(task)
         duration, task.duration = task.duration, task.duration * stretch
         longer = Extraction(task).rows("train")
@@ -305,8 +306,8 @@ PLANTS: tuple[Plant, ...] = (
                 "task.phase_scale": 1.0,
                 "task.starts": 16,
                 "network.rotor_gain": 0.06,
-                "network.rotor_leak": 15.0,
-                "network.rotor_decay": 2.0,
+                "task.rotor_leak": 15.0,
+                "task.rotor_decay": 2.0,
                 "train.epochs": 150,
             }
         ),
@@ -399,8 +400,8 @@ PLANTS: tuple[Plant, ...] = (
             {
                 "task.frequencies": [(2.0, 4.0), (1.0, 3.0), (2.0, 3.0)],
                 "task.duration": 6.0,
-                "network.rotor_low": 12.0,
-                "network.rotor_high": 20.0,
+                "task.rotor_low": 12.0,
+                "task.rotor_high": 20.0,
                 "optimizer.learning_rate": 1e-2,
                 "train.epochs": 300,
             }

@@ -37,7 +37,7 @@ _VARIANTS: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
     "strides of 2.5": ((0, 1), ("curriculum.growth=2.5", "train.epochs=60")),
     "rotors over a wider band, 0.2 to 50 Hz": (
         (0,),
-        ("network.rotor_low=0.2", "network.rotor_high=50"),
+        ("task.rotor_low=0.2", "task.rotor_high=50"),
     ),
     "hidden 32": ((0,), ("network.hidden_size=32",)),
     "Adam, full backpropagation over 10 s": ((0,), (*_ADAM, "train.epochs=60")),

@@ -10,7 +10,7 @@ Expected: an MSE below 0.01 after the first year, and the probes say "locker". W
 finds in a measured record: see docs/example.md.
 """
 
-from freqjax import Config, CurriculumConfig, NetworkConfig, TaskConfig, TrainConfig
+from freqjax import Config, CurriculumConfig, ExtractionConfig, NetworkConfig, TrainConfig
 
 # Weeks in a mean Gregorian year of 365.2425 days.
 RATE = 365.2425 / 7
@@ -19,7 +19,7 @@ RATE = 365.2425 / 7
 def get_config() -> Config:
     """The config of the command above."""
     return Config(
-        task=TaskConfig(
+        task=ExtractionConfig(
             frequencies=(1.0,),
             sampling_rate=RATE,
             duration=1044 / RATE,  # 20 years
@@ -28,16 +28,16 @@ def get_config() -> Config:
             start="random",
             starts=16,
             noise="fresh",
+            rotor_low=0.5,
+            rotor_high=4.0,
+            rotor_leak=3.0,
+            rotor_decay=1.0,
         ),
         network=NetworkConfig(
             hidden_size=32,
             initializer="rotor",
             learned_carry=True,
-            rotor_low=0.5,
-            rotor_high=4.0,
             rotor_gain=0.06,
-            rotor_leak=3.0,
-            rotor_decay=1.0,
         ),
         train=TrainConfig(
             regime="full",

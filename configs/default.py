@@ -6,13 +6,13 @@ Expected: `target_reached`, a frozen test MSE below 0.001 at
 every frequency. See docs/results.md.
 """
 
-from freqjax import Config, CurriculumConfig, NetworkConfig, TaskConfig, TrainConfig
+from freqjax import Config, CurriculumConfig, ExtractionConfig, NetworkConfig, TrainConfig
 
 
 def get_config() -> Config:
     """The config of the command above."""
     return Config(
-        task=TaskConfig(noise="fresh"),
+        task=ExtractionConfig(noise="fresh"),
         network=NetworkConfig(initializer="rotor", learned_carry=True),
         train=TrainConfig(
             regime="full",

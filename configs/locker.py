@@ -6,19 +6,24 @@ Expected: over 64 random starts an MSE below 0.01 for every frequency after the 
 probes say "locker". Not every seed gets there: see docs/results.md.
 """
 
-from freqjax import Config, CurriculumConfig, NetworkConfig, TaskConfig, TrainConfig
+from freqjax import Config, CurriculumConfig, ExtractionConfig, NetworkConfig, TrainConfig
 
 
 def get_config() -> Config:
     """The config of the command above."""
     return Config(
-        task=TaskConfig(phase_scale=0.5, start="random", starts=8, noise="fresh"),
+        task=ExtractionConfig(
+            phase_scale=0.5,
+            start="random",
+            starts=8,
+            noise="fresh",
+            rotor_leak=15.0,
+            rotor_decay=2.0,
+        ),
         network=NetworkConfig(
             initializer="rotor",
             learned_carry=True,
             rotor_gain=0.06,
-            rotor_leak=15.0,
-            rotor_decay=2.0,
         ),
         train=TrainConfig(
             regime="full",

@@ -7,13 +7,13 @@ after, as the original reports (0.2847, 0.4059, 0.4111, 0.4625, 0.4580), while t
 0.50: nothing is learned, the weights chase the target.
 """
 
-from freqjax import Config, OptimizerConfig, TaskConfig, TrainConfig
+from freqjax import Config, ExtractionConfig, OptimizerConfig, TrainConfig
 
 
 def get_config() -> Config:
     """The config of the command above."""
     return Config(
-        task=TaskConfig(reset="never"),
+        task=ExtractionConfig(reset="never"),
         optimizer=OptimizerConfig(learning_rate=1e-3, clip_norm=1.0),
         train=TrainConfig(
             regime="online",

@@ -6,13 +6,13 @@ Expected: a loss while training around 0.4, as the original reports (0.413 at
 first, 0.365 at best), 1 Hz followed closely and 7 Hz not at all, while the frozen MSE stays at 0.50.
 """
 
-from freqjax import Config, OptimizerConfig, TaskConfig, TrainConfig
+from freqjax import Config, ExtractionConfig, OptimizerConfig, TrainConfig
 
 
 def get_config() -> Config:
     """The config of the command above."""
     return Config(
-        task=TaskConfig(reset="never"),
+        task=ExtractionConfig(reset="never"),
         optimizer=OptimizerConfig(learning_rate=1e-4, clip_norm=1.0),
         train=TrainConfig(regime="online", epochs=50, divergence_factor=None),
     )

@@ -7,13 +7,20 @@ blames the noise. Less than half of that is possible on the same windows: see co
 docs/results.md.
 """
 
-from freqjax import Config, NetworkConfig, OptimizerConfig, TaskConfig, TrainConfig, WindowsConfig
+from freqjax import (
+    Config,
+    ExtractionConfig,
+    NetworkConfig,
+    OptimizerConfig,
+    TrainConfig,
+    WindowsConfig,
+)
 
 
 def get_config() -> Config:
     """The config of the command above."""
     return Config(
-        task=TaskConfig(phase_scale=0.1),
+        task=ExtractionConfig(phase_scale=0.1),
         network=NetworkConfig(hidden_size=256, layers=2, dropout=0.2),
         optimizer=OptimizerConfig(learning_rate=1e-2),
         train=TrainConfig(regime="windows", epochs=10, divergence_factor=None),

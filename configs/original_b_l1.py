@@ -8,13 +8,13 @@ one step learns no more than a reading of the present sample; 0.3 is what origin
 on the noise.
 """
 
-from freqjax import Config, OptimizerConfig, TaskConfig, TrainConfig
+from freqjax import Config, ExtractionConfig, OptimizerConfig, TrainConfig
 
 
 def get_config() -> Config:
     """The config of the command above."""
     return Config(
-        task=TaskConfig(phase_scale=0.1, reset="never"),
+        task=ExtractionConfig(phase_scale=0.1, reset="never"),
         optimizer=OptimizerConfig(learning_rate=1e-3, clip_norm=1.0),
         train=TrainConfig(regime="online", epochs=30, divergence_factor=None),
     )

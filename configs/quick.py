@@ -6,13 +6,15 @@ Two frequencies at 100 Hz for two seconds and 16 hidden units. Expected: `target
 test MSE below 0.001.
 """
 
-from freqjax import Config, CurriculumConfig, NetworkConfig, TaskConfig, TrainConfig
+from freqjax import Config, CurriculumConfig, ExtractionConfig, NetworkConfig, TrainConfig
 
 
 def get_config() -> Config:
     """The config of the command above."""
     return Config(
-        task=TaskConfig(frequencies=(2.0, 5.0), sampling_rate=100.0, duration=2.0, noise="fresh"),
+        task=ExtractionConfig(
+            frequencies=(2.0, 5.0), sampling_rate=100.0, duration=2.0, noise="fresh"
+        ),
         network=NetworkConfig(hidden_size=16, initializer="rotor", learned_carry=True),
         train=TrainConfig(
             regime="full", streams="parallel", epochs=100, target_mse=1e-3, divergence_factor=None

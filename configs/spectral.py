@@ -6,13 +6,13 @@ Expected: below 0.001 at every frequency, sooner than from random rotors;
 not comparable with them, since the frequencies are read off the training targets first.
 """
 
-from freqjax import Config, CurriculumConfig, NetworkConfig, TaskConfig, TrainConfig
+from freqjax import Config, CurriculumConfig, ExtractionConfig, NetworkConfig, TrainConfig
 
 
 def get_config() -> Config:
     """The config of the command above."""
     return Config(
-        task=TaskConfig(noise="fresh"),
+        task=ExtractionConfig(noise="fresh"),
         network=NetworkConfig(initializer="spectral", learned_carry=True),
         train=TrainConfig(
             regime="full", streams="parallel", epochs=300, target_mse=1e-3, divergence_factor=None

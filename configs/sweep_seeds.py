@@ -6,13 +6,13 @@ Two epochs each, 8 million updates, take about a minute on 2 cores. Expected: no
 anything, the frozen MSE is 0.50 of all; so neither luck nor the learning rate is what original A lacked.
 """
 
-from freqjax import Config, OptimizerConfig, SweepConfig, TaskConfig, TrainConfig
+from freqjax import Config, ExtractionConfig, OptimizerConfig, SweepConfig, TrainConfig
 
 
 def get_config() -> Config:
     """The config of the command above."""
     return Config(
-        task=TaskConfig(reset="never"),
+        task=ExtractionConfig(reset="never"),
         optimizer=OptimizerConfig(clip_norm=1.0),
         train=TrainConfig(regime="online", epochs=2, divergence_factor=None),
         sweep=SweepConfig(

@@ -12,35 +12,44 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from freqjax.config.overrides import load as load_config
 from freqjax.config.sections import (
     Config,
     CurriculumConfig,
-    LimitsConfig,
     NetworkConfig,
     OptimizerConfig,
     RunConfig,
     SweepConfig,
-    TaskConfig,
     TrainConfig,
     WindowsConfig,
+    default_config,
 )
 from freqjax.errors import UserError
 
 if TYPE_CHECKING:
     from freqjax.deploy.trained import Trained, load
     from freqjax.run.escalation import train
+    from freqjax.tasks.extraction.config import ExtractionConfig, LimitsConfig
+    from freqjax.tasks.extraction.config import ExtractionConfig as TaskConfig
 
-# Name → the module it is imported from on first use. They bring JAX with them, which a config file and the
-# command line's --help can do without.
+__version__ = "0.2.0"
+
+# Name → what it is imported from on first use: most bring JAX with them, which a config file and the command
+# line's --help can do without.
 _LATER = {
-    "train": "freqjax.run.escalation",
-    "Trained": "freqjax.deploy.trained",
-    "load": "freqjax.deploy.trained",
+    "ExtractionConfig": "freqjax.tasks.extraction.config:ExtractionConfig",
+    "LimitsConfig": "freqjax.tasks.extraction.config:LimitsConfig",
+    # Its name in version 0.1, when there was no other task.
+    "TaskConfig": "freqjax.tasks.extraction.config:ExtractionConfig",
+    "Trained": "freqjax.deploy.trained:Trained",
+    "load": "freqjax.deploy.trained:load",
+    "train": "freqjax.run.escalation:train",
 }
 
 __all__ = [
     "Config",
     "CurriculumConfig",
+    "ExtractionConfig",
     "LimitsConfig",
     "NetworkConfig",
     "OptimizerConfig",
@@ -51,7 +60,10 @@ __all__ = [
     "Trained",
     "UserError",
     "WindowsConfig",
+    "__version__",
+    "default_config",
     "load",
+    "load_config",
     "train",
 ]
 
@@ -59,5 +71,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value = getattr(import_module(_LATER[name]), name)
+    module, _, attribute = _LATER[name].partition(":")
+    globals()[name] = value = getattr(import_module(module), attribute)
     return value

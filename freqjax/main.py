@@ -1,4 +1,4 @@
-"""The command line: `python -m freqjax.main --config configs/default.py`.
+"""The command line: `python -m freqjax.main --config configs/default.py`, or `freqjax --config default`.
 
 Parse, build and validate the config, hand over to the mode. A `UserError` is one sentence on standard
 error and exit code 2; anything else is a bug and keeps its traceback.
@@ -20,16 +20,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Progress must reach a pipe or a log line by line; a sign that cannot be shown must not end a run.
     sys.stdout.reconfigure(line_buffering=True, errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
     try:
-        invocation = commandline.parse(sys.argv[1:] if arguments is None else arguments)
-        if invocation is None:
-            print(commandline.help_text())
+        words = sys.argv[1:] if arguments is None else arguments
+        answer = commandline.answer(words)
+        if answer is not None:
+            print(answer)
             return 0
+        invocation = commandline.parse(words)
         # Not before the arguments are known to be right: with it comes JAX.
         from freqjax.system import devices
 
         mode = MODES[invocation.mode]
         devices.select(invocation.flags["device"])
-        config = overrides.apply(mode.base(invocation.flags), invocation.overrides)
+        config = overrides.apply(
+            mode.base(invocation.flags, invocation.overrides), invocation.overrides
+        )
         if not config.run.coordinator:  # processes have to meet before JAX runs
             devices.require(invocation.flags["device"])
         return mode.run(config, invocation.flags)

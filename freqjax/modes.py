@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from freqjax.config import overrides, validation
+from freqjax.config import overrides, shipped, validation
 from freqjax.config import sections as configs
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
@@ -27,19 +27,33 @@ Overrides = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Flag:
-    """A plain flag; `kind` is str or bool, `doc` what --help says."""
+    """A plain flag.
+
+    Attributes:
+      kind: str or bool.
+      doc: what --help says.
+      find: turns what is given into a path, where a name stands for one.
+    """
 
     kind: type
     doc: str
+    find: Callable[[str], Path] | None = None
 
 
 FLAGS = {
-    "config": Flag(str, "a .py file with get_config(), or the config.json of an earlier run"),
+    "config": Flag(
+        str,
+        "a config that ships, a .py file with get_config(), or the config.json of an earlier run",
+    ),
     "workdir": Flag(
         str, "the folder to write to (default: a fresh one under runs/; extract: beside --output)"
     ),
     "resume": Flag(bool, "go on with the run in --workdir"),
-    "checkpoint": Flag(str, "a run's folder (its best weights) or the folder of one step"),
+    "checkpoint": Flag(
+        str,
+        "a run's folder (its best weights), the folder of one step, or a checkpoint that ships",
+        shipped.checkpoint,
+    ),
     "out": Flag(str, "the dataset to write, FILE.npz or FILE.csv"),
     "input": Flag(
         str, "the file to read: weights (import), or a .npz, .npy, .csv or .wav (extract)"
@@ -59,34 +73,46 @@ FLAGS = {
 
 @dataclass(frozen=True)
 class Mode:
-    """A mode: what it does, in words and as a function of flags and overrides to an exit code."""
+    """A mode.
+
+    Attributes:
+      doc: what it does.
+      flags: those it takes.
+      base: (flags, overrides) → the config that the overrides are then applied to.
+      run: (config, flags) → exit code.
+    """
 
     doc: str
     flags: tuple[str, ...]
-    base: Callable[[dict[str, Any]], Config]
+    base: Callable[[dict[str, Any], Overrides], Config]
     run: Callable[[Config, dict[str, Any]], int]
 
 
-def _config_of_file(flags: dict[str, Any]) -> Config:
-    if flags["config"] is None:
+def _config_of_file(flags: dict[str, Any], given: Overrides) -> Config:
+    """The config that --config names, or else the defaults of the task that is named instead."""
+    task = overrides.task_name(given)
+    if flags["config"] is not None:
+        return overrides.load(flags["config"], _warn)
+    if task is None:
         raise UserError(
-            "--config is missing: it must name a .py file with get_config() or a config.json."
+            "--config is missing: it must name a config that ships, a .py file with get_config() or a "
+            "config.json; or --config.task.name a task, whose defaults are taken."
         )
-    return overrides.load(flags["config"])
+    return configs.default_config(task)
 
 
-def _config_of_run(flags: dict[str, Any]) -> Config:
+def _config_of_run(flags: dict[str, Any], given: Overrides) -> Config:
     """As `_config_of_file`; a resume takes the run's own config.json where no --config is given."""
     if flags["resume"] and flags["workdir"] is None:
         raise UserError("--resume needs --workdir, the folder of the run to go on with.")
     if flags["config"] is None and flags["resume"]:
         saved = Path(flags["workdir"]) / "config.json"
         if saved.is_file():
-            return overrides.load(saved)
-    return _config_of_file(flags)
+            return overrides.load(saved, _warn)
+    return _config_of_file(flags, given)
 
 
-def _config_of_checkpoint(flags: dict[str, Any]) -> Config:
+def _config_of_checkpoint(flags: dict[str, Any], _: Overrides) -> Config:
     from freqjax.checkpoints import store as checkpoints
 
     if flags["checkpoint"] is None:
@@ -94,18 +120,18 @@ def _config_of_checkpoint(flags: dict[str, Any]) -> Config:
             "--checkpoint is missing: it must name a run's folder or the folder of a step."
         )
     if flags["config"] is not None:
-        return overrides.load(flags["config"])
+        return overrides.load(flags["config"], _warn)
     meta = checkpoints.read_meta(Path(flags["checkpoint"]), warn=_warn).meta
     return validation.from_dict(meta.get("config"), f"--checkpoint {flags['checkpoint']}")
 
 
-def _config_of_input(flags: dict[str, Any]) -> Config:
+def _config_of_input(flags: dict[str, Any], _: Overrides) -> Config:
     if flags["input"] is None:
         raise UserError(
             "--input is missing: it must name a state_dict, FILE.pt, FILE.pth or FILE.safetensors."
         )
     if flags["config"] is not None:
-        return overrides.load(flags["config"])
+        return overrides.load(flags["config"], _warn)
     from freqjax.deploy.torch import imports
 
     return imports.base_config(Path(flags["input"]))
@@ -180,12 +206,12 @@ def _refuse_other_network(config: Config, trained: Config, checkpoint: str) -> N
             )
 
 
-def _config_of_workdir(flags: dict[str, Any]) -> Config:
+def _config_of_workdir(flags: dict[str, Any], _: Overrides) -> Config:
     from freqjax.diagnosis import admission
 
     if flags["workdir"] is None:
         raise UserError("--workdir is missing: it must name the folder of the run to diagnose.")
-    return admission.run_config(Path(flags["workdir"]))
+    return admission.run_config(Path(flags["workdir"]), _warn)
 
 
 def _diagnose(config: Config, flags: dict[str, Any]) -> int:
@@ -213,6 +239,7 @@ def _diagnose(config: Config, flags: dict[str, Any]) -> int:
 def _generate(config: Config, flags: dict[str, Any]) -> int:
     from freqjax.tasks import make_task
     from freqjax.tasks.extraction import datasets
+    from freqjax.tasks.extraction.config import extraction_of
 
     if flags["out"] is None:
         raise UserError(
@@ -220,12 +247,13 @@ def _generate(config: Config, flags: dict[str, Any]) -> int:
         )
     if flags["split"] not in (None, "train", "test"):
         raise UserError(f"--split is {flags['split']!r}: it must be train or test.")
-    task = make_task(config.task)
+    section = extraction_of(config)
+    task = make_task(section)
     blocks = task.split(flags["split"] or "train")
     assert blocks is not None  # as the check of the flag says
     rows = task.dataset(blocks)
     path = Path(flags["out"])
-    datasets.write_rows(path, rows, config.task.sampling_rate, config.task.samples)
+    datasets.write_rows(path, rows, section.sampling_rate, section.samples)
     print(f"wrote {len(rows.mixture):,} rows to {path}")
     return 0
 

@@ -1,24 +1,147 @@
-"""The recurrent cells by name; a new one is a class with the contract of `Cell` and a line here.
+"""Tasks and cells by name: those of the tables here, and anybody's own as `package.module:Class`.
 
-The classes are named, not imported: configs are read before JAX is.
+The classes are named, not imported: a config is read before JAX is, and the rooms of tasks and networks
+build on this one.
 """
 
 from __future__ import annotations
 
+import difflib
 import importlib
-from typing import TYPE_CHECKING
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from freqjax.errors import UserError
 
 if TYPE_CHECKING:
     from freqjax.networks.cell import Cell
 
-CELLS = {
-    "lstm": "freqjax.networks.lstm.LstmCell",
-    "gru": "freqjax.networks.gru.GruCell",
-    "rnn": "freqjax.networks.rnn.RnnCell",
+TASKS = {
+    "extraction": "freqjax.tasks.extraction.task:Extraction",
 }
+# The section of each of them, which is read without its task: with that comes JAX.
+TASK_SECTIONS = {
+    "extraction": "freqjax.tasks.extraction.config:ExtractionConfig",
+}
+CELLS = {
+    "lstm": "freqjax.networks.lstm:LstmCell",
+    "gru": "freqjax.networks.gru:GruCell",
+    "rnn": "freqjax.networks.rnn:RnnCell",
+}
+# Base of every cell.
+_CELL = "freqjax.networks.cell:Cell"
+
+
+def is_path(name: str) -> bool:
+    """Whether `name` is written as `package.module:Class`."""
+    module, colon, attribute = name.partition(":")
+    return (
+        bool(colon) and attribute.isidentifier() and all(map(str.isidentifier, module.split(".")))
+    )
+
+
+def task_class(name: str) -> Any:
+    """Import the task `name`, one of `TASKS` or `package.module:Class`.
+
+    Raises:
+      UserError: there is no such class.
+    """
+    return load_class("task.name", name, TASKS)
 
 
 def cell_class(name: str) -> type[Cell]:
-    """The class of the cell `name`, one of `CELLS`."""
-    module, _, attribute = CELLS[name].rpartition(".")
-    return getattr(importlib.import_module(module), attribute)
+    """Import the cell `name`, one of `CELLS` or `package.module:Class`.
+
+    Raises:
+      UserError: there is no such class, or it is no cell.
+    """
+    found = load_class("network.cell", name, CELLS)
+    if name not in CELLS and not issubclass(found, load_class("network.cell", _CELL, {})):
+        raise UserError(
+            f"network.cell is {name}: it must be a subclass of {_CELL.replace(':', '.')}."
+        )
+    return found
+
+
+def load_class(field: str, name: str, table: Mapping[str, str]) -> Any:
+    """Import the class that `name` stands for in `table`, or that it is the path of.
+
+    Raises:
+      UserError: there is no such class; the sentence names `field`, which holds the name.
+    """
+    if name not in table and not is_path(name):
+        raise UserError(
+            f"{field} is {name!r}: it must be one of {', '.join(table)}, or package.module:Class."
+        )
+    path, _, attribute = table.get(name, name).partition(":")
+    module = importlib.import_module(path) if name in table else _import(field, name, path)
+    if not inspect.isclass(getattr(module, attribute, None)):
+        classes = [key for key, value in vars(module).items() if inspect.isclass(value)]
+        near = difflib.get_close_matches(attribute, classes, n=1, cutoff=0.0)
+        hint = f"; the nearest one is {near[0]}" if near else ""
+        raise UserError(f"{field} is {name}: {path} has no class {attribute}{hint}.")
+    return getattr(module, attribute)
+
+
+def _import(field: str, name: str, path: str) -> Any:
+    """Import a user's module, from the current folder first, as `python -m` does."""
+    _add_current_folder()
+    try:
+        return importlib.import_module(path)
+    except UserError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{path}.".startswith(f"{error.name}."):
+            raise UserError(
+                f"{field} is {name}: {path} needs {error.name}, which is not here."
+            ) from None
+        raise UserError(
+            f"{field} is {name}: there is no module {error.name} in the current folder or where Python "
+            "looks for packages."
+        ) from None
+    except (Exception, SystemExit) as error:
+        # The module is the user's program: whatever it raises is told as one sentence.
+        raise UserError(
+            f"{field} is {name}: importing {path} gave {type(error).__name__}: "
+            f"{str(error).rstrip('.')}."
+        ) from None
+
+
+def _add_current_folder() -> None:
+    here = str(Path.cwd())
+    if "" not in sys.path and here not in sys.path:
+        sys.path.insert(0, here)
+    importlib.invalidate_caches()
+
+
+def origins(names: Iterable[str]) -> dict[str, str]:
+    """Find the folders that the modules of the users' own classes among `names` were imported from.
+
+    They are kept beside a config, so that it can be read from another folder.
+    """
+    found = {}
+    for path in (name.partition(":")[0] for name in names if is_path(name)):
+        file = getattr(sys.modules.get(path), "__file__", None)
+        if file is not None:
+            up = path.count(".") + (Path(file).name == "__init__.py")
+            found[path] = str(Path(file).resolve().parents[up])
+    return found
+
+
+def look_in(folders: Mapping[str, str]) -> None:
+    """Let modules that are found nowhere else be imported from `folders`, as `origins` gave them."""
+    for module, folder in folders.items():
+        if folder not in sys.path and not _is_found(module) and Path(folder).is_dir():
+            sys.path.append(folder)
+
+
+def _is_found(module: str) -> bool:
+    _add_current_folder()
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False

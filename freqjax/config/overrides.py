@@ -4,34 +4,40 @@ from __future__ import annotations
 
 import json
 import runpy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from freqjax.config.sections import Config, field_type
+from freqjax.config import shipped
+from freqjax.config.fields import AXES, item_type, optional
+from freqjax.config.sections import Config, change_task, field_type
 from freqjax.config.validation import coerce, from_dict, validate
+from freqjax.config.versions import present_name
 from freqjax.errors import UserError
 
 # Of one axis of a sweep, which may hold as many replicas.
 _MOST_VALUES = 10_000
 
 
-def load(path: str | Path) -> Config:
+def load(path: str | Path, say: Callable[[str], None] | None = None) -> Config:
     """Read a config from a `.py` file with `get_config()` or from a run's `config.json`.
+
+    Args:
+      path: the file, or the name of a config that ships; a file that exists wins.
+      say: is told in one line where a config.json is of version 0.1.
 
     Raises:
       UserError: the file is missing, of another kind, or does not give a valid config.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"--config is {path}: there is no such file.")
+    path = shipped.config(path)
     if path.suffix == ".json":
         try:
-            return from_dict(json.loads(path.read_text(encoding="utf-8")), str(path))
+            values = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:  # bytes that are no text, or text that is not JSON
             raise UserError(f"--config is {path}: it is not JSON ({error}).") from None
         except OSError as error:
             raise UserError(f"--config is {path}: it cannot be read ({error.strerror}).") from None
+        return from_dict(values, str(path), say)
     if path.suffix == ".py":
         return validate(_call_get_config(path))
     raise UserError(
@@ -64,39 +70,54 @@ def apply(config: Config, overrides: Sequence[tuple[str, str]]) -> Config:
 
     Args:
       config: changed in place.
-      overrides: pairs (`section.field`, text), in the order given; the last one wins.
+      overrides: pairs (`section.field`, text), in the order given; the last one wins. `task.name` goes
+        first wherever it stands, since it decides which fields there are.
 
     Raises:
-      UserError: an unknown field (with the nearest right one) or a value that breaks a rule.
+      UserError: an unknown field (with the nearest right one), a value that breaks a rule, or another task
+        where a field is set that the task of `config` alone has.
     """
+    named = task_name(overrides)
+    if named is not None:
+        given = [present_name(name) for name, _ in overrides]
+        change_task(config, named, given)
     for name, text in overrides:
-        section, field = name.split(".", 1) if "." in name else (name, "")
-        kind = field_type(name)
-        setattr(getattr(config, section), field, _parse(name, kind, text))
+        if name == "task.name":
+            continue
+        value = _parse(config, name, field_type(config, name), text)
+        section, field = present_name(name).split(".", 1)
+        setattr(getattr(config, section), field, value)
     return validate(config)
 
 
-def _parse(name: str, kind: Any, text: str) -> Any:
+def task_name(overrides: Sequence[tuple[str, str]]) -> str | None:
+    """Give the task that overrides ask for, or None."""
+    return next((text.strip() for name, text in reversed(overrides) if name == "task.name"), None)
+
+
+def _parse(config: Config, name: str, kind: Any, text: str) -> Any:
     stripped = text.strip()
-    if kind in (float | None, int | None) and stripped.lower() in ("none", "null"):
+    kind, may_be_none = optional(kind)
+    if may_be_none and stripped.lower() in ("none", "null"):
         return None
     if kind is str:
         return text
-    if kind == dict[str, tuple[Any, ...]]:
-        return _parse_axes(name, stripped)
+    if kind == AXES:
+        return _parse_axes(config, name, stripped)
     if kind is bool:
         if stripped.lower() in ("true", "false"):
             return stripped.lower() == "true"
         raise UserError(f"{name} is {text!r}: it must be true or false.")
-    if kind in (tuple[float, ...], tuple[int, ...]):
+    of_items = item_type(kind)
+    if of_items is not None:
         # Python writes a tuple of one as (1,).
         inside = stripped.strip("()[] ").removesuffix(",")
-        (item_kind, _) = get_args(kind)
-        return tuple(_number(name, item_kind, item) for item in inside.split(",")) if inside else ()
-    return coerce(name, kind, _number(name, int if kind in (int, int | None) else float, stripped))
+        items = inside.split(",") if inside else []
+        return tuple(_parse(config, name, of_items, item.strip()) for item in items)
+    return coerce(name, kind, _number(name, kind, stripped))
 
 
-def _parse_axes(name: str, text: str) -> dict[str, tuple[Any, ...]]:
+def _parse_axes(config: Config, name: str, text: str) -> dict[str, tuple[Any, ...]]:
     """`field=value,value;field=first..last`; where the field is itself a list, values end at a |."""
     axes = {}
     for part in filter(None, (part.strip() for part in text.split(";"))):
@@ -104,20 +125,35 @@ def _parse_axes(name: str, text: str) -> dict[str, tuple[Any, ...]]:
         if not equals:
             raise UserError(f"{name} holds {part!r}: it must be FIELD=VALUE,VALUE.")
         field = field.strip()
-        kind = field_type(field)
-        axes[field] = tuple(_parse_values(field, kind, values))
+        axes[field] = tuple(_parse_values(config, field, field_type(config, field), values))
     return axes
 
 
-def _parse_values(field: str, kind: Any, text: str) -> list[Any]:
+def _parse_values(config: Config, field: str, kind: Any, text: str) -> list[Any]:
     first, dots, last = text.partition("..")
-    if dots and kind in (int, int | None):
+    if dots and optional(kind)[0] is int:
         ends = [int(_number(field, int, end)) for end in (first, last)]
         if ends[1] - ends[0] >= _MOST_VALUES:
             raise UserError(f"{field} is {text.strip()}: it gives more than {_MOST_VALUES} values.")
         return list(range(ends[0], ends[1] + 1))
-    is_list = kind in (tuple[float, ...], tuple[int, ...])
-    return [_parse(field, kind, value) for value in text.split("|" if is_list else ",")]
+    separator = "," if item_type(kind) is None else "|"
+    return [_parse(config, field, kind, value) for value in text.split(separator)]
+
+
+def as_text(kind: Any, value: Any) -> str:
+    """Write a field's value as the command line reads it."""
+    if value is None:
+        return "none"
+    if kind == AXES:
+        return ";".join(f"{field}={_axis_text(values)}" for field, values in value.items())
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _axis_text(values: tuple[Any, ...]) -> str:
+    separator = "|" if any(isinstance(value, tuple) for value in values) else ","
+    return separator.join(as_text(None, value) for value in values)
 
 
 def _number(name: str, kind: type, text: str) -> float:

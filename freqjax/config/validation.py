@@ -1,31 +1,41 @@
 """Configs are checked whole, before anything is traced or written.
 
-Each field by its own rule (`freqjax.config.sections`), then the rules that join several fields: `validate`
-for all that any mode needs, `validate_training` for what binds training alone.
+Each field by its own rule (`freqjax.config.fields`), then the rules that join several fields: `validate`
+for all that any mode needs, `validate_training` for what binds training alone. What joins fields of a task
+stands in its section (`TaskConfig.check`).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
-from typing import Any, get_args, get_type_hints
+from collections.abc import Callable, Iterable
+from typing import Any
 
+from freqjax.config.fields import AXES, Section, field_types, item_type, optional
+from freqjax.config.names import CELLS, cell_class, look_in
+from freqjax.config.network import NetworkConfig
 from freqjax.config.sections import (
     AXIS_SECTIONS,
     Config,
-    LimitsConfig,
-    NetworkConfig,
-    TaskConfig,
+    change_task,
+    default_config,
     field_type,
+    section_types,
     sections,
 )
+from freqjax.config.task import TaskConfig
+from freqjax.config.training import GRADIENTS
+from freqjax.config.versions import MOVED, upgrade
 from freqjax.errors import UserError
 
 # The largest number of single precision, roughly.
 _LARGEST = 3e38
-# A block is held in memory whole.
-_MOST_SAMPLES = 100_000_000
+# Initializers that set the layers of any cell, and those of them that open a gate which keeps the state.
+ANY_CELL = ("pytorch", "orthogonal", "unit_forget", "chrono")
+NEED_A_KEEPING_GATE = ("unit_forget", "chrono")
+# Cells of freqjax that have such a gate; another cell's class is asked, with which comes JAX.
+KEEPING_CELLS = ("lstm", "gru")
 
 
 def validate(config: Config) -> Config:
@@ -37,20 +47,59 @@ def validate(config: Config) -> Config:
     Raises:
       UserError: the first field that breaks a rule, with its value and what is allowed.
     """
-    for section_name, section in sections(config):
-        types = get_type_hints(type(section))
-        for field in dataclasses.fields(section):
-            name = f"{section_name}.{field.name}"
-            value = coerce(name, types[field.name], getattr(section, field.name))
-            if value is not None and not field.metadata["check"](value):
-                raise UserError(
-                    f"{name} is {_show(value)}: it must be {field.metadata['allowed']}."
-                )
-            setattr(section, field.name, value)
-    _validate_task(config.task)
+    _require_sections(config)
+    _settle_moved(config)
+    for name, section in sections(config):
+        _validate_fields(config, name, section)
     _validate_network(config)
+    config.task.check(config)
     _validate_windows(config)
     return config
+
+
+def _require_sections(config: Config) -> None:
+    """Every section is there, and `task` is what `task.name` asks for."""
+    if not isinstance(config.task, TaskConfig):
+        raise _wrong_section("task", config.task, TaskConfig)
+    change_task(config, coerce("task.name", str, config.task.name))
+    for name, wanted in section_types(config).items():
+        found = getattr(config, name)
+        if not isinstance(found, wanted):
+            raise _wrong_section(name, found, wanted)
+
+
+def _wrong_section(name: str, found: Any, wanted: type[Section]) -> UserError:
+    shown = "None" if found is None else f"of the type {type(found).__name__}"
+    return UserError(f"config.{name} is {shown}: it must be a section, {wanted.__name__}.")
+
+
+def _settle_moved(config: Config) -> None:
+    """Put what is set under a name of version 0.1 where it belongs now."""
+    for old, name in MOVED.items():
+        place, attribute = old.split(".")
+        section, value = getattr(config, place), getattr(getattr(config, place), attribute)
+        if value is None:
+            continue
+        try:
+            field_type(config, name)
+        except UserError:
+            raise UserError(
+                f"{old} is {_show(value)}: it is {name} now, which {config.task.name} does not have."
+            ) from None
+        where, field = name.split(".")
+        setattr(getattr(config, where), field, value)
+        delattr(section, attribute)
+
+
+def _validate_fields(config: Config, section_name: str, section: Section) -> None:
+    rules = {field.name: field.metadata for field in dataclasses.fields(section)}  # pyright: ignore[reportArgumentType]
+    for field, kind in field_types(type(section)).items():
+        name = f"{section_name}.{field}"
+        value = getattr(section, field)
+        value = _coerce_axes(config, name, value) if kind == AXES else coerce(name, kind, value)
+        if value is not None and not rules[field]["check"](value):
+            raise UserError(f"{name} is {_show(value)}: it must be {rules[field]['allowed']}.")
+        setattr(section, field, value)
 
 
 def validate_training(config: Config) -> Config:
@@ -71,62 +120,43 @@ def validate_training(config: Config) -> Config:
     return config
 
 
-def validate_limits(config: Config) -> Config:
-    """As `validate`, with the rule that binds the mode limits alone.
-
-    Raises:
-      UserError: as `validate`.
-    """
-    validate(config)
-    samples, seen = config.task.samples, config.limits.samples_seen
-    if seen != LimitsConfig().samples_seen and seen[-1] > samples:
-        raise UserError(
-            f"limits.samples_seen holds {seen[-1]}: it must be at most {samples}, the samples of a "
-            "block, as task.duration and task.sampling_rate say."
-        )
-    return config
-
-
-def _validate_task(task: TaskConfig) -> None:
-    nyquist = task.sampling_rate / 2
-    for frequency in task.frequencies:
-        if frequency >= nyquist:
-            raise UserError(
-                f"task.frequencies holds {frequency:g} Hz: it must lie below the Nyquist frequency, "
-                f"{nyquist:g} Hz at a task.sampling_rate of {task.sampling_rate:g} Hz."
-            )
-    rows = task.duration * task.sampling_rate
-    if rows > _MOST_SAMPLES:
-        raise UserError(
-            f"task.duration is {task.duration:g} s: times task.sampling_rate ({task.sampling_rate:g} Hz) "
-            f"it must give at most {_MOST_SAMPLES} samples."
-        )
-    if abs(rows - round(rows)) > 1e-6 or round(rows) < 2:
-        raise UserError(
-            f"task.duration is {task.duration:g} s: times task.sampling_rate ({task.sampling_rate:g} Hz) "
-            "it must give a whole number of samples, at least 2."
-        )
-
-
 def _validate_network(config: Config) -> None:
-    network, nyquist = config.network, config.task.sampling_rate / 2
+    network, initializer = config.network, config.network.initializer
     if network.dropout > 0 and network.layers == 1:
         raise UserError(
             f"network.dropout is {network.dropout:g}: it must be 0 where network.layers is 1, since it "
             "is applied between layers."
         )
-    if network.initializer not in ("rotor", "spectral"):
-        return
-    if not network.rotor_low < network.rotor_high < nyquist:
+    keeps = network.cell in KEEPING_CELLS
+    if not keeps and (initializer in NEED_A_KEEPING_GATE or network.cell not in CELLS):
+        keeps = cell_class(network.cell).keeps is not None
+    if initializer in NEED_A_KEEPING_GATE and not keeps:
+        others = sorted(set(ANY_CELL) - set(NEED_A_KEEPING_GATE))
         raise UserError(
-            f"network.rotor_high is {network.rotor_high:g} Hz: it must lie above network.rotor_low "
-            f"({network.rotor_low:g} Hz) and below the Nyquist frequency ({nyquist:g} Hz)."
+            f"network.initializer is {initializer}: it must be one of {', '.join(others)} where "
+            f"network.cell is {network.cell}, which has no gate that keeps."
+        )
+    if initializer in ANY_CELL:
+        return
+    _require_one_lstm(
+        network,
+        f"where network.initializer is {initializer}, which sets the weights of a one-layer LSTM",
+    )
+    if initializer in ("rotor", "spectral") and not network.learned_carry:
+        raise UserError(
+            "network.learned_carry is false: it must be true where network.initializer is "
+            f"{initializer}, since rotors that start at zero never turn."
         )
 
 
 def _validate_windows(config: Config) -> None:
-    """The rules of windows, in training and in evaluation."""
+    """The rules of windows and examples, in training and in evaluation."""
     windows, samples = config.windows, config.task.samples
+    if config.train.regime in ("windows", "examples") and config.task.reset != "block":
+        raise UserError(
+            f"task.reset is {config.task.reset}: it must be block where train.regime is "
+            f"{config.train.regime}, which carry no state over."
+        )
     if config.train.regime != "windows":
         return
     if windows.length > samples:
@@ -143,11 +173,6 @@ def _validate_windows(config: Config) -> None:
             "windows.start is warm: it must be zero where network.bidirectional is True, since a state "
             "from before a window is half of what such a network begins with."
         )
-    if config.task.reset != "block":
-        raise UserError(
-            f"task.reset is {config.task.reset}: it must be block where train.regime is windows, which "
-            "carry no state over."
-        )
 
 
 def _require_one_lstm(network: NetworkConfig, where: str) -> None:
@@ -157,7 +182,12 @@ def _require_one_lstm(network: NetworkConfig, where: str) -> None:
 
 def _validate_train(config: Config) -> None:
     train, samples = config.train, config.task.samples
-    if config.network.bidirectional and train.regime != "windows":
+    if train.gradient not in ("auto", *GRADIENTS[train.regime]):
+        raise UserError(
+            f"train.gradient is {train.gradient}: it must be one of auto, "
+            f"{', '.join(GRADIENTS[train.regime])} where train.regime is {train.regime}."
+        )
+    if config.network.bidirectional and train.regime not in ("windows", "examples"):
         raise UserError(
             f"network.bidirectional is True: it must be False where train.regime is {train.regime}, since "
             "such a network sees the samples to come."
@@ -196,21 +226,26 @@ def _validate_curriculum(config: Config) -> None:
     first, longest = curriculum.first_horizon, curriculum.longest_horizon
     if first is None or config.train.regime != "full":
         return
-    end = config.task.duration if longest is None else longest
-    if first > end or end > config.task.duration:
+    unit, rate, samples = (
+        config.task.time_unit,
+        config.task.samples_per_unit,
+        config.task.samples,
+    )
+    end = samples / rate if longest is None else longest
+    if round(first * rate) > round(end * rate) or round(end * rate) > samples:
         raise UserError(
-            f"curriculum.first_horizon is {first:g} s: it must be at most "
-            f"curriculum.longest_horizon and task.duration, {min(end, config.task.duration):g} s."
+            f"curriculum.first_horizon is {first:g} {unit}: it must be at most "
+            f"curriculum.longest_horizon and a block, {min(end, samples / rate):g} {unit}."
         )
-    rate = config.task.sampling_rate
-    if round(first * rate) < 2 or round(first * rate) > round(end * rate):
+    if round(first * rate) < 2:
         raise UserError(
-            f"curriculum.first_horizon is {first:g} s: it must be at least 2 samples, {2 / rate:g} s."
+            f"curriculum.first_horizon is {first:g} {unit}: it must be at least 2 samples, "
+            f"{2 / rate:g} {unit}."
         )
     if round(curriculum.burn_in * rate) >= round(first * rate):
         raise UserError(
-            f"curriculum.burn_in is {curriculum.burn_in:g} s: it must be below "
-            f"curriculum.first_horizon, {first:g} s."
+            f"curriculum.burn_in is {curriculum.burn_in:g} {unit}: it must be below "
+            f"curriculum.first_horizon, {first:g} {unit}."
         )
     for field, found, wanted in (
         ("train.streams", config.train.streams, "parallel"),
@@ -227,6 +262,11 @@ def _validate_curriculum(config: Config) -> None:
         config.network,
         "where curriculum.first_horizon is set, whose steps are written out for a one-layer LSTM",
     )
+    if config.train.steps_per_epoch is not None:
+        raise UserError(
+            f"train.steps_per_epoch is {config.train.steps_per_epoch}: it must be none where "
+            "curriculum.first_horizon is set, of which a step is an epoch."
+        )
     if config.train.divergence_factor is not None:
         raise UserError(
             f"train.divergence_factor is {config.train.divergence_factor:g}: it must be none where "
@@ -240,31 +280,42 @@ def coerce(name: str, kind: Any, value: Any) -> Any:
     Raises:
       UserError: a value of another type, or a number that is not finite.
     """
-    if kind == (float | None) or kind == (int | None):
-        return (
-            None if value is None else coerce(name, float if kind == (float | None) else int, value)
-        )
-    if kind == dict[str, tuple[Any, ...]]:
-        return _coerce_axes(name, value)
-    if kind in (tuple[float, ...], tuple[int, ...]):
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            value = (value,)
-        if not isinstance(value, (list, tuple)):
-            raise UserError(f"{name} is {_show(value)}: it must be a list of numbers.")
-        (item_kind, _) = get_args(kind)
-        return tuple(coerce(name, item_kind, item) for item in value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value) if abs(value) < 2**64 else math.inf
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+    kind, may_be_none = optional(kind)
+    if value is None and may_be_none:
+        return None
+    of_items = item_type(kind)
+    if of_items is None:
+        return _coerce_plain(name, kind, value)
+    if _is_plain(of_items, value):
+        value = (value,)
+    if not isinstance(value, (list, tuple)):
+        wanted = "numbers" if of_items in (int, float) else "values"
+        raise UserError(f"{name} is {_show(value)}: it must be a list of {wanted}.")
+    return tuple(_coerce_plain(name, of_items, item) for item in value)
+
+
+def _is_plain(kind: type, value: Any) -> bool:
+    """Whether `value` could be one of `kind`, apart from its size."""
+    if kind in (str, bool):
+        return isinstance(value, kind)
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _coerce_plain(name: str, kind: type, value: Any) -> Any:
+    if not _is_plain(kind, value) or (kind is int and isinstance(value, float)):
         raise UserError(f"{name} is {_show(value)}: it must be {_KIND_NAMES[kind]}.")
-    if kind is float and not (math.isfinite(value) and abs(value) < _LARGEST):
-        raise UserError(f"{name} is {value}: it must be a finite number below {_LARGEST:g}.")
+    if kind is float:
+        too_large = isinstance(value, int) and abs(value) >= 2**64
+        number = math.inf if too_large else float(value)
+        if not (math.isfinite(number) and abs(number) < _LARGEST):
+            raise UserError(f"{name} is {value}: it must be a finite number below {_LARGEST:g}.")
+        return number
     if kind is int and abs(value) >= 2**32:
         raise UserError(f"{name} is {value}: it must be below {2**32}.")
     return value
 
 
-def _coerce_axes(name: str, axes: Any) -> dict[str, tuple[Any, ...]]:
+def _coerce_axes(config: Config, name: str, axes: Any) -> dict[str, tuple[Any, ...]]:
     """Fields and their values, each as the field's own type; a combination is checked as a config."""
     if not isinstance(axes, dict):
         raise UserError(
@@ -272,7 +323,7 @@ def _coerce_axes(name: str, axes: Any) -> dict[str, tuple[Any, ...]]:
         )
     found = {}
     for field, values in axes.items():
-        kind = field_type(field)
+        kind = field_type(config, field)
         if field.partition(".")[0] not in AXIS_SECTIONS:
             raise UserError(
                 f"{name} holds {field}: an axis is a field of one of {', '.join(AXIS_SECTIONS)}."
@@ -294,23 +345,32 @@ def _show(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
-def from_dict(values: Any, source: str) -> Config:
+def from_dict(values: Any, source: str, say: Callable[[str], None] | None = None) -> Config:
     """Build and validate a config from nested dictionaries; fields left out keep their defaults.
 
     Args:
-      values: section → field → value, as `to_dict` gives them.
+      values: section → field → value, as `to_dict` gives them, of this version or of 0.1.
       source: where they came from, for error messages.
+      say: is told in one line where they are of version 0.1.
 
     Raises:
       UserError: not a nested dictionary, an unknown field, or a value that breaks a rule.
     """
-    config = Config()
     if not isinstance(values, dict):
         raise UserError(f"{source} holds no config: it must be an object of sections.")
     for section_name, fields in values.items():
         if not isinstance(fields, dict):
             raise UserError(f"{source}: {section_name} must be a section, an object of fields.")
+    values, told = upgrade(values)
+    if told is not None and say is not None:
+        say(f"{source}: {told}.")
+    look_in({k: v for k, v in values.get("modules", {}).items() if isinstance(v, str)})
+    name = values.get("task", {}).get("name")
+    config = Config() if name is None else default_config(coerce("task.name", str, name))
+    for section_name, fields in values.items():
+        if section_name == "modules":
+            continue
         for field_name, value in fields.items():
-            field_type(f"{section_name}.{field_name}")
+            field_type(config, f"{section_name}.{field_name}")
             setattr(getattr(config, section_name), field_name, value)
     return validate(config)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from freqjax.checkpoints import store as checkpoints
-from freqjax.config import validation
+from freqjax.config import shipped, validation
 from freqjax.config.sections import Config
 from freqjax.networks import make_network, require_streams
 from freqjax.system import devices
@@ -61,18 +61,21 @@ def load(path: str | Path, warn: Callable[[str], None] = print) -> Trained:
     """Load trained weights from a run's folder (its best), or from the folder of one step.
 
     Args:
-      path: the folder.
-      warn: is told of damage that could be passed by.
+      path: the folder, or the name of a checkpoint that ships.
+      warn: is told of damage that could be passed by, and of a config of version 0.1.
 
     Raises:
       UserError: the path is missing, damaged, or no checkpoint.
     """
     devices.select(None)
-    restored = checkpoints.read_meta(Path(path), warn=warn)
-    config = validation.from_dict(restored.meta["config"], f"the checkpoint {path}")
+    path = shipped.checkpoint(path, "the checkpoint")
+    restored = checkpoints.read_meta(path, warn=warn)
+    # What ships may be of version 0.1 as well, which is no news to its user.
+    say = None if shipped.is_shipped(path) else warn
+    config = validation.from_dict(restored.meta["config"], f"the checkpoint {path}", say)
     network = make_network(config.network, make_task(config.task))
     template = jax.eval_shape(network.init, jax.random.key(0))
     # While a run goes on its best changes: read the same step again, by its own folder.
-    steps = Path(path) / "checkpoints"
-    step = steps / str(restored.step) if steps.is_dir() else Path(path)
+    steps = path / "checkpoints"
+    step = steps / str(restored.step) if steps.is_dir() else path
     return Trained(config, checkpoints.restore_params(step, template, warn=warn).params)

@@ -20,8 +20,8 @@ from freqjax.training.prepared import Prepared
 Say = Callable[[str], None]
 
 
-def run_config(folder: Path) -> Config:
-    """The config.json of the run in `folder`.
+def run_config(folder: Path, say: Say | None = None) -> Config:
+    """Read the config.json of the run in `folder`; `say` is told where it is of version 0.1.
 
     Raises:
       UserError: there is none, or it is damaged.
@@ -29,7 +29,7 @@ def run_config(folder: Path) -> Config:
     value = files.read_json(folder / "config.json")
     if value is None:
         raise UserError(f"--workdir is {folder}: it holds no config.json of a run.")
-    return validation.from_dict(value, f"{folder / 'config.json'}")
+    return validation.from_dict(value, f"{folder / 'config.json'}", say)
 
 
 class Admitted(NamedTuple):

@@ -29,16 +29,16 @@ _DATA = frozenset(
         "task.frequencies",
         "task.amplitude_range",
         "task.phase_scale",
+        "task.rotor_low",
+        "task.rotor_high",
+        "task.rotor_leak",
+        "task.rotor_decay",
         "task.train_seed",
         "task.test_seed",
         "task.train_path",
         "task.test_path",
         "network.initializer",
-        "network.rotor_low",
-        "network.rotor_high",
         "network.rotor_gain",
-        "network.rotor_leak",
-        "network.rotor_decay",
         "train.seed",
     }
 )
@@ -149,7 +149,7 @@ def _program_key(config: Config) -> str:
         kept["network.hidden_size"] = config.network.hidden_size
     if is_alone(config):
         kept = {k: v for k, v in kept.items() if k.startswith("network.") or k == "train.regime"}
-    kept["components"] = len(config.task.frequencies)
+    kept["components"] = len(getattr(config.task, "frequencies", ()))
     kept["files"] = (config.task.train_path, config.task.test_path)  # rows of another number
     return json.dumps(kept, sort_keys=True)
 

@@ -113,7 +113,9 @@ def _telling_of_losses() -> Iterator[None]:
 def _identity(config: Config) -> list[Any]:
     """What makes a sweep the same one; the order of its axes is that of its replicas."""
     alone = dataclasses.replace(config, run=RunConfig())
-    return [configs.to_dict(alone), list(config.sweep.axes)]
+    values = configs.to_dict(alone)
+    values.pop("modules", None)  # where modules are may differ from machine to machine
+    return [values, list(config.sweep.axes)]
 
 
 def _refuse_other_processes(config: Config) -> None:

@@ -1,21 +1,32 @@
-"""Tasks by name. A new one is a subclass of `Task` and a line in this table."""
+"""Tasks: the contract, batches, objectives and evaluations; and the tasks that `freqjax.config.names` lists.
 
-from freqjax.config.sections import Context, TaskConfig
-from freqjax.tasks.batch import Batch, Sequences, means_by_group
-from freqjax.tasks.extraction.task import Extraction
-from freqjax.tasks.task import Input, Task, TimeUnit
+Nothing is imported before it is used: a task's section of the config is in this package and is read
+without JAX.
+"""
 
-_TASKS = {"extraction": Extraction}
+from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-def make_task(config: TaskConfig, context: Context | None = None) -> Extraction:
-    """Make the task that `config.name` names.
+from freqjax.config.names import task_class
 
-    `context` is the window that an output may depend on (`freqjax.config.sections.context_of`); the limits
-    depend on it, and no row does.
-    """
-    return _TASKS[config.name](config, context)
+if TYPE_CHECKING:
+    from freqjax.config.sections import Context, TaskConfig
+    from freqjax.tasks.batch import Batch, Sequences, means_by_group
+    from freqjax.tasks.extraction.task import Extraction
+    from freqjax.tasks.task import Input, Task, TimeUnit
 
+# Name → the module it is imported from on first use.
+_LATER = {
+    "Batch": "freqjax.tasks.batch",
+    "Extraction": "freqjax.tasks.extraction.task",
+    "Input": "freqjax.tasks.task",
+    "Sequences": "freqjax.tasks.batch",
+    "Task": "freqjax.tasks.task",
+    "TimeUnit": "freqjax.tasks.task",
+    "means_by_group": "freqjax.tasks.batch",
+}
 
 __all__ = [
     "Batch",
@@ -27,3 +38,19 @@ __all__ = [
     "make_task",
     "means_by_group",
 ]
+
+
+def make_task(config: TaskConfig, context: Context | None = None) -> Any:
+    """Make the task that `config.name` names.
+
+    `context` is the window that an output may depend on (`freqjax.config.sections.context_of`); the limits
+    depend on it, and no row does.
+    """
+    return task_class(config.name)(config, context)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value = getattr(import_module(_LATER[name]), name)
+    return value

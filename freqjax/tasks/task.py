@@ -8,7 +8,7 @@ Axes: B sequences, T samples, D inputs, O outputs, G groups.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 
@@ -54,7 +54,8 @@ class Task:
     """The base of tasks; a subclass sets the attributes and defines `split`.
 
     Attributes:
-      config: its section of the config.
+      Config: the class of its section of the config.
+      config: that section.
       context: the window of samples that an output may depend on; None for all samples so far.
       inputs: in the order in which a network reads them.
       output_size: O.
@@ -67,6 +68,8 @@ class Task:
       easier: a change of a field, as section.field=value, that lets more be known; None for none.
     """
 
+    Config: ClassVar[type[TaskConfig]] = TaskConfig
+    config: TaskConfig
     inputs: tuple[Input, ...]
     output_size: int
     samples: int

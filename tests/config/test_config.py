@@ -134,7 +134,7 @@ def test_the_curriculum_needs_the_one_layer_lstm():
     [
         (
             [("network.learned_carry", "true"), ("network.rotor_high", "600")],
-            "network.rotor_high is 600",
+            "task.rotor_high is 600",
         ),
     ],
 )

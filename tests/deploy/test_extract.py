@@ -5,8 +5,7 @@ import pytest
 from scipy.io import wavfile
 
 import freqjax
-from freqjax import UserError, figures
-from freqjax.config.sections import TaskConfig
+from freqjax import TaskConfig, UserError, figures
 from freqjax.deploy import extract
 from freqjax.deploy.listener import Listener
 from freqjax.deploy.spectrum import Spectrum

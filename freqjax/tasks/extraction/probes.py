@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from freqjax.config.sections import TaskConfig
 from freqjax.tasks.batch import Batch
+from freqjax.tasks.extraction.config import ExtractionConfig
 
 # What counts as right and as lost, as shares of the zero predictor's error: 0.02 and 0.2 for a unit sine.
 _RIGHT = 0.04
@@ -27,10 +27,10 @@ STARTS = 8
 # (blocks, reset) → outputs [B, T, 1] with frozen weights.
 Run = Callable[[Batch, str], np.ndarray]
 # (config, start in samples or None for the config's own) → blocks.
-Draw = Callable[[TaskConfig, int | None], Batch]
+Draw = Callable[[ExtractionConfig, int | None], Batch]
 
 
-def probe(config: TaskConfig, draw: Draw, run: Run) -> dict[str, Any]:
+def probe(config: ExtractionConfig, draw: Draw, run: Run) -> dict[str, Any]:
     """Run every probe and say what the network is.
 
     Args:

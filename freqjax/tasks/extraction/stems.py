@@ -11,16 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from freqjax.config.sections import TaskConfig
 from freqjax.errors import UserError
 from freqjax.recordings import open_recording
+from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.datasets import Rows
 
 SUFFIXES = (".wav", ".npy")
 _CHUNK = 65_536
 
 
-def read_stems(path: Path, config: TaskConfig, field: str) -> Rows:
+def read_stems(path: Path, config: ExtractionConfig, field: str) -> Rows:
     """The rows of F blocks a stretch, stretch after stretch.
 
     Args:

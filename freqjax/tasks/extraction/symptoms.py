@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from freqjax.config.sections import TaskConfig
 from freqjax.tasks.batch import Batch
 from freqjax.tasks.examination import Evidence, Examination
+from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.text import number
 
 # Steps from sample to sample this many times too large: every second sample is missing, or more.
@@ -28,7 +28,7 @@ _LOUD = 1.5
 _REPEATED_SHARE = 0.01
 
 
-def examine(config: TaskConfig, evidence: Evidence) -> list[Examination]:
+def examine(config: ExtractionConfig, evidence: Evidence) -> list[Examination]:
     """Look for a decimated stream, bad data, a frequency out of its basin and a collapsed amplitude."""
     decimated = _decimated_stream(config, evidence)
     return [
@@ -39,7 +39,7 @@ def examine(config: TaskConfig, evidence: Evidence) -> list[Examination]:
     ]
 
 
-def _decimated_stream(config: TaskConfig, evidence: Evidence) -> Examination:
+def _decimated_stream(config: ExtractionConfig, evidence: Evidence) -> Examination:
     ratios = [
         _step_ratio(config, evidence.train_rows, group) for group in range(len(config.frequencies))
     ]
@@ -71,7 +71,7 @@ def _decimated_stream(config: TaskConfig, evidence: Evidence) -> Examination:
     )
 
 
-def _step_ratio(config: TaskConfig, blocks: Batch, group: int) -> float:
+def _step_ratio(config: ExtractionConfig, blocks: Batch, group: int) -> float:
     """Median |step| of the targets of a selector / that of the clean sine."""
     targets = np.asarray(blocks.targets[..., 0], np.float64)[np.asarray(blocks.group) == group]
     omega = 2 * np.pi * config.frequencies[group] / config.sampling_rate
@@ -82,7 +82,7 @@ def _step_ratio(config: TaskConfig, blocks: Batch, group: int) -> float:
     return float(np.median(np.abs(np.diff(targets, axis=1))) / clean)
 
 
-def _common_multiple(config: TaskConfig, evidence: Evidence) -> int | None:
+def _common_multiple(config: ExtractionConfig, evidence: Evidence) -> int | None:
     """The whole number ≥ 2 by which every wrong component runs too fast, if there is one.
 
     A single wrong component may be mistaken for another that runs at a multiple of it: it takes two.
@@ -103,7 +103,7 @@ def _common_multiple(config: TaskConfig, evidence: Evidence) -> int | None:
     return multiples[0] if len(multiples) > 1 and len(set(multiples)) == 1 else None
 
 
-def _bad_data(config: TaskConfig, evidence: Evidence, *, decimated: bool) -> Examination:
+def _bad_data(config: ExtractionConfig, evidence: Evidence, *, decimated: bool) -> Examination:
     residual, where = max(
         (_residual(config, blocks, g), name)
         for name, blocks in (("training", evidence.train_rows), ("test", evidence.test_rows))
@@ -151,7 +151,7 @@ def _bad_data(config: TaskConfig, evidence: Evidence, *, decimated: bool) -> Exa
     )
 
 
-def _phasors(config: TaskConfig, blocks: Batch, group: int) -> tuple[np.ndarray, np.ndarray]:
+def _phasors(config: ExtractionConfig, blocks: Batch, group: int) -> tuple[np.ndarray, np.ndarray]:
     """Least-squares sines of a selector's targets: their phasors [N] and the MSE left over [N]."""
     targets = np.asarray(blocks.targets[..., 0], np.float64)[np.asarray(blocks.group) == group]
     angle = 2 * np.pi * config.frequencies[group] / config.sampling_rate
@@ -162,11 +162,11 @@ def _phasors(config: TaskConfig, blocks: Batch, group: int) -> tuple[np.ndarray,
     return weights[0] + 1j * weights[1], left
 
 
-def _residual(config: TaskConfig, blocks: Batch, group: int) -> float:
+def _residual(config: ExtractionConfig, blocks: Batch, group: int) -> float:
     return float(_phasors(config, blocks, group)[1].max())
 
 
-def _disagreement(config: TaskConfig, evidence: Evidence) -> tuple[float, float]:
+def _disagreement(config: ExtractionConfig, evidence: Evidence) -> tuple[float, float]:
     """Largest difference between a selector's targets in training and test: phase, rad, and amplitude."""
     phase, scale = 0.0, 0.0
     for group in range(len(config.frequencies)):
@@ -179,7 +179,7 @@ def _disagreement(config: TaskConfig, evidence: Evidence) -> tuple[float, float]
     return phase, scale
 
 
-def _frequency_basin(config: TaskConfig, evidence: Evidence) -> Examination:
+def _frequency_basin(config: ExtractionConfig, evidence: Evidence) -> Examination:
     turns, sources = [], []
     for group, frequency in enumerate(config.frequencies):
         off, source = _off_by(evidence, group, frequency)
@@ -224,7 +224,7 @@ def _off_by(evidence: Evidence, group: int, frequency: float) -> tuple[float | N
     return float(np.abs(turning - frequency).min()), "nearest oscillation inside the network"
 
 
-def _amplitude_collapse(config: TaskConfig, evidence: Evidence) -> Examination:
+def _amplitude_collapse(config: ExtractionConfig, evidence: Evidence) -> Examination:
     found, words = [], "No wrong component follows its target at too small a size."
     for frequency, tone, error in zip(
         config.frequencies, evidence.test["tones"], evidence.errors, strict=True

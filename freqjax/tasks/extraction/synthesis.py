@@ -23,8 +23,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax.config.sections import TaskConfig
 from freqjax.errors import UserError
+from freqjax.tasks.extraction.config import ExtractionConfig
 
 # A table of start phases has one row a sample of the common period; beyond this it is not worth having.
 _LONGEST_PERIOD = 10_000_000
@@ -66,7 +66,7 @@ def common_period(frequencies: Sequence[float], sampling_rate: float) -> int:
     return math.ceil(samples)
 
 
-def make_synthesizer(task: TaskConfig) -> Synthesizer:
+def make_synthesizer(task: ExtractionConfig) -> Synthesizer:
     """Prepare the tables for `task`."""
     steps = np.asarray(task.frequencies, np.float64) / task.sampling_rate
     period = common_period(task.frequencies, task.sampling_rate) if task.start == "random" else 1
@@ -88,7 +88,7 @@ def draw_starts(synthesizer: Synthesizer, key: jax.Array, count: int) -> jax.Arr
     return table[jax.random.randint(key, (count,), 0, table.shape[0])]
 
 
-def fixed_start(task: TaskConfig, start: int) -> jax.Array:
+def fixed_start(task: ExtractionConfig, start: int) -> jax.Array:
     """[1, F] cycles by which a stream that begins at sample `start` is ahead."""
     steps = np.asarray(task.frequencies, np.float64) / task.sampling_rate
     return jnp.asarray(_cycles(start + 1, steps)[start:])

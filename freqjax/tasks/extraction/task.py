@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax.config.sections import Context, NetworkConfig, TaskConfig
+from freqjax.config.sections import Context, NetworkConfig
 from freqjax.errors import UserError
 from freqjax.networks.weights import RotorSetting
 from freqjax.tasks.batch import Batch
@@ -19,6 +19,7 @@ from freqjax.tasks.extraction import datasets, probes, stems, symptoms
 from freqjax.tasks.extraction import synthesis as signals
 from freqjax.tasks.extraction import tones as metrics
 from freqjax.tasks.extraction.clock import Clock
+from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.limits import NoBayesLimit, StreamLimit
 from freqjax.tasks.extraction.limits.law import noise_variance
 from freqjax.tasks.extraction.limits.scores import baseline_outputs, least_possible, limits_on
@@ -45,12 +46,14 @@ class Extraction(Task):
     by frequency over the same mixture: with a known start there are B = F blocks, else B = starts · F.
     """
 
+    Config = ExtractionConfig
+    config: ExtractionConfig
     output_size = 1
     group_label = "frequency"
     objective = SquaredError()
     weighted = False
 
-    def __init__(self, config: TaskConfig, context: Context | None = None) -> None:
+    def __init__(self, config: ExtractionConfig, context: Context | None = None) -> None:
         """Prepare synthesis; files are read when their blocks are asked for."""
         super().__init__(config, context)
         self.inputs = (Input("signal", 1), Input("selector", len(config.frequencies), selects=True))
@@ -92,9 +95,9 @@ class Extraction(Task):
         """Return the config's rotors in cycles per sample; see `freqjax.networks.GivesRotors`."""
         rate = self.sampling_rate
         return RotorSetting(
-            band=(config.rotor_low / rate, config.rotor_high / rate),
-            leak=config.rotor_leak / rate,
-            decay=config.rotor_decay / rate,
+            band=(self.config.rotor_low / rate, self.config.rotor_high / rate),
+            leak=self.config.rotor_leak / rate,
+            decay=self.config.rotor_decay / rate,
             # Steps were tried at 1,000 Hz: the same change of a frequency turns a pair by less at more.
             turn_scale=1000 / rate,
         )
@@ -152,7 +155,7 @@ class Extraction(Task):
     def probe(self, run: probes.Run) -> dict[str, Any]:
         """Clock or locker: see `freqjax.tasks.extraction.probes`."""
 
-        def draw(config: TaskConfig, start: int | None) -> Batch:
+        def draw(config: ExtractionConfig, start: int | None) -> Batch:
             count = probes.STARTS if config.start == "random" else 1
             task = self if config == self.config else Extraction(config)
             drawn = task._drawn(jax.random.key(config.test_seed), count, task.samples, start)
@@ -312,7 +315,7 @@ class Extraction(Task):
         )
 
 
-def check_blocks(blocks: Batch, config: TaskConfig, source: str) -> None:
+def check_blocks(blocks: Batch, config: ExtractionConfig, source: str) -> None:
     """Refuse data that is not what the config says: finite, at its frequency, noisy at every sample.
 
     The peak of each target's spectrum must lie within one bin (1 / duration Hz) of the selected
@@ -341,7 +344,7 @@ def check_blocks(blocks: Batch, config: TaskConfig, source: str) -> None:
     _check_randomness(np.asarray(blocks.inputs["signal"][..., 0], np.float64), config, source)
 
 
-def _check_randomness(mixture: np.ndarray, config: TaskConfig, source: str) -> None:
+def _check_randomness(mixture: np.ndarray, config: ExtractionConfig, source: str) -> None:
     # White noise of variance σ² has a mean squared second difference of 6σ²; a smooth curve, nearly 0.
     expected = 6 * noise_variance(config)
     if mixture.shape[1] < 64 or config.duration * min(config.frequencies) < 1:

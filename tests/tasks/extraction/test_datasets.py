@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from freqjax import UserError
-from freqjax.config.sections import TaskConfig
+from freqjax import TaskConfig, UserError
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction import datasets
 

@@ -4,8 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from freqjax import UserError
-from freqjax.config.sections import TaskConfig
+from freqjax import TaskConfig, UserError
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction.synthesis import common_period
 from freqjax.tasks.extraction.task import check_blocks, noise_variance

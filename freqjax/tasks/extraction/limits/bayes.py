@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from freqjax.config.sections import TaskConfig
 from freqjax.system.cache import cached
+from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.limits import law
 from freqjax.tasks.extraction.limits.law import NoBayesLimit
 from freqjax.tasks.extraction.limits.posterior import follow
@@ -88,7 +88,10 @@ class StreamLimit(NamedTuple):
 
 
 def bayes_curve(
-    task: TaskConfig, samples_seen: Sequence[int], streams: int | None = None, seed: int = _SEED
+    task: ExtractionConfig,
+    samples_seen: Sequence[int],
+    streams: int | None = None,
+    seed: int = _SEED,
 ) -> Curve:
     """The least MSE of the selected clean component at the latest of n samples.
 
@@ -185,7 +188,7 @@ def _prior_variances(
     return np.sin(angles).var(axis=0)
 
 
-def stream_limit(task: TaskConfig) -> StreamLimit:
+def stream_limit(task: ExtractionConfig) -> StreamLimit:
     """The mean of the Bayes limit over a block, and over what follows its first second.
 
     The limit is computed at n evenly spaced in log n and is linear in log n between. Where the start is

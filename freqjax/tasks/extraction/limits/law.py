@@ -24,8 +24,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
-from freqjax.config.sections import TaskConfig
 from freqjax.errors import UserError
+from freqjax.tasks.extraction.config import ExtractionConfig
 
 # A table has a column a sample of the common period; beyond this the limit is not computed.
 _LONGEST_PERIOD = 20_000
@@ -69,7 +69,7 @@ class Table(NamedTuple):
         return np.sin(2 * np.pi * steps / period)
 
 
-def gain_and_lag(task: TaskConfig) -> tuple[float, float]:
+def gain_and_lag(task: ExtractionConfig) -> tuple[float, float]:
     """What noise does to the mean of a component: a gain and a lag, rad.
 
     The gain is exactly 0 where the phase scale is a whole number above 0.
@@ -80,7 +80,7 @@ def gain_and_lag(task: TaskConfig) -> tuple[float, float]:
     return (low + high) / 2 * sinc, math.pi * scale
 
 
-def noise_variance(task: TaskConfig) -> float:
+def noise_variance(task: ExtractionConfig) -> float:
     """Variance of S about its mean given time, averaged over time.
 
     A component A sin(θ + φ) has second moment E[A²]/2 and a mean of mean square gain²/2; F of them are
@@ -92,18 +92,18 @@ def noise_variance(task: TaskConfig) -> float:
     return float((second_moment - explained) / (2 * len(task.frequencies)))
 
 
-def is_silent(task: TaskConfig) -> bool:
+def is_silent(task: ExtractionConfig) -> bool:
     """Whether there is no noise at all: S is a fixed function of the place in the period."""
     low, high = task.amplitude_range
     return task.phase_scale == 0 and low == high
 
 
-def is_coarse(task: TaskConfig, table: Table) -> bool:
+def is_coarse(task: ExtractionConfig, table: Table) -> bool:
     """Whether the largest table allowed blurs a sample by more than 5 % of its noise."""
     return table.blur > 1.001 * _BLUR_SHARE * math.sqrt(noise_variance(task))
 
 
-def is_mute(task: TaskConfig) -> bool:
+def is_mute(task: ExtractionConfig) -> bool:
     """Whether S has the same law at every time, so that it says nothing of the start.
 
     With a whole number of turns (phase scale 1, 2, …) θ + φ is uniform on the circle for every θ.
@@ -135,7 +135,7 @@ def grid_period(
     return period, np.array([int(t * period) for t in turns])
 
 
-def make_table(task: TaskConfig, bins: int | None = None) -> Table:
+def make_table(task: ExtractionConfig, bins: int | None = None) -> Table:
     """Tabulate the law of S.
 
     Args:
@@ -167,7 +167,7 @@ def make_table(task: TaskConfig, bins: int | None = None) -> Table:
     return Table(log_mass, width, blur, turns)
 
 
-def _bins(task: TaskConfig, largest: float, period: int) -> int:
+def _bins(task: ExtractionConfig, largest: float, period: int) -> int:
     noise = math.sqrt(max(noise_variance(task), 0.0))
     wanted = 2 * largest * _BLUR_BINS / (_BLUR_SHARE * noise) if noise > 0 else math.inf
     allowed = min(8192, _LARGEST_TABLE // period)
@@ -181,7 +181,7 @@ def _smooth(least: int) -> int:
 
 
 def _characteristic(
-    task: TaskConfig, kappa: Float[np.ndarray, " K"], period: int, largest: float
+    task: ExtractionConfig, kappa: Float[np.ndarray, " K"], period: int, largest: float
 ) -> Complex[np.ndarray, "G K"]:
     """Compute ψ(κ; θ) at the G angles θ = 2π/G · (0, 1, …)."""
     (low, high), scale = task.amplitude_range, task.phase_scale

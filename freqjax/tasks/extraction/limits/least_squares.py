@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float
 
-from freqjax.config.sections import TaskConfig
+from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.limits.law import gain_and_lag
 from freqjax.tasks.extraction.limits.linear import clean, running_sums
 
@@ -22,7 +22,7 @@ from freqjax.tasks.extraction.limits.linear import clean, running_sums
 _PERIODS = 2
 
 
-def window_samples(task: TaskConfig) -> int:
+def window_samples(task: ExtractionConfig) -> int:
     """Samples of the window, at least four for every component."""
     beats = [abs(a - b) for a, b in combinations(task.frequencies, 2)]
     slowest = min(*task.frequencies, *beats, math.inf)
@@ -30,7 +30,7 @@ def window_samples(task: TaskConfig) -> int:
 
 
 def sliding_least_squares(
-    task: TaskConfig, mixture: Float[np.ndarray, "N T"], window: int | None = None
+    task: ExtractionConfig, mixture: Float[np.ndarray, "N T"], window: int | None = None
 ) -> Float[np.ndarray, "N T F"]:
     """Estimate all components of mixtures [N, T], sample by sample.
 

@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from freqjax.config.sections import TaskConfig
+from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.limits.bayes import quadrature
 from freqjax.tasks.extraction.limits.law import gain_and_lag, noise_variance
 
@@ -55,7 +55,7 @@ class Sums(NamedTuple):
 
 
 def running_sums(
-    task: TaskConfig, mixture: Float[np.ndarray, "N T"], window: int | None = None
+    task: ExtractionConfig, mixture: Float[np.ndarray, "N T"], window: int | None = None
 ) -> Iterator[Sums]:
     """Compute the sums over all samples so far, or over the last `window`, chunk by chunk.
 
@@ -87,7 +87,7 @@ def running_sums(
 
 
 def _turned(
-    task: TaskConfig, places: Int[np.ndarray, " T"], lag: float
+    task: ExtractionConfig, places: Int[np.ndarray, " T"], lag: float
 ) -> Float[np.ndarray, "T F 2"]:
     """Compute cosine and sine of each component's angle since time zero, and `lag` rad more."""
     cycles = np.mod(places[:, None] * (np.array(task.frequencies) / task.sampling_rate), 1.0)
@@ -95,14 +95,14 @@ def _turned(
     return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
 
-def _hearing(task: TaskConfig, places: Int[np.ndarray, " T"]) -> Float[np.ndarray, "T twoF"]:
+def _hearing(task: ExtractionConfig, places: Int[np.ndarray, " T"]) -> Float[np.ndarray, "T twoF"]:
     """Compute the h of each sample."""
     gain, lag = gain_and_lag(task)
     turned = _turned(task, places, lag)
     return gain / len(task.frequencies) * turned.reshape(len(places), -1)
 
 
-def kalman(task: TaskConfig, mixture: Float[np.ndarray, "N T"]) -> Float[np.ndarray, "N T F"]:
+def kalman(task: ExtractionConfig, mixture: Float[np.ndarray, "N T"]) -> Float[np.ndarray, "N T F"]:
     """Compute the best linear estimates of all components of mixtures, sample by sample.
 
     If the gain of the noise is 0, that is 0 everywhere.
@@ -123,7 +123,7 @@ def clean(sums: Sums, inverse: Float[np.ndarray, "T twoF twoF"]) -> Float[np.nda
     return (weights @ sums.projections).transpose(2, 0, 1)
 
 
-def linear_curve(task: TaskConfig, samples_seen: Sequence[int]) -> Float[np.ndarray, "n F"]:
+def linear_curve(task: ExtractionConfig, samples_seen: Sequence[int]) -> Float[np.ndarray, "n F"]:
     """Compute the MSE of the best linear estimate of each component at the latest of n samples.
 
     Exact for the law's variance averaged over time; no data enter.
@@ -144,7 +144,7 @@ def linear_curve(task: TaskConfig, samples_seen: Sequence[int]) -> Float[np.ndar
     return np.concatenate(found)
 
 
-def linear_mmse(task: TaskConfig) -> Float[np.ndarray, " F"]:
+def linear_mmse(task: ExtractionConfig) -> Float[np.ndarray, " F"]:
     """Compute the mean of the linear curve over a block."""
     total = task.samples
     every = total <= _EXACT_SAMPLES
@@ -156,5 +156,5 @@ def linear_mmse(task: TaskConfig) -> Float[np.ndarray, " F"]:
     return quadrature(nodes, 0, total) @ linear_curve(task, nodes)
 
 
-def _variance(task: TaskConfig) -> float:
+def _variance(task: ExtractionConfig) -> float:
     return max(noise_variance(task), _LEAST_VARIANCE)

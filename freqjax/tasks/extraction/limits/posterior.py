@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from freqjax.config.sections import TaskConfig
+from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.limits.law import Table
 
 _DROPPED = 30.0
@@ -122,7 +122,7 @@ class _Weights:
 
 
 def follow(
-    task: TaskConfig,
+    task: ExtractionConfig,
     table: Table,
     starts: int,
     samples_seen: Sequence[int],
@@ -168,7 +168,7 @@ def follow(
 
 
 def draw_bins(
-    task: TaskConfig, table: Table, places: Int[np.ndarray, " ..."], rng: np.random.Generator
+    task: ExtractionConfig, table: Table, places: Int[np.ndarray, " ..."], rng: np.random.Generator
 ) -> Int[np.ndarray, " ..."]:
     """Draw a sample at each place [...], counted in samples from time zero, and round it to its bin."""
     bins, period = table.log_mass.shape

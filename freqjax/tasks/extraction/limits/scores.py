@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from freqjax.config.sections import Context, TaskConfig
+from freqjax.config.sections import Context
 from freqjax.tasks.extraction import tones as metrics
+from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.limits.bayes import StreamLimit, stream_limit
 from freqjax.tasks.extraction.limits.law import NoBayesLimit
 from freqjax.tasks.extraction.limits.least_squares import sliding_least_squares
@@ -23,7 +24,7 @@ _HELD = 8_000_000
 
 
 def baseline_outputs(
-    task: TaskConfig, mixture: Float[np.ndarray, "B T"], groups: Int[np.ndarray, " B"]
+    task: ExtractionConfig, mixture: Float[np.ndarray, "B T"], groups: Int[np.ndarray, " B"]
 ) -> dict[str, Float[np.ndarray, "B T"]]:
     """Compute what each baseline puts out where a network does: [B, T] float32 by name.
 
@@ -49,7 +50,7 @@ def baseline_outputs(
 
 
 def limits_on(
-    task: TaskConfig,
+    task: ExtractionConfig,
     targets: Float[np.ndarray, "B T"],
     groups: Int[np.ndarray, " B"],
     outputs: dict[str, Float[np.ndarray, "B T"]],
@@ -83,7 +84,9 @@ def limits_on(
     }
 
 
-def least_possible(task: TaskConfig, context: Context | None = None) -> StreamLimit | NoBayesLimit:
+def least_possible(
+    task: ExtractionConfig, context: Context | None = None
+) -> StreamLimit | NoBayesLimit:
     """The Bayes limit of a block for who hears all of it, or `hearing`; or why there is none."""
     if task.start == "random" and task.reset != "block":
         # Blocks of one start repeat one mixture: a carried state has heard it before.
@@ -97,7 +100,7 @@ def least_possible(task: TaskConfig, context: Context | None = None) -> StreamLi
         return refusal
 
 
-def _bayes(task: TaskConfig, found: StreamLimit | NoBayesLimit) -> tuple[dict[str, Any], str]:
+def _bayes(task: ExtractionConfig, found: StreamLimit | NoBayesLimit) -> tuple[dict[str, Any], str]:
     names = ("bayes_mse", "bayes_mse_per_frequency", "bayes_low", "bayes_high")
     after = "bayes_after_1s_per_frequency"
     if isinstance(found, NoBayesLimit):
@@ -121,7 +124,7 @@ def _bayes(task: TaskConfig, found: StreamLimit | NoBayesLimit) -> tuple[dict[st
 
 
 def _score(
-    task: TaskConfig,
+    task: ExtractionConfig,
     outputs: Float[np.ndarray, "B T"],
     targets: Float[np.ndarray, "B T"],
     groups: Int[np.ndarray, " B"],

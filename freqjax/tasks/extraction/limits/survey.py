@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from freqjax.config.sections import Config, TaskConfig
-from freqjax.config.validation import validate_limits
+from freqjax.config.sections import Config
 from freqjax.run import workdir
 from freqjax.system import files
+from freqjax.tasks.extraction.config import ExtractionConfig, limits_of
 from freqjax.tasks.extraction.limits.bayes import bayes_curve
 from freqjax.tasks.extraction.limits.law import NoBayesLimit
 from freqjax.tasks.extraction.limits.linear import linear_curve
@@ -31,16 +31,16 @@ def run(config: Config, folder: Path, *, figures: bool, say: Callable[[str], Non
     Raises:
       UserError: a bad config, or a folder that cannot be written.
     """
-    validate_limits(config)
+    asked, limits = limits_of(config)
     workdir.make(folder)
-    seen = tuple(n for n in config.limits.samples_seen if n <= config.task.samples)
+    seen = tuple(n for n in limits.samples_seen if n <= asked.samples)
     rows = []
     for start in ("zero", "random"):
         tasks = [
-            dataclasses.replace(config.task, start=start, phase_scale=scale)
-            for scale in config.limits.phase_scales
+            dataclasses.replace(asked, start=start, phase_scale=scale)
+            for scale in limits.phase_scales
         ]
-        for line in _head(config.task, start, seen):
+        for line in _head(asked, start, seen):
             say(line)
         for task in tasks:
             rows.append(survey_row(task, seen))
@@ -56,7 +56,7 @@ def run(config: Config, folder: Path, *, figures: bool, say: Callable[[str], Non
     say(f"everything: {folder}")
 
 
-def survey_row(task: TaskConfig, samples_seen: Sequence[int]) -> dict[str, Any]:
+def survey_row(task: ExtractionConfig, samples_seen: Sequence[int]) -> dict[str, Any]:
     """The limits of `task` after each of `samples_seen`, ready for JSON.
 
     Returns:
@@ -108,7 +108,7 @@ def points(row: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _head(task: TaskConfig, start: str, samples_seen: Sequence[int]) -> list[str]:
+def _head(task: ExtractionConfig, start: str, samples_seen: Sequence[int]) -> list[str]:
     """What the columns are."""
     known = "known" if start == "zero" else "anywhere in the common period"
     hertz = ", ".join(f"{f:g}" for f in task.frequencies)

@@ -17,7 +17,8 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from freqjax.config.sections import Context, TaskConfig, WindowsConfig
+from freqjax.config.sections import Context, WindowsConfig
+from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.limits import law
 from freqjax.tasks.extraction.limits.bayes import StreamLimit, bayes_curve
 from freqjax.tasks.extraction.limits.law import NoBayesLimit
@@ -36,7 +37,7 @@ def samples_heard(samples: int, windows: WindowsConfig) -> Int[np.ndarray, " T"]
     return np.arange(samples) - np.maximum(first - warm_up(windows), 0) + 1
 
 
-def window_limit(task: TaskConfig, context: Context) -> StreamLimit:
+def window_limit(task: ExtractionConfig, context: Context) -> StreamLimit:
     """The mean of the limit over a block, and over what follows its first second.
 
     Raises:
@@ -83,7 +84,7 @@ def window_limit(task: TaskConfig, context: Context) -> StreamLimit:
     )
 
 
-def _known(task: TaskConfig, windows: WindowsConfig) -> Bool[np.ndarray, " T"]:
+def _known(task: ExtractionConfig, windows: WindowsConfig) -> Bool[np.ndarray, " T"]:
     """Tell whether a sample's output comes from a window that was heard from a known start on."""
     if task.start != "zero":
         return np.zeros(task.samples, bool)
@@ -91,7 +92,7 @@ def _known(task: TaskConfig, windows: WindowsConfig) -> Bool[np.ndarray, " T"]:
     return first <= warm_up(windows)
 
 
-def _require_dense(task: TaskConfig, windows: WindowsConfig) -> None:
+def _require_dense(task: ExtractionConfig, windows: WindowsConfig) -> None:
     """Windows of a block that starts at zero lie at places that could be learned, if they are few."""
     law.grid_period(task.frequencies, task.sampling_rate)
     period = common_period(task.frequencies, task.sampling_rate)
@@ -108,7 +109,7 @@ def _require_dense(task: TaskConfig, windows: WindowsConfig) -> None:
 
 
 def _note(
-    task: TaskConfig,
+    task: ExtractionConfig,
     windows: WindowsConfig,
     heard: Int[np.ndarray, " T"],
     known: Bool[np.ndarray, " T"],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from freqjax.config.sections import TaskConfig
+from freqjax import TaskConfig
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction.limits import linear, scores
 from freqjax.tasks.extraction.limits.law import gain_and_lag, noise_variance

@@ -8,10 +8,9 @@ import re
 import numpy as np
 import pytest
 
-from freqjax import Config, LimitsConfig, UserError
+from freqjax import Config, LimitsConfig, TaskConfig, UserError
 from freqjax.config import sections as configs
 from freqjax.config import validation
-from freqjax.config.sections import TaskConfig
 from freqjax.main import main
 from freqjax.report import summary
 from freqjax.system import cache

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from absl import flags as absl_flags
 
-from freqjax.config import sections as configs
+from freqjax.config.fields import nearest
 from freqjax.errors import UserError
 from freqjax.modes import FLAGS, MODES
 
@@ -24,15 +22,14 @@ class Invocation(NamedTuple):
     overrides: list[tuple[str, str]]
 
 
-def parse(arguments: Sequence[str]) -> Invocation | None:
-    """Read the arguments after the program's name; None where help was asked for.
+def parse(arguments: Sequence[str]) -> Invocation:
+    """Read the arguments after the program's name: a mode or none in front, then flags and overrides.
 
     Raises:
       UserError: an unknown mode, a flag that the mode does not know, or a malformed one.
     """
-    plain, overrides = _split_overrides(arguments)
-    if any(word in ("--help", "-h", "--helpfull", "--helpshort") for word in plain):
-        return None
+    plain, overrides = split_overrides(arguments)
+    mode = leading_mode(plain)
     values = absl_flags.FlagValues()
     for name, flag in FLAGS.items():
         if flag.kind is bool:
@@ -41,7 +38,7 @@ def parse(arguments: Sequence[str]) -> Invocation | None:
             absl_flags.DEFINE_string(name, None, flag.doc, flag_values=values)
     absl_flags.DEFINE_string("mode", "train", "what to do", flag_values=values)
     try:
-        rest = values(["freqjax", *plain])[1:]
+        rest = values(["freqjax", *plain[mode is not None :]])[1:]
     except absl_flags.UnrecognizedFlagError as error:
         raise UserError(_unknown(error.flagname)) from None
     except absl_flags.IllegalFlagValueError as error:
@@ -51,11 +48,29 @@ def parse(arguments: Sequence[str]) -> Invocation | None:
         raise UserError(f"{str(error).removeprefix('ERROR:: ').rstrip('.')}.") from None
     if rest:
         raise UserError(f"{rest[0]!r} is not a flag: flags begin with --.")
-    return _of_mode(values, overrides)
+    if mode is not None and values["mode"].present:
+        raise UserError(f"--mode is given beside the mode {mode}: it must be given once.")
+    return _of_mode(mode or str(values["mode"].value), values, overrides)
 
 
-def _of_mode(values: absl_flags.FlagValues, overrides: list[tuple[str, str]]) -> Invocation:
-    name = values["mode"].value
+def leading_mode(plain: Sequence[str]) -> str | None:
+    """Read the mode that stands in front of all flags, or None where there is none.
+
+    Raises:
+      UserError: the word in front is no mode.
+    """
+    if not plain or plain[0].startswith("-"):
+        return None
+    if plain[0] not in MODES:
+        raise UserError(
+            f"{plain[0]!r} is not a mode: the nearest one is {nearest(plain[0], MODES)}; flags begin with --."
+        )
+    return plain[0]
+
+
+def _of_mode(
+    name: str, values: absl_flags.FlagValues, overrides: list[tuple[str, str]]
+) -> Invocation:
     if name not in MODES:
         raise UserError(f"--mode is {name!r}: it must be one of {', '.join(MODES)}.")
     known = MODES[name].flags
@@ -70,10 +85,20 @@ def _of_mode(values: absl_flags.FlagValues, overrides: list[tuple[str, str]]) ->
             raise UserError(
                 f"--{flag} is given {values[flag].present} times: it must be given once."
             )
-    return Invocation(name, {flag: values[flag].value for flag in known}, overrides)
+    flags = {flag: values[flag].value for flag in known}
+    for flag, value in flags.items():
+        find = FLAGS[flag].find
+        if find is not None and value is not None:
+            flags[flag] = str(find(value))
+    return Invocation(name, flags, overrides)
 
 
-def _split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
+def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Split arguments into those for the mode and the (field, text) of each --config.section.field.
+
+    Raises:
+      UserError: a field without a value.
+    """
     plain, overrides = [], []
     words = list(arguments)
     while words:
@@ -92,28 +117,5 @@ def _split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[tuple[st
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, [*FLAGS, "mode"], n=1, cutoff=0.0)[0]
-    return f"--{name} is not a flag: the nearest one is --{near}."
-
-
-def help_text() -> str:
-    """Modes with their flags, then every field of the config with its default."""
-    lines = [
-        "usage: python -m freqjax.main [--mode MODE] [flags] [--config.section.field=value …]",
-        "",
-    ]
-    for name, mode in MODES.items():
-        default = " (default)" if name == "train" else ""
-        lines.append(f"--mode {name}{default}: {mode.doc}")
-        lines += [f"    --{flag:<12} {FLAGS[flag].doc}" for flag in mode.flags]
-        lines.append("")
-    lines.append("fields of the config:")
-    for section_name, section in configs.sections(configs.Config()):
-        for field in dataclasses.fields(section):
-            default = getattr(section, field.name)
-            allowed = field.metadata["allowed"]
-            rule = "" if allowed == "any" else f"; {allowed}"
-            lines.append(
-                f"    --config.{section_name}.{field.name}={default}\n        {field.metadata['doc']}{rule}"
-            )
-    return "\n".join(lines)
+    known = [*FLAGS, "mode", "help", "version"]
+    return f"--{name} is not a flag: the nearest one is --{nearest(name, known)}."

@@ -1,0 +1,170 @@
+"""Fields of a config with their rules, and `Section`, the base of every group of fields.
+
+A section is a dataclass whose defaults are made by the functions here:
+
+    @dataclass
+    class ClassifierConfig(TaskConfig):
+        classes: int = at_least(2, 4, "number of classes")
+        balance: str = choice("equal", ("equal", "sampled"), "how often a class is drawn")
+
+Validation, `--help`, the command line and error messages all read the rule and the description from there.
+A field is a text, a number, true or false, one of these or none (`int | None`), or a list of them
+(`tuple[float, ...]`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
+
+from freqjax.errors import UserError
+
+# Field → the values it takes: the type of `sweep.axes`, which no other field has.
+AXES = dict[str, tuple[Any, ...]]
+_PLAIN = (str, int, float, bool)
+
+
+def rule(default: Any, doc: str, allowed: str, check: Callable[[Any], bool]) -> Any:
+    """Make a field of a section.
+
+    Args:
+      default: its value unless another is given; a dictionary is copied for every section.
+      doc: what it is, in one line, with its unit.
+      allowed: which values are, as in "it must be ...".
+      check: whether a value, already of the field's type and not None, is allowed.
+    """
+    return _field(default, {"doc": doc, "allowed": allowed, "check": check})
+
+
+def _field(default: Any, metadata: dict[str, Any]) -> Any:
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=default.copy, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def choice(default: str, values: tuple[str, ...], doc: str) -> Any:
+    """Make a field that is one of `values`."""
+    allowed = "one of " + ", ".join(values)
+    return _field(
+        default,
+        {"doc": doc, "allowed": allowed, "check": lambda v: v in values, "values": values},
+    )
+
+
+def positive(default: Any, doc: str) -> Any:
+    """Make a field that is a number above 0."""
+    return rule(default, doc, "a number above 0", lambda v: v > 0)
+
+
+def at_least(low: float, default: Any, doc: str) -> Any:
+    """Make a field that is a number of at least `low`."""
+    return rule(default, doc, f"at least {low:g}", lambda v: v >= low)
+
+
+def within(low: float, high: float, default: Any, doc: str) -> Any:
+    """Make a field that is a number from `low` to `high`, both included."""
+    return rule(default, doc, f"from {low:.10g} to {high:.10g}", lambda v: low <= v <= high)
+
+
+def fraction(default: Any, doc: str) -> Any:
+    """Make a field that is at least 0 and below 1."""
+    return rule(default, doc, "at least 0 and below 1", lambda v: 0 <= v < 1)
+
+
+def random_seed(default: int, doc: str) -> Any:
+    """Make a field that seeds a random generator."""
+    return within(0, 2**32 - 1, default, doc)
+
+
+def anything(default: Any, doc: str) -> Any:
+    """Make a field of which every value is allowed that has its type."""
+    return rule(default, doc, "any", lambda v: True)
+
+
+class Section:
+    """A group of fields that stand under one name in a config.
+
+    Attributes:
+      section: that name, given as `class MyConfig(Section, section="mine")`.
+      moved: fields of an earlier version that a config file may still set → where each is now.
+    """
+
+    section: ClassVar[str] = ""
+    moved: ClassVar[Mapping[str, str]] = {}
+
+    def __init_subclass__(cls, *, section: str | None = None) -> None:
+        super().__init_subclass__()
+        if section is not None:
+            cls.section = section
+
+    def __new__(cls, *_: Any, **fields: Any) -> Self:
+        """Refuse fields that are not there, before Python does without naming the nearest.
+
+        Raises:
+          UserError: there is no such field.
+        """
+        for name in fields:
+            _require_field(cls, name)
+        return super().__new__(cls)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a field.
+
+        Raises:
+          UserError: there is no such field.
+        """
+        _require_field(type(self), name)
+        super().__setattr__(name, value)
+
+
+def _require_field(section: type[Section], name: str) -> None:
+    known = field_types(section)
+    if name not in known and name not in section.moved:
+        where, near = section.section, nearest(name, known)
+        raise UserError(f"{where}.{name} is not a field: the nearest one is {where}.{near}.")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Find the one of `known` that is spelled most like `name`."""
+    return difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)[0]
+
+
+@functools.cache
+def field_types(section: type[Section]) -> dict[str, Any]:
+    """Field → its type, in order.
+
+    Raises:
+      UserError: a type that no field may have, or a class that is no dataclass.
+    """
+    if "__dataclass_fields__" not in section.__dict__:
+        raise UserError(
+            f"{section.__name__} is no dataclass: put @dataclass in front of the class."
+        )
+    hints = get_type_hints(section)
+    found = {field.name: hints[field.name] for field in dataclasses.fields(section)}  # pyright: ignore[reportArgumentType]
+    for name, kind in found.items():
+        if kind != AXES and optional(kind)[0] not in _PLAIN and item_type(kind) not in _PLAIN:
+            raise UserError(
+                f"{section.__name__}.{name} has the type {kind}: a field is str, int, float or bool, one "
+                "of these or None, or a tuple of any length of one of these."
+            )
+    return found
+
+
+def optional(kind: Any) -> tuple[Any, bool]:
+    """Split a field's type into the type of its values and whether it may be None as well."""
+    if get_origin(kind) not in (UnionType, Union):
+        return kind, False
+    others = [k for k in get_args(kind) if k is not NoneType]
+    return (others[0] if len(others) == 1 else kind), NoneType in get_args(kind)
+
+
+def item_type(kind: Any) -> Any | None:
+    """Give the type of the items where a field holds a list, else None."""
+    arguments = get_args(kind)
+    is_list = get_origin(kind) is tuple and len(arguments) == 2 and arguments[1] is Ellipsis
+    return arguments[0] if is_list else None

@@ -1,0 +1,69 @@
+"""The section `network`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass
+from typing import Any, ClassVar
+
+from freqjax.config.fields import Section, anything, at_least, choice, fraction, rule, within
+from freqjax.config.names import CELLS, is_path
+
+
+@dataclass
+class NetworkConfig(Section, section="network"):
+    """The network."""
+
+    moved: ClassVar[Mapping[str, str]] = {
+        name: f"task.{name}" for name in ("rotor_low", "rotor_high", "rotor_leak", "rotor_decay")
+    }
+
+    cell: str = rule(
+        "lstm",
+        "recurrent cell",
+        f"one of {', '.join(CELLS)}, or package.module:Class",
+        lambda v: v in CELLS or is_path(v),
+    )
+    hidden_size: int = within(1, 16384, 64, "H, width of the hidden state")
+    layers: int = within(1, 4, 1, "recurrent layers on one another")
+    dropout: float = fraction(
+        0.0, "probability of dropping a feature between two layers while training"
+    )
+    bidirectional: bool = anything(
+        False, "whether each layer also runs from the end (train.regime windows or examples)"
+    )
+    conditioning: str = choice(
+        "input",
+        ("input", "film"),
+        "the selector stands beside the sample, or scales and shifts each layer's features",
+    )
+    initializer: str = choice(
+        "pytorch",
+        ("pytorch", "orthogonal", "unit_forget", "chrono", "rotor", "spectral", "constructed"),
+        "how the weights start",
+    )
+    learned_carry: bool = anything(
+        False, "whether the state a stream starts from is learned, or zero"
+    )
+    rotor_gain: float = at_least(
+        0.0, 0.0, "weight with which rotors read the signal at first; 0 for a clock (rotor)"
+    )
+    # Fields of version 0.1 that are the task's now; validation puts what they are set to where they belong.
+    rotor_low: InitVar[float | None] = None
+    rotor_high: InitVar[float | None] = None
+    rotor_leak: InitVar[float | None] = None
+    rotor_decay: InitVar[float | None] = None
+
+    def __post_init__(self, *moved: float | None) -> None:
+        for name, value in zip(self.moved, moved, strict=True):
+            if value is not None:
+                setattr(self, name, value)
+
+    @property
+    def beyond_one_lstm(self) -> dict[str, tuple[Any, Any]]:
+        """The fields that make it another network than the one-layer LSTM: name → (value, the LSTM's)."""
+        plain = {"cell": "lstm", "layers": 1, "bidirectional": False, "conditioning": "input"}
+        values = {name: (getattr(self, name), wanted) for name, wanted in plain.items()}
+        return {
+            name: (found, wanted) for name, (found, wanted) in values.items() if found != wanted
+        }

@@ -1,0 +1,80 @@
+"""Configs and checkpoints that ship with freqjax, found by name from any folder.
+
+In a clone they stand in `configs/` and `checkpoints/` beside the package, in an installed wheel inside it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from freqjax.config.fields import nearest
+from freqjax.errors import UserError
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def folder() -> Path:
+    """Find the folder that holds `configs` and `checkpoints`."""
+    inside = _PACKAGE / "shipped"
+    return inside if inside.is_dir() else _PACKAGE.parent
+
+
+def config_names() -> list[str]:
+    """Names of the configs that ship."""
+    return sorted(path.stem for path in (folder() / "configs").glob("*.py"))
+
+
+def checkpoint_names() -> list[str]:
+    """Names of the checkpoints that ship."""
+    return sorted(path.parent.name for path in (folder() / "checkpoints").glob("*/config.json"))
+
+
+def config(path: str | Path) -> Path:
+    """Find a config's file: the path as it is, or else the config that ships under that name.
+
+    `quick`, `quick.py` and `configs/quick.py` name the same one.
+
+    Raises:
+      UserError: there is neither.
+    """
+    if Path(path).is_file():
+        return Path(path)
+    name = Path(path).as_posix().removeprefix("configs/").removesuffix(".py")
+    if name in config_names():
+        return folder() / "configs" / f"{name}.py"
+    raise UserError(
+        f"--config is {path}: there is no such file{_hint('config', name, config_names())}."
+    )
+
+
+def checkpoint(path: str | Path, what: str = "--checkpoint") -> Path:
+    """Find a checkpoint's folder: the path as it is, or else the one that ships under that name.
+
+    `clock64` and `checkpoints/clock64` name the same one; the folder of a step may follow.
+
+    Args:
+      path: the folder or name.
+      what: asks for it, for the error message.
+
+    Raises:
+      UserError: there is neither.
+    """
+    if Path(path).exists():
+        return Path(path)
+    name = Path(path).as_posix().removeprefix("checkpoints/")
+    if name.split("/")[0] in checkpoint_names() and (folder() / "checkpoints" / name).exists():
+        return folder() / "checkpoints" / name
+    known = checkpoint_names()
+    raise UserError(f"{what} is {path}: there is no such folder{_hint('checkpoint', name, known)}.")
+
+
+def is_shipped(path: str | Path) -> bool:
+    """Whether a checkpoint's folder is one that ships."""
+    return (folder() / "checkpoints").resolve() in Path(path).resolve().parents
+
+
+def _hint(kind: str, name: str, known: list[str]) -> str:
+    """Name the nearest that ships; a path of several folders asks for none of them."""
+    if "/" in name or not known:
+        return ""
+    return f", and of the {kind}s that ship the nearest is {nearest(name, known)}"

@@ -1,0 +1,94 @@
+"""What the section `task` has whatever the task; each task adds fields of its own in a subclass."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from freqjax.config.fields import Section, anything, choice, field_types, random_seed, rule
+from freqjax.config.names import TASK_SECTIONS, TASKS, load_class, task_class
+from freqjax.errors import UserError
+
+if TYPE_CHECKING:
+    from freqjax.config.sections import Config
+
+
+# What the field `name` is, for subclasses that give it a default.
+NAME = f"which task: one of {', '.join(TASKS)}, or package.module:Class"
+
+
+def _splits(shares: tuple[float, ...]) -> bool:
+    return len(shares) == 3 and min(shares) >= 0 and abs(sum(shares) - 1) < 1e-6
+
+
+@dataclass
+class TaskConfig(Section, section="task"):
+    """Base of every task's section.
+
+    A subclass adds fields, gives `samples`, and checks in `check` what joins several of them. It may change
+    the default and the description of a field that stands here.
+
+    Attributes:
+      sections: sections of the config that this task alone has, by name.
+      time_unit: what horizons and times of this task are counted in.
+    """
+
+    sections: ClassVar[Mapping[str, type[Section]]] = {}
+    time_unit: ClassVar[str] = "samples"
+
+    name: str = anything("", NAME)
+    noise: str = choice(
+        "fixed",
+        ("fixed", "fresh"),
+        "the rows of the seed every epoch, or new rows for every update",
+    )
+    reset: str = choice("block", ("block", "epoch", "never"), "when the carried state starts over")
+    train_seed: int = random_seed(1, "seed of the training rows")
+    test_seed: int = random_seed(2, "seed of the test rows")
+    train_path: str = anything("", "training rows from this file; empty for none")
+    test_path: str = anything("", "test rows from this file; empty for none")
+    split: tuple[float, ...] = rule(
+        (0.8, 0.1, 0.1),
+        "shares of training, validation and test where one set of rows is divided",
+        "three numbers of at least 0 that sum to 1",
+        _splits,
+    )
+
+    @property
+    def samples(self) -> int:
+        """T, the samples of the longest sequence."""
+        raise NotImplementedError(f"{type(self).__name__} must say how many samples a sequence has")
+
+    @property
+    def samples_per_unit(self) -> float:
+        """Samples in one `time_unit`."""
+        return 1.0
+
+    def check(self, config: Config) -> None:
+        """Check what joins several fields of this task, or fields of it and of the rest of `config`.
+
+        Every field already has its type and fits its own rule.
+
+        Raises:
+          UserError: fields that do not go together.
+        """
+
+
+def task_section(name: str) -> type[TaskConfig]:
+    """Import the section of the task `name`; of one of `TASKS` that is done without JAX.
+
+    Raises:
+      UserError: there is no such task, or it does not tell its section.
+    """
+    if name in TASK_SECTIONS:
+        return load_class("task.name", name, TASK_SECTIONS)
+    section = getattr(task_class(name), "Config", None)
+    if not (inspect.isclass(section) and issubclass(section, TaskConfig)):
+        raise UserError(
+            f"task.name is {name}: it must be a task, a class whose attribute Config is its section, a "
+            "subclass of freqjax.config.task.TaskConfig."
+        )
+    field_types(section)
+    return section

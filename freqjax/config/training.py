@@ -1,0 +1,205 @@
+"""The sections of training: `optimizer`, `train`, `windows` and `curriculum`."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+from freqjax.config.fields import (
+    Section,
+    anything,
+    at_least,
+    choice,
+    fraction,
+    positive,
+    random_seed,
+    rule,
+)
+
+# Of each `train.regime` the ways to make a gradient, the one that `train.gradient` auto means first.
+GRADIENTS = {
+    "online": ("truncated",),
+    "tbptt": ("truncated",),
+    "full": ("full",),
+    "windows": ("full",),
+    "examples": ("full",),
+}
+
+
+@dataclass
+class OptimizerConfig(Section, section="optimizer"):
+    """How gradients become steps."""
+
+    name: str = choice("adam", ("adam", "adamw", "sgd", "rmsprop"), "update rule")
+    learning_rate: float = positive(1e-3, "peak learning rate")
+    clip: str = choice(
+        "global",
+        ("global", "adaptive"),
+        "gradients are shortened by their global norm, or unit by unit against the norm of the unit's "
+        "weights (Brock et al. 2021)",
+    )
+    clip_norm: float | None = positive(1.0, "largest global gradient norm, or none (global)")
+    clip_ratio: float = positive(
+        0.01, "largest norm of a unit's gradient as a share of the norm of its weights (adaptive)"
+    )
+    weight_decay: float = at_least(
+        0.0, 0.0, "decay of the weights, decoupled in adamw and added to the gradient elsewhere"
+    )
+    momentum: float = fraction(0.9, "Nesterov momentum of sgd")
+    beta1: float = fraction(0.9, "decay of the first moment (adam, adamw)")
+    beta2: float = fraction(0.999, "decay of the second moment (adam, adamw)")
+    rms_decay: float = fraction(0.99, "decay of the squared gradient (rmsprop)")
+    epsilon: float = positive(1e-8, "added to the root of the second moment")
+    schedule: str = choice(
+        "constant", ("constant", "cosine", "warm_restarts", "plateau"), "learning rate over updates"
+    )
+    warmup_fraction: float = fraction(0.05, "share of all updates spent warming up (cosine)")
+    final_fraction: float = fraction(
+        0.0, "learning rate at the end of a cosine, as a share of the peak"
+    )
+    restart_epochs: int = at_least(1, 10, "epochs of the first cycle (warm_restarts)")
+    restart_factor: int = at_least(1, 2, "each cycle is this many times the last (warm_restarts)")
+    plateau_factor: float = rule(
+        0.5, "the rate is multiplied by this on a plateau", "between 0 and 1", lambda v: 0 < v < 1
+    )
+    plateau_patience: int = at_least(0, 5, "epochs without improvement that are let pass (plateau)")
+    plateau_min_delta: float = at_least(
+        0.0, 1e-4, "what counts as improvement of the loss (plateau)"
+    )
+
+
+@dataclass
+class TrainConfig(Section, section="train"):
+    """The loop: in which order rows come, how gradients are made, and when it stops."""
+
+    regime: str = choice(
+        "online",
+        tuple(GRADIENTS),
+        "the order of the rows: an update a sample (online), every K samples (tbptt) or a whole block "
+        "(full), with the state carried on; or shuffled mini-batches, of windows or of whole sequences "
+        "(examples), each from a fresh state",
+    )
+    truncation: int = at_least(
+        1, 100, "K, samples in an update (tbptt); divides the rows of a block"
+    )
+    batch: int = at_least(1, 32, "sequences in an update (examples)")
+    steps_per_epoch: int | None = at_least(
+        1, None, "updates that count as an epoch, or none for those of all rows once"
+    )
+    gradient: str = choice(
+        "auto",
+        ("auto", "truncated", "full"),
+        "how the gradient is made: cut at the first sample of an update, through the whole window, block or "
+        "sequence, or as the regime has it",
+    )
+    streams: str = choice(
+        "sequential", ("sequential", "parallel"), "the blocks one after another, or side by side"
+    )
+    engine: str = choice(
+        "auto",
+        ("auto", "closed_form", "autodiff", "native"),
+        "what computes the updates: of auto the closed form of online where there is one, else autodiff; "
+        "native is C++, which python -m freqjax.native.build builds",
+    )
+    init_from: str = anything(
+        "",
+        "start from the weights of this checkpoint (a run's folder, a step's, or one that ships) with a "
+        "fresh optimiser; empty for new weights",
+    )
+    epochs: int = at_least(0, 5, "passes over the stream; 0 evaluates the initial weights")
+    seed: int = random_seed(0, "seed of the weights and of fresh noise")
+    evaluate_every: int = at_least(0, 1, "epochs between frozen-weight evaluations; 0 for none")
+    target_mse: float | None = positive(
+        None, "stop when every group's frozen training MSE is below this, or none"
+    )
+    patience: int | None = at_least(
+        1,
+        None,
+        "stop after this many evaluations of frozen training MSE without improvement, or none",
+    )
+    min_delta: float = at_least(0.0, 1e-4, "what counts as improvement for patience")
+    divergence_factor: float | None = rule(
+        1.5,
+        "stop when the loss exceeds this many times its best, or none",
+        "above 1",
+        lambda v: v > 1,
+    )
+    checkpoint_every: int = at_least(
+        0, 0, "keep a checkpoint every so many epochs; 0 for best and last only"
+    )
+    diagnose: bool = anything(True, "whether to name the causes of what is wrong at the end")
+    escalate: tuple[int, ...] = rule(
+        (),
+        "hidden sizes to go on to, one after another, where the diagnosis says capacity",
+        "whole numbers that grow",
+        lambda v: all(a < b for a, b in itertools.pairwise((0, *v))),
+    )
+
+    @property
+    def gradient_method(self) -> str:
+        """`gradient`, or what its auto means in the regime."""
+        return GRADIENTS[self.regime][0] if self.gradient == "auto" else self.gradient
+
+
+@dataclass
+class WindowsConfig(Section, section="windows"):
+    """Overlapping windows of a block, each with a state of its own; where train.regime is windows."""
+
+    length: int = at_least(1, 50, "L, samples of a window; at most those of a block")
+    stride: int = at_least(
+        1, 10, "samples from a window's start to the next one's; at most the length"
+    )
+    batch: int = at_least(1, 32, "windows in an update; at most those of an epoch")
+    start: str = choice(
+        "zero",
+        ("zero", "warm"),
+        "a window begins with a fresh state, or with that of samples before",
+    )
+    warm_up: int = at_least(
+        1, 50, "samples before a window that its state is carried through, not its gradient (warm)"
+    )
+    loss: str = choice(
+        "all", ("all", "last"), "the rows of a window that are learned from: each, or its last"
+    )
+    combine: str = choice(
+        "last",
+        ("last", "mean", "centre"),
+        "of the windows over a sample the one that has heard most before it, all, or the one where it "
+        "is nearest the middle",
+    )
+
+
+@dataclass
+class CurriculumConfig(Section, section="curriculum"):
+    """Horizons that lengthen as they settle, with Gauss-Newton steps; where train.regime is full."""
+
+    first_horizon: float | None = positive(
+        None,
+        "the first horizon, in s (in samples if the task has no unit of time), or none for no curriculum",
+    )
+    burn_in: float = at_least(
+        0.0,
+        0.0,
+        "time at the start of every block that does not count, as the horizon; a locker needs some",
+    )
+    longest_horizon: float | None = positive(
+        None, "the horizon goes no further than this, or none for the whole block"
+    )
+    growth: float = rule(
+        1.4,
+        "a horizon is at most this many times the last, unless the look ahead "
+        "finds that the network keeps time for longer",
+        "above 1",
+        lambda v: v > 1,
+    )
+    settled_mse: float = positive(1e-3, "every group below this loss: on to a longer horizon")
+    look_ahead_mse: float = positive(
+        0.1, "the look ahead ends where a group's mean loss so far exceeds this"
+    )
+    patience: int = at_least(1, 12, "steps at a horizon before it counts as lost")
+    average: int = at_least(
+        1, 1, "the weights kept are the mean of so many last steps; more where rows are noisy"
+    )
+    damping: float = positive(1e-2, "λ of the first step, and after going back")
+    damping_floor: float = positive(1e-9, "λ never falls below this; higher where rows are noisy")
+    solver_steps: int = at_least(1, 20, "most conjugate-gradient iterations in a step")

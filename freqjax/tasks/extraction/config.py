@@ -1,0 +1,172 @@
+"""The sections of the config that extraction alone has: its fields of `task`, and `limits`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from freqjax.config.fields import Section, anything, at_least, choice, positive, rule
+from freqjax.config.sections import Config
+from freqjax.config.task import NAME, TaskConfig
+from freqjax.config.validation import validate
+from freqjax.errors import UserError
+
+# A block is held in memory whole.
+_MOST_SAMPLES = 100_000_000
+# Hidden units a frequency that an initializer sets.
+_UNITS = {"rotor": 2, "spectral": 2, "constructed": 3}
+
+
+@dataclass
+class LimitsConfig(Section, section="limits"):
+    """What the mode limits surveys."""
+
+    phase_scales: tuple[float, ...] = rule(
+        (1.0, 0.5, 0.1, 0.01),
+        "the phase scales whose limits are computed",
+        "distinct numbers of at least 0",
+        lambda v: len(v) > 0 and min(v) >= 0 and len(set(v)) == len(v),
+    )
+    samples_seen: tuple[int, ...] = rule(
+        (1, 10, 50, 200, 1000, 5000),
+        "the limits after so many samples of a stream; of these default ones, those within a block",
+        "rising whole numbers of at least 1",
+        lambda v: len(v) > 0 and v[0] >= 1 and list(v) == sorted(set(v)),
+    )
+
+
+def _frequencies_ok(values: tuple[float, ...]) -> bool:
+    return len(values) > 0 and all(f >= 1e-6 for f in values) and len(set(values)) == len(values)
+
+
+@dataclass
+class ExtractionConfig(TaskConfig):
+    """The signal: what comes in and what must come out."""
+
+    sections: ClassVar[Mapping[str, type[Section]]] = {"limits": LimitsConfig}
+    time_unit: ClassVar[str] = "s"
+
+    name: str = anything("extraction", NAME)
+    train_path: str = anything(
+        "", "training rows from this .npz, .csv, .npy or .wav instead of synthesis"
+    )
+    test_path: str = anything(
+        "", "test rows from this .npz, .csv, .npy or .wav instead of synthesis"
+    )
+    frequencies: tuple[float, ...] = rule(
+        (1.0, 3.0, 5.0, 7.0),
+        "component frequencies, Hz",
+        "distinct numbers of at least 1e-6",
+        _frequencies_ok,
+    )
+    sampling_rate: float = positive(1000.0, "samples a second, Hz")
+    duration: float = positive(10.0, "length of a block, s")
+    amplitude_range: tuple[float, ...] = rule(
+        (0.8, 1.2),
+        "amplitudes are drawn uniformly from this range at every sample",
+        "two numbers, the lower first",
+        lambda v: len(v) == 2 and v[0] <= v[1],
+    )
+    phase_scale: float = at_least(
+        0.0, 1.0, "phases are phase_scale · U(0, 2π), drawn at every sample"
+    )
+    start: str = choice("zero", ("zero", "random"), "where on the time axis a stream begins")
+    starts: int = at_least(1, 64, "streams where start is random (a test has at least 64)")
+    rotor_low: float = positive(0.5, "lowest frequency of a rotor, Hz (initializer rotor)")
+    rotor_high: float = positive(20.0, "highest frequency of a rotor, Hz (initializer rotor)")
+    rotor_leak: float = at_least(
+        0.0, 0.0, "how fast the forget gate of a rotor lets go at first, 1/s (initializer rotor)"
+    )
+    rotor_decay: float = at_least(
+        0.0, 0.0, "how fast small swings of a rotor die away at first, 1/s (initializer rotor)"
+    )
+
+    @property
+    def samples(self) -> int:
+        """T, the rows of one block."""
+        return round(self.duration * self.sampling_rate)
+
+    @property
+    def samples_per_unit(self) -> float:
+        """The sampling rate, Hz."""
+        return self.sampling_rate
+
+    def check(self, config: Config) -> None:
+        """Check the frequencies against the sampling rate, and the network's rotors against both.
+
+        Raises:
+          UserError: fields that do not go together.
+        """
+        self._check_block()
+        if self.split != TaskConfig.split:
+            raise UserError(
+                f"task.split is {self.split}: it must be left as it is, {TaskConfig.split}, since the rows "
+                "of extraction are drawn by a seed of their own or read from separate files."
+            )
+        self._check_rotors(config)
+
+    def _check_block(self) -> None:
+        nyquist = self.sampling_rate / 2
+        for frequency in self.frequencies:
+            if frequency >= nyquist:
+                raise UserError(
+                    f"task.frequencies holds {frequency:g} Hz: it must lie below the Nyquist frequency, "
+                    f"{nyquist:g} Hz at a task.sampling_rate of {self.sampling_rate:g} Hz."
+                )
+        rows = self.duration * self.sampling_rate
+        if rows > _MOST_SAMPLES:
+            raise UserError(
+                f"task.duration is {self.duration:g} s: times task.sampling_rate ({self.sampling_rate:g} "
+                f"Hz) it must give at most {_MOST_SAMPLES} samples."
+            )
+        if abs(rows - round(rows)) > 1e-6 or round(rows) < 2:
+            raise UserError(
+                f"task.duration is {self.duration:g} s: times task.sampling_rate ({self.sampling_rate:g} "
+                "Hz) it must give a whole number of samples, at least 2."
+            )
+
+    def _check_rotors(self, config: Config) -> None:
+        network, nyquist = config.network, self.sampling_rate / 2
+        units = _UNITS.get(network.initializer, 0)
+        if network.hidden_size < units * len(self.frequencies):
+            raise UserError(
+                f"network.hidden_size is {network.hidden_size}: it must be at least "
+                f"{units * len(self.frequencies)}, {units} units a frequency, where "
+                f"network.initializer is {network.initializer}."
+            )
+        if network.initializer not in ("rotor", "spectral"):
+            return
+        if not self.rotor_low < self.rotor_high < nyquist:
+            raise UserError(
+                f"task.rotor_high is {self.rotor_high:g} Hz: it must lie above task.rotor_low "
+                f"({self.rotor_low:g} Hz) and below the Nyquist frequency ({nyquist:g} Hz)."
+            )
+
+
+def extraction_of(config: Config) -> ExtractionConfig:
+    """Give the section `task` of a config whose task is extraction.
+
+    Raises:
+      UserError: it is another one.
+    """
+    if not isinstance(config.task, ExtractionConfig):
+        raise UserError(f"task.name is {config.task.name}: it must be extraction for this.")
+    return config.task
+
+
+def limits_of(config: Config) -> tuple[ExtractionConfig, LimitsConfig]:
+    """Validate a config for the mode limits, and give what it is about.
+
+    Raises:
+      UserError: another task, or numbers of samples that a block does not have.
+    """
+    task = extraction_of(validate(config))
+    limits: LimitsConfig = config.limits
+    seen = limits.samples_seen
+    if seen != LimitsConfig().samples_seen and seen[-1] > task.samples:
+        raise UserError(
+            f"limits.samples_seen holds {seen[-1]}: it must be at most {task.samples}, the samples of a "
+            "block, as task.duration and task.sampling_rate say."
+        )
+    return task, limits
