@@ -170,9 +170,10 @@ def _evaluate(config: Config, flags: dict[str, Any]) -> int:
     _refuse_other_network(config, trained.config, flags["checkpoint"])
     prepared, folder = Prepared(config), _workdir(flags)
     task = prepared.task
-    evaluated = summary.evaluate(task, prepared.frozen(trained.params))
+    frozen = prepared.frozen(trained.params)
+    evaluation = task.evaluate(frozen)
     values = summary.assemble(
-        evaluated,
+        evaluation,
         task,
         trained.params,
         initializer=trained.config.network.initializer,
@@ -181,10 +182,9 @@ def _evaluate(config: Config, flags: dict[str, Any]) -> int:
     workdir.make(folder)
     figures = []
     if flags["figures"]:
-        test_rows = prepared.batches["test"]
-        figures = task.draw(evaluated.test_outputs, test_rows, [], folder / "evaluation")
+        figures = task.draw(frozen, evaluation, [], folder / "evaluation")
     files.write_json(folder / "evaluation.json", values)
-    print(summary.text(values, task, folder, figures))
+    print(summary.text(values, evaluation, task, folder, figures))
     return 0
 
 
@@ -229,8 +229,9 @@ def _diagnose(config: Config, flags: dict[str, Any]) -> int:
     found = diagnose(patient)
     figures = sorted((folder / "figures").glob("*.png"))
     files.write_json(folder / "diagnosis.json", found.to_json())
-    report.write(folder / "report.md", values, patient.task, patient.rows, figures, found)
-    verdict = summary.verdict(values, chasing=report.finds_chasing(found))
+    task, evaluation = patient.task, patient.evaluation
+    report.write(folder / "report.md", values, evaluation, task, patient.rows, figures, found)
+    verdict = summary.verdict(values, evaluation, task, chasing=report.finds_chasing(found))
     print("\n".join([verdict, "", *report.causes(found)]))
     print(f"\neverything: {folder / 'report.md'}")
     return 0

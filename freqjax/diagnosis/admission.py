@@ -50,7 +50,7 @@ def admit(folder: Path, config: Config, say: Say) -> Admitted:
     prepared = Prepared(config)
     initial = prepared.initial_params()
     kept, last, meta = _weights(folder, initial, say)
-    evaluated = summary.evaluate(prepared.task, prepared.frozen(kept))
+    evaluation = prepared.task.evaluate(prepared.frozen(kept))
     rows = files.read_rows(folder / "metrics.jsonl")
     patient = Patient(
         folder=folder,
@@ -59,14 +59,14 @@ def admit(folder: Path, config: Config, say: Say) -> Admitted:
         params=kept,
         last_params=last,
         rows=rows,
-        evaluated=evaluated,
+        evaluation=evaluation,
         seconds=max(meta.get("elapsed_seconds", 0.0), sum(row["seconds"] for row in rows)),
         changed_files=_changed_files(config, meta.get("data_hashes", {})),
     )
     values = files.read_json(folder / "summary.json")
     if values is None or "limit" not in values:  # it has no end yet, or is of before the limits
         values = summary.assemble(
-            evaluated,
+            evaluation,
             prepared.task,
             kept,
             initializer=config.network.initializer,

@@ -14,9 +14,9 @@ import numpy as np
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network, TurningPairs
-from freqjax.report.summary import Evaluated
 from freqjax.tasks import Extraction, Sequences
-from freqjax.tasks.examination import GOAL_SHARE, Evidence, Examination
+from freqjax.tasks.evaluation import Evaluation
+from freqjax.tasks.examination import Evidence, Examination
 from freqjax.training.frozen import group_means
 from freqjax.training.prepared import Prepared
 
@@ -35,7 +35,7 @@ class Patient:
       params: the weights it kept: best or last.
       last_params: the weights it ended with.
       rows: of metrics.jsonl.
-      evaluated: `params` frozen on both, and what is possible.
+      evaluation: of `params`, frozen.
       seconds: how long it has trained.
       changed_files: fields whose file is not the one it was trained on.
       began: when the examination began, on the clock of `time.monotonic`.
@@ -47,7 +47,7 @@ class Patient:
     params: Any
     last_params: Any
     rows: Sequence[dict[str, Any]]
-    evaluated: Evaluated
+    evaluation: Evaluation
     seconds: float
     changed_files: Sequence[str] = ()
     began: float = field(default_factory=time.monotonic)
@@ -75,44 +75,33 @@ class Patient:
     @property
     def train(self) -> dict[str, Any]:
         """What the task says of the kept weights on the training rows."""
-        return self.evaluated.train
+        return self.evaluation.metrics["train"]
 
     @property
     def test(self) -> dict[str, Any]:
         """The same on the test rows."""
-        return self.evaluated.test
-
-    @property
-    def limit(self) -> dict[str, Any]:
-        """What is possible on the test rows."""
-        return self.evaluated.limit
+        return self.evaluation.metrics["test"]
 
     @property
     def key(self) -> str:
         """Under which rows and evaluations hold the error of each group."""
-        return f"mse_per_{self.task.group_label}"
+        return self.task.columns.per_group
 
     @property
     def zero(self) -> float:
         """The error of predicting zero."""
-        return self.test["zero_predictor_mse"]
+        return self.evaluation.constant_loss
 
     @property
     def goal(self) -> float:
         """What every group must come below."""
-        return GOAL_SHARE * self.zero
+        assert self.evaluation.goal is not None  # as extraction has it
+        return self.evaluation.goal
 
     @property
     def errors(self) -> list[float]:
-        """[G] frozen test error of the kept weights; infinite where the output is not finite.
-
-        Where streams start anywhere the first second does not count: nobody can know the phase at once.
-        """
-        late = self.test.get(f"mse_after_1s_per_{self.task.group_label}")
-        return [
-            value if value is not None and np.isfinite(value) else np.inf
-            for value in late or self.test[self.key]
-        ]
+        """[G] frozen test error of the kept weights; infinite where the output is not finite."""
+        return [value if np.isfinite(value) else np.inf for value in self.evaluation.losses]
 
     @property
     def error(self) -> float:

@@ -31,11 +31,11 @@ def non_finite(patient: Patient) -> Examination:
     if bad is not None:
         said = next(iter(_named(bad)), f"the loss of epoch {bad['epoch']} is not finite")
         words = f"{said[0].upper()}{said[1:]}."
-    elif not np.isfinite(patient.evaluated.test_outputs).all():
+    elif not patient.evaluation.is_finite:
         words = "The output of the kept weights is not finite."
     return Examination(
         cause="non_finite",
-        found=bad is not None or not np.isfinite(patient.evaluated.test_outputs).all(),
+        found=bad is not None or not patient.evaluation.is_finite,
         words=words,
         evidence={
             "epoch": None if bad is None else bad["epoch"],
@@ -54,9 +54,7 @@ def _named(row: dict[str, Any]) -> list[str]:
 
 def information_limit(patient: Patient) -> Examination:
     """Whether what is possible lies close to what was reached."""
-    label = patient.task.group_label
-    late = patient.limit.get(f"bayes_after_1s_per_{label}")
-    limits = late or patient.limit.get(f"bayes_mse_per_{label}")
+    limits = patient.evaluation.limit_per_group
     worst = None if limits is None else max(limits)
     floor = None if limits is None else float(np.mean(limits))
     found = (
@@ -67,7 +65,7 @@ def information_limit(patient: Patient) -> Examination:
     if not math.isfinite(patient.error):
         words = "The output is not finite: it cannot be held against what is possible."
     elif floor is None:
-        words = f"The limit is not known: {patient.limit.get('note')}"
+        words = f"The limit is not known: {patient.evaluation.limit_note}"
     elif found:
         words = (
             f"Nobody can do better than {number(floor)} on these streams; "

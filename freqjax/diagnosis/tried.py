@@ -221,7 +221,7 @@ def _constructed_error(patient: Patient) -> float:
     config = dataclasses.replace(patient.config.network, initializer="constructed")
     params = make_network(config, task).init(jax.random.key(0))
     outputs = patient.prepared.frozen(params).outputs("test")
-    return task.evaluate(outputs, patient.prepared.batches["test"])["mse"]
+    return task.measure(outputs, patient.prepared.batches["test"])["mse"]
 
 
 def _capacity(

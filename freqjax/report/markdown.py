@@ -13,8 +13,10 @@ import numpy as np
 from freqjax.diagnosis import Diagnosis
 from freqjax.report import summary
 from freqjax.report.phases import split
+from freqjax.report.tables import markdown_figures, markdown_section, markdown_table
 from freqjax.system.files import write_text
-from freqjax.tasks import Extraction
+from freqjax.tasks import Task
+from freqjax.tasks.evaluation import Evaluation, Table
 from freqjax.tasks.examination import Examination
 from freqjax.text import duration, number
 
@@ -25,7 +27,8 @@ _ALERTS = 8
 def write(
     path: Path,
     values: dict[str, Any],
-    task: Extraction,
+    evaluation: Evaluation,
+    task: Task,
     rows: Sequence[dict[str, Any]],
     figures: Sequence[Path],
     diagnosis: Diagnosis | None,
@@ -35,32 +38,36 @@ def write(
     Args:
       path: report.md of the run's folder.
       values: the object of summary.json.
-      task: names the components.
+      evaluation: of the weights that the run kept.
+      task: names groups and columns.
       rows: of metrics.jsonl.
       figures: the PNGs of the run, in reading order.
       diagnosis: the causes; None where nobody has looked for them.
     """
+    label, folder = task.group_label, path.parent
+    groups = markdown_table(summary.group_table(values, evaluation, task))
     sections = [
-        _opening(values, diagnosis),
-        ["## How the loss went", "", *_trajectory(rows)],
-        ["## Component by component", "", *_components(values, task)],
-        ["## What is possible", "", *_possible(values, task)],
-        ["## Clock or locker?", "", "```", *summary.probe_table(values, task), "```"],
+        _opening(values, evaluation, task, diagnosis),
+        ["## How the loss went", "", *_trajectory(rows, task)],
+        [f"## {label.capitalize()} by {label}", "", *groups],
+        *(markdown_section(section, folder) for section in evaluation.sections),
         ["## Gradients", "", *_gradients(rows)],
         ["## Causes", "", *causes(diagnosis)],
         ["## What it is not", "", *_refuted(diagnosis)],
-        ["## Next", "", *_next(diagnosis, path.parent, values["epochs"] or 100)],
-        ["## Figures", "", *_figures(figures, path.parent)],
+        ["## Next", "", *_next(diagnosis, folder, values["epochs"] or 100)],
+        ["## Figures", "", *(markdown_figures(figures, folder) or ["None was drawn."])],
     ]
     write_text(path, "\n\n".join("\n".join(section) for section in sections) + "\n")
 
 
-def _opening(values: dict[str, Any], diagnosis: Diagnosis | None) -> list[str]:
-    """The verdict: three lines that stand by themselves, then how the run ended."""
+def _opening(
+    values: dict[str, Any], evaluation: Evaluation, task: Task, diagnosis: Diagnosis | None
+) -> list[str]:
+    """Three lines that stand by themselves, the verdict among them, then how the run ended."""
     if values["stop_reason"] is None and not values["updates"]:
         sentence = "Nothing was trained yet: no update has been made."
     else:
-        sentence = summary.verdict(values, chasing=finds_chasing(diagnosis))
+        sentence = summary.verdict(values, evaluation, task, chasing=finds_chasing(diagnosis))
     lines = [f"# {sentence.split(':')[0].rstrip('.')}", sentence, cause_line(diagnosis), ""]
     if values["stop_reason"] is not None:
         lines.append(
@@ -93,26 +100,30 @@ def cause_line(diagnosis: Diagnosis | None) -> str:
     return f"Cause: {first}" + (f"; after it {', '.join(others)}." if others else ".")
 
 
-def _trajectory(rows: Sequence[dict[str, Any]]) -> list[str]:
+def _trajectory(rows: Sequence[dict[str, Any]], task: Task) -> list[str]:
     if not rows:
         return ["No epoch was completed."]
+    chooses = "all training rows" if task.split("validation") is None else "the validation rows"
     lines = [
         "Loss: each row just before the update that learned from it (prequential). Frozen: with the weights",
-        "held still, on all training rows.",
+        f"held still, on {chooses}.",
         "",
-        "| epochs | updates | loss | frozen | per epoch | |",
-        "|---|---|---|---|---|---|",
     ]
-    for phase in split(rows):
-        first, last = rows[phase.first], rows[phase.last]
-        lines.append(
-            f"| {first['epoch']}–{last['epoch']} | {first['step']:,}–{last['step']:,} "
-            f"| {_from_to(first['loss'], last['loss'])} "
-            f"| {_frozen(rows[phase.first : phase.last + 1])} "
-            f"| {'-' if math.isnan(phase.rate) else f'{phase.rate:+.2%}'} | {phase.name} |"
+    table = [
+        (
+            f"{rows[phase.first]['epoch']}–{rows[phase.last]['epoch']}",
+            f"{rows[phase.first]['step']:,}–{rows[phase.last]['step']:,}",
+            _from_to(rows[phase.first]["loss"], rows[phase.last]["loss"]),
+            _frozen(rows[phase.first : phase.last + 1], task.columns.frozen),
+            "-" if math.isnan(phase.rate) else f"{phase.rate:+.2%}",
+            phase.name,
         )
-    if "horizon_s" in rows[-1]:
-        horizons = f"{rows[0]['horizon_s']:g} s to {rows[-1]['horizon_s']:g} s"
+        for phase in split(rows)
+    ]
+    lines += markdown_table(Table(("epochs", "updates", "loss", "frozen", "per epoch", ""), table))
+    horizon, unit = task.columns.horizon, task.time.name
+    if horizon in rows[-1]:
+        horizons = f"{rows[0][horizon]:g} {unit} to {rows[-1][horizon]:g} {unit}"
         lines += ["", f"The loss is over the horizon, which went from {horizons}."]
     alerts = [alert for row in rows for alert in row["alerts"]]
     lines += ["", f"Alerts: {len(alerts)}.", *(f"- {alert}" for alert in alerts[:_ALERTS])]
@@ -121,44 +132,14 @@ def _trajectory(rows: Sequence[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def _frozen(rows: Sequence[dict[str, Any]]) -> str:
+def _frozen(rows: Sequence[dict[str, Any]], column: str) -> str:
     """From the first evaluation among `rows` to the last."""
-    known = [row["frozen_mse"] for row in rows if row["frozen_mse"] is not None]
+    known = [row[column] for row in rows if row[column] is not None]
     return _from_to(known[0], known[-1]) if known else "-"
 
 
 def _from_to(first: float | None, last: float | None) -> str:
     return f"{number(first)} → {number(last)}"
-
-
-def _components(values: dict[str, Any], task: Extraction) -> list[str]:
-    lines = ["```", *summary.table(values, task), "```"]
-    tones = values["test"].get("tones")
-    if not tones:
-        return lines
-    lines += [
-        "",
-        "On the test rows, frozen:",
-        "",
-        "| | amplitude | correlation | R² | SI-SDR, dB | frequency error, mHz | phase drift, rad |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    keys = (
-        "amplitude_ratio",
-        "correlation",
-        "r2",
-        "si_sdr_db",
-        "frequency_error_mhz",
-        "phase_drift_rad",
-    )
-    for name, tone in zip(task.group_names, tones, strict=True):
-        cells = ("-" if tone[key] is None else f"{tone[key]:.3g}" for key in keys)
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return [*lines, "", "SI-SDR does not see the amplitude: read it beside the first column."]
-
-
-def _possible(values: dict[str, Any], task: Extraction) -> list[str]:
-    return ["```", *summary.limit_table(values, task), "```"]
 
 
 def _gradients(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -169,9 +150,8 @@ def _gradients(rows: Sequence[dict[str, Any]]) -> list[str]:
         "Norms before clipping, the largest of each epoch; and how far an update, or a chunk of them, moves",
         "the weights, as a share of their norm.",
         "",
-        "| layer | first epoch | median | largest | last epoch | moved at most |",
-        "|---|---|---|---|---|---|",
     ]
+    table = []
     for name in layers:
         norms = [row["grad_norm_max_per_layer"][name] for row in rows]
         finite = [norm for norm in norms if norm is not None]
@@ -183,8 +163,9 @@ def _gradients(rows: Sequence[dict[str, Any]]) -> list[str]:
             norms[-1],
             max((m for m in moved if m is not None), default=None),
         ]
-        lines.append(f"| {name} | {' | '.join(_short(c) for c in cells)} |")
-    return lines
+        table.append((name, *map(_short, cells)))
+    columns = ("layer", "first epoch", "median", "largest", "last epoch", "moved at most")
+    return [*lines, *markdown_table(Table(columns, table))]
 
 
 def _short(value: float | None) -> str:
@@ -232,9 +213,3 @@ def _next(diagnosis: Diagnosis | None, folder: Path, epochs: int) -> list[str]:
     else:
         commands = [f"{program} --workdir {place} --resume --config.train.epochs={10 * epochs}"]
     return ["```sh", *commands, "```"]
-
-
-def _figures(figures: Sequence[Path], folder: Path) -> list[str]:
-    if not figures:
-        return ["None was drawn."]
-    return [f"![{figure.stem}]({figure.relative_to(folder).as_posix()})" for figure in figures]

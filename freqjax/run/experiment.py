@@ -31,6 +31,7 @@ from freqjax.run.progress import Progress
 from freqjax.run.workdir import Workdir
 from freqjax.system import devices, files
 from freqjax.tasks import windows
+from freqjax.tasks.evaluation import Evaluation
 from freqjax.training.frozen import group_means
 from freqjax.training.gradients import engines
 from freqjax.training.monitors import finite_or_null
@@ -284,7 +285,7 @@ class Experiment:
         self._saved_at = time.monotonic()
 
     def _diagnose(
-        self, folder: Workdir, trainer: Trainer, params: Any, evaluated: summary.Evaluated
+        self, folder: Workdir, trainer: Trainer, params: Any, evaluation: Evaluation
     ) -> Diagnosis:
         """Name the causes of what is wrong with the weights `params`, if anything is."""
         initial = self._prepared.initial_params()
@@ -296,7 +297,7 @@ class Experiment:
                 params=params,
                 last_params=trainer.params if trainer.step else initial,
                 rows=self._rows,
-                evaluated=evaluated,
+                evaluation=evaluation,
                 seconds=self._elapsed,
             )
         )
@@ -310,9 +311,10 @@ class Experiment:
             best = store.restore_best(trainer.params, trainer.device_state())
             if best is not None:
                 params, weights = best.params, "best"
-        evaluated = summary.evaluate(self._task, self._prepared.frozen(params))
+        frozen = self._prepared.frozen(params)
+        evaluation = self._task.evaluate(frozen)
         values = summary.assemble(
-            evaluated,
+            evaluation,
             self._task,
             params,
             initializer=self.config.network.initializer,
@@ -326,26 +328,28 @@ class Experiment:
         )
         figures: list[Path] = []
         if reason != "interrupted":
-            figures = self._task.draw(
-                evaluated.test_outputs,
-                self._prepared.batches["test"],
-                self._rows,
-                folder.path / "figures",
-            )
+            figures = self._task.draw(frozen, evaluation, self._rows, folder.path / "figures")
             figures += self._draw_pairs(params, folder.path / "figures")
         write = functools.partial(
-            report.write, folder.path / "report.md", values, self._task, self._rows, figures
+            report.write,
+            folder.path / "report.md",
+            values,
+            evaluation,
+            self._task,
+            self._rows,
+            figures,
         )
         diagnosis = None
         write(diagnosis)
         folder.write_json("summary.json", values)  # a run with a summary is a finished run
         if self.config.train.diagnose and reason != "interrupted":
             self._say("diagnosing")
-            diagnosis = self._diagnose(folder, trainer, params, evaluated)
+            diagnosis = self._diagnose(folder, trainer, params, evaluation)
             folder.write_json("diagnosis.json", diagnosis.to_json())
             write(diagnosis)
         chasing = report.finds_chasing(diagnosis)
-        self._say(summary.text(values, self._task, folder.path, figures, chasing=chasing))
+        said = summary.text(values, evaluation, self._task, folder.path, figures, chasing=chasing)
+        self._say(said)
         self._say(report.cause_line(diagnosis))
         return values
 

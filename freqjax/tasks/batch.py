@@ -109,3 +109,9 @@ def means_by_group(losses: Any, sequences: Sequences, groups: int) -> list[float
         total = counts[belongs == group].sum()
         found.append(float(per_sequence[belongs == group].sum() / total) if total else np.nan)
     return found
+
+
+def mean_of_all(losses: Any, sequences: Sequences) -> float:
+    """Return the weighted mean of the row losses [B, T] over all groups, in float64."""
+    everything = sequences._replace(groups=np.zeros(len(losses), np.int32))
+    return means_by_group(losses, everything, 1)[0]

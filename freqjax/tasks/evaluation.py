@@ -63,19 +63,26 @@ class Section(NamedTuple):
 class Evaluation(NamedTuple):
     """What frozen weights are worth on a task.
 
+    The score may be another measure than the loss that training minimises, such as an accuracy; where it is
+    the loss, `per_group` and `losses` hold the same numbers.
+
     Attributes:
-      score: on the test rows.
+      score: on the test rows that are judged.
       score_name: of the score, for people.
       higher_is_better: whether a higher score is better.
-      goal: the score, or the loss of every group, that counts as learned; None where none is set.
+      goal: what the score of every group must reach to count as learned; None where none is set.
+      per_group: [G] score of each group.
       baselines: name → score on the same rows; `constant`, the best constant predictor, first.
       limit: the best score that any estimator can have; None where it is not known.
       limit_note: why the limit is what it is, or why there is none.
-      per_group: [G] test loss of each group, as it is judged.
-      limit_per_group: [G] the least test loss that any estimator can have in each group; None where unknown.
-      when: what part of the rows is judged, as words after a number, such as " after the first second"; empty
-        for all of them.
-      constant_loss: test loss of the best constant predictor.
+      limit_per_group: [G] the best score that any estimator can have in each group; None where not known.
+      loss: on the test rows that are judged.
+      loss_name: of the loss, for people.
+      losses: [G] loss of each group; NaN for one without test rows.
+      constant_loss: test loss of the predictor that `constant_name` names.
+      constant_name: the predictor without inputs that losses are held against.
+      when: which part of the rows is judged, as words after a number, such as " after the first second";
+        empty for all of them.
       metrics: what else summary.json holds, ready for JSON; at least `train` and `test`.
       sections: for a reader, in order.
     """
@@ -84,12 +91,39 @@ class Evaluation(NamedTuple):
     score_name: str
     higher_is_better: bool
     goal: float | None
+    per_group: Sequence[float]
     baselines: Mapping[str, float]
     limit: float | None
     limit_note: str
-    per_group: Sequence[float]
     limit_per_group: Sequence[float] | None
-    when: str
+    loss: float
+    loss_name: str
+    losses: Sequence[float]
     constant_loss: float
+    constant_name: str
+    when: str
     metrics: Mapping[str, Any]
     sections: Sequence[Section]
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether score and loss are finite."""
+        return bool(np.isfinite([self.score, self.loss]).all())
+
+    @property
+    def scores_loss(self) -> bool:
+        """Whether the score is the loss."""
+        return self.score_name == self.loss_name
+
+    @property
+    def worst(self) -> float:
+        """The worst score of a group that has test rows."""
+        known = [score for score in self.per_group if not np.isnan(score)] or [self.score]
+        return min(known) if self.higher_is_better else max(known)
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether the score of every group is better than the goal; False where none is set."""
+        if self.goal is None or not self.is_finite:
+            return False
+        return self.worst > self.goal if self.higher_is_better else self.worst < self.goal

@@ -8,7 +8,9 @@ Axes: B sequences, T samples, D inputs, O outputs, G groups.
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 
@@ -16,7 +18,9 @@ from freqjax.config.sections import Context, TaskConfig
 from freqjax.errors import UserError
 from freqjax.tasks.batch import Batch, Sequences, sequences_of
 from freqjax.tasks.columns import Columns, columns_of
+from freqjax.tasks.evaluation import Evaluation, Frozen, Section
 from freqjax.tasks.objectives import Objective
+from freqjax.tasks.scoring import evaluate_rows
 from freqjax.tasks.windows import warm_up
 
 
@@ -66,6 +70,11 @@ class Task:
       objective: what training minimises.
       weighted: whether rows have weights: a mask, weights of sequences, or one target a sequence.
       easier: a change of a field, as section.field=value, that lets more be known; None for none.
+      score_name: of `row_score`, for people; None where the score is the loss.
+      higher_is_better: whether a higher score is better.
+      goal: what the score of every group must reach to count as learned; None where none is set.
+      limit: the best score that any estimator can have; None where the law of the rows does not tell.
+      limit_note: why it is that, or why there is none; a clause without a full stop.
     """
 
     Config: ClassVar[type[TaskConfig]] = TaskConfig
@@ -79,6 +88,11 @@ class Task:
     group_names: tuple[str, ...] = ("all",)
     weighted: bool = True
     easier: str | None = None
+    score_name: str | None = None
+    higher_is_better: bool = False
+    goal: float | None = None
+    limit: float | None = None
+    limit_note: str = "the law of the rows is not known"
 
     def __init__(self, config: TaskConfig, context: Context | None = None) -> None:
         """Keep `config` and `context`; rows are read or drawn when they are asked for."""
@@ -152,3 +166,46 @@ class Task:
         if batch is None:
             raise KeyError(split)
         return self.sequences(batch)
+
+    def row_score(self, outputs: Any, targets: Any) -> Any:
+        """Return the score of every row: outputs and targets [..., O] → [...]; the loss unless overridden.
+
+        The score of a split is their mean, weighted as the losses are.
+        """
+        return self.objective.row_loss(outputs, targets)
+
+    def baselines(self, frozen: Frozen) -> Mapping[str, Any]:
+        """Return what other methods reach on the test rows, by name; none unless overridden.
+
+        A value is their outputs on the test rows, [B, T, O] or [B, O] (one a sequence), or a score. The best
+        constant is always among the baselines and need not be given.
+        """
+        del frozen
+        return {}
+
+    def sections(self, frozen: Frozen, evaluation: Evaluation) -> Sequence[Section]:
+        """Return what a report says of this task beyond scores and baselines; nothing unless overridden."""
+        del frozen, evaluation
+        return ()
+
+    def evaluate(self, frozen: Frozen) -> Evaluation:
+        """Return the scores, baselines and sections of frozen weights.
+
+        Scores are weighted means of `row_score` on each split, beside the best constant of the training
+        targets, `baselines` and `limit`; a task that is judged in another way overrides this.
+        """
+        return evaluate_rows(self, frozen)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a summary says of the task itself, ready for JSON; nothing unless overridden."""
+        return {}
+
+    def draw(
+        self, frozen: Frozen, evaluation: Evaluation, rows: Sequence[dict[str, Any]], folder: Path
+    ) -> list[Path]:
+        """Draw the figures of a run into `folder`; returns the PNGs in reading order.
+
+        `rows` are those of metrics.jsonl, empty for an evaluation alone.
+        """
+        del frozen, evaluation, rows, folder
+        return []

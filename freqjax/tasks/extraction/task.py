@@ -14,12 +14,14 @@ from freqjax.config.sections import Context, NetworkConfig
 from freqjax.errors import UserError
 from freqjax.networks.weights import RotorSetting
 from freqjax.tasks.batch import Batch
+from freqjax.tasks.evaluation import Evaluation, Frozen
 from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.extraction import datasets, probes, stems, symptoms
 from freqjax.tasks.extraction import synthesis as signals
 from freqjax.tasks.extraction import tones as metrics
 from freqjax.tasks.extraction.clock import Clock
 from freqjax.tasks.extraction.config import ExtractionConfig
+from freqjax.tasks.extraction.evaluation import evaluate
 from freqjax.tasks.extraction.limits import NoBayesLimit, StreamLimit
 from freqjax.tasks.extraction.limits.law import noise_variance
 from freqjax.tasks.extraction.limits.scores import baseline_outputs, least_possible, limits_on
@@ -113,8 +115,12 @@ class Extraction(Task):
         """Return the weights of an exact clock: see `freqjax.tasks.extraction.clock`."""
         return Clock(tuple(f / self.sampling_rate for f in self.frequencies))
 
-    def evaluate(self, outputs: np.ndarray, blocks: Batch) -> dict[str, Any]:
-        """MSE in all and per frequency, and the tone metrics of each frequency."""
+    def evaluate(self, frozen: Frozen) -> Evaluation:
+        """Evaluate frozen weights: see `freqjax.tasks.extraction.evaluation`."""
+        return evaluate(self, frozen)
+
+    def measure(self, outputs: np.ndarray, blocks: Batch) -> dict[str, Any]:
+        """Return the MSE in all and per frequency, and the tone metrics of each frequency."""
         squared = np.square(np.asarray(outputs, np.float64) - blocks.targets)[..., 0].mean(axis=1)
         tones = self.tones(outputs, blocks)
         return {
@@ -191,15 +197,13 @@ class Extraction(Task):
         return {"frequencies_hz": list(self.frequencies)}
 
     def draw(
-        self,
-        outputs: np.ndarray,
-        blocks: Batch,
-        rows: Sequence[dict[str, Any]],
-        directory: Path,
+        self, frozen: Frozen, evaluation: Evaluation, rows: Sequence[dict[str, Any]], folder: Path
     ) -> list[Path]:
-        """Draw what outputs [B, T, 1] look like, and the learning curves where there are `rows`."""
+        """Draw what the test outputs look like, and the learning curves where there are `rows`."""
         from freqjax import figures  # matplotlib takes most of a second to import
 
+        blocks, outputs = frozen.batch("test"), frozen.outputs("test")
+        assert blocks is not None
         record = figures.EvaluationRecord(
             frequencies_hz=self.frequencies,
             sampling_rate_hz=self.config.sampling_rate,
@@ -210,9 +214,7 @@ class Extraction(Task):
             tones=self.tones(outputs, blocks),
             baselines=self._baselines(blocks),
         )
-        error = np.asarray(record.outputs, np.float64) - record.targets
-        mse = float(np.mean(np.square(error)))
-        return figures.draw_all(record, rows, mse, directory)
+        return figures.draw_all(record, rows, evaluation.metrics["test"]["mse"], folder)
 
     def _baselines(self, blocks: Batch) -> Any:
         """The `figures.Baselines` of `blocks`."""

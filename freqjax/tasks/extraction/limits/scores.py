@@ -79,7 +79,7 @@ def limits_on(
         "linear_mmse": float(linear.mean()),
         "linear_mmse_per_frequency": linear.tolist(),
         "zero_predictor": metrics.zero_predictor_mse(targets),
-        "baselines": {n: _score(task, o, targets, groups) for n, o in outputs.items()},
+        "baselines": {n: score_outputs(task, o, targets, groups) for n, o in outputs.items()},
         "note": note,
     }
 
@@ -123,12 +123,16 @@ def _bayes(task: ExtractionConfig, found: StreamLimit | NoBayesLimit) -> tuple[d
     )
 
 
-def _score(
+def score_outputs(
     task: ExtractionConfig,
     outputs: Float[np.ndarray, "B T"],
     targets: Float[np.ndarray, "B T"],
     groups: Int[np.ndarray, " B"],
 ) -> dict[str, Any]:
+    """Return the MSE of `outputs` [B, T], in all, per frequency, and once a phase could be found.
+
+    The last is None where it can be known from the first sample on, or streams last no longer than a second.
+    """
     squared = np.square(outputs.astype(np.float64) - targets)
     second, after = round(task.sampling_rate), None
     present = range(len(task.frequencies))

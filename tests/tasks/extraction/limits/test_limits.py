@@ -12,10 +12,10 @@ from freqjax import Config, LimitsConfig, TaskConfig, UserError
 from freqjax.config import sections as configs
 from freqjax.config import validation
 from freqjax.main import main
-from freqjax.report import summary
 from freqjax.system import cache
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction import datasets
+from freqjax.tasks.extraction.evaluation import possible
 from freqjax.tasks.extraction.limits import (
     NoBayesLimit,
     bayes,
@@ -26,7 +26,6 @@ from freqjax.tasks.extraction.limits import (
 )
 from freqjax.tasks.extraction.limits.survey import survey_row
 from freqjax.tasks.extraction.synthesis import common_period
-from freqjax.training.monitors import finite_or_null
 from tests.twins import tiny_config
 
 
@@ -381,7 +380,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
 
 def test_a_task_tells_its_limits():
     extraction = make_task(task(phase_scale=0.2, duration=4.0))
-    blocks = extraction.rows("test")
+    blocks = extraction.split("test")
     limits = json.loads(json.dumps(extraction.limits(blocks), allow_nan=False))
     assert limits["bayes_low"] < limits["bayes_mse"] < limits["bayes_high"]
     assert limits["bayes_mse"] == pytest.approx(np.mean(limits["bayes_mse_per_frequency"]))
@@ -400,25 +399,28 @@ def test_a_task_tells_its_limits():
     assert limits["bayes_after_1s_per_frequency"] is None
 
 
-def test_the_summary_says_how_far_the_network_is():
-    def said(config, outputs=lambda targets: 0.9 * targets):
+def test_the_evaluation_tells_how_far_the_network_is():
+    def told(config, outputs=lambda targets: 0.9 * targets):
         extraction = make_task(config)
-        blocks = extraction.rows("test")
-        found = extraction.evaluate(outputs(np.asarray(blocks.targets)), blocks)
-        values = finite_or_null({"limit": extraction.limits(blocks), "test": found})
-        return "\n".join(summary.limit_table(values, extraction)), values
+        blocks = extraction.split("test")
+        found = extraction.measure(outputs(np.asarray(blocks.targets)), blocks)
+        limits = extraction.limits(blocks)
+        section = possible(extraction, found, limits)
+        return " ".join(section.words), section.table, limits, found
 
-    text, values = said(task(phase_scale=0.5, duration=4.0))
-    least = np.mean(values["limit"]["bayes_after_1s_per_frequency"])
-    mine = np.mean(values["test"]["mse_after_1s_per_frequency"])
-    assert f"after the first second is {mine / least:.3g} times the least possible" in text
-    assert "Over whole streams nobody is below" in text and "Sliding least squares" in text
-    text, _ = said(task(phase_scale=0.5))
-    assert "first second" not in text and "times the least possible" in text
-    text, _ = said(task(start="zero"))
-    assert "The least possible error is 0, so that the network's" in text and "times" not in text
-    text, _ = said(task(), lambda targets: targets * np.nan)
-    assert "The output is not finite" in text
+    words, table, limits, test = told(task(phase_scale=0.5, duration=4.0))
+    least = np.mean(limits["bayes_after_1s_per_frequency"])
+    mine = np.mean(test["mse_after_1s_per_frequency"])
+    assert f"after the first second is {mine / least:.3g} times the least possible" in words
+    assert "Over whole streams nobody is below" in words
+    assert table.columns == ("", "network", "limit", "Kalman", "Sliding least squares")
+    assert [row[1] for row in table.rows] == test["mse_after_1s_per_frequency"]
+    words, *_ = told(task(phase_scale=0.5))
+    assert "first second" not in words and "times the least possible" in words
+    words, *_ = told(task(start="zero"))
+    assert "The least possible error is 0, so that the network's" in words and "times" not in words
+    words, *_ = told(task(), lambda targets: targets * np.nan)
+    assert "The output is not finite" in words
 
 
 def test_rows_from_a_file_are_named(tmp_path):

@@ -1,0 +1,162 @@
+"""What frozen weights are worth on extraction: errors, tones, probes, and what is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from freqjax.tasks.evaluation import Evaluation, Frozen, Section, Table
+from freqjax.tasks.examination import GOAL_SHARE
+from freqjax.tasks.extraction.limits.scores import score_outputs
+from freqjax.tasks.scoring import constant_outputs
+from freqjax.text import number
+
+if TYPE_CHECKING:
+    from freqjax.tasks.extraction.task import Extraction
+
+# What the table of tones shows: heading → key of a tone in summary.json.
+_TONES = {
+    "amplitude": "amplitude_ratio",
+    "correlation": "correlation",
+    "R²": "r2",
+    "SI-SDR, dB": "si_sdr_db",
+    "frequency error, mHz": "frequency_error_mhz",
+    "phase drift, rad": "phase_drift_rad",
+}
+_LATE = "mse_after_1s_per_frequency"
+
+
+def evaluate(task: Extraction, frozen: Frozen) -> Evaluation:
+    """Evaluate frozen weights on the training rows, the test rows and the probes; find the limits.
+
+    Where streams start anywhere nobody can know the phase at once: the first second is not judged.
+    """
+    train_rows, test_rows = frozen.batch("train"), frozen.batch("test")
+    assert train_rows is not None and test_rows is not None  # as `Extraction.split` gives them
+    train = task.measure(frozen.outputs("train"), train_rows)
+    test = task.measure(frozen.outputs("test"), test_rows)
+    limit, probes = task.limits(test_rows), task.probe(frozen.run)
+    zero, late = test["zero_predictor_mse"], test.get(_LATE)
+    errors = late or test["mse_per_frequency"]
+    constant = score_outputs(
+        task.config,
+        constant_outputs(task, frozen)[..., 0],
+        test_rows.targets[..., 0],
+        np.asarray(test_rows.group),
+    )
+    scores = {"constant": constant, **limit["baselines"]}
+    least = limit["bayes_after_1s_per_frequency"] if late else limit["bayes_mse_per_frequency"]
+    return Evaluation(
+        score=float(np.mean(errors)) if late else test["mse"],
+        score_name=task.objective.label,
+        higher_is_better=False,
+        goal=GOAL_SHARE * zero,
+        per_group=errors,
+        baselines={
+            **{name: _judged(score, bool(late)) for name, score in scores.items()},
+            "zero": zero,
+        },
+        limit=None if least is None else float(np.mean(least)),
+        limit_note=limit["note"],
+        limit_per_group=least,
+        loss=float(np.mean(errors)) if late else test["mse"],
+        loss_name=task.objective.label,
+        losses=errors,
+        constant_loss=zero,
+        constant_name="predicting zero",
+        when=" after the first second" if late else "",
+        metrics={
+            "train": {key: train[key] for key in ("mse", "mse_per_frequency")},
+            "test": test,
+            "zero_predictor_mse": zero,
+            "limit": limit,
+            "probes": probes,
+        },
+        sections=(tones(task, test), possible(task, test, limit), clock_or_locker(task, probes)),
+    )
+
+
+def _judged(score: dict[str, Any], late: bool) -> float:
+    return float(np.mean(score[_LATE])) if late else score["mse"]
+
+
+def tones(task: Extraction, test: dict[str, Any]) -> Section:
+    """Tell how each output compares with its sine, from `Extraction.measure` on the test rows."""
+    rows = [
+        (name, *(None if tone[key] is None else f"{tone[key]:.3g}" for key in _TONES.values()))
+        for name, tone in zip(task.group_names, test["tones"], strict=True)
+    ]
+    return Section(
+        title="Tones",
+        words=(
+            "On the test rows, frozen. SI-SDR does not see the amplitude: read it beside the first column.",
+        ),
+        table=Table(("", *_TONES), rows),
+    )
+
+
+def possible(task: Extraction, test: dict[str, Any], limit: dict[str, Any]) -> Section:
+    """Tell how far the network is from the least possible error and from the baselines."""
+    late = limit["bayes_after_1s_per_frequency"] or test.get(_LATE)
+    key = _LATE if late else "mse_per_frequency"
+    columns = {
+        "network": test.get(key),
+        "limit": limit["bayes_after_1s_per_frequency" if late else "bayes_mse_per_frequency"],
+    }
+    columns |= {
+        name.replace("_", " ").capitalize(): score[key]
+        for name, score in limit["baselines"].items()
+    }
+    rows = [
+        (group, *(values[row] if values else None for values in columns.values()))
+        for row, group in enumerate(task.group_names)
+    ]
+    network, least = (_mean(columns[name]) for name in ("network", "limit"))
+    when = " after the first second" if late else ""
+    return Section(
+        title="What is possible",
+        words=(_above_the_limit(limit, network, least, when), limit["note"]),
+        table=Table(("", *columns), rows),
+    )
+
+
+def _mean(values: Sequence[float] | None) -> float | None:
+    mean = None if values is None else float(np.mean(values))
+    return mean if mean is not None and np.isfinite(mean) else None
+
+
+def _above_the_limit(
+    limit: dict[str, Any], network: float | None, least: float | None, when: str
+) -> str:
+    """How far the network is from what is possible, in sentences."""
+    if network is None:
+        said = "The output is not finite: it cannot be compared with what is possible."
+    elif least is None:
+        linear = limit["linear_mmse"]
+        said = f"The best linear estimate has {number(linear)} over a whole stream."
+    elif least == 0:
+        said = f"The least possible error{when} is 0, so that the network's {number(network)} is all its own."
+    else:
+        said = (
+            f"The network's {number(network)}{when} is {network / least:.3g} times the least possible, "
+            f"{number(least)}."
+        )
+    if limit["bayes_mse"] and when:
+        said += (
+            f" Over whole streams nobody is below {number(limit['bayes_mse'])} on average "
+            f"({number(limit['bayes_low'])} to {number(limit['bayes_high'])}), and no linear estimate "
+            f"below {number(limit['linear_mmse'])}."
+        )
+    return said
+
+
+def clock_or_locker(task: Extraction, probes: dict[str, Any]) -> Section:
+    """Tell what the probes say, and the MSE under each."""
+    rows = [(row["probe"], *row["mse_per_frequency"]) for row in probes["table"]]
+    return Section(
+        title="Clock or locker?",
+        words=(probes["words"],),
+        table=Table(("", *task.group_names), rows),
+    )

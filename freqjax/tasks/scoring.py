@@ -1,0 +1,142 @@
+"""The evaluation that every task has: losses and scores of each split beside constant and baselines.
+
+Axes: B sequences, T samples, O outputs, G groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from freqjax.tasks.batch import Sequences, mean_of_all, means_by_group
+from freqjax.tasks.evaluation import Evaluation, Frozen, Section, Table
+from freqjax.text import number
+
+if TYPE_CHECKING:
+    from freqjax.tasks.task import Task
+
+# (outputs, targets), each [B, T, O] → [B, T].
+Measure = Callable[[Any, Any], Any]
+
+
+class Means(NamedTuple):
+    """Weighted means of a measure over the rows of a split.
+
+    Attributes:
+      all: over all rows.
+      per_group: [G] over those of each group; NaN for one without rows.
+    """
+
+    all: float
+    per_group: list[float]
+
+
+def evaluate_rows(task: Task, frozen: Frozen) -> Evaluation:
+    """Evaluate frozen weights on every split of `task`; see `Task.evaluate`."""
+    splits = [name for name in ("train", "validation", "test") if frozen.batch(name) is not None]
+    measured = {name: measure_split(task, frozen, name) for name in splits}
+    rows = task.sequences(_test_batch(frozen))
+    loss, score = (
+        means(task, measure, frozen.outputs("test"), rows)
+        for measure in (task.objective.row_loss, task.row_score)
+    )
+    constant = constant_outputs(task, frozen)
+    outputs = {"constant": constant, **task.baselines(frozen)}
+    evaluation = Evaluation(
+        score=score.all,
+        score_name=task.score_name or task.objective.label,
+        higher_is_better=task.higher_is_better,
+        goal=task.goal,
+        per_group=score.per_group,
+        baselines={name: _score_of(task, value, rows) for name, value in outputs.items()},
+        limit=task.limit,
+        limit_note=task.limit_note,
+        limit_per_group=None,
+        loss=loss.all,
+        loss_name=task.objective.label,
+        losses=loss.per_group,
+        constant_loss=means(task, task.objective.row_loss, constant, rows).all,
+        constant_name="the best constant",
+        when="",
+        metrics=measured,
+        sections=(),
+    )
+    return evaluation._replace(
+        sections=[what_is_possible(evaluation), *task.sections(frozen, evaluation)]
+    )
+
+
+def measure_split(task: Task, frozen: Frozen, split: str) -> dict[str, Any]:
+    """Return loss and score on the rows of a split, in all and for each group, ready for JSON."""
+    batch = frozen.batch(split)
+    assert batch is not None  # as whoever calls has seen
+    rows, outputs = task.sequences(batch), frozen.outputs(split)
+    measures = {task.objective.metric: task.objective.row_loss}
+    if task.score_name is not None:
+        measures[task.score_name.replace(" ", "_").replace("-", "_")] = task.row_score
+    found: dict[str, Any] = {}
+    for name, measure in measures.items():
+        mean = means(task, measure, outputs, rows)
+        found |= {name: mean.all, f"{name}_per_{task.group_label}": mean.per_group}
+    return found
+
+
+def means(task: Task, measure: Measure, outputs: Any, rows: Sequences) -> Means:
+    """Return the means of `measure` over `rows`, weighted as the rows are.
+
+    Args:
+      task: names the groups.
+      measure: one value a row; the mean of the values is what counts.
+      outputs: [B, T, O].
+      rows: the rows that they answer.
+    """
+    values = measure(jnp.asarray(outputs), jnp.asarray(rows.targets))
+    return Means(mean_of_all(values, rows), means_by_group(values, rows, len(task.group_names)))
+
+
+def constant_outputs(task: Task, frozen: Frozen) -> np.ndarray:
+    """Return the best constant of the training rows, as outputs [B, T, O] on the test rows."""
+    batch = frozen.batch("train")
+    assert batch is not None  # every task has training rows
+    train = task.sequences(batch)
+    targets = np.asarray(train.targets).reshape(-1, task.output_size)
+    weights = np.ones(len(targets)) if train.weights is None else np.ravel(train.weights)
+    best = task.objective.constant(targets, weights).astype(np.float32)
+    return np.broadcast_to(best, task.sequences(_test_batch(frozen)).targets.shape)
+
+
+def what_is_possible(evaluation: Evaluation) -> Section:
+    """Tell the score beside the baselines, and beside the limit or why there is none."""
+    rows = [("network", evaluation.score), *evaluation.baselines.items()]
+    if evaluation.limit is None:
+        said = f"No limit is known: {evaluation.limit_note}."
+    else:
+        rows.append(("limit", evaluation.limit))
+        said = (
+            f"No estimator can do better than {number(evaluation.limit)}: {evaluation.limit_note}."
+        )
+    which = "higher" if evaluation.higher_is_better else "lower"
+    return Section(
+        title="What is possible",
+        words=(f"{evaluation.score_name} on the test rows; {which} is better. {said}",),
+        table=Table(("", evaluation.score_name), rows),
+    )
+
+
+def _score_of(task: Task, value: Any, rows: Sequences) -> float:
+    """A baseline's score: as it gives it itself, or that of its outputs [B, T, O] or [B, O]."""
+    if np.ndim(value) == 0:
+        return float(value)
+    value = np.asarray(value)
+    outputs = value[:, None] if value.ndim == 2 else value
+    outputs = np.broadcast_to(outputs, np.shape(rows.targets))
+    return means(task, task.row_score, outputs, rows).all
+
+
+def _test_batch(frozen: Frozen) -> Any:
+    batch = frozen.batch("test")
+    assert batch is not None  # every task has test rows
+    return batch
