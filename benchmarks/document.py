@@ -18,8 +18,8 @@ import numpy as np
 
 import freqjax
 from benchmarks import example_page, record, speed
-from freqjax import figures
 from freqjax.tasks import make_task
+from freqjax.tasks.extraction import figures
 from freqjax.training.frozen import make_forward
 
 _ROOT = Path(__file__).parent.parent

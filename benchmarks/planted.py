@@ -60,8 +60,12 @@ def grow(plant: Plant, seed: int, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         stack.enter_context(np.errstate(over="ignore"))  # weights of 1e30 are what was asked for
-        stack.enter_context(mock.patch("freqjax.figures.draw_all", lambda *a, **k: []))
-        stack.enter_context(mock.patch("freqjax.figures.rotors", lambda *a, **k: folder))
+        stack.enter_context(
+            mock.patch("freqjax.tasks.extraction.figures.draw_all", lambda *a, **k: [])
+        )
+        stack.enter_context(
+            mock.patch("freqjax.tasks.extraction.figures.rotors", lambda *a, **k: folder)
+        )
         if plant.sabotage is not None:
             config = stack.enter_context(plant.sabotage(folder, config, seed))
         freqjax.train(config, folder, say=lambda line: None)

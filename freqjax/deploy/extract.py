@@ -176,7 +176,7 @@ def run(listener: Listener, planned: Plan, say: Callable[[str], None]) -> Extrac
     for line in report(planned, listener.task, listener.group, known, done):
         say(line)
     if planned.figure is not None:
-        from freqjax import figures  # matplotlib takes most of a second to import
+        from freqjax.tasks.extraction import figures  # matplotlib takes most of a second to import
 
         spectra = before.spectrum.amplitude(), after.spectrum.amplitude()
         hz = listener.task.selected_hz

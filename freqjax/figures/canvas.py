@@ -17,10 +17,10 @@ from matplotlib.image import imsave
 
 # Okabe & Ito (2008) without black and yellow, which are lost beside ink and on paper, and two of
 # Tol's muted scheme. Distinct to the colour-blind.
-FREQUENCY_COLOURS = (
+GROUP_COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933",
 )  # fmt: skip
-# Tol's muted scheme: layers must not be taken for frequencies.
+# Tol's muted scheme: layers must not be taken for groups.
 LAYER_COLOURS = (
     "#332288", "#CC6677", "#44AA99", "#AA4499", "#117733", "#88CCEE", "#661100", "#DDCC77",
 )  # fmt: skip
@@ -57,7 +57,7 @@ def subplots(
 
 
 def grid(panels: int, height: float, **options: Any) -> tuple[Figure, list[Axes]]:
-    """One panel a frequency, at most four in a row."""
+    """One panel a group, at most four in a row."""
     columns = _columns(panels)
     rows = math.ceil(panels / columns)
     figure, axes = subplots(max(7.0, 3.1 * columns), 0.9 + height * rows, rows, columns, **options)
@@ -97,8 +97,8 @@ def save(figure: Figure, directory: str | Path, name: str) -> Path:
 
 
 def colour(index: int) -> str:
-    """A frequency has the same colour in every figure."""
-    return FREQUENCY_COLOURS[index % len(FREQUENCY_COLOURS)]
+    """A group has the same colour in every figure."""
+    return GROUP_COLOURS[index % len(GROUP_COLOURS)]
 
 
 def say_not_finite(axis: Axes, values: np.ndarray) -> bool:

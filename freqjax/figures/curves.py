@@ -1,112 +1,84 @@
 """How training went: losses, frozen errors and gradients over the epochs."""
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from freqjax.figures import canvas
-from freqjax.figures.findings import number
+from freqjax.figures.history import History, Rows, Scale, by_layer, field, last_known
 from freqjax.figures.lines import (
     draw_curve,
     epoch_axis,
-    finish_mse_axis,
+    finish_loss_axis,
     label_ends,
     log_limits,
     mark_horizons,
 )
-from freqjax.figures.record import (
-    ZERO_MSE,
-    Baselines,
-    Rows,
-    by_layer,
-    field,
-    last_known,
-    some_rows,
-)
+from freqjax.figures.words import number
 
 VANISHING_NORM, EXPLODING_NORM, USUAL_UPDATE_RATIO = 1e-7, 100.0, 1e-3
 
 
-def learning_curves(
-    rows: Rows,
-    frequencies_hz: Sequence[float],
-    directory: str | Path,
-    baselines: Baselines | None = None,
-) -> Path:
-    """Loss while the weights move beside the error of frozen weights, in all and per frequency.
+def learning_curves(history: History, scale: Scale, directory: str | Path) -> Path:
+    """Loss while the weights move beside that of frozen weights, in all and of each group.
 
     Args:
-        rows: parsed metrics.jsonl, at least one row; null and absent values are left out.
-        frequencies_hz: [F] Hz.
+        history: the losses.
+        scale: what they are held against; what is possible is drawn beside the frozen losses.
         directory: where learning_curves.png goes.
-        baselines: what is possible over whole streams, drawn beside the frozen errors.
-
-    Raises:
-        ValueError: if there are no rows.
     """
-    epochs = field(some_rows(rows), "epoch")
+    epochs, moving, frozen = history.epochs, history.loss, history.frozen
     figure, axes = canvas.subplots(13, 4.3, 1, 3, sharey=True)
-    moving, frozen = field(rows, "loss"), field(rows, "frozen_mse")
     drawn: list[np.ndarray] = [moving, frozen]
     ends: list[list[tuple[float, str, str]]] = [[], [], []]
     for values, name, colour in ((moving, "training", canvas.GREY), (frozen, "frozen", canvas.INK)):
         ends[0].append((draw_curve(axes[0, 0], epochs, values, colour), name, colour))
-    for place, key in ((1, "loss_per_frequency"), (2, "frozen_mse_per_frequency")):
-        for index, frequency_hz in enumerate(frequencies_hz):
-            values = field(rows, key, index)
+    for place, losses in ((1, history.losses), (2, history.frozen_losses)):
+        for index, (name, values) in enumerate(zip(scale.groups, losses.T, strict=True)):
             drawn.append(values)
             end = draw_curve(axes[0, place], epochs, values, canvas.colour(index), raw=0.15)
-            ends[place].append((end, f"{frequency_hz:g} Hz", canvas.colour(index)))
-    possible = _possible(baselines)
-    for value, _, _ in possible:
+            ends[place].append((end, name, canvas.colour(index)))
+    for value, name in scale.possible:
         axes[0, 2].axhline(value, color=canvas.GREY, lw=1.2, ls="-.", zorder=1)
-    drawn += [np.array([value]) for value, _, _ in possible]
-    ends[2] += possible
-    staged = bool(np.isfinite(field(rows, "horizon_s")).any())
+        ends[2].append((value, f"{name}, {number(value)}", canvas.GREY))
+        drawn.append(np.array([value]))
+    staged = history.is_staged
     moving_title = "loss while training" + (", over the horizon named on top" if staged else "")
-    titles = ("all frequencies", moving_title, "frozen weights, training data")
+    data = {"train": "training"}.get(scale.frozen_on, scale.frozen_on)
+    titles = (scale.everything, moving_title, f"frozen weights, {data} data")
     for axis, title, labels in zip(axes[0], titles, ends, strict=True):
         axis.set_title(title, loc="left", fontsize=10)
         epoch_axis(axis, epochs)
-        mark_horizons(axis, rows)
-        finish_mse_axis(axis, drawn, labels, axis is axes[0, 2], headroom=2.5 if staged else 1)
+        mark_horizons(axis, history, scale.unit)
+        named = axis is axes[0, 2]
+        finish_loss_axis(axis, scale, drawn, labels, named, headroom=2.5 if staged else 1)
         if not any(math.isfinite(y) for y, _, _ in labels):
             axis.text(
                 0.5, 0.4, "not measured", ha="center", color=canvas.GREY, transform=axis.transAxes
             )
-    axes[0, 0].set_ylabel("MSE (no unit)")
-    last_epoch = f"epoch {epochs[-1]:g}"
-    said = f"After {last_epoch}: {number(last_known(moving))} while training"
+    axes[0, 0].set_ylabel(scale.name)
+    said = f"After epoch {epochs[-1]:g}: {number(last_known(moving))} while training"
     said += f", {number(last_known(frozen))} frozen" if np.isfinite(frozen).any() else ""
-    canvas.set_headline(figure, f"{said} (predicting zero: {ZERO_MSE:g})")
+    said += f" ({scale.constant_name}: {number(scale.constant)})"
+    canvas.set_headline(figure, said)
     return canvas.save(figure, directory, "learning_curves.png")
 
 
-def _possible(baselines: Baselines | None) -> list[tuple[float, str, str]]:
-    """Height, name and colour of what can be drawn: a limit of 0 cannot, one at 0.5 is drawn already."""
-    if baselines is None:
-        return []
-    known = ((baselines.bayes_mse, "least possible"), (baselines.linear_mmse, "least, linear"))
-    return [
-        (value, f"{name}, {number(value)}", canvas.GREY)
-        for value, name in known
-        if value is not None and 1e-9 < value < 0.9 * ZERO_MSE
-    ]
-
-
-def gradient_norms(rows: Rows, directory: str | Path) -> Path:
+def gradient_norms(rows: Rows, directory: str | Path, second_order: bool = False) -> Path:
     """Gradient norm before clipping and update-to-weight ratio of every layer.
 
     Solid: mean over the epoch; faint: its largest. Rows without layers show the norm of all
-    parameters together. Writes gradient_norms.png.
+    parameters together. The size of a Gauss-Newton step does not follow the gradient's: of a
+    `second_order` method the limits of gradients are left out. Writes gradient_norms.png.
 
     Raises:
         ValueError: if there are no rows.
     """
-    epochs = field(some_rows(rows), "epoch")
+    if not rows:
+        raise ValueError("there are no rows to draw")
+    epochs = field(rows, "epoch")
     figure, axes = canvas.subplots(12, 4.3, 1, 2)
     means = by_layer(rows, "grad_norm_per_layer") or {"all": field(rows, "grad_norm")}
     largest = by_layer(rows, "grad_norm_max_per_layer")
@@ -115,8 +87,6 @@ def gradient_norms(rows: Rows, directory: str | Path) -> Path:
         layer: canvas.LAYER_COLOURS[i % len(canvas.LAYER_COLOURS)]
         for i, layer in enumerate(means | ratios)
     }
-    # The size of a Gauss-Newton step does not follow the gradient's: its limits do not apply.
-    second_order = any("horizon_s" in row for row in rows)
     limits = ((VANISHING_NORM, "vanishing"), (EXPLODING_NORM, "exploding"))
     panels = (
         (axes[0, 0], means, "gradient norm (loss per unit of weight)"),

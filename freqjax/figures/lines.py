@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from freqjax.figures import canvas
-from freqjax.figures.record import GOAL_MSE, ZERO_MSE, Rows, field, last_known, positive
+from freqjax.figures.history import History, Scale, last_known, positive
+from freqjax.figures.words import number
 
 MANY_ROWS = 200  # more than these are smoothed
 
@@ -51,17 +52,17 @@ def epoch_axis(axis: Axes, epochs: np.ndarray) -> None:
     axis.set_xlabel("epoch")
 
 
-def mark_horizons(axis: Axes, rows: Rows) -> None:
+def mark_horizons(axis: Axes, history: History, unit: str) -> None:
     """A tick at the top wherever the horizon changes, named where there is room."""
-    horizons, epochs = field(rows, "horizon_s"), field(rows, "epoch")
-    changes = [i for i in range(len(rows)) if i == 0 or horizons[i] != horizons[i - 1]]
+    horizons, epochs = history.horizon, history.epochs
+    changes = [i for i in range(len(epochs)) if i == 0 or horizons[i] != horizons[i - 1]]
     changes = [i for i in changes if math.isfinite(horizons[i])]
     free = -math.inf
     for i in changes:
         axis.axvline(epochs[i], color=canvas.PALE, lw=0.8, ls=":")
         if epochs[i] >= free:
             axis.text(
-                epochs[i], 0.995, f"{horizons[i]:g} s", fontsize=7, color=canvas.GREY, va="top",
+                epochs[i], 0.995, f"{horizons[i]:g} {unit}", fontsize=7, color=canvas.GREY, va="top",
                 transform=axis.get_xaxis_transform(),
             )  # fmt: skip
             free = epochs[i] + 0.11 * (epochs[-1] - epochs[0])
@@ -79,26 +80,32 @@ def log_limits(axis: Axes, series: Iterable[np.ndarray], *include: float) -> tup
     return low, high
 
 
-def finish_mse_axis(
+def finish_loss_axis(
     axis: Axes,
+    scale: Scale,
     series: Iterable[np.ndarray],
     ends: Iterable[tuple[float, str, str]],
     name_guides: bool = True,
     linear: bool = False,
     headroom: float = 1.0,
 ) -> None:
-    """Log axis of an MSE: zero predictor and goal as lines, every line named on the right."""
-    low, high = log_limits(axis, series, ZERO_MSE, GOAL_MSE)
+    """Log axis of a loss: constant predictor and goal as lines, every line named on the right."""
+    low, high = log_limits(axis, series, *scale.guides)
     axis.set_ylim(low, high * headroom)
     if linear:
         axis.set(yscale="linear", ylim=(0, high / 1.3))
-    axis.axhline(ZERO_MSE, color=canvas.INK, lw=1, ls="--", zorder=1)
-    axis.axhline(GOAL_MSE, color=canvas.GREY, lw=1, ls=":", zorder=1)
-    guides = [
-        (ZERO_MSE, f"predicting zero, {ZERO_MSE:g}", canvas.INK),
-        (GOAL_MSE, "goal, 0.01", canvas.GREY),
-    ]
+    guides = draw_guides(axis, scale)
     label_ends(axis, [*ends, *(guides if name_guides else [])])
+
+
+def draw_guides(axis: Axes, scale: Scale) -> list[tuple[float, str, str]]:
+    """Draw constant predictor and goal across the axis; returns their heights, names and colours."""
+    axis.axhline(scale.constant, color=canvas.INK, lw=1, ls="--", zorder=1)
+    guides = [(scale.constant, f"{scale.constant_name}, {number(scale.constant)}", canvas.INK)]
+    if scale.goal is not None:
+        axis.axhline(scale.goal, color=canvas.GREY, lw=1, ls=":", zorder=1)
+        guides.append((scale.goal, f"goal, {number(scale.goal)}", canvas.GREY))
+    return guides
 
 
 def label_ends(

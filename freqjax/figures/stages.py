@@ -1,7 +1,6 @@
-"""The horizon curriculum: how far it had come when, and what each frequency's error was there."""
+"""The horizon curriculum: how far it had come when, and what each group's error was there."""
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,57 +8,49 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from freqjax.figures import canvas
-from freqjax.figures.findings import number
-from freqjax.figures.lines import epoch_axis, label_ends, log_limits
-from freqjax.figures.record import (
-    GOAL_MSE,
-    ZERO_MSE,
-    Rows,
-    field,
-    last_known,
-    positive,
-    some_rows,
-)
+from freqjax.figures.history import History, Scale, last_known, positive
+from freqjax.figures.lines import draw_guides, epoch_axis, label_ends, log_limits
+from freqjax.figures.words import number
 
-BACK_COLOUR = "#CC3311"  # Tol's vibrant red: no frequency has it
+BACK_COLOUR = "#CC3311"  # Tol's vibrant red: no group has it
 FEW_ROWS = 12  # are marked one by one
 
 
-def curriculum(rows: Rows, frequencies_hz: Sequence[float], directory: str | Path) -> Path:
-    """The horizon over the updates, and below it the error of every frequency.
+def curriculum(history: History, scale: Scale, directory: str | Path) -> Path:
+    """The horizon over the updates, and below it the error of every group.
 
     Thin: loss over the horizon after the update; bold: frozen weights over the whole block. Red:
     the curriculum went back, and until it had regained its longest horizon.
 
     Args:
-        rows: parsed metrics.jsonl, at least one row with horizon_s.
-        frequencies_hz: [F] Hz.
+        history: the losses, and a horizon in at least one row.
+        scale: what they are held against.
         directory: where curriculum.png goes.
 
     Raises:
         ValueError: if no row has a horizon.
     """
-    rows = [row for row in some_rows(rows) if row.get("horizon_s") is not None]
-    if not rows:
-        raise ValueError("no row has horizon_s: there was no curriculum")
-    updates, horizons = field(rows, "step"), field(rows, "horizon_s")
-    heights = [1.6] + [1.0] * len(frequencies_hz)
+    history = history.where(np.isfinite(history.horizon))
+    updates, horizons = history.updates, history.horizon
+    if not updates.size:
+        raise ValueError("no row has a horizon: there was no curriculum")
+    heights = [1.6] + [1.0] * len(scale.groups)
     figure, axes = canvas.subplots(
         10, 0.9 + 1.35 * sum(heights), len(heights), 1, sharex=True, height_ratios=heights
     )
     top, panels = axes[0, 0], axes[1:, 0]
-    _draw_horizons(top, updates, horizons)
+    _draw_horizons(top, updates, horizons, scale.unit)
     if _falls(horizons):
         told = "red: gone back, until the longest horizon is regained"
         top.set_title(told, loc="left", fontsize=10, color=BACK_COLOUR)
-    curves = [_errors(rows, index) for index in range(len(frequencies_hz))]
-    low, high = log_limits(panels[0], [y for pair in curves for y in pair], ZERO_MSE, GOAL_MSE)
+    curves = [_errors(history, index) for index in range(len(scale.groups))]
+    low, high = log_limits(panels[0], [y for pair in curves for y in pair], *scale.guides)
     for index, (axis, (loss, frozen)) in enumerate(zip(panels, curves, strict=True)):
         axis.set(yscale="log", ylim=(low, high))
-        _draw_errors(axis, updates, loss, frozen, canvas.colour(index))
-        title = f"{frequencies_hz[index]:g} Hz: {number(last_known(frozen))} frozen"
+        _draw_errors(axis, scale, updates, loss, frozen, canvas.colour(index))
+        title = f"{scale.groups[index]}: {number(last_known(frozen))} frozen"
         if not np.isfinite(frozen).any():
-            title = f"{frequencies_hz[index]:g} Hz: frozen error not measured"
+            title = f"{scale.groups[index]}: frozen error not measured"
         axis.set_title(title, loc="left", fontsize=10)
     for axis in axes[:, 0]:
         for start, stop in _retreats(horizons):
@@ -68,21 +59,21 @@ def curriculum(rows: Rows, frequencies_hz: Sequence[float], directory: str | Pat
         epoch_axis(axis, updates)
         axis.set_xlabel("")
     axes[-1, 0].set_xlabel("update")
-    panels[(len(panels) - 1) // 2].set_ylabel("MSE (no unit)")
+    panels[(len(panels) - 1) // 2].set_ylabel(scale.name)
     frozen_ends = [last_known(frozen) for _, frozen in curves]
-    canvas.set_headline(figure, _finding(updates, horizons, frozen_ends))
+    canvas.set_headline(figure, _finding(updates, horizons, frozen_ends, scale))
     return canvas.save(figure, directory, "curriculum.png")
 
 
-def _errors(rows: Rows, index: int) -> tuple[np.ndarray, np.ndarray]:
-    """[rows] loss at the horizon, after the update where that is known, and frozen MSE."""
-    loss = field(rows, "settled_loss_per_frequency", index)
+def _errors(history: History, index: int) -> tuple[np.ndarray, np.ndarray]:
+    """[E] loss at the horizon, after the update where that is known, and frozen loss."""
+    loss = history.settled_losses[:, index]
     if not np.isfinite(loss).any():
-        loss = field(rows, "loss_per_frequency", index)
-    return loss, field(rows, "frozen_mse_per_frequency", index)
+        loss = history.losses[:, index]
+    return loss, history.frozen_losses[:, index]
 
 
-def _draw_horizons(axis: Axes, updates: np.ndarray, horizons: np.ndarray) -> None:
+def _draw_horizons(axis: Axes, updates: np.ndarray, horizons: np.ndarray, unit: str) -> None:
     """A step line, red where it falls, with the horizons themselves as ticks."""
     marker = "o" if updates.size <= FEW_ROWS else None
     axis.plot(
@@ -103,11 +94,16 @@ def _draw_horizons(axis: Axes, updates: np.ndarray, horizons: np.ndarray) -> Non
     axis.yaxis.set_major_locator(FixedLocator(ticks))
     axis.yaxis.set_minor_locator(NullLocator())
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_ylabel("horizon (s)")
+    axis.set_ylabel(f"horizon ({unit})")
 
 
 def _draw_errors(
-    axis: Axes, updates: np.ndarray, loss: np.ndarray, frozen: np.ndarray, colour: str
+    axis: Axes,
+    scale: Scale,
+    updates: np.ndarray,
+    loss: np.ndarray,
+    frozen: np.ndarray,
+    colour: str,
 ) -> None:
     ends = []
     for values, name, width in (
@@ -119,11 +115,7 @@ def _draw_errors(
         x, y = updates[known], values[known]
         axis.plot(x, y, color=colour, lw=width, marker=marker, ms=2 + width)
         ends.append((last_known(positive(values)), name, colour))
-    axis.axhline(ZERO_MSE, color=canvas.INK, lw=1, ls="--", zorder=1)
-    axis.axhline(GOAL_MSE, color=canvas.GREY, lw=1, ls=":", zorder=1)
-    guides = [(ZERO_MSE, f"predicting zero, {ZERO_MSE:g}", canvas.INK),
-              (GOAL_MSE, f"goal, {GOAL_MSE:g}", canvas.GREY)]  # fmt: skip
-    label_ends(axis, [*ends, *guides], spacing=0.21)
+    label_ends(axis, [*ends, *draw_guides(axis, scale)], spacing=0.21)
 
 
 def _falls(horizons: np.ndarray) -> list[int]:
@@ -143,12 +135,12 @@ def _positive_known(values: np.ndarray) -> np.ndarray:
     return known[np.isfinite(known)]
 
 
-def _finding(updates: np.ndarray, horizons: np.ndarray, frozen: list[float]) -> str:
+def _finding(updates: np.ndarray, horizons: np.ndarray, frozen: list[float], scale: Scale) -> str:
     first, longest, falls = horizons[0], horizons.max(), len(_falls(horizons))
     way = (
-        f"Horizon {first:g} s throughout"
+        f"Horizon {first:g} {scale.unit} throughout"
         if first == longest
-        else f"Horizon {first:g} → {longest:g} s"
+        else f"Horizon {first:g} → {longest:g} {scale.unit}"
     )
     if first != longest:
         way += f" by update {updates[np.argmax(horizons)]:g}"
@@ -156,5 +148,8 @@ def _finding(updates: np.ndarray, horizons: np.ndarray, frozen: list[float]) -> 
     known = [value for value in frozen if math.isfinite(value)]
     if not known:
         return f"{way}; frozen error not measured"
-    solved = sum(value < GOAL_MSE for value in known)
-    return f"{way}; after update {updates[-1]:g}, {solved} of {len(frozen)} frozen errors below {GOAL_MSE:g}"
+    if scale.goal is None:
+        return f"{way}; after update {updates[-1]:g}, frozen errors of at most {number(max(known))}"
+    solved = sum(value < scale.goal for value in known)
+    way += f"; after update {updates[-1]:g}, {solved} of {len(frozen)}"
+    return f"{way} frozen errors below {scale.goal:g}"

@@ -187,7 +187,7 @@ class Experiment:
         network, rate = self._network, self._task.time.samples
         if not isinstance(network, TurningPairs):
             return []
-        from freqjax import figures  # matplotlib takes most of a second to import
+        from freqjax.tasks.extraction import figures  # matplotlib takes most of a second to import
 
         before = self._prepared.initial_params()
         return [

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from freqjax.figures import canvas
-from freqjax.figures.findings import number
-from freqjax.figures.record import GOAL_MSE, ZERO_MSE
+from freqjax.figures.words import number
 from freqjax.sweep.results import is_solved
+from freqjax.tasks.examination import GOAL_SHARE
 
 _MOST_LABELS = 10
 
@@ -32,19 +32,20 @@ def sweep(
     """
     figure, grid = canvas.subplots(max(5.0, 3.8 * len(axes)), 4.2, 1, len(axes))
     finite = [row["test_mse"] for row in rows if row["test_mse"]]
-    low = min([*finite, GOAL_MSE]) / 2
+    zero = max(row["zero_predictor_mse"] for row in rows)
+    goal = GOAL_SHARE * zero
+    low = min([*finite, goal]) / 2
     for panel, name in zip(grid[0], axes, strict=True):
         own = [a for a in aggregates if a["axis"] == name]
         members: dict[str, list[dict[str, Any]]] = {}
         for row in rows:
             members.setdefault(str(row[name]), []).append(row)
         for place, value in enumerate(own):
-            _column(panel, place, value, members[str(value["value"])], low)
-        panel.axhline(ZERO_MSE, color=canvas.INK, lw=1, ls="--", zorder=1, label="predicting zero")
-        panel.axhline(GOAL_MSE, color=canvas.GREY, lw=1, ls=":", zorder=1, label="goal, 0.01")
-        panel.set(
-            yscale="log", ylim=(low, 1.5 * max([*finite, ZERO_MSE])), xlim=(-0.7, len(own) - 0.3)
-        )
+            _column(panel, place, value, members[str(value["value"])], low, zero)
+        panel.axhline(zero, color=canvas.INK, lw=1, ls="--", zorder=1, label="predicting zero")
+        named = f"goal, {number(goal)}"
+        panel.axhline(goal, color=canvas.GREY, lw=1, ls=":", zorder=1, label=named)
+        panel.set(yscale="log", ylim=(low, 1.5 * max([*finite, zero])), xlim=(-0.7, len(own) - 0.3))
         every = -(-len(own) // _MOST_LABELS)
         ticks = range(0, len(own), every)
         panel.set_xticks(ticks, [_label(own[t]["value"]) for t in ticks])
@@ -60,14 +61,19 @@ def sweep(
 
 
 def _column(
-    panel: Any, place: int, value: dict[str, Any], members: list[dict[str, Any]], low: float
+    panel: Any,
+    place: int,
+    value: dict[str, Any],
+    members: list[dict[str, Any]],
+    low: float,
+    zero: float,
 ) -> None:
     known = [row["test_mse"] for row in members if row["test_mse"] is not None]
     spread = np.linspace(-0.2, 0.2, len(known)) if len(known) > 1 else np.zeros(len(known))
     panel.plot(place + spread, known, "o", color=canvas.GREY, ms=4, alpha=0.6, label="replica")
     mean = value["test_mse_mean"]
     if mean is None:
-        panel.plot(place, ZERO_MSE, "x", color=canvas.INK, ms=9, label="not finite")
+        panel.plot(place, zero, "x", color=canvas.INK, ms=9, label="not finite")
         return
     if value["replicas"] == 1:  # the dot says it
         return

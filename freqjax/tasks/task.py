@@ -18,6 +18,7 @@ from freqjax.config.sections import Context, TaskConfig
 from freqjax.errors import UserError
 from freqjax.tasks.batch import Batch, Sequences, sequences_of
 from freqjax.tasks.columns import Columns, columns_of
+from freqjax.tasks.drawing import draw_run
 from freqjax.tasks.evaluation import Evaluation, Frozen, Section
 from freqjax.tasks.objectives import Objective
 from freqjax.tasks.scoring import evaluate_rows
@@ -203,9 +204,14 @@ class Task:
     def draw(
         self, frozen: Frozen, evaluation: Evaluation, rows: Sequence[dict[str, Any]], folder: Path
     ) -> list[Path]:
-        """Draw the figures of a run into `folder`; returns the PNGs in reading order.
+        """Draw the figures of a run and return the PNGs in reading order.
 
-        `rows` are those of metrics.jsonl, empty for an evaluation alone.
+        These are the figures that any task has; figures of the task's own are added by overriding this.
+
+        Args:
+          frozen: the evaluated network.
+          evaluation: of it.
+          rows: of metrics.jsonl; empty for an evaluation alone, which has no curves.
+          folder: made if absent.
         """
-        del frozen, evaluation, rows, folder
-        return []
+        return draw_run(self, frozen, evaluation, rows, folder)

@@ -5,13 +5,15 @@ import pytest
 from scipy.io import wavfile
 
 import freqjax
-from freqjax import TaskConfig, UserError, figures
+from freqjax import TaskConfig, UserError
 from freqjax.deploy import extract
 from freqjax.deploy.listener import Listener
 from freqjax.deploy.spectrum import Spectrum
 from freqjax.deploy.trained import Trained
+from freqjax.figures import canvas
 from freqjax.main import main
 from freqjax.tasks import make_task
+from freqjax.tasks.extraction import figures
 from tests.root import ROOT
 from tests.test_commandline import assert_one_sentence
 
@@ -187,7 +189,7 @@ def test_a_sine_stands_as_high_as_its_amplitude(length):
 
 def test_the_figure_says_what_came_out(tmp_path, monkeypatch):
     said = []
-    monkeypatch.setattr(figures.canvas, "set_headline", lambda figure, text: said.append(text))
+    monkeypatch.setattr(canvas, "set_headline", lambda figure, text: said.append(text))
     hz = np.linspace(0, 50, 501)
 
     def line(*at):

@@ -200,7 +200,7 @@ class Extraction(Task):
         self, frozen: Frozen, evaluation: Evaluation, rows: Sequence[dict[str, Any]], folder: Path
     ) -> list[Path]:
         """Draw what the test outputs look like, and the learning curves where there are `rows`."""
-        from freqjax import figures  # matplotlib takes most of a second to import
+        from freqjax.tasks.extraction import figures  # matplotlib takes most of a second to import
 
         blocks, outputs = frozen.batch("test"), frozen.outputs("test")
         assert blocks is not None
@@ -218,7 +218,7 @@ class Extraction(Task):
 
     def _baselines(self, blocks: Batch) -> Any:
         """The `figures.Baselines` of `blocks`."""
-        from freqjax import figures
+        from freqjax.tasks.extraction import figures
 
         judged = self._judge(blocks)
         late = judged.limits["bayes_after_1s_per_frequency"]

@@ -50,7 +50,7 @@ def run(config: Config, folder: Path, *, figures: bool, say: Callable[[str], Non
     say("")
     if figures:
         # matplotlib takes most of a second to import.
-        from freqjax.figures.limits import limit_curves
+        from freqjax.tasks.extraction.figures.limits import limit_curves
 
         say(f"figure: {limit_curves(rows, folder / 'figures')}")
     say(f"everything: {folder}")

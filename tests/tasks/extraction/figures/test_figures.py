@@ -14,8 +14,9 @@ from matplotlib.image import imread
 from matplotlib.patches import StepPatch
 from matplotlib.text import Text
 
-from freqjax import figures
-from freqjax.figures import Baselines, EvaluationRecord, canvas
+from freqjax.figures import GROUP_COLOURS, LAYER_COLOURS, canvas, gradient_norms
+from freqjax.tasks.extraction import figures
+from freqjax.tasks.extraction.figures import Baselines, EvaluationRecord
 from freqjax.tasks.extraction.tones import tone_metrics
 from tests.root import ROOT
 
@@ -155,7 +156,7 @@ def test_one_row_is_drawn(tmp_path, drawn):
     rows = make_rows(1)
     figures.learning_curves(rows, (1.0, 3.0, 5.0, 7.0), tmp_path)
     figures.chasing_gap(rows, (1.0, 3.0, 5.0, 7.0), None, tmp_path)
-    figures.gradient_norms(rows, tmp_path)
+    gradient_norms(rows, tmp_path)
     assert_good_png(drawn["learning_curves.png"], tmp_path)
     axis = drawn["learning_curves.png"].axes[0]
     low, high = axis.get_xlim()
@@ -189,7 +190,7 @@ def test_eight_frequencies_of_three_streams_are_drawn(tmp_path, drawn):
     figures.all_frequencies(record, tmp_path)
     figures.spectra(record, tmp_path)
     colours = [to_hex(axes.lines[-1].get_color()) for axes in drawn["spectra.png"].axes]
-    assert [colour.upper() for colour in colours] == list(figures.FREQUENCY_COLOURS)
+    assert [colour.upper() for colour in colours] == list(GROUP_COLOURS)
     figures.chasing_gap(make_rows(frequencies=8), record.frequencies_hz, 0.5, tmp_path)
     for name in ("spectra.png", "chasing_gap.png"):
         assert_good_png(drawn[name], tmp_path)
@@ -202,7 +203,7 @@ def test_one_frequency_shows_the_stream_as_it_is(tmp_path, drawn):
     # 1 − sin(2πΔfT) / (2πΔfT) at Δf = 1 mHz, T = 10 s
     assert headline(figure) == "5 Hz: MSE 0.00066 over 2 streams, in phase after 10 s"
     for axis, cut in zip(figure.axes, (slice(0, 600), slice(9400, 10_000)), strict=True):
-        time, output = curve(axis, figures.FREQUENCY_COLOURS[2])
+        time, output = curve(axis, GROUP_COLOURS[2])
         np.testing.assert_allclose(time, np.arange(cut.start, cut.stop) / RATE)
         np.testing.assert_array_equal(output, record.outputs[2, cut])
     with pytest.raises(ValueError, match="index 4"):
@@ -284,10 +285,10 @@ def test_learning_curves_hold_the_rows(tmp_path, drawn):
     figure = drawn["learning_curves.png"]
     for axis in figure.axes:
         assert {0.5, 0.01} <= levels(axis) and axis.get_yscale() == "log"
-    epochs, loss = curve(figure.axes[1], figures.FREQUENCY_COLOURS[1])
+    epochs, loss = curve(figure.axes[1], GROUP_COLOURS[1])
     np.testing.assert_array_equal(epochs, [1, 2, 3, 4, 5])
     np.testing.assert_array_equal(loss, [0.095] * 5)
-    epochs, frozen = curve(figure.axes[2], figures.FREQUENCY_COLOURS[0])
+    epochs, frozen = curve(figure.axes[2], GROUP_COLOURS[0])
     np.testing.assert_array_equal(epochs, [1, 2, 4, 5])
     np.testing.assert_array_equal(frozen, [0.501] * 4)
     assert headline(figure) == (
@@ -301,7 +302,7 @@ def test_learning_curves_hold_the_rows(tmp_path, drawn):
 def test_error_over_time_of_a_detuned_sine(tmp_path, drawn):
     figures.error_over_time(make_record(frequencies_hz=(5.0,)), tmp_path)
     figure = drawn["error_over_time.png"]
-    time, mse = curve(figure.axes[0], figures.FREQUENCY_COLOURS[0])
+    time, mse = curve(figure.axes[0], GROUP_COLOURS[0])
     # Whole periods: <(sin a − sin b)²> = 1 − cos(2πΔft), slowly varying.
     np.testing.assert_allclose(mse, 1 - np.cos(2 * np.pi * 0.001 * time), rtol=0.05, atol=2e-6)
     assert {0.5, 0.01} <= levels(figure.axes[0])
@@ -388,7 +389,7 @@ def test_limit_curves_hold_the_rows(tmp_path, drawn):
     figure = drawn["limits.png"]
     said = "The least possible MSE after 100 samples: below 1e-06 at phase_scale 0.1, 0.5 at phase_scale 1"
     assert headline(figure) == said
-    seen, mse = curve(figure.axes[0], figures.LAYER_COLOURS[1])
+    seen, mse = curve(figure.axes[0], LAYER_COLOURS[1])
     np.testing.assert_array_equal(seen, [1, 10, 100])
     np.testing.assert_array_equal(mse, [0.4, 0.2, 0.01])
     assert 0.5 in levels(figure.axes[0])
@@ -417,7 +418,7 @@ def test_spectrum_of_a_unit_sine_peaks_at_zero_decibels(tmp_path, drawn):
     figures.spectra(record, tmp_path)
     figure = drawn["spectra.png"]
     for index, (axis, level_db) in enumerate(zip(figure.axes, (0, -6.02, 0, 0), strict=True)):
-        frequencies, amplitude = curve(axis, figures.FREQUENCY_COLOURS[index], least=100)
+        frequencies, amplitude = curve(axis, GROUP_COLOURS[index], least=100)
         peak = np.argmax(amplitude)
         assert frequencies[peak] == pytest.approx(record.frequencies_hz[index], abs=0.026)
         assert amplitude[peak] == pytest.approx(level_db, abs=0.05)
@@ -431,7 +432,7 @@ def test_gradient_guides_only_where_they_are_near(tmp_path, drawn):
     def words(**layers):
         rows = [row | {"grad_norm_per_layer": layers, "grad_norm_max_per_layer": layers}
                 for row in make_rows()]  # fmt: skip
-        figures.gradient_norms(rows, tmp_path)
+        gradient_norms(rows, tmp_path)
         figure = drawn["gradient_norms.png"]
         return headline(figure), [text.get_text() for text in visible_texts(figure)]
 
@@ -447,7 +448,7 @@ def test_gradient_guides_only_where_they_are_near(tmp_path, drawn):
 
 def test_rows_without_layers_show_the_whole_norm(tmp_path, drawn):
     rows = [{"epoch": 1, "loss": 0.4, "grad_norm": 0.7}, {"epoch": 2, "loss": None}]
-    figures.gradient_norms(rows, tmp_path)
+    gradient_norms(rows, tmp_path)
     figures.learning_curves(rows, (1.0, 3.0), tmp_path)
     figures.chasing_gap(rows, (1.0, 3.0), None, tmp_path)
     assert "0.7 (all)" in headline(drawn["gradient_norms.png"])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from freqjax import figures
+from freqjax.figures import GROUP_COLOURS
+from freqjax.tasks.extraction import figures
 from tests.tasks.extraction.figures.test_figures import (
     assert_good_png,
     curve,
@@ -80,7 +81,7 @@ def test_curriculum_of_one_row_and_of_eight_frequencies(tmp_path, drawn):
     assert headline(figure).endswith("gone back 1×; frozen error not measured")
     assert titles(figure)[1] == "1 Hz: frozen error not measured"
     np.testing.assert_array_equal(figure.axes[2].lines[0].get_ydata(), [0.095] * 3)
-    with pytest.raises(ValueError, match="horizon_s"):
+    with pytest.raises(ValueError, match="horizon"):
         figures.curriculum(make_rows(), FOUR, tmp_path)
 
 
@@ -90,7 +91,7 @@ def test_last_second_shows_the_last_second(tmp_path, drawn):
     figures.last_second(record, tmp_path)
     figure = drawn["last_second.png"]
     for index, axis in enumerate(figure.axes):
-        time, output = curve(axis, figures.FREQUENCY_COLOURS[index])
+        time, output = curve(axis, GROUP_COLOURS[index])
         np.testing.assert_allclose(time, np.arange(9000, 10_000) / 1000)
         np.testing.assert_array_equal(output, record.outputs[index, 9000:])
     # 1 − cos(2πΔft) at Δf = 1 mHz, t = 9.5 s; for 3 Hz its mean with 0.5
@@ -121,7 +122,7 @@ def test_phase_drift_of_detuned_and_of_silent_outputs(tmp_path, drawn):
     figures.phase_drift(record, tmp_path)
     figure = drawn["phase_drift.png"]
     for index, error_hz in ((0, -0.04), (1, 0.001)):
-        middle, phase = curve(figure.axes[0], figures.FREQUENCY_COLOURS[index])
+        middle, phase = curve(figure.axes[0], GROUP_COLOURS[index])
         np.testing.assert_allclose(phase, 2 * np.pi * error_hz * middle, atol=0.03)
     said = headline(figure)
     assert said.startswith("2 of 4 phases stay within ±0.14 rad; widest: 1 Hz, 2.")
@@ -183,7 +184,7 @@ def test_headline_compares_with_the_originals(tmp_path, drawn):
     np.testing.assert_allclose([dot.get_xdata()[0] for dot in dots],
                                [*(tone.mse for tone in record.tones), 0.2847, 0.3, 0.5])  # fmt: skip
     colours = [to_hex(dot.get_color()).upper() for dot in dots[:4]]
-    assert colours == list(figures.FREQUENCY_COLOURS[:4])
+    assert colours == list(GROUP_COLOURS[:4])
     assert "goal 0.01" in words(figure)
     assert_good_png(figure, tmp_path)
 
@@ -217,4 +218,4 @@ def test_short_streams_have_no_phase_but_are_drawn(tmp_path, drawn):
         figures.phase_drift(record, tmp_path)
         assert headline(drawn["phase_drift.png"]) == "No output has a phase to follow"
         (axis,) = drawn["last_second.png"].axes
-        assert len(curve(axis, figures.FREQUENCY_COLOURS[0])[0]) == samples
+        assert len(curve(axis, GROUP_COLOURS[0])[0]) == samples

@@ -8,15 +8,15 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from freqjax.figures import canvas
-from freqjax.figures.findings import number
+from freqjax.figures.history import last_known
 from freqjax.figures.lines import label_ends
-from freqjax.figures.record import (
+from freqjax.figures.words import number
+from freqjax.tasks.extraction.figures.record import (
     GOAL_MSE,
     EvaluationRecord,
     duration_s,
     final_second,
     first_stream,
-    last_known,
     mse_of,
     present_indices,
     whole_periods,

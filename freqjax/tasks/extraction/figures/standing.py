@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from freqjax.figures import canvas
-from freqjax.figures.findings import number, times
 from freqjax.figures.lines import log_limits
-from freqjax.figures.record import (
+from freqjax.figures.words import number, times
+from freqjax.tasks.extraction.figures.record import (
     GOAL_MSE,
     ZERO_MSE,
     Baselines,

@@ -8,12 +8,12 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from freqjax.figures import canvas
-from freqjax.figures.clock import draw_cut
-from freqjax.figures.findings import number, times
-from freqjax.figures.record import (
+from freqjax.figures.history import Rows
+from freqjax.figures.words import number, times
+from freqjax.tasks.extraction.figures.clock import draw_cut
+from freqjax.tasks.extraction.figures.record import (
     GOAL_MSE,
     EvaluationRecord,
-    Rows,
     duration_s,
     final_second,
     present_indices,

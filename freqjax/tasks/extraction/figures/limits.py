@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from freqjax.figures import canvas
-from freqjax.figures.findings import number
 from freqjax.figures.lines import label_ends
-from freqjax.figures.record import ZERO_MSE
+from freqjax.figures.words import number
+from freqjax.tasks.extraction.figures.record import ZERO_MSE
 
 FLOOR = 1e-6  # below this a limit is as good as 0, and leaves the panel
 

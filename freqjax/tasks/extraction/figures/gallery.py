@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from freqjax.figures.chasing import chasing_gap
-from freqjax.figures.clock import last_second, phase_drift
-from freqjax.figures.curves import gradient_norms, learning_curves
-from freqjax.figures.errors import error_distribution, error_over_time
-from freqjax.figures.record import EvaluationRecord, Rows, duration_s, present_indices
-from freqjax.figures.signals import all_frequencies, one_frequency, spectra
-from freqjax.figures.stages import curriculum
-from freqjax.figures.standing import standing
+from freqjax.figures import gradient_norms
+from freqjax.figures.history import Rows
+from freqjax.tasks.extraction.figures.clock import last_second, phase_drift
+from freqjax.tasks.extraction.figures.errors import error_distribution, error_over_time
+from freqjax.tasks.extraction.figures.record import EvaluationRecord, duration_s, present_indices
+from freqjax.tasks.extraction.figures.signals import all_frequencies, one_frequency, spectra
+from freqjax.tasks.extraction.figures.standing import standing
+from freqjax.tasks.extraction.figures.training import chasing_gap, curriculum, learning_curves
 
 
 def draw_all(
@@ -31,13 +31,14 @@ def draw_all(
         The paths written, in reading order.
     """
     frequencies_hz = record.frequencies_hz
+    staged = any(row.get("horizon_s") is not None for row in rows)
     paths = [all_frequencies(record, directory)]
     if duration_s(record) > 2:
         paths.append(last_second(record, directory))
     paths += [one_frequency(record, index, directory) for index in present_indices(record)]
     if rows:
         paths.append(learning_curves(rows, frequencies_hz, directory, record.baselines))
-        if any(row.get("horizon_s") is not None for row in rows):
+        if staged:
             paths.append(curriculum(rows, frequencies_hz, directory))
         paths.append(chasing_gap(rows, frequencies_hz, test_mse, directory))
     paths.append(error_over_time(record, directory))
@@ -48,5 +49,5 @@ def draw_all(
     paths.append(error_distribution(record, directory))
     paths.append(spectra(record, directory))
     if rows:
-        paths.append(gradient_norms(rows, directory))
+        paths.append(gradient_norms(rows, directory, second_order=staged))
     return paths

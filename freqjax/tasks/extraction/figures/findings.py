@@ -1,10 +1,9 @@
-"""Findings and numbers in words."""
-
-import math
+"""Findings of extraction in words."""
 
 import numpy as np
 
-from freqjax.figures.record import GOAL_MSE, EvaluationRecord
+from freqjax.figures.words import number
+from freqjax.tasks.extraction.figures.record import GOAL_MSE, EvaluationRecord
 from freqjax.tasks.extraction.tones import FEWEST_CYCLES
 
 
@@ -59,17 +58,3 @@ def distribution_finding(within: dict[str, float]) -> str:
     if ends != most:
         ends += f" ({best}) to {most} ({worst})"
     return f"95 % of the errors lie within {ends}; outline: predicting zero, ±1"
-
-
-def times(ratio: float) -> str:
-    """1.8×, 720× or 2e+06×."""
-    if ratio < 10:
-        return f"{ratio:.1f}×"
-    return f"{ratio:.0f}×" if ratio < 1e4 else f"{ratio:.1g}×"
-
-
-def number(value: float | None) -> str:
-    """Three digits, two below a hundredth: 0.277, 0.0006, 4e-10."""
-    if value is None or not math.isfinite(value):
-        return "not finite"
-    return f"{value:.3g}" if abs(value) >= 0.01 else f"{value:.2g}"

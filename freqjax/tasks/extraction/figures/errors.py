@@ -7,16 +7,18 @@ from typing import Any
 import numpy as np
 
 from freqjax.figures import canvas
-from freqjax.figures.findings import distribution_finding, number
-from freqjax.figures.lines import finish_mse_axis
-from freqjax.figures.record import (
+from freqjax.figures.history import last_known
+from freqjax.figures.lines import finish_loss_axis
+from freqjax.figures.words import number
+from freqjax.tasks.extraction.figures.findings import distribution_finding
+from freqjax.tasks.extraction.figures.record import (
     GOAL_MSE,
     ZERO_MSE,
     EvaluationRecord,
-    last_known,
     present_indices,
     whole_periods,
 )
+from freqjax.tasks.extraction.figures.training import mse_scale
 from freqjax.tasks.extraction.tones import mse_over_time
 
 
@@ -53,7 +55,7 @@ def error_over_time(record: EvaluationRecord, directory: str | Path) -> Path:
         labels.append((max(float(least[-1]), 1e-15), "least possible", canvas.INK))
     axis.set_xlim(0, samples / rate)
     axis.set(xlabel="time since the start of the stream (s)", ylabel="MSE in the window (no unit)")
-    finish_mse_axis(axis, drawn, labels)
+    finish_loss_axis(axis, mse_scale(record.frequencies_hz), drawn, labels)
     lost = [name for name, end in ends.items() if math.isinf(end)]
     if lost:
         axis.set_title(f"not finite: {', '.join(lost)}", loc="left", fontsize=10)

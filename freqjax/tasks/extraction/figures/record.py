@@ -1,11 +1,11 @@
-"""What figures are drawn from: an evaluation, and the rows of metrics.jsonl.
+"""What figures of extraction are drawn from: an evaluation, beside baselines and limits.
 
 Axes: T time, B streams, F frequencies.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,6 @@ ZERO_MSE = 0.5  # of predicting zero for a unit sine
 GOAL_MSE = 0.01
 EXCERPT_PERIODS = 3
 WINDOWS = 40  # about as many as an error or a phase is followed through
-
-Rows = Sequence[dict[str, Any]]
 
 
 class Baselines(NamedTuple):
@@ -110,54 +108,3 @@ def mse_of(record: EvaluationRecord, index: int, cut: slice) -> float:
         error = record.outputs[streams, cut].astype(np.float64) - record.targets[streams, cut]
         mse = float(np.mean(error**2))
     return mse if math.isfinite(mse) else math.nan
-
-
-def some_rows(rows: Rows) -> Rows:
-    """The rows.
-
-    Raises:
-        ValueError: if there are none.
-    """
-    if not rows:
-        raise ValueError("there are no rows to draw")
-    return rows
-
-
-def field(rows: Rows, key: str, index: int | None = None) -> np.ndarray:
-    """[rows] one field, or one entry of a list; nan where null, absent or not finite."""
-    values = [row.get(key) for row in rows]
-    if index is not None:
-        values = [v[index] if v is not None and index < len(v) else None for v in values]
-    numbers = np.array([math.nan if v is None else float(v) for v in values])
-    return np.where(np.isfinite(numbers), numbers, np.nan)
-
-
-def by_layer(rows: Rows, key: str) -> dict[str, np.ndarray]:
-    """Layer -> [rows]."""
-    layers = dict.fromkeys(layer for row in rows for layer in row.get(key) or {})
-    flat = [row.get(key) or {} for row in rows]
-    return {layer: field(flat, layer) for layer in layers}
-
-
-def longest_horizon(rows: Rows) -> Rows:
-    """The rows at the longest horizon; all of them where there is none."""
-    horizons = [row.get("horizon_s") or 0.0 for row in rows]
-    longest = max(horizons)
-    return [row for row, horizon in zip(rows, horizons, strict=True) if horizon == longest]
-
-
-def positive(values: np.ndarray) -> np.ndarray:
-    """What a log axis can show; the rest is nan."""
-    return np.where(np.isfinite(values) & (values > 0), values, np.nan)
-
-
-def last_known(values: np.ndarray) -> float:
-    """The last value that was measured, nan if none was."""
-    known = values[np.isfinite(values)]
-    return float(known[-1]) if known.size else math.nan
-
-
-def widest_gap(moving: np.ndarray, frozen: np.ndarray) -> int | None:
-    """Row with the largest frozen / prequential, None where they never stand side by side."""
-    ratio = frozen / positive(moving)
-    return int(np.nanargmax(ratio)) if np.isfinite(ratio).any() else None

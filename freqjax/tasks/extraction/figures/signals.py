@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from freqjax.figures import canvas
-from freqjax.figures.findings import strongest_line, tone_finding
-from freqjax.figures.record import (
+from freqjax.tasks.extraction.figures.findings import strongest_line, tone_finding
+from freqjax.tasks.extraction.figures.record import (
     GOAL_MSE,
     EvaluationRecord,
     excerpt_slices,

@@ -1,0 +1,68 @@
+"""The figures that a run of any task has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from freqjax.tasks.evaluation import Evaluation, Frozen
+
+if TYPE_CHECKING:
+    from freqjax.tasks.task import Task
+
+
+def draw_run(
+    task: Task,
+    frozen: Frozen,
+    evaluation: Evaluation,
+    rows: Sequence[dict[str, Any]],
+    folder: Path,
+) -> list[Path]:
+    """Draw scores beside baselines and, where there are `rows`, how training went; see `Task.draw`."""
+    from freqjax import figures  # matplotlib takes most of a second to import
+
+    others = dict(evaluation.baselines)
+    if evaluation.limit is not None:
+        others["limit"] = evaluation.limit
+    paths = [
+        figures.group_scores(
+            evaluation.score_name,
+            dict(zip(task.group_names, evaluation.per_group, strict=True)),
+            evaluation.score,
+            others,
+            evaluation.goal,
+            evaluation.higher_is_better,
+            folder,
+        )
+    ]
+    if not rows:
+        return paths
+    scale = figures.Scale(
+        name=evaluation.loss_name,
+        groups=task.group_names,
+        everything="all rows",
+        constant=evaluation.constant_loss,
+        constant_name=evaluation.constant_name,
+        goal=evaluation.goal if evaluation.scores_loss else None,
+        unit=task.time.name,
+        frozen_on="train" if frozen.batch("validation") is None else "validation",
+        possible=_possible(evaluation),
+    )
+    history = figures.history_of(rows, len(task.group_names), task.columns)
+    paths.append(figures.learning_curves(history, scale, folder))
+    if history.is_staged:
+        paths.append(figures.curriculum(history, scale, folder))
+    paths.append(figures.chasing_gap(history, scale, evaluation.loss, folder))
+    paths.append(figures.gradient_norms(rows, folder, second_order=history.is_staged))
+    return paths
+
+
+def _possible(evaluation: Evaluation) -> list[tuple[float, str]]:
+    """The losses of baselines and the limit, where the score is the loss and a log axis can show them."""
+    if not evaluation.scores_loss:
+        return []
+    known = {name: loss for name, loss in evaluation.baselines.items() if name != "constant"}
+    if evaluation.limit is not None:
+        known["least possible"] = evaluation.limit
+    return [(loss, name) for name, loss in known.items() if loss > 0]

@@ -1,0 +1,78 @@
+"""The general figures of training, with the names and levels of extraction."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from freqjax import figures
+from freqjax.figures import History, Rows, Scale
+from freqjax.figures.history import history_of
+from freqjax.tasks.columns import columns_of
+from freqjax.tasks.extraction.figures.record import GOAL_MSE, ZERO_MSE, Baselines
+
+_COLUMNS = columns_of("frequency", "mse", "s")
+
+
+def mse_scale(frequencies_hz: Sequence[float], baselines: Baselines | None = None) -> Scale:
+    """Return what an MSE of unit sines is held against; with `baselines`, what is possible, too."""
+    return Scale(
+        name="MSE (no unit)",
+        groups=[f"{f:g} Hz" for f in frequencies_hz],
+        everything="all frequencies",
+        constant=ZERO_MSE,
+        constant_name="predicting zero",
+        goal=GOAL_MSE,
+        unit="s",
+        possible=() if baselines is None else _possible(baselines),
+    )
+
+
+def _possible(baselines: Baselines) -> list[tuple[float, str]]:
+    """What can be drawn: a limit of 0 cannot, one at 0.5 is drawn already."""
+    known = ((baselines.bayes_mse, "least possible"), (baselines.linear_mmse, "least, linear"))
+    return [(v, name) for v, name in known if v is not None and 1e-9 < v < 0.9 * ZERO_MSE]
+
+
+def history(rows: Rows, frequencies_hz: Sequence[float]) -> History:
+    """Read rows of metrics.jsonl.
+
+    Raises:
+        ValueError: there are no rows.
+    """
+    return history_of(rows, len(frequencies_hz), _COLUMNS)
+
+
+def learning_curves(
+    rows: Rows,
+    frequencies_hz: Sequence[float],
+    directory: str | Path,
+    baselines: Baselines | None = None,
+) -> Path:
+    """Draw learning_curves.png of rows of metrics.jsonl.
+
+    Raises:
+        ValueError: there are no rows.
+    """
+    scale = mse_scale(frequencies_hz, baselines)
+    return figures.learning_curves(history(rows, frequencies_hz), scale, directory)
+
+
+def chasing_gap(
+    rows: Rows, frequencies_hz: Sequence[float], test_mse: float | None, directory: str | Path
+) -> Path:
+    """Draw chasing_gap.png of rows of metrics.jsonl; `test_mse` is that of frozen weights.
+
+    Raises:
+        ValueError: there are no rows.
+    """
+    scale = mse_scale(frequencies_hz)
+    return figures.chasing_gap(history(rows, frequencies_hz), scale, test_mse, directory)
+
+
+def curriculum(rows: Rows, frequencies_hz: Sequence[float], directory: str | Path) -> Path:
+    """Draw curriculum.png of rows of metrics.jsonl.
+
+    Raises:
+        ValueError: there are no rows, or none has a horizon.
+    """
+    scale = mse_scale(frequencies_hz)
+    return figures.curriculum(history(rows, frequencies_hz), scale, directory)
