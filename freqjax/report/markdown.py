@@ -48,8 +48,12 @@ def write(
     groups = markdown_table(summary.group_table(values, evaluation, task))
     sections = [
         _opening(values, evaluation, task, diagnosis),
-        ["## How the loss went", "", *_trajectory(rows, task)],
-        [f"## {label.capitalize()} by {label}", "", *groups],
+        ["## How the loss went", "", *_trajectory(rows, evaluation, task)],
+        [
+            "## Losses" if len(task.group_names) == 1 else f"## {label.capitalize()} by {label}",
+            "",
+            *groups,
+        ],
         *(markdown_section(section, folder) for section in evaluation.sections),
         ["## Gradients", "", *_gradients(rows)],
         ["## Causes", "", *causes(diagnosis)],
@@ -89,7 +93,7 @@ def finds_chasing(diagnosis: Diagnosis | None) -> bool:
 def cause_line(diagnosis: Diagnosis | None) -> str:
     """The ranked causes in one line."""
     if diagnosis is None:
-        return "Why, nobody has looked: `--mode diagnose` does."
+        return "Not diagnosed yet; run `--mode diagnose`."
     if diagnosis.healthy:
         return "Nothing is wrong: every component is below the goal, so no cause was looked for."
     if not diagnosis.causes:
@@ -100,10 +104,10 @@ def cause_line(diagnosis: Diagnosis | None) -> str:
     return f"Cause: {first}" + (f"; after it {', '.join(others)}." if others else ".")
 
 
-def _trajectory(rows: Sequence[dict[str, Any]], task: Task) -> list[str]:
+def _trajectory(rows: Sequence[dict[str, Any]], evaluation: Evaluation, task: Task) -> list[str]:
     if not rows:
         return ["No epoch was completed."]
-    chooses = "all training rows" if task.split("validation") is None else "the validation rows"
+    chooses = "the validation rows" if summary.validates(evaluation) else "all training rows"
     lines = [
         "Loss: each row just before the update that learned from it (prequential). Frozen: with the weights",
         f"held still, on {chooses}.",

@@ -40,8 +40,8 @@ def assemble(
 
     `initializer` is how the weights began. `prequential` is the loss of the last epoch, each row measured
     just before the update that learned from it; `frozen_prequential_ratio` the largest that any epoch
-    showed. Every other loss is with frozen weights. What the task's own metrics call by a name of the
-    general part takes its place.
+    showed on the training rows. Every other loss is with frozen weights. What the task's own metrics call by
+    a name of the general part takes its place.
     """
     metric, label = task.objective.metric, task.group_label
     train, test = (evaluation.metrics[split][metric] for split in ("train", "test"))
@@ -63,7 +63,7 @@ def assemble(
         "train_test_ratio": train / test if test else None,
         f"prequential_{metric}": prequential,
         f"prequential_{metric}_per_{label}": prequential_per_group,
-        "frozen_prequential_ratio": frozen_prequential_ratio,
+        "frozen_prequential_ratio": None if validates(evaluation) else frozen_prequential_ratio,
         "epochs": epochs,
         "updates": updates,
         "distinct_rows": distinct_rows,
@@ -73,6 +73,11 @@ def assemble(
         "device": devices.describe(),
     }
     return finite_or_null(values)
+
+
+def validates(evaluation: Evaluation) -> bool:
+    """Whether frozen losses were measured on validation rows in training, not on the training rows."""
+    return "validation" in evaluation.metrics
 
 
 def of_rows(rows: Sequence[dict[str, Any]], task: Task) -> dict[str, Any]:
@@ -131,7 +136,7 @@ def verdict(
     """
     if not evaluation.is_finite:
         return "The network's output is not finite: nothing was learned."
-    opening = _opening(values, evaluation, task.group_label)
+    opening = _opening(values, evaluation, task.group_word)
     ratio = values["frozen_prequential_ratio"]
     if chasing and ratio is not None and ratio > CHASING_RATIO and not evaluation.is_learned:
         last = values[f"prequential_{task.objective.metric}"]
@@ -203,5 +208,7 @@ def group_table(values: dict[str, Any], evaluation: Evaluation, task: Task) -> T
         (name, *cells)
         for name, *cells in zip([*task.group_names, "all"], *columns.values(), strict=True)
     ]
+    if len(task.group_names) == 1:
+        del rows[0]  # the same as all of them
     rows.append((evaluation.constant_name, *map(constant.get, columns)))
     return Table((label, *columns), rows)

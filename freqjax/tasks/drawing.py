@@ -53,7 +53,8 @@ def draw_run(
     paths.append(figures.learning_curves(history, scale, folder))
     if history.is_staged:
         paths.append(figures.curriculum(history, scale, folder))
-    paths.append(figures.chasing_gap(history, scale, evaluation.loss, folder))
+    if frozen.batch("validation") is None:  # other rows have another loss, however the weights move
+        paths.append(figures.chasing_gap(history, scale, evaluation.loss, folder))
     paths.append(figures.gradient_norms(rows, folder, second_order=history.is_staged))
     return paths
 

@@ -121,7 +121,7 @@ def what_is_possible(evaluation: Evaluation) -> Section:
     which = "higher" if evaluation.higher_is_better else "lower"
     return Section(
         title="What is possible",
-        words=(f"{evaluation.score_name} on the test rows; {which} is better. {said}",),
+        words=(f"The {evaluation.score_name} on the test rows; {which} is better. {said}",),
         table=Table(("", evaluation.score_name), rows),
     )
 

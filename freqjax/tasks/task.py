@@ -67,6 +67,7 @@ class Task:
       samples: T of a sequence.
       time: the unit of time.
       group_label: what a group is, singular; rows of metrics.jsonl hold `loss_per_<group_label>`.
+      group_word: what a group is called in sentences, singular.
       group_names: name of each group, in order, for people.
       objective: what training minimises.
       weighted: whether rows have weights: a mask, weights of sequences, or one target a sequence.
@@ -86,6 +87,7 @@ class Task:
     objective: Objective
     time: TimeUnit = SAMPLES
     group_label: str = "group"
+    group_word: str = "group"
     group_names: tuple[str, ...] = ("all",)
     weighted: bool = True
     easier: str | None = None

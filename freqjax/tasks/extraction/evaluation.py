@@ -145,7 +145,7 @@ def _above_the_limit(
         )
     if limit["bayes_mse"] and when:
         said += (
-            f" Over whole streams nobody is below {number(limit['bayes_mse'])} on average "
+            f" Over whole streams no estimator is below {number(limit['bayes_mse'])} on average "
             f"({number(limit['bayes_low'])} to {number(limit['bayes_high'])}), and no linear estimate "
             f"below {number(limit['linear_mmse'])}."
         )

@@ -51,7 +51,7 @@ class Extraction(Task):
     Config = ExtractionConfig
     config: ExtractionConfig
     output_size = 1
-    group_label = "frequency"
+    group_label, group_word = "frequency", "component"
     objective = SquaredError()
     weighted = False
 

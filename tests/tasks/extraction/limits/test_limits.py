@@ -412,7 +412,7 @@ def test_the_evaluation_tells_how_far_the_network_is():
     least = np.mean(limits["bayes_after_1s_per_frequency"])
     mine = np.mean(test["mse_after_1s_per_frequency"])
     assert f"after the first second is {mine / least:.3g} times the least possible" in words
-    assert "Over whole streams nobody is below" in words
+    assert "Over whole streams no estimator is below" in words
     assert table.columns == ("", "network", "limit", "Kalman", "Sliding least squares")
     assert [row[1] for row in table.rows] == test["mse_after_1s_per_frequency"]
     words, *_ = told(task(phase_scale=0.5))
