@@ -207,30 +207,30 @@ def _refuse_other_network(config: Config, trained: Config, checkpoint: str) -> N
 
 
 def _config_of_workdir(flags: dict[str, Any], _: Overrides) -> Config:
-    from freqjax.diagnosis import admission
+    from freqjax.diagnosis import saved_run
 
     if flags["workdir"] is None:
         raise UserError("--workdir is missing: it must name the folder of the run to diagnose.")
-    return admission.run_config(Path(flags["workdir"]), _warn)
+    return saved_run.run_config(Path(flags["workdir"]), _warn)
 
 
 def _diagnose(config: Config, flags: dict[str, Any]) -> int:
-    from freqjax.diagnosis import admission, diagnose
+    from freqjax.diagnosis import diagnose, saved_run
     from freqjax.report import markdown as report
     from freqjax.report import summary
 
     folder = Path(flags["workdir"])
-    for field in configs.differing_fields(config, admission.run_config(folder)):
+    for field in configs.differing_fields(config, saved_run.run_config(folder)):
         if not field.startswith("task."):
             raise UserError(
                 f"{field} differs from the run's own: a diagnosis may change task.* alone."
             )
-    patient, values = admission.admit(folder, config, print)
-    found = diagnose(patient)
+    run, values = saved_run.read(folder, config, print)
+    found = diagnose(run)
     figures = sorted((folder / "figures").glob("*.png"))
     files.write_json(folder / "diagnosis.json", found.to_json())
-    task, evaluation = patient.task, patient.evaluation
-    report.write(folder / "report.md", values, evaluation, task, patient.rows, figures, found)
+    task, evaluation = run.task, run.evaluation
+    report.write(folder / "report.md", values, evaluation, task, run.rows, figures, found)
     verdict = summary.verdict(values, evaluation, task, chasing=report.finds_chasing(found))
     print("\n".join([verdict, "", *report.causes(found)]))
     print(f"\neverything: {folder / 'report.md'}")

@@ -1,4 +1,7 @@
-"""Gradients of frozen weights: cut after K samples, as a run cut them, against the whole block's."""
+"""Gradients of frozen weights: cut after K samples, as a run cut them, against the whole block's.
+
+Axes: T samples, B sequences, D inputs, O outputs, N directions.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax.config.sections import NetworkConfig
-from freqjax.networks import Network, needs_of, network_of
-from freqjax.tasks import Extraction, Sequences, Task
-from freqjax.tasks.extraction.clock import Clock
+from freqjax.networks import Network
+from freqjax.tasks import Sequences, Task
+from freqjax.tasks.constructible import NearSolution
 
 # Rows through which a whole gradient is taken at most: what it needs of memory and time is linear in them.
-_MOST_ROWS = 80_000
-# How far the nearly right clock is off: Δf·T, well inside of the basin, far beyond the accuracy needed.
-_OFF = 0.3
+MOST_ROWS = 80_000
 
 
 class Comparison(NamedTuple):
@@ -35,29 +35,12 @@ class Comparison(NamedTuple):
     samples: int
 
 
-class ClockSlope(NamedTuple):
-    """How much of the slope that mends a frequency a cut gradient sees, at a clock that is nearly right.
-
-    Attributes:
-      share: [F] slope of the cut gradient along each component's frequency / that of the whole one.
-      off_hz: by how much each frequency of the clock is off, Hz.
-      truncation: K.
-      samples: T.
-    """
-
-    share: list[float]
-    off_hz: float
-    truncation: int
-    samples: int
-
-
 def compare(
-    network: Network, task: Task, params: Any, blocks: Sequences, truncation: int
+    network: Network, task: Task, params: Any, rows: Sequences, truncation: int
 ) -> Comparison:
-    """Cut and whole gradient at `params`, each the mean over all rows of `blocks`."""
-    blocks = _affordable(blocks)
-    samples = blocks.inputs.shape[1]
-    cut, whole = _cut_and_whole(network, task, params, blocks, truncation)
+    """Compare the cut and the whole gradient at `params`, each the mean over all `rows`."""
+    samples = rows.inputs.shape[1]
+    cut, whole = cut_and_whole(network, task, params, rows, truncation)
     norms = float(np.linalg.norm(cut)), float(np.linalg.norm(whole))
     if not (np.isfinite(norms).all() and min(norms) > 0):
         return Comparison(None, None, min(truncation, samples), samples)
@@ -65,94 +48,101 @@ def compare(
     return Comparison(cosine, norms[0] / norms[1], min(truncation, samples), samples)
 
 
-def clock_slope(clock: Clock, task: Extraction, blocks: Sequences, truncation: int) -> ClockSlope:
-    """Cut against whole gradient at the constructed `clock` of `task`, off by Δf = 0.3 / T.
+def slope_seen(near: NearSolution, task: Task, rows: Sequences, truncation: int) -> list[float]:
+    """Return [N] the slope of the cut gradient / that of the whole one, along each direction that mends.
 
-    The gradient is taken along ∂weights/∂f of each component, the direction in which the clock is mended.
-    Were the whole gradient 1, one that is cut after K samples sees no more of the phase than what
-    gathers in K samples, about K / T.
+    Near a solution the whole slope gathers over T samples, so that a gradient that is cut after K sees no
+    more of it than about K / T.
     """
-    blocks = _affordable(blocks)
-    samples = blocks.inputs.shape[1]
-    config = NetworkConfig(hidden_size=clock.units, initializer="constructed")
-    needs = needs_of(config, task)
-
-    def written(clock: Clock) -> Any:
-        return network_of(config, needs._replace(constructed=clock)).init(jax.random.key(0))
-
-    off = _OFF / samples
-    nearly = clock.moved(off)
-    params = written(nearly)
-    cut, whole = _cut_and_whole(network_of(config, needs), task, params, blocks, truncation)
-    shares = []
-    for component in np.eye(len(clock.cycles)):
-        mend = _flat(written(nearly.moved(1e-2 * off * component))) - _flat(params)
-        shares.append(float(cut @ mend) / float(whole @ mend))
-    return ClockSlope(shares, off * task.time.samples, min(truncation, samples), samples)
+    cut, whole = cut_and_whole(near.network, task, near.params, rows, truncation)
+    mends = [_flat(direction) for direction in near.directions]
+    return [float(cut @ mend) / float(whole @ mend) for mend in mends]
 
 
-def _affordable(blocks: Sequences) -> Sequences:
-    """At most `_MOST_ROWS` rows: fewer streams first, whole turns of the groups, then fewer samples."""
-    streams, samples = blocks.inputs.shape[:2]
-    groups = len(np.unique(np.asarray(blocks.groups)))
-    streams = max(groups, min(streams, _MOST_ROWS // samples // groups * groups))
-    samples = min(samples, max(1, _MOST_ROWS // streams))
-    weights = blocks.weights
+def affordable(rows: Sequences) -> Sequences:
+    """Take at most `MOST_ROWS` rows: fewer sequences first, whole turns of the groups, then fewer samples.
+
+    Where rows have weights the only target may be at the end, so that samples are not cut.
+    """
+    streams, samples = rows.inputs.shape[:2]
+    groups = len(np.unique(np.asarray(rows.groups)))
+    if rows.weights is not None:
+        streams = max(1, min(streams, MOST_ROWS // samples))
+        return Sequences(*(array[:streams] for array in rows))
+    streams = max(groups, min(streams, MOST_ROWS // samples // groups * groups))
+    samples = min(samples, max(1, MOST_ROWS // streams))
     return Sequences(
-        blocks.inputs[:streams, :samples],
-        blocks.targets[:streams, :samples],
-        blocks.groups[:streams],
-        None if weights is None else weights[:streams, :samples],
+        rows.inputs[:streams, :samples], rows.targets[:streams, :samples], rows.groups[:streams]
     )
 
 
-def _cut_and_whole(
-    network: Network, task: Task, params: Any, blocks: Sequences, truncation: int
+def cut_and_whole(
+    network: Network, task: Task, params: Any, rows: Sequences, truncation: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    xs, targets = (
-        jnp.swapaxes(jnp.asarray(array), 0, 1) for array in (blocks.inputs, blocks.targets)
-    )
-    whole = _mean_gradient(network, task, params, xs, targets, len(xs))
-    if truncation >= len(xs):
+    """Return the gradient that is cut after `truncation` samples and the whole one, as flat vectors."""
+    samples = rows.inputs.shape[1]
+    whole = _mean_gradient(network, task, params, rows, samples)
+    if truncation >= samples:
         return whole, whole
-    return _mean_gradient(network, task, params, xs, targets, truncation), whole
+    return _mean_gradient(network, task, params, rows, truncation), whole
+
+
+class _Window(NamedTuple):
+    """Rows of windows of K samples: inputs [·, K, B, D], targets [·, K, B, O], weights [·, K, B] or None."""
+
+    inputs: jax.Array
+    targets: jax.Array
+    weights: jax.Array | None
 
 
 def _mean_gradient(
-    network: Network, task: Task, params: Any, xs: jax.Array, targets: jax.Array, window: int
+    network: Network, task: Task, params: Any, rows: Sequences, window: int
 ) -> np.ndarray:
-    """Mean over the windows of the gradient that stops at each window's edge, as one flat vector.
+    """Return the mean over the rows of the gradient that stops at each window's edge, as a flat vector.
 
-    xs [T, B, D] and targets [T, B, O] are cut to whole windows.
+    Samples after the last whole window are left out; where rows have weights, before the first one.
     """
-    count = len(xs) // window
+    count = rows.inputs.shape[1] // window
+    windows = _windows(rows, count, window)
+    divisor = count if windows.weights is None else jnp.sum(windows.weights)
+    streams = rows.inputs.shape[0]
+    resets = jnp.zeros((window, streams), bool)
 
-    def cut(array: jax.Array) -> jax.Array:
-        return array[: count * window].reshape(count, window, *array.shape[1:])
-
-    windows = cut(xs), cut(targets)
-    resets = jnp.zeros((window, xs.shape[1]), bool)
-
-    def loss(params: Any, carry: Any, rows: tuple[jax.Array, jax.Array]):
-        carry, outputs = network.unroll(params, carry, rows[0], resets)
-        return jnp.mean(task.objective.row_loss(outputs, rows[1])), carry
+    def loss(params: Any, carry: Any, part: _Window):
+        carry, outputs = network.unroll(params, carry, part.inputs, resets)
+        losses = task.objective.row_loss(outputs, part.targets)
+        if part.weights is None:
+            return jnp.mean(losses), carry
+        return jnp.sum(jnp.where(part.weights > 0, part.weights * losses, 0)), carry
 
     @jax.jit
     def run(params: Any) -> Any:
-        def body(state: tuple[Any, Any], rows: tuple[jax.Array, jax.Array]):
-            carry, total = state
-            grads, carry = jax.grad(loss, has_aux=True)(params, carry, rows)
-            return (carry, jax.tree.map(jnp.add, total, grads)), None
+        def body(state: tuple[Any, Any], part: _Window):
+            carry, gradient = state
+            more, carry = jax.grad(loss, has_aux=True)(params, carry, part)
+            return (carry, jax.tree.map(jnp.add, gradient, more)), None
 
         # The first window's gradient reaches a learned initial carry; later ones stop at their edge.
-        first, rest = (windows[0][0], windows[1][0]), (windows[0][1:], windows[1][1:])
-        grads, carry = jax.grad(
-            lambda p: loss(p, network.init_carry(p, xs.shape[1]), first), has_aux=True
+        first = jax.tree.map(lambda a: a[0], windows)
+        rest = jax.tree.map(lambda a: a[1:], windows)
+        gradient, carry = jax.grad(
+            lambda p: loss(p, network.init_carry(p, streams), first), has_aux=True
         )(params)
-        (_, total), _ = jax.lax.scan(body, (carry, grads), rest)
-        return jax.tree.map(lambda g: g / count, total)
+        (_, gradient), _ = jax.lax.scan(body, (carry, gradient), rest)
+        return jax.tree.map(lambda g: g / divisor, gradient)
 
     return _flat(run(params))
+
+
+def _windows(rows: Sequences, count: int, window: int) -> _Window:
+    kept = slice(0, count * window) if rows.weights is None else slice(-count * window, None)
+
+    def cut(array: Any) -> jax.Array:
+        array = jnp.swapaxes(jnp.asarray(array), 0, 1)[kept]
+        return array.reshape(count, window, *array.shape[1:])
+
+    weights = None if rows.weights is None else cut(rows.weights)
+    return _Window(cut(rows.inputs), cut(rows.targets), weights)
 
 
 def _flat(params: Any) -> np.ndarray:

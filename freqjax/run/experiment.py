@@ -21,7 +21,7 @@ from freqjax.checkpoints.store import CheckpointStore, Restored
 from freqjax.config import sections as configs
 from freqjax.config import validation
 from freqjax.config.sections import Config
-from freqjax.diagnosis import Diagnosis, Patient, diagnose
+from freqjax.diagnosis import Diagnosis, RunUnderExamination, diagnose
 from freqjax.errors import UserError
 from freqjax.networks import TurningPairs
 from freqjax.report import markdown as report
@@ -290,7 +290,7 @@ class Experiment:
         """Name the causes of what is wrong with the weights `params`, if anything is."""
         initial = self._prepared.initial_params()
         return diagnose(
-            Patient(
+            RunUnderExamination(
                 folder=folder.path,
                 prepared=self._prepared,
                 initial_params=initial,

@@ -1,16 +1,16 @@
-"""What an examination of a run finds: one cause, whether it is there, and how one could tell otherwise."""
+"""What an examination of a run finds, and the evidence that a task's own checks work with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 if TYPE_CHECKING:
+    from freqjax.networks import Network
     from freqjax.tasks.batch import Batch
+    from freqjax.tasks.evaluation import Evaluation
 
-# Below this share of the zero predictor's error a component counts as learned: 0.01 for a unit sine.
+# Below this share of the constant predictor's error a group counts as learned: 0.01 for a unit sine.
 GOAL_SHARE = 0.02
 
 
@@ -18,7 +18,7 @@ class Examination(NamedTuple):
     """One cause, looked for.
 
     Attributes:
-      cause: a name of `freqjax.diagnosis.CAUSES`.
+      cause: a name of `freqjax.diagnosis.CAUSES`, or one of the task's own.
       found: whether it explains the error; None where it could not be examined.
       words: what was seen, in a sentence with its numbers.
       evidence: the numbers, ready for JSON.
@@ -26,6 +26,8 @@ class Examination(NamedTuple):
       experiment: a command whose outcome can refute it.
       advice: what to change.
       refuted_if: which outcome of the experiment does.
+      before: of a cause of the task's own, the name in `freqjax.diagnosis.CAUSES` before which it ranks;
+        empty where it ranks after all of them.
     """
 
     cause: str
@@ -36,32 +38,36 @@ class Examination(NamedTuple):
     experiment: str
     advice: str
     refuted_if: str = "the frozen error ends no better"
+    before: str = ""
 
 
 class Evidence(NamedTuple):
     """Evidence of a run for its task, which alone knows what rows and outputs mean.
 
     Attributes:
+      network: the network.
+      params: the weights that the run kept.
+      updated: whether any update was made; before the first there are only rows to check.
       train_rows: the training rows.
       test_rows: the test rows.
-      test: what the task's `evaluate` says of the kept weights on the test rows.
-      errors: [G] the frozen test errors that are judged.
-      goal: what each must come below.
-      oscillations_hz: [G] the frequencies at which the network turns under each selector, Hz; empty
-        where it has no such reading.
-      credit_seconds: the time through which the gradient went, s.
+      evaluation: what the task says of the kept weights.
+      errors: [G] their test losses; infinite where not finite, NaN for a group without rows.
+      goal: the loss below which a group counts as learned.
+      credit: the time through which the gradient went, in the task's unit of time.
       changed_files: fields whose file is not the one that was trained on.
       command: (changes) → a command that repeats the run with them.
-      with_curriculum: the command that trains over lengthening horizons.
+      through_time: the command that trains through a whole gradient.
     """
 
+    network: Network
+    params: Any
+    updated: bool
     train_rows: Batch
     test_rows: Batch
-    test: Mapping[str, Any]
+    evaluation: Evaluation
     errors: Sequence[float]
     goal: float
-    oscillations_hz: Sequence[np.ndarray]
-    credit_seconds: float
+    credit: float
     changed_files: Sequence[str]
     command: Callable[..., str]
-    with_curriculum: str
+    through_time: str

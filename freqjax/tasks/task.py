@@ -20,6 +20,7 @@ from freqjax.tasks.batch import Batch, Sequences, sequences_of
 from freqjax.tasks.columns import Columns, columns_of
 from freqjax.tasks.drawing import draw_run
 from freqjax.tasks.evaluation import Evaluation, Frozen, Section
+from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.objectives import Objective
 from freqjax.tasks.scoring import evaluate_rows
 from freqjax.tasks.windows import warm_up
@@ -77,6 +78,7 @@ class Task:
       goal: what the score of every group must reach to count as learned; None where none is set.
       limit: the best score that any estimator can have; None where the law of the rows does not tell.
       limit_note: why it is that, or why there is none; a clause without a full stop.
+      easier_words: what else does, for a sentence that begins with "Ask for less:".
     """
 
     Config: ClassVar[type[TaskConfig]] = TaskConfig
@@ -96,6 +98,7 @@ class Task:
     goal: float | None = None
     limit: float | None = None
     limit_note: str = "the law of the rows is not known"
+    easier_words: str = "less noise, longer sequences, or a later judgement"
 
     def __init__(self, config: TaskConfig, context: Context | None = None) -> None:
         """Keep `config` and `context`; rows are read or drawn when they are asked for."""
@@ -154,6 +157,14 @@ class Task:
     def columns(self) -> Columns:
         """The names of the task's columns in metrics.jsonl."""
         return columns_of(self.group_label, self.objective.metric, self.time.name)
+
+    def checks(self, evidence: Evidence) -> list[Examination]:
+        """Look for the causes of an error that only this task can see; none by default.
+
+        Each names in `before` where it ranks. Before the first update (`evidence.updated`) only what is
+        wrong with the rows can be looked for.
+        """
+        return []
 
     def sequences(self, batch: Batch) -> Sequences:
         """Return `batch` as a network reads it; traceable."""

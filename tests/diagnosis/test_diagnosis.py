@@ -1,6 +1,5 @@
-"""Every cause of the diagnosis: a patient that has it, and one that has not."""
+"""Every cause of the diagnosis: a run that has it, and one that has not."""
 
-import dataclasses
 import json
 import shlex
 
@@ -8,124 +7,38 @@ import jax
 import numpy as np
 import pytest
 
-from freqjax import Config, NetworkConfig, TaskConfig, TrainConfig, commandline
+from freqjax import commandline
 from freqjax.config import overrides, validation
-from freqjax.diagnosis import CAUSES, Patient, diagnose, recorded, rehearsal, tried
-from freqjax.networks import make_network
-from freqjax.report.summary import Evaluated
-from freqjax.system.files import write_json
+from freqjax.diagnosis import CAUSES, diagnose, gradients, recorded, trial, tried
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction.datasets import write_rows
-from freqjax.training.frozen import make_forward
+from freqjax.tasks.extraction.symptoms import OUTPUT_CAUSES, ROW_CAUSES
+from tests.diagnosis.runs import LAYERS, by_cause, config, examined, row
 
-LAYERS = ("cell/input/bias", "cell/recurrent/kernel", "head/kernel")
-
-
-def config(**sections):
-    """Two clocks of 2 and 5 Hz for two seconds at 100 Hz, with room for a constructed one."""
-    whole = Config(
-        task=TaskConfig(frequencies=(2.0, 5.0), sampling_rate=100.0, duration=2.0),
-        network=NetworkConfig(hidden_size=8),
-        train=TrainConfig(regime="full", streams="parallel", epochs=40),
-    )
-    for section, fields in sections.items():
-        for name, value in fields.items():
-            setattr(getattr(whole, section), name, value)
-    return validation.validate_training(whole)
+# Of an extraction run, in order of rank.
+RANKED = [*ROW_CAUSES, *CAUSES, *OUTPUT_CAUSES]
 
 
-def row(epoch, loss=0.5, frozen=0.5, norms=(1.0, 1.0, 1.0), alerts=()):
-    """A row of metrics.jsonl with two components of one loss."""
-    losses = loss if isinstance(loss, (tuple, list)) else (loss, loss)
-    held = frozen if isinstance(frozen, (tuple, list)) else (frozen, frozen)
-    return {
-        "epoch": epoch,
-        "step": epoch,
-        "loss": None if None in losses else float(np.mean(losses)),
-        "loss_per_frequency": list(losses),
-        "frozen_mse": float(np.mean(held)),
-        "frozen_mse_per_frequency": list(held),
-        "grad_norm": max((n for n in norms if n is not None), default=None),
-        "grad_norm_max": max((n for n in norms if n is not None), default=None),
-        "grad_norm_max_per_layer": dict(zip(LAYERS, norms, strict=True)),
-        "update_ratio_per_layer": dict.fromkeys(LAYERS, 0.1),
-        "seconds": 0.01,
-        "lr": 1e-3,
-        "alerts": list(alerts),
-    }
-
-
-def patient(
-    tmp_path,
-    whole=None,
-    *,
-    outputs=None,
-    train_outputs=None,
-    rows=None,
-    params=None,
-    train_targets=None,
-    limit=None,
-    train_mixture=None,
-    **fields,
-):
-    """A run that put out `outputs(targets)`, zero unless said otherwise, and left `rows`."""
-    whole = whole or config()
-    task = make_task(whole.task)
-    train, test = task.rows("train"), task.rows("test")
-    if train_targets is not None:
-        train = train._replace(targets=train_targets(np.array(train.targets)))
-    if train_mixture is not None:
-        inputs = np.array(train.inputs)
-        inputs[..., 0] = train_mixture(inputs[..., 0])
-        train = train._replace(inputs=inputs)
-    outputs = outputs or np.zeros_like
-    test_outputs = outputs(test.targets)
-    network = make_network(whole.network, task)
-    first = network.init(jax.random.key(whole.train.seed))
-    params = first if params is None else params
-    write_json(tmp_path / "config.json", dataclasses.asdict(whole))
-    return Patient(
-        folder=tmp_path,
-        config=whole,
-        task=task,
-        network=network,
-        forward=make_forward(network),
-        initial_params=first,
-        params=params,
-        last_params=params,
-        rows=[row(e) for e in range(1, 41)] if rows is None else rows,
-        train_blocks=train,
-        test_blocks=test,
-        evaluated=Evaluated(
-            train=task.evaluate((train_outputs or outputs)(train.targets), train),
-            test=task.evaluate(test_outputs, test),
-            probes={},
-            limit=limit or {"bayes_mse_per_frequency": [0.0, 0.0]},
-            test_outputs=test_outputs,
-        ),
-        seconds=1.0,
-        **fields,
-    )
-
-
-def by_cause(examinations):
-    """Examinations by the name of their cause."""
-    return {e.cause: e for e in examinations}
+def task_checks(run):
+    """What the task itself finds of a run."""
+    return run.task.checks(run.evidence)
 
 
 def test_a_healthy_run_has_no_cause(tmp_path):
-    found = diagnose(patient(tmp_path, outputs=lambda targets: targets + 0.01))
+    found = diagnose(examined(tmp_path, outputs=lambda targets: targets + 0.01))
     assert found.healthy
     assert found.to_json() == []
 
 
 def test_every_cause_is_looked_for_and_ranked(tmp_path):
-    found = diagnose(patient(tmp_path, rows=[row(1, loss=(None, 0.5), alerts=["non-finite loss"])]))
-    assert sorted(e.cause for e in found.examinations) == sorted(CAUSES)
+    found = diagnose(
+        examined(tmp_path, rows=[row(1, loss=(None, 0.5), alerts=["non-finite loss"])])
+    )
+    assert sorted(e.cause for e in found.examinations) == sorted(RANKED)
     listed = found.to_json()
     json.dumps(listed, allow_nan=False)
     assert [item["rank"] for item in listed] == list(range(1, len(listed) + 1))
-    ranks = [CAUSES.index(item["cause"]) for item in listed]
+    ranks = [RANKED.index(item["cause"]) for item in listed]
     assert ranks == sorted(ranks)
     assert set(listed[0]) == {
         "cause",
@@ -142,7 +55,7 @@ def test_every_cause_is_looked_for_and_ranked(tmp_path):
 @pytest.mark.parametrize(("start", "streams"), [("zero", "sequential"), ("random", "parallel")])
 def test_every_experiment_is_a_command_that_is_taken(tmp_path, start, streams):
     changes = {"task": {"start": start}, "train": {"streams": streams, "regime": "online"}}
-    for examination in diagnose(patient(tmp_path, config(**changes), began=-1e9)).examinations:
+    for examination in diagnose(examined(tmp_path, config(**changes), began=-1e9)).examinations:
         words = shlex.split(examination.experiment)
         assert words[:3] == ["python", "-m", "freqjax.main"]
         invocation = commandline.parse(words[3:])
@@ -159,32 +72,32 @@ def test_outliers_in_the_targets_are_bad_data(tmp_path):
         targets[0, ::25] = 20.0
         return targets
 
-    found = by_cause(patient(tmp_path, train_targets=spoil).examine_task())
+    found = by_cause(task_checks(examined(tmp_path, train_targets=spoil)))
     assert found["bad_data"].found
     assert not found["decimated_stream"].found
 
 
 def test_targets_of_another_phase_than_the_tests_are_bad_data(tmp_path):
-    sick = patient(tmp_path, train_targets=lambda y: np.roll(y, 10, axis=1))
-    found = by_cause(sick.examine_task())["bad_data"]
+    run = examined(tmp_path, train_targets=lambda y: np.roll(y, 10, axis=1))
+    found = by_cause(task_checks(run))["bad_data"]
     assert found.found
     # Ten samples of 100 a second are half a turn at 5 Hz.
     np.testing.assert_allclose(found.evidence["train_test_phase_rad"], np.pi, rtol=1e-6)
 
 
 def test_a_mixture_that_stands_still_is_bad_data(tmp_path):
-    sick = patient(tmp_path, train_mixture=lambda s: np.repeat(s[:, ::2], 2, axis=1))
-    assert by_cause(sick.examine_task())["bad_data"].found
+    run = examined(tmp_path, train_mixture=lambda s: np.repeat(s[:, ::2], 2, axis=1))
+    assert by_cause(task_checks(run))["bad_data"].found
 
 
 def test_a_file_that_changed_is_bad_data(tmp_path):
-    sick = patient(tmp_path, changed_files=["task.train_path"])
-    found = by_cause(sick.examine_task())["bad_data"]
+    run = examined(tmp_path, changed_files=["task.train_path"])
+    found = by_cause(task_checks(run))["bad_data"]
     assert found.found and "train_path changed" in found.words
 
 
 def test_good_rows_are_not_bad_data(tmp_path):
-    found = by_cause(patient(tmp_path).examine_task())
+    found = by_cause(task_checks(examined(tmp_path)))
     assert found["bad_data"].found is False
     assert found["decimated_stream"].found is False
     np.testing.assert_allclose(
@@ -197,15 +110,15 @@ def test_a_stream_dealt_out_to_a_batch_is_decimated(tmp_path, streams):
     def deal(targets):
         return targets.reshape(2, -1, streams, 1).swapaxes(1, 2).reshape(targets.shape)
 
-    found = by_cause(patient(tmp_path, train_targets=deal).examine_task())
+    found = by_cause(task_checks(examined(tmp_path, train_targets=deal)))
     assert found["decimated_stream"].found
     assert not found["bad_data"].found
 
 
 def test_a_shuffled_stream_is_decimated(tmp_path):
     order = np.random.default_rng(0).permutation(200)
-    sick = patient(tmp_path, train_targets=lambda y: y[:, order])
-    assert by_cause(sick.examine_task())["decimated_stream"].found
+    run = examined(tmp_path, train_targets=lambda y: y[:, order])
+    assert by_cause(task_checks(run))["decimated_stream"].found
 
 
 def test_an_output_that_runs_a_whole_number_of_times_too_fast_is_decimated(tmp_path):
@@ -213,7 +126,7 @@ def test_an_output_that_runs_a_whole_number_of_times_too_fast_is_decimated(tmp_p
         time = np.arange(200) / 100
         return np.stack([np.sin(2 * np.pi * 4 * f * time) for f in (2.0, 5.0)])[..., None]
 
-    found = by_cause(patient(tmp_path, outputs=fast).examine_task())["decimated_stream"]
+    found = by_cause(task_checks(examined(tmp_path, outputs=fast)))["decimated_stream"]
     assert found.found
     assert found.evidence["runs_times_too_fast"] == 4
 
@@ -231,14 +144,14 @@ def off_by(hertz, amplitude=1.0):
 
 
 def test_a_frequency_out_of_its_basin(tmp_path):
-    sick = patient(tmp_path, outputs=off_by(0.8))
-    found = by_cause(sick.examine_task())["frequency_basin"]
+    run = examined(tmp_path, outputs=off_by(0.8))
+    found = by_cause(task_checks(run))["frequency_basin"]
     assert found.found
     np.testing.assert_allclose(found.evidence["turns_off_per_frequency"], 1.6, rtol=0.03)
 
 
 def test_a_frequency_inside_of_its_basin(tmp_path):
-    found = by_cause(patient(tmp_path, outputs=off_by(0.2)).examine_task())
+    found = by_cause(task_checks(examined(tmp_path, outputs=off_by(0.2))))
     assert found["frequency_basin"].found is False
 
 
@@ -251,14 +164,14 @@ def test_the_basin_ends_where_the_error_stops_falling_towards_the_frequency():
 
 
 def test_an_amplitude_that_has_collapsed(tmp_path):
-    found = by_cause(patient(tmp_path, outputs=lambda y: 0.3 * y).examine_task())
+    found = by_cause(task_checks(examined(tmp_path, outputs=lambda y: 0.3 * y)))
     assert found["amplitude_collapse"].found
     assert not found["frequency_basin"].found
 
 
 @pytest.mark.parametrize("outputs", [np.zeros_like, off_by(0.8, 0.3), lambda y: y + 0.5])
 def test_other_failures_are_no_collapse(tmp_path, outputs):
-    found = by_cause(patient(tmp_path, outputs=outputs).examine_task())
+    found = by_cause(task_checks(examined(tmp_path, outputs=outputs)))
     assert found["amplitude_collapse"].found is False
 
 
@@ -266,56 +179,56 @@ def test_other_failures_are_no_collapse(tmp_path, outputs):
 
 
 def test_non_finite(tmp_path):
-    sick = patient(
+    run = examined(
         tmp_path, rows=[row(1), row(2, (None, 0.5), alerts=["non-finite loss at step 7"])]
     )
-    found = recorded.non_finite(sick)
+    found = recorded.non_finite(run)
     assert found.found and "step 7" in found.words
-    assert not recorded.non_finite(patient(tmp_path)).found
-    broken = patient(tmp_path, outputs=lambda y: np.full_like(y, np.nan))
+    assert not recorded.non_finite(examined(tmp_path)).found
+    broken = examined(tmp_path, outputs=lambda y: np.full_like(y, np.nan))
     assert recorded.non_finite(broken).found
 
 
 def test_the_information_limit(tmp_path):
     unknown = config(task={"start": "random", "phase_scale": 1.0})
     task = make_task(unknown.task)
-    sick = patient(tmp_path, unknown, limit=task.limits(task.split("test")))
-    assert recorded.information_limit(sick).found
+    run = examined(tmp_path, unknown, limit=task.limits(task.split("test")))
+    assert recorded.information_limit(run).found
     task = make_task(config().task)
-    known = recorded.information_limit(patient(tmp_path, limit=task.limits(task.split("test"))))
+    known = recorded.information_limit(examined(tmp_path, limit=task.limits(task.split("test"))))
     assert known.found is False and known.evidence["bayes_mse"] == 0
 
 
 def test_exploding_and_vanishing_gradients(tmp_path):
     spike = [row(1, norms=(1.0, 250.0, 1.0)), row(2)]
-    loud = patient(tmp_path, rows=spike)
+    loud = examined(tmp_path, rows=spike)
     found = recorded.exploding_gradient(loud)
     assert found.found and found.evidence["layer"] == "cell/recurrent/kernel"
-    assert not recorded.exploding_gradient(patient(tmp_path)).found
+    assert not recorded.exploding_gradient(examined(tmp_path)).found
     # One spike among many epochs is clipped and passes.
-    rare = patient(tmp_path, rows=[*spike, *(row(e) for e in range(3, 10))])
+    rare = examined(tmp_path, rows=[*spike, *(row(e) for e in range(3, 10))])
     assert not recorded.exploding_gradient(rare).found
-    dead = patient(tmp_path, rows=[row(e, norms=(1e-9, 0.0, 1.0)) for e in (1, 2, 3)])
+    dead = examined(tmp_path, rows=[row(e, norms=(1e-9, 0.0, 1.0)) for e in (1, 2, 3)])
     found = recorded.vanishing_gradient(dead)
     assert found.found
     assert set(found.evidence["share_of_epochs_per_layer"]) == set(LAYERS[:2])
-    once = patient(tmp_path, rows=[row(1, norms=(1e-9, 1.0, 1.0)), row(2), row(3)])
+    once = examined(tmp_path, rows=[row(1, norms=(1e-9, 1.0, 1.0)), row(2), row(3)])
     assert not recorded.vanishing_gradient(once).found
 
 
 def test_weight_chasing(tmp_path):
     online = config(train={"regime": "online", "streams": "sequential"})
-    sick = patient(tmp_path, online, rows=[row(1, loss=(0.02, 0.5), frozen=(0.5, 0.5))])
-    found = recorded.weight_chasing(sick)
+    run = examined(tmp_path, online, rows=[row(1, loss=(0.02, 0.5), frozen=(0.5, 0.5))])
+    found = recorded.weight_chasing(run)
     assert found.found and found.evidence["component"] == "2 Hz"
     np.testing.assert_allclose(found.evidence["ratio"], 25)
-    steady = patient(tmp_path, online, rows=[row(1, loss=(0.35, 0.5), frozen=(0.4, 0.5))])
+    steady = examined(tmp_path, online, rows=[row(1, loss=(0.35, 0.5), frozen=(0.4, 0.5))])
     assert not recorded.weight_chasing(steady).found
     # With one update a block, nothing moves while the block is read.
-    whole = patient(tmp_path, rows=[row(1, loss=(0.02, 0.5), frozen=(0.5, 0.5))])
+    whole = examined(tmp_path, rows=[row(1, loss=(0.02, 0.5), frozen=(0.5, 0.5))])
     assert not recorded.weight_chasing(whole).found
     # A loss that never looked good has nothing that needs explaining.
-    poor = patient(tmp_path, online, rows=[row(1, loss=(0.49, 0.5), frozen=(0.9, 0.9))])
+    poor = examined(tmp_path, online, rows=[row(1, loss=(0.49, 0.5), frozen=(0.9, 0.9))])
     assert not recorded.weight_chasing(poor).found
 
 
@@ -329,23 +242,23 @@ def trained_on_the_last(targets):
 def test_forgetting(tmp_path):
     sequential = config(train={"streams": "sequential", "regime": "tbptt", "truncation": 20})
     rows = [row(1, loss=(0.1, 0.05), frozen=(0.6, 0.01))]
-    sick = patient(tmp_path, sequential, rows=rows)
-    sick.last_train_errors = [0.6, 0.01]
-    assert recorded.forgetting(sick).found
-    assert not recorded.weight_chasing(sick).found  # the loss of the last one was true
-    never = patient(tmp_path, sequential, rows=[row(1, loss=(0.5, 0.05), frozen=(0.6, 0.01))])
+    run = examined(tmp_path, sequential, rows=rows)
+    run.last_train_errors = [0.6, 0.01]
+    assert recorded.forgetting(run).found
+    assert not recorded.weight_chasing(run).found  # the loss of the last one was true
+    never = examined(tmp_path, sequential, rows=[row(1, loss=(0.5, 0.05), frozen=(0.6, 0.01))])
     never.last_train_errors = [0.6, 0.01]
     assert not recorded.forgetting(never).found  # the first one was never known
-    both = patient(tmp_path, sequential, rows=rows)
+    both = examined(tmp_path, sequential, rows=rows)
     both.last_train_errors = [0.6, 0.5]
     assert not recorded.forgetting(both).found
-    assert recorded.forgetting(patient(tmp_path)).found is None  # side by side, none is last
+    assert recorded.forgetting(examined(tmp_path)).found is None  # side by side, none is last
 
 
 def test_overfitting(tmp_path):
-    sick = patient(tmp_path, train_outputs=lambda y: y + 0.05, outputs=np.zeros_like)
-    assert recorded.overfitting(sick).found
-    assert not recorded.overfitting(patient(tmp_path)).found
+    run = examined(tmp_path, train_outputs=lambda y: y + 0.05, outputs=np.zeros_like)
+    assert recorded.overfitting(run).found
+    assert not recorded.overfitting(examined(tmp_path)).found
 
 
 # --- what is tried ---------------------------------------------------------------------------------
@@ -353,35 +266,29 @@ def test_overfitting(tmp_path):
 
 def test_a_gradient_that_is_cut_cannot_mend_a_clock(tmp_path):
     online = config(train={"regime": "online", "streams": "sequential"})
-    found = tried.gradient_truncation(patient(tmp_path, online))
+    found = tried.gradient_truncation(examined(tmp_path, online))
     assert found.found
     # What a window of K samples sees of a slope that gathers over T is of the order of K / T.
     assert all(0 < share < 0.02 for share in found.evidence["clock_slope_share"])
     nearly = config(train={"regime": "tbptt", "truncation": 100})
-    assert not tried.gradient_truncation(patient(tmp_path, nearly)).found
-    whole = tried.gradient_truncation(patient(tmp_path))
+    assert not tried.gradient_truncation(examined(tmp_path, nearly)).found
+    whole = tried.gradient_truncation(examined(tmp_path))
     assert whole.found is False and whole.evidence == {}
 
 
 def test_the_whole_gradient_is_what_jax_gives(tmp_path):
-    from freqjax.diagnosis import gradients
-
-    sick = patient(tmp_path, config(train={"regime": "tbptt", "truncation": 20}))
-    same = gradients.compare(sick.network, sick.task, sick.params, sick.train_blocks, 200)
+    run = examined(tmp_path, config(train={"regime": "tbptt", "truncation": 20}))
+    same = gradients.compare(run.network, run.task, run.params, run.train_rows, 200)
     assert same.cosine == pytest.approx(1.0) and same.norm_ratio == pytest.approx(1.0)
-    xs, targets = (
-        np.swapaxes(a, 0, 1) for a in (sick.train_blocks.inputs, sick.train_blocks.targets)
-    )
+    xs, targets = (np.swapaxes(a, 0, 1) for a in (run.train_rows.inputs, run.train_rows.targets))
 
     def loss(params):
-        carry = sick.network.init_carry(params, 2)
-        outputs = sick.network.unroll(params, carry, xs, np.zeros(xs.shape[:2], bool))[1]
+        carry = run.network.init_carry(params, 2)
+        outputs = run.network.unroll(params, carry, xs, np.zeros(xs.shape[:2], bool))[1]
         return ((outputs - targets) ** 2).mean()
 
-    expected = np.concatenate([np.ravel(g) for g in jax.tree.leaves(jax.grad(loss)(sick.params))])
-    whole = gradients._cut_and_whole(sick.network, sick.task, sick.params, sick.train_blocks, 200)[
-        1
-    ]
+    expected = np.concatenate([np.ravel(g) for g in jax.tree.leaves(jax.grad(loss)(run.params))])
+    whole = gradients.cut_and_whole(run.network, run.task, run.params, run.train_rows, 200)[1]
     np.testing.assert_allclose(whole, expected, rtol=1e-4, atol=1e-7)
 
 
@@ -408,8 +315,8 @@ def single(epoch):
     ("rate", "cause"), [(3e-4, "learning_rate_low"), (8.0, "learning_rate_high"), (0.1, None)]
 )
 def test_the_learning_rate(tmp_path, rate, cause):
-    sick = patient(tmp_path, repeater(rate), rows=[single(e) for e in range(1, 101)])
-    found = by_cause(tried.learning_rate(sick))
+    run = examined(tmp_path, repeater(rate), rows=[single(e) for e in range(1, 101)])
+    found = by_cause(tried.learning_rate(run))
     assert {name for name, e in found.items() if e.found} == ({cause} if cause else set())
     assert found["learning_rate_low"].evidence["updates"] == 100
 
@@ -420,18 +327,18 @@ def test_no_rate_is_tried_where_none_decided(tmp_path):
         network={"initializer": "rotor", "learned_carry": True},
         train={"divergence_factor": None},
     )
-    found = tried.learning_rate(patient(tmp_path, curriculum, rows=[]))
+    found = tried.learning_rate(examined(tmp_path, curriculum, rows=[]))
     assert [e.found for e in found] == [None, None]
 
 
 def test_a_cut_gradient_is_blamed_however_narrow_the_network(tmp_path):
     online = config(train={"regime": "online", "streams": "sequential"}, network={"hidden_size": 3})
-    assert tried.gradient_truncation(patient(tmp_path, online)).found
+    assert tried.gradient_truncation(examined(tmp_path, online)).found
 
 
 def test_where_no_clock_would_do_a_network_without_memory_tells_nothing_of_the_cut(tmp_path):
     online = config(train={"regime": "online", "streams": "sequential"}, task={"start": "random"})
-    deaf = patient(tmp_path, online)
+    deaf = examined(tmp_path, online)
     forgets = jax.tree.map(np.array, deaf.params)
     forgets["cell"]["recurrent"]["kernel"][:] = 0
     forgets["cell"]["recurrent"]["bias"][8:16] = -30  # the forget gates
@@ -441,7 +348,7 @@ def test_where_no_clock_would_do_a_network_without_memory_tells_nothing_of_the_c
 
 
 def test_what_is_not_finite_refutes_nothing(tmp_path):
-    broken = patient(
+    broken = examined(
         tmp_path,
         config(train={"regime": "tbptt", "truncation": 20}, optimizer={"learning_rate": 1e30}),
         outputs=lambda y: np.full_like(y, np.nan),
@@ -459,7 +366,7 @@ def test_what_is_not_finite_refutes_nothing(tmp_path):
 
 
 def test_before_the_first_update_only_the_rows_are_examined(tmp_path):
-    found = diagnose(patient(tmp_path, rows=[]))
+    found = diagnose(examined(tmp_path, rows=[]))
     assert not found.healthy and found.causes == []
     assert {e.cause for e in found.examinations} == {
         "decimated_stream", "bad_data", "information_limit",
@@ -467,26 +374,26 @@ def test_before_the_first_update_only_the_rows_are_examined(tmp_path):
 
 
 def test_a_trial_too_short_to_tell_refutes_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(rehearsal, "_MANY_UPDATES", 10**9)
+    monkeypatch.setattr(trial, "_MANY_UPDATES", 10**9)
     long = [row(e) | {"step": 10**6 * e} for e in (1, 2)]
-    found = tried.learning_rate(patient(tmp_path, rows=long))
+    found = tried.learning_rate(examined(tmp_path, rows=long))
     assert found[0].evidence["updates"] < 10**6
     assert all(e.found is not False for e in found)
 
 
-def test_every_row_of_the_stream_is_rehearsed(tmp_path, monkeypatch):
+def test_every_row_of_the_stream_is_in_a_trial(tmp_path, monkeypatch):
     """Three blocks, one after the other, in parts that do not divide the epoch by themselves."""
-    monkeypatch.setattr(rehearsal, "_ROWS_AT_ONCE", 160)
+    monkeypatch.setattr(trial, "_ROWS_AT_ONCE", 160)
     whole = config(
         task={"frequencies": (2.0, 5.0, 7.0)},
         train={"regime": "tbptt", "truncation": 20, "streams": "sequential"},
     )
-    recipe = rehearsal._prepare(patient(tmp_path, whole, limit={}, rows=[]), None)
+    recipe = trial._prepare(examined(tmp_path, whole, limit={}, rows=[]), None)
     assert recipe.windows == 30 and recipe.updates == 6 and recipe.parts == 5
 
 
 def test_capacity_is_refuted_by_a_clock_that_fits(tmp_path):
-    found = tried.capacity(patient(tmp_path))
+    found = tried.capacity(examined(tmp_path))
     assert found.found is False
     assert found.evidence["constructed_mse"] < 1e-8
 
@@ -497,15 +404,15 @@ def test_capacity_where_more_units_do_better(tmp_path):
         network={"hidden_size": 1},
         optimizer={"learning_rate": 0.03},
     )
-    sick = patient(tmp_path, narrow, rows=[row(e) for e in range(1, 301)])
-    found = tried.capacity(sick)
+    run = examined(tmp_path, narrow, rows=[row(e) for e in range(1, 301)])
+    found = tried.capacity(run)
     assert found.found, found.words
     assert found.evidence["wider"] == 8
 
 
-def test_a_dear_run_is_not_rehearsed(tmp_path):
-    sick = patient(tmp_path, began=-1e9)  # its time is over
-    assert [e.found for e in tried.learning_rate(sick)] == [None, None]
+def test_a_dear_run_is_not_tried(tmp_path):
+    run = examined(tmp_path, began=-1e9)  # its time is over
+    assert [e.found for e in tried.learning_rate(run)] == [None, None]
 
 
 def test_rows_of_a_file_reach_the_examination(tmp_path):
@@ -514,4 +421,4 @@ def test_rows_of_a_file_reach_the_examination(tmp_path):
     path = tmp_path / "rows.npz"
     write_rows(path, task.dataset(task.split("train")), 100.0, 200)
     from_file = config(task={"train_path": str(path)})
-    assert by_cause(patient(tmp_path, from_file).examine_task())["bad_data"].found is False
+    assert by_cause(task_checks(examined(tmp_path, from_file)))["bad_data"].found is False

@@ -19,7 +19,7 @@ from freqjax.networks import StackedNetwork, make_network
 from freqjax.tasks import make_task
 from freqjax.training.optimizers import make_schedule
 from freqjax.training.update import dropout_key_of, init_state, layout, make_chunk
-from tests.diagnosis.test_diagnosis import patient
+from tests.diagnosis.runs import examined
 from tests.root import ROOT
 from tests.twins import tiny_config
 
@@ -144,7 +144,7 @@ def test_what_a_diagnosis_proposes_for_a_gru_is_a_valid_run(tmp_path):
         network={"cell": "gru", "layers": 2, "dropout": 0.2, "conditioning": "film"},
         task={"sampling_rate": 100.0},
     )
-    words = shlex.split(patient(tmp_path, whole).with_curriculum)
+    words = shlex.split(examined(tmp_path, whole).through_time)
     pairs = [word[len("--config.") :].split("=", 1) for word in words if "--config." in word]
     changed = overrides.apply(whole, [(name, value) for name, value in pairs])
     validation.validate_training(changed)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
+from freqjax.networks import TurningPairs
 from freqjax.tasks.batch import Batch
 from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.extraction.config import ExtractionConfig
@@ -28,15 +32,23 @@ _LOUD = 1.5
 _REPEATED_SHARE = 0.01
 
 
-def examine(config: ExtractionConfig, evidence: Evidence) -> list[Examination]:
-    """Look for a decimated stream, bad data, a frequency out of its basin and a collapsed amplitude."""
+# What makes the rows wrong makes everything else meaningless: it ranks before every general cause.
+ROW_CAUSES = ("decimated_stream", "bad_data")
+# What may be a symptom of any other cause: it ranks after them all.
+OUTPUT_CAUSES = ("amplitude_collapse", "frequency_basin")
+_BEFORE_ALL = "non_finite"
+
+
+def checks(config: ExtractionConfig, evidence: Evidence) -> list[Examination]:
+    """Look for a decimated stream and bad data, then for a collapsed amplitude and a frequency out of basin.
+
+    Before the first update there is no output to look at: the rows alone are checked.
+    """
     decimated = _decimated_stream(config, evidence)
-    return [
-        decimated,
-        _bad_data(config, evidence, decimated=bool(decimated.found)),
-        _frequency_basin(config, evidence),
-        _amplitude_collapse(config, evidence),
-    ]
+    found = [decimated, _bad_data(config, evidence, decimated=bool(decimated.found))]
+    if evidence.updated:
+        found += [_amplitude_collapse(config, evidence), _frequency_basin(config, evidence)]
+    return found
 
 
 def _decimated_stream(config: ExtractionConfig, evidence: Evidence) -> Examination:
@@ -68,11 +80,12 @@ def _decimated_stream(config: ExtractionConfig, evidence: Evidence) -> Examinati
             "Feed the network every sample, in order: a batch over a carried state must hold streams "
             "side by side, not neighbours in time."
         ),
+        before=_BEFORE_ALL,
     )
 
 
 def _step_ratio(config: ExtractionConfig, blocks: Batch, group: int) -> float:
-    """Median |step| of the targets of a selector / that of the clean sine."""
+    """Return the median |step| of the targets of a selector / that of the clean sine."""
     targets = np.asarray(blocks.targets[..., 0], np.float64)[np.asarray(blocks.group) == group]
     omega = 2 * np.pi * config.frequencies[group] / config.sampling_rate
     time = omega * np.arange(targets.shape[1])
@@ -83,13 +96,13 @@ def _step_ratio(config: ExtractionConfig, blocks: Batch, group: int) -> float:
 
 
 def _common_multiple(config: ExtractionConfig, evidence: Evidence) -> int | None:
-    """The whole number ≥ 2 by which every wrong component runs too fast, if there is one.
+    """Return the whole number ≥ 2 by which every wrong component runs too fast, if there is one.
 
     A single wrong component may be mistaken for another that runs at a multiple of it: it takes two.
     """
     multiples = []
     for frequency, tone, error in zip(
-        config.frequencies, evidence.test["tones"], evidence.errors, strict=True
+        config.frequencies, _tones(evidence), evidence.errors, strict=True
     ):
         off = tone["frequency_error_mhz"]
         if error < evidence.goal:
@@ -148,11 +161,12 @@ def _bad_data(config: ExtractionConfig, evidence: Evidence, *, decimated: bool) 
         ),
         experiment=evidence.command("task.train_path=", "task.test_path="),
         advice="Mend the file: --mode generate writes one of the same shape to compare with.",
+        before=_BEFORE_ALL,
     )
 
 
 def _phasors(config: ExtractionConfig, blocks: Batch, group: int) -> tuple[np.ndarray, np.ndarray]:
-    """Least-squares sines of a selector's targets: their phasors [N] and the MSE left over [N]."""
+    """Fit least-squares sines to a selector's targets: their phasors [N] and the MSE left over [N]."""
     targets = np.asarray(blocks.targets[..., 0], np.float64)[np.asarray(blocks.group) == group]
     angle = 2 * np.pi * config.frequencies[group] / config.sampling_rate
     time = angle * np.arange(targets.shape[1])
@@ -167,7 +181,7 @@ def _residual(config: ExtractionConfig, blocks: Batch, group: int) -> float:
 
 
 def _disagreement(config: ExtractionConfig, evidence: Evidence) -> tuple[float, float]:
-    """Largest difference between a selector's targets in training and test: phase, rad, and amplitude."""
+    """Return how far a selector's targets differ in training and test at most: phase, rad, and amplitude."""
     phase, scale = 0.0, 0.0
     for group in range(len(config.frequencies)):
         train, test = (
@@ -181,9 +195,10 @@ def _disagreement(config: ExtractionConfig, evidence: Evidence) -> tuple[float, 
 
 def _frequency_basin(config: ExtractionConfig, evidence: Evidence) -> Examination:
     turns, sources = [], []
+    turning_hz = _turning_hz(config, evidence)
     for group, frequency in enumerate(config.frequencies):
-        off, source = _off_by(evidence, group, frequency)
-        turns.append(None if off is None else abs(off) * evidence.credit_seconds)
+        off, source = _off_by(_tones(evidence)[group], turning_hz[group], frequency)
+        turns.append(None if off is None else abs(off) * evidence.credit)
         sources.append(source)
     wrong = [
         (turn, group)
@@ -196,28 +211,45 @@ def _frequency_basin(config: ExtractionConfig, evidence: Evidence) -> Examinatio
         found=worst > BASIN,
         words=(
             f"The {sources[group]} for {config.frequencies[group]:g} Hz is off by Δf·T = {worst:.3g} over "
-            f"the {evidence.credit_seconds:.3g} s of the gradient."
+            f"the {evidence.credit:.3g} s of the gradient."
             if wrong
             else "No wrong component shows a frequency to compare."
         ),
-        evidence={"turns_off_per_frequency": turns, "credit_s": evidence.credit_seconds},
+        evidence={"turns_off_per_frequency": turns, "credit_s": evidence.credit},
         threshold=(
             f"|Δf|·T above {BASIN:g} in a wrong component: beyond it the error, 1 − sin(2πΔfT)/(2πΔfT), "
             "falls by shrinking the output and not by mending the frequency"
         ),
-        experiment=evidence.with_curriculum,
+        experiment=evidence.through_time,
         advice="Begin with a horizon so short that every component is inside its basin, then lengthen it.",
     )
 
 
-def _off_by(evidence: Evidence, group: int, frequency: float) -> tuple[float | None, str]:
-    """Δf of the output's tone, Hz; of the nearest pair that turns where the output has no tone."""
-    tone = evidence.test["tones"][group]["frequency_error_mhz"]
-    if tone is not None:
-        return tone / 1e3, "output"
-    turning = (
-        np.asarray(evidence.oscillations_hz[group]) if evidence.oscillations_hz else np.zeros(0)
-    )
+def _tones(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return what was measured of each component's output on the test rows."""
+    return evidence.evaluation.metrics["test"]["tones"]
+
+
+def _turning_hz(config: ExtractionConfig, evidence: Evidence) -> list[np.ndarray]:
+    """Return for each selector how fast its pairs turn, Hz: none where the network has no rotors.
+
+    What two other units do together is no reading of a frequency.
+    """
+    network = evidence.network
+    if not isinstance(network, TurningPairs):
+        return [np.zeros(0)] * len(config.frequencies)
+    hertz = config.sampling_rate * network.pair_cycles(evidence.params)
+    owners = network.pair_owners()
+    return [hertz[owners == group] for group in range(len(config.frequencies))]
+
+
+def _off_by(
+    tone: Mapping[str, Any], turning: np.ndarray, frequency: float
+) -> tuple[float | None, str]:
+    """Return Δf of the output's tone, Hz; where it has none, of the nearest pair that turns."""
+    off = tone["frequency_error_mhz"]
+    if off is not None:
+        return off / 1e3, "output"
     turning = turning[np.isfinite(turning) & (turning > 0)]
     if not turning.size:
         return None, "output"
@@ -227,7 +259,7 @@ def _off_by(evidence: Evidence, group: int, frequency: float) -> tuple[float | N
 def _amplitude_collapse(config: ExtractionConfig, evidence: Evidence) -> Examination:
     found, words = [], "No wrong component follows its target at too small a size."
     for frequency, tone, error in zip(
-        config.frequencies, evidence.test["tones"], evidence.errors, strict=True
+        config.frequencies, _tones(evidence), evidence.errors, strict=True
     ):
         size, match = tone["amplitude_ratio"], tone["correlation"]
         if error < evidence.goal or size is None or match is None or match <= 0:
@@ -247,8 +279,8 @@ def _amplitude_collapse(config: ExtractionConfig, evidence: Evidence) -> Examina
         found=bool(found),
         words=words,
         evidence={
-            "amplitude_ratio_per_frequency": [t["amplitude_ratio"] for t in evidence.test["tones"]],
-            "correlation_per_frequency": [t["correlation"] for t in evidence.test["tones"]],
+            "amplitude_ratio_per_frequency": [t["amplitude_ratio"] for t in _tones(evidence)],
+            "correlation_per_frequency": [t["correlation"] for t in _tones(evidence)],
         },
         threshold=(
             f"an amplitude below {_AMPLITUDE:g}, and scaling the output alone would take at least "

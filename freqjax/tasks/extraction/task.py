@@ -14,6 +14,7 @@ from freqjax.config.sections import Context, NetworkConfig
 from freqjax.errors import UserError
 from freqjax.networks.weights import RotorSetting
 from freqjax.tasks.batch import Batch
+from freqjax.tasks.constructible import Solution
 from freqjax.tasks.evaluation import Evaluation, Frozen
 from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.extraction import datasets, probes, stems, symptoms
@@ -25,6 +26,7 @@ from freqjax.tasks.extraction.evaluation import evaluate
 from freqjax.tasks.extraction.limits import NoBayesLimit, StreamLimit
 from freqjax.tasks.extraction.limits.law import noise_variance
 from freqjax.tasks.extraction.limits.scores import baseline_outputs, least_possible, limits_on
+from freqjax.tasks.extraction.near_clock import ClockSolution
 from freqjax.tasks.objectives import SquaredError
 from freqjax.tasks.task import Input, Task, TimeUnit
 
@@ -52,6 +54,7 @@ class Extraction(Task):
     config: ExtractionConfig
     output_size = 1
     group_label, group_word = "frequency", "component"
+    easier_words = "a known start, a smaller phase_scale, longer streams, or a later judgement"
     objective = SquaredError()
     weighted = False
 
@@ -169,9 +172,13 @@ class Extraction(Task):
 
         return probes.probe(self.config, draw, run)
 
-    def examine(self, evidence: Evidence) -> list[Examination]:
-        """What may be wrong with rows and tones: see `freqjax.tasks.extraction.symptoms`."""
-        return symptoms.examine(self.config, evidence)
+    def checks(self, evidence: Evidence) -> list[Examination]:
+        """Look for what is wrong with rows and tones: see `freqjax.tasks.extraction.symptoms`."""
+        return symptoms.checks(self.config, evidence)
+
+    def solution(self) -> Solution | None:
+        """Return the clock of the task's frequencies; None where the start of a stream is not known."""
+        return ClockSolution(self) if self.keeps_time else None
 
     def limits(self, blocks: Batch) -> dict[str, Any]:
         """The limits of the config's law, and the baselines' scores on the rows of `blocks`.

@@ -1,4 +1,4 @@
-"""From a run's folder to a patient: finished, running, stopped or killed, it is read and left as it is."""
+"""The run in a folder, read for its examination: finished, running, stopped or killed; nothing is written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jax
 from freqjax.checkpoints import store as checkpoints
 from freqjax.config import validation
 from freqjax.config.sections import Config
-from freqjax.diagnosis.patient import Patient
+from freqjax.diagnosis.examined import RunUnderExamination
 from freqjax.errors import UserError
 from freqjax.report import summary
 from freqjax.system import files
@@ -32,15 +32,20 @@ def run_config(folder: Path, say: Say | None = None) -> Config:
     return validation.from_dict(value, f"{folder / 'config.json'}", say)
 
 
-class Admitted(NamedTuple):
-    """A patient, and what its report says of the run: the object of its summary.json."""
+class SavedRun(NamedTuple):
+    """A run as its folder holds it.
 
-    patient: Patient
+    Attributes:
+      run: for the examination.
+      values: for the report: the object of its summary.json.
+    """
+
+    run: RunUnderExamination
     values: dict[str, Any]
 
 
-def admit(folder: Path, config: Config, say: Say) -> Admitted:
-    """Read the run in `folder` and measure its weights, frozen, on its rows.
+def read(folder: Path, config: Config, say: Say) -> SavedRun:
+    """Read the run in `folder` and evaluate its weights, frozen, on its rows.
 
     Where no checkpoint was saved yet its weights are those it started from.
 
@@ -52,7 +57,7 @@ def admit(folder: Path, config: Config, say: Say) -> Admitted:
     kept, last, meta = _weights(folder, initial, say)
     evaluation = prepared.task.evaluate(prepared.frozen(kept))
     rows = files.read_rows(folder / "metrics.jsonl")
-    patient = Patient(
+    run = RunUnderExamination(
         folder=folder,
         prepared=prepared,
         initial_params=initial,
@@ -75,11 +80,11 @@ def admit(folder: Path, config: Config, say: Say) -> Admitted:
             epochs=rows[-1]["epoch"] if rows else 0,
             updates=rows[-1]["step"] if rows else 0,
         )
-    return Admitted(patient, values)
+    return SavedRun(run, values)
 
 
 def _weights(folder: Path, initial: Any, say: Say) -> tuple[Any, Any, dict[str, Any]]:
-    """The best weights, the last ones, and what was saved beside the last."""
+    """Return the best weights, the last ones, and what was saved beside the last."""
     directory = folder / "checkpoints"
     if not directory.is_dir():
         say(f"{folder} holds no checkpoint yet: its first weights are examined.")
@@ -97,7 +102,8 @@ def _weights(folder: Path, initial: Any, say: Say) -> tuple[Any, Any, dict[str, 
 
 
 def _changed_files(config: Config, hashes: dict[str, str]) -> list[str]:
-    paths = {"task.train_path": config.task.train_path, "task.test_path": config.task.test_path}
+    """Return the fields of the task whose file is not the one with the hash that was saved."""
+    paths = {field: getattr(config.task, field.removeprefix("task."), "") for field in hashes}
     return [
         field
         for field, digest in hashes.items()

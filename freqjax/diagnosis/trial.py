@@ -1,4 +1,4 @@
-"""The run's own recipe, repeated from the start for as long as can be afforded, with one thing changed."""
+"""A trial: the run's own recipe, repeated from the start as long as can be afforded, with one change."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from freqjax.config.sections import Config
-from freqjax.diagnosis.patient import Patient
+from freqjax.diagnosis.examined import RunUnderExamination, mean_error
 from freqjax.networks import make_network
-from freqjax.training.frozen import choose_forward, group_means
+from freqjax.training.frozen import choose_forward
 from freqjax.training.optimizers import make_schedule
 from freqjax.training.sources import make_source
 from freqjax.training.trainers import initial_key
@@ -27,7 +26,7 @@ FEWEST_UPDATES = 20
 _MANY_UPDATES = 1000
 
 
-class Rehearsal(NamedTuple):
+class Trial(NamedTuple):
     """What a changed recipe reached.
 
     Attributes:
@@ -41,12 +40,12 @@ class Rehearsal(NamedTuple):
     updates: int
     rows_seen: float
 
-    def tells(self, patient: Patient) -> bool:
-        """Whether it went on for long enough that a change which does not help refutes the cause.
+    def tells(self, run: RunUnderExamination) -> bool:
+        """Tell whether it was long enough for a change that does not help to refute the cause.
 
         Half of the run's updates do, and so does a whole epoch of at least a thousand.
         """
-        made = patient.rows[-1]["step"] if patient.rows else 0
+        made = run.rows[-1]["step"] if run.rows else 0
         return 2 * self.updates >= made or (self.rows_seen >= 1 and self.updates >= _MANY_UPDATES)
 
 
@@ -70,14 +69,14 @@ class _Recipe(NamedTuple):
     error: Callable[[Any], float]
 
 
-def rehearse(
-    patient: Patient,
+def retrain(
+    run: RunUnderExamination,
     scales: Sequence[float],
     seconds: float,
     *,
     hidden_size: int | None = None,
     most: int | None = None,
-) -> Rehearsal | None:
+) -> Trial | None:
     """Train R fresh networks, each at its own multiple of the learning rate.
 
     They begin as the run did, from its seed, on its fixed training rows, with the rate of its peak held
@@ -85,7 +84,7 @@ def rehearse(
     the others as many.
 
     Args:
-      patient: the run.
+      run: the run.
       scales: [R] multiples of `optimizer.learning_rate`.
       seconds: stop after about so many.
       hidden_size: another width than the run's.
@@ -95,8 +94,8 @@ def rehearse(
       What they reached; None where too few updates could be afforded to tell anything.
     """
     began = time.monotonic()
-    recipe = _prepare(patient, hidden_size)
-    wanted = max(patient.rows[-1]["step"] if patient.rows else recipe.windows, FEWEST_UPDATES)
+    recipe = _prepare(run, hidden_size)
+    wanted = max(run.rows[-1]["step"] if run.rows else recipe.windows, FEWEST_UPDATES)
     wanted = wanted if most is None else min(wanted, most)
     share = (seconds - (time.monotonic() - began)) / len(scales)
     rounds, errors = None, []
@@ -115,32 +114,31 @@ def rehearse(
         if rounds * recipe.updates < FEWEST_UPDATES:
             return None
     updates = (rounds or 0) * recipe.updates
-    return Rehearsal(errors, updates, min(1.0, updates / recipe.windows))
+    return Trial(errors, updates, min(1.0, updates / recipe.windows))
 
 
-def _prepare(patient: Patient, hidden_size: int | None) -> _Recipe:
-    config = _constant_rate(patient.config)
+def _prepare(run: RunUnderExamination, hidden_size: int | None) -> _Recipe:
+    config = _fixed_rows(run.config)
     if hidden_size is not None:
         config.network.hidden_size = hidden_size
-    task, blocks = patient.task, patient.train_rows
-    network = make_network(config.network, task, lambda: patient.prepared.batches["train"])
-    source = make_source(task, config, blocks, cut=_even_parts)
+    task, rows = run.task, run.train_rows
+    network = make_network(config.network, task, lambda: run.prepared.batches["train"])
+    source = make_source(task, config, rows, cut=_even_parts)
     windows = source.updates
     update = make_update(network, task, config, make_schedule(config.optimizer, windows, windows))
-    forward = patient.prepared.forward if hidden_size is None else choose_forward(network, config)
+    forward = run.prepared.forward if hidden_size is None else choose_forward(network, config)
 
     def begin(scale: float) -> TrainState:
         state = init_state(network, config, initial_key(config.train.seed), source.streams)
         return state._replace(rate_scale=jnp.asarray(scale, jnp.float32))
 
-    def run(state: TrainState, stream: Stream) -> TrainState:
+    def advance(state: TrainState, stream: Stream) -> TrainState:
         return jax.lax.scan(lambda s, window: (update(s, window)[0], None), state, stream)[0]
 
-    compiled = jax.jit(run, donate_argnums=0).lower(begin(1.0), source.part(0, 0)).compile()
+    compiled = jax.jit(advance, donate_argnums=0).lower(begin(1.0), source.part(0, 0)).compile()
 
     def error(params: Any) -> float:
-        means = group_means(forward(params, blocks, config.task.reset), blocks, task)
-        return float(np.mean(means)) if np.isfinite(means).all() else np.inf
+        return mean_error(forward(params, rows, config.task.reset), rows, task)
 
     return _Recipe(
         begin=begin,
@@ -155,14 +153,14 @@ def _prepare(patient: Patient, hidden_size: int | None) -> _Recipe:
 
 
 def _even_parts(updates: int, rows: int) -> list[tuple[int, int]]:
-    """Parts of one size, so that one program does for all, and no row left out."""
+    """Cut an epoch into parts of one size, so that one program does for all, and no row left out."""
     most = max(1, min(updates, _ROWS_AT_ONCE // rows))
     size = max(d for d in range(1, most + 1) if updates % d == 0)
     return [(low, low + size) for low in range(0, updates, size)]
 
 
-def _constant_rate(config: Config) -> Config:
-    """A copy of `config` on its fixed rows, whose learning rate stays at its peak."""
+def _fixed_rows(config: Config) -> Config:
+    """Copy `config` for its fixed rows, whose learning rate stays at its peak."""
     copy = dataclasses.replace(
         config,
         task=dataclasses.replace(config.task, noise="fixed"),

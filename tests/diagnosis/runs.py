@@ -1,0 +1,131 @@
+"""Runs to examine, made without training: a run that put out what a test says and left what it says."""
+
+import dataclasses
+
+import jax
+import numpy as np
+
+from freqjax import Config, NetworkConfig, TaskConfig, TrainConfig
+from freqjax.config import validation
+from freqjax.diagnosis import RunUnderExamination
+from freqjax.system.files import write_json
+from freqjax.training.prepared import Prepared
+
+LAYERS = ("cell/input/bias", "cell/recurrent/kernel", "head/kernel")
+
+
+# What is possible where the start is known: everything.
+POSSIBLE = {
+    "bayes_mse": 0.0,
+    "bayes_low": 0.0,
+    "bayes_high": 0.0,
+    "bayes_mse_per_frequency": [0.0, 0.0],
+    "bayes_after_1s_per_frequency": None,
+    "linear_mmse": 0.0,
+    "note": "The start is known.",
+    "baselines": {},
+}
+
+
+class FixedOutputs:
+    """Outputs that a test gives, in the place of those of a network."""
+
+    def __init__(self, batches, outputs):
+        """Keep rows and `outputs`, each a dict by split."""
+        self._batches, self._outputs = batches, outputs
+
+    def batch(self, split):
+        """Return the rows of a split."""
+        return self._batches.get(split)
+
+    def outputs(self, split):
+        """Return those of a split."""
+        return self._outputs[split]
+
+    def run(self, batch, reset):
+        """Return zeros on any other rows."""
+        return np.zeros_like(batch.targets)
+
+
+def config(**sections):
+    """Two components of 2 and 5 Hz for two seconds at 100 Hz, with room for a constructed clock."""
+    whole = Config(
+        task=TaskConfig(frequencies=(2.0, 5.0), sampling_rate=100.0, duration=2.0),
+        network=NetworkConfig(hidden_size=8),
+        train=TrainConfig(regime="full", streams="parallel", epochs=40),
+    )
+    for section, fields in sections.items():
+        for name, value in fields.items():
+            setattr(getattr(whole, section), name, value)
+    return validation.validate_training(whole)
+
+
+def row(epoch, loss=0.5, frozen=0.5, norms=(1.0, 1.0, 1.0), alerts=()):
+    """A row of metrics.jsonl with two components of one loss."""
+    losses = loss if isinstance(loss, (tuple, list)) else (loss, loss)
+    held = frozen if isinstance(frozen, (tuple, list)) else (frozen, frozen)
+    return {
+        "epoch": epoch,
+        "step": epoch,
+        "loss": None if None in losses else float(np.mean(losses)),
+        "loss_per_frequency": list(losses),
+        "frozen_mse": float(np.mean(held)),
+        "frozen_mse_per_frequency": list(held),
+        "grad_norm": max((n for n in norms if n is not None), default=None),
+        "grad_norm_max": max((n for n in norms if n is not None), default=None),
+        "grad_norm_max_per_layer": dict(zip(LAYERS, norms, strict=True)),
+        "update_ratio_per_layer": dict.fromkeys(LAYERS, 0.1),
+        "seconds": 0.01,
+        "lr": 1e-3,
+        "alerts": list(alerts),
+    }
+
+
+def examined(
+    tmp_path,
+    whole=None,
+    *,
+    outputs=None,
+    train_outputs=None,
+    rows=None,
+    params=None,
+    train_targets=None,
+    limit=None,
+    train_mixture=None,
+    **fields,
+):
+    """A run that put out `outputs(targets)`, zero unless said otherwise, and left `rows`."""
+    whole = whole or config()
+    prepared = Prepared(whole)
+    train, test = prepared.batches["train"], prepared.batches["test"]
+    if train_targets is not None:
+        train = train._replace(targets=train_targets(np.array(train.targets)))
+    if train_mixture is not None:
+        signal = np.array(train.inputs["signal"])
+        signal[..., 0] = train_mixture(signal[..., 0])
+        train = train._replace(inputs={**train.inputs, "signal": signal})
+    prepared.batches["train"] = train
+    outputs = outputs or np.zeros_like
+    put_out = {"train": (train_outputs or outputs)(train.targets), "test": outputs(test.targets)}
+    task = prepared.task
+    task.probe = lambda run: {"words": "", "table": []}  # dear, and no diagnosis reads them
+    task.limits = lambda rows: POSSIBLE | (limit or {})
+    first = prepared.network.init(jax.random.key(whole.train.seed))
+    params = first if params is None else params
+    write_json(tmp_path / "config.json", dataclasses.asdict(whole))
+    return RunUnderExamination(
+        folder=tmp_path,
+        prepared=prepared,
+        initial_params=first,
+        params=params,
+        last_params=params,
+        rows=[row(e) for e in range(1, 41)] if rows is None else rows,
+        evaluation=task.evaluate(FixedOutputs(prepared.batches, put_out)),
+        seconds=1.0,
+        **fields,
+    )
+
+
+def by_cause(examinations):
+    """Examinations by the name of their cause."""
+    return {e.cause: e for e in examinations}
