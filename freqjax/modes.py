@@ -280,9 +280,13 @@ def _export(config: Config, flags: dict[str, Any]) -> int:
 
 
 def _limits(config: Config, flags: dict[str, Any]) -> int:
+    from freqjax.tasks.extraction.config import limits_of
     from freqjax.tasks.extraction.limits import survey
 
-    survey.run(config, _workdir(flags), figures=flags["figures"], say=print)
+    folder = _workdir(flags)
+    limits_of(config)  # what cannot be surveyed leaves no folder
+    workdir.make(folder)
+    survey.run(config, folder, figures=flags["figures"], say=print)
     return 0
 
 

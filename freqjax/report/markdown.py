@@ -6,11 +6,10 @@ import math
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from freqjax.diagnosis import Diagnosis
 from freqjax.report import summary
 from freqjax.report.phases import split
 from freqjax.report.tables import markdown_figures, markdown_section, markdown_table
@@ -19,6 +18,9 @@ from freqjax.tasks import Task
 from freqjax.tasks.evaluation import Evaluation, Table
 from freqjax.tasks.examination import Examination
 from freqjax.text import duration, number
+
+if TYPE_CHECKING:
+    from freqjax.diagnosis import Diagnosis
 
 # So many alerts are quoted.
 _ALERTS = 8

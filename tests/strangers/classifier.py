@@ -6,10 +6,10 @@ A hand moves to the left, to the right, or trembles; its trajectory is not there
 from dataclasses import dataclass
 
 import numpy as np
-from freqjax.config.fields import at_least
-from freqjax.config.task import TaskConfig
 
 from freqjax import tasks
+from freqjax.config.fields import at_least
+from freqjax.config.task import TaskConfig
 from freqjax.tasks import Batch, Input
 from freqjax.tasks.evaluation import Section, Table
 from freqjax.tasks.objectives import CrossEntropy

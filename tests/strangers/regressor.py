@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from freqjax.config.fields import at_least
-from freqjax.config.task import TaskConfig
 
 from freqjax import tasks
+from freqjax.config.fields import at_least
+from freqjax.config.task import TaskConfig
 from freqjax.tasks import Batch, Input
 from freqjax.tasks.objectives import SquaredError
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from freqjax.config.sections import Config
-from freqjax.run import workdir
 from freqjax.system import files
 from freqjax.tasks.extraction.config import ExtractionConfig, limits_of
 from freqjax.tasks.extraction.limits.bayes import bayes_curve
@@ -24,15 +23,14 @@ def run(config: Config, folder: Path, *, figures: bool, say: Callable[[str], Non
 
     Args:
       config: its task and its section `limits`.
-      folder: made if absent.
+      folder: one that exists.
       figures: whether to draw.
       say: takes each line.
 
     Raises:
-      UserError: a bad config, or a folder that cannot be written.
+      UserError: a bad config.
     """
     asked, limits = limits_of(config)
-    workdir.make(folder)
     seen = tuple(n for n in limits.samples_seen if n <= asked.samples)
     rows = []
     for start in ("zero", "random"):
