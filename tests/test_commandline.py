@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +13,9 @@ import numpy as np
 import pytest
 
 import freqjax
-from freqjax import Config
 from freqjax.checkpoints.store import CheckpointStore
+from freqjax.config import overrides, validation
 from freqjax.config import sections as configs
-from freqjax.config import validation
 from freqjax.main import main
 from freqjax.modes import FLAGS, MODES
 from freqjax.tasks import make_task
@@ -24,6 +24,7 @@ from tests.twins import tiny_config
 
 # Twenty rows a block; ten go into an update.
 _TBPTT = {"regime": "tbptt", "truncation": 10}
+_TOY = "tests.config.toys:Toy"
 _CONFIG_FILE = f"""from tests.twins import tiny_config
 
 
@@ -116,26 +117,73 @@ def assert_one_sentence(error: str) -> None:
 # Help.
 
 
-@pytest.mark.parametrize("words", [["--help"], ["-h"], ["--mode=evaluate", "--nonsense", "--help"]])
-def test_help_lists_every_mode_flag_and_field(invoke, words):
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["--nonsense", "--help"]])
+def test_help_alone_lists_the_modes_in_a_screen(invoke, words):
     code, text, error = invoke(*words)
     assert (code, error) == (0, "")
-    usage, *modes, fields = text.split("\n\n")
-    assert "python -m freqjax.main" in usage
-    assert len(modes) == len(MODES)
-    for block, (name, mode) in zip(modes, MODES.items(), strict=True):
-        assert re.match(rf"--mode {name}( \(default\))?: {re.escape(mode.doc)}\n", block)
-        assert re.findall(r"^ +--([\w-]+)", block, re.MULTILINE) == list(mode.flags)
-        assert all(FLAGS[flag].doc in block for flag in mode.flags)
-    listed = re.findall(r"^ +--config\.(\S+?)=(.*)\n +(.+)$", fields, re.MULTILINE)
-    assert len(listed) == sum(len(dataclasses.fields(s)) for _, s in configs.sections(Config()))
-    for field, default, doc in listed:
-        section, name = field.split(".")
-        value = getattr(getattr(Config(), section), name)
-        metadata = type(getattr(Config(), section)).__dataclass_fields__[name].metadata
-        assert default == str(value)
-        assert doc.startswith(metadata["doc"])
-        assert metadata["allowed"] == "any" or doc.endswith(metadata["allowed"])
+    assert re.findall(r"^  (\w+) +(.*?)(?: \(default\))?$", text, re.MULTILINE)[: len(MODES)] == [
+        (name, mode.doc) for name, mode in MODES.items()
+    ]
+    assert "usage: freqjax MODE" in text
+    assert "python -m freqjax.main" in text
+    assert {*re.findall(r"\w+", text)} >= {"quick", "clock64", "completion"}
+    assert len(text.splitlines()) <= 30
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_help_of_a_mode_lists_its_flags_in_a_screen(invoke, name):
+    code, text, error = invoke(name, "--help")
+    assert (code, error) == (0, "")
+    assert invoke(f"--mode={name}", "--nonsense", "--help") == (code, text, error)
+    assert invoke("--help", "--mode", name) == (code, text, error)
+    mode = MODES[name]
+    assert mode.doc in text
+    listed = dict(re.findall(r"^  --([\w-]+) +(.*)$", text, re.MULTILINE))
+    assert listed == {flag: FLAGS[flag].doc for flag in mode.flags}
+    assert len(text.splitlines()) <= 30
+
+
+@pytest.mark.parametrize(
+    ("words", "config"),
+    [
+        (["--config", "quick"], freqjax.load_config("quick")),
+        (["train", "--config=sweep_seeds"], freqjax.load_config("sweep_seeds")),
+        (["--config", "CONFIG"], tiny_config(train=_TBPTT)),
+        (["--config.task.name=tests.config.toys:Toy"], configs.default_config(_TOY)),
+        (
+            [
+                "sweep",
+                "--config=default",
+                f"--config.task.name={_TOY}",
+                "--config.task.noise=fixed",
+            ],
+            None,
+        ),
+    ],
+)
+def test_help_of_a_config_lists_its_fields(inputs, invoke, words, config):
+    code, text, error = invoke(
+        *[str(inputs / "config.py") if w == "CONFIG" else w for w in words], "-h"
+    )
+    assert (code, error) == (0, "")
+    listed = re.findall(r"^  --config\.(\S+?)=(.*)((?:\n {6}.*)+)$", text, re.MULTILINE)
+    if config is None:  # a config under another task
+        pairs = [("task.name", _TOY), ("task.noise", "fixed")]
+        config = overrides.apply(freqjax.load_config("default"), pairs)
+    assert len(listed) == sum(len(dataclasses.fields(s)) for _, s in configs.sections(config))
+    # What it shows can be given back.
+    base = configs.default_config(config.task.name)
+    assert overrides.apply(base, [(name, value) for name, value, _ in listed]) == config
+    for name, _, words in listed:
+        section, field = name.split(".")
+        metadata = type(getattr(config, section)).__dataclass_fields__[field].metadata
+        said = " ".join(words.split())
+        assert said.startswith(" ".join(metadata["doc"].split()))
+        assert metadata["allowed"] == "any" or said.endswith(metadata["allowed"])
+
+
+def test_the_version(invoke):
+    assert invoke("--version") == (0, f"freqjax {freqjax.__version__}\n", "")
 
 
 # Train.
@@ -169,9 +217,22 @@ def test_overrides_take_an_equals_sign_or_a_space(inputs):
     assert validation.from_dict(read_json(inputs / "run" / "config.json"), "here") == expected
 
 
+def test_a_mode_is_a_word_or_a_flag(inputs, invoke):
+    for words in (["generate"], ["--mode", "generate"], ["--mode=generate"]):
+        out = f"{len(words[0])}-{len(words)}.csv"
+        code, text, error = invoke(*words, "--config", inputs / "config.py", "--out", out)
+        assert (code, text, error) == (0, f"wrote 40 rows to {out}\n", "")
+
+
+def test_a_task_alone_is_a_config_of_its_defaults(invoke):
+    words = ("generate", "--config.task.name=extraction", "--config.task.duration=0.05")
+    code, text, error = invoke(*words, "--out", "a.csv")
+    assert (code, text, error) == (0, "wrote 200 rows to a.csv\n", "")
+
+
 def test_a_resume_needs_no_config(inputs, invoke):
     before = contents(inputs)
-    code, text, error = invoke("--resume", "--workdir", inputs / "run")
+    code, text, error = invoke("train", "--resume", "--workdir", inputs / "run")
     assert (code, error) == (0, "")
     assert "is finished" in text
     after = contents(inputs)
@@ -237,6 +298,24 @@ def test_evaluate_needs_no_config_that_can_be_trained(inputs, tmp_path, invoke):
     assert found["train"] == read_json(inputs / "run" / "summary.json")["train"]
 
 
+def test_a_run_of_version_0_1_evaluates_and_says_so_once(tmp_path, invoke):
+    """The shipped network, which version 0.1 wrote, as a user's own; as it ships, nothing is said."""
+    shutil.copytree(ROOT / "checkpoints" / "clock64", tmp_path / "old")
+    words = ("--no-figures", "--config.task.duration=0.5")
+    code, text, error = invoke("evaluate", "--checkpoint=old", "--workdir=a", *words)
+    assert (code, error) == (0, "")
+    (line,) = [line for line in text.splitlines() if "0.1" in line and "version" in line]
+    assert line.startswith(
+        "the checkpoint old: it is of version 0.1, and this version reads network.rotor"
+    )
+    code, text, error = invoke("evaluate", "--checkpoint", "clock64", "--workdir=b", *words)
+    assert (code, error) == (0, "")
+    assert "of version" not in text
+    assert read_json(tmp_path / "a" / "evaluation.json") == read_json(
+        tmp_path / "b" / "evaluation.json"
+    )
+
+
 # Generate.
 
 
@@ -280,6 +359,12 @@ _GENERATE = "--mode=generate --config CONFIG"
         ("", "--config is missing: it must name"),
         ("--config", "Missing value for flag --config"),
         ("--mode=tune", "--mode is 'tune': it must be one of train, sweep, "),
+        ("--mode=tune --help", "--mode is 'tune': it must be one of train, sweep, "),
+        ("trian --config CONFIG", "'trian' is not a mode: the nearest one is train"),
+        ("train --mode train", "--mode is given beside the mode train: it must be given once"),
+        ("completion", "completion is given no shell: it must be one of bash, zsh, fish"),
+        ("completion tcsh", "completion is tcsh: it must be one of bash, zsh, fish"),
+        ("--help --config none.py", "--config is none.py: there is no such file"),
         ("--workdr=new", "--workdr is not a flag: the nearest one is --workdir"),
         (f"{_TRAIN} more", "'more' is not a flag: flags begin with --"),
         (f"{_TRAIN} --config CONFIG", "--config is given 2 times: it must be given once"),
@@ -295,6 +380,10 @@ _GENERATE = "--mode=generate --config CONFIG"
         (f"{_TRAIN} --device=abacus", "--device is 'abacus': it must be one of cpu, gpu, tpu"),
         # Config files.
         ("--config none.py", "--config is none.py: there is no such file"),
+        (
+            "--config quik",
+            "there is no such file, and of the configs that ship the nearest is quick",
+        ),
         ("--config RUN", "there is no such file"),
         ("--config RUN/report.md", r"report.md: it must be a .py file with get_config\(\)"),
         ("--config RUN/summary.json", "summary.json: parameters must be a section"),
@@ -318,8 +407,22 @@ _GENERATE = "--mode=generate --config CONFIG"
         # Checkpoints.
         ("--mode evaluate", "--checkpoint is missing: it must name"),
         (
-            "--mode evaluate --checkpoint none",
-            "there is no checkpoint at .*none: it does not exist",
+            "--mode evaluate --checkpoint clock6",
+            "--checkpoint is clock6: there is no such folder, and of the checkpoints that ship the "
+            "nearest is clock64",
+        ),
+        (f"{_TRAIN} --config.task.name=tests.nowhere:Toy", "there is no module tests.nowhere in"),
+        (
+            f"{_TRAIN} --config.task.name={_TOY}",
+            "task.frequencies, task.sampling_rate, task.duration are",
+        ),
+        (
+            f"{_TRAIN} --config.network.cell={_TOY}",
+            "must be a subclass of freqjax.networks.cell.Cell",
+        ),
+        (
+            "--config.task.name=none",
+            "task.name is 'none': it must be one of extraction, or package",
         ),
         ("--mode evaluate --checkpoint CONFIG", "config.py is not a checkpoint"),
         ("--mode evaluate --checkpoint RUN/checkpoints", "is not a checkpoint"),

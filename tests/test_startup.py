@@ -45,6 +45,19 @@ def test_the_command_line_is_read_without_jax():
     assert "--mode is 'x'" in said
 
 
+def test_configs_are_read_and_shown_without_jax():
+    said = python(
+        "import sys, io, contextlib, freqjax\nfrom freqjax.config import shipped\n"
+        "from freqjax.main import main\n"
+        "for name in shipped.config_names():\n    freqjax.load_config(name)\n"
+        "freqjax.load_config('checkpoints/clock64/config.json')\n"
+        "with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())):\n"
+        "    assert main(['train', '--help', '--config', 'default']) == 0\n"
+        "print([name for name in ('jax', 'flax', 'optax', 'scipy') if name in sys.modules])"
+    )
+    assert said == "[]\n"
+
+
 def test_a_run_without_figures_needs_neither_matplotlib_nor_torch():
     said = python(
         "import sys, freqjax\nfreqjax.load('checkpoints/clock64')\n"

@@ -7,6 +7,7 @@ the words may become.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Sequence
 
 from freqjax.commandline.help import value_of
@@ -71,12 +72,15 @@ def candidates(words: Sequence[str]) -> list[str]:
 
     Bash takes --name=text for three words, and wants no more than the text back.
     """
-    if "=" in words[-2:]:
-        before = words[: -2 if words[-1] == "=" else -3]
-        name, text = (words[-2], "") if words[-1] == "=" else (words[-3], words[-1])
-        return [word.partition("=")[2] for word in candidates([*before, f"{name}={text}"])]
-    *before, word = words or [""]
-    return [found for found in _known(before, word) if found.startswith(word)]
+    joined = [""]
+    for last, word in itertools.pairwise(["", *words]):
+        if "=" in (last, word) and len(joined) > 1:
+            joined[-1] += word
+        else:
+            joined.append(word)
+    *before, word = joined[1:] or [""]
+    found = [known for known in _known(before, word) if known.startswith(word)]
+    return [f.partition("=")[2] for f in found] if "=" in words[-2:] else found
 
 
 def _known(before: Sequence[str], word: str) -> Iterable[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import textwrap
 from collections.abc import Sequence
 
@@ -36,7 +37,7 @@ def text(plain: Sequence[str], overrides: Overrides) -> str:
 
 def value_of(flag: str, plain: Sequence[str]) -> str | None:
     """Find what a flag is given among the words of a command, or None."""
-    for word, following in zip(plain, [*plain[1:], None], strict=True):
+    for word, following in itertools.zip_longest(plain, plain[1:]):
         if word == f"--{flag}":
             return following
         if word.startswith(f"--{flag}="):
