@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ROTOR_INITIALIZERS = ("rotor", "spectral")
 
 
+@runtime_checkable
 class Sized(Protocol):
     """What every task tells a network; attributes or properties."""
 
@@ -64,6 +65,7 @@ class GivesPeaks(GivesRotors, Protocol):
         ...
 
 
+@runtime_checkable
 class Constructed(Protocol):
     """Weights that solve a task, written down by hand; compared by value."""
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from freqjax.tasks.batch import Batch
 
 
+@runtime_checkable
 class Frozen(Protocol):
     """A network with frozen weights, run over the rows of a task."""
 
