@@ -14,10 +14,12 @@ from freqjax.config.sections import Config
 from freqjax.diagnosis.examined import RunUnderExamination, mean_error
 from freqjax.networks import make_network
 from freqjax.training.frozen import choose_forward
-from freqjax.training.optimizers import make_schedule
+from freqjax.training.gradients import make_estimator
+from freqjax.training.optimizers import Optimizer, make_schedule
+from freqjax.training.seeds import initial_key
 from freqjax.training.sources import make_source
-from freqjax.training.trainers import initial_key
-from freqjax.training.update import Stream, TrainState, init_state, make_update
+from freqjax.training.streams import Stream
+from freqjax.training.update import TrainState, init_state, make_update
 
 # One dispatch holds about so many rows, so that the clock is looked at between dispatches.
 _ROWS_AT_ONCE = 20_000
@@ -125,11 +127,12 @@ def _prepare(run: RunUnderExamination, hidden_size: int | None) -> _Recipe:
     network = make_network(config.network, task, lambda: run.prepared.batches["train"])
     source = make_source(task, config, rows, cut=_even_parts)
     windows = source.updates
-    update = make_update(network, task, config, make_schedule(config.optimizer, windows, windows))
+    optimizer = Optimizer(config.optimizer, make_schedule(config.optimizer, windows, windows))
+    update = make_update(make_estimator(network, task, config), optimizer)
     forward = run.prepared.forward if hidden_size is None else choose_forward(network, config)
 
     def begin(scale: float) -> TrainState:
-        state = init_state(network, config, initial_key(config.train.seed), source.streams)
+        state = init_state(network, task, config, initial_key(config.train.seed), source.streams)
         return state._replace(rate_scale=jnp.asarray(scale, jnp.float32))
 
     def advance(state: TrainState, stream: Stream) -> TrainState:
@@ -166,5 +169,6 @@ def _fixed_rows(config: Config) -> Config:
         task=dataclasses.replace(config.task, noise="fixed"),
         network=dataclasses.replace(config.network),
         optimizer=dataclasses.replace(config.optimizer, schedule="constant"),
+        train=dataclasses.replace(config.train, steps_per_epoch=None),  # an epoch is all rows
     )
     return copy

@@ -1,8 +1,4 @@
-"""The online regime in C++, for those who build it: `python -m freqjax.native.build`.
+"""The C++ library of the native online loop, for those who build it: `python -m freqjax.native.build`.
 
-Nothing here is compiled or loaded before `make_native_chunk` is called.
+Nothing here is compiled or loaded before `freqjax.training.gradients.native` asks for it.
 """
-
-from freqjax.training.gradients.native import make_native_chunk, why_not
-
-__all__ = ["make_native_chunk", "why_not"]

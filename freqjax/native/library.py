@@ -1,6 +1,6 @@
-"""The shared library of the native online loop: where it is, how it is built, how XLA gets to know it.
+"""Shared library of the native online loop: its place, its build, and its registration with XLA.
 
-It stands in the cache (`freqjax.system.cache`) under the hash of its source, its flags, the version of JAX
+It lies in the cache (`freqjax.system.cache`), under the hash of its source, its flags, the version of JAX
 and the processor, so that no other one is ever loaded.
 """
 
@@ -104,7 +104,7 @@ def build() -> Path:
 
 @functools.cache
 def load() -> ctypes.CDLL:
-    """Load the library and make the loop in it known to XLA.
+    """Load the library and register its loop with XLA.
 
     Raises:
       UserError: it is not built, is another user's, or cannot be loaded.
@@ -126,7 +126,7 @@ def load() -> ctypes.CDLL:
 
 
 def compiler_command() -> list[str] | None:
-    """Return the words that call the compiler; None if there is none.
+    """Return the words that call the compiler; None where there is none.
 
     Raises:
       UserError: $CXX names none.

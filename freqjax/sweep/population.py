@@ -27,11 +27,13 @@ from freqjax.sweep.program import Program, Replicated
 from freqjax.sweep.story import Arrays, Story, result_of, zero_loss
 from freqjax.tasks import Batch, Extraction, Sequences, make_task
 from freqjax.training import monitors
+from freqjax.training.chunks import ChunkInfo, layer_names
 from freqjax.training.monitors import Totals, finite_or_null
 from freqjax.training.optimizers import Plateau
-from freqjax.training.sources import CHUNK_ROWS, chunk_bounds, noise_key
-from freqjax.training.trainers import initial_key
-from freqjax.training.update import ChunkInfo, Stream, layer_names, layout, state_of
+from freqjax.training.seeds import initial_key, noise_key
+from freqjax.training.sources import CHUNK_ROWS, chunk_bounds
+from freqjax.training.streams import Stream, layout
+from freqjax.training.update import state_of
 
 
 class Population:
@@ -74,7 +76,8 @@ class Population:
         names = list(self._tasks)
         self._source = self._fill([names.index(key) for key in self._task_of])
         params = self._initial_params(drawn)
-        begin = jax.vmap(lambda p: state_of(self._network, first, p, shapes.inputs.shape[2]))
+        streams = shapes.inputs.shape[2]
+        begin = jax.vmap(lambda p: state_of(self._network, sets[0], first, p, streams))
         stacked = self._program.place(jax.jit(begin)(params))
         self._layers = layer_names(params)
         # Twice, for the arrays of a state are given up to the next chunk.

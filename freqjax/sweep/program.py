@@ -21,10 +21,12 @@ from jax.sharding import PartitionSpec as Spec
 from freqjax.config.sections import Config
 from freqjax.networks import Network
 from freqjax.tasks import Sequences, Task
+from freqjax.training.chunks import ChunkInfo
 from freqjax.training.frozen import make_frozen_losses
 from freqjax.training.gradients import engines
 from freqjax.training.optimizers import make_schedule
-from freqjax.training.update import ChunkInfo, Stream, TrainState
+from freqjax.training.streams import Stream
+from freqjax.training.update import TrainState
 
 _AXIS = "replicas"
 

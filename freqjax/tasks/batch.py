@@ -103,6 +103,8 @@ def means_by_group(losses: Any, sequences: Sequences, groups: int) -> list[float
         counts = np.ones(len(losses))
     else:
         weights = np.asarray(sequences.weights, np.float64)
+        # A row without weight may be anything, even no number.
+        losses = np.where(weights > 0, losses, 0)
         per_sequence, counts = (weights * losses).sum(axis=1), weights.sum(axis=1)
     found = []
     for group in range(groups):

@@ -1,7 +1,7 @@
-"""Outputs of frozen weights that are run over windows, put together into one of every sample.
+"""Combination of the outputs of overlapping windows, with frozen weights, into one of every sample.
 
 A sample lies in several windows, each with an output for it. `windows.combine` says what becomes of them:
-the output of the window that has heard most before the sample (last), of the one in whose middle it stands
+the output of the window with the most context before the sample (last), of the one in whose middle it stands
 (centre), or the mean of all. Each stands at its own time, and the first samples of a block, which only
 the first windows hold, have theirs: nothing is cut off. See `freqjax.tasks.windows` for where windows lie.
 """
@@ -18,6 +18,7 @@ from freqjax.config.sections import WindowsConfig
 from freqjax.networks import Network
 from freqjax.tasks import Sequences
 from freqjax.tasks.windows import covering, first_samples, owners, warm_up
+from freqjax.training.streams import padding_resets
 
 # Windows run at once: their hidden states are all that is held besides the rows and the outputs.
 _WINDOWS = 256
@@ -26,7 +27,7 @@ _WINDOWS = 256
 def make_windows_forward(
     network: Network, windows: WindowsConfig
 ) -> Callable[[Any, Sequences, str], np.ndarray]:
-    """A function (params, blocks, reset) → outputs [B, T, O] with frozen weights, from windows.
+    """Make a function (params, blocks, reset) → outputs [B, T, O] with frozen weights, from windows.
 
     As in training no window knows of another, so that `reset`, which is about a carried state, changes
     nothing. Sequences may have any length T of at least L.
@@ -45,12 +46,13 @@ def make_windows_forward(
         del reset
         inputs = np.asarray(blocks.inputs)
         count, samples = inputs.shape[:2]
+        padding = None if blocks.weights is None else padding_resets(np.asarray(blocks.weights))
         first, shares = first_samples(samples, windows), _Shares(samples, windows)
         outputs = None
         for low in range(0, count * len(first), _WINDOWS):
             numbers = np.arange(low, min(low + _WINDOWS, count * len(first)))
             block, number = np.divmod(numbers, len(first))
-            xs, resets = _rows(inputs, block, first[number], windows)
+            xs, resets = _rows(inputs, padding, block, first[number], windows)
             ys = np.asarray(unroll(params, xs, resets))[:, : len(numbers)]
             if outputs is None:
                 outputs = np.zeros((count * samples, ys.shape[-1]))
@@ -64,27 +66,33 @@ def make_windows_forward(
 
 
 class _Shares:
-    """How much the output of a window counts at a sample; over the windows of a sample they sum to 1."""
+    """Shares of the outputs of windows at a sample; over the windows of a sample they sum to 1."""
 
     def __init__(self, samples: int, windows: WindowsConfig) -> None:
         self._mean = windows.combine == "mean"
         self._at = covering(samples, windows) if self._mean else owners(samples, windows)
 
     def of(self, number: np.ndarray, place: np.ndarray) -> np.ndarray:
-        """[L, N] of windows [N] of a block at samples [L, N]."""
+        """Return [L, N] of windows [N] of a block at samples [L, N]."""
         return 1 / self._at[place] if self._mean else (self._at[place] == number).astype(float)
 
 
 def _rows(
-    inputs: np.ndarray, block: np.ndarray, first: np.ndarray, windows: WindowsConfig
+    inputs: np.ndarray,
+    padding: np.ndarray | None,
+    block: np.ndarray,
+    first: np.ndarray,
+    windows: WindowsConfig,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Xs [M + L, B, D] and resets [M + L, B] of the windows at `first` [N] of blocks [N].
+    """Return xs [M + L, B, D] and resets [M + L, B] of the windows at `first` [N] of blocks [N].
 
-    B is the most that are run at once, whatever N is: one shape, one compilation.
+    B is the most that are run at once, whatever N is: one shape, one compilation. `padding` [B, T] flags
+    where that of each block begins.
     """
     warm = warm_up(windows)
     idle = _WINDOWS - len(first)
     block, first = np.pad(block, (0, idle)), np.pad(first, (0, idle))
     row = np.arange(warm + windows.length)[:, None]
-    xs = inputs[block, np.maximum(first - warm + row, 0)]
-    return xs, row == np.maximum(warm - first, 0)
+    read = np.maximum(first - warm + row, 0)
+    resets = row == np.maximum(warm - first, 0)
+    return inputs[block, read], resets if padding is None else resets | padding[block, read]

@@ -1,6 +1,6 @@
-"""The trainer of the horizon curriculum: one damped Gauss-Newton step at a time.
+"""Trainer of the horizon curriculum: one damped Gauss-Newton step at a time.
 
-One step is one update and one epoch, on the first samples of every block, up to the horizon that
+A step is one update and one epoch, on the first samples of every block, up to the horizon that
 `freqjax.training.horizons` says; on rows that no earlier step has seen where the task's noise is fresh.
 """
 
@@ -19,12 +19,12 @@ from freqjax.config.sections import Config
 from freqjax.networks import Linearizable
 from freqjax.tasks import Sequences, Task
 from freqjax.training import gauss_newton, monitors
+from freqjax.training.chunks import layer_names
 from freqjax.training.frozen import Forward
 from freqjax.training.gauss_newton import StepInfo
 from freqjax.training.horizons import Horizons
-from freqjax.training.sources import noise_key
-from freqjax.training.trainers import EpochResult, initial_key
-from freqjax.training.update import layer_names
+from freqjax.training.seeds import initial_key, noise_key
+from freqjax.training.trainers import EpochResult
 
 # Horizons are counted inside one of these shapes, shares of a block: a shape costs a compilation, and
 # samples beyond the horizon cost time though they weigh nothing.
@@ -32,7 +32,7 @@ _SHAPES = (0.1, 0.32, 1.0)
 
 
 class CurriculumState(NamedTuple):
-    """What a resume needs of the device besides the parameters.
+    """State that a resume needs of the device besides the parameters.
 
     Attributes:
       iterate: the parameters that the next step starts from.
@@ -46,7 +46,7 @@ class CurriculumState(NamedTuple):
 
 
 class CurriculumTrainer:
-    """The trainer of `freqjax.training.trainers.Trainer` that climbs the horizons."""
+    """Trainer that goes from horizon to horizon: see `freqjax.training.trainers.Trainer`."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class CurriculumTrainer:
 
     @property
     def params(self) -> Any:
-        """The mean of the last `curriculum.average` iterates at this horizon."""
+        """Mean of the last `curriculum.average` iterates at this horizon."""
         return self._average
 
     @property
@@ -105,32 +105,22 @@ class CurriculumTrainer:
         self._rows_seen += (horizon - self._burn_in) * self._streams
         row = self._row(info, before, seconds) | {
             self._task.columns.horizon: horizon / self._task.time.samples,
-            f"settled_loss_per_{self._task.group_label}": after.tolist(),
+            self._task.columns.settled: after.tolist(),
         }
         alerts = self._alerts(info)
         self._move(float(info.loss), after)
         return EpochResult(monitors.finite_or_null(row), float(info.loss), alerts)
 
     def _make_step(self, shape: int):
+        """Make the function of one step on the first `shape` samples of rows drawn or kept."""
         network, task, curriculum = self._network, self._task, self._config.curriculum
         scales, fresh = network.scales(), self._config.task.noise == "fresh"
         groups, burn_in = len(task.group_names), self._burn_in
 
         def step(params: Any, damping: jax.Array, key: jax.Array, horizon: jax.Array):
             rows = task.sequences(task.sample(key, shape)) if fresh else self._train_rows
-            xs, targets = (
-                jnp.swapaxes(jnp.asarray(a)[:, :shape], 0, 1) for a in (rows.inputs, rows.targets)
-            )
-            time = jnp.arange(shape)
-            counted = (time >= burn_in) & (time < horizon)
-            if rows.weights is None:
-                counted = jnp.broadcast_to(counted[:, None] / (horizon - burn_in), xs.shape[:2])
-                weights = counted / xs.shape[1]
-            else:
-                counted = counted[:, None] * jnp.swapaxes(
-                    jnp.asarray(rows.weights)[:, :shape], 0, 1
-                )
-                weights = counted / jnp.maximum(jnp.sum(counted), jnp.finfo(jnp.float32).tiny)
+            xs, targets = (_time_first(array, shape) for array in (rows.inputs, rows.targets))
+            counted, weights = _row_weights(rows, shape, burn_in, horizon)
 
             def linearize(params: Any):
                 return network.linearize(params, xs)
@@ -165,14 +155,14 @@ class CurriculumTrainer:
         return step
 
     def _row(self, info: StepInfo, before: np.ndarray, seconds: float) -> dict[str, Any]:
-        """A row of metrics.jsonl; `lr` is the share of the full Gauss-Newton step that was taken."""
+        """Return a row of metrics.jsonl; `lr` is the share of the full Gauss-Newton step that was taken."""
         norms = np.sqrt(info.squared_norms).tolist()
         total = float(np.sqrt(info.squared_norms.sum()))
         return {
             "epoch": self.epoch,
             "step": self.step,
             "loss": float(info.loss),
-            f"loss_per_{self._task.group_label}": before.tolist(),
+            self._task.columns.loss: before.tolist(),
             "grad_norm": total,
             "grad_norm_max": total,
             "lr": float(info.share),
@@ -188,7 +178,7 @@ class CurriculumTrainer:
         }
 
     def _alerts(self, info: StepInfo) -> list[str]:
-        """As of any training, but that large gradients do not matter to a Gauss-Newton step."""
+        """Write the alerts of a step; large gradients do not matter to Gauss-Newton and raise none."""
         found = [] if np.isfinite(info.loss) else [f"non-finite loss at step {self.step}"]
         norms = np.sqrt(info.squared_norms).tolist()
         steps = [self.step] * len(norms)
@@ -214,22 +204,24 @@ class CurriculumTrainer:
             )
 
     def _look_ahead(self) -> np.ndarray:
-        """The worst group's mean loss over the training samples up to t, for t to the longest horizon."""
+        """Compute the worst group's mean loss over the samples up to t, for t to the longest horizon."""
         outputs = self._forward(self._average, self._train_rows, "block")
         targets = jnp.asarray(self._train_rows.targets)
         losses = np.asarray(self._task.objective.row_loss(jnp.asarray(outputs), targets))
         groups = np.asarray(self._train_rows.groups)
-        by_group = [losses[groups == g].mean(axis=0) for g in range(len(self._task.group_names))]
-        counted = np.stack(by_group)[:, self._burn_in : self._longest]
-        running = np.cumsum(counted, axis=1) / np.arange(1, counted.shape[1] + 1)
-        return np.concatenate([np.zeros(self._burn_in), running.max(axis=0)])
+        weights, time = self._train_rows.weights, slice(self._burn_in, self._longest)
+        running = []
+        for group in range(len(self._task.group_names)):
+            of_group = None if weights is None else np.asarray(weights)[groups == group, time]
+            running.append(_running_mean(losses[groups == group, time], of_group))
+        return np.concatenate([np.zeros(self._burn_in), np.max(running, axis=0)])
 
     def device_state(self) -> CurriculumState:
-        """Iterate and damping, and what to go back to."""
+        """Return iterate and damping, and what to go back to."""
         return self._state
 
     def host_state(self) -> dict[str, Any]:
-        """Counters and the place in the curriculum."""
+        """Return counters and the place in the curriculum."""
         return {
             "epoch": self.epoch,
             "step": self.step,
@@ -245,15 +237,47 @@ class CurriculumTrainer:
         self._rows_seen = host_state["rows_seen"]
 
     def refresh_optimizer(self) -> str:
-        """There is nothing to begin anew."""
+        """Say that there is nothing to begin anew."""
         return "Gauss-Newton steps have neither schedule nor moments, and do not use it"
 
 
 def _copy(tree: Any) -> Any:
-    """Buffers of their own, since a step's are donated."""
+    """Copy into buffers of their own, since a step's are donated."""
     return jax.tree.map(jnp.copy, tree)
 
 
 def _mix(mean: Any, new: Any, share: float) -> Any:
-    """(1 − share) mean + share · new; `new` itself, to the bit, where the share is all."""
+    """Mix to (1 − share) mean + share · new; `new` itself, to the bit, where the share is all."""
     return jax.tree.map(lambda a, b: (1 - share) * a + share * b, mean, new)
+
+
+def _time_first(array: Any, samples: int) -> jax.Array:
+    """Return the first samples of [B, T, ...] as [samples, B, ...]."""
+    return jnp.swapaxes(jnp.asarray(array)[:, :samples], 0, 1)
+
+
+def _row_weights(
+    rows: Sequences, samples: int, burn_in: int, horizon: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Weigh the rows from the burn-in to the horizon.
+
+    Returns:
+      [samples, B] how much a row counts within its group; [samples, B] its weight in the loss, 1 in all.
+    """
+    time, count = jnp.arange(samples), len(rows.groups)
+    counted = (time >= burn_in) & (time < horizon)
+    if rows.weights is None:
+        shape = (samples, count)
+        counted = jnp.broadcast_to(counted[:, None] / (horizon - burn_in), shape)
+        return counted, counted / count
+    counted = counted[:, None] * _time_first(rows.weights, samples)
+    return counted, counted / jnp.maximum(jnp.sum(counted), jnp.finfo(jnp.float32).tiny)
+
+
+def _running_mean(losses: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Average losses [B, T] over the sequences and the samples so far, [T]; 0 where none counts yet."""
+    if weights is None:
+        return np.cumsum(losses.mean(axis=0)) / np.arange(1, losses.shape[1] + 1)
+    sums = np.cumsum(np.where(weights > 0, weights * losses, 0).sum(axis=0))
+    counts = np.cumsum(weights.sum(axis=0))
+    return np.divide(sums, counts, where=counts > 0, out=np.zeros_like(sums))

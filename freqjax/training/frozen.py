@@ -1,4 +1,4 @@
-"""Outputs of a network whose weights stand still."""
+"""Frozen evaluation: outputs and losses of a network whose weights do not change."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from freqjax.config.sections import Config
-from freqjax.networks import Network
+from freqjax.networks import Network, Streams
 from freqjax.tasks import Batch, Sequences, Task, means_by_group
 from freqjax.training.combination import make_windows_forward
+from freqjax.training.streams import padding_resets
 
 # Streams unrolled at once: the hidden states of more would not fit a small machine's memory.
 _STREAMS = 16
@@ -22,46 +23,53 @@ Forward = Callable[[Any, Sequences, str], np.ndarray]
 
 
 def choose_forward(network: Network, config: Config) -> Forward:
-    """The forward of the regime in `config`: over windows, or with a state that is carried."""
+    """Choose the forward of the regime in `config`: over windows, whole sequences, or a state carried on."""
     if config.train.regime == "windows":
         return make_windows_forward(network, config.windows)
     return make_forward(network)
 
 
 def make_forward(network: Network) -> Forward:
-    """A function (params, blocks, reset) → outputs [B, T, O] with frozen weights.
+    """Make a function (params, sequences, reset) → outputs [B, T, O] with frozen weights.
 
-    With `reset` "block" every block starts from `init_carry`, so blocks run side by side. Otherwise
-    (`task.reset` epoch or never) one state is carried through all of them in order, as the rows come.
-
-    Args:
-      network: a causal network.
+    With `reset` "block" every sequence starts from `init_carry`, so they run side by side, as they always do
+    in a network that also runs from the end, which then reads no padding. Otherwise (`task.reset` epoch or
+    never) one state is carried through all of them in order, as the rows come.
     """
 
     @jax.jit
-    def unroll(params: Any, carry: Any, xs: jax.Array) -> tuple[Any, jax.Array]:
-        return network.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))
+    def unroll(params: Any, carry: Any, xs: jax.Array, resets: Any) -> tuple[Any, jax.Array]:
+        flags = jnp.zeros(xs.shape[:2], bool) if resets is None else resets
+        return network.unroll(params, carry, xs, flags)
 
-    def side_by_side(params: Any, blocks: Sequences) -> np.ndarray:
-        inputs = np.swapaxes(np.asarray(blocks.inputs), 0, 1)
+    def side_by_side(params: Any, sequences: Sequences) -> np.ndarray:
+        inputs = np.swapaxes(np.asarray(sequences.inputs), 0, 1)
+        resets = None
+        if sequences.weights is not None and not isinstance(network, Streams):
+            resets = padding_resets(np.asarray(sequences.weights)).T
         parts = []
         for first in range(0, inputs.shape[1], _STREAMS):
             part = inputs[:, first : first + _STREAMS]
             missing = min(_STREAMS, inputs.shape[1]) - part.shape[1]
             padded = np.pad(part, ((0, 0), (0, missing), (0, 0)))  # one shape, one compilation
+            flags = resets
+            if flags is not None:
+                flags = np.pad(flags[:, first : first + _STREAMS], ((0, 0), (0, missing)))
             carry = network.init_carry(params, padded.shape[1])
-            parts.append(np.asarray(unroll(params, carry, padded)[1])[:, : part.shape[1]])
+            outputs = np.asarray(unroll(params, carry, padded, flags)[1])
+            parts.append(outputs[:, : part.shape[1]])
         return np.swapaxes(np.concatenate(parts, axis=1), 0, 1)
 
-    def carried_through(params: Any, blocks: Sequences) -> np.ndarray:
+    def carried_through(params: Any, sequences: Sequences) -> np.ndarray:
         carry, parts = network.init_carry(params, 1), []
-        for block in np.asarray(blocks.inputs):
-            carry, outputs = unroll(params, carry, block[:, None])
+        for block in np.asarray(sequences.inputs):
+            carry, outputs = unroll(params, carry, block[:, None], None)
             parts.append(np.asarray(outputs)[:, 0])
         return np.stack(parts)
 
-    def forward(params: Any, blocks: Sequences, reset: str) -> np.ndarray:
-        return (side_by_side if reset == "block" else carried_through)(params, blocks)
+    def forward(params: Any, sequences: Sequences, reset: str) -> np.ndarray:
+        together = reset == "block" or not isinstance(network, Streams)
+        return (side_by_side if together else carried_through)(params, sequences)
 
     return forward
 
@@ -69,7 +77,9 @@ def make_forward(network: Network) -> Forward:
 def make_frozen_losses(
     network: Network, task: Task, reset: str, groups: int
 ) -> Callable[[Any, Sequences], jax.Array]:
-    """A pure function (params, blocks) → [G] mean loss of each group, traceable; as `make_forward` runs.
+    """Make a traceable function (params, sequences) → [G] weighted mean loss of each group.
+
+    The state goes as in `make_forward`.
 
     Args:
       network: a causal network.
@@ -79,12 +89,15 @@ def make_frozen_losses(
     """
 
     def losses_of(params: Any, carry: Any, inputs: Any, targets: Any, weights: Any = None) -> Any:
-        """[T, B, D], [T, B, O], [T, B] → carry, [B] sums of weighted losses, [B] sums of weights."""
+        """Compute carry, [B] sums of weighted losses and of weights, of [T, B, D], [T, B, O], [T, B]."""
         carry, outputs = network.unroll(params, carry, inputs, jnp.zeros(inputs.shape[:2], bool))
         losses = task.objective.row_loss(outputs, targets)
         if weights is None:  # equally long sequences of equal weight: means will do
             return carry, (jnp.mean(losses, axis=0), jnp.ones(losses.shape[1]))
-        return carry, (jnp.sum(weights * losses, axis=0), jnp.sum(weights, axis=0))
+        weighted = jnp.where(
+            weights > 0, weights * losses, 0
+        )  # a row without weight may be anything
+        return carry, (jnp.sum(weighted, axis=0), jnp.sum(weights, axis=0))
 
     def frozen(params: Any, blocks: Sequences) -> jax.Array:
         count = blocks.inputs.shape[0]
@@ -110,7 +123,7 @@ def make_frozen_losses(
 
 
 class FrozenNetwork:
-    """The `Frozen` of `freqjax.tasks.evaluation`: outputs are computed once for each split."""
+    """Network with frozen weights, as `freqjax.tasks.evaluation.Frozen`; runs each split once."""
 
     def __init__(
         self, task: Task, forward: Forward, params: Any, batches: Mapping[str, Batch], reset: str
@@ -136,6 +149,6 @@ class FrozenNetwork:
 
 
 def group_means(outputs: np.ndarray, rows: Sequences, task: Task) -> list[float]:
-    """Return the mean loss of the rows of each group, float64."""
+    """Return the weighted mean loss of the rows of each group, float64."""
     losses = task.objective.row_loss(jnp.asarray(outputs), jnp.asarray(rows.targets))
     return means_by_group(losses, rows, len(task.group_names))

@@ -6,9 +6,9 @@ Jacobian J, the Gauss-Newton matrix JᵀℓʺJ (Schraudolph 2002), and the step 
     d = −(JᵀℓʺJ + λ S⁻²)⁻¹ Jᵀℓ′
 
 with S the natural size of a change of each parameter. Products with J and Jᵀ come from one
-linearisation of the network, so the matrix is never formed. Why it is worth its price on a clock: a
-frequency and a phase of the same rotor have curvatures that differ by T², along directions that
-first-order steps must share one learning rate for.
+linearisation of the network, so the matrix is never formed. It is worth its price where an oscillator is
+learned: the curvatures along its rate and its phase differ by T², and first-order steps have one learning
+rate for both.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from freqjax.networks import Linearization
-from freqjax.training.update import change_ratios
+from freqjax.training.chunks import change_ratios
 
 # The largest damping; when conjugate gradients stop, relative to the squared first residual, but not
 # before a few iterations; and the shares of a step that are tried, in order; the last one stays where it is.
@@ -39,7 +39,7 @@ RowLosses = Float[Array, "*rows"]
 
 
 class StepInfo(NamedTuple):
-    """What a step reports.
+    """Report of a step.
 
     Attributes:
       loss: before the step.
@@ -85,7 +85,7 @@ def step(
     Returns:
       new params, new damping, what happened, and the loss of every row before and after.
     """
-    outputs, tangent, adjoint = linearize(params)
+    linear = linearize(params)
 
     def total(row_losses: RowLosses) -> Scalar:
         return jnp.sum(weights * row_losses)
@@ -93,21 +93,8 @@ def step(
     def mean_loss(outputs: Outputs) -> Scalar:
         return total(row_losses(outputs))
 
-    loss, output_gradient = jax.value_and_grad(mean_loss)(outputs)
-    gradient = adjoint(output_gradient)
-
-    def curvature(v: Any) -> Any:
-        """(S JᵀℓʺJ S + λ) v, in parameters divided by their scales."""
-        change = tangent(_times(v, scales))
-        curved = jax.jvp(jax.grad(mean_loss), (outputs,), (change,))[1]
-        return _add(damping, v, _times(adjoint(curved), scales))
-
-    downhill = jax.tree.map(lambda g, s: -g * s, gradient, scales)
-    scaled, remainder, used = _conjugate_gradients(curvature, downhill, solver_steps)
-    # The model's decrease bᵀd − ½dᵀAd, with Ad = b − remainder.
-    promised = 0.5 * (_dot(downhill, scaled) + _dot(scaled, remainder))
-    promised += 0.5 * damping * _dot(scaled, scaled)
-    direction = _times(scaled, scales)
+    loss, gradient, proposal = _propose(linear, mean_loss, scales, damping, solver_steps)
+    direction, promised, used = proposal
 
     def moved(share: Scalar) -> Any:
         # Where nothing helped the parameters stay, even if the direction is not a number.
@@ -130,13 +117,39 @@ def step(
         update_ratios=change_ratios(params, new_params),
     )
     following = _next_damping(damping, damping_floor, tried, gain)
-    return new_params, following, info, (row_losses(outputs), new_losses)
+    return new_params, following, info, (row_losses(linear.outputs), new_losses)
+
+
+def _propose(
+    linear: Linearization,
+    mean_loss: Callable[[Outputs], Scalar],
+    scales: Any,
+    damping: Scalar,
+    solver_steps: int,
+) -> tuple[Scalar, Any, tuple[Any, Scalar, Int[Array, ""]]]:
+    """Solve for the step d: loss, gradient, and (d, the decrease that the model promises, iterations)."""
+    outputs, tangent, adjoint = linear
+    loss, output_gradient = jax.value_and_grad(mean_loss)(outputs)
+    gradient = adjoint(output_gradient)
+
+    def curvature(v: Any) -> Any:
+        """Compute (S JᵀℓʺJ S + λ) v, in parameters divided by their scales."""
+        change = tangent(_times(v, scales))
+        curved = jax.jvp(jax.grad(mean_loss), (outputs,), (change,))[1]
+        return _add(damping, v, _times(adjoint(curved), scales))
+
+    downhill = jax.tree.map(lambda g, s: -g * s, gradient, scales)
+    scaled, remainder, used = _conjugate_gradients(curvature, downhill, solver_steps)
+    # The model's decrease bᵀd − ½dᵀAd, with Ad = b − remainder.
+    promised = 0.5 * (_dot(downhill, scaled) + _dot(scaled, remainder))
+    promised += 0.5 * damping * _dot(scaled, scaled)
+    return loss, gradient, (_times(scaled, scales), promised, used)
 
 
 def _conjugate_gradients(
     matrix: Callable[[Any], Any], target: Any, most: int
 ) -> tuple[Any, Any, Int[Array, ""]]:
-    """Solve matrix x = target from zero; returns x, target − matrix x, iterations."""
+    """Solve matrix x = target from zero: x, target − matrix x, iterations."""
     # Never 0: an exact solution must not be divided by.
     goal = jnp.maximum(_TOLERANCE * _dot(target, target), jnp.finfo(jnp.float32).tiny)
 
@@ -163,7 +176,7 @@ def _backtrack(
     total: Callable[[RowLosses], Scalar],
     loss: Scalar,
 ) -> tuple[Int[Array, ""], RowLosses]:
-    """Index of the first share that lowers the loss (or the last, 0), and the rows' losses there."""
+    """Find the first share that lowers the loss (or the last, 0): its index, and the rows' losses there."""
     shares = jnp.asarray(_SHARES)
 
     def worse(state):
@@ -180,7 +193,7 @@ def _backtrack(
 
 
 def _next_damping(damping: Scalar, floor: float, tried: Int[Array, ""], gain: Scalar) -> Scalar:
-    """Less where the model was right, more where the step had to be shortened, much more if in vain."""
+    """Return less damping if the model was right, more if the step was shortened, most if it was in vain."""
     factor = jnp.where((tried == 0) & (gain > 0.5), 1 / 3, 1.0)
     factor = jnp.where((tried > 0) | (gain < 0.1), 3.0, factor)
     factor = jnp.where(tried == len(_SHARES) - 1, 10.0, factor)

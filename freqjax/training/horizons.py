@@ -1,11 +1,11 @@
-"""The horizon curriculum: learn to keep time for a quarter of a second, then for longer and longer.
+"""Horizons: a curriculum from the first samples of every block to longer and longer ones.
 
-A sine that is off by Δf has lost its target after 1/Δf seconds, and descent on a stream of T seconds
-is drawn to the right frequency only while |Δf|·T < 0.7; further off, shrinking the output lowers the
-loss more. So training begins with the first moments of every block, where random rotors are near
-enough, and goes on only when every group has settled at this horizon.
+An oscillator whose rate is off by Δ cycles a unit of time has lost its target after 1/Δ units, and descent
+on T units of time is drawn to the right rate only while |Δ|·T < 0.7; further off, shrinking the output
+lowers the loss more. So training begins with the first samples of every block, where random initial rates
+are near enough, and goes on only when every group has settled at this horizon.
 
-Then one look ahead, over the whole blocks, tells how far the network keeps time already. The next
+Then one look ahead, over the whole blocks, tells how far the network follows its targets already. The next
 horizon reaches to where the first group's mean loss exceeds `look_ahead_mse`, and at least a growth
 factor further. Where a step that long loses a group for good, the curriculum goes back to the weights
 that had settled and takes half the stride.
@@ -35,7 +35,7 @@ _NEAR_END = 0.8
 
 @dataclass
 class Horizons:
-    """Where the curriculum stands; all in samples, saved with every checkpoint.
+    """Place in the curriculum; all in samples, saved with every checkpoint.
 
     Attributes:
       horizon: samples of every block that count now.
@@ -52,10 +52,10 @@ class Horizons:
     failures: int = 0
 
     @classmethod
-    def begin(cls, config: CurriculumConfig, samples: int, sampling_rate: float) -> Horizons:
-        """At the first horizon of blocks of T = `samples` samples."""
+    def begin(cls, config: CurriculumConfig, samples: int, samples_per_unit: float) -> Horizons:
+        """Begin at the first horizon of blocks of T = `samples`, from times in the task's unit."""
         assert config.first_horizon is not None
-        first = min(samples, max(2, round(config.first_horizon * sampling_rate)))
+        first = min(samples, max(2, round(config.first_horizon * samples_per_unit)))
         return cls(horizon=first, settled=first, growth=config.growth)
 
     def judge(self, config: CurriculumConfig, before: float, losses: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""From what chunks report to a row of metrics.jsonl, and the alerts that a row raises."""
+"""Monitors: rows of metrics.jsonl from what chunks report, and the alerts that a row raises."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from freqjax.training.update import ChunkInfo
+from freqjax.training.chunks import ChunkInfo
 
 VANISHING_NORM = 1e-7
 EXPLODING_NORM = 100.0
@@ -26,12 +26,13 @@ _PLATEAU_WINDOW = 10
 class Totals:
     """Sums over the chunks of an epoch so far; plain numbers, saved with a checkpoint in mid-epoch.
 
-    Lists hold one entry a group (loss_sums, row_counts) or a parameter array (layer_*).
+    Lists hold one entry a group (loss_sums, row_counts) or a parameter array (layer_*). Where rows have
+    weights, `row_counts` are the sums of these.
     """
 
     updates: int = 0
     loss_sums: list[float] = dataclasses.field(default_factory=list)
-    row_counts: list[int] = dataclasses.field(default_factory=list)
+    row_counts: list[float] = dataclasses.field(default_factory=list)
     norm_sum: float = 0.0
     norm_max: float = 0.0
     norm_max_step: int = 0
@@ -56,7 +57,7 @@ class Totals:
         self.rate = float(info.rate)
         self.loss_sums = [a + float(b) for a, b in zip(self.loss_sums, info.loss_sums, strict=True)]
         self.row_counts = [
-            a + int(b) for a, b in zip(self.row_counts, info.row_counts, strict=True)
+            a + b.item() for a, b in zip(self.row_counts, info.row_counts, strict=True)
         ]
         self.norm_sum += float(info.norm_sum)
         if not float(info.norm_max) <= self.norm_max:
@@ -81,11 +82,12 @@ class Totals:
 
     @property
     def loss(self) -> float:
-        """Mean loss of a row over the epoch."""
-        return sum(self.loss_sums) / sum(self.row_counts)
+        """Mean loss of a row over the epoch; NaN where no row counts."""
+        count = sum(self.row_counts)
+        return sum(self.loss_sums) / count if count else math.nan
 
     def row(self, epoch: int, step: int, group_label: str, layers: Sequence[str]) -> dict[str, Any]:
-        """The row of metrics.jsonl; numbers that are not finite become null.
+        """Return the row of metrics.jsonl; numbers that are not finite become null.
 
         `grad_norm` and `grad_norm_per_layer` are means over the epoch's updates, before clipping;
         `update_ratio_per_layer` is the largest over its chunks of (norm of the change over a chunk /
@@ -114,7 +116,7 @@ class Totals:
 
 
 def finite_or_null(value: Any) -> Any:
-    """`value` with every number that is not finite replaced by None, as JSON wants it."""
+    """Replace every number that is not finite by None, as JSON needs it."""
     if isinstance(value, dict):
         return {key: finite_or_null(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -127,7 +129,7 @@ def finite_or_null(value: Any) -> Any:
 def alerts(
     totals: Totals, step: int, layers: Sequence[str], earlier_losses: Sequence[float]
 ) -> list[str]:
-    """Sentences that name step and layer, one for each thing a reader should look at.
+    """Write sentences that name step and layer, one for each thing a reader should look at.
 
     Args:
       totals: of the epoch that has ended.
@@ -166,14 +168,14 @@ def layer_alerts(
     *,
     exploding: bool,
 ) -> list[str]:
-    """Alerts of gradients by layer.
+    """Write the alerts of gradients by layer.
 
     Args:
       layers: names of the parameter arrays.
       maxima: [P] largest norm of each in the row.
       steps: [P] where it was.
       step: updates made at the row's end.
-      exploding: whether a large norm is worth a word.
+      exploding: whether a large norm is an alert.
     """
     found = []
     for name, largest, at in zip(layers, maxima, steps, strict=True):

@@ -1,8 +1,8 @@
-"""Update rules and learning-rate schedules.
+"""Optimizers: clipping, update rules and learning-rate schedules.
 
-An update rule here gives a direction; the step is −(learning rate) · direction, so that the rate can
-follow the schedule, and fall on a plateau, without touching the rule's state. The rules follow
-PyTorch's definitions, which the tests hold them to.
+An update rule gives a direction of descent; the change of the parameters is −(learning rate) · direction,
+so that the rate can follow the schedule, and fall on a plateau, without touching the rule's state. The
+rules follow PyTorch's definitions, which the tests hold them to.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
@@ -19,6 +21,37 @@ from freqjax.config.sections import OptimizerConfig
 
 # (updates made, updates made when the schedule began) → learning rate.
 Schedule = Callable[[Int[Array, ""], Int[Array, ""]], Float[Array, ""]]
+
+# Of adaptive clipping: weights count as at least this large, so that those that are 0 can grow.
+_LEAST_NORM = 1e-3
+
+
+class Optimizer:
+    """From gradients to changes of the parameters: clipping, then the update rule, then the rate.
+
+    Attributes:
+      schedule: learning rate by updates made.
+    """
+
+    def __init__(self, config: OptimizerConfig, schedule: Schedule) -> None:
+        """Take the names and numbers of `config`, which may be traced where they are numbers."""
+        self._config, self.schedule = config, schedule
+        self._rule = make_direction(config)
+
+    def change(
+        self, grads: Any, opt_state: Any, params: Any, rate: Float[Array, ""]
+    ) -> tuple[Any, Any]:
+        """Return what to add to the parameters, and the state of the rule after it."""
+        clipped = self._clip(grads, params)
+        directions, opt_state = self._rule.update(clipped, opt_state, params)
+        return jax.tree.map(lambda d: -rate * d, directions), opt_state
+
+    def _clip(self, grads: Any, params: Any) -> Any:
+        config = self._config
+        if config.clip == "adaptive":
+            return clip_adaptively(grads, params, config.clip_ratio)
+        scale = clip_scale(global_norm(grads), config.clip_norm)
+        return jax.tree.map(lambda g: g * scale, grads)
 
 
 def make_direction(config: OptimizerConfig) -> optax.GradientTransformation:
@@ -47,18 +80,49 @@ def decays(config: OptimizerConfig) -> bool:
     return not isinstance(config.weight_decay, float | int) or config.weight_decay != 0
 
 
-def clip_scale(norm: Float[Array, ""], clip_norm: float | None) -> Float[Array, ""] | float:
-    """Compute what gradients of global norm `norm` are multiplied by, so that it stays within `clip_norm`."""
+def clip_scale(
+    norm: Float[Array, ...], clip_norm: Float[Array, ...] | float | None
+) -> Float[Array, ...] | float:
+    """Return the factor that brings gradients of norm `norm` to `clip_norm` at most."""
     if clip_norm is None:
         return 1.0
     return jnp.minimum(1.0, clip_norm / jnp.maximum(norm, jnp.finfo(norm.dtype).tiny))
 
 
+def global_norm(grads: Any) -> Float[Array, ""]:
+    """Return the norm of all gradients as one vector."""
+    return jnp.sqrt(jnp.sum(jnp.stack([jnp.sum(jnp.square(g)) for g in jax.tree.leaves(grads)])))
+
+
+def clip_adaptively(grads: Any, params: Any, ratio: Float[Array, ""] | float) -> Any:
+    """Shorten each unit's gradient to `ratio` times the norm of the unit's weights (Brock et al. 2021).
+
+    A unit is a column of a kernel, its weights from all inputs (of a recurrent layer a gate of a unit), or a
+    whole vector, such as a bias. The output layer, `head`, is left as it is, as in the paper.
+    """
+
+    def clip(
+        path: Any, gradient: Float[Array, ...], weights: Float[Array, ...]
+    ) -> Float[Array, ...]:
+        if getattr(path[0], "key", None) == "head":
+            return gradient
+        most = ratio * jnp.maximum(_unit_norms(weights), _LEAST_NORM)
+        return gradient * clip_scale(_unit_norms(gradient), most)
+
+    return jax.tree_util.tree_map_with_path(clip, grads, params)
+
+
+def _unit_norms(array: Float[Array, ...]) -> Float[Array, ...]:
+    """Return the norms of an array's columns, or of a vector as a whole, ready to multiply it with."""
+    axis = 0 if array.ndim > 1 else None
+    return jnp.sqrt(jnp.sum(jnp.square(array), axis=axis, keepdims=True))
+
+
 def make_schedule(config: OptimizerConfig, updates: int, updates_per_epoch: int) -> Schedule:
-    """Make the learning rate a function of the updates made and of those made when the schedule began.
+    """Make the learning rate, a function of the updates made and of those made when the schedule began.
 
     - constant and plateau: `learning_rate` throughout (the plateau's factor is applied by its owner).
-    - cosine: linear warm-up over `warmup_fraction` of the updates from its begin to the
+    - cosine: linear warm-up over `warmup_fraction` of the updates from the begin to the
       end of the run, then half a cosine down to
       `final_fraction` of the peak at the end (Loshchilov & Hutter 2017).
     - warm_restarts: half cosines that start over after `restart_epochs` epochs, each
@@ -106,7 +170,7 @@ def make_schedule(config: OptimizerConfig, updates: int, updates_per_epoch: int)
 
 @dataclass
 class Plateau:
-    """Reduce on plateau: multiplies the rate once the loss has stopped improving.
+    """Rule that multiplies the rate once the loss has stopped improving (reduce on plateau).
 
     An improvement is a fall by more than `min_delta` in absolute terms, so that negative losses work
     as well; NaN is never an improvement. After `patience` epochs without one the next such epoch

@@ -11,7 +11,7 @@ from freqjax.config.sections import Config, context_of
 from freqjax.networks import make_network
 from freqjax.tasks import Batch, Sequences, make_task
 from freqjax.training.frozen import FrozenNetwork, choose_forward
-from freqjax.training.trainers import initial_key
+from freqjax.training.seeds import initial_key
 
 
 class Prepared:

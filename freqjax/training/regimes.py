@@ -1,4 +1,4 @@
-"""Which trainer a config asks for."""
+"""Trainers by config: the horizon curriculum, or stochastic gradients in one of the orders of the rows."""
 
 from __future__ import annotations
 
@@ -12,22 +12,25 @@ from freqjax.training.trainers import StreamTrainer, Trainer
 
 
 def is_curriculum(config: Config) -> bool:
-    """Whether horizons lengthen as they settle, a step at a time that the host decides on."""
+    """Tell whether horizons lengthen as they settle, a step at a time that the host decides on."""
     return config.curriculum.first_horizon is not None and config.train.regime == "full"
 
 
 def is_alone(config: Config) -> bool:
-    """Whether a replica of `config` cannot share a program of updates with others.
+    """Tell whether a replica of `config` cannot share a program of updates with others.
 
-    In a curriculum the host decides after every step; windows are gathered anew every epoch.
+    In a curriculum the host decides after every step; shuffled rows are gathered for every pass, and an epoch
+    of so many updates goes on where the last one ended.
     """
-    return is_curriculum(config) or config.train.regime == "windows"
+    train = config.train
+    shuffled = train.regime in ("windows", "examples")
+    return is_curriculum(config) or shuffled or train.steps_per_epoch is not None
 
 
 def make_trainer(
     network: Network, task: Task, config: Config, train_rows: Sequences, forward: Forward
 ) -> Trainer:
-    """The trainer of `config`; `forward` is that of the network.
+    """Make the trainer of `config`; `forward` is that of the network.
 
     Raises:
       UserError: a curriculum, for a network that cannot be linearised.
@@ -35,7 +38,7 @@ def make_trainer(
     if is_curriculum(config):
         if not isinstance(network, Linearizable):
             raise UserError(
-                f"curriculum.first_horizon is {config.curriculum.first_horizon:g} s: it must be none where "
+                f"curriculum.first_horizon is {config.curriculum.first_horizon:g}: it must be none where "
                 f"the network is a {type(network).__name__}, whose Jacobian is not written out."
             )
         return CurriculumTrainer(network, task, config, train_rows, forward)

@@ -1,4 +1,4 @@
-"""When a run stops, and why."""
+"""Stopping rules: when a run stops, and why."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from freqjax.config.sections import TrainConfig
 
 @dataclass
 class Stopping:
-    """What the stopping rules remember from epoch to epoch; saved with every checkpoint.
+    """Memory of the stopping rules from epoch to epoch; saved with every checkpoint.
 
     Attributes:
       best_loss: lowest training loss so far; None before the first.
@@ -80,7 +80,7 @@ class Stopping:
             self.waited += 1
 
     def is_best(self, frozen: float) -> bool:
-        """Whether `frozen` is the lowest frozen MSE so far; remembers it if so."""
+        """Tell whether `frozen` is the lowest frozen MSE so far; if so, remember it."""
         if math.isfinite(frozen) and (self.best_frozen is None or frozen < self.best_frozen):
             self.best_frozen = frozen
             return True

@@ -1,4 +1,4 @@
-"""The host's side of training: chunks dispatched one after another, epochs summed up from them."""
+"""Trainers: the host's side of training, which dispatches chunks of updates and sums up epochs."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from freqjax.config.sections import Config
 from freqjax.networks import Network
 from freqjax.tasks import Sequences, Task
 from freqjax.training import monitors
+from freqjax.training.chunks import layer_names
 from freqjax.training.gradients import engines
 from freqjax.training.monitors import Totals
 from freqjax.training.optimizers import Plateau, make_direction, make_schedule
+from freqjax.training.seeds import initial_key
 from freqjax.training.sources import make_source
-from freqjax.training.update import init_state, layer_names
+from freqjax.training.update import init_state
 
 
 class EpochResult(NamedTuple):
-    """What an epoch leaves: its row of metrics.jsonl, its loss as it is, and its alerts."""
+    """Row of metrics.jsonl of an epoch, its loss as it is, and its alerts."""
 
     row: dict[str, Any]
     loss: float
@@ -31,7 +33,7 @@ class EpochResult(NamedTuple):
 
 @runtime_checkable
 class Trainer(Protocol):
-    """What an experiment drives: work in pieces of a second or so, between which it can be saved.
+    """Contract with an experiment: work in pieces of a second or so, between which it can be saved.
 
     Attributes:
       epoch: epochs done.
@@ -50,15 +52,15 @@ class Trainer(Protocol):
     def distinct_rows(self) -> int | None: ...
 
     def advance(self) -> EpochResult | None:
-        """Do one piece of work; the result of the epoch where the piece completes one."""
+        """Do one piece of work, and return the result of the epoch that it completes, or None."""
         ...
 
     def device_state(self) -> Any:
-        """All arrays but the parameters that a resume needs."""
+        """Return all arrays but the parameters that a resume needs."""
         ...
 
     def host_state(self) -> dict[str, Any]:
-        """All else that a resume needs, as JSON."""
+        """Return all else that a resume needs, as JSON."""
         ...
 
     def restore(self, params: Any, device_state: Any, host_state: dict[str, Any]) -> None:
@@ -70,13 +72,8 @@ class Trainer(Protocol):
         ...
 
 
-def initial_key(seed: int) -> jax.Array:
-    """The key of the initial weights of a run with `train.seed`."""
-    return jax.random.fold_in(jax.random.key(seed), 0)
-
-
 class StreamTrainer:
-    """Epochs over the rows of a source in one of the regimes of `freqjax.training.update`."""
+    """Trainer of stochastic gradients: epochs over the rows of a source, chunk by jitted chunk."""
 
     def __init__(self, network: Network, task: Task, config: Config, train_rows: Sequences) -> None:
         """Prepare state and source; nothing is compiled yet."""
@@ -89,7 +86,7 @@ class StreamTrainer:
         self._chunk = jax.jit(chunk, donate_argnums=0)
         self._compiled: dict[int, Any] = {}
         self._state = init_state(
-            network, config, initial_key(config.train.seed), self._source.streams
+            network, task, config, initial_key(config.train.seed), self._source.streams
         )
         self._layers = layer_names(self._state.params)
         optimizer = config.optimizer
@@ -138,11 +135,11 @@ class StreamTrainer:
         return EpochResult(row, totals.loss, alerts)
 
     def device_state(self) -> Any:
-        """The train state without its parameters."""
+        """Return the train state without its parameters."""
         return self._state._replace(params=None)
 
     def host_state(self) -> dict[str, Any]:
-        """Counters, the epoch's sums so far, and the plateau's memory."""
+        """Return counters, the epoch's sums so far, and the plateau's memory."""
         return {
             "epoch": self.epoch,
             "step": self.step,

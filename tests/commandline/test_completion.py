@@ -101,7 +101,7 @@ def test_bash_asks_for_the_word_under_the_cursor(tmp_path, typed, expected):
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="there is no zsh here")
 def test_zsh_adds_what_is_whole_and_what_goes_on(tmp_path):
     code = (
-        "compdef() { : }; _files() { print files }; compadd() { print -r -- \"$@\" }; source ./script; "
+        'compdef() { : }; _files() { print files }; compadd() { print -r -- "$@" }; source ./script; '
         "words=(freqjax train --config quick --config.train.epoc) CURRENT=5; _freqjax; "
         "words=(freqjax evaluate --checkpoint cl) CURRENT=4; _freqjax; "
         "words=(freqjax train --workdir x) CURRENT=4; _freqjax"

@@ -17,7 +17,7 @@ from tests.root import ROOT
 def test_every_config_makes_a_few_updates(path, monkeypatch):
     """One piece of work of its first replica, with the shortest chunks; the weights move and are finite."""
     monkeypatch.setattr("freqjax.training.sources.CHUNK_ROWS", 100)
-    monkeypatch.setattr("freqjax.training.sources.WINDOW_CHUNK_ROWS", 2000)
+    monkeypatch.setattr("freqjax.training.sources.SHUFFLED_CHUNK_ROWS", 2000)
     config = overrides.load(path)
     if config.sweep.axes:
         config = sweep.replicas(config)[0].config

@@ -17,8 +17,11 @@ from freqjax.config.names import CELLS
 from freqjax.main import main
 from freqjax.networks import StackedNetwork, make_network
 from freqjax.tasks import make_task
+from freqjax.training.chunks import make_chunk
 from freqjax.training.optimizers import make_schedule
-from freqjax.training.update import dropout_key_of, init_state, layout, make_chunk
+from freqjax.training.seeds import dropout_key
+from freqjax.training.streams import layout
+from freqjax.training.update import init_state
 from tests.diagnosis.runs import examined
 from tests.root import ROOT
 from tests.twins import tiny_config
@@ -55,7 +58,11 @@ def chunk_of(network_fields, train, monkeypatch=None):
     stream = layout(task.rows("train"), config)
     schedule = make_schedule(config.optimizer, 100, stream.inputs.shape[0])
     chunk = jax.jit(make_chunk(network, task, config, schedule, 2))
-    return chunk, init_state(network, config, jax.random.key(0), stream.inputs.shape[2]), stream
+    return (
+        chunk,
+        init_state(network, task, config, jax.random.key(0), stream.inputs.shape[2]),
+        stream,
+    )
 
 
 def assert_close(ours, theirs, tolerance):
@@ -96,8 +103,8 @@ def test_dropout_depends_on_the_key_and_the_number_of_the_update_alone():
             state = keyed(state, jax.tree.map(lambda a: a[first : first + 5], stream), key)  # noqa: B023
         return state
 
-    assert_close(in_parts(dropout_key_of(0)), whole, 1e-6)
-    kernel = in_parts(dropout_key_of(1)).params["head"]["kernel"]
+    assert_close(in_parts(dropout_key(0)), whole, 1e-6)
+    kernel = in_parts(dropout_key(1)).params["head"]["kernel"]
     assert np.abs(kernel - whole.params["head"]["kernel"]).max() > 1e-5
 
 

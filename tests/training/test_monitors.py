@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import pytest
 
 from freqjax.training import monitors
+from freqjax.training.chunks import ChunkInfo
 from freqjax.training.monitors import Totals
-from freqjax.training.update import ChunkInfo
 
 LAYERS = ["cell/kernel", "head/kernel"]
 

@@ -8,9 +8,11 @@ import pytest
 
 from freqjax.networks import make_network
 from freqjax.tasks import make_task
+from freqjax.training.chunks import make_chunk
 from freqjax.training.optimizers import make_schedule
+from freqjax.training.streams import layout
 from freqjax.training.trainers import StreamTrainer
-from freqjax.training.update import init_state, layout, make_chunk
+from freqjax.training.update import init_state
 from tests.twins import tiny_config
 
 
@@ -25,7 +27,7 @@ def chunk_of(config):
     stream = layout(blocks, config)
     schedule = make_schedule(config.optimizer, 1000, stream.inputs.shape[0])
     chunk = jax.jit(make_chunk(network, task, config, schedule, 2))
-    state = init_state(network, config, jax.random.key(0), stream.inputs.shape[2])
+    state = init_state(network, task, config, jax.random.key(0), stream.inputs.shape[2])
     return chunk, state, stream
 
 

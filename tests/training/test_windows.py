@@ -18,11 +18,14 @@ from freqjax.tasks import Extraction, make_task
 from freqjax.tasks.extraction.limits import NoBayesLimit, bayes_curve
 from freqjax.tasks.extraction.limits.windows import samples_heard, window_limit
 from freqjax.tasks.windows import covering, first_samples, owners, window_count
+from freqjax.training.chunks import make_chunk
 from freqjax.training.combination import make_windows_forward
-from freqjax.training.optimizers import make_schedule
-from freqjax.training.sources import gather, make_source, shuffled
+from freqjax.training.gradients import make_estimator
+from freqjax.training.optimizers import Optimizer, make_schedule
+from freqjax.training.shuffled import gather, shuffled
+from freqjax.training.sources import make_source
 from freqjax.training.trainers import StreamTrainer
-from freqjax.training.update import init_state, make_chunk, make_update
+from freqjax.training.update import init_state, make_update
 from tests.networks.test_stack import torch_twin
 from tests.twins import lstm_step, tiny_config
 
@@ -167,7 +170,7 @@ def one_update(config):
     task, network, blocks = parts(config)
     source = make_source(task, config, blocks)
     assert source.updates == 1
-    state = init_state(network, config, jax.random.key(0), source.streams)
+    state = init_state(network, task, config, jax.random.key(0), source.streams)
     chunk = make_chunk(network, task, config, make_schedule(config.optimizer, 10, 1), 2)
     stream = source.part(0, 0)
     after, info = jax.jit(chunk)(state, stream)
@@ -215,7 +218,7 @@ def test_a_warm_start_is_a_state_without_a_gradient():
         xs = jnp.stack([blocks.inputs[b, f : f + 6] for b, f in chosen], axis=1)
         ys = jnp.stack([blocks.targets[b, f : f + 6] for b, f in chosen], axis=1)
         outputs = network.unroll(params, carry, xs, jnp.zeros((6, 10), bool))[1]
-        return jnp.mean(task.loss(outputs, ys))
+        return jnp.mean(task.objective.row_loss(outputs, ys))
 
     value, grads = jax.jit(jax.value_and_grad(loss))(state.params)
     for old, new, grad in zip(
@@ -240,8 +243,9 @@ def test_an_update_of_a_stacked_lstm_equals_pytorch(float64):
     outputs, _ = module(torch.from_numpy(np.array(stream.inputs, np.float64)))
     last = head(outputs[-1]) - torch.from_numpy(np.array(stream.targets[-1], np.float64))
     last.square().mean().backward()
-    state = init_state(network, config, jax.random.key(0), 10)._replace(params=params)
-    update = make_update(network, task, config, make_schedule(config.optimizer, 10, 2))
+    state = init_state(network, task, config, jax.random.key(0), 10)._replace(params=params)
+    optimizer = Optimizer(config.optimizer, make_schedule(config.optimizer, 10, 2))
+    update = make_update(make_estimator(network, task, config), optimizer)
     after, _ = jax.jit(update)(state, stream)
     for tensor, ours in pairs:
         step = (ours(params) - ours(after.params)).T
@@ -253,7 +257,7 @@ def test_training_goes_on_in_mid_epoch_and_does_not_depend_on_chunks(monkeypatch
     task, network, blocks = parts(config)
 
     def trainer(rows):
-        monkeypatch.setattr("freqjax.training.sources.WINDOW_CHUNK_ROWS", rows)
+        monkeypatch.setattr("freqjax.training.sources.SHUFFLED_CHUNK_ROWS", rows)
         return StreamTrainer(network, task, config, blocks)
 
     whole, cut = trainer(10_000), trainer(36)  # four updates an epoch: in one chunk, or in two

@@ -1,1 +1,31 @@
-"""The programs that make updates, one for each value of `train.engine`."""
+"""Gradients: how they are made (estimators, `train.gradient`) and what computes them (`engines`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+
+from freqjax.config.sections import Config
+from freqjax.networks import Network
+from freqjax.tasks import Task
+from freqjax.training.gradients import bptt
+from freqjax.training.gradients.estimator import Estimate, Estimator
+from freqjax.training.seeds import dropout_key
+
+# `train.gradient` → (network, task, config, key of dropout) → the estimator.
+ESTIMATORS: dict[str, Callable[[Network, Task, Config, jax.Array], Estimator]] = {
+    "truncated": bptt.truncated,
+    "full": bptt.full,
+}
+
+
+def make_estimator(
+    network: Network, task: Task, config: Config, dropout: jax.Array | None = None
+) -> Estimator:
+    """Make the estimator that a config asks for; the key of dropout is that of `train.seed` unless given."""
+    key = dropout_key(config.train.seed) if dropout is None else dropout
+    return ESTIMATORS[config.train.gradient_method](network, task, config, key)
+
+
+__all__ = ["ESTIMATORS", "Estimate", "Estimator", "make_estimator"]

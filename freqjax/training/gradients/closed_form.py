@@ -1,4 +1,4 @@
-"""The online regime in closed form: a sample, its gradient, an optimiser step, nothing through time.
+"""The truncated gradient of the online regime in closed form, with the optimizer step in the same loop.
 
 With K = 1 and one stream the gradient can be written out. In the notation of `freqjax.networks.lstm`,
 with the carry (c', h') before the row, a = [h', x, 1, 1] and all weights of the gates as one matrix W
@@ -29,6 +29,7 @@ import jax.numpy as jnp
 from freqjax.config.sections import Config, OptimizerConfig
 from freqjax.networks import LstmCarry, Network, SingleLstm
 from freqjax.tasks import Task
+from freqjax.training.chunks import Chunk, ChunkInfo, summarise
 from freqjax.training.gradients.packing import (
     Packed,
     Powers,
@@ -39,7 +40,8 @@ from freqjax.training.gradients.packing import (
     unpack_state,
 )
 from freqjax.training.optimizers import Schedule, clip_scale, decays
-from freqjax.training.update import Chunk, ChunkInfo, Stream, TrainState, UpdateInfo, summarise
+from freqjax.training.streams import Stream
+from freqjax.training.update import TrainState, UpdateInfo
 
 # `packing.Packed` with W in blocks of columns, each [H + D + 2, 4H / blocks], and `rest` last.
 _Blocks = tuple[jax.Array, ...]
@@ -52,7 +54,7 @@ _MOST_BLOCKS = 64
 
 
 class _Row(NamedTuple):
-    """What one update reads; with a leading axis U, what a chunk reads.
+    """Row that one update reads; with a leading axis U, the rows of a chunk.
 
     Attributes:
       x: [D + 2], the inputs and a 1 for each bias.
@@ -74,7 +76,7 @@ class _Row(NamedTuple):
 
 
 class _Carry(NamedTuple):
-    """What is carried from update to update inside a chunk.
+    """State from update to update inside a chunk.
 
     Attributes:
       params: the parameters.
@@ -94,18 +96,18 @@ class _Carry(NamedTuple):
 
 
 class _Gradient(NamedTuple):
-    """The gradient column ⊗ row, formed only inside the loop that uses it; or row, without a column."""
+    """Gradient column ⊗ row, formed only inside the loop that uses it; or row, without a column."""
 
     column: jax.Array | None
     row: jax.Array
 
     def times(self, factor: Any) -> jax.Array:
-        """The gradient times a scalar."""
+        """Return the gradient times a scalar."""
         row = factor * self.row
         return row if self.column is None else self.column[:, None] * row[None]
 
     def squared(self, factor: Any) -> jax.Array:
-        """Its square times a scalar."""
+        """Return its square times a scalar."""
         row = factor * jnp.square(self.row)
         return row if self.column is None else jnp.square(self.column)[:, None] * row[None]
 
@@ -116,7 +118,7 @@ _Rule = Callable[[tuple[jax.Array, ...], _Gradient, Any], tuple[jax.Array, ...]]
 
 
 class _Found(NamedTuple):
-    """What a row gives before the weights move.
+    """Results of a row before the weights move.
 
     Attributes:
       loss: of the row.
@@ -134,13 +136,15 @@ class _Found(NamedTuple):
 
 
 def why_not(network: Network, task: Task, config: Config) -> str | None:
-    """Why a run has no closed form, as a sentence; None where `make_online_chunk` serves it."""
-    if config.train.regime != "online":
-        return f"train.regime is {config.train.regime}: only online has a closed form."
+    """Say in a sentence why an online run has no closed form; None where it has."""
     if config.train.streams != "sequential":
         return f"train.streams is {config.train.streams}: the closed form has one stream."
     if task.weighted:
         return "The rows have weights: the closed form counts each row once."
+    if config.optimizer.clip != "global":
+        return (
+            f"optimizer.clip is {config.optimizer.clip}: the closed form clips by the global norm."
+        )
     if not isinstance(network, SingleLstm):
         return f"The network is a {type(network).__name__}: the closed form is that of one LSTM."
     return None
@@ -149,9 +153,10 @@ def why_not(network: Network, task: Task, config: Config) -> str | None:
 def make_online_chunk(
     network: Network, task: Task, config: Config, schedule: Schedule, groups: int
 ) -> Chunk:
-    """As `freqjax.training.update.make_chunk`, where `why_not` has nothing against it; jit it, donate state.
+    """Return the chunk of an online run that `why_not` has nothing against; jit it, donate state.
 
-    It takes the same state and stream and gives the same state and info, so that the two may take turns.
+    It takes the same state and stream and gives the same state and info as that of
+    `freqjax.training.chunks.make_chunk`, so that the two may take turns.
 
     Raises:
       ValueError: the sentence of `why_not`.
@@ -180,7 +185,7 @@ def make_online_chunk(
 
 
 def _differentiate(network: SingleLstm, task: Task, carry: _Carry, row: _Row) -> _Found:
-    """Loss, gradient and next carry of one row, by the equations at the head of this module."""
+    """Compute loss, gradient and next carry of one row, by the equations at the head of this module."""
     head_kernel, head_bias, learned_c = split_rest(carry.params[-1], network.setting)
     learned = learned_c.size > 0
     c_before = jnp.where(row.reset, learned_c if learned else 0.0, carry.c)
@@ -211,12 +216,12 @@ def _differentiate(network: SingleLstm, task: Task, carry: _Carry, row: _Row) ->
 
 
 def _column(h: jax.Array, x: jax.Array, reset: jax.Array) -> jax.Array:
-    """The a of a row, [H + D + 2], from h before it."""
+    """Return the a of a row, [H + D + 2], from h before it."""
     return jnp.concatenate([jnp.where(reset, 0.0, h), x])
 
 
 def _move(rule: _Rule, found: _Found, scale: Any, row: _Row) -> _Carry:
-    """The carry of `found` with the weights and moments after a step along scale · gradient.
+    """Move weights and moments along scale · gradient, and return the carry with them.
 
     Block by block, so that everything that reads a block follows while it is in the cache; for that the
     next row's z is computed here.
@@ -235,7 +240,7 @@ def _move(rule: _Rule, found: _Found, scale: Any, row: _Row) -> _Carry:
 
 
 def _make_rule(config: OptimizerConfig) -> _Rule:
-    """The rule of `freqjax.training.optimizers.make_direction` with the step −rate · direction."""
+    """Make the rule of `freqjax.training.optimizers.make_direction` with the step −rate · direction."""
     decay = config.weight_decay
     coupled = decays(config) and config.name != "adamw"
     decoupled = decays(config) and config.name == "adamw"
@@ -271,7 +276,7 @@ def _make_rule(config: OptimizerConfig) -> _Rule:
 
 
 def _rows(stream: Stream, factors: tuple[jax.Array, ...]) -> _Row:
-    """The rows of a chunk, [U, 1, 1, ·] → [U, ·]."""
+    """Return the rows of a chunk, [U, 1, 1, ·] → [U, ·]."""
     x, reset = stream.inputs[:, 0, 0], stream.resets[:, 0, 0]
     ones = jnp.ones_like(x, shape=(x.shape[0], 2))
     with_ones = jnp.concatenate([x, ones], axis=1)
@@ -287,7 +292,7 @@ def _rows(stream: Stream, factors: tuple[jax.Array, ...]) -> _Row:
 
 
 def _begin(network: SingleLstm, config: OptimizerConfig, state: TrainState, rows: _Row) -> _Carry:
-    """What a chunk of `rows` carries of `state`."""
+    """Return what a chunk of `rows` carries of `state`."""
     c, h = state.carry.c[0], state.carry.h[0]
     packed = pack_state(network, config, state)
     blocks = _block_count(*packed[0].gates.shape)
@@ -300,7 +305,7 @@ def _begin(network: SingleLstm, config: OptimizerConfig, state: TrainState, rows
 def _end(
     network: SingleLstm, config: OptimizerConfig, before: TrainState, carry: _Carry, updates: int
 ) -> TrainState:
-    """The state after `updates` from `before` that left `carry`."""
+    """Return the state after `updates` from `before` that left `carry`."""
     arrays = (carry.params, *carry.moments)
     packed = tuple(Packed(jnp.concatenate(gates, axis=1), rest) for *gates, rest in arrays)
     return unpack_state(
@@ -309,7 +314,7 @@ def _end(
 
 
 def _block_count(rows: int, columns: int) -> int:
-    """In how many blocks of columns of one size a matrix is kept."""
+    """Count the blocks of columns of one size in which a matrix is kept."""
     fits = (
         n for n in range(1, _MOST_BLOCKS + 1) if columns % n == 0 and rows * columns <= n * _BLOCK
     )

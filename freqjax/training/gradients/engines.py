@@ -1,10 +1,10 @@
-"""Which program makes the updates of a run, chosen by `train.engine`.
+"""Engines: what computes the updates of a run, chosen by `train.engine`.
 
-| engine | the updates are made by |
-|---|---|
-| closed_form | `freqjax.training.gradients.closed_form`: the online gradient written out, in JAX |
-| autodiff | `freqjax.training.update`: any regime and any network |
-| native | `freqjax.native`: the closed form in C++, where it has been built |
+| engine | gradient × order of the rows | the updates are computed by |
+|---|---|---|
+| closed_form | truncated × online | `freqjax.training.gradients.closed_form`: written out, in JAX |
+| native | truncated × online | `freqjax.training.gradients.native`: the same in C++, once it is built |
+| autodiff | every one | `freqjax.training.chunks`: any estimator, network and optimizer |
 
 All take and give the same state, so that one may go on where another stopped; their numbers agree up to
 rounding. auto goes by the setting alone, never by what is built, so that a config means one result.
@@ -15,27 +15,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from freqjax import native
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.networks import Network
 from freqjax.tasks import Task
-from freqjax.training import update as training
-from freqjax.training.gradients import closed_form as online
+from freqjax.training import chunks
+from freqjax.training.chunks import Chunk
+from freqjax.training.gradients import closed_form, native
 from freqjax.training.optimizers import Schedule
-from freqjax.training.update import Chunk
+
+# (network, task, config, schedule, number of groups) → the function of a stream's part.
+MakeChunk = Callable[[Network, Task, Config, Schedule, int], Chunk]
 
 
 class Engine(NamedTuple):
-    """One way to make updates.
+    """One way to compute updates.
 
     Attributes:
-      why_not: (network, task, config) → why it does not serve them, as a sentence, or None.
-      make_chunk: (network, task, config, schedule, groups) → the function of a stream's part.
+      serves: the pairs of `train.gradient` and `train.regime` that it computes; None for all.
+      why_not: (network, task, config) → why it does not serve them all the same, as a sentence, or None.
+      make_chunk: makes the updates.
     """
 
+    serves: frozenset[tuple[str, str]] | None
     why_not: Callable[[Network, Task, Config], str | None]
-    make_chunk: Callable[[Network, Task, Config, Schedule, int], Chunk]
+    make_chunk: MakeChunk
 
 
 class Choice(NamedTuple):
@@ -48,26 +52,27 @@ class Choice(NamedTuple):
     """
 
     name: str
-    make_chunk: Callable[[Network, Task, Config, Schedule, int], Chunk]
+    make_chunk: MakeChunk
     note: str | None
 
 
+_ONLINE = frozenset({("truncated", "online")})
 ENGINES = {
-    "closed_form": Engine(online.why_not, online.make_online_chunk),
-    "autodiff": Engine(lambda network, task, config: None, training.make_chunk),
-    "native": Engine(native.why_not, native.make_native_chunk),
+    "closed_form": Engine(_ONLINE, closed_form.why_not, closed_form.make_online_chunk),
+    "native": Engine(_ONLINE, native.why_not, native.make_native_chunk),
+    "autodiff": Engine(None, lambda network, task, config: None, chunks.make_chunk),
 }
 
 
 def choose(network: Network, task: Task, config: Config) -> Choice:
-    """The engine that `train.engine` names; of auto the closed form where it serves, else autodiff.
+    """Choose the engine that `train.engine` names; of auto the closed form where it serves, else autodiff.
 
     Raises:
       UserError: the engine is asked for by name and does not serve this run.
     """
     asked = config.train.engine
     name = "closed_form" if asked == "auto" else asked
-    reason = ENGINES[name].why_not(network, task, config)
+    reason = why_not(name, network, task, config)
     if reason is None:
         return Choice(name, ENGINES[name].make_chunk, None)
     reason = reason[0].lower() + reason[1:]
@@ -76,3 +81,15 @@ def choose(network: Network, task: Task, config: Config) -> Choice:
     slower = config.train.regime == "online"
     note = f"train.engine auto takes autodiff, which is slower: {reason}" if slower else None
     return Choice("autodiff", ENGINES["autodiff"].make_chunk, note)
+
+
+def why_not(name: str, network: Network, task: Task, config: Config) -> str | None:
+    """Say in a sentence why the engine `name` does not serve a run; None where it does."""
+    engine, train = ENGINES[name], config.train
+    if engine.serves is None or (train.gradient_method, train.regime) in engine.serves:
+        return engine.why_not(network, task, config)
+    pairs = " and ".join(f"{gradient} × {regime}" for gradient, regime in sorted(engine.serves))
+    return (
+        f"train.gradient × train.regime is {train.gradient_method} × {train.regime}: {name} computes "
+        f"{pairs}."
+    )

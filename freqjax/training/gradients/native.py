@@ -14,6 +14,7 @@ from freqjax.config import sections as configs
 from freqjax.native import library
 from freqjax.networks import LstmCarry, Network, SingleLstm
 from freqjax.tasks import Task
+from freqjax.training.chunks import Chunk, ChunkInfo, summarise
 from freqjax.training.gradients.packing import (
     Packed,
     Powers,
@@ -23,18 +24,21 @@ from freqjax.training.gradients.packing import (
     unpack_state,
 )
 from freqjax.training.optimizers import Schedule, decays
-from freqjax.training.update import Chunk, ChunkInfo, Stream, TrainState, UpdateInfo, summarise
+from freqjax.training.streams import Stream
+from freqjax.training.update import TrainState, UpdateInfo
 
 # Places in `kRules` of online.cc: of the rule without decay of the weights, and with it.
 _RULES = {"adam": (0, 1), "adamw": (0, 2), "sgd": (3, 4), "rmsprop": (5, 6)}
 
 
 def why_not(network: Network, task: Task, config: configs.Config) -> str | None:
-    """Why the native loop does not serve a run, as a sentence; None where it does."""
-    if config.train.regime != "online":
-        return f"train.regime is {config.train.regime}: the native loop is for online alone."
+    """Say in a sentence why the native loop does not serve an online run; None where it does."""
     if config.train.streams != "sequential":
         return f"train.streams is {config.train.streams}: the native loop has one stream."
+    if config.optimizer.clip != "global":
+        return (
+            f"optimizer.clip is {config.optimizer.clip}: the native loop clips by the global norm."
+        )
     if not isinstance(network, SingleLstm):
         return f"The network is a {type(network).__name__}: the native loop is that of one LSTM."
     if not task.objective.squared:
@@ -53,7 +57,9 @@ def why_not(network: Network, task: Task, config: configs.Config) -> str | None:
 def make_native_chunk(
     network: Network, task: Task, config: configs.Config, schedule: Schedule, groups: int
 ) -> Chunk:
-    """As `freqjax.training.update.make_chunk`, where `why_not` has nothing against it; jit it, donate state.
+    """Return the chunk of an online run that `why_not` has nothing against; jit it, donate state.
+
+    State, stream and info are those of `freqjax.training.chunks.make_chunk`.
 
     Raises:
       ValueError: the sentence of `why_not`.
@@ -86,7 +92,7 @@ def _run(
     stream: Stream,
     factors: tuple[jax.Array, ...],
 ) -> tuple[tuple[Packed, ...], LstmCarry, jax.Array, Powers]:
-    """Make the U updates; `packed` and carry after them, the losses [U] and the powers, [U] each."""
+    """Make the U updates: `packed` and carry after them, the losses [U] and the powers, [U] each."""
     gates, rest = (jnp.stack(arrays) for arrays in zip(*packed, strict=True))
     c, h = carry.c[0], carry.h[0]
     updates = stream.inputs.shape[0]
@@ -112,7 +118,7 @@ def _run(
 
 
 def _constants(optimizer: configs.OptimizerConfig) -> jax.Array:
-    """What `Constants` of online.cc lists; 1 − β is rounded once, as optax has it."""
+    """Return what `Constants` of online.cc lists; 1 − β is rounded once, as optax has it."""
     first = optimizer.momentum if optimizer.name == "sgd" else optimizer.beta1
     second = optimizer.rms_decay if optimizer.name == "rmsprop" else optimizer.beta2
     clip_norm = jnp.inf if optimizer.clip_norm is None else optimizer.clip_norm

@@ -1,4 +1,4 @@
-"""The train state as the loops of the online regime hold it, in a few arrays, and back.
+"""Packing of the train state into the few arrays that the loops of the online regime hold, and back.
 
 The weights of the gates are one matrix W [H + D + 2, 4H], the rows of W_h above those of W_i and the two
 biases; all other parameters are one vector, and the moments lie likewise. What is the same for all weights
@@ -54,7 +54,7 @@ class Powers(NamedTuple):
 
 
 def squared_norms(network: SingleLstm, x_power: jax.Array, powers: Powers) -> jax.Array:
-    """[P] or [U, P], of the gradient of each parameter array: those of outer products are products."""
+    """Return [P] or [U, P] of each parameter array's gradient: norms of outer products are products."""
     norms = LstmWeights(
         input_kernel=x_power * powers.dz,
         input_bias=powers.dz,
@@ -70,7 +70,7 @@ def squared_norms(network: SingleLstm, x_power: jax.Array, powers: Powers) -> ja
 def pack_state(
     network: SingleLstm, config: OptimizerConfig, state: TrainState
 ) -> tuple[Packed, ...]:
-    """The parameters of `state`, and the moments of its update rule."""
+    """Pack the parameters of `state`, and the moments of its update rule."""
     held = _rule_state(config, state.opt_state)
     moments = (getattr(held, name) for name in _MOMENTS[config.name])
     return tuple(_pack(network, tree) for tree in (state.params, *moments))
@@ -84,7 +84,7 @@ def unpack_state(
     carry: LstmCarry,
     updates: int,
 ) -> TrainState:
-    """The state after `updates` from `before` that left `packed`, as `pack_state` orders it."""
+    """Return the state after `updates` from `before` that left `packed`, as `pack_state` orders it."""
     params, *moments = (_unpack(network, arrays) for arrays in packed)
     held = _rule_state(config, before.opt_state)
     held = held._replace(**dict(zip(_MOMENTS[config.name], moments, strict=True)))
@@ -101,7 +101,7 @@ def unpack_state(
 def rates_and_factors(
     config: OptimizerConfig, schedule: Schedule, state: TrainState, updates: int
 ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-    """The learning rates of the next U = `updates` updates, and what else all weights of one share.
+    """Compute the learning rates of the next U = `updates` updates, and what else all weights of one share.
 
     Returns:
       The rates [U]; and for adam and adamw what m is multiplied by, what is added to √v, and the rates,
@@ -121,28 +121,28 @@ def rates_and_factors(
 
 
 def split_rest(rest: jax.Array, setting: LstmSetting) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """W_y [H, O], b_y [O] and the learned c, [H] or, where none is, [0]."""
+    """Split into W_y [H, O], b_y [O] and the learned c, [H] or, where none is, [0]."""
     shape = (setting.hidden_size, setting.output_size)
     kernel, bias, c = jnp.split(rest, [shape[0] * shape[1], shape[0] * shape[1] + shape[1]])
     return kernel.reshape(shape), bias, c
 
 
 def _rule_state(config: OptimizerConfig, opt_state: Any) -> Any:
-    """The state of the rule alone: `make_direction` chains it with weight decay, where there is any."""
+    """Return the state of the rule alone: `make_direction` chains it with weight decay, if there is any."""
     if not decays(config):
         return opt_state
     return opt_state[0] if config.name == "adamw" else opt_state[1]
 
 
 def _with_rule_state(config: OptimizerConfig, opt_state: Any, held: Any) -> Any:
-    """The inverse of `_rule_state`: `opt_state` with `held` in its place."""
+    """Undo `_rule_state`: return `opt_state` with `held` in its place."""
     if not decays(config):
         return held
     return (held, opt_state[1]) if config.name == "adamw" else (opt_state[0], held)
 
 
 def _pack(network: SingleLstm, tree: Any) -> Packed:
-    """`tree`, in the layout of the parameters."""
+    """Pack `tree`, which has the layout of the parameters."""
     weights = network.weights(tree)
     gates = [weights.recurrent_kernel, weights.input_kernel]
     gates += [weights.input_bias[None], weights.recurrent_bias[None]]
@@ -152,7 +152,7 @@ def _pack(network: SingleLstm, tree: Any) -> Packed:
 
 
 def _unpack(network: SingleLstm, packed: Packed) -> Any:
-    """The inverse of `_pack`."""
+    """Undo `_pack`."""
     hidden, inputs = network.setting.hidden_size, network.setting.input_size
     recurrent, into, biases = jnp.split(packed.gates, [hidden, hidden + inputs], axis=0)
     head_kernel, head_bias, c = split_rest(packed.rest, network.setting)

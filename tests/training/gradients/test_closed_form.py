@@ -1,6 +1,5 @@
 """The closed form of the online regime against differentiation and optax, and against finite differences."""
 
-import dataclasses
 import functools
 from types import SimpleNamespace
 
@@ -11,12 +10,15 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from freqjax import Config, NetworkConfig, TaskConfig
+from freqjax.config import overrides
 from freqjax.networks import make_network
 from freqjax.tasks import make_task
+from freqjax.training.chunks import make_chunk
 from freqjax.training.gradients import closed_form as online
 from freqjax.training.gradients.closed_form import make_online_chunk, why_not
 from freqjax.training.optimizers import make_schedule
-from freqjax.training.update import init_state, layout, make_chunk
+from freqjax.training.streams import layout
+from freqjax.training.update import init_state
 from tests.twins import tiny_config
 
 # Between them every rule with and without decay, every schedule, clipping or none, a learned carry or
@@ -67,7 +69,7 @@ def setup(config, task=None):
     network = make_network(config.network, built)
     stream = layout(rows(), config)
     schedule = make_schedule(config.optimizer, 100, 10)
-    state = init_state(network, config, jax.random.key(0), 1)
+    state = init_state(network, built, config, jax.random.key(0), 1)
     state = state._replace(
         schedule_start=state.step + 2,
         rate_scale=jnp.asarray(0.5, jnp.float32),
@@ -126,7 +128,9 @@ def test_gradient_against_finite_differences(float64, small_blocks, reset):
     config = case("sgd")
     for field, value in {"momentum": 0.0, "learning_rate": 1.0, "clip_norm": None}.items():
         setattr(config.optimizer, field, value)
-    closed, _, state, stream, network = setup(config, SimpleNamespace(loss=log_cosh))
+    objective = SimpleNamespace(row_loss=log_cosh)
+    task = SimpleNamespace(objective=objective, weighted=False, group_names=("a", "b"))
+    closed, _, state, stream, network = setup(config, task)
     state, stream = cast(state._replace(rate_scale=jnp.ones(())), float), cast(stream, float)
     row = jax.tree.map(lambda a: a[3:4], stream)
     row = row._replace(resets=jnp.full_like(row.resets, reset))
@@ -156,7 +160,7 @@ def test_an_epoch_of_the_main_task_learns_as_much():
     network = make_network(config.network, task)
     stream = layout(task.rows("train"), config)
     schedule = make_schedule(config.optimizer, 40_000, 40_000)
-    state = init_state(network, config, jax.random.key(0), 1)
+    state = init_state(network, task, config, jax.random.key(0), 1)
     infos = [
         jax.jit(make(network, task, config, schedule, 4))(state, stream)[1]
         for make in (make_online_chunk, make_chunk)
@@ -197,18 +201,22 @@ def test_blocks_are_of_one_size(hidden_size, blocks):
 
 
 @pytest.mark.parametrize(
-    ("fields", "sentence"),
+    ("field", "value", "sentence"),
     [
-        ({"regime": "full"}, "train.regime is full: only online has a closed form."),
-        ({"streams": "parallel"}, "train.streams is parallel: the closed form has one stream."),
+        ("train.streams", "parallel", "train.streams is parallel: the closed form has one stream."),
+        (
+            "optimizer.clip",
+            "adaptive",
+            "optimizer.clip is adaptive: the closed form clips by the global norm.",
+        ),
     ],
 )
-def test_says_why_not(fields, sentence):
+def test_says_why_not(field, value, sentence):
     config = case()
     task = make_task(config.task)
     network = make_network(config.network, task)
     assert why_not(network, task, config) is None
-    other = dataclasses.replace(config, train=dataclasses.replace(config.train, **fields))
+    other = overrides.apply(case(), [(field, value)])
     assert why_not(network, task, other) == sentence
     with pytest.raises(ValueError, match=sentence):
         make_online_chunk(network, task, other, lambda step, begin: step, 2)

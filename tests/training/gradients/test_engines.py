@@ -51,7 +51,8 @@ def test_auto_does_not_go_by_what_is_built(monkeypatch):
     [
         (
             {"engine": "closed_form", "regime": "full"},
-            "train.engine is closed_form: train.regime is full: only online has a closed form.",
+            "train.engine is closed_form: train.gradient × train.regime is full × full: closed_form "
+            "computes truncated × online.",
         ),
         (
             {"engine": "native", "streams": "parallel"},

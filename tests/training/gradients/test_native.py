@@ -5,6 +5,7 @@ import ctypes
 import functools
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -13,12 +14,16 @@ import pytest
 
 from benchmarks.cpp_online import time_cpp
 from freqjax import Config, NetworkConfig, TaskConfig, UserError
-from freqjax.native import library, make_native_chunk, why_not
+from freqjax.native import library
 from freqjax.networks import make_network
 from freqjax.tasks import make_task
+from freqjax.tasks.objectives import Cosine
+from freqjax.training.chunks import make_chunk
 from freqjax.training.gradients.closed_form import make_online_chunk
+from freqjax.training.gradients.native import make_native_chunk, why_not
 from freqjax.training.optimizers import make_schedule
-from freqjax.training.update import Stream, init_state, layout, make_chunk
+from freqjax.training.streams import Stream, layout
+from freqjax.training.update import init_state
 from tests.twins import tiny_config
 
 needs_compiler = pytest.mark.skipif(
@@ -83,7 +88,7 @@ def setup(name="adam"):
     config = tiny_config(optimizer=optimizer, network=network, task=task)
     task = make_task(config.task)
     network = make_network(config.network, task)
-    state = init_state(network, config, jax.random.key(0), 1)
+    state = init_state(network, task, config, jax.random.key(0), 1)
     state = state._replace(
         schedule_start=state.step + 2,
         rate_scale=jnp.asarray(0.5, jnp.float32),
@@ -151,7 +156,7 @@ def test_thousands_of_updates_learn_as_much(built):
     network = make_network(config.network, task)
     stream = layout(task.rows("train"), config)
     schedule = make_schedule(config.optimizer, 10_000, 10_000)
-    state = init_state(network, config, jax.random.key(0), 1)
+    state = init_state(network, task, config, jax.random.key(0), 1)
     native, closed = (
         jax.jit(make(network, task, config, schedule, 4))(state, stream)[1]
         for make in (make_native_chunk, make_online_chunk)
@@ -234,16 +239,21 @@ def test_says_why_not(monkeypatch, tmp_path):
         "The native loop is not built: python -m freqjax.native.build builds it."
     )
     assert why_not(object(), task, config).startswith("The network is a object:")
-    assert why_not(network, object(), config).startswith("The task is a object:")
+    turned = SimpleNamespace(objective=Cosine(), weighted=False)
+    assert why_not(network, turned, config).startswith("The objective is the cosine distance:")
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert why_not(network, task, config) == (
         "The device is a gpu: the native loop runs on the CPU."
     )
     config.train.streams = "parallel"
     assert why_not(network, task, config).startswith("train.streams is parallel:")
-    config.train.regime = "full"
-    assert why_not(network, task, config).startswith("train.regime is full:")
-    with pytest.raises(ValueError, match=r"train\.regime is full: the native loop is for online"):
+    config.optimizer.clip = "adaptive"
+    assert (
+        why_not(network, task, config)
+        == "train.streams is parallel: the native loop has one stream."
+    )
+    config.train.streams = "sequential"
+    with pytest.raises(ValueError, match=r"optimizer\.clip is adaptive: the native loop clips by"):
         make_native_chunk(network, task, config, lambda step, begin: step, 2)
 
 

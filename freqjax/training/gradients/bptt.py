@@ -1,0 +1,105 @@
+"""Backpropagation through time, by automatic differentiation of `Network.unroll`.
+
+| `train.gradient` | regimes | an update starts from | the gradient stops at |
+|---|---|---|---|
+| truncated | online, tbptt | the state that the update before left | its first sample |
+| full | full | the same; the update is the whole stream | its first sample |
+| full | windows, examples | a fresh state, or one that M rows warmed up | the fresh state, or the warm one |
+
+A fresh state is `Network.init_carry`; where it is learned the gradient passes into it, as it does at every
+reset inside an update. In these estimators nothing is remembered besides the carry.
+Axes: K samples of an update, B streams, G groups, M samples of warming up.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from freqjax.config.sections import Config
+from freqjax.networks import Network
+from freqjax.tasks import Task
+from freqjax.training.gradients.estimator import Estimate, Estimator
+from freqjax.training.streams import Stream
+
+# (mean loss, (the carry after it, losses [K, B]))
+_Loss = tuple[jax.Array, tuple[Any, jax.Array]]
+
+
+class _Backpropagation(Estimator):
+    """Gradient of a mean loss over the window, which a subclass defines."""
+
+    def __init__(self, network: Network, task: Task, dropout: jax.Array) -> None:
+        """Take what is differentiated; `dropout` is the key that features are dropped by."""
+        self._network, self._objective, self._dropout = network, task.objective, dropout
+        self._groups = len(task.group_names)
+
+    def gradient(
+        self, params: Any, carry: Any, memory: Any, window: Stream, step: jax.Array
+    ) -> Estimate:
+        """Differentiate the mean loss by the parameters."""
+        key = jax.random.fold_in(self._dropout, step) if self._network.dropout else None
+        grads, (carry, losses) = jax.grad(self._loss, has_aux=True)(params, carry, window, key)
+        return Estimate(grads, carry, memory, losses)
+
+    @abstractmethod
+    def _loss(self, params: Any, carry: Any, window: Stream, key: jax.Array | None) -> _Loss:
+        """Return the mean loss; with a `key`, features are dropped."""
+
+
+class TruncatedGradient(_Backpropagation):
+    """Gradient through the samples of an update; the state is carried on from the one before."""
+
+    def _loss(self, params: Any, carry: Any, window: Stream, key: jax.Array | None) -> _Loss:
+        """Return the weighted mean over the window's K·B rows."""
+        carry, outputs = self._network.unroll(
+            params, carry, window.inputs, window.resets, dropout_key=key
+        )
+        losses = self._objective.row_loss(outputs, window.targets)
+        if window.weights is None:
+            return jnp.mean(losses), (carry, losses)
+        return _weighted_mean(losses, window.weights), (carry, losses)
+
+
+class WholeGradient(_Backpropagation):
+    """Gradient through whole windows or sequences, each from a fresh state; the carry goes on as it came."""
+
+    def _loss(self, params: Any, carry: Any, window: Stream, key: jax.Array | None) -> _Loss:
+        """Return the weighted mean over the rows that count towards a group."""
+        warm = window.inputs.shape[0] - window.targets.shape[0]
+        state = self._network.init_carry(params, window.inputs.shape[1])
+        if warm:
+            state, _ = self._network.unroll(
+                params, state, window.inputs[:warm], window.resets[:warm]
+            )
+            state = jax.lax.stop_gradient(state)
+        _, outputs = self._network.unroll(
+            params, state, window.inputs[warm:], window.resets[warm:], dropout_key=key
+        )
+        losses = self._objective.row_loss(outputs, window.targets)
+        counts = window.groups < self._groups
+        if window.weights is None:
+            return jnp.sum(jnp.where(counts, losses, 0)) / jnp.sum(counts), (carry, losses)
+        return _weighted_mean(losses, jnp.where(counts, window.weights, 0)), (carry, losses)
+
+
+def truncated(network: Network, task: Task, config: Config, dropout: jax.Array) -> Estimator:
+    """Make the estimator that `train.gradient` calls truncated."""
+    del config
+    return TruncatedGradient(network, task, dropout)
+
+
+def full(network: Network, task: Task, config: Config, dropout: jax.Array) -> Estimator:
+    """Make the estimator that `train.gradient` calls full."""
+    if config.train.regime == "full":  # nothing is cut where an update holds the whole stream
+        return TruncatedGradient(network, task, dropout)
+    return WholeGradient(network, task, dropout)
+
+
+def _weighted_mean(losses: jax.Array, weights: jax.Array) -> jax.Array:
+    """Return Σ w L / Σ w over the rows that count, 0 where none does; other rows may be anything."""
+    total = jnp.sum(jnp.where(weights > 0, weights * losses, 0))
+    return total / jnp.maximum(jnp.sum(weights), jnp.finfo(losses.dtype).tiny)

@@ -1,0 +1,50 @@
+"""Rows in order: the passes of the regimes that carry the state from update to update."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+
+from freqjax.config.sections import Config
+from freqjax.tasks import Sequences, Task
+from freqjax.training.seeds import noise_key
+from freqjax.training.streams import Stream, layout
+
+
+class OrderedRows:
+    """The `Rows` of online, tbptt and full: see `freqjax.training.streams.layout`."""
+
+    def __init__(self, task: Task, config: Config, train_rows: Sequences) -> None:
+        """Lay out the fixed rows, or prepare to draw fresh ones; nothing is compiled yet."""
+        self._noise_key = noise_key(config.train.seed)
+        self._fresh = config.task.noise == "fresh"
+
+        def draw(key: jax.Array) -> Stream:
+            return layout(task.sequences(task.sample(key, task.samples)), config)
+
+        stream: Any = jax.eval_shape(draw, self._noise_key) if self._fresh else None
+        self._stream = None if self._fresh else layout(train_rows, config)
+        self.updates, _, self.streams = (stream or self._stream).targets.shape[:3]
+        self.rows = (stream or self._stream).targets.shape[1] * self.streams
+        self._draw = jax.jit(draw)
+        self._drawn = -1
+
+    def take(self, number: int, first: int, count: int) -> Stream:
+        """Return updates of a pass; see `freqjax.training.sources.Rows`."""
+        if self._fresh and self._drawn != number:
+            key = jax.random.fold_in(self._noise_key, number)
+            self._stream, self._drawn = self._draw(key), number
+        assert self._stream is not None
+        return _slice(self._stream, first, count)
+
+    def drawn(self, updates: int) -> int:
+        """Return the rows of so many updates, each of which is drawn once."""
+        return updates * self.rows
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _slice(stream: Stream, first: int, count: int) -> Stream:
+    # The place is no constant of the program, which is compiled once for every length.
+    return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, count), stream)

@@ -1,0 +1,128 @@
+"""Shuffled rows: the passes of the regimes of windows and of examples.
+
+A pass holds every window of every sequence once, in an order drawn from the seed and the number of the
+pass; each begins with a fresh or a warm state. An example is a window of all T samples.
+Axes: U updates of a pass, B windows of an update, N windows of a pass, W windows of a sequence, L samples of
+a window, M samples of warming up.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from freqjax.config.sections import Config, WindowsConfig
+from freqjax.tasks import Sequences, Task
+from freqjax.tasks.windows import first_samples, warm_up, window_count
+from freqjax.training.seeds import noise_key, order_key
+from freqjax.training.streams import Stream, padding_resets
+
+
+class ShuffledRows:
+    """The `Rows` of windows and examples: see `freqjax.tasks.windows` for where windows lie.
+
+    The sequences are kept once; what an update reads is gathered from them, on the device.
+    """
+
+    def __init__(self, task: Task, config: Config, train_rows: Sequences) -> None:
+        """Prepare to shuffle and gather; nothing is compiled yet."""
+        seed = config.train.seed
+        self._noise_key, self._order_key = noise_key(seed), order_key(seed)
+        self._fresh = config.task.noise == "fresh"
+
+        def draw(key: jax.Array) -> Sequences:
+            return task.sequences(task.sample(key, task.samples))
+
+        shapes = jax.eval_shape(draw, self._noise_key) if self._fresh else train_rows
+        sequences, samples = shapes.inputs.shape[:2]
+        windows = windows_of(config, sequences, samples)
+        count, groups = sequences * window_count(samples, windows), len(task.group_names)
+        self._rows_of_pass = sequences * samples
+        self.streams = windows.batch
+        self.updates = -(-count // self.streams)
+        self.rows = (windows.length + warm_up(windows)) * self.streams
+        self._sequences = None if self._fresh else jax.tree.map(jnp.asarray, train_rows)
+        self._order: Any = None
+        self._pass = -1
+        self._draw = jax.jit(draw)
+        self._shuffle = jax.jit(lambda key: shuffled(key, count, self.streams))
+        self._gather = jax.jit(lambda rows, order: gather(rows, order, windows, groups))
+
+    def take(self, number: int, first: int, count: int) -> Stream:
+        """Return updates of a pass; see `freqjax.training.sources.Rows`."""
+        if self._pass != number:
+            self._order = np.asarray(self._shuffle(jax.random.fold_in(self._order_key, number)))
+            if self._fresh:
+                self._sequences = self._draw(jax.random.fold_in(self._noise_key, number))
+            self._pass = number
+        return self._gather(self._sequences, self._order[first : first + count])
+
+    def drawn(self, updates: int) -> int:
+        """Return the rows of all passes begun, which are drawn at their beginning."""
+        return -(-updates // self.updates) * self._rows_of_pass
+
+
+def windows_of(config: Config, sequences: int, samples: int) -> WindowsConfig:
+    """Return where windows lie in sequences of T = `samples`; examples are windows of T samples.
+
+    A batch of examples is never larger than a pass.
+    """
+    if config.train.regime == "windows":
+        return config.windows
+    batch = min(config.train.batch, sequences)
+    return WindowsConfig(length=samples, stride=samples, batch=batch)
+
+
+def shuffled(key: jax.Array, count: int, batch: int) -> jax.Array:
+    """Return [U, B] int32: the numbers 0 … N − 1 = `count` − 1 in the order of `key`, in batches.
+
+    What the last batch lacks is −1, a window that does not count.
+    """
+    order = jax.random.permutation(key, count)
+    return jnp.pad(order, (0, -count % batch), constant_values=-1).reshape(-1, batch)
+
+
+def gather(sequences: Sequences, order: jax.Array, windows: WindowsConfig, groups: int) -> Stream:
+    """Gather the windows that `order` [U, B] names, as a stream to train on; traceable.
+
+    Window n is number n mod W of sequence n // W. Of a window that is warmed up, M rows stand in front,
+    and the state starts over at the first that its sequence has. It also starts over where padding begins.
+
+    Args:
+      sequences: [·, T, ·].
+      order: window numbers, −1 for none.
+      windows: L, s, M, and the rows that count.
+      groups: G, which is put where a row counts towards no group.
+
+    Returns:
+      inputs and resets with M + L rows, the M of warming up first; targets and groups with L.
+    """
+    length, warm = windows.length, warm_up(windows)
+    first = jnp.asarray(first_samples(sequences.inputs.shape[1], windows), jnp.int32)
+    block, number = jnp.divmod(jnp.maximum(order, 0), first.shape[0])
+    begin = first[number][:, None]  # [U, 1, B]
+    row = jnp.arange(warm + length, dtype=jnp.int32)[None, :, None]
+    read = jnp.maximum(
+        begin - warm + row, 0
+    )  # [U, M + L, B], clipped where the sequence has no row
+    learned = read[:, warm:]
+    resets = row == jnp.maximum(warm - begin, 0)
+    counts = (order >= 0)[:, None]
+    if windows.loss == "last":
+        counts = counts & (row[:, warm:] == warm + length - 1)
+    of_block = jnp.asarray(sequences.groups)[block][:, None]
+    weights = sequences.weights
+    if weights is not None:
+        weights = jnp.asarray(weights)
+        resets = resets | padding_resets(weights)[block[:, None], read]
+        weights = weights[block[:, None], learned]
+    return Stream(
+        inputs=jnp.asarray(sequences.inputs)[block[:, None], read],
+        targets=jnp.asarray(sequences.targets)[block[:, None], learned],
+        groups=jnp.where(jnp.broadcast_to(counts, learned.shape), of_block, groups),
+        resets=resets,
+        weights=weights,
+    )
