@@ -17,8 +17,8 @@ from freqjax.modes import MODES
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one invocation and return its exit code."""
-    # Progress must reach a pipe or a log file line by line.
-    sys.stdout.reconfigure(line_buffering=True)  # pyright: ignore[reportAttributeAccessIssue]
+    # Progress must reach a pipe or a log line by line; a sign that cannot be shown must not end a run.
+    sys.stdout.reconfigure(line_buffering=True, errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
     try:
         invocation = commandline.parse(sys.argv[1:] if arguments is None else arguments)
         if invocation is None:

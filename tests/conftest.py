@@ -11,7 +11,13 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import jax
+import jaxtyping
 import pytest
+
+import tests.annotations
+
+# Every call into the package is checked against its annotations: shapes by jaxtyping, types by beartype.
+jaxtyping.install_import_hook("freqjax", f"{tests.annotations.__name__}.checked")
 
 atexit.register(shutil.rmtree, os.environ["FREQJAX_CACHE"], ignore_errors=True)
 jax.config.update("jax_numpy_rank_promotion", "raise")

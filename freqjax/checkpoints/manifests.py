@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from freqjax.checkpoints.leaves import Leaf
 from freqjax.errors import UserError
+from freqjax.system import files
 
 FORMAT_VERSION = 1
 FOLDER = "manifests"
@@ -118,9 +119,9 @@ def write(directory: Path, step: int, manifest: Manifest) -> None:
     unfinished = path.with_suffix(".tmp")
     envelope = {"sha256": _checksum(content), "manifest": content}
     unfinished.write_text(json.dumps(envelope, indent=1), encoding="utf-8")
-    sync(unfinished)
-    os.replace(unfinished, path)
-    sync(path.parent)
+    files.sync(unfinished)
+    files.replace(unfinished, path)
+    files.sync(path.parent)
 
 
 def read(directory: Path, step: int) -> Manifest:
@@ -185,9 +186,8 @@ def fingerprints(folder: Path) -> dict[str, tuple[int, str]]:
     """Bytes and SHA-256 of every file in `folder`, all forced to the disk on the way."""
     paths = sorted(folder.rglob("*"))
     for path in (*paths, folder):
-        sync(path)
-    files = [path for path in paths if path.is_file()]
-    return {path.relative_to(folder).as_posix(): _fingerprint(path) for path in files}
+        files.sync(path)
+    return {p.relative_to(folder).as_posix(): _fingerprint(p) for p in paths if p.is_file()}
 
 
 def prove(folder: Path, manifest: Manifest, *, needs_training: bool) -> None:
@@ -201,12 +201,3 @@ def prove(folder: Path, manifest: Manifest, *, needs_training: bool) -> None:
             raise Damaged(f"its file {name} cannot be read ({error.strerror})") from error
         if found != expected:
             raise Damaged(f"its file {name} differs from the manifest")
-
-
-def sync(path: Path) -> None:
-    """Forces a file's bytes, or a folder's list of names, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

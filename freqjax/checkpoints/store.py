@@ -22,7 +22,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +31,7 @@ from typing import Any, NamedTuple
 from freqjax.checkpoints import manifests, orbax_files
 from freqjax.checkpoints.leaves import describe, nested_template, require_match, to_device, to_host
 from freqjax.errors import UserError
+from freqjax.system import files
 
 _NEWEST_KEPT = 2
 _TRASH = "trash"
@@ -195,11 +195,11 @@ class CheckpointStore:
             orbax_files.save(self._checkpointer, unfinished / folder.name, arrays, meta)
             # orbax writes the machine's own path into these, and reads no more than that they exist.
             for marker in (unfinished / folder.name).rglob("commit_success.txt"):
-                marker.write_text("committed\n")
-            files = manifests.fingerprints(unfinished / folder.name)
-            manifests.write(self._directory, step, manifests.Manifest(metric, keep, files, leaves))
-            os.replace(unfinished / folder.name, folder)
-            manifests.sync(self._directory)
+                marker.write_text("committed\n", encoding="utf-8", newline="\n")
+            proof = manifests.fingerprints(unfinished / folder.name)
+            manifests.write(self._directory, step, manifests.Manifest(metric, keep, proof, leaves))
+            files.replace(unfinished / folder.name, folder)
+            files.sync(self._directory)
             unfinished.rmdir()
         except Exception as error:  # orbax raises ValueError for a full disk, among others
             # Free what was written. Should that fail too, the next store to open does it, and
@@ -225,8 +225,8 @@ class CheckpointStore:
             shutil.rmtree(trash, ignore_errors=True)  # a rename onto a folder with files fails
             trash.mkdir(exist_ok=True)
             if folder.exists():
-                os.replace(folder, trash / folder.name)
-                manifests.sync(self._directory)
+                files.replace(folder, trash / folder.name)
+                files.sync(self._directory)
             manifests.path_of(self._directory, step).unlink(missing_ok=True)
             shutil.rmtree(trash)
         except OSError as error:

@@ -27,7 +27,7 @@ def load(path: str | Path) -> Config:
         raise UserError(f"--config is {path}: there is no such file.")
     if path.suffix == ".json":
         try:
-            return from_dict(json.loads(path.read_text()), str(path))
+            return from_dict(json.loads(path.read_text(encoding="utf-8")), str(path))
         except ValueError as error:  # bytes that are no text, or text that is not JSON
             raise UserError(f"--config is {path}: it is not JSON ({error}).") from None
         except OSError as error:

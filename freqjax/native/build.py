@@ -10,7 +10,7 @@ from freqjax.native import library
 
 
 def main() -> int:
-    """Build and load it, and say where it is; the exit code."""
+    """Build and load it, say where it is, and return the exit code."""
     began = time.perf_counter()
     try:
         path = library.build()

@@ -1,7 +1,7 @@
 """The shared library of the native online loop: where it is, how it is built, how XLA gets to know it.
 
-It stands beside the limits that were computed before (`freqjax.system.cache`), under the hash of its
-source, its flags, the version of JAX and the processor, so that no other one is ever loaded.
+It stands in the cache (`freqjax.system.cache`) under the hash of its source, its flags, the version of JAX
+and the processor, so that no other one is ever loaded.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import functools
 import hashlib
 import importlib.metadata
 import os
+import platform
 import shlex
 import shutil
 import subprocess
@@ -19,19 +20,21 @@ from pathlib import Path
 import jax
 
 from freqjax.errors import UserError
-from freqjax.system import cache, compiled
+from freqjax.system import cache, files, processors
 
 COMMAND = "python -m freqjax.native.build"
 # The name of the loop in the library, and under which XLA knows it.
 TARGET = "freqjax_online"
 
 _SOURCE = Path(__file__).with_name("online.cc")
+# Compilers for ARM take the processor's name, those for x86 its architecture's.
+_PROCESSOR = "-mcpu=native" if platform.machine() in ("arm64", "aarch64") else "-march=native"
 # Square roots need not set errno nor trap, or they would be taken one by one. Nothing else is given up:
 # -ffast-math would let NaN go unseen.
 _FLAGS = (
     "-std=c++20",
     "-O3",
-    "-march=native",
+    _PROCESSOR,
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fopenmp-simd",
@@ -42,29 +45,29 @@ _COMPILERS = ("g++", "clang++", "c++")
 
 
 def path() -> Path:
-    """Where the library of this source, JAX and processor is, or would be.
+    """Return where the library of this source, JAX and processor is, or would be.
 
     Raises:
       UserError: there is no folder for it, for want of a home.
     """
     versions = (jax.__version__, importlib.metadata.version("jaxlib"))
-    decides = (_SOURCE.read_text(), *_FLAGS, *versions, compiled.processor())
+    decides = (_SOURCE.read_text(encoding="utf-8"), *_FLAGS, *versions, processors.describe())
     name = hashlib.sha256("\n".join(decides).encode()).hexdigest()[:32]
     try:
         return cache.folder() / f"native-{name}.so"
     except RuntimeError:
         raise UserError(
-            "FREQJAX_CACHE is not set: it must name a folder for the native loop where there is no home."
+            "FREQJAX_CACHE is not set: it must name a folder for the native loop if there is no home."
         ) from None
 
 
 def is_built() -> bool:
-    """Whether the library is there."""
+    """Tell whether the library is there."""
     return path().is_file()
 
 
 def build() -> Path:
-    """Compile the library anew, with $CXX, else the first of g++, clang++ and c++ that there is.
+    """Compile the library anew, with $CXX, else the first of g++, clang++ and c++ that is installed.
 
     Raises:
       UserError: no compiler, one that fails, or a folder that cannot be written.
@@ -78,7 +81,7 @@ def build() -> Path:
     partial = goal.with_name(f".{goal.name}.{os.getpid()}")
     includes = ("-isystem", jax.ffi.include_dir())
     try:
-        goal.parent.mkdir(parents=True, exist_ok=True)
+        cache.make_folder(goal.parent)
         done = subprocess.run(
             [*compiler, *_FLAGS, *includes, str(_SOURCE), "-o", str(partial)],
             check=False,
@@ -89,7 +92,7 @@ def build() -> Path:
             errors = [line for line in done.stderr.splitlines() if "error" in line]
             first = (errors or done.stderr.splitlines() or [f"exit code {done.returncode}"])[0]
             raise UserError(f"{compiler[0]} cannot build the native loop: {first.strip()}")
-        os.replace(partial, goal)
+        files.replace(partial, goal)
     except OSError as error:
         raise UserError(
             f"the native loop cannot be built in {goal.parent}: {error.strerror}."
@@ -101,14 +104,18 @@ def build() -> Path:
 
 @functools.cache
 def load() -> ctypes.CDLL:
-    """The library, once XLA knows the loop in it.
+    """Load the library and make the loop in it known to XLA.
 
     Raises:
-      UserError: it is not built, or cannot be loaded.
+      UserError: it is not built, is another user's, or cannot be loaded.
     """
     place = path()
     if not place.is_file():
         raise UserError(f"the native loop is not built: {COMMAND} builds it.")
+    if not files.is_own(place):
+        raise UserError(
+            f"{place} belongs to another user: set FREQJAX_CACHE to a folder of your own."
+        )
     try:
         library = ctypes.CDLL(str(place))
     except OSError as error:
@@ -119,14 +126,15 @@ def load() -> ctypes.CDLL:
 
 
 def compiler_command() -> list[str] | None:
-    """The words that call the compiler; None where there is none.
+    """Return the words that call the compiler; None if there is none.
 
     Raises:
       UserError: $CXX names none.
     """
     named = os.environ.get("CXX")
     if named:
-        words = shlex.split(named)
+        # A path may hold spaces, and on Windows backslashes.
+        words = [named] if shutil.which(named) else shlex.split(named, posix=os.name != "nt")
         if shutil.which(words[0]) is None:
             raise UserError(f"CXX is {named!r}: it must name a C++ compiler.")
         return words

@@ -7,7 +7,7 @@ Axes: T time, B streams, D inputs, O outputs, H hidden.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ Params = Any
 Carry = Any
 
 
+@runtime_checkable
 class Network(Protocol):
     """What training and evaluation need of a network.
 

@@ -1,4 +1,4 @@
-"""Recordings by suffix. A new format is a class with the contract of `Recording` and a line in this table."""
+"""Recordings: a table of their formats by suffix, to which a class like `Recording` may be added."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ _FORMATS = {".npz": NpzRecording, ".npy": NpyRecording, ".csv": CsvRecording, ".
 
 
 def open_recording(path: Path, field: str) -> Recording:
-    """The recording in the file `path`; its header is read and checked, its samples are not yet.
+    """Open the recording in the file `path`: read and check its header, but not its samples yet.
 
     Args:
       path: a .npz, .npy, .csv or .wav.
@@ -29,7 +29,7 @@ def open_recording(path: Path, field: str) -> Recording:
 
 
 def choose_channel(recording: Recording, number: str | None, field: str) -> int:
-    """Which channel to listen to: the one asked for, else the column S, else the only one.
+    """Choose the channel to read: the one asked for, else the column S, else the only one.
 
     Args:
       recording: what was opened.

@@ -8,6 +8,7 @@ as they are, without scale, and what comes of them is written in single precisio
 
 from __future__ import annotations
 
+import io
 import struct
 import tokenize
 import zipfile
@@ -18,11 +19,15 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 from numpy.lib import format as npy
 
 from freqjax.errors import UserError
-from freqjax.recordings.recording import Clock, replacing
+from freqjax.recordings.recording import Clock
+from freqjax.system.files import replacing
 
+# A file, or a member of an archive.
+File = IO[bytes] | io.BufferedIOBase
 # What numpy and zipfile raise, by where the damage lies.
 BROKEN = (
     ValueError,
@@ -40,7 +45,7 @@ BROKEN = (
 
 
 class _Array(NamedTuple):
-    """The header of an array: shape, numbers, order, and its own length in bytes."""
+    """An array's header: shape, numbers, order, and the header's own length in bytes."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -49,17 +54,17 @@ class _Array(NamedTuple):
 
     @property
     def channels(self) -> int:
-        """C."""
+        """Return C."""
         return self.shape[1] if len(self.shape) == 2 else 1
 
     @property
     def written(self) -> np.dtype:
-        """The numbers that an output of the same format has."""
+        """Return the type of the numbers in an output of the same format."""
         return self.dtype if self.dtype.kind == "f" else np.dtype(np.float32)
 
 
 class NpyRecording:
-    """The recording of `freqjax.recordings.Recording` in an .npy file."""
+    """A `freqjax.recordings.Recording` in an .npy file."""
 
     layout = ".npy"
     sampling_rate: float | None = None
@@ -76,14 +81,14 @@ class NpyRecording:
         self.names = tuple(f"channel {c + 1}" for c in range(self._array.channels))
         self.samples: int | None = self._array.shape[0]
 
-    def chunks(self, size: int) -> Iterator[np.ndarray]:
-        """[n, C] float64."""
+    def chunks(self, size: int) -> Iterator[Float[np.ndarray, "n C"]]:
+        """Read the samples in order, [n, C] float64."""
         with self.path.open("rb") as file:
             yield from _read(file, self._array, size, self._source)
 
     @contextmanager
     def writer(self, path: Path) -> Iterator[_ArrayWriter]:
-        """An array [T]."""
+        """Open a new file of an array [T]."""
         assert self.samples is not None
         with replacing(path) as file:
             _write_head(file, self._array.written, (self.samples,))
@@ -91,7 +96,7 @@ class NpyRecording:
 
 
 class NpzRecording:
-    """The recording of `freqjax.recordings.Recording` in an .npz file."""
+    """A `freqjax.recordings.Recording` in an .npz file."""
 
     layout = ".npz"
 
@@ -114,8 +119,8 @@ class NpzRecording:
         self.names = tuple(f"channel {c + 1}" for c in range(self._array.channels))
         self.samples: int | None = self._array.shape[0]
 
-    def chunks(self, size: int) -> Iterator[np.ndarray]:
-        """[n, C] float64."""
+    def chunks(self, size: int) -> Iterator[Float[np.ndarray, "n C"]]:
+        """Read the samples in order, [n, C] float64."""
         try:
             with zipfile.ZipFile(self.path) as archive:
                 times = self._read(archive, "t", size) if self._times else None
@@ -129,7 +134,7 @@ class NpzRecording:
 
     @contextmanager
     def writer(self, path: Path) -> Iterator[_ArrayWriter]:
-        """An array S [T], packed as the recording's is, and the sampling rate where it is known."""
+        """Open a new file of an array S [T], packed as the recording's is, with its rate if that is known."""
         assert self.samples is not None
         with replacing(path) as file, zipfile.ZipFile(file, "w", self._packing) as archive:
             if self.sampling_rate is not None:
@@ -140,7 +145,7 @@ class NpzRecording:
                 yield _ArrayWriter(member, self._array.written)
 
     def _choose(self, archive: zipfile.ZipFile) -> tuple[str, bool]:
-        """The name of the signal's array, and whether there are times."""
+        """Return the name of the signal's array, and whether there are times."""
         held = [name.removesuffix(".npy") for name in archive.namelist()]
         signals = [name for name in held if name not in ("t", "sampling_rate")]
         if "S" not in signals and len(signals) != 1:
@@ -192,16 +197,16 @@ class NpzRecording:
 class _ArrayWriter:
     clipped = 0
 
-    def __init__(self, file: IO[bytes], dtype: np.dtype) -> None:
+    def __init__(self, file: File, dtype: np.dtype) -> None:
         self._file, self._dtype = file, dtype
 
-    def write(self, samples: np.ndarray) -> None:
+    def write(self, samples: Float[np.ndarray, " n"]) -> None:
         """Append samples [n]."""
         self._file.write(samples.astype(self._dtype).tobytes())
 
 
-def _read_head(file: IO[bytes], length: int, source: str) -> _Array:
-    """The header of an array that takes `length` bytes with it, and only its header."""
+def _read_head(file: File, length: int, source: str) -> _Array:
+    """Read the header of an array that takes `length` bytes with it, and no more."""
     try:
         version = npy.read_magic(file)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
@@ -221,13 +226,13 @@ def _read_head(file: IO[bytes], length: int, source: str) -> _Array:
     return array
 
 
-def _write_head(file: IO[bytes], dtype: np.dtype, shape: tuple[int, ...]) -> None:
+def _write_head(file: File, dtype: np.dtype, shape: tuple[int, ...]) -> None:
     described = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     npy.write_array_header_1_0(file, described)
 
 
-def _read(file: IO[bytes], array: _Array, size: int, source: str) -> Iterator[np.ndarray]:
-    """Chunks [n, C]; `file` is sought in only where the channels lie one after another."""
+def _read(file: File, array: _Array, size: int, source: str) -> Iterator[np.ndarray]:
+    """Read chunks [n, C]; `file` need only be seekable if the channels lie one after another."""
     width, samples = array.dtype.itemsize, array.shape[0]
     if not array.by_channel:
         file.read(array.offset)
@@ -247,6 +252,6 @@ def _read(file: IO[bytes], array: _Array, size: int, source: str) -> Iterator[np
             yield values.reshape(count, array.channels)
 
 
-def _at(file: IO[bytes], start: int, size: int) -> bytes:
+def _at(file: File, start: int, size: int) -> bytes:
     file.seek(start)
     return file.read(size)

@@ -1,4 +1,4 @@
-"""The seam between files of signals and what listens to them.
+"""What a file of a signal is, whatever its format: a recording to read, a writer to make a new one.
 
 A recording is C channels of T samples each, read chunk by chunk, so that an hour at 48 kHz needs no more
 memory than a second. A writer makes a file of one channel in the format of a recording, of the same length.
@@ -6,13 +6,13 @@ memory than a second. A writer makes a file of one channel in the format of a re
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float
 
 from freqjax.errors import UserError
 
@@ -20,8 +20,9 @@ from freqjax.errors import UserError
 _UNEVEN = 0.01
 
 
+@runtime_checkable
 class Writer(Protocol):
-    """A file in the making.
+    """A file that is being written.
 
     Attributes:
       clipped: samples so far that the format cannot hold and that were cut to its range.
@@ -29,13 +30,14 @@ class Writer(Protocol):
 
     clipped: int
 
-    def write(self, samples: np.ndarray) -> None:
+    def write(self, samples: Float[np.ndarray, " n"]) -> None:
         """Append samples [n]."""
         ...
 
 
+@runtime_checkable
 class Recording(Protocol):
-    """What a file holds.
+    """A file of signals.
 
     Attributes:
       path: the file.
@@ -51,23 +53,25 @@ class Recording(Protocol):
     sampling_rate: float | None
     samples: int | None
 
-    def chunks(self, size: int) -> Iterator[np.ndarray]:
-        """[n, C] float64, n at most `size`, in order; values as they are in the file.
+    def chunks(self, size: int) -> Iterator[Float[np.ndarray, "n C"]]:
+        """Read the samples in order, [n, C] float64 with n at most `size`; values as they are in the file.
 
         Whole numbers in a WAV are fractions of full scale.
         """
         ...
 
     def writer(self, path: Path) -> AbstractContextManager[Writer]:
-        """A new file at `path`, in this format, rate and length.
+        """Open a new file at `path`, in this format, rate and length.
 
         It appears when the context ends without an error, whole, and not before.
         """
         ...
 
 
-def signal(recording: Recording, channel: int, size: int, field: str) -> Iterator[np.ndarray]:
-    """One channel of a recording as chunks [n] float64 of at most `size` samples.
+def signal(
+    recording: Recording, channel: int, size: int, field: str
+) -> Iterator[Float[np.ndarray, " n"]]:
+    """Read one channel of a recording as chunks [n] float64 of at most `size` samples.
 
     Raises:
       UserError: a sample that is not a finite number of single precision, by row from 1 and channel.
@@ -75,7 +79,7 @@ def signal(recording: Recording, channel: int, size: int, field: str) -> Iterato
     row = 1
     for chunk in recording.chunks(size):
         samples = chunk[:, channel]
-        # Of the two comparisons with nan both are false.
+        # A comparison with nan is false.
         bad = np.flatnonzero(~(np.abs(samples) <= np.finfo(np.float32).max))
         if bad.size:
             raise UserError(
@@ -86,22 +90,8 @@ def signal(recording: Recording, channel: int, size: int, field: str) -> Iterato
         row += len(samples)
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that takes the place of `path` when the context ends without an error."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 class Clock:
-    """Times that must go on evenly; a file of several blocks starts over at each."""
+    """A check that times go on evenly; a file of several blocks starts over at each."""
 
     def __init__(self, first: float, second: float, source: str) -> None:
         """Take the step from the first two times, s.
@@ -118,11 +108,11 @@ class Clock:
 
     @property
     def sampling_rate(self) -> float:
-        """Samples a second, Hz, without what rounding the times has left, where it is a round number."""
+        """Return the samples a second, Hz, rid of what rounding the times left of a round number."""
         rate = 1 / self.step
         return float(f"{rate:.6g}") if abs(rate / float(f"{rate:.6g}") - 1) < 1e-7 else rate
 
-    def check(self, times: np.ndarray) -> None:
+    def check(self, times: Float[np.ndarray, " n"]) -> None:
         """Refuse times [n] that do not go on where the last ones ended.
 
         Raises:

@@ -2,7 +2,7 @@
 
 With up / down the ratio of the rates, a chunk that starts at a multiple of `down` has its first sample
 on the grid of the new rate. It is filtered together with as much before and after it as the filter
-reaches, and only its own part is kept: the joints cannot be told from one pass over everything.
+reaches, and only its own part is kept: the result is that of one pass over everything.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 import numpy as np
+from jaxtyping import Float
 
 from freqjax.errors import UserError
 
@@ -24,7 +25,7 @@ _PIECE = 65_536
 
 
 def ratio(old: float, new: float, field: str) -> Fraction:
-    """The ratio new / old, both Hz, as whole numbers up and down.
+    """Return the ratio new / old, both Hz, as whole numbers up and down.
 
     Rates are taken as the decimal fractions they are written as.
 
@@ -40,16 +41,18 @@ def ratio(old: float, new: float, field: str) -> Fraction:
     return found
 
 
-def resample(chunks: Iterable[np.ndarray], up_by_down: Fraction) -> Iterator[np.ndarray]:
-    """Chunks [n] at the new rate; ceil(T · up / down) samples in all, for T that come in.
+def resample(
+    chunks: Iterable[Float[np.ndarray, " n"]], up_by_down: Fraction
+) -> Iterator[Float[np.ndarray, " m"]]:
+    """Resample chunks [n] to the new rate; ceil(T · up / down) samples in all, for T that come in.
 
-    Outside of the signal there is silence, as in `scipy.signal.resample_poly`.
+    The signal is taken as 0 beyond its ends, as in `scipy.signal.resample_poly`.
     """
     up, down = up_by_down.numerator, up_by_down.denominator
     if up == down:
         yield from chunks
         return
-    from scipy import signal  # a second to import, for nothing where no rate is changed
+    from scipy import signal  # it takes a second to import, and most rates stay as they are
 
     taps = 2 * _REACH * max(up, down) + 1
     window = signal.firwin(taps, 1 / max(up, down), window=("kaiser", 5.0))  # pyright: ignore[reportArgumentType]
@@ -58,7 +61,7 @@ def resample(chunks: Iterable[np.ndarray], up_by_down: Fraction) -> Iterator[np.
     piece = down * max(1, _PIECE // up)
     held, made, came = np.zeros(around), 0, 0
 
-    def filtered(part: np.ndarray) -> np.ndarray:
+    def filtered(part: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
         return signal.resample_poly(part, up, down, window=window)[around * up // down :]
 
     for chunk in chunks:

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+from jaxtyping import Float
 
 from freqjax.errors import UserError
-from freqjax.recordings.recording import Clock, replacing
+from freqjax.recordings.recording import Clock
+from freqjax.system.files import replacing
 
 
 class CsvRecording:
-    """The recording of `freqjax.recordings.Recording` in a .csv file."""
+    """A `freqjax.recordings.Recording` in a .csv file."""
 
     layout = ".csv"
     samples: int | None = None
@@ -53,8 +55,8 @@ class CsvRecording:
         clock = self._start_clock()
         self.sampling_rate = None if clock is None else clock.sampling_rate
 
-    def chunks(self, size: int) -> Iterator[np.ndarray]:
-        """[n, C] float64."""
+    def chunks(self, size: int) -> Iterator[Float[np.ndarray, "n C"]]:
+        """Read the samples in order, [n, C] float64."""
         rows, row, clock = self._rows(), 1, self._start_clock()
         next(rows)
         while lines := list(itertools.islice(rows, size)):
@@ -66,7 +68,7 @@ class CsvRecording:
 
     @contextmanager
     def writer(self, path: Path) -> Iterator[_CsvWriter]:
-        """A header, then a row a sample."""
+        """Open a new file of a header and a row a sample."""
         with replacing(path) as file:
             yield _CsvWriter(file, self._start_clock(), self._clock_of)
 
@@ -78,7 +80,7 @@ class CsvRecording:
         return Clock(self._clock_of[0], self._clock_of[1], self._source)
 
     def _rows(self) -> Iterator[list[str]]:
-        """Rows of cells; blank ones at the end are left out."""
+        """Read the rows of cells; leave out blank ones at the end."""
         try:
             with self.path.open(newline="", encoding="utf-8-sig") as file:
                 blank = 0
@@ -121,7 +123,7 @@ class _CsvWriter:
         self._first = 0.0 if times is None else float(times[0])
         self._file.write(b"S\n" if clock is None else b"t,S\n")
 
-    def write(self, samples: np.ndarray) -> None:
+    def write(self, samples: Float[np.ndarray, " n"]) -> None:
         """Append rows; float32 reads back to the same bits."""
         columns = [samples]
         if self._clock is not None:

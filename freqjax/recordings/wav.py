@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from freqjax.errors import UserError
-from freqjax.recordings.recording import replacing
+from freqjax.system.files import replacing
 
 _INTEGER, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _DEPTHS = {_INTEGER: (8, 16, 24, 32), _FLOAT: (32, 64)}
 
 
 class Header(NamedTuple):
-    """What a file says before its samples.
+    """The description of the samples that a file begins with.
 
     Attributes:
       kind: 1 for whole numbers, 3 for floats.
@@ -40,7 +41,7 @@ class Header(NamedTuple):
 
 
 class WavRecording:
-    """The recording of `freqjax.recordings.Recording` in a WAV file."""
+    """A `freqjax.recordings.Recording` in a WAV file."""
 
     def __init__(self, path: Path, field: str) -> None:
         """Read the header.
@@ -59,8 +60,8 @@ class WavRecording:
         self._frame = header.channels * header.bits // 8
         self.samples: int | None = header.size // self._frame
 
-    def chunks(self, size: int) -> Iterator[np.ndarray]:
-        """[n, C] float64; whole numbers as fractions of full scale."""
+    def chunks(self, size: int) -> Iterator[Float[np.ndarray, "n C"]]:
+        """Read the samples in order, [n, C] float64; whole numbers as fractions of full scale."""
         with self.path.open("rb") as file:
             file.seek(self._header.offset)
             left = self._header.size
@@ -74,7 +75,7 @@ class WavRecording:
 
     @contextmanager
     def writer(self, path: Path) -> Iterator[_WavWriter]:
-        """One channel, of the same sample format, rate and length."""
+        """Open a new file of one channel, of the same sample format, rate and length."""
         assert self.samples is not None
         size = self.samples * self._header.bits // 8
         with replacing(path) as file:
@@ -87,7 +88,7 @@ class _WavWriter:
     def __init__(self, file: IO[bytes], kind: int, bits: int) -> None:
         self._file, self._kind, self._bits, self.clipped = file, kind, bits, 0
 
-    def write(self, samples: np.ndarray) -> None:
+    def write(self, samples: Float[np.ndarray, " n"]) -> None:
         """Append samples [n], rounded, and cut to full scale where they must be whole numbers."""
         if self._kind == _FLOAT:
             self._file.write(samples.astype(f"<f{self._bits // 8}").tobytes())
@@ -99,7 +100,7 @@ class _WavWriter:
         self._file.write(_encode(whole.astype(np.int64), self._bits))
 
 
-def _decode(content: bytes, kind: int, bits: int) -> np.ndarray:
+def _decode(content: bytes, kind: int, bits: int) -> Float[np.ndarray, " n"]:
     if kind == _FLOAT:
         return np.frombuffer(content, f"<f{bits // 8}").astype(np.float64)
     if bits == 8:
@@ -121,7 +122,7 @@ def _encode(whole: np.ndarray, bits: int) -> bytes:
 
 
 def head(header: Header, samples: int, size: int) -> bytes:
-    """The bytes before the samples of a file of one channel; `size` is that of the samples, bytes."""
+    """Make the bytes before the samples of a file of one channel; `size` is that of the samples, bytes."""
     width = header.bits // 8
     rate = header.sampling_rate
     form = struct.pack("<HHIIHH", header.kind, 1, rate, rate * width, width, header.bits)

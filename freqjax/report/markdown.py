@@ -237,4 +237,4 @@ def _next(diagnosis: Diagnosis | None, folder: Path, epochs: int) -> list[str]:
 def _figures(figures: Sequence[Path], folder: Path) -> list[str]:
     if not figures:
         return ["None was drawn."]
-    return [f"![{figure.stem}]({figure.relative_to(folder)})" for figure in figures]
+    return [f"![{figure.stem}]({figure.relative_to(folder).as_posix()})" for figure in figures]

@@ -49,7 +49,7 @@ def run(config: Config, folder: Path, *, resume: bool, say: Say) -> Outcome:
         decisions.append(
             {
                 "hidden_size": size,
-                "folder": str(place.relative_to(folder)),
+                "folder": place.relative_to(folder).as_posix(),
                 "test_mse": outcome.summary["test"]["mse"],
                 "stop_reason": outcome.summary["stop_reason"],
                 "goes_on": goes_on,

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import datetime
-import fcntl
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from freqjax.errors import UserError
+from freqjax.system import locks
 from freqjax.system.files import read_json, read_rows, write_json, write_text
 
 _LOCK = ".lock"
 
 
 def fresh(root: Path = Path("runs")) -> Path:
-    """A folder name under `root` that no run has, from the time of day; nothing is created."""
+    """Choose a folder name under `root` that no run has, from the time of day; create nothing."""
     name = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
     path, count = root / name, 1
     while path.exists():
@@ -28,7 +28,7 @@ def fresh(root: Path = Path("runs")) -> Path:
 class Workdir:
     """A claimed work directory; a context manager that gives the claim back.
 
-    The claim is an advisory lock, which the system drops when the process ends, however it ends.
+    The claim is a lock (`freqjax.system.locks`), dropped when the process ends, however it ends.
     """
 
     def __init__(self, path: Path, *, resume: bool) -> None:
@@ -41,7 +41,11 @@ class Workdir:
         self.path = path
         if path.exists() and not path.is_dir():
             raise UserError(f"--workdir is {path}: it is a file, and must be a folder.")
-        held = sorted(p.name for p in path.iterdir() if p.name != _LOCK) if path.is_dir() else []
+        held = (
+            sorted(p.name for p in path.iterdir() if not p.name.startswith(_LOCK))
+            if path.is_dir()
+            else []
+        )
         if held and not resume:
             raise UserError(
                 f"--workdir is {path}: it is not empty; --resume goes on with the run in it, "
@@ -52,22 +56,19 @@ class Workdir:
         if strangers and "config.json" not in held:
             raise UserError(f"--workdir is {path}: it holds files but no config.json of a run.")
         make(path)
-        self._lock = (path / _LOCK).open("a")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = locks.FileLock(path / _LOCK)
         except BlockingIOError:
-            self._lock.close()
             raise UserError(f"--workdir is {path}: another process is using it.") from None
 
     def __enter__(self) -> Workdir:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # The file stays: unlinking it would let two processes lock two files of the same name.
-        self._lock.close()
+        self._lock.release()
 
     def read_json(self, name: str) -> Any | None:
-        """The object in file `name`, or None where there is no such file."""
+        """Read the object in file `name`, or return None if there is no such file."""
         return read_json(self.path / name)
 
     def write_json(self, name: str, value: Any) -> None:
@@ -80,7 +81,7 @@ class Workdir:
 
     def append_row(self, row: dict[str, Any]) -> None:
         """Add a line to metrics.jsonl and hand it to the system."""
-        with (self.path / "metrics.jsonl").open("a") as file:
+        with (self.path / "metrics.jsonl").open("a", encoding="utf-8", newline="\n") as file:
             file.write(json.dumps(row, allow_nan=False) + "\n")
 
     def cut_rows(self, stays: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
@@ -93,13 +94,13 @@ class Workdir:
 
 
 def make(path: Path) -> None:
-    """Create the folder `path` if it is not there, and see that it can be written.
+    """Create the folder `path` if it is not there, and check that it can be written.
 
     Raises:
       UserError: it cannot.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
-        (path / _LOCK).open("a").close()
+        (path / _LOCK).open("ab").close()
     except OSError as error:
         raise UserError(f"--workdir is {path}: it cannot be written ({error.strerror}).") from None

@@ -1,1 +1,1 @@
-"""The machine: devices, compiled programs, the cache and files."""
+"""The machine: devices, compiled programs, the cache, files and locks."""

@@ -1,7 +1,9 @@
-"""Limits that were computed before, kept as small JSON files.
+"""The folder of what was computed before, and answers kept in it as small JSON files.
 
-They stand in $FREQJAX_CACHE, else $XDG_CACHE_HOME/freqjax, else ~/.cache/freqjax, each under the hash of
-everything that decides it. The cache is a convenience: one that cannot be read or written is done without.
+The folder is $FREQJAX_CACHE, else `freqjax` in $XDG_CACHE_HOME, else in the system's own place: ~/.cache, on
+macOS ~/Library/Caches, on Windows %LOCALAPPDATA%. Everything in it is named by the hash of what decides it.
+The cache is a convenience: if it cannot be read or written, freqjax runs without one. Files that belong to
+another user are not read, if the system tells.
 """
 
 from __future__ import annotations
@@ -9,27 +11,45 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from freqjax.system.files import write_text
+from freqjax.system.files import is_own, write_text
 
 # Goes into every hash: raise it whenever the same question gets another answer.
 VERSION = 2
 
 
 def folder() -> Path:
-    """Where the files are."""
+    """Return where the files are.
+
+    Raises:
+      RuntimeError: the user has no home folder, and no variable names another place.
+    """
     named = os.environ.get("FREQJAX_CACHE")
     if named:
         return Path(named)
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path("~/.cache").expanduser()) / "freqjax"
+    return (Path(base) if base else _custom()) / "freqjax"
+
+
+def _custom() -> Path:
+    """Return where programs keep such files by the system's custom."""
+    if sys.platform == "darwin":
+        return Path("~/Library/Caches").expanduser()
+    local = os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None
+    return Path(local) if local else Path("~/.cache").expanduser()
+
+
+def make_folder(path: Path) -> None:
+    """Create the folder `path` of the cache for its user alone, if it is not there."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def cached(question: dict[str, Any], answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The answer to `question`, from the cache or else computed and put there.
+    """Look up the answer to `question`; if it is not in the cache, compute it and put it there.
 
     Args:
       question: everything that decides the answer, ready for JSON.
@@ -38,8 +58,8 @@ def cached(question: dict[str, Any], answer: Callable[[], dict[str, Any]]) -> di
     text = json.dumps({"version": VERSION, **question}, sort_keys=True)
     name = hashlib.sha256(text.encode()).hexdigest()[:32]
     try:
-        path = folder() / f"limit-{name}.json"
-        kept = json.loads(path.read_text())
+        path = folder() / f"answer-{name}.json"
+        kept = json.loads(path.read_text(encoding="utf-8")) if is_own(path) else {}
         # The question is kept as well: a file of another one, or half a file, is no answer.
         if kept["question"] == json.loads(text):
             return kept["answer"]
@@ -47,8 +67,8 @@ def cached(question: dict[str, Any], answer: Callable[[], dict[str, Any]]) -> di
         pass
     found = answer()
     try:
-        path = folder() / f"limit-{name}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = folder() / f"answer-{name}.json"
+        make_folder(path.parent)
         write_text(path, json.dumps({"question": json.loads(text), "answer": found}) + "\n")
     except (OSError, RuntimeError):  # RuntimeError: there is no home folder
         pass

@@ -2,20 +2,19 @@
 
 They stand in the folder `compiled` of `freqjax.system.cache.folder`, as JAX's own compilation cache keeps
 them, under the hash of the processor they were compiled for, since a home folder may be shared by several
-machines. As there, the cache is a convenience: one that cannot be read or written is done without.
+machines. As there, if the cache cannot be read or written, freqjax runs without one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import warnings
 from pathlib import Path
 
 import jax
 
-from freqjax.system import cache
+from freqjax.system import cache, files, processors
 
 # Bytes on disk beyond which the oldest programs are removed. One takes 10 to 70 KB.
 _MOST = 200_000_000
@@ -31,9 +30,11 @@ def keep() -> None:
     if chosen is not None or not enabled:
         return
     try:
-        folder = cache.folder() / "compiled" / _hash(processor())
+        folder = cache.folder() / "compiled" / _hash(processors.describe())
         # What is found there is run: nobody else may put it there.
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        cache.make_folder(folder)
+        if not files.is_own(folder):
+            return
         _shrink(folder)
     except (OSError, RuntimeError):  # RuntimeError: there is no home folder
         return
@@ -42,19 +43,9 @@ def keep() -> None:
     jax.config.update("jax_compilation_cache_dir", str(folder))
     # Of the many small programs of a command none takes long, and all of them together do.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    # A full disk, or a file cut short by a kill: JAX compiles, as it would have without.
+    # If the disk is full, or a kill cut a file short, JAX compiles as it would without a cache.
     for verb in ("reading", "writing"):
         warnings.filterwarnings("ignore", f"Error {verb} persistent compilation cache entry")
-
-
-def processor() -> str:
-    """What code compiled for this CPU may rely on: its model and its instructions, in words."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(errors="replace").splitlines() if info.is_file() else []
-    names = ("model name", "flags", "Features", "CPU implementer", "CPU part")
-    # Once for all cores, which are alike.
-    told = {line.partition(":")[0].strip(): line for line in lines if line.startswith(names)}
-    return "\n".join([platform.machine(), platform.processor(), *told.values()])
 
 
 def _hash(words: str) -> str:

@@ -2,64 +2,80 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
-import resource
+import sys
 from typing import Any
 
 import jax
 
 from freqjax.errors import UserError
-from freqjax.system import compiled
+from freqjax.system import apple, compiled, memory, processors
 
 _PLATFORMS = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
 
 
 def select(name: str | None) -> None:
-    """Make JAX use the platform `name` (cpu, gpu or tpu), or its own choice where `name` is None.
+    """Make JAX use the platform `name` (cpu, gpu or tpu), or its own choice if `name` is None.
 
     On a GPU memory is taken as it is used, not whole in advance. Compiled programs are kept on disk: see
-    `freqjax.system.compiled`.
+    `freqjax.system.compiled`. On a Mac its own choice is the GPU if a plugin for it is installed and works,
+    else the CPU.
 
     Raises:
       UserError: an unknown name.
     """
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     compiled.keep()
-    if name is None:
-        return
-    if name not in _PLATFORMS:
+    if name is not None and name not in _PLATFORMS:
         raise UserError(f"--device is {name!r}: it must be one of {', '.join(_PLATFORMS)}.")
-    jax.config.update("jax_platforms", _PLATFORMS[name])
+    if name is not None:
+        found = apple.gpu_platform() if name == "gpu" and sys.platform == "darwin" else None
+        jax.config.update("jax_platforms", found or _PLATFORMS[name])
+    elif sys.platform == "darwin" and not _chosen() and apple.gpu_platform() is None:
+        # JAX would take a plugin that is there and fails.
+        jax.config.update("jax_platforms", "cpu")
 
 
 def require(name: str | None) -> None:
     """See that the platform that was selected is there. With this JAX runs, and its devices are settled.
 
+    If nothing was selected, neither by `name` nor by $JAX_PLATFORMS, nothing is done.
+
     Raises:
       UserError: this machine or installation lacks it.
     """
-    if name in (None, "cpu"):  # of which there is always one
+    chosen = _chosen()
+    if chosen in ("", "cpu"):  # of which there is always one
         return
     try:
         jax.devices()
-    except (RuntimeError, AssertionError):  # the second is how JAX puts it where no GPU can be seen
+    except (RuntimeError, AssertionError):  # the second is what JAX raises if no GPU can be seen
+        said, remedy = f"--device is {name}", "leave --device out"
+        if name is None:
+            said, remedy = f"JAX_PLATFORMS is {chosen}", "unset it"
         raise UserError(
-            f"--device is {name}: JAX finds no such device here; leave --device out to use what it finds."
+            f"{said}: JAX finds no such device here; {remedy} to use what it finds."
         ) from None
 
 
-def use_cpu_cores(count: int | None) -> None:
-    """Make JAX see `count` CPU devices, or one a core of this process where it is None.
+def _chosen() -> str:
+    """Return the platforms that JAX was told to use, by `select` or the environment; else nothing."""
+    return jax.config.jax_platforms or ""  # pyright: ignore[reportAttributeAccessIssue]
 
-    Where JAX runs already its devices stay as they are.
+
+def use_cpu_cores(count: int | None) -> None:
+    """Make JAX see `count` CPU devices, or one for each core of this process if it is None.
+
+    If JAX runs already, its devices stay as they are.
 
     Raises:
       UserError: `count` is given, and JAX runs already with another number.
     """
     try:
-        jax.config.update("jax_num_cpu_devices", count or len(os.sched_getaffinity(0)))
+        jax.config.update("jax_num_cpu_devices", count or processors.usable_cores())
     except RuntimeError:
         found = jax.local_device_count("cpu")
         if count not in (None, found):
@@ -69,7 +85,7 @@ def use_cpu_cores(count: int | None) -> None:
 
 
 def describe() -> str:
-    """The default device in words, for a summary."""
+    """Return the default device in words, for a summary."""
     device = jax.devices()[0]
     return (
         f"{device.platform}: {device.device_kind}, {os.cpu_count()} CPU cores, {platform.machine()}"
@@ -77,7 +93,7 @@ def describe() -> str:
 
 
 def versions() -> dict[str, str]:
-    """The versions that a result depends on."""
+    """Return the versions that a result depends on."""
     packages = {"jax": "jax", "flax": "flax", "optax": "optax", "orbax": "orbax-checkpoint"}
     found = {key: importlib.metadata.version(package) for key, package in packages.items()}
     return {
@@ -87,9 +103,16 @@ def versions() -> dict[str, str]:
     }
 
 
-def peak_memory_mb() -> float:
-    """The most memory this process has held, MB: on the accelerator if there is one, else on the host."""
-    stats: dict[str, Any] | None = jax.devices()[0].memory_stats()
+def peak_memory_mb() -> float | None:
+    """Return the most memory this process has held, MB, or None if the system does not say.
+
+    It is the accelerator's if there is one and it says, else the host's.
+    """
+    stats: dict[str, Any] | None = None
+    with contextlib.suppress(
+        jax.errors.JaxRuntimeError
+    ):  # a plugin that does not know the question
+        stats = jax.devices()[0].memory_stats()
     if stats and "peak_bytes_in_use" in stats:
         return stats["peak_bytes_in_use"] / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    return memory.peak_mb()

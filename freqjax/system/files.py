@@ -1,24 +1,35 @@
-"""Files that a reader sees whole or not at all, and what is read back from them."""
+"""Files that a reader sees whole or not at all, and what is read back from them.
+
+Text is UTF-8 with lines that end in a line feed, whatever the system's custom, so that a run's folder means
+the same everywhere.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from freqjax.errors import UserError
 
+# On Windows nothing takes the place of a file that another process has open, such as a virus scanner: the
+# seconds to wait before each further attempt.
+_WAITS = (0.01, 0.03, 0.1, 0.3, 1.0) if os.name == "nt" else ()
+
 
 def read_json(path: Path) -> Any | None:
-    """The object in the JSON file `path`, or None where there is no such file.
+    """Read the object in the JSON file `path`, or return None if there is no such file.
 
     Raises:
       UserError: it is not JSON.
     """
     try:
-        return json.loads(path.read_text()) if path.is_file() else None
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
     except ValueError as error:
         raise UserError(f"{path} is damaged: it is not JSON ({error}).") from None
 
@@ -29,10 +40,10 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The whole rows of a metrics.jsonl; a line that was not finished ends them."""
+    """Read the rows of a metrics.jsonl up to the first line that was not finished."""
     rows: list[dict[str, Any]] = []
     if path.is_file():
-        for line in path.read_text(errors="replace").splitlines():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 rows.append(json.loads(line))
             except json.JSONDecodeError:
@@ -42,18 +53,61 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` so that a reader sees the old file or the new one, never a part."""
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a binary file that takes the place of `path` when the context ends without an error."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def replace(source: Path, goal: Path) -> None:
+    """Rename a file or folder in one step; a file at `goal` gives way."""
+    for wait in _WAITS:
+        try:
+            os.replace(source, goal)
+            return
+        except PermissionError:
+            time.sleep(wait)
+    os.replace(source, goal)
+
+
+def sync(path: Path) -> None:
+    """Force a file's bytes, or a folder's list of names, to the disk.
+
+    On Windows, folders cannot be opened, and renames are kept safe by the file system itself.
+    """
+    # Windows forces only what is open for writing.
+    access = os.O_RDWR if os.name == "nt" else os.O_RDONLY
+    try:
+        descriptor = os.open(path, access)
+    except PermissionError:
+        if path.is_dir():
+            return
+        raise
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_own(path: Path) -> bool:
+    """Tell whether `path` belongs to the user of this process; True if the system does not say."""
+    getuid = getattr(os, "getuid", None)
+    return getuid is None or path.stat().st_uid == getuid()
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal."""
-    digest = hashlib.sha256()
+    """Compute the SHA-256 of a file's bytes, hexadecimal."""
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
 
 from freqjax.networks import Linearization
 from freqjax.training.update import change_ratios
@@ -28,6 +29,13 @@ _MOST_DAMPING = 1e3
 _TOLERANCE = 1e-6
 _FEWEST_ITERATIONS = 8
 _SHARES = (1.0, 0.5, 0.25, 0.1, 0.0)
+
+
+# One number.
+Scalar = Float[Array, ""]
+# Outputs of a network, and the loss of each row of them; rows may lie along several axes.
+Outputs = Float[Array, "*rows O"]
+RowLosses = Float[Array, "*rows"]
 
 
 class StepInfo(NamedTuple):
@@ -42,25 +50,25 @@ class StepInfo(NamedTuple):
       update_ratios: [P] norm of the change / norm of the array before.
     """
 
-    loss: jax.Array
-    squared_norms: jax.Array
-    share: jax.Array
-    gain: jax.Array
-    solver_steps: jax.Array
-    update_ratios: jax.Array
+    loss: Scalar
+    squared_norms: Float[Array, " P"]
+    share: Scalar
+    gain: Scalar
+    solver_steps: Int[Array, ""]
+    update_ratios: Float[Array, " P"]
 
 
 def step(
     linearize: Callable[[Any], Linearization],
-    predict: Callable[[Any], jax.Array],
-    row_losses: Callable[[jax.Array], jax.Array],
-    weights: jax.Array,
+    predict: Callable[[Any], Outputs],
+    row_losses: Callable[[Outputs], RowLosses],
+    weights: RowLosses,
     params: Any,
     scales: Any,
-    damping: jax.Array,
+    damping: Scalar,
     damping_floor: float,
     solver_steps: int,
-) -> tuple[Any, jax.Array, StepInfo, tuple[jax.Array, jax.Array]]:
+) -> tuple[Any, Scalar, StepInfo, tuple[RowLosses, RowLosses]]:
     """Take one step on the weighted sum of the rows' losses; traceable.
 
     Args:
@@ -79,10 +87,10 @@ def step(
     """
     outputs, tangent, adjoint = linearize(params)
 
-    def total(row_losses: jax.Array) -> jax.Array:
+    def total(row_losses: RowLosses) -> Scalar:
         return jnp.sum(weights * row_losses)
 
-    def mean_loss(outputs: jax.Array) -> jax.Array:
+    def mean_loss(outputs: Outputs) -> Scalar:
         return total(row_losses(outputs))
 
     loss, output_gradient = jax.value_and_grad(mean_loss)(outputs)
@@ -101,11 +109,11 @@ def step(
     promised += 0.5 * damping * _dot(scaled, scaled)
     direction = _times(scaled, scales)
 
-    def moved(share: jax.Array) -> Any:
+    def moved(share: Scalar) -> Any:
         # Where nothing helped the parameters stay, even if the direction is not a number.
         return jax.tree.map(lambda p, d: jnp.where(share > 0, p + share * d, p), params, direction)
 
-    def losses_at(share: jax.Array) -> jax.Array:
+    def losses_at(share: Scalar) -> RowLosses:
         return row_losses(predict(moved(share)))
 
     tried, new_losses = _backtrack(losses_at, total, loss)
@@ -127,7 +135,7 @@ def step(
 
 def _conjugate_gradients(
     matrix: Callable[[Any], Any], target: Any, most: int
-) -> tuple[Any, Any, jax.Array]:
+) -> tuple[Any, Any, Int[Array, ""]]:
     """Solve matrix x = target from zero; returns x, target − matrix x, iterations."""
     # Never 0: an exact solution must not be divided by.
     goal = jnp.maximum(_TOLERANCE * _dot(target, target), jnp.finfo(jnp.float32).tiny)
@@ -151,10 +159,10 @@ def _conjugate_gradients(
 
 
 def _backtrack(
-    losses_at: Callable[[jax.Array], jax.Array],
-    total: Callable[[jax.Array], jax.Array],
-    loss: jax.Array,
-) -> tuple[jax.Array, jax.Array]:
+    losses_at: Callable[[Scalar], RowLosses],
+    total: Callable[[RowLosses], Scalar],
+    loss: Scalar,
+) -> tuple[Int[Array, ""], RowLosses]:
     """Index of the first share that lowers the loss (or the last, 0), and the rows' losses there."""
     shares = jnp.asarray(_SHARES)
 
@@ -171,7 +179,7 @@ def _backtrack(
     return jax.lax.while_loop(worse, shorten, start)
 
 
-def _next_damping(damping: jax.Array, floor: float, tried: jax.Array, gain: jax.Array) -> jax.Array:
+def _next_damping(damping: Scalar, floor: float, tried: Int[Array, ""], gain: Scalar) -> Scalar:
     """Less where the model was right, more where the step had to be shortened, much more if in vain."""
     factor = jnp.where((tried == 0) & (gain > 0.5), 1 / 3, 1.0)
     factor = jnp.where((tried > 0) | (gain < 0.1), 3.0, factor)
@@ -179,7 +187,7 @@ def _next_damping(damping: jax.Array, floor: float, tried: jax.Array, gain: jax.
     return jnp.clip(damping * factor, floor, _MOST_DAMPING)
 
 
-def _dot(a: Any, b: Any) -> jax.Array:
+def _dot(a: Any, b: Any) -> Scalar:
     return sum(jax.tree.leaves(jax.tree.map(jnp.vdot, a, b)), jnp.zeros(()))
 
 

@@ -11,18 +11,18 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float, Int
 
 from freqjax.config.sections import OptimizerConfig
 
 # (updates made, updates made when the schedule began) → learning rate.
-Schedule = Callable[[jax.Array, jax.Array], jax.Array]
+Schedule = Callable[[Int[Array, ""], Int[Array, ""]], Float[Array, ""]]
 
 
 def make_direction(config: OptimizerConfig) -> optax.GradientTransformation:
-    """The optax chain that turns (clipped) gradients into the direction of descent.
+    """Make the optax chain that turns (clipped) gradients into the direction of descent.
 
     - adam: Kingma & Ba 2015; weight decay, if any, is added to the gradient.
     - adamw: the same with decoupled decay (Loshchilov & Hutter 2019).
@@ -43,19 +43,19 @@ def make_direction(config: OptimizerConfig) -> optax.GradientTransformation:
 
 
 def decays(config: OptimizerConfig) -> bool:
-    """Whether the rule has weight decay; a decay that JAX traces has a value for every replica."""
+    """Tell whether the rule has weight decay; a decay that JAX traces has a value for every replica."""
     return not isinstance(config.weight_decay, float | int) or config.weight_decay != 0
 
 
-def clip_scale(norm: jax.Array, clip_norm: float | None) -> jax.Array | float:
-    """What gradients of global norm `norm` are multiplied by, so that it stays within `clip_norm`."""
+def clip_scale(norm: Float[Array, ""], clip_norm: float | None) -> Float[Array, ""] | float:
+    """Compute what gradients of global norm `norm` are multiplied by, so that it stays within `clip_norm`."""
     if clip_norm is None:
         return 1.0
     return jnp.minimum(1.0, clip_norm / jnp.maximum(norm, jnp.finfo(norm.dtype).tiny))
 
 
 def make_schedule(config: OptimizerConfig, updates: int, updates_per_epoch: int) -> Schedule:
-    """Learning rate as a function of the updates made and of those made when the schedule began.
+    """Make the learning rate a function of the updates made and of those made when the schedule began.
 
     - constant and plateau: `learning_rate` throughout (the plateau's factor is applied by its owner).
     - cosine: linear warm-up over `warmup_fraction` of the updates from its begin to the
@@ -71,13 +71,13 @@ def make_schedule(config: OptimizerConfig, updates: int, updates_per_epoch: int)
     """
     peak, final = config.learning_rate, config.learning_rate * config.final_fraction
 
-    def half_cosine(progress: jax.Array) -> jax.Array:
+    def half_cosine(progress: Float[Array, ""]) -> Float[Array, ""]:
         return final + (peak - final) * 0.5 * (1 + jnp.cos(jnp.pi * jnp.clip(progress, 0, 1)))
 
-    def constant(step: jax.Array, begin: jax.Array) -> jax.Array:
+    def constant(step: Int[Array, ""], begin: Int[Array, ""]) -> Float[Array, ""]:
         return jnp.full_like(step, peak, dtype=jnp.float32)
 
-    def cosine(step: jax.Array, begin: jax.Array) -> jax.Array:
+    def cosine(step: Int[Array, ""], begin: Int[Array, ""]) -> Float[Array, ""]:
         count, total = step - begin, updates - begin
         warmup = jnp.round(config.warmup_fraction * total)
         rising = peak * (count + 1) / (warmup + 1)
@@ -86,7 +86,7 @@ def make_schedule(config: OptimizerConfig, updates: int, updates_per_epoch: int)
 
     first, factor = config.restart_epochs * updates_per_epoch, config.restart_factor
 
-    def warm_restarts(step: jax.Array, begin: jax.Array) -> jax.Array:
+    def warm_restarts(step: Int[Array, ""], begin: Int[Array, ""]) -> Float[Array, ""]:
         count = step - begin
         if factor == 1:
             return half_cosine((count % first) / first)

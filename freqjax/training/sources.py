@@ -10,7 +10,7 @@ of warming up.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,7 @@ CHUNK_ROWS = 10_000
 WINDOW_CHUNK_ROWS = 40_000
 
 
+@runtime_checkable
 class Source(Protocol):
     """The rows of every epoch.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +29,7 @@ class EpochResult(NamedTuple):
     alerts: list[str]
 
 
+@runtime_checkable
 class Trainer(Protocol):
     """What an experiment drives: work in pieces of a second or so, between which it can be saved.
 

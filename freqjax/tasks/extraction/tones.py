@@ -8,6 +8,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Complex, Float
 
 # A tone must explain at least this share of the output's power about its mean to be called one.
 TONE_SHARE = 0.1
@@ -19,6 +20,10 @@ FEWEST_CYCLES = 2
 MOST_PHASE_WINDOWS, SHORTEST_PHASE_WINDOW = 64, 32
 # SI-SDR beyond the resolution of a float64 is reported as this many decibels, either way.
 SI_SDR_LIMIT_DB = -20 * math.log10(float(np.finfo(np.float64).eps))
+
+# Streams of the same length, which the public functions below check themselves; and one of them.
+Blocks = Float[np.ndarray, "B T"]
+Stream = Float[np.ndarray, " T"]
 
 
 class ToneMetrics(NamedTuple):
@@ -118,8 +123,8 @@ def tone_metrics(
         )
 
 
-def mse_over_time(outputs: np.ndarray, targets: np.ndarray, window: int) -> np.ndarray:
-    """Mean squared error in consecutive windows, over all streams.
+def mse_over_time(outputs: np.ndarray, targets: np.ndarray, window: int) -> Float[np.ndarray, " W"]:
+    """Compute the mean squared error in consecutive windows, over all streams.
 
     Args:
         outputs: [B, T].
@@ -150,8 +155,8 @@ def phase_over_time(
     sampling_rate_hz: float,
     window: int,
     least_amplitude: float = 0.1,
-) -> np.ndarray:
-    """Phase of each output relative to its target in consecutive windows, unwrapped along time.
+) -> Float[np.ndarray, "B W"]:
+    """Measure the phase of each output relative to its target in windows, unwrapped along time.
 
     Args:
         outputs: [B, T].
@@ -194,7 +199,7 @@ def phase_over_time(
 
 
 def zero_predictor_mse(targets: np.ndarray) -> float:
-    """Mean square of the targets: the error of a network that always says zero.
+    """Compute the mean square of the targets: the error of a network that always says zero.
 
     Args:
         targets: any shape; 0.5 for unit sines over whole periods.
@@ -202,8 +207,8 @@ def zero_predictor_mse(targets: np.ndarray) -> float:
     return float(np.mean(np.asarray(targets, dtype=np.float64) ** 2))
 
 
-def _paired(outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both as float64 [B, T], or ValueError."""
+def _paired(outputs: np.ndarray, targets: np.ndarray) -> tuple[Blocks, Blocks]:
+    """Convert both to float64 [B, T], or raise ValueError."""
     outputs, targets = np.asarray(outputs, np.float64), np.asarray(targets, np.float64)
     if outputs.ndim != 2 or outputs.shape != targets.shape or outputs.size == 0:
         raise ValueError(
@@ -218,23 +223,23 @@ def _finite(value: float | np.floating) -> float | None:
 
 
 def _mean_of_most(values: list[float | None]) -> float | None:
-    """Mean of the numbers that exist, None where fewer than half of them do."""
+    """Average the numbers that exist; None if fewer than half of them do."""
     known = [value for value in values if value is not None]
     return _finite(np.mean(known)) if known and 2 * len(known) >= len(values) else None
 
 
-def _is_constant(signal: np.ndarray) -> bool:
-    """Whether all variation is at the level of rounding."""
+def _is_constant(signal: Float[np.ndarray, " ..."]) -> bool:
+    """Tell whether all variation is at the level of rounding."""
     return bool(np.ptp(signal) <= 1e-12 * np.max(np.abs(signal)))
 
 
-def _r2(error: np.ndarray, targets: np.ndarray) -> float | None:
+def _r2(error: Blocks, targets: Blocks) -> float | None:
     if _is_constant(targets):
         return None
     return _finite(1 - np.sum(error**2) / np.sum((targets - targets.mean()) ** 2))
 
 
-def _correlation(outputs: np.ndarray, targets: np.ndarray) -> float | None:
+def _correlation(outputs: Blocks, targets: Blocks) -> float | None:
     if _is_constant(outputs) or _is_constant(targets):
         return None
     x, y = outputs - outputs.mean(), targets - targets.mean()
@@ -243,7 +248,7 @@ def _correlation(outputs: np.ndarray, targets: np.ndarray) -> float | None:
     return None if correlation is None else min(1.0, max(-1.0, correlation))
 
 
-def _si_sdr_db(outputs: np.ndarray, targets: np.ndarray) -> float | None:
+def _si_sdr_db(outputs: Blocks, targets: Blocks) -> float | None:
     if _is_constant(outputs) or not targets.any():
         return None
     outputs = outputs / np.max(np.abs(outputs))  # scale invariant, and safe to square
@@ -254,21 +259,23 @@ def _si_sdr_db(outputs: np.ndarray, targets: np.ndarray) -> float | None:
     return max(-SI_SDR_LIMIT_DB, min(SI_SDR_LIMIT_DB, ratio_db))
 
 
-def _tone_basis(samples: int, cycles_per_sample: float) -> np.ndarray:
-    """[samples, 3]: cosine, sine and a constant, with time zero in the middle of the samples."""
+def _tone_basis(samples: int, cycles_per_sample: float) -> Float[np.ndarray, "T 3"]:
+    """Make the columns of a fit: cosine, sine and a constant, with time zero in the middle of the samples."""
     angle = 2 * np.pi * cycles_per_sample * (np.arange(samples) - (samples - 1) / 2)
     return np.stack([np.cos(angle), np.sin(angle), np.ones(samples)], axis=1)
 
 
-def _phasors(windows: np.ndarray, cycles_per_sample: float) -> np.ndarray:
-    """Least-squares complex amplitude at one frequency: [N, samples] -> [N]."""
+def _phasors(
+    windows: Float[np.ndarray, "N T"], cycles_per_sample: float
+) -> Complex[np.ndarray, " N"]:
+    """Fit the complex amplitude at one frequency by least squares."""
     basis = _tone_basis(windows.shape[1], cycles_per_sample)
     cosine, sine, _ = np.linalg.pinv(basis) @ windows.T
     return cosine - 1j * sine
 
 
 def _amplitude_ratio(
-    outputs: np.ndarray, targets: np.ndarray, frequency_hz: float, sampling_rate_hz: float
+    outputs: Blocks, targets: Blocks, frequency_hz: float, sampling_rate_hz: float
 ) -> float | None:
     # Below one period sine, cosine and constant are too alike to be told apart.
     if outputs.shape[1] + 1 < sampling_rate_hz / frequency_hz:
@@ -279,8 +286,8 @@ def _amplitude_ratio(
     return _finite(np.mean(np.abs(_phasors(outputs, frequency_hz / sampling_rate_hz)) / amplitudes))
 
 
-def _strongest_tone_hz(signal: np.ndarray, sampling_rate_hz: float) -> float | None:
-    """Frequency of the strongest line of one stream [T], None where no line stands out.
+def _strongest_tone_hz(signal: Stream, sampling_rate_hz: float) -> float | None:
+    """Find the frequency of the strongest line of a stream, None if no line stands out.
 
     The peak of a Hann-windowed, zero-padded FFT starts a weighted least-squares fit, which has
     neither the FFT's grid nor the bias from the line's mirror image below 0 Hz.
@@ -304,8 +311,8 @@ def _strongest_tone_hz(signal: np.ndarray, sampling_rate_hz: float) -> float | N
     return cycles * sampling_rate_hz if share >= max(TONE_SHARE, noise_share) else None
 
 
-def _fit_tone(signal: np.ndarray, window: np.ndarray, cycles: float) -> tuple[float, float]:
-    """Gauss–Newton on the frequency, the linear amplitudes solved exactly at each step.
+def _fit_tone(signal: Stream, window: Stream, cycles: float) -> tuple[float, float]:
+    """Fit a frequency by Gauss–Newton, the linear amplitudes solved exactly at each step.
 
     Args:
         signal: [T].
@@ -331,19 +338,21 @@ def _fit_tone(signal: np.ndarray, window: np.ndarray, cycles: float) -> tuple[fl
     return cycles, 1 - float(np.sum(window * residual**2) / np.sum(window * signal**2))
 
 
-def _weighted_solve(basis: np.ndarray, signal: np.ndarray, window: np.ndarray) -> np.ndarray:
+def _weighted_solve(
+    basis: Float[np.ndarray, "T k"], signal: Stream, window: Stream
+) -> Float[np.ndarray, " k"]:
     weighted = basis * window[:, None]
     return np.linalg.lstsq(weighted.T @ basis, weighted.T @ signal, rcond=None)[0]
 
 
 def _phase_drift_rad(
-    output: np.ndarray,
-    target: np.ndarray,
+    output: Stream,
+    target: Stream,
     error_hz: float | None,
     frequency_hz: float,
     sampling_rate_hz: float,
 ) -> float | None:
-    """Phase of output [T] against target [T], from start to end: Theil–Sen slope times duration."""
+    """Measure the phase of output against target, from start to end: Theil–Sen slope times duration."""
     samples, period = output.shape[0], sampling_rate_hz / frequency_hz
     periods = max(
         1,

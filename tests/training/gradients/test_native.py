@@ -282,7 +282,7 @@ def test_the_place_depends_on_all_that_the_library_does(monkeypatch, tmp_path):
     for owner, name, value in (
         (library, "_SOURCE", source),
         (library, "_FLAGS", ("-O0",)),
-        (library.compiled, "processor", lambda: "another"),
+        (library.processors, "describe", lambda: "another"),
         (jax, "__version__", "0.0"),
     ):
         with monkeypatch.context() as patch:

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from freqjax.config.sections import TaskConfig
 from freqjax.system.cache import cached
@@ -51,12 +52,12 @@ class Curve(NamedTuple):
     """
 
     samples_seen: tuple[int, ...]
-    mse: np.ndarray
-    mse_per_frequency: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    mse: Float[np.ndarray, " n"]
+    mse_per_frequency: Float[np.ndarray, "n F"]
+    low: Float[np.ndarray, " n"]
+    high: Float[np.ndarray, " n"]
     resolution: float
-    streams: np.ndarray
+    streams: Int[np.ndarray, " n"]
 
 
 class StreamLimit(NamedTuple):
@@ -149,14 +150,14 @@ def bayes_curve(
     return Curve(seen, mse, mean, low, high, found["resolution"], np.array(found["streams"]))
 
 
-def _exact_curve(seen: tuple[int, ...], per_frequency: np.ndarray) -> Curve:
+def _exact_curve(seen: tuple[int, ...], per_frequency: Float[np.ndarray, "n F"]) -> Curve:
     mse = per_frequency.mean(axis=1)
     return Curve(seen, mse, per_frequency, mse, mse, 0.0, np.zeros(len(seen), int))
 
 
 def silent_variances(
-    starts: int, period: int, turns: np.ndarray, seen: tuple[int, ...]
-) -> np.ndarray:
+    starts: int, period: int, turns: Int[np.ndarray, " F"], seen: tuple[int, ...]
+) -> Float[np.ndarray, "n F"]:
     """[n, F] without noise: starts are confused while all they have put out is the same."""
     sines = np.sin(2 * np.pi * (np.arange(period)[:, None] * turns % period) / period)
     alike, found = np.zeros(starts, int), []
@@ -176,8 +177,8 @@ def silent_variances(
 
 
 def _prior_variances(
-    starts: int, period: int, turns: np.ndarray, seen: tuple[int, ...]
-) -> np.ndarray:
+    starts: int, period: int, turns: Int[np.ndarray, " F"], seen: tuple[int, ...]
+) -> Float[np.ndarray, "n F"]:
     """[n, F] where nothing can be heard: the variance of a sine over all starts."""
     places = np.arange(starts)[:, None] + np.array(seen) - 1  # [P, n]
     angles = 2 * np.pi * (places[..., None] * turns % period) / period
@@ -224,8 +225,8 @@ def stream_limit(task: TaskConfig) -> StreamLimit:
     )
 
 
-def quadrature(nodes: Sequence[int], first: int, last: int) -> np.ndarray:
-    """[nodes] weights of the mean over n = first + 1 … last of what is linear in log n between nodes."""
+def quadrature(nodes: Sequence[int], first: int, last: int) -> Float[np.ndarray, " nodes"]:
+    """Compute the weights of the mean over n = first + 1 … last of what is linear in log n between nodes."""
     logs, weights = np.log(nodes), np.zeros(len(nodes))
     for begin in range(first, last, 1_000_000):
         n = np.arange(begin + 1, min(begin + 1_000_000, last) + 1)

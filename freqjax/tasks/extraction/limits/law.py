@@ -22,6 +22,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Complex, Float, Int
 
 from freqjax.config.sections import TaskConfig
 from freqjax.errors import UserError
@@ -56,13 +57,13 @@ class Table(NamedTuple):
       turns: [F] int, steps of 1/G cycle by which each component moves from one sample to the next.
     """
 
-    log_mass: np.ndarray
+    log_mass: Float[np.ndarray, "N G"]
     width: float
     blur: float
-    turns: np.ndarray
+    turns: Int[np.ndarray, " F"]
 
-    def sines(self) -> np.ndarray:
-        """[G, F] the clean components."""
+    def sines(self) -> Float[np.ndarray, "G F"]:
+        """Compute the clean components."""
         period = self.log_mass.shape[1]
         steps = np.arange(period)[:, None] * self.turns % period
         return np.sin(2 * np.pi * steps / period)
@@ -111,7 +112,9 @@ def is_mute(task: TaskConfig) -> bool:
     return (scale > 0 and scale == round(scale)) or low == high == 0
 
 
-def grid_period(frequencies: Sequence[float], sampling_rate: float) -> tuple[int, np.ndarray]:
+def grid_period(
+    frequencies: Sequence[float], sampling_rate: float
+) -> tuple[int, Int[np.ndarray, " F"]]:
     """Samples G until every component is back on the sample grid, and the steps of 1/G cycle a sample.
 
     Frequencies are taken as the decimal fractions they are written as. G is the common period of
@@ -177,8 +180,10 @@ def _smooth(least: int) -> int:
     return min(p * 2 ** max(0, math.ceil(math.log2(least / p))) for p in powers)
 
 
-def _characteristic(task: TaskConfig, kappa: np.ndarray, period: int, largest: float) -> np.ndarray:
-    """[G, K] complex, ψ(κ; θ) at the G angles θ = 2π/G · (0, 1, …)."""
+def _characteristic(
+    task: TaskConfig, kappa: Float[np.ndarray, " K"], period: int, largest: float
+) -> Complex[np.ndarray, "G K"]:
+    """Compute ψ(κ; θ) at the G angles θ = 2π/G · (0, 1, …)."""
     (low, high), scale = task.amplitude_range, task.phase_scale
     mean, half = (low + high) / 2, (high - low) / 2
     terms = np.empty((period, kappa.size), complex)

@@ -12,6 +12,7 @@ import math
 from itertools import combinations
 
 import numpy as np
+from jaxtyping import Float
 
 from freqjax.config.sections import TaskConfig
 from freqjax.tasks.extraction.limits.law import gain_and_lag
@@ -29,9 +30,9 @@ def window_samples(task: TaskConfig) -> int:
 
 
 def sliding_least_squares(
-    task: TaskConfig, mixture: np.ndarray, window: int | None = None
-) -> np.ndarray:
-    """[N, T, F] estimates of all components of mixtures [N, T], sample by sample.
+    task: TaskConfig, mixture: Float[np.ndarray, "N T"], window: int | None = None
+) -> Float[np.ndarray, "N T F"]:
+    """Estimate all components of mixtures [N, T], sample by sample.
 
     Args:
       task: frequencies, rate and noise law.

@@ -24,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from freqjax.config.sections import TaskConfig
 from freqjax.tasks.extraction.limits.bayes import quadrature
@@ -48,15 +49,15 @@ class Sums(NamedTuple):
     """
 
     first: int
-    moments: np.ndarray
-    projections: np.ndarray
-    turned: np.ndarray
+    moments: Float[np.ndarray, "T twoF twoF"]
+    projections: Float[np.ndarray, "T twoF N"]
+    turned: Float[np.ndarray, "T F 2"]
 
 
 def running_sums(
-    task: TaskConfig, mixture: np.ndarray, window: int | None = None
+    task: TaskConfig, mixture: Float[np.ndarray, "N T"], window: int | None = None
 ) -> Iterator[Sums]:
-    """The sums over all samples so far, or over the last `window`, chunk by chunk.
+    """Compute the sums over all samples so far, or over the last `window`, chunk by chunk.
 
     Args:
       task: frequencies, rate and noise law.
@@ -85,24 +86,26 @@ def running_sums(
         yield Sums(first, added, heard, _turned(task, places, 0.0))
 
 
-def _turned(task: TaskConfig, places: np.ndarray, lag: float) -> np.ndarray:
-    """[T, F, 2] cosine and sine of each component's angle since time zero, and `lag` rad more."""
+def _turned(
+    task: TaskConfig, places: Int[np.ndarray, " T"], lag: float
+) -> Float[np.ndarray, "T F 2"]:
+    """Compute cosine and sine of each component's angle since time zero, and `lag` rad more."""
     cycles = np.mod(places[:, None] * (np.array(task.frequencies) / task.sampling_rate), 1.0)
     angle = 2 * np.pi * cycles + lag
     return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
 
-def _hearing(task: TaskConfig, places: np.ndarray) -> np.ndarray:
-    """[T, 2F] the h of each sample."""
+def _hearing(task: TaskConfig, places: Int[np.ndarray, " T"]) -> Float[np.ndarray, "T twoF"]:
+    """Compute the h of each sample."""
     gain, lag = gain_and_lag(task)
     turned = _turned(task, places, lag)
     return gain / len(task.frequencies) * turned.reshape(len(places), -1)
 
 
-def kalman(task: TaskConfig, mixture: np.ndarray) -> np.ndarray:
-    """[N, T, F] the best linear estimates of all components of mixtures [N, T], sample by sample.
+def kalman(task: TaskConfig, mixture: Float[np.ndarray, "N T"]) -> Float[np.ndarray, "N T F"]:
+    """Compute the best linear estimates of all components of mixtures, sample by sample.
 
-    Where the gain of the noise is 0 that is 0 everywhere.
+    If the gain of the noise is 0, that is 0 everywhere.
     """
     estimates = np.empty((*mixture.shape, len(task.frequencies)))
     variance, size = _variance(task), 2 * len(task.frequencies)
@@ -112,16 +115,16 @@ def kalman(task: TaskConfig, mixture: np.ndarray) -> np.ndarray:
     return estimates
 
 
-def clean(sums: Sums, inverse: np.ndarray) -> np.ndarray:
-    """[N, T, F] estimates of the clean components from the inverse [T, 2F, 2F] of what weighs the sums."""
+def clean(sums: Sums, inverse: Float[np.ndarray, "T twoF twoF"]) -> Float[np.ndarray, "N T F"]:
+    """Estimate the clean components from the inverse of what weighs the sums."""
     count, frequencies, _ = sums.turned.shape
     rows = inverse.reshape(count, frequencies, 2, -1)
     weights = np.einsum("tfc,tfck->tfk", sums.turned, rows)
     return (weights @ sums.projections).transpose(2, 0, 1)
 
 
-def linear_curve(task: TaskConfig, samples_seen: Sequence[int]) -> np.ndarray:
-    """[n, F] MSE of the best linear estimate of each component at the latest of n samples.
+def linear_curve(task: TaskConfig, samples_seen: Sequence[int]) -> Float[np.ndarray, "n F"]:
+    """Compute the MSE of the best linear estimate of each component at the latest of n samples.
 
     Exact for the law's variance averaged over time; no data enter.
 
@@ -141,8 +144,8 @@ def linear_curve(task: TaskConfig, samples_seen: Sequence[int]) -> np.ndarray:
     return np.concatenate(found)
 
 
-def linear_mmse(task: TaskConfig) -> np.ndarray:
-    """[F] mean over a block of the linear curve."""
+def linear_mmse(task: TaskConfig) -> Float[np.ndarray, " F"]:
+    """Compute the mean of the linear curve over a block."""
     total = task.samples
     every = total <= _EXACT_SAMPLES
     nodes = (

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float, Int
 
 from freqjax.config.sections import TaskConfig
 from freqjax.tasks.extraction.limits.law import Table
@@ -38,9 +39,9 @@ class Variances(NamedTuple):
       streams: [n] streams that were followed so far.
     """
 
-    mean: np.ndarray
-    error: np.ndarray
-    streams: np.ndarray
+    mean: Float[np.ndarray, "n F"]
+    error: Float[np.ndarray, " n"]
+    streams: Int[np.ndarray, " n"]
 
 
 class _Weights:
@@ -53,7 +54,7 @@ class _Weights:
 
     def __init__(self, streams: int, starts: int) -> None:
         self.streams, self.starts = streams, starts
-        self.dense: np.ndarray | None = np.zeros((streams, starts), np.float32)
+        self.dense: Float[np.ndarray, "B P"] | None = np.zeros((streams, starts), np.float32)
         self.stream = self.start = np.zeros(0, np.int64)
         self.weight = np.zeros(0, np.float32)
 
@@ -61,7 +62,9 @@ class _Weights:
     def alive(self) -> int:
         return self.weight.size if self.dense is None else self.dense.size
 
-    def update(self, log_mass: np.ndarray, bins: np.ndarray, time: int) -> None:
+    def update(
+        self, log_mass: Float[np.ndarray, "N G"], bins: Int[np.ndarray, " B"], time: int
+    ) -> None:
         """Hear bins [B] at sample `time`."""
         period = log_mass.shape[1]
         if self.dense is None:
@@ -96,12 +99,12 @@ class _Weights:
         else:
             self.dense = self.dense[:streams].copy()
 
-    def _keep(self, which: np.ndarray) -> None:
+    def _keep(self, which: Bool[np.ndarray, " alive"]) -> None:
         self.stream, self.start = self.stream[which], self.start[which]
         self.weight = self.weight[which]
 
-    def variances(self, sines: np.ndarray, time: int) -> np.ndarray:
-        """[B, F] posterior variance of each component at sample `time`; needs a `prune` before it."""
+    def variances(self, sines: Float[np.ndarray, "G F"], time: int) -> Float[np.ndarray, "B F"]:
+        """Compute the posterior variance of each component at sample `time`; needs a `prune` before it."""
         places = (np.arange(self.starts) + time) % len(sines)
         if self.dense is not None:
             weight = np.exp(self.dense.astype(np.float64))
@@ -165,8 +168,8 @@ def follow(
 
 
 def draw_bins(
-    task: TaskConfig, table: Table, places: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+    task: TaskConfig, table: Table, places: Int[np.ndarray, " ..."], rng: np.random.Generator
+) -> Int[np.ndarray, " ..."]:
     """Draw a sample at each place [...], counted in samples from time zero, and round it to its bin."""
     bins, period = table.log_mass.shape
     shape = (*places.shape, table.turns.size)

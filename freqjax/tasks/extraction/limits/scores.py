@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from freqjax.config.sections import Context, TaskConfig
 from freqjax.tasks.extraction import tones as metrics
@@ -22,9 +23,9 @@ _HELD = 8_000_000
 
 
 def baseline_outputs(
-    task: TaskConfig, mixture: np.ndarray, groups: np.ndarray
-) -> dict[str, np.ndarray]:
-    """What each baseline puts out where a network does: [B, T] float32 by name.
+    task: TaskConfig, mixture: Float[np.ndarray, "B T"], groups: Int[np.ndarray, " B"]
+) -> dict[str, Float[np.ndarray, "B T"]]:
+    """Compute what each baseline puts out where a network does: [B, T] float32 by name.
 
     Args:
       task: frequencies, rate and noise law, which baselines know.
@@ -49,9 +50,9 @@ def baseline_outputs(
 
 def limits_on(
     task: TaskConfig,
-    targets: np.ndarray,
-    groups: np.ndarray,
-    outputs: dict[str, np.ndarray],
+    targets: Float[np.ndarray, "B T"],
+    groups: Int[np.ndarray, " B"],
+    outputs: dict[str, Float[np.ndarray, "B T"]],
     least: StreamLimit | NoBayesLimit,
 ) -> dict[str, Any]:
     """The limits of the law in `task`, and the scores of baselines on the rows, ready for JSON.
@@ -120,7 +121,10 @@ def _bayes(task: TaskConfig, found: StreamLimit | NoBayesLimit) -> tuple[dict[st
 
 
 def _score(
-    task: TaskConfig, outputs: np.ndarray, targets: np.ndarray, groups: np.ndarray
+    task: TaskConfig,
+    outputs: Float[np.ndarray, "B T"],
+    targets: Float[np.ndarray, "B T"],
+    groups: Int[np.ndarray, " B"],
 ) -> dict[str, Any]:
     squared = np.square(outputs.astype(np.float64) - targets)
     second, after = round(task.sampling_rate), None

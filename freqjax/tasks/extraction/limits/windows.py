@@ -15,6 +15,7 @@ import dataclasses
 import math
 
 import numpy as np
+from jaxtyping import Bool, Float, Int
 
 from freqjax.config.sections import Context, TaskConfig, WindowsConfig
 from freqjax.tasks.extraction.limits import law
@@ -29,8 +30,8 @@ _NODES = 96
 _DENSE = 1 / 32
 
 
-def samples_heard(samples: int, windows: WindowsConfig) -> np.ndarray:
-    """[T] n, the samples up to and with each that its output may depend on, in a causal network."""
+def samples_heard(samples: int, windows: WindowsConfig) -> Int[np.ndarray, " T"]:
+    """Count the samples up to and with each that its output may depend on, in a causal network."""
     first = first_samples(samples, windows)[owners(samples, windows)]
     return np.arange(samples) - np.maximum(first - warm_up(windows), 0) + 1
 
@@ -59,7 +60,7 @@ def window_limit(task: TaskConfig, context: Context) -> StreamLimit:
     curve = bayes_curve(dataclasses.replace(task, start="random"), distinct.tolist())
     at = np.log(heard)
 
-    def over_time(values: np.ndarray) -> np.ndarray:
+    def over_time(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " T"]:
         return np.where(known, 0.0, np.interp(at, np.log(distinct), values))
 
     mse = over_time(curve.mse)
@@ -82,8 +83,8 @@ def window_limit(task: TaskConfig, context: Context) -> StreamLimit:
     )
 
 
-def _known(task: TaskConfig, windows: WindowsConfig) -> np.ndarray:
-    """[T] whether a sample's output comes from a window that was heard from a known start on."""
+def _known(task: TaskConfig, windows: WindowsConfig) -> Bool[np.ndarray, " T"]:
+    """Tell whether a sample's output comes from a window that was heard from a known start on."""
     if task.start != "zero":
         return np.zeros(task.samples, bool)
     first = first_samples(task.samples, windows)[owners(task.samples, windows)]
@@ -106,7 +107,12 @@ def _require_dense(task: TaskConfig, windows: WindowsConfig) -> None:
         )
 
 
-def _note(task: TaskConfig, windows: WindowsConfig, heard: np.ndarray, known: np.ndarray) -> str:
+def _note(
+    task: TaskConfig,
+    windows: WindowsConfig,
+    heard: Int[np.ndarray, " T"],
+    known: Bool[np.ndarray, " T"],
+) -> str:
     least, most = int(heard[~known].min()), int(heard.max())
     count = f"{most} samples" if least == most else f"{least} to {most} samples"
     note = (

@@ -377,16 +377,6 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_where_the_cache_is(tmp_path, monkeypatch):
-    assert cache.folder() == tmp_path / "cache"
-    monkeypatch.setenv("FREQJAX_CACHE", "")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache.folder() == tmp_path / "xdg" / "freqjax"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert cache.folder() == tmp_path / "home" / ".cache" / "freqjax"
-
-
 # Its place in a summary.
 
 

@@ -1,0 +1,113 @@
+"""Locks between processes: at most one of them holds a file.
+
+The lock is the system's own wherever there is one (`flock`, or a locked byte on Windows); the system drops it
+when the process ends, however it ends. A file system without such locks, as some clusters have, gets a second
+file that names the process which holds the first; a process that was killed is found out by its number.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+from pathlib import Path
+from typing import IO
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None
+try:
+    import msvcrt
+except ImportError:
+    msvcrt = None
+
+# What a file system without locks answers.
+_UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+class FileLock:
+    """A lock on a file, which is created if it is missing and stays when the lock is released.
+
+    To remove it would let two processes lock two files of the same name.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Take the lock.
+
+        Raises:
+          BlockingIOError: another process, or another `FileLock`, holds it.
+        """
+        self._file = path.open("ab")
+        self._marker: Path | None = None
+        try:
+            if not _lock(self._file):
+                marker = path.with_name(path.name + ".holder")
+                _write_holder(marker)
+                self._marker = marker
+        except BaseException:
+            self._file.close()
+            raise
+
+    def release(self) -> None:
+        """Release the lock; nothing happens if it was released before."""
+        self._file.close()
+        if self._marker is not None:
+            self._marker.unlink(missing_ok=True)
+            self._marker = None
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Lock an open file; False if the system has no locks.
+
+    Raises:
+      BlockingIOError: it is locked.
+    """
+    if fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            if error.errno in _UNSUPPORTED:
+                return False
+            raise
+        return True
+    if msvcrt is not None:
+        file.seek(0)  # every process must lock the same byte
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # pyright: ignore[reportAttributeAccessIssue]
+        except OSError as error:
+            raise BlockingIOError(errno.EWOULDBLOCK, "the file is locked") from error
+        return True
+    return False
+
+
+def _write_holder(marker: Path) -> None:
+    """Create `marker`, which says which process holds the lock.
+
+    Raises:
+      BlockingIOError: it is there, and its process may be alive.
+    """
+    if marker.exists() and not _may_live(marker.read_text(encoding="utf-8", errors="replace")):
+        marker.unlink(missing_ok=True)
+    try:
+        with marker.open("x", encoding="utf-8") as file:
+            file.write(f"{os.getpid()} {platform.node()}\n")
+    except FileExistsError:
+        raise BlockingIOError(errno.EWOULDBLOCK, f"{marker} names its holder") from None
+
+
+def _may_live(holder: str) -> bool:
+    """Tell whether a process, given as its number and machine, may be alive."""
+    number, _, machine = holder.strip().partition(" ")
+    # On Windows signal 0 is no question but Ctrl-C.
+    if not number.isdecimal() or machine != platform.node() or os.name == "nt":
+        return True
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True

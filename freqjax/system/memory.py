@@ -1,0 +1,54 @@
+"""How much memory this process has held, as each system tells it."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
+
+class _Counters(ctypes.Structure):
+    """Windows's PROCESS_MEMORY_COUNTERS."""
+
+    _fields_ = (
+        ("cb", ctypes.c_uint32),
+        ("page_faults", ctypes.c_uint32),
+        *(
+            (name, ctypes.c_size_t)
+            for name in (
+                "peak_working_set",
+                "working_set",
+                "peak_paged_pool",
+                "paged_pool",
+                "peak_nonpaged_pool",
+                "nonpaged_pool",
+                "pagefile",
+                "peak_pagefile",
+            )
+        ),
+    )
+
+
+def peak_mb() -> float | None:
+    """Return the most main memory that this process has held, MB; None if the system does not say."""
+    if resource is not None:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / 1e6 if sys.platform == "darwin" else peak / 1e3  # bytes there, kB elsewhere
+    if hasattr(ctypes, "WinDLL"):
+        return _windows_peak_mb()
+    return None
+
+
+def _windows_peak_mb() -> float | None:
+    kernel = ctypes.WinDLL("kernel32")  # pyright: ignore[reportAttributeAccessIssue]
+    counters = _Counters(cb=ctypes.sizeof(_Counters))
+    kernel.GetCurrentProcess.restype = ctypes.c_void_p
+    kernel.K32GetProcessMemoryInfo.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32)
+    process = kernel.GetCurrentProcess()
+    if not kernel.K32GetProcessMemoryInfo(process, ctypes.byref(counters), counters.cb):
+        return None
+    return counters.peak_working_set / 1e6

@@ -1,0 +1,78 @@
+"""Where answers are kept, and which of them are believed."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from freqjax import UserError
+from freqjax.native import library
+from freqjax.system import cache
+
+_PLACES = ("FREQJAX_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA")
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    for name in _PLACES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("system", "place"),
+    [("linux", ".cache"), ("darwin", "Library/Caches"), ("win32", "Local")],
+)
+def test_where_the_folder_is(home, monkeypatch, system, place):
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setenv("LOCALAPPDATA", str(home / "Local"))
+    assert cache.folder() == home / place / "freqjax"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "xdg"))
+    assert cache.folder() == home / "xdg" / "freqjax"
+    monkeypatch.setenv("FREQJAX_CACHE", str(home / "named"))
+    assert cache.folder() == home / "named"
+    for name in _PLACES:
+        monkeypatch.setenv(name, "")
+    assert cache.folder() == home / (".cache" if system == "win32" else place) / "freqjax"
+
+
+def test_without_a_home_answers_are_computed(monkeypatch):
+    def homeless(_):
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in _PLACES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    assert cache.cached({"what": "test"}, lambda: {"found": 1}) == {"found": 1}
+
+
+def test_an_answer_is_computed_once(home, monkeypatch):
+    asked = []
+
+    def answer():
+        asked.append(1)
+        return {"found": len(asked)}
+
+    monkeypatch.setenv("FREQJAX_CACHE", str(home / "cache"))
+    assert [cache.cached({"what": 1, "of": (2,)}, answer) for _ in range(3)] == [{"found": 1}] * 3
+    assert cache.cached({"what": 2, "of": (2,)}, answer) == {"found": 2}
+    assert len(list((home / "cache").iterdir())) == 2
+    if os.name == "posix":
+        assert (home / "cache").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="the system does not tell owners")
+def test_what_belongs_to_another_user_is_not_believed(home, monkeypatch):
+    monkeypatch.setenv("FREQJAX_CACHE", str(home))
+    cache.cached({"what": "test"}, lambda: {"found": "planted"})
+    (path,) = home.iterdir()
+    assert json.loads(path.read_text(encoding="utf-8"))["answer"] == {"found": "planted"}
+    library.path().write_bytes(b"a library")
+    stranger = os.getuid() + 1
+    monkeypatch.setattr(os, "getuid", lambda: stranger)
+    assert cache.cached({"what": "test"}, lambda: {"found": "own"}) == {"found": "own"}
+    with pytest.raises(UserError, match=r"native-.*\.so belongs to another user"):
+        library.load.__wrapped__()

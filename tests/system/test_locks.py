@@ -1,0 +1,112 @@
+"""One process at a time, with each kind of lock that a system may have."""
+
+import contextlib
+import errno
+import os
+import subprocess
+import sys
+import types
+
+import pytest
+
+from freqjax import UserError
+from freqjax.run.workdir import Workdir
+from freqjax.system import locks
+
+pytestmark = pytest.mark.skipif(locks.fcntl is None, reason="the fallbacks are simulated on POSIX")
+
+
+def inode(descriptor):
+    """Return the number of an open file; None if it was closed, which drops its lock."""
+    with contextlib.suppress(OSError):
+        return os.fstat(descriptor).st_ino
+
+
+class Bytes:
+    """The locks of Windows, on a byte of a file: a stand-in for the module msvcrt."""
+
+    LK_NBLCK = 2
+
+    def __init__(self):
+        self.held = {}
+
+    def locking(self, descriptor, mode, count):
+        assert (mode, count) == (self.LK_NBLCK, 1)
+        place = (os.fstat(descriptor).st_ino, os.lseek(descriptor, 0, os.SEEK_CUR))
+        holder = self.held.get(place, descriptor)
+        if holder != descriptor and inode(holder) == place[0]:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        self.held[place] = descriptor
+
+
+def without_locks(*_):
+    raise OSError(errno.ENOLCK, "No locks available")
+
+
+@pytest.fixture(params=["flock", "bytes", "none", "unsupported"])
+def kind(request, monkeypatch):
+    if request.param != "flock":
+        monkeypatch.setattr(locks, "fcntl", None)
+    if request.param == "bytes":
+        monkeypatch.setattr(locks, "msvcrt", Bytes())
+    if request.param == "unsupported":
+        refusing = types.SimpleNamespace(flock=without_locks, LOCK_EX=2, LOCK_NB=4)
+        monkeypatch.setattr(locks, "fcntl", refusing)
+    return request.param
+
+
+def test_one_at_a_time(tmp_path, kind):
+    first = locks.FileLock(tmp_path / "lock")
+    for _ in range(2):
+        with pytest.raises(BlockingIOError):
+            locks.FileLock(tmp_path / "lock")
+    other = locks.FileLock(tmp_path / "other")
+    first.release()
+    first.release()
+    locks.FileLock(tmp_path / "lock").release()
+    other.release()
+    assert sorted(os.listdir(tmp_path)) == ["lock", "other"]
+
+
+def test_a_work_directory_is_claimed(tmp_path, kind):
+    with Workdir(tmp_path / "run", resume=False) as claimed:
+        claimed.write_json("config.json", {})
+        with pytest.raises(UserError, match="another process is using it"):
+            Workdir(tmp_path / "run", resume=True)
+    with Workdir(tmp_path / "run", resume=True):
+        pass
+
+
+@pytest.mark.parametrize("holder", ["0 elsewhere", "", "\xff", "no number", "-1"])
+def test_a_holder_that_may_be_alive_keeps_its_lock(tmp_path, monkeypatch, holder):
+    monkeypatch.setattr(locks, "fcntl", None)
+    (tmp_path / "lock.holder").write_text(holder, encoding="latin-1")
+    with pytest.raises(BlockingIOError):
+        locks.FileLock(tmp_path / "lock")
+
+
+def test_a_holder_that_was_killed_loses_its_lock(tmp_path, monkeypatch):
+    hold = (
+        "import os, signal, sys; from pathlib import Path; sys.modules['fcntl'] = None\n"
+        "from freqjax.system import locks\n"
+        f"lock = locks.FileLock(Path({str(tmp_path / 'lock')!r}))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", hold], check=False, capture_output=True)
+    assert done.returncode < 0, done.stderr
+    assert (tmp_path / "lock.holder").is_file()
+    monkeypatch.setattr(locks, "fcntl", None)
+    taken = locks.FileLock(tmp_path / "lock")
+    holder = (tmp_path / "lock.holder").read_text(encoding="utf-8")
+    assert holder.split()[0] == str(os.getpid())
+    taken.release()
+
+
+def test_another_error_of_the_system_is_told(tmp_path, monkeypatch):
+    def failing(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    refusing = types.SimpleNamespace(flock=failing, LOCK_EX=2, LOCK_NB=4)
+    monkeypatch.setattr(locks, "fcntl", refusing)
+    with pytest.raises(OSError, match="Input/output error"):
+        locks.FileLock(tmp_path / "lock")
