@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from freqjax.config.names import cell_class
+from freqjax.config.sections import NetworkConfig
 from freqjax.networks.initializers import INITIALIZERS, LAYER_INITIALIZERS
 from freqjax.networks.lstm import LstmNetwork, RotorNetwork
 from freqjax.networks.needs import ROTOR_INITIALIZERS, Needs, Sized, needs_of
 from freqjax.networks.stack import BidirectionalNetwork, StackedNetwork
 from freqjax.networks.weights import LstmInitializer, LstmSetting
-
-if TYPE_CHECKING:
-    from freqjax.config.sections import NetworkConfig
 
 
 def make_network(

@@ -8,16 +8,14 @@ it is refused for the others.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from freqjax.config.names import cell_class
+from freqjax.config.sections import NetworkConfig
 from freqjax.errors import UserError
 from freqjax.networks import rotors
 from freqjax.networks.initializers import GATED_INITIALIZERS, LAYER_INITIALIZERS
 from freqjax.networks.weights import LstmSetting, LstmWeights, RotorSetting
-
-if TYPE_CHECKING:
-    from freqjax.config.sections import NetworkConfig
 
 ROTOR_INITIALIZERS = ("rotor", "spectral")
 

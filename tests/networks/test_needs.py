@@ -1,6 +1,7 @@
 """Networks and tasks that do not fit are refused in a sentence, before rows are read; others work."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -101,7 +102,7 @@ def test_a_task_without_abilities_has_networks_all_the_same(cell):
     network = make_network(NetworkConfig(cell=cell, hidden_size=4), Plain(), unread)
     params = network.init(jax.random.key(0))
     carry = network.init_carry(params, 2)
-    ys = network.unroll(params, carry, np.ones((5, 2, 3), np.float32), np.zeros((5, 2), bool))[1]
+    ys = network.unroll(params, carry, jnp.ones((5, 2, 3)), jnp.zeros((5, 2), bool))[1]
     assert ys.shape == (5, 2, 2)
 
 
