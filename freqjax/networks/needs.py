@@ -49,7 +49,7 @@ class Sized(Protocol):
 class GivesRotors(Protocol):
     """A task with oscillations in a known band, for rotors."""
 
-    def rotors(self, config: NetworkConfig) -> RotorSetting:
+    def rotors(self) -> RotorSetting:
         """Return how fast pairs of units should turn, without peaks."""
         ...
 
@@ -124,11 +124,11 @@ def needs_of(config: NetworkConfig, task: Sized, train: Callable[[], Any] | None
       UserError: the network does not fit the task, or itself; before rows are read.
     """
     _check_initializer(config, task)
-    setting = task.rotors(config) if isinstance(task, GivesRotors) else None
+    setting = task.rotors() if isinstance(task, GivesRotors) else None
     constructed = task.constructed() if isinstance(task, GivesWeights) else None
     _check_units(config, task, constructed)
     if config.initializer == "spectral" and isinstance(task, GivesPeaks) and train is not None:
-        setting = task.rotors(config)._replace(peaks=task.peaks(train()))
+        setting = task.rotors()._replace(peaks=task.peaks(train()))
     return Needs(
         task.input_size, task.output_size, tuple(task.selectors), task.longest, setting, constructed
     )

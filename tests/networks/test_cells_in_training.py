@@ -173,3 +173,25 @@ def test_the_cell_of_the_contributing_guide_trains(words, monkeypatch, capsys):
     words = ["--config.network.initializer=chrono", "--workdir", str(folder / "no")]
     assert main([*run, *words]) == 2
     assert "network.cell is mgu, which has no gate that keeps" in capsys.readouterr().err
+
+
+def test_a_cell_is_named_as_module_and_class_and_trains_resumes_and_sweeps(
+    words, tmp_path, monkeypatch, capsys
+):
+    """The same cell in a module of a user's own, found in the current folder."""
+    _, config = words
+    example, _ = re.findall(r"```python\n(.*?)```", _CONTRIBUTING.read_text(), re.DOTALL)
+    (tmp_path / "own_cells.py").write_text(example)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    run = [*config, "--config.network.cell=own_cells:MguCell"]
+    assert main([*run, "--config.train.epochs=1", "--workdir", "run"]) == 0
+    assert main([*run, "--resume", "--workdir", "run"]) == 0
+    kept = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert kept["network"]["cell"] == "own_cells:MguCell"
+    axes = "--config.sweep.axes=network.hidden_size=4,3"
+    assert main(["--mode", "sweep", *run, "--no-figures", axes, "--workdir", "sweep"]) == 0
+    words = ["--config.network.initializer=chrono", "--workdir", "no"]
+    assert main([*run, *words]) == 2
+    assert "own_cells:MguCell, which has no gate that keeps" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()

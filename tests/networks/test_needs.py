@@ -19,7 +19,7 @@ class Plain:
 class Oscillating(Plain):
     """A task with a band, and no selector."""
 
-    def rotors(self, config):
+    def rotors(self):
         """Any band."""
         return RotorSetting(band=(0.01, 0.2))
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax.config.sections import Context, NetworkConfig
+from freqjax.config.sections import Context
 from freqjax.errors import UserError
 from freqjax.networks.weights import RotorSetting
 from freqjax.tasks.batch import Batch
@@ -96,7 +96,7 @@ class Extraction(Task):
         )
         return jnp.concatenate([samples[:, None], selector], axis=1)
 
-    def rotors(self, config: NetworkConfig) -> RotorSetting:
+    def rotors(self) -> RotorSetting:
         """Return the config's rotors in cycles per sample; see `freqjax.networks.GivesRotors`."""
         rate = self.sampling_rate
         return RotorSetting(

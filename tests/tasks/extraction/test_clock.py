@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from freqjax import Config, NetworkConfig, TaskConfig
+from freqjax import Config, TaskConfig
 from freqjax.networks import make_network
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction.clock import Clock
@@ -43,9 +43,10 @@ def test_a_clock_is_moved_by_cycles_per_sample():
 
 
 def test_the_task_gives_networks_cycles_per_sample():
-    task = make_task(TaskConfig(frequencies=(1.0, 3.0), sampling_rate=50.0, duration=4.0))
-    config = NetworkConfig(rotor_low=0.5, rotor_high=20.0, rotor_leak=1.0, rotor_decay=2.0)
-    setting = task.rotors(config)
+    config = TaskConfig(frequencies=(1.0, 3.0), sampling_rate=50.0, duration=4.0)
+    config.rotor_leak, config.rotor_decay = 1.0, 2.0
+    task = make_task(config)
+    setting = task.rotors()
     np.testing.assert_allclose(setting.band, (0.01, 0.4))
     np.testing.assert_allclose((setting.leak, setting.decay), (0.02, 0.04))
     assert setting.turn_scale == 20.0
