@@ -11,7 +11,7 @@ _check = beartype(conf=BeartypeConf(is_pep484_tower=True))
 
 
 def checked(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make `function` check its arguments and what it returns; `Self`, which a class gives a meaning, is not."""
+    """Make `function` check its arguments and what it returns, unless it speaks of `Self`."""
     try:
         return _check(function)
     except BeartypeDecorHintPep673Exception:
