@@ -20,7 +20,7 @@ import jax
 from benchmarks.contenders import Contender, alternate, row_of, timed
 from freqjax import Config, SweepConfig, TaskConfig, TrainConfig
 from freqjax.sweep import buckets, replicas
-from freqjax.sweep.population import Population
+from freqjax.sweep.shared import SharedReplicas
 from freqjax.system import devices
 
 # Seeds at once, by platform; a GPU has many more cores to fill.
@@ -51,12 +51,12 @@ def contender(seeds: int, updates: int) -> Contender:
     )
     (bucket,) = buckets(replicas(config), config.sweep.widest_padding)
     used = jax.local_devices()[:seeds]
-    population = Population(bucket, bucket.replicas, used)
+    members = SharedReplicas(bucket, bucket.replicas, used)
 
     def work() -> None:
-        done = population.epoch
-        while population.epoch == done:
-            population.advance()
+        done = members.epoch
+        while members.epoch == done:
+            members.advance()
 
     return Contender("freqjax", timed(work, seeds * updates), len(used))
 

@@ -19,7 +19,7 @@ import difflib
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from types import NoneType, UnionType
-from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 from freqjax.errors import UserError
 
@@ -101,7 +101,7 @@ class Section:
         if section is not None:
             cls.section = section
 
-    def __new__(cls, *_: Any, **fields: Any) -> Self:
+    def __new__(cls, *_: Any, **fields: Any) -> Any:
         """Refuse fields that are not there, before Python does without naming the nearest.
 
         Raises:

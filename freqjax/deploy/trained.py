@@ -12,11 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from freqjax.checkpoints import store as checkpoints
+from freqjax.checkpoints.records import Record
 from freqjax.config import shipped, validation
 from freqjax.config.sections import Config
-from freqjax.networks import make_network, require_streams
+from freqjax.networks import require_streams
 from freqjax.system import devices
-from freqjax.tasks import make_task
+from freqjax.training.prepared import assemble, param_shapes
 
 
 class Trained:
@@ -28,9 +29,9 @@ class Trained:
     """
 
     def __init__(self, config: Config, params: Any) -> None:
-        """`params` as `freqjax.networks.make_network(config.network, …).init` lays them out."""
+        """Keep `params`, laid out as the `init` of the network of `config` does."""
         self.config, self.params = config, params
-        self.network = make_network(config.network, make_task(config.task))
+        self.network = assemble(config).network
         self._unroll = jax.jit(self.network.unroll)
 
     @functools.cached_property
@@ -38,7 +39,7 @@ class Trained:
         return jax.jit(require_streams(self.network).step)
 
     def init_carry(self, streams: int = 1) -> Any:
-        """The carry that B = `streams` streams start from."""
+        """Return the carry that B = `streams` streams start from."""
         return self.network.init_carry(self.params, streams)
 
     def step(self, carry: Any, x: np.ndarray | jax.Array) -> tuple[Any, jax.Array]:
@@ -50,7 +51,7 @@ class Trained:
         return self._step(self.params, carry, jnp.asarray(x, jnp.float32))
 
     def unroll(self, xs: np.ndarray | jax.Array, carry: Any = None) -> tuple[Any, jax.Array]:
-        """T samples: xs [T, B, D] → carry, ys [T, B, O]; from `init_carry` unless a carry is given."""
+        """Run T samples: xs [T, B, D] → carry, ys [T, B, O]; from `init_carry` unless a carry is given."""
         xs = jnp.asarray(xs, jnp.float32)
         if carry is None:
             carry = self.init_carry(xs.shape[1])
@@ -62,7 +63,8 @@ def load(path: str | Path, warn: Callable[[str], None] = print) -> Trained:
 
     Args:
       path: the folder, or the name of a checkpoint that ships.
-      warn: is told of damage that could be passed by, and of a config of version 0.1.
+      warn: called with a sentence for each damaged checkpoint that is passed over, and for a config of
+        version 0.1.
 
     Raises:
       UserError: the path is missing, damaged, or no checkpoint.
@@ -70,11 +72,11 @@ def load(path: str | Path, warn: Callable[[str], None] = print) -> Trained:
     devices.select(None)
     path = shipped.checkpoint(path, "the checkpoint")
     restored = checkpoints.read_meta(path, warn=warn)
+    record = Record.from_json(restored.meta, f"the checkpoint {path}")
     # What ships may be of version 0.1 as well, which is no news to its user.
     say = None if shipped.is_shipped(path) else warn
-    config = validation.from_dict(restored.meta["config"], f"the checkpoint {path}", say)
-    network = make_network(config.network, make_task(config.task))
-    template = jax.eval_shape(network.init, jax.random.key(0))
+    config = validation.from_dict(record.config, f"the checkpoint {path}", say)
+    template = param_shapes(assemble(config).network)
     # While a run goes on its best changes: read the same step again, by its own folder.
     steps = path / "checkpoints"
     step = steps / str(restored.step) if steps.is_dir() else path

@@ -6,7 +6,7 @@ Axes: E rows, G groups.
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -83,6 +83,7 @@ class Scale(NamedTuple):
         return [self.constant] if self.goal is None else [self.constant, self.goal]
 
 
+@runtime_checkable
 class Columns(Protocol):
     """The keys under which a row of metrics.jsonl holds losses, which depend on the task."""
 

@@ -1,7 +1,7 @@
-"""A run's life: claim the folder, start or resume, drive the trainer, save, stop, sum up.
+"""A run from its start to its summary: claim the folder, start or resume, train, save, stop, sum up.
 
-Everything a run does to disk happens from here. What it computes is the trainer's; what it says at
-the end is `freqjax.report.summary`'s.
+Everything that a run writes is written from here. Trainers compute (`freqjax.training.trainers`), an epoch
+ends in `freqjax.training.epochs`, and `freqjax.report` words the summary.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from freqjax.checkpoints.records import Record, ReplicaRecord, Spent, data_hashes
 from freqjax.checkpoints.store import CheckpointStore, Restored
 from freqjax.config import sections as configs
 from freqjax.config import validation
@@ -29,16 +28,16 @@ from freqjax.report import summary
 from freqjax.run.interrupts import Interrupts
 from freqjax.run.progress import Progress
 from freqjax.run.workdir import Workdir
-from freqjax.system import devices, files
+from freqjax.system import devices
 from freqjax.tasks import windows
 from freqjax.tasks.evaluation import Evaluation
-from freqjax.training.frozen import group_means
+from freqjax.training import epochs
+from freqjax.training.epochs import EpochResult
 from freqjax.training.gradients import engines
-from freqjax.training.monitors import finite_or_null
 from freqjax.training.prepared import Prepared
 from freqjax.training.regimes import make_trainer
 from freqjax.training.stopping import Stopping
-from freqjax.training.trainers import EpochResult, Trainer
+from freqjax.training.trainers import Trainer
 
 Say = Callable[[str], None]
 
@@ -48,10 +47,10 @@ _SAVE_SECONDS = 5.0
 
 @dataclasses.dataclass
 class Outcome:
-    """How a run ended.
+    """End of a run.
 
     Attributes:
-      summary: what summary.json holds.
+      summary: the object of summary.json.
       signum: the signal that interrupted it, or None.
     """
 
@@ -60,7 +59,7 @@ class Outcome:
 
 
 def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
-    """One run in the folder `workdir`, without what `train.escalate` may ask for after it.
+    """Make one run in the folder `workdir`, without those that `train.escalate` may ask for after it.
 
     Args:
       config: validated again before anything is written.
@@ -101,16 +100,10 @@ class Experiment:
         self._task, self._network = prepared.task, prepared.network
         if config.train.regime == "windows":
             windows.require_a_batch(config.windows, *prepared.train_rows.inputs.shape[:2])
-        self._hashes = {
-            field: files.file_hash(Path(path))
-            for field, path in (
-                ("task.train_path", config.task.train_path),
-                ("task.test_path", config.task.test_path),
-            )
-            if path
-        }
+        self._hashes = data_hashes([config])
         self._engine = engines.choose(self._network, self._task, config)
         self._stopping = Stopping()
+        self._best_epoch: int | None = None
         self._elapsed = 0.0
         self._saved_at = -math.inf
         self._rows: list[dict[str, Any]] = []
@@ -129,7 +122,7 @@ class Experiment:
         folder.remove("summary.json")  # an earlier end of this run is not its end any more
         if self._engine.note is not None:
             self._say(self._engine.note)
-        progress = Progress(self._task.group_names, self.config.train.epochs, self._say)
+        progress = Progress(self._task, self.config.train.epochs, self._say)
         progress.begin(trainer.epoch)
         reason = self._stopping.reason
         if reason is None and trainer.epoch >= self.config.train.epochs:
@@ -137,10 +130,8 @@ class Experiment:
         while reason is None and interrupts.signum is None:
             result = trainer.advance()
             if result is not None:
-                self._elapsed, began = (
-                    self._elapsed + time.perf_counter() - began,
-                    time.perf_counter(),
-                )
+                now = time.perf_counter()
+                self._elapsed, began = self._elapsed + now - began, now
                 reason = self._end_epoch(folder, store, trainer, result, progress)
         self._elapsed += time.perf_counter() - began
         if reason is None:
@@ -153,8 +144,8 @@ class Experiment:
     def _start(
         self, folder: Workdir, store: CheckpointStore
     ) -> tuple[Trainer, dict[str, Any] | None]:
-        """The trainer, restored where there is something to restore; and the summary if it is done."""
-        saved_config = self._saved_config(folder, store)
+        """Return the trainer, restored if there is a checkpoint, and the summary if the run is done."""
+        record, saved_config = self._saved(folder, store)
         if saved_config is None:
             self._rows = folder.cut_rows(lambda row: False)
             return self._make_trainer(self.config), None
@@ -165,22 +156,28 @@ class Experiment:
         template = self._make_trainer(saved_config)
         restored = store.restore_last(template.params, template.device_state())
         trainer = self._make_trainer(self.config)
-        if restored is None:
+        if restored is None or record is None:
             self._rows = folder.cut_rows(lambda row: False)
             return trainer, None
-        self._restore(trainer, restored, changed)
+        self._restore(trainer, restored, record, changed)
         step = restored.step
         store.discard_after(step)
         self._rows = folder.cut_rows(lambda row: row["step"] <= step)
         return trainer, None
 
-    def _saved_config(self, folder: Workdir, store: CheckpointStore) -> Config | None:
-        """The config of the newest checkpoint, or of a run that was killed before its first one."""
+    def _saved(
+        self, folder: Workdir, store: CheckpointStore
+    ) -> tuple[Record | None, Config | None]:
+        """Return the record of the newest checkpoint, and the config of it or of config.json.
+
+        A run that was killed before its first checkpoint has a config.json alone.
+        """
         meta = store.last_meta()
         if meta is not None:
-            return validation.from_dict(meta["config"], "the checkpoint")
+            record = Record.from_json(meta, "the checkpoint")
+            return record, validation.from_dict(record.config, "the checkpoint")
         saved = folder.read_json("config.json")
-        return None if saved is None else validation.from_dict(saved, "config.json")
+        return None, None if saved is None else validation.from_dict(saved, "config.json")
 
     def _draw_pairs(self, params: Any, directory: Path) -> list[Path]:
         """Draw how fast the pairs turned at first and at last, if the network began as rotors."""
@@ -205,22 +202,24 @@ class Experiment:
         rows, forward = prepared.train_rows, prepared.forward
         return make_trainer(self._network, self._task, config, rows, forward)
 
-    def _restore(self, trainer: Trainer, restored: Restored, changed: list[str]) -> None:
-        meta = restored.meta
-        for field, digest in meta["data_hashes"].items():
-            if self._hashes.get(field) != digest:
-                raise UserError(
-                    f"{field}: the file is not the one the run was trained on (its SHA-256 differs); "
-                    "a resume needs the same data."
-                )
-        epochs, done = self.config.train.epochs, meta["trainer"]["epoch"]
-        if epochs < done:
-            raise UserError(f"train.epochs is {epochs}: the run has made {done} already.")
-        trainer.restore(restored.params, restored.training, meta["trainer"])
-        self._stopping = Stopping(**meta["stopping"])
+    def _restore(
+        self, trainer: Trainer, restored: Restored, record: Record, changed: list[str]
+    ) -> None:
+        """Go on from a checkpoint; `changed` are the fields in which the config differs from its own."""
+        (replica,) = record.replicas
+        for field in record.changed_files(self.config):
+            raise UserError(
+                f"{field}: the file is not the one the run was trained on (its SHA-256 differs); a "
+                "resume needs the same data."
+            )
+        wanted, done = self.config.train.epochs, replica.epoch
+        if wanted < done:
+            raise UserError(f"train.epochs is {wanted}: the run has made {done} already.")
+        trainer.restore(restored.params, restored.training, replica.trainer)
+        self._stopping, self._best_epoch = replica.stopping, replica.best_epoch
         if changed:
             self._stopping.reason = None  # what may change on a resume is what may let it go on
-        self._elapsed = meta["elapsed_seconds"]
+        self._elapsed = record.spent.wall_seconds
         self._say(f"resumed at update {restored.step}, epoch {done}")
         if any(field.startswith("optimizer.") for field in changed):
             # What the old optimiser could not improve says nothing of the new one.
@@ -235,59 +234,44 @@ class Experiment:
         result: EpochResult,
         progress: Progress,
     ) -> str | None:
-        """Evaluate, log and save an epoch; the reason to stop, if there is one."""
-        train = self.config.train
-        row = {**result.row, "frozen_mse": None, self._frozen_key: None}
-        frozen, groups = None, None
-        every = train.evaluate_every
-        if every and (trainer.epoch % every == 0 or trainer.epoch == train.epochs):
-            groups = self.frozen_train_mse(trainer.params)
-            frozen = float(np.mean(groups))
-            row |= {"frozen_mse": frozen, self._frozen_key: groups}
-        row |= {"memory_mb": devices.peak_memory_mb(), "alerts": result.alerts}
-        row = finite_or_null(row)
-        folder.append_row(row)
-        self._rows.append(row)
-        worst = None if groups is None else max(groups)
-        reason = self._stopping.observe(train, trainer.epoch, result.loss, frozen, worst)
-        progress.show(row, self._frozen_key, last=reason is not None)
-        best = frozen is not None and self._stopping.is_best(frozen)
-        keep = bool(train.checkpoint_every) and trainer.epoch % train.checkpoint_every == 0
-        due = time.monotonic() - self._saved_at > _SAVE_SECONDS
-        if reason != "non_finite" and (best or keep or due or reason is not None):
-            metric = math.inf if frozen is None else frozen
+        """Evaluate, log and save an epoch; return the reason to stop, if there is one."""
+        train, epoch = self.config.train, trainer.epoch
+        due = epochs.is_due(train, epoch)
+        frozen = self._prepared.frozen_losses(trainer.params) if due else None
+        memory = devices.peak_memory_mb()
+        end = epochs.end_epoch(
+            train, self._task.columns, result, frozen, self._stopping, memory_mb=memory
+        )
+        folder.append_row(end.row)
+        self._rows.append(end.row)
+        progress.show(end.row, last=end.reason is not None)
+        if end.best:
+            self._best_epoch = epoch
+        keep = bool(train.checkpoint_every) and epoch % train.checkpoint_every == 0
+        late = time.monotonic() - self._saved_at > _SAVE_SECONDS
+        if end.reason != "non_finite" and (end.best or keep or late or end.reason is not None):
+            metric = math.inf if end.frozen is None else end.frozen
             self._save(store, trainer, metric=metric, keep=keep)
-        return reason
-
-    @property
-    def _frozen_key(self) -> str:
-        return f"frozen_mse_per_{self._task.group_label}"
-
-    def frozen_train_mse(self, params: Any) -> list[float]:
-        """Frozen-weight loss of each group on the rows that choose the weights."""
-        rows = self._prepared.choosing_rows
-        outputs = self._prepared.forward(params, rows, self.config.task.reset)
-        return group_means(outputs, rows, self._task)
+        return end.reason
 
     def _save(
         self, store: CheckpointStore, trainer: Trainer, *, metric: float, keep: bool = False
     ) -> None:
-        meta = {
-            "config": configs.to_dict(self.config),
-            "trainer": trainer.host_state(),
-            "stopping": dataclasses.asdict(self._stopping),
-            "elapsed_seconds": self._elapsed,
-            "data_hashes": self._hashes,
-        }
-        store.save(
-            trainer.step, trainer.params, trainer.device_state(), meta, metric=metric, keep=keep
+        replica = ReplicaRecord(0, trainer.host_state(), self._stopping, self._best_epoch)
+        record = Record(
+            config=configs.to_dict(self.config),
+            replicas=[replica],
+            spent=Spent(wall_seconds=self._elapsed),
+            data_hashes=self._hashes,
         )
+        state = trainer.device_state()
+        store.save(trainer.step, trainer.params, state, record.to_json(), metric=metric, keep=keep)
         self._saved_at = time.monotonic()
 
     def _diagnose(
         self, folder: Workdir, trainer: Trainer, params: Any, evaluation: Evaluation
     ) -> Diagnosis:
-        """Name the causes of what is wrong with the weights `params`, if anything is."""
+        """Name the causes of the error of the weights `params`, if it is above the goal."""
         initial = self._prepared.initial_params()
         return diagnose(
             RunUnderExamination(
@@ -305,7 +289,7 @@ class Experiment:
     def _sum_up(
         self, folder: Workdir, store: CheckpointStore, trainer: Trainer, reason: str
     ) -> dict[str, Any]:
-        """Evaluate the best weights (or the last, where none was ranked) and write what is left."""
+        """Evaluate the best weights, or the last if none were evaluated yet, and write the summary."""
         params, weights = trainer.params, "last"
         if self._stopping.best_frozen is not None:
             best = store.restore_best(trainer.params, trainer.device_state())
@@ -355,7 +339,7 @@ class Experiment:
 
 
 def _refuse_other_changes(config: Config, saved: Config) -> list[str]:
-    """The fields in which a resume differs from its checkpoint, if all of them may."""
+    """Return the fields in which a resume differs from its checkpoint, if all of them may."""
     changed = configs.differing_fields(config, saved)
     for field in changed:
         if field != "train.epochs" and not field.startswith("optimizer."):

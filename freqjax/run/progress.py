@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from freqjax.tasks import Task
 from freqjax.text import duration, number
 
 # Epochs quicker than this share a line: a terminal is for reading.
@@ -13,17 +14,18 @@ _LINE_SECONDS = 0.5
 
 
 class Progress:
-    """Formats rows of metrics.jsonl as they come."""
+    """Lines of progress from rows of metrics.jsonl."""
 
-    def __init__(self, group_names: Sequence[str], epochs: int, say: Callable[[str], None]) -> None:
-        """`group_names` head the columns; `epochs` are to be done in all."""
-        self._names, self._epochs, self._say = group_names, epochs, say
+    def __init__(self, task: Task, epochs: int, say: Callable[[str], None]) -> None:
+        """Prepare for `epochs` epochs in all."""
+        self._names, self._columns, self._unit = task.group_names, task.columns, task.time.name
+        self._epochs, self._say = epochs, say
 
     def begin(self, epoch: int) -> None:
         """Start the clock with `epoch` epochs done already."""
         self._first, self._began, self._shown = epoch, time.monotonic(), -1.0
 
-    def show(self, row: dict[str, Any], frozen_key: str, *, last: bool) -> None:
+    def show(self, row: dict[str, Any], *, last: bool) -> None:
         """Print `row` unless a line was printed just now and this is not the last."""
         now = time.monotonic()
         if (
@@ -36,16 +38,16 @@ class Progress:
         self._shown = now
         done = row["epoch"] - self._first
         left = (now - self._began) / max(done, 1) * (self._epochs - row["epoch"])
-        losses = next(value for key, value in row.items() if key.startswith("loss_per_"))
+        columns = self._columns
         line = (
             f"epoch {row['epoch']}/{self._epochs}  loss {number(row['loss'])}"
-            f" ({_by_group(self._names, losses)})"
+            f" ({_by_group(self._names, row[columns.loss])})"
         )
-        if row["frozen_mse"] is not None:
-            frozen = _by_group(self._names, row[frozen_key])
-            line += f"  frozen {number(row['frozen_mse'])} ({frozen})"
-        if "horizon_s" in row:
-            line += f"  horizon {row['horizon_s']:g} s"
+        if row[columns.frozen] is not None:
+            frozen = _by_group(self._names, row[columns.frozen_per_group])
+            line += f"  frozen {number(row[columns.frozen])} ({frozen})"
+        if columns.horizon in row:
+            line += f"  horizon {row[columns.horizon]:g} {self._unit}"
         self._say(f"{line}  {row['seconds']:.2f} s  {duration(left)} left at most")
         for alert in row["alerts"]:
             self._say(f"  alert: {alert}")

@@ -1,14 +1,15 @@
 """From the axes of a sweep to replicas, and from replicas to buckets that share a compiled program.
 
-A replica is a config. What the compiled program of training is made from is the rest of it, after
-what it takes as data is left out: the streams and the initial weights, the plain numbers of the update
-rule, and what the host alone looks at. Replicas whose rest is the same share a program, and so do hidden
-sizes that are close, the smaller padded with zeros.
+A replica is a config. Its compiled program of training is made from the fields that are left once those are
+taken out that only change data: streams and initial weights, plain numbers of the update rule, and what the
+host alone looks at. Replicas that agree in the others share a program, and so do hidden sizes that are
+close, the smaller padded with zeros.
 """
 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import itertools
 import json
 import math
@@ -19,29 +20,14 @@ from freqjax.config import validation
 from freqjax.config.sections import Config, OptimizerConfig, RunConfig, SweepConfig
 from freqjax.errors import UserError
 from freqjax.networks import can_pad
+from freqjax.tasks import make_task
 from freqjax.training.regimes import is_alone
 
 _MOST_REPLICAS = 10_000
 
-# Only in the streams or in the initial weights, which the program takes as they are.
-_DATA = frozenset(
-    {
-        "task.frequencies",
-        "task.amplitude_range",
-        "task.phase_scale",
-        "task.rotor_low",
-        "task.rotor_high",
-        "task.rotor_leak",
-        "task.rotor_decay",
-        "task.train_seed",
-        "task.test_seed",
-        "task.train_path",
-        "task.test_path",
-        "network.initializer",
-        "network.rotor_gain",
-        "train.seed",
-    }
-)
+# Only in the initial weights, which the program takes as they are. What is only in the streams of a task is
+# named by its section (`TaskConfig.data_fields`).
+_DATA = frozenset({"network.initializer", "network.rotor_gain", "train.init_from", "train.seed"})
 # Only for the host, between epochs.
 _HOST = frozenset(
     {
@@ -89,7 +75,7 @@ class Bucket(NamedTuple):
 
 
 def replicas(config: Config) -> list[Replica]:
-    """The replicas of `config.sweep.axes`, every combination of their values.
+    """Return the replicas of `config.sweep.axes`, every combination of their values.
 
     Raises:
       UserError: there is no axis, there are too many combinations, or one is not a valid run.
@@ -110,7 +96,7 @@ def replicas(config: Config) -> list[Replica]:
 
 
 def _with(config: Config, values: dict[str, Any]) -> Config:
-    """The solo config in which the fields have `values`."""
+    """Return the config of a solo run in which the fields have `values`."""
     config = copy.deepcopy(config)
     config.sweep, config.run = SweepConfig(), RunConfig()
     for name, value in values.items():
@@ -121,26 +107,37 @@ def _with(config: Config, values: dict[str, Any]) -> Config:
 
 
 def buckets(members: list[Replica], widest_padding: float) -> list[Bucket]:
-    """Replicas by program; a hidden size joins one at most `widest_padding` times as wide.
+    """Group replicas by program; a hidden size joins one at most `widest_padding` times as wide.
 
-    Those that train alone are together if their arrays have one shape, and so are those of a cell that
-    cannot be padded.
+    Serial replicas are together if their arrays have one shape, and so are those of a cell that cannot be
+    padded.
     """
     alike: dict[str, list[Replica]] = {}
+    sizes: dict[str, tuple[int, ...]] = {}
     for replica in members:
-        alike.setdefault(_program_key(replica.config), []).append(replica)
+        task = replica.config.task
+        words = json.dumps(dataclasses.asdict(task))
+        if words not in sizes:
+            made = make_task(task)
+            sizes[words] = made.input_size, made.output_size, made.samples, len(made.group_names)
+        alike.setdefault(_program_key(replica.config, sizes[words]), []).append(replica)
     return [bucket for together in alike.values() for bucket in _by_width(together, widest_padding)]
 
 
-def _program_key(config: Config) -> str:
-    """What the program of `config` is made from, but for its width, as text."""
+def _program_key(config: Config, sizes: tuple[int, ...]) -> str:
+    """Return what the program of `config` is made from, but for its width, as text.
+
+    `sizes` are those of its rows.
+    """
     fields = {
         f"{section}.{name}": value
         for section, values in configs.to_dict(config).items()
         if section in configs.AXIS_SECTIONS
         for name, value in values.items()
     }
-    kept = {k: v for k, v in fields.items() if k not in _DATA | _HOST | {"network.hidden_size"}}
+    data = {f"task.{name}" for name in config.task.data_fields}
+    left_out = _DATA | _HOST | data | {"network.hidden_size"}
+    kept = {k: v for k, v in fields.items() if k not in left_out}
     for name in NUMBERS:
         # A rule without clipping, or without decay, is another program than one with a little.
         kept[f"optimizer.{name}"] = bool(kept[f"optimizer.{name}"])
@@ -149,9 +146,7 @@ def _program_key(config: Config) -> str:
         kept["network.hidden_size"] = config.network.hidden_size
     if is_alone(config):
         kept = {k: v for k, v in kept.items() if k.startswith("network.") or k == "train.regime"}
-    kept["components"] = len(getattr(config.task, "frequencies", ()))
-    kept["files"] = (config.task.train_path, config.task.test_path)  # rows of another number
-    return json.dumps(kept, sort_keys=True)
+    return json.dumps(kept | {"sizes": sizes}, sort_keys=True)
 
 
 def _by_width(together: list[Replica], widest_padding: float) -> list[Bucket]:
@@ -169,12 +164,12 @@ def _by_width(together: list[Replica], widest_padding: float) -> list[Bucket]:
 
 
 def numbers(config: OptimizerConfig) -> dict[str, float]:
-    """The numbers of the update that `config` has, by name."""
+    """Return the numbers of the update that `config` has, by name."""
     found = {name: getattr(config, name) for name in NUMBERS}
     return {name: value for name, value in found.items() if value}
 
 
 def differing_numbers(bucket: Bucket) -> tuple[str, ...]:
-    """Which of `NUMBERS` are not the same in all replicas; the others stay constants of the program."""
+    """Return which of `NUMBERS` differ between replicas; the others stay constants of the program."""
     held = [numbers(replica.config.optimizer) for replica in bucket.replicas]
     return tuple(name for name in held[0] if len({values[name] for values in held}) > 1)

@@ -11,18 +11,19 @@ from pathlib import Path
 import jax
 
 from freqjax.checkpoints import store as checkpoints
+from freqjax.checkpoints.records import Record
 from freqjax.config import sections as configs
-from freqjax.networks import Paddable, make_network
+from freqjax.networks import Paddable
 from freqjax.networks.padding import crop_hidden
 from freqjax.sweep.axes import Bucket
 from freqjax.system import files
-from freqjax.tasks import make_task
+from freqjax.training.prepared import assemble, param_shapes
 
 
 def export(
     bucket: Bucket, index: int, source: Path, destination: Path, *, warn: Callable[[str], None]
 ) -> None:
-    """Write the weights that the results of a replica are of to a folder of their own.
+    """Write the weights behind the results of a replica to a folder of their own.
 
     Args:
       bucket: the replica's.
@@ -33,10 +34,10 @@ def export(
     """
     place = [replica.index for replica in bucket.replicas].index(index)
     config = bucket.replicas[place].config
-    network = make_network(config.network, make_task(config.task))
+    network = assemble(config).network
     hidden, wider = config.network.hidden_size, bucket.hidden_size
     wide = dataclasses.replace(config.network, hidden_size=wider)
-    shapes = jax.eval_shape(make_network(wide, make_task(config.task)).init, jax.random.key(0))
+    shapes = param_shapes(assemble(dataclasses.replace(config, network=wide)).network)
     several = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct((len(bucket.replicas), *leaf.shape), leaf.dtype), shapes
     )
@@ -47,7 +48,7 @@ def export(
     if hidden < wider and isinstance(network, Paddable):
         own = crop_hidden(own, network.hidden_axes(), hidden, wider)
     shutil.rmtree(destination, ignore_errors=True)
-    story = saved.meta["stories"][place]
-    meta = {"config": configs.to_dict(config)}
-    checkpoints.save_params_only(destination, story["step"], own, meta, metric=math.inf, warn=warn)
+    step = Record.from_json(saved.meta, str(newest)).replicas[place].trainer["step"]
+    record = Record(config=configs.to_dict(config)).to_json()
+    checkpoints.save_params_only(destination, step, own, record, metric=math.inf, warn=warn)
     files.write_json(destination / "config.json", configs.to_dict(config))

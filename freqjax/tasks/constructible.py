@@ -33,6 +33,7 @@ class NearSolution(NamedTuple):
     evidence: Mapping[str, float]
 
 
+@runtime_checkable
 class Solution(Protocol):
     """Weights that solve a task: constructed, not learned.
 

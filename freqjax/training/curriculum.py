@@ -20,11 +20,11 @@ from freqjax.networks import Linearizable
 from freqjax.tasks import Sequences, Task
 from freqjax.training import gauss_newton, monitors
 from freqjax.training.chunks import layer_names
+from freqjax.training.epochs import EpochResult
 from freqjax.training.frozen import Forward
 from freqjax.training.gauss_newton import StepInfo
 from freqjax.training.horizons import Horizons
 from freqjax.training.seeds import initial_key, noise_key
-from freqjax.training.trainers import EpochResult
 
 # Horizons are counted inside one of these shapes, shares of a block: a shape costs a compilation, and
 # samples beyond the horizon cost time though they weigh nothing.
@@ -55,12 +55,17 @@ class CurriculumTrainer:
         config: Config,
         train_rows: Sequences,
         forward: Forward,
+        params: Any = None,
     ) -> None:
-        """Prepare the first horizon; each shape is compiled when it is first reached."""
+        """Prepare the first horizon; each shape is compiled when it is first reached.
+
+        `params` are the weights to begin with; None for those of `train.seed`.
+        """
         self._network, self._task, self._config = network, task, config
         self._train_rows, self._forward = train_rows, forward
         self._noise_key = noise_key(config.train.seed)
-        self._average = network.init(initial_key(config.train.seed))
+        drawn = network.init(initial_key(config.train.seed)) if params is None else params
+        self._average = _copy(drawn)
         damping = jnp.asarray(config.curriculum.damping, jnp.float32)
         self._state = CurriculumState(_copy(self._average), damping, _copy(self._average))
         self._horizons = Horizons.begin(config.curriculum, task.samples, task.time.samples)

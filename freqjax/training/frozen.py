@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -146,6 +146,37 @@ class FrozenNetwork:
     def run(self, batch: Batch, reset: str) -> np.ndarray:
         """Return the outputs [B, T, O] on `batch`, under a value of `task.reset`."""
         return self._forward(self._params, self._task.sequences(batch), reset)
+
+
+class FrozenLosses(NamedTuple):
+    """Losses of frozen weights on some rows.
+
+    Attributes:
+      mean: of all rows.
+      worst: of the groups that have rows.
+      per_group: [G] mean of each group; NaN for one without rows.
+    """
+
+    mean: float
+    worst: float
+    per_group: list[float]
+
+    @staticmethod
+    def of(per_group: Sequence[float], shares: np.ndarray) -> FrozenLosses:
+        """Join the mean of each group by `shares` [G], as `group_shares` gives them."""
+        there = shares > 0
+        means = np.asarray(per_group, np.float64)[there]
+        return FrozenLosses(
+            float(np.sum(means * shares[there])), float(np.max(means)), list(per_group)
+        )
+
+
+def group_shares(rows: Sequences, groups: int) -> np.ndarray:
+    """Return [G] the share of each group in a mean over all rows, float64."""
+    weights = 1.0 if rows.weights is None else np.sum(np.asarray(rows.weights, np.float64), axis=1)
+    totals = np.zeros(groups)
+    np.add.at(totals, np.asarray(rows.groups), weights)
+    return totals / totals.sum()
 
 
 def group_means(outputs: np.ndarray, rows: Sequences, task: Task) -> list[float]:

@@ -24,10 +24,10 @@ class OrderedRows:
         def draw(key: jax.Array) -> Stream:
             return layout(task.sequences(task.sample(key, task.samples)), config)
 
-        stream: Any = jax.eval_shape(draw, self._noise_key) if self._fresh else None
         self._stream = None if self._fresh else layout(train_rows, config)
-        self.updates, _, self.streams = (stream or self._stream).targets.shape[:3]
-        self.rows = (stream or self._stream).targets.shape[1] * self.streams
+        shaped: Any = self._stream or jax.eval_shape(draw, self._noise_key)
+        self.updates, length, self.streams = shaped.targets.shape[:3]
+        self.rows = length * self.streams
         self._draw = jax.jit(draw)
         self._drawn = -1
 

@@ -3,15 +3,43 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
 from freqjax.config.sections import Config, context_of
-from freqjax.networks import make_network
-from freqjax.tasks import Batch, Sequences, make_task
-from freqjax.training.frozen import FrozenNetwork, choose_forward
+from freqjax.networks import Network, make_network
+from freqjax.tasks import Batch, Sequences, Task, make_task
+from freqjax.training.frozen import (
+    FrozenLosses,
+    FrozenNetwork,
+    choose_forward,
+    group_means,
+    group_shares,
+)
 from freqjax.training.seeds import initial_key
+
+
+class Assembled(NamedTuple):
+    """A task and a network whose weights are there already or are not wanted: no rows are read."""
+
+    task: Task
+    network: Network
+
+
+def assemble(config: Config) -> Assembled:
+    """Return the task and the network of `config` without reading rows.
+
+    Raises:
+      UserError: a network that does not fit the task.
+    """
+    task = make_task(config.task, context_of(config))
+    return Assembled(task, make_network(config.network, task))
+
+
+def param_shapes(network: Network) -> Any:
+    """Return the shapes and types of a network's parameters."""
+    return jax.eval_shape(network.init, jax.random.key(0))
 
 
 class Prepared:
@@ -40,18 +68,38 @@ class Prepared:
         splits = {name: split(name) for name in ("train", "validation", "test")}
         self.batches: dict[str, Batch] = {k: v for k, v in splits.items() if v is not None}
         self.forward = choose_forward(self.network, config)
+        self._rows: dict[str, Sequences] = {}
 
-    @functools.cached_property
+    @property
+    def choosing(self) -> str:
+        """The split that chooses which weights are kept: validation, or training where there is none."""
+        return "validation" if "validation" in self.batches else "train"
+
+    def rows(self, split: str) -> Sequences:
+        """Return the rows of a split as a network reads them.
+
+        Raises:
+          KeyError: the task has no such split.
+        """
+        if split not in self._rows:
+            self._rows[split] = self.task.sequences(self.batches[split])
+        return self._rows[split]
+
+    @property
     def train_rows(self) -> Sequences:
         """The training rows as a network reads them."""
-        return self.task.sequences(self.batches["train"])
+        return self.rows("train")
 
-    @functools.cached_property
+    @property
     def choosing_rows(self) -> Sequences:
-        """The rows that choose which weights are kept: those of validation, or else those of training."""
-        if "validation" not in self.batches:
-            return self.train_rows
-        return self.task.sequences(self.batches["validation"])
+        """The rows of `choosing` as a network reads them."""
+        return self.rows(self.choosing)
+
+    def frozen_losses(self, params: Any, split: str | None = None) -> FrozenLosses:
+        """Return the losses of frozen weights on the rows of `split`, or on those that choose the weights."""
+        rows = self.rows(split or self.choosing)
+        means = group_means(self.forward(params, rows, self.config.task.reset), rows, self.task)
+        return FrozenLosses.of(means, group_shares(rows, len(self.task.group_names)))
 
     def initial_params(self) -> Any:
         """Return the weights that a run of this config begins with."""

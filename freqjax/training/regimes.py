@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.networks import Linearizable, Network
@@ -28,9 +30,22 @@ def is_alone(config: Config) -> bool:
 
 
 def make_trainer(
-    network: Network, task: Task, config: Config, train_rows: Sequences, forward: Forward
+    network: Network,
+    task: Task,
+    config: Config,
+    train_rows: Sequences,
+    forward: Forward,
+    params: Any = None,
 ) -> Trainer:
-    """Make the trainer of `config`; `forward` is that of the network.
+    """Make the trainer of `config`.
+
+    Args:
+      network: its network.
+      task: its task.
+      config: the run.
+      train_rows: rows where noise is fixed.
+      forward: that of the network.
+      params: the weights to begin with; None for those of `train.seed`.
 
     Raises:
       UserError: a curriculum, for a network that cannot be linearised.
@@ -41,5 +56,5 @@ def make_trainer(
                 f"curriculum.first_horizon is {config.curriculum.first_horizon:g}: it must be none where "
                 f"the network is a {type(network).__name__}, whose Jacobian is not written out."
             )
-        return CurriculumTrainer(network, task, config, train_rows, forward)
-    return StreamTrainer(network, task, config, train_rows)
+        return CurriculumTrainer(network, task, config, train_rows, forward, params)
+    return StreamTrainer(network, task, config, train_rows, params)

@@ -14,7 +14,7 @@ Axes: U updates of a pass, B streams, windows or sequences of an update.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -34,6 +34,7 @@ SHUFFLED_CHUNK_ROWS = 40_000
 Cut = Callable[[int, int], list[tuple[int, int]]]
 
 
+@runtime_checkable
 class Rows(Protocol):
     """Passes over all rows, in some order.
 

@@ -1,11 +1,9 @@
-"""Trainers: the host's side of training, which dispatches chunks of updates and sums up epochs."""
+"""Trainers: the host's side of training, which dispatches chunks of updates and ends epochs."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import time
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -13,27 +11,18 @@ import jax.numpy as jnp
 from freqjax.config.sections import Config
 from freqjax.networks import Network
 from freqjax.tasks import Sequences, Task
-from freqjax.training import monitors
 from freqjax.training.chunks import layer_names
+from freqjax.training.epochs import EpochResult, UpdateLog
 from freqjax.training.gradients import engines
-from freqjax.training.monitors import Totals
-from freqjax.training.optimizers import Plateau, make_direction, make_schedule
+from freqjax.training.optimizers import make_direction, make_schedule
 from freqjax.training.seeds import initial_key
 from freqjax.training.sources import make_source
-from freqjax.training.update import init_state
-
-
-class EpochResult(NamedTuple):
-    """Row of metrics.jsonl of an epoch, its loss as it is, and its alerts."""
-
-    row: dict[str, Any]
-    loss: float
-    alerts: list[str]
+from freqjax.training.update import state_of
 
 
 @runtime_checkable
 class Trainer(Protocol):
-    """Contract with an experiment: work in pieces of a second or so, between which it can be saved.
+    """Training in pieces of a second or so, between which it can be saved.
 
     Attributes:
       epoch: epochs done.
@@ -42,8 +31,11 @@ class Trainer(Protocol):
       distinct_rows: how many different rows training has seen, where its noise is drawn afresh.
     """
 
-    epoch: int
-    step: int
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def step(self) -> int: ...
 
     @property
     def params(self) -> Any: ...
@@ -52,7 +44,7 @@ class Trainer(Protocol):
     def distinct_rows(self) -> int | None: ...
 
     def advance(self) -> EpochResult | None:
-        """Do one piece of work, and return the result of the epoch that it completes, or None."""
+        """Do one piece of work; return the result of the epoch where the piece completes one."""
         ...
 
     def device_state(self) -> Any:
@@ -60,11 +52,11 @@ class Trainer(Protocol):
         ...
 
     def host_state(self) -> dict[str, Any]:
-        """Return all else that a resume needs, as JSON."""
+        """Return all else that a resume needs, as JSON; `epoch` and `step` are among it."""
         ...
 
     def restore(self, params: Any, device_state: Any, host_state: dict[str, Any]) -> None:
-        """Go on from what `params`, `device_state` and `host_state` were."""
+        """Go on from a checkpoint of `params`, `device_state` and `host_state`."""
         ...
 
     def refresh_optimizer(self) -> str:
@@ -75,8 +67,18 @@ class Trainer(Protocol):
 class StreamTrainer:
     """Trainer of stochastic gradients: epochs over the rows of a source, chunk by jitted chunk."""
 
-    def __init__(self, network: Network, task: Task, config: Config, train_rows: Sequences) -> None:
-        """Prepare state and source; nothing is compiled yet."""
+    def __init__(
+        self,
+        network: Network,
+        task: Task,
+        config: Config,
+        train_rows: Sequences,
+        params: Any = None,
+    ) -> None:
+        """Prepare state and source; nothing is compiled yet.
+
+        `params` are the weights to begin with; None for those of `train.seed`.
+        """
         self._config, self._task = config, task
         self._source = make_source(task, config, train_rows)
         updates = self._source.updates
@@ -85,19 +87,24 @@ class StreamTrainer:
         chunk = engine.make_chunk(network, task, config, schedule, len(task.group_names))
         self._chunk = jax.jit(chunk, donate_argnums=0)
         self._compiled: dict[int, Any] = {}
-        self._state = init_state(
-            network, task, config, initial_key(config.train.seed), self._source.streams
-        )
+        if params is None:
+            params = network.init(initial_key(config.train.seed))
+        else:
+            params = jax.tree.map(jnp.copy, params)  # an update gives up its state's arrays
+        self._state = state_of(network, task, config, params, self._source.streams)
         self._layers = layer_names(self._state.params)
-        optimizer = config.optimizer
-        self._plateau = Plateau(
-            optimizer.plateau_factor, optimizer.plateau_patience, optimizer.plateau_min_delta
-        )
-        self._totals = Totals()
-        self._losses: list[float] = []
+        self._log = UpdateLog.begin(config.optimizer)
         self._next_chunk = 0
-        self.epoch = 0
-        self.step = 0
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return self._log.epoch
+
+    @property
+    def step(self) -> int:
+        """Updates made."""
+        return self._log.step
 
     @property
     def params(self) -> Any:
@@ -118,47 +125,30 @@ class StreamTrainer:
         began = time.perf_counter()
         self._state, info = self._compiled[updates](self._state, part)
         info = jax.device_get(info)
-        self._totals.add(info, self.step + 1, updates, time.perf_counter() - began)
-        self.step += updates
+        self._log.add(info, updates, time.perf_counter() - began)
         self._next_chunk += 1
-        return self._end_epoch() if self._next_chunk == len(self._source.bounds) else None
-
-    def _end_epoch(self) -> EpochResult:
-        totals, self._totals = self._totals, Totals()
-        self.epoch, self._next_chunk = self.epoch + 1, 0
-        row = totals.row(self.epoch, self.step, self._task.group_label, self._layers)
-        alerts = monitors.alerts(totals, self.step, self._layers, self._losses)
-        self._losses = [*self._losses, totals.loss][-20:]
+        if self._next_chunk < len(self._source.bounds):
+            return None
+        self._next_chunk = 0
+        result = self._log.end_epoch(self._task, self._config.optimizer, self._layers)
         if self._config.optimizer.schedule == "plateau":
-            scale = jnp.asarray(self._plateau.observe(totals.loss), jnp.float32)
+            scale = jnp.asarray(self._log.plateau.scale, jnp.float32)
             self._state = self._state._replace(rate_scale=scale)
-        return EpochResult(row, totals.loss, alerts)
+        return result
 
     def device_state(self) -> Any:
         """Return the train state without its parameters."""
         return self._state._replace(params=None)
 
     def host_state(self) -> dict[str, Any]:
-        """Return counters, the epoch's sums so far, and the plateau's memory."""
-        return {
-            "epoch": self.epoch,
-            "step": self.step,
-            "next_chunk": self._next_chunk,
-            "totals": dataclasses.asdict(self._totals),
-            "losses": self._losses,
-            "plateau": dataclasses.asdict(self._plateau),
-        }
+        """Return the log of the updates and the place in the epoch."""
+        return self._log.to_json() | {"next_chunk": self._next_chunk}
 
     def restore(self, params: Any, device_state: Any, host_state: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self._state = device_state._replace(params=params)
-        self.epoch, self.step = host_state["epoch"], host_state["step"]
+        self._log = UpdateLog.from_json(host_state, self._config.optimizer)
         self._next_chunk = host_state["next_chunk"]
-        self._totals = Totals(**host_state["totals"])
-        self._losses = host_state["losses"]
-        memory = host_state["plateau"]
-        for name in ("scale", "best", "waited"):
-            setattr(self._plateau, name, memory[name])
 
     def refresh_optimizer(self) -> str:
         """Begin the schedule anew at this step and forget the plateau.
@@ -172,6 +162,6 @@ class StreamTrainer:
             schedule_start=jnp.asarray(self.step, jnp.int32),
             rate_scale=jnp.ones((), jnp.float32),
         )
-        self._plateau = dataclasses.replace(self._plateau, scale=1.0, best=math.inf, waited=0)
+        self._log.forget_plateau()
         moments = "the moments so far" if kept else "fresh moments"
         return f"the schedule starts anew here, with {moments}"

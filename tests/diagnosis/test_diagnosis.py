@@ -10,6 +10,7 @@ import pytest
 from freqjax import commandline
 from freqjax.config import overrides, validation
 from freqjax.diagnosis import CAUSES, diagnose, gradients, recorded, trial, tried
+from freqjax.diagnosis.limit import information_limit
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction.datasets import write_rows
 from freqjax.tasks.extraction.symptoms import OUTPUT_CAUSES, ROW_CAUSES
@@ -193,9 +194,9 @@ def test_the_information_limit(tmp_path):
     unknown = config(task={"start": "random", "phase_scale": 1.0})
     task = make_task(unknown.task)
     run = examined(tmp_path, unknown, limit=task.limits(task.split("test")))
-    assert recorded.information_limit(run).found
+    assert information_limit(run).found
     task = make_task(config().task)
-    known = recorded.information_limit(examined(tmp_path, limit=task.limits(task.split("test"))))
+    known = information_limit(examined(tmp_path, limit=task.limits(task.split("test"))))
     assert known.found is False and known.evidence["bayes_mse"] == 0
 
 

@@ -17,7 +17,8 @@ from freqjax import UserError
 from freqjax.config import overrides
 from freqjax.run.experiment import Experiment, run
 from freqjax.run.workdir import Workdir
-from freqjax.tasks import Extraction
+from freqjax.tasks import Extraction, make_task
+from freqjax.tasks.extraction import datasets
 from tests.twins import tiny_config
 
 # What a clock or a process measures differs from run to run; everything else must not.
@@ -111,7 +112,7 @@ def test_the_summary_agrees_with_the_checkpoint_it_names(tmp_path):
     assert summary["weights"] == "best"
     assert summary["stop_reason"] == "epochs_done"
     network = freqjax.load(tmp_path / "run")
-    blocks = freqjax.run.experiment.make_task(config.task).rows("test")
+    blocks = make_task(config.task).rows("test")
     _, outputs = network.unroll(np.swapaxes(blocks.inputs, 0, 1))
     squared = np.square(np.swapaxes(np.asarray(outputs), 0, 1) - blocks.targets)
     np.testing.assert_allclose(summary["test"]["mse"], squared.mean(), rtol=1e-5)
@@ -254,7 +255,7 @@ def test_a_run_that_was_killed_while_it_started_can_be_started_again(tmp_path):
 def test_every_initializer_trains_under_every_trainer(initializer):
     for config in (tiny_config(), curriculum_config()):
         config.network.initializer = initializer
-        task = freqjax.run.experiment.make_task(config.task)
+        task = make_task(config.task)
         trainer = Experiment(config, silent)._make_trainer(config)
         assert np.isfinite(trainer.advance().loss), task
 
@@ -361,11 +362,9 @@ def test_a_resume_changes_nothing_but_epochs_and_optimizer(tmp_path, sections, s
 def test_a_resume_needs_the_same_data(tmp_path):
     path = tmp_path / "rows.npz"
     for seed in (1, 2):
-        task = freqjax.run.experiment.make_task(tiny_config(task={"train_seed": seed}).task)
+        task = make_task(tiny_config(task={"train_seed": seed}).task)
         path.unlink(missing_ok=True)
-        freqjax.tasks.extraction.datasets.write_rows(
-            path, task.dataset(task.split("train")), 20.0, 20
-        )
+        datasets.write_rows(path, task.dataset(task.split("train")), 20.0, 20)
         config = tiny_config(task={"train_path": str(path)}, train={"epochs": 1 + seed})
         if seed == 1:
             train(config, tmp_path / "run")
@@ -374,9 +373,9 @@ def test_a_resume_needs_the_same_data(tmp_path):
 
 
 def test_rows_from_a_file_train_as_synthesis_does(tmp_path):
-    task = freqjax.run.experiment.make_task(tiny_config().task)
+    task = make_task(tiny_config().task)
     path = tmp_path / "rows.csv"
-    freqjax.tasks.extraction.datasets.write_rows(path, task.dataset(task.split("train")), 20.0, 20)
+    datasets.write_rows(path, task.dataset(task.split("train")), 20.0, 20)
     train(tiny_config(), tmp_path / "a")
     train(tiny_config(task={"train_path": str(path)}), tmp_path / "b")
     assert rows(tmp_path / "a") == rows(tmp_path / "b")

@@ -1,6 +1,7 @@
 """Sweeps: a replica is its solo run, wherever and with whomever it is trained."""
 
 import csv
+import dataclasses
 import json
 import math
 import os
@@ -15,14 +16,15 @@ from scipy import stats
 
 import freqjax
 from freqjax import Config, RunConfig, SweepConfig, UserError, sweep
+from freqjax.checkpoints.records import ReplicaRecord
 from freqjax.config import overrides
 from freqjax.config import sections as configs
 from freqjax.main import main
 from freqjax.networks import make_network
-from freqjax.sweep import life, progress, results
+from freqjax.sweep import progress, results
+from freqjax.sweep import sweep as sweeping
 from freqjax.sweep.axes import buckets, replicas
-from freqjax.sweep.population import Population
-from freqjax.sweep.story import Story
+from freqjax.sweep.shared import SharedReplicas
 from freqjax.system import files
 from freqjax.tasks import Extraction, make_task
 from freqjax.training.frozen import group_means, make_forward
@@ -108,15 +110,15 @@ def solo(config):
 
 
 @pytest.mark.parametrize(
-    ("config", "members"),
+    ("config", "indices"),
     [(ONLINE, (0, 13)), (FRESH, (2, 13)), (COSINE, (0, 5))],
     ids=["online", "fresh tbptt with a plateau", "full with a cosine"],
 )
-def test_every_replica_is_its_solo_run(config, members):
+def test_every_replica_is_its_solo_run(config, indices):
     """Losses, gradients, rates and frozen errors of 100 updates and more, to 1e-5."""
-    people = population(config)
-    rows = [epoch(people) for _ in range(max(r.config.train.epochs for r in replicas(config)))]
-    for index in members:
+    members = shared(config)
+    rows = [epoch(members) for _ in range(max(r.config.train.epochs for r in replicas(config)))]
+    for index in indices:
         replica = replicas(config)[index]
         expected, params = solo(replica.config)
         assert expected[-1]["step"] >= 100
@@ -129,7 +131,7 @@ def test_every_replica_is_its_solo_run(config, members):
                 assert a[key] == pytest.approx(b[key], rel=1e-5), key
             if a["frozen_mse"] is not None:
                 assert a["frozen_mse_per_frequency"] == pytest.approx(b["frozen"], rel=1e-5)
-        head = people.arrays().state.params["head"]["bias"][index]
+        head = members.arrays().state.params["head"]["bias"][index]
         np.testing.assert_allclose(head, params["head"]["bias"], rtol=1e-4)
 
 
@@ -158,14 +160,14 @@ def test_stacks_of_any_cell_sweep_and_dropout_is_the_replicas_own(tmp_path):
             assert a["loss"] == pytest.approx(b["loss"], rel=1e-5)
 
 
-def population(config, devices=None):
+def shared(config, devices=None):
     (bucket,) = buckets(replicas(config), config.sweep.widest_padding)
-    return Population(bucket, bucket.replicas, devices)
+    return SharedReplicas(bucket, bucket.replicas, devices)
 
 
-def epoch(people):
+def epoch(members):
     while True:
-        rows = people.advance()
+        rows = members.advance()
         if rows is not None:
             return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
 
@@ -174,10 +176,10 @@ def test_padding_stays_exactly_zero():
     config = sweep_config(
         {"network.hidden_size": (4, 3)}, network={"learned_carry": True}, train={"epochs": 3}
     )
-    people = population(config)
+    members = shared(config)
     for _ in range(3):
-        epoch(people)
-    state = people.arrays().state
+        epoch(members)
+    state = members.arrays().state
     narrow = jax.tree.map(lambda a: a[1], state.params)
     assert not np.any(narrow["cell"]["recurrent"]["kernel"][3])
     assert not np.any(narrow["cell"]["input"]["kernel"][:, 3::4])
@@ -188,12 +190,12 @@ def test_padding_stays_exactly_zero():
 
 def test_devices_change_nothing_and_a_restore_may_change_them():
     config = sweep_config({"train.seed": (0, 1, 2, 3, 4)}, train={"epochs": 4})
-    alone, spread = population(config, jax.devices()[:1]), population(config)
+    alone, spread = shared(config, jax.devices()[:1]), shared(config)
     for _ in range(2):
         assert epoch(alone) == epoch(spread)
-    two = population(config, jax.devices()[:2])
-    stories = [Story.of_json(json.loads(json.dumps(s.to_json()))) for s in spread.stories]
-    two.restore(spread.arrays(), stories, spread.progress())
+    two = shared(config, jax.devices()[:2])
+    saved = json.loads(json.dumps([dataclasses.asdict(r) for r in spread.records()]))
+    two.restore(spread.arrays(), [ReplicaRecord.from_json(values) for values in saved])
     for _ in range(2):
         assert epoch(alone) == epoch(two)
     assert alone.results() == two.results()
@@ -201,16 +203,16 @@ def test_devices_change_nothing_and_a_restore_may_change_them():
 
 def test_nothing_recompiles_and_the_state_is_given_up():
     config = sweep_config({"train.seed": (0, 1)}, train={"epochs": 9})
-    people = population(config)
-    epoch(people)
-    compiled = people.compilations
-    before = people._arrays.state.params["head"]["kernel"]
+    members = shared(config)
+    epoch(members)
+    compiled = members.compilations
+    before = members._arrays.state.params["head"]["kernel"]
     for _ in range(3):
-        epoch(people)
+        epoch(members)
     assert before.is_deleted()
-    people.restore(people.arrays(), people.stories, people.progress())
-    epoch(people)
-    assert people.compilations == compiled
+    members.restore(members.arrays(), members.records())
+    epoch(members)
+    assert members.compilations == compiled
 
 
 def test_a_replica_that_diverges_is_frozen_and_the_others_go_on(tmp_path):
@@ -242,7 +244,7 @@ CURRICULUM = sweep_config(
 def test_a_curriculum_is_swept_one_by_one_and_resumes(tmp_path, monkeypatch):
     """A kill after two of three are done loses the third alone."""
     monkeypatch.setattr(Extraction, "draw", lambda *_: [])
-    monkeypatch.setattr(life, "_SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(sweeping, "_SAVE_SECONDS", 0.0)
     monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
     monkeypatch.setattr(jax, "local_devices", lambda *_: jax.devices()[:2])
     with pytest.raises(Killed):
@@ -295,7 +297,7 @@ def killer(after):
 def test_a_killed_sweep_resumes_to_the_same_end(after, tmp_path, monkeypatch):
     axes = {"train.seed": (0, 1), "network.hidden_size": (9, 4)}  # two programs
     config = sweep_config(axes, train={"epochs": 3})
-    monkeypatch.setattr(life, "_SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(sweeping, "_SAVE_SECONDS", 0.0)
     monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
     run(config, tmp_path / "whole")
     with pytest.raises(Killed):

@@ -44,6 +44,15 @@ def _frequencies_ok(values: tuple[float, ...]) -> bool:
 class ExtractionConfig(TaskConfig):
     """The signal: what comes in and what must come out."""
 
+    data_fields: ClassVar[frozenset[str]] = TaskConfig.data_fields | {
+        "frequencies",
+        "amplitude_range",
+        "phase_scale",
+        "rotor_low",
+        "rotor_high",
+        "rotor_leak",
+        "rotor_decay",
+    }
     sections: ClassVar[Mapping[str, type[Section]]] = {"limits": LimitsConfig}
     time_unit: ClassVar[str] = "s"
 

@@ -29,7 +29,7 @@ from freqjax.training.streams import Stream
 _Loss = tuple[jax.Array, tuple[Any, jax.Array]]
 
 
-class _Backpropagation(Estimator):
+class Backpropagation(Estimator):
     """Gradient of a mean loss over the window, which a subclass defines."""
 
     def __init__(self, network: Network, task: Task, dropout: jax.Array) -> None:
@@ -50,7 +50,7 @@ class _Backpropagation(Estimator):
         """Return the mean loss; with a `key`, features are dropped."""
 
 
-class TruncatedGradient(_Backpropagation):
+class TruncatedGradient(Backpropagation):
     """Gradient through the samples of an update; the state is carried on from the one before."""
 
     def _loss(self, params: Any, carry: Any, window: Stream, key: jax.Array | None) -> _Loss:
@@ -64,7 +64,7 @@ class TruncatedGradient(_Backpropagation):
         return _weighted_mean(losses, window.weights), (carry, losses)
 
 
-class WholeGradient(_Backpropagation):
+class WholeGradient(Backpropagation):
     """Gradient through whole windows or sequences, each from a fresh state; the carry goes on as it came."""
 
     def _loss(self, params: Any, carry: Any, window: Stream, key: jax.Array | None) -> _Loss:

@@ -167,9 +167,9 @@ def make_online_chunk(
     lstm, rule, clip_norm = network, _make_rule(config.optimizer), config.optimizer.clip_norm
 
     def update(carry: _Carry, row: _Row) -> tuple[_Carry, tuple[jax.Array, jax.Array]]:
-        found = _differentiate(lstm, task, carry, row)
+        found = differentiate(lstm, task, carry, row)
         scale = clip_scale(jnp.sqrt(jnp.sum(found.squared_norms)), clip_norm)
-        return _move(rule, found, scale, row), (found.loss, found.squared_norms)
+        return move(rule, found, scale, row), (found.loss, found.squared_norms)
 
     def chunk(state: TrainState, stream: Stream) -> tuple[TrainState, ChunkInfo]:
         updates = stream.inputs.shape[0]
@@ -184,7 +184,7 @@ def make_online_chunk(
     return chunk
 
 
-def _differentiate(network: SingleLstm, task: Task, carry: _Carry, row: _Row) -> _Found:
+def differentiate(network: SingleLstm, task: Task, carry: _Carry, row: _Row) -> _Found:
     """Compute loss, gradient and next carry of one row, by the equations at the head of this module."""
     head_kernel, head_bias, learned_c = split_rest(carry.params[-1], network.setting)
     learned = learned_c.size > 0
@@ -220,7 +220,7 @@ def _column(h: jax.Array, x: jax.Array, reset: jax.Array) -> jax.Array:
     return jnp.concatenate([jnp.where(reset, 0.0, h), x])
 
 
-def _move(rule: _Rule, found: _Found, scale: Any, row: _Row) -> _Carry:
+def move(rule: _Rule, found: _Found, scale: Any, row: _Row) -> _Carry:
     """Move weights and moments along scale · gradient, and return the carry with them.
 
     Block by block, so that everything that reads a block follows while it is in the cache; for that the

@@ -1,18 +1,19 @@
-"""What is checked of a sweep's replicas before anything is written or trained."""
+"""Checks of a sweep's replicas before anything is written or trained."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
+from freqjax.checkpoints.records import Record, data_hashes
 from freqjax.config.sections import Config
-from freqjax.networks import make_network, needs_of
-from freqjax.sweep.axes import Bucket, Replica
-from freqjax.system import files
+from freqjax.errors import UserError
+from freqjax.networks import needs_of
+from freqjax.sweep.axes import Bucket
 from freqjax.tasks import make_task
 from freqjax.training.gradients import engines
+from freqjax.training.prepared import assemble
 from freqjax.training.regimes import is_alone
 
 
@@ -20,7 +21,7 @@ def check(buckets: Sequence[Bucket]) -> list[str]:
     """Read the rows that come from files, fit networks to tasks, and choose the engine of every bucket.
 
     Returns:
-      What a run would say of its engine, for each bucket that has something to say.
+      The notes that a run would print of its engine, each once.
 
     Raises:
       UserError: a network that does not fit its task, rows that cannot be used, or an engine that does
@@ -37,13 +38,13 @@ def check(buckets: Sequence[Bucket]) -> list[str]:
     for bucket in buckets:
         config = bucket.replicas[0].config
         if not is_alone(config):
-            task = make_task(config.task)
-            notes.append(engines.choose(make_network(config.network, task), task, config).note)
+            task, network = assemble(config)
+            notes.append(engines.choose(network, task, config).note)
     return [note for note in dict.fromkeys(notes) if note is not None]
 
 
 def _by_task(buckets: Sequence[Bucket]) -> list[list[Config]]:
-    """Configs of replicas that differ in task or network, those of one task together."""
+    """Return configs of replicas that differ in task or network, those of one task together."""
     found: dict[str, dict[str, Config]] = {}
     for replica in (replica for bucket in buckets for replica in bucket.replicas):
         task, network = (
@@ -54,7 +55,17 @@ def _by_task(buckets: Sequence[Bucket]) -> list[list[Config]]:
     return [list(configs.values()) for configs in found.values()]
 
 
-def data_hashes(replicas: Sequence[Replica]) -> dict[str, str]:
-    """The SHA-256 of every file that rows of the replicas come from, by path."""
-    paths = {p for r in replicas for p in (r.config.task.train_path, r.config.task.test_path) if p}
-    return {path: files.file_hash(Path(path)) for path in sorted(paths)}
+def refuse_other_data(bucket: Bucket, record: Record) -> None:
+    """Refuse to go on from `record` with files of rows that have changed since.
+
+    Raises:
+      UserError: a file is not the one that the sweep was trained on.
+    """
+    # A file that many replicas read is looked at once.
+    paths = data_hashes(replica.config for replica in bucket.replicas)
+    for path, digest in paths.items():
+        if record.data_hashes.get(path) != digest:
+            raise UserError(
+                f"{path}: the file is not the one the sweep was trained on (its SHA-256 differs); a "
+                "resume needs the same data."
+            )

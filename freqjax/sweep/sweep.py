@@ -1,6 +1,6 @@
-"""A sweep's life: claim the folder, train bucket after bucket, save, resume, sum up.
+"""A sweep from its start to its results: claim the folder, train bucket after bucket, save, resume, sum up.
 
-The lead process alone touches files. What it leaves in the folder:
+The lead process alone reads and writes files. What it leaves in the folder:
 
     config.json, metrics.jsonl        as a run does; a row a replica and epoch
     checkpoints/bucket-<n>/           the state of all replicas of a bucket
@@ -25,6 +25,7 @@ from typing import Any
 
 import jax
 
+from freqjax.checkpoints.records import Record, ReplicaRecord, Spent, data_hashes
 from freqjax.checkpoints.store import CheckpointStore
 from freqjax.config import sections as configs
 from freqjax.config import validation
@@ -32,17 +33,16 @@ from freqjax.config.sections import Config, RunConfig
 from freqjax.errors import UserError
 from freqjax.run.interrupts import Interrupts
 from freqjax.run.workdir import Workdir
-from freqjax.sweep import admission, axes, best, processes, results
+from freqjax.sweep import axes, best, checks, processes, results
 from freqjax.sweep.axes import Bucket
-from freqjax.sweep.population import Population
+from freqjax.sweep.logs import Arrays, Replicas
 from freqjax.sweep.progress import Progress
-from freqjax.sweep.soloists import Soloists
-from freqjax.sweep.story import Arrays, Story
+from freqjax.sweep.serial import SerialReplicas
+from freqjax.sweep.shared import SharedReplicas
 from freqjax.system import devices, files
 from freqjax.training.regimes import is_alone
 
 Say = Callable[[str], None]
-_Members = Population | Soloists
 
 # A save takes all arrays off the devices: not more often than this, in seconds.
 _SAVE_SECONDS = 10.0
@@ -65,7 +65,6 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
       UserError: bad config, data or folder; one sentence.
     """
     members = axes.replicas(config)
-    buckets = axes.buckets(members, config.sweep.widest_padding)
     devices.use_cpu_cores(config.run.cpu_devices)
     processes.connect(config.run)
     with contextlib.ExitStack() as stack:
@@ -76,19 +75,24 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
         def claim() -> None:
             claimed.append(stack.enter_context(Workdir(folder, resume=resume)))
             _refuse_other_sweep(config, claimed[0])
-            # Where it runs is not part of what it is.
-            alone = dataclasses.replace(config, run=RunConfig())
-            claimed[0].write_json("config.json", configs.to_dict(alone))
+            claimed[0].write_json("config.json", configs.to_dict(_anywhere(config)))
 
-        with _telling_of_losses():
+        with _naming_lost_processes():
             _refuse_other_processes(config)
-            notes = processes.on_all(lambda: admission.check(buckets))
+            buckets = processes.on_all(lambda: axes.buckets(members, config.sweep.widest_padding))
+            notes = processes.on_all(lambda: checks.check(buckets))
             processes.from_lead(claim)
             lead = processes.is_lead()
             say = say if lead else _silent
             for note in notes:
                 say(note)
-            return _Sweep(buckets, claimed[0] if lead else None, interrupts, say).run(figures)
+            place = claimed[0] if lead else None
+            return _Sweep(config, buckets, place, interrupts, say).run(figures)
+
+
+def _anywhere(config: Config) -> Config:
+    """Return `config` without where it runs, which is no part of what a sweep is."""
+    return dataclasses.replace(config, run=RunConfig())
 
 
 def _silent(_: str) -> None:
@@ -96,8 +100,8 @@ def _silent(_: str) -> None:
 
 
 @contextlib.contextmanager
-def _telling_of_losses() -> Iterator[None]:
-    """A process that does not answer any more ends this one too, with a sentence and exit code 2."""
+def _naming_lost_processes() -> Iterator[None]:
+    """End this process with a sentence and exit code 2 if another one does not answer any more."""
     try:
         yield
     except processes.PeerLost as error:
@@ -106,14 +110,13 @@ def _telling_of_losses() -> Iterator[None]:
             file=sys.stderr,
             flush=True,
         )
-        # Nothing is half-written. JAX would wait for the lost one now, and end with a stack trace.
+        # No file is half-written. JAX would wait for the lost one now, and end with a stack trace.
         os._exit(2)
 
 
 def _identity(config: Config) -> list[Any]:
-    """What makes a sweep the same one; the order of its axes is that of its replicas."""
-    alone = dataclasses.replace(config, run=RunConfig())
-    values = configs.to_dict(alone)
+    """Return what two processes of one sweep have in common; the order of axes is that of replicas."""
+    values = configs.to_dict(_anywhere(config))
     values.pop("modules", None)  # where modules are may differ from machine to machine
     return [values, list(config.sweep.axes)]
 
@@ -141,40 +144,26 @@ def _refuse_other_sweep(config: Config, folder: Workdir) -> None:
         )
 
 
-@dataclasses.dataclass
-class _Spent:
-    """What a sweep has cost so far, over all its resumes.
-
-    Attributes:
-      wall_seconds: from its start or resume to now, with everything.
-      training_seconds: in chunks of updates, their compilation with them.
-      compilations: programs compiled by this process.
-    """
-
-    wall_seconds: float = 0.0
-    training_seconds: float = 0.0
-    compilations: int = 0
-
-
 class _Sweep:
-    """The sweep as one process sees it; `folder` is None where it is not the lead."""
+    """A sweep on one of its processes; `folder` is None where this is not the lead."""
 
     def __init__(
         self,
+        config: Config,
         buckets: list[Bucket],
         folder: Workdir | None,
         interrupts: Interrupts | None,
         say: Say,
     ) -> None:
-        self._buckets, self._folder = buckets, folder
+        self._config, self._buckets, self._folder = config, buckets, folder
         self._interrupts, self._say = interrupts, say
         self._count = sum(len(b.replicas) for b in buckets)
-        self._spent, self._began = _Spent(), time.perf_counter()
+        self._spent, self._began = Spent(), time.perf_counter()
         self._compiled_before = 0
         self._asked = 0
 
     def run(self, figures: bool) -> int | None:
-        """Train every bucket and sum up; the signal that interrupted it, or None."""
+        """Train every bucket and sum up; return the signal that interrupted it, or None."""
         programs = "program" if len(self._buckets) == 1 else "programs"
         self._say(
             f"{self._count} replicas in {len(self._buckets)} {programs}, on {len(jax.devices())} "
@@ -198,62 +187,62 @@ class _Sweep:
         return CheckpointStore(self._folder.path / f"checkpoints/bucket-{place}", warn=self._say)
 
     def _train(self, place: int, bucket: Bucket) -> list[dict[str, Any]] | None:
-        """The results of a bucket's replicas, None where it was interrupted."""
+        """Train the replicas of a bucket; return their results, None where it was interrupted."""
         with contextlib.ExitStack() as stack:
             store = processes.on_all(lambda: self._open(place))
             if store is not None:
                 stack.enter_context(store)
-            meta = processes.from_lead(lambda: store.last_meta() if store else None)
-            if meta is not None:
-                self._take_over(bucket, meta)
-                if meta["results"] is not None:
-                    return meta["results"]
+            record = self._saved(store, bucket)
+            if record is not None and record.results is not None:
+                return record.results
             share = processes.share_of(len(bucket.replicas))
             # All replicas of a bucket are of one kind.
-            kind = Soloists if is_alone(bucket.replicas[0].config) else Population
-            population = processes.on_all(lambda: kind(bucket, bucket.replicas[share]))
-            if meta is not None:
-                self._restore(store, population, meta, share)
-            self._cut_rows(bucket, [] if meta is None else meta["stories"])
-            progress = Progress(bucket, self._say)
-            saved_at = time.monotonic()
-            while any(processes.gather_lists(population.active())):
-                rows = self._advance(population)
-                if rows is not None:
-                    self._log(rows, progress)
-                due = rows is not None and time.monotonic() - saved_at > _SAVE_SECONDS
-                stop = self._stop_asked()
-                if processes.from_lead(lambda: due or stop):  # noqa: B023
-                    self._save(store, bucket, population, None)
-                    saved_at = time.monotonic()
-                if stop:
-                    return None
-            found = processes.gather_lists(population.results())
-            self._save(store, bucket, population, found)
-            self._compiled_before += population.compilations
+            kind = SerialReplicas if is_alone(bucket.replicas[0].config) else SharedReplicas
+            replicas = processes.on_all(lambda: kind(bucket, bucket.replicas[share]))
+            if record is not None:
+                self._restore(store, replicas, record, share)
+            self._cut_rows(bucket, record)
+            if not self._advance_all(store, bucket, replicas):
+                return None
+            found = processes.gather_lists(replicas.results())
+            self._save(store, bucket, replicas, found)
+            self._compiled_before += replicas.compilations
             return found
 
-    def _take_over(self, bucket: Bucket, meta: dict[str, Any]) -> None:
-        """Go on from a bucket's last save, if its rows are still what they were."""
+    def _advance_all(
+        self, store: CheckpointStore | None, bucket: Bucket, replicas: Replicas
+    ) -> bool:
+        """Train until every replica has stopped; return False where a signal came before."""
+        progress = Progress(bucket, self._say)
+        saved_at = time.monotonic()
+        while any(processes.gather_lists(replicas.active())):
+            rows = self._advance(replicas)
+            if rows is not None:
+                self._log(rows, progress)
+            due = rows is not None and time.monotonic() - saved_at > _SAVE_SECONDS
+            stop = self._stop_asked()
+            if processes.from_lead(lambda: due or stop):  # noqa: B023
+                self._save(store, bucket, replicas, None)
+                saved_at = time.monotonic()
+            if stop:
+                return False
+        return True
 
-        def refuse_other_data() -> None:
-            for path, digest in admission.data_hashes(bucket.replicas).items():
-                if meta["data_hashes"].get(path) != digest:
-                    raise UserError(
-                        f"{path}: the file is not the one the sweep was trained on (its SHA-256 "
-                        "differs); a resume needs the same data."
-                    )
-
-        processes.on_all(refuse_other_data)
+    def _saved(self, store: CheckpointStore | None, bucket: Bucket) -> Record | None:
+        """Return the record of a bucket's last save, if its rows are still what they were."""
+        meta = processes.from_lead(lambda: store.last_meta() if store else None)
+        if meta is None:
+            return None
+        record = processes.on_all(lambda: Record.from_json(meta, "the sweep's checkpoint"))
+        processes.on_all(lambda: checks.refuse_other_data(bucket, record))
         # The newest of the buckets' saves has the largest numbers.
-        self._spent = max(
-            self._spent, _Spent(**meta["spent"]), key=lambda spent: spent.wall_seconds
-        )
+        self._spent = max(self._spent, record.spent, key=lambda spent: spent.wall_seconds)
+        return record
 
-    def _advance(self, population: _Members) -> list[dict[str, Any]] | None:
-        """One chunk; at the end of an epoch the rows of all processes."""
+    def _advance(self, replicas: Replicas) -> list[dict[str, Any]] | None:
+        """Train for one chunk; at the end of an epoch return the rows of all processes."""
         began = time.perf_counter()
-        rows = population.advance()
+        rows = replicas.advance()
         self._spent.training_seconds += time.perf_counter() - began
         return None if rows is None else processes.gather_lists(rows)
 
@@ -273,62 +262,58 @@ class _Sweep:
         processes.on_all(write)
         progress.show(rows)
 
-    def _cut_rows(self, bucket: Bucket, stories: list[dict[str, Any]]) -> None:
-        """Drop the rows of what was trained after the save that holds `stories`."""
+    def _cut_rows(self, bucket: Bucket, record: Record | None) -> None:
+        """Drop the rows of what was trained after the save that has `record`."""
         if self._folder is not None:
             epochs = {replica.index: 0 for replica in bucket.replicas}
-            epochs |= {story["index"]: story["epoch"] for story in stories}
+            epochs |= {r.index: r.epoch for r in record.replicas} if record is not None else {}
             self._folder.cut_rows(lambda row: row["epoch"] <= epochs.get(row["replica"], math.inf))
 
     def _save(
         self,
         store: CheckpointStore | None,
         bucket: Bucket,
-        population: _Members,
+        replicas: Replicas,
         found: list[Any] | None,
     ) -> None:
-        """Save the arrays and stories of all replicas, and their results where they are done."""
-        state, best = processes.gather_arrays(population.arrays())
-        stories = processes.gather_lists([s.to_json() for s in population.stories])
+        """Save the arrays and records of all replicas, and their results once they are done."""
+        state, best = processes.gather_arrays(replicas.arrays())
+        own = [dataclasses.asdict(record) for record in replicas.records()]
+        records = [ReplicaRecord.from_json(values) for values in processes.gather_lists(own)]
         now = time.perf_counter()
         self._spent.wall_seconds, self._began = self._spent.wall_seconds + now - self._began, now
-        self._spent.compilations = self._compiled_before + population.compilations
-        meta = {
-            "stories": stories,
-            "progress": population.progress(),
-            "results": found,
-            "spent": dataclasses.asdict(self._spent),
-            "data_hashes": admission.data_hashes(bucket.replicas),
-        }
+        self._spent.compilations = self._compiled_before + replicas.compilations
+        record = Record(
+            config=configs.to_dict(_anywhere(self._config)),
+            replicas=records,
+            results=found,
+            spent=self._spent,
+            data_hashes=data_hashes(replica.config for replica in bucket.replicas),
+        )
 
         def save() -> None:
             if store is not None:
                 # Not an update's number: a replica may have stopped long before another.
                 step = (store.steps() or [0])[-1] + 1
-                store.save(step, best, state, meta, metric=math.inf)
+                store.save(step, best, state, record.to_json(), metric=math.inf)
 
         processes.on_all(save)
 
     def _restore(
-        self,
-        store: CheckpointStore | None,
-        population: _Members,
-        meta: dict[str, Any],
-        share: slice,
+        self, store: CheckpointStore | None, replicas: Replicas, record: Record, share: slice
     ) -> None:
-        state, best = processes.gather_arrays(population.arrays())
+        state, best = processes.gather_arrays(replicas.arrays())
         restored = processes.on_all(lambda: store.restore_last(best, state) if store else None)
         if restored is not None:
             assert restored.training is not None
             state, best = restored.training, restored.params
         arrays = processes.arrays_from_lead(Arrays(state, best))
         mine = jax.tree.map(lambda a: jax.device_get(a)[share], arrays)
-        stories = [Story.of_json(values) for values in meta["stories"][share]]
-        population.restore(mine, stories, meta["progress"])
-        self._say(f"resumed after epoch {population.epoch}")
+        replicas.restore(mine, record.replicas, share)
+        self._say(f"resumed after epoch {replicas.epoch}")
 
     def _finish(self, rows: list[dict[str, Any]], *, figures: bool) -> None:
-        """Write what the sweep found; the lead's."""
+        """Write the results; on the lead."""
         assert self._folder is not None
         folder = self._folder
         names = list(self._buckets[0].replicas[0].values)

@@ -1,0 +1,153 @@
+"""The record beside the arrays of a checkpoint: a sweep's replicas, or the one replica that a run is.
+
+    {"format": 2,
+     "config":      of the run or the sweep
+     "replicas":    [{"index", "trainer", "stopping", "best_epoch"}, ...]
+     "results":     rows of sweep.json, once all replicas of a bucket are done
+     "spent":       {"wall_seconds", "training_seconds", "compilations"}
+     "data_hashes": path of a file of rows → its SHA-256
+     "origin":      the checkpoint whose weights training began with}
+
+A checkpoint of weights alone has a record without replicas. What version 0.1 wrote, which had no format, is
+read as `freqjax.checkpoints.versions` translates it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from freqjax.checkpoints.versions import FORMAT, upgrade
+from freqjax.config.sections import Config
+from freqjax.errors import UserError
+from freqjax.system import files
+from freqjax.training.stopping import Stopping
+
+# Fields of the section `task` that name files of rows.
+_FILES = ("train_path", "test_path")
+
+
+def data_hashes(configs: Iterable[Config]) -> dict[str, str]:
+    """Return the SHA-256 of every file that rows of `configs` come from, by path."""
+    paths = {getattr(config.task, name) for config in configs for name in _FILES} - {""}
+    return {path: files.file_hash(Path(path)) for path in sorted(paths)}
+
+
+@dataclass
+class ReplicaRecord:
+    """Everything that the host remembers of a replica; a run has one, of index 0.
+
+    Attributes:
+      index: its place among the replicas of a sweep.
+      trainer: the state of its trainer on the host, with `epoch` and `step`.
+      stopping: memory of the stopping rules; its reason is why training stopped, if it has.
+      best_epoch: the epoch of the best weights; None before any were evaluated.
+    """
+
+    index: int
+    trainer: dict[str, Any]
+    stopping: Stopping
+    best_epoch: int | None = None
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return self.trainer["epoch"]
+
+    @staticmethod
+    def from_json(values: dict[str, Any]) -> ReplicaRecord:
+        """Return the record whose fields are `values`."""
+        return ReplicaRecord(**{**values, "stopping": Stopping(**values["stopping"])})
+
+
+@dataclass
+class Spent:
+    """Time that training has taken, over all resumes.
+
+    Attributes:
+      wall_seconds: in all.
+      training_seconds: in chunks of updates and their compilation (sweeps).
+      compilations: programs compiled by one process (sweeps).
+    """
+
+    wall_seconds: float = 0.0
+    training_seconds: float = 0.0
+    compilations: int = 0
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The checkpoint that `train.init_from` names.
+
+    Attributes:
+      path: as the config names it.
+      step: updates that its weights had.
+      initializer: what the weights were before any training, as `network.initializer`.
+    """
+
+    path: str
+    step: int
+    initializer: str
+
+
+@dataclass
+class Record:
+    """What stands beside the arrays of a checkpoint; see the head of this module."""
+
+    config: dict[str, Any]
+    replicas: list[ReplicaRecord] = dataclasses.field(default_factory=list)
+    results: list[dict[str, Any]] | None = None
+    spent: Spent = dataclasses.field(default_factory=Spent)
+    data_hashes: dict[str, str] = dataclasses.field(default_factory=dict)
+    origin: Origin | None = None
+    format: int = FORMAT
+
+    def changed_files(self, config: Config) -> dict[str, str]:
+        """Return the fields of `config` whose file is not the one trained on, with its path."""
+        fields = {f"task.{name}": getattr(config.task, name) for name in _FILES}
+        return {
+            field: path
+            for field, path in fields.items()
+            if path and self.data_hashes.get(path) != files.file_hash(Path(path))
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON holds it."""
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_json(values: Any, source: str) -> Record:
+        """Read a record of this version or of version 0.1.
+
+        Args:
+          values: as JSON holds them.
+          source: where they came from, for error messages.
+
+        Raises:
+          UserError: it is no record, or one of a later version.
+        """
+        if not isinstance(values, dict):
+            raise UserError(f"{source} has no record of a training: it must be an object.")
+        found = values.get("format", 1)
+        if not isinstance(found, int) or found > FORMAT:
+            raise UserError(
+                f"{source} has a record of format {found}, but this freqjax reads up to {FORMAT}: update it."
+            )
+        try:
+            values = upgrade(values)
+            origin = values.get("origin")
+            return Record(
+                config=values["config"],
+                replicas=[ReplicaRecord.from_json(replica) for replica in values["replicas"]],
+                results=values["results"],
+                spent=Spent(**values["spent"]),
+                data_hashes=values["data_hashes"],
+                origin=None if origin is None else Origin(**origin),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"{source} has a record that cannot be read ({type(error).__name__}: {error})."
+            ) from None

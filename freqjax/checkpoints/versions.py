@@ -1,0 +1,63 @@
+"""Records of checkpoints that version 0.1 wrote, translated into those of today.
+
+A run's was {config, trainer, stopping, elapsed_seconds, data_hashes}, with the hashes by field; a sweep's
+{stories, progress, results, spent, data_hashes}, with the hashes by path; that of weights alone {config}.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+FORMAT = 2
+
+
+def upgrade(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of any version as one of today."""
+    if "format" in values:
+        return values
+    return _of_sweep(values) if "stories" in values else _of_run(values)
+
+
+def _of_run(values: dict[str, Any]) -> dict[str, Any]:
+    config, replicas = values["config"], []
+    if "trainer" in values:
+        trainer, stopping = values["trainer"], values["stopping"]
+        replicas = [{"index": 0, "trainer": trainer, "stopping": stopping, "best_epoch": None}]
+    return {
+        "format": FORMAT,
+        "config": config,
+        "replicas": replicas,
+        "results": None,
+        "spent": {"wall_seconds": values.get("elapsed_seconds", 0.0)},
+        "data_hashes": {
+            config["task"][field.removeprefix("task.")]: digest
+            for field, digest in values.get("data_hashes", {}).items()
+        },
+    }
+
+
+def _of_sweep(values: dict[str, Any]) -> dict[str, Any]:
+    progress = values["progress"]
+    return {
+        "format": FORMAT,
+        "config": {},
+        "replicas": [_of_story(story, progress["next_chunk"]) for story in values["stories"]],
+        "results": values["results"],
+        "spent": values["spent"],
+        "data_hashes": values["data_hashes"],
+    }
+
+
+def _of_story(story: dict[str, Any], next_chunk: int) -> dict[str, Any]:
+    kept = ("epoch", "step", "totals", "losses", "bad_step")
+    plateau = dict(zip(("scale", "best", "waited"), story["plateau"], strict=True))
+    return {
+        "index": story["index"],
+        "trainer": {
+            **{name: story[name] for name in kept},
+            "plateau": plateau,
+            "next_chunk": next_chunk,
+        },
+        "stopping": story["stopping"],
+        "best_epoch": story["best_epoch"],
+    }

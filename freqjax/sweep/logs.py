@@ -1,0 +1,170 @@
+"""Replicas that a process trains: what is kept of each, and what both ways of training them have in common.
+
+`freqjax.sweep.shared` trains replicas in one program, `freqjax.sweep.serial` one after another. Either way a
+replica has the epochs of its solo run (`freqjax.training.epochs`) and leaves the record of one
+(`freqjax.checkpoints.records`).
+Axes: R replicas.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import jax.numpy as jnp
+
+from freqjax.checkpoints.records import ReplicaRecord
+from freqjax.sweep.axes import Replica
+from freqjax.tasks import Sequences, Task
+from freqjax.training import epochs
+from freqjax.training.epochs import EpochEnd, EpochResult, UpdateLog
+from freqjax.training.frozen import FrozenLosses
+from freqjax.training.stopping import Stopping
+
+Row = dict[str, Any]
+
+
+class Arrays(NamedTuple):
+    """The arrays of R replicas, each with a leading axis R.
+
+    Attributes:
+      state: the train states; nothing where replicas are trained one after another.
+      best: the parameters with the lowest frozen loss so far; once there are results, those that they
+        are of.
+    """
+
+    state: Any
+    best: Any
+
+
+@runtime_checkable
+class Replicas(Protocol):
+    """The replicas of a bucket that this process trains.
+
+    Attributes:
+      epoch: epochs done by all that have not stopped; 0 where they have no epoch in common.
+      compilations: programs compiled.
+      logs: of each replica.
+    """
+
+    epoch: int
+    logs: list[ReplicaLog]
+
+    @property
+    def compilations(self) -> int: ...
+
+    def active(self) -> list[bool]:
+        """Return which replicas are still being trained."""
+        ...
+
+    def advance(self) -> list[Row] | None:
+        """Train for a second or so; return the rows of metrics.jsonl of epochs that ended, if any could."""
+        ...
+
+    def results(self) -> list[Row]:
+        """Return the row of sweep.json of each replica."""
+        ...
+
+    def records(self) -> list[ReplicaRecord]:
+        """Return what is saved of each replica beside its arrays."""
+        ...
+
+    def arrays(self) -> Arrays:
+        """Return the arrays of each replica, on the host."""
+        ...
+
+    def restore(self, arrays: Arrays, records: Sequence[ReplicaRecord], share: slice) -> None:
+        """Go on from a save.
+
+        Args:
+          arrays: of the replicas of this process.
+          records: of all replicas of the bucket.
+          share: which of them are those of this process.
+        """
+        ...
+
+
+@dataclass
+class ReplicaLog:
+    """Numbers that the host keeps of a replica.
+
+    Attributes:
+      replica: its place and its config.
+      updates: of its updates.
+      stopping: memory of the stopping rules; its reason is why the replica stopped, if it has.
+      best_epoch: the epoch of the weights that are kept.
+    """
+
+    replica: Replica
+    updates: UpdateLog
+    stopping: Stopping = dataclasses.field(default_factory=Stopping)
+    best_epoch: int | None = None
+
+    @staticmethod
+    def begin(replica: Replica) -> ReplicaLog:
+        """Return the log of a replica before its first update."""
+        return ReplicaLog(replica, UpdateLog.begin(replica.config.optimizer))
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the replica is still being trained."""
+        return (
+            self.stopping.reason is None
+            and self.updates.bad_step is None
+            and self.updates.epoch < self.replica.config.train.epochs
+        )
+
+    def end_epoch(self, task: Task, result: EpochResult, frozen: FrozenLosses | None) -> EpochEnd:
+        """End an epoch as a run does; the row is shorter by what is told of every parameter array."""
+        train = self.replica.config.train
+        end = epochs.end_epoch(train, task.columns, result, frozen, self.stopping)
+        if self.updates.bad_step is not None:
+            self.stopping.reason = "non_finite"
+        if end.best:
+            self.best_epoch = result.row["epoch"]
+        kept = {name: value for name, value in end.row.items() if not name.endswith("_per_layer")}
+        return end._replace(row={"replica": self.replica.index, **kept})
+
+    def record(self, next_chunk: int = 0) -> ReplicaRecord:
+        """Return what is saved of the replica; `next_chunk` is its place in the epoch."""
+        trainer = self.updates.to_json() | {"next_chunk": next_chunk}
+        return ReplicaRecord(self.replica.index, trainer, self.stopping, self.best_epoch)
+
+    @staticmethod
+    def of_record(record: ReplicaRecord, replica: Replica) -> ReplicaLog:
+        """Return the log that `record` was made of."""
+        updates = UpdateLog.from_json(record.trainer, replica.config.optimizer)
+        stopping = dataclasses.replace(record.stopping)
+        return ReplicaLog(replica, updates, stopping, record.best_epoch)
+
+
+def result_of(log: ReplicaLog, task: Task, train: FrozenLosses, test: FrozenLosses) -> Row:
+    """Return the row of sweep.json of a replica with these losses of its frozen weights."""
+    # Where every loss was finite, the last update gave weights that are not.
+    updates, stopping, metric = log.updates, log.stopping, task.objective.metric
+    bad = updates.bad_step
+    if bad is None and stopping.reason == "non_finite":
+        bad = updates.step
+    return {
+        "replica": log.replica.index,
+        **log.replica.values,
+        "epochs": updates.epoch,
+        "updates": updates.step,
+        "stop_reason": stopping.reason or "epochs_done",
+        "bad_update": bad,
+        "weights": "last" if stopping.best_frozen is None else "best",
+        "best_epoch": log.best_epoch,
+        f"prequential_{metric}": updates.losses[-1] if updates.losses else None,
+        f"train_{metric}": train.mean,
+        f"test_{metric}": test.mean,
+        f"worst_test_{metric}": test.worst,
+        f"test_{task.columns.per_group}": dict(zip(task.group_names, test.per_group, strict=True)),
+    }
+
+
+def zero_loss(task: Task, rows: Sequences) -> float:
+    """Return the loss of an output that is always zero."""
+    targets = jnp.asarray(rows.targets)
+    return float(jnp.mean(task.objective.row_loss(jnp.zeros_like(targets), targets)))

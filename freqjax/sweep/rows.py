@@ -1,0 +1,81 @@
+"""The rows of the replicas of a bucket, read once for each section `task` that differs.
+
+Axes: N sets of rows, R replicas, B sequences.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from freqjax.config.sections import Config
+from freqjax.errors import UserError
+from freqjax.sweep.axes import Replica
+from freqjax.tasks import Sequences
+from freqjax.training.frozen import group_shares
+from freqjax.training.prepared import Prepared
+
+
+class RowSets:
+    """N sets of rows and which of them each replica reads.
+
+    Attributes:
+      prepared: [N] of the first replica that reads each.
+      of_replica: [R] which set each replica reads.
+    """
+
+    def __init__(self, members: Sequence[Replica]) -> None:
+        """Read the rows of `members`, of which there is at least one."""
+        self.prepared: list[Prepared] = []
+        self._numbers: dict[str, int] = {}
+        self.of_replica = [self._find(replica.config) for replica in members]
+
+    def _find(self, config: Config) -> int:
+        key = json.dumps(dataclasses.asdict(config.task))
+        if key not in self._numbers:
+            self._numbers[key] = len(self.prepared)
+            self.prepared.append(Prepared(config))
+        return self._numbers[key]
+
+    def stacked(self, split: str) -> Sequences:
+        """Return the rows of a split of every set, [N, B, ...].
+
+        Raises:
+          UserError: sets of different shapes, which cannot share a program.
+        """
+        return stack(self._of_one_shape(split))
+
+    def shares(self, split: str) -> list[np.ndarray]:
+        """Return [N] of [G]: the share of each group in a mean over all rows of a split."""
+        groups = len(self.prepared[0].task.group_names)
+        return [group_shares(prepared.rows(split), groups) for prepared in self.prepared]
+
+    def _of_one_shape(self, split: str) -> list[Sequences]:
+        found = [prepared.rows(split) for prepared in self.prepared]
+        shapes = [[np.shape(leaf) for leaf in jax.tree.leaves(rows)] for rows in found]
+        for prepared, shape in zip(self.prepared, shapes, strict=True):
+            if shape != shapes[0]:
+                task, first = prepared.config.task, self.prepared[0].config.task
+                differing = [
+                    f"task.{field.name}"
+                    for field in dataclasses.fields(task)
+                    if getattr(task, field.name) != getattr(first, field.name)
+                ]
+                raise UserError(
+                    f"sweep.axes give {split} rows of different shapes, {shapes[0][0]} and {shape[0]}, by "
+                    f"{', '.join(differing)}: the task's section must not name these among its data_fields."
+                )
+        return found
+
+
+def stack(parts: Sequence[Any]) -> Any:
+    """Return trees of equal shapes as one, with a leading axis, on the host.
+
+    Stacking a hundred arrays on a device is a program of its own.
+    """
+    return jax.tree.map(lambda *leaves: np.stack(jax.device_get(leaves)), *parts)

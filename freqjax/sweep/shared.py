@@ -1,0 +1,290 @@
+"""Shared replicas: those of a bucket that one process trains in one program.
+
+Their state is on the devices, their logs on the host. Each has the initial weights, rows, updates, frozen
+evaluations and stopping rules of its solo run. One that has stopped, for whatever reason, stays as it is
+while the others go on.
+Axes: R replicas of this process, filled up with idle ones to a multiple of the devices; N sets of rows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from freqjax.checkpoints.records import ReplicaRecord
+from freqjax.networks import Paddable, count_parameters, make_network, needs_of, network_of
+from freqjax.networks.padding import pad_hidden
+from freqjax.sweep.axes import Bucket, Replica, differing_numbers, numbers
+from freqjax.sweep.logs import Arrays, ReplicaLog, Row, result_of, zero_loss
+from freqjax.sweep.program import Program, Replicated
+from freqjax.sweep.rows import RowSets, stack
+from freqjax.tasks import Sequences, Task
+from freqjax.training import epochs
+from freqjax.training.chunks import ChunkInfo, layer_names
+from freqjax.training.frozen import FrozenLosses
+from freqjax.training.monitors import finite_or_null
+from freqjax.training.prepared import assemble, param_shapes
+from freqjax.training.seeds import initial_key, noise_key
+from freqjax.training.sources import CHUNK_ROWS, chunk_bounds
+from freqjax.training.streams import Stream, layout
+from freqjax.training.update import state_of
+
+
+class SharedReplicas:
+    """The replicas of a bucket that this process trains in one program, as `Replicas` says.
+
+    Attributes:
+      epoch: epochs done by all that have not stopped.
+      logs: of each replica.
+    """
+
+    def __init__(
+        self, bucket: Bucket, mine: Sequence[Replica], devices: Sequence[Any] | None = None
+    ) -> None:
+        """Prepare initial weights and rows of the replicas `mine` of `bucket`; nothing is compiled yet."""
+        self._bucket, self._config = bucket, bucket.replicas[0].config
+        self.logs = [ReplicaLog.begin(replica) for replica in mine]
+        # A process without replicas of its own compiles the program all the same.
+        self._shown = list(mine) or [bucket.replicas[0]]
+        self._sets = RowSets(self._shown)
+        self._task = self._sets.prepared[0].task
+        self._fresh = self._config.task.noise == "fresh"
+        self._draws: dict[int, Any] = {}
+        self._drawn_epoch, self._next_chunk, self.epoch = -1, 0, 0
+        self._make_program(devices)
+        self._place_rows()
+
+    def _make_program(self, devices: Sequence[Any] | None) -> None:
+        """Prepare the program and the states that it begins with."""
+        first, task = self._config, self._task
+        shapes = jax.eval_shape(lambda rows: layout(rows, first), self._sampled()).inputs.shape
+        self._windows, streams = shapes[0], shapes[2]
+        self._bounds = chunk_bounds(self._windows, math.prod(shapes[1:3]), CHUNK_ROWS)
+        widest = dataclasses.replace(first.network, hidden_size=self._bucket.hidden_size)
+        self._network = network = make_network(widest, task)
+        self._program = Program(
+            network, task, first, self._windows, own_streams=self._fresh, devices=devices
+        )
+        shards = self._program.shards
+        self._padded = math.ceil(len(self._shown) / shards) * shards
+        self._source = self._fill(self._sets.of_replica)
+        params = self._initial_params()
+        begin = jax.jit(jax.vmap(lambda own: state_of(network, task, first, own, streams)))
+        self._layers = layer_names(params)
+        # Twice, for the arrays of a state are given up to the next chunk.
+        state = self._program.place(begin(params))
+        self._arrays = Arrays(state, self._program.place(params))
+
+    def _place_rows(self) -> None:
+        """Put the rows of every split on the devices, and the stream to train on where it is fixed."""
+        splits = {"train", "test", self._sets.prepared[0].choosing}
+        stacked = {split: self._sets.stacked(split) for split in splits}
+        self._blocks = {s: self._program.place_everywhere(rows) for s, rows in stacked.items()}
+        self._shares = {split: self._sets.shares(split) for split in splits}
+        self._parts = None
+        if not self._fresh:
+            streams = [
+                layout(prepared.train_rows, self._config) for prepared in self._sets.prepared
+            ]
+            self._parts = self._cut(stack(streams))
+
+    def _sampled(self) -> Sequences:
+        """Sequences of an epoch, or what has their shapes."""
+        task = self._task
+        if not self._fresh:
+            return self._sets.prepared[0].train_rows
+        return jax.eval_shape(lambda k: task.sequences(task.sample(k, task.samples)), noise_key(0))
+
+    def _initial_params(self) -> Any:
+        """[R, ...] on the host: what each solo run begins with, padded to the width of the bucket."""
+        needs: dict[Any, Any] = {}
+        compiled: dict[Any, Any] = {}
+        found = []
+        for replica, source in zip(self._shown, self._source, strict=False):
+            network, prepared = replica.config.network, self._sets.prepared[source]
+            words = json.dumps(dataclasses.asdict(network))
+            if (words, source) not in needs:
+                train = prepared.batches["train"]
+                needs[words, source] = needs_of(network, prepared.task, lambda: train)  # noqa: B023
+            # Tasks that differ in their rows alone share a compiled program.
+            key = words, needs[words, source]
+            if key not in compiled:
+                compiled[key] = jax.jit(network_of(network, key[1]).init)
+            params = jax.device_get(compiled[key](initial_key(replica.config.train.seed)))
+            found.append(self._widened(params, network.hidden_size))
+        return stack(self._fill(found))
+
+    def _widened(self, params: Any, hidden: int) -> Any:
+        """Pad `params` of H = `hidden` to the width of the bucket."""
+        if hidden == self._bucket.hidden_size or not isinstance(self._network, Paddable):
+            return params
+        return pad_hidden(params, self._network.hidden_axes(), hidden, self._bucket.hidden_size)
+
+    def _fill(self, values: Sequence[Any]) -> list[Any]:
+        """Return as many values as there are places, the first one repeated in the idle ones."""
+        return [*values, *[values[0]] * (self._padded - len(values))]
+
+    def _cut(self, streams: Stream) -> list[Stream]:
+        return [
+            self._program.place_streams(jax.tree.map(lambda a: a[:, low:high], streams))  # noqa: B023
+            for low, high in self._bounds
+        ]
+
+    @property
+    def compilations(self) -> int:
+        """How many programs were compiled."""
+        return self._program.compilations
+
+    def active(self) -> list[bool]:
+        """Return which replicas are still being trained."""
+        return [log.is_active for log in self.logs]
+
+    def advance(self) -> list[Row] | None:
+        """Run one chunk of updates; at an epoch's end, return a row of metrics for each active replica."""
+        active = self.active()
+        low, high = self._bounds[self._next_chunk]
+        if any(active):
+            began = time.perf_counter()
+            state, info = self._program.train(
+                self._replicated(active), self._arrays.state, self._part()
+            )
+            self._arrays = self._arrays._replace(state=state)
+            info = jax.device_get(info)
+            self._add(info, active, high - low, time.perf_counter() - began)
+        self._next_chunk += 1
+        if self._next_chunk < len(self._bounds):
+            return None
+        self._next_chunk, self.epoch = 0, self.epoch + 1
+        return self._end_epoch()
+
+    def _replicated(self, active: Sequence[bool]) -> Replicated:
+        configs = [replica.config for replica in self._shown]
+        held = [numbers(config.optimizer) for config in configs]
+        source = self._source
+        if self._fresh:  # a stream of its own, at the same place on its device
+            source = list(np.arange(self._padded) % (self._padded // self._program.shards))
+        return Replicated(
+            active=np.array([*active] + [False] * (self._padded - len(active))),
+            source=np.array(source, np.int32),
+            numbers={
+                name: np.array(self._fill([h[name] for h in held]), np.float32)
+                for name in differing_numbers(self._bucket)
+            },
+            updates=np.array(
+                self._fill([config.train.epochs * self._windows for config in configs]), np.int32
+            ),
+            seed=np.array(self._fill([config.train.seed for config in configs]), np.uint32),
+        )
+
+    def _part(self) -> Stream:
+        if self._fresh and self._drawn_epoch != self.epoch:
+            drawn = [
+                self._draw(replica, source)
+                for replica, source in zip(self._shown, self._source, strict=False)
+            ]
+            self._parts, self._drawn_epoch = self._cut(stack(self._fill(drawn))), self.epoch
+        assert self._parts is not None
+        return self._parts[self._next_chunk]
+
+    def _draw(self, replica: Replica, source: int) -> Stream:
+        """Draw the rows of this epoch of a replica with fresh noise, as its solo run does."""
+        task = self._sets.prepared[source].task
+        if source not in self._draws:
+            self._draws[source] = jax.jit(
+                lambda key: layout(task.sequences(task.sample(key, task.samples)), self._config)
+            )
+        key = jax.random.fold_in(noise_key(replica.config.train.seed), self.epoch)
+        return self._draws[source](key)
+
+    def _add(self, info: ChunkInfo, active: Sequence[bool], updates: int, seconds: float) -> None:
+        for place, (log, runs) in enumerate(zip(self.logs, active, strict=True)):
+            if runs:
+                own = jax.tree.map(lambda a: a[place], info)  # noqa: B023
+                log.updates.add(own, updates, seconds)
+
+    def _end_epoch(self) -> list[Row]:
+        """End the epoch of every replica that was trained in it, and keep the best weights."""
+        ended = [place for place, log in enumerate(self.logs) if log.updates.totals.updates]
+        due = [epochs.is_due(log.replica.config.train, self.epoch) for log in self.logs]
+        losses = None
+        if any(due[place] for place in ended):
+            losses = self._losses(self._sets.prepared[0].choosing, self._arrays.state.params)
+        rows, improved = [], np.zeros(self._padded, bool)
+        for place in ended:
+            log, task = self.logs[place], self._task_of(place)
+            result = log.updates.end_epoch(task, log.replica.config.optimizer, self._layers)
+            frozen = losses[place] if losses is not None and due[place] else None
+            end = log.end_epoch(task, result, frozen)
+            improved[place] = end.best
+            rows.append(end.row)
+        if improved.any():
+            best = self._program.keep(improved, self._arrays.best, self._arrays.state.params)
+            self._arrays = self._arrays._replace(best=best)
+        scales = np.ones(self._padded, np.float32)
+        scales[: len(self.logs)] = [log.updates.plateau.scale for log in self.logs]
+        state = self._arrays.state._replace(rate_scale=self._program.place(scales))
+        self._arrays = self._arrays._replace(state=state)
+        return rows
+
+    def _task_of(self, place: int) -> Task:
+        return self._sets.prepared[self._source[place]].task
+
+    def _losses(self, split: str, params: Any) -> list[FrozenLosses]:
+        """[R] frozen losses of each replica on its rows of a split."""
+        source = np.array(self._source, np.int32)
+        found = self._program.frozen(source, params, self._blocks[split]).astype(np.float64)
+        shares = self._shares[split]
+        return [
+            FrozenLosses.of(found[place].tolist(), shares[self._source[place]])
+            for place in range(len(self.logs))
+        ]
+
+    def results(self) -> list[Row]:
+        """Return the row of sweep.json of each replica, of its best weights or, without any, of its last."""
+        ranked = [log.stopping.best_frozen is not None for log in self.logs]
+        last = jax.tree.map(jnp.copy, self._arrays.state.params)
+        chosen = self._program.keep(
+            np.array(self._fill(ranked or [False]), bool), last, self._arrays.best
+        )
+        self._arrays = self._arrays._replace(best=chosen)
+        train, test = self._losses("train", chosen), self._losses("test", chosen)
+        found = []
+        for place, log in enumerate(self.logs):
+            result = result_of(log, self._task_of(place), train[place], test[place])
+            # By shapes: a slice of arrays that are spread over devices would be a program of them all.
+            network = assemble(log.replica.config).network
+            result["parameters"] = count_parameters(param_shapes(network))
+            rows = self._sets.prepared[self._source[place]].rows("test")
+            result["zero_predictor_mse"] = zero_loss(self._task_of(place), rows)
+            found.append(result)
+        return finite_or_null(found)
+
+    def records(self) -> list[ReplicaRecord]:
+        """Return what is saved of each replica beside its arrays."""
+        return [log.record(self._next_chunk) for log in self.logs]
+
+    def arrays(self) -> Arrays:
+        """Return the arrays of the replicas that are not idle, on the host."""
+        return jax.tree.map(lambda a: np.asarray(a)[: len(self.logs)], self._arrays)
+
+    def restore(
+        self, arrays: Arrays, records: Sequence[ReplicaRecord], share: slice = slice(None)
+    ) -> None:
+        """Go on from a save, as `Replicas.restore` says."""
+        if self.logs:
+            filled = jax.tree.map(lambda a: np.stack(self._fill(list(a))), arrays)
+            self._arrays = self._program.place(filled)
+        self.logs = [
+            ReplicaLog.of_record(record, log.replica)
+            for record, log in zip(records[share], self.logs, strict=True)
+        ]
+        self.epoch = max(record.epoch for record in records)
+        self._next_chunk = records[0].trainer["next_chunk"]
