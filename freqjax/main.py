@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+import freqjax
 from freqjax import commandline
 from freqjax.config import overrides
 from freqjax.errors import UserError
@@ -21,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.stdout.reconfigure(line_buffering=True, errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
     try:
         words = sys.argv[1:] if arguments is None else arguments
+        if "--version" in words:
+            print(f"freqjax {freqjax.__version__}")
+            return 0
         answer = commandline.answer(words)
         if answer is not None:
             print(answer)

@@ -195,6 +195,11 @@ def _which_weights(checkpoint: str) -> str:
 
 
 def _refuse_other_network(config: Config, trained: Config, checkpoint: str) -> None:
+    if config.task.name != trained.task.name:
+        raise UserError(
+            f"task.name is {config.task.name}: the network of --checkpoint {checkpoint} was made for "
+            f"{trained.task.name}."
+        )
     for field in configs.differing_fields(config, trained):
         section, name = field.split(".")
         asked = getattr(getattr(config, section), name)

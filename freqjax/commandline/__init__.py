@@ -1,13 +1,12 @@
 """The words of a command: a mode with its flags and the overrides of its config, or a question.
 
-A question is help, the version or completion; `answer` answers it, and `parse` reads everything else.
+`answer` answers the questions, help and completion; `parse` reads everything else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import freqjax
 from freqjax.commandline import completion, help
 from freqjax.commandline.parsing import Invocation, parse, split_overrides
 
@@ -23,9 +22,7 @@ def answer(arguments: Sequence[str]) -> str | None:
     if arguments and arguments[0] == "completion":
         return completion.answer(arguments[1:])
     plain, overrides = split_overrides(arguments)
-    if any(word in _HELP for word in plain):
-        return help.text(plain, overrides)
-    return f"freqjax {freqjax.__version__}" if "--version" in plain else None
+    return help.text(plain, overrides) if any(word in _HELP for word in plain) else None
 
 
 __all__ = ["Invocation", "answer", "parse"]

@@ -61,8 +61,15 @@ class TaskConfig(Section, section="task"):
 
     @property
     def samples(self) -> int:
-        """T, the samples of the longest sequence."""
-        raise NotImplementedError(f"{type(self).__name__} must say how many samples a sequence has")
+        """T, the samples of the longest sequence.
+
+        Raises:
+          UserError: the subclass does not tell.
+        """
+        raise UserError(
+            f"task.name is {self.name}: {type(self).__name__} must define the property samples, how many a "
+            "sequence has."
+        )
 
     @property
     def samples_per_unit(self) -> float:

@@ -2,7 +2,7 @@
 
 Each field by its own rule (`freqjax.config.fields`), then the rules that join several fields: `validate`
 for all that any mode needs, `validate_training` for what binds training alone. What joins fields of a task
-stands in its section (`TaskConfig.check`).
+stands in its section (`TaskConfig.check`), what a network needs of a task in `freqjax.networks.needs`.
 """
 
 from __future__ import annotations
@@ -31,11 +31,6 @@ from freqjax.errors import UserError
 
 # The largest number of single precision, roughly.
 _LARGEST = 3e38
-# Initializers that set the layers of any cell, and those of them that open a gate which keeps the state.
-ANY_CELL = ("pytorch", "orthogonal", "unit_forget", "chrono")
-NEED_A_KEEPING_GATE = ("unit_forget", "chrono")
-# Cells of freqjax that have such a gate; another cell's class is asked, with which comes JAX.
-KEEPING_CELLS = ("lstm", "gru")
 
 
 def validate(config: Config) -> Config:
@@ -121,32 +116,14 @@ def validate_training(config: Config) -> Config:
 
 
 def _validate_network(config: Config) -> None:
-    network, initializer = config.network, config.network.initializer
+    network = config.network
     if network.dropout > 0 and network.layers == 1:
         raise UserError(
             f"network.dropout is {network.dropout:g}: it must be 0 where network.layers is 1, since it "
             "is applied between layers."
         )
-    keeps = network.cell in KEEPING_CELLS
-    if not keeps and (initializer in NEED_A_KEEPING_GATE or network.cell not in CELLS):
-        keeps = cell_class(network.cell).keeps is not None
-    if initializer in NEED_A_KEEPING_GATE and not keeps:
-        others = sorted(set(ANY_CELL) - set(NEED_A_KEEPING_GATE))
-        raise UserError(
-            f"network.initializer is {initializer}: it must be one of {', '.join(others)} where "
-            f"network.cell is {network.cell}, which has no gate that keeps."
-        )
-    if initializer in ANY_CELL:
-        return
-    _require_one_lstm(
-        network,
-        f"where network.initializer is {initializer}, which sets the weights of a one-layer LSTM",
-    )
-    if initializer in ("rotor", "spectral") and not network.learned_carry:
-        raise UserError(
-            "network.learned_carry is false: it must be true where network.initializer is "
-            f"{initializer}, since rotors that start at zero never turn."
-        )
+    if network.cell not in CELLS:  # those of freqjax are there, and bring JAX
+        cell_class(network.cell)
 
 
 def _validate_windows(config: Config) -> None:

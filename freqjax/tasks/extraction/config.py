@@ -14,8 +14,6 @@ from freqjax.errors import UserError
 
 # A block is held in memory whole.
 _MOST_SAMPLES = 100_000_000
-# Hidden units a frequency that an initializer sets.
-_UNITS = {"rotor": 2, "spectral": 2, "constructed": 3}
 
 
 @dataclass
@@ -113,7 +111,15 @@ class ExtractionConfig(TaskConfig):
                 f"task.split is {self.split}: it must be left as it is, {TaskConfig.split}, since the rows "
                 "of extraction are drawn by a seed of their own or read from separate files."
             )
-        self._check_rotors(config)
+        nyquist, rotors = (
+            self.sampling_rate / 2,
+            config.network.initializer in ("rotor", "spectral"),
+        )
+        if rotors and not self.rotor_low < self.rotor_high < nyquist:
+            raise UserError(
+                f"task.rotor_high is {self.rotor_high:g} Hz: it must lie above task.rotor_low "
+                f"({self.rotor_low:g} Hz) and below the Nyquist frequency ({nyquist:g} Hz)."
+            )
 
     def _check_block(self) -> None:
         nyquist = self.sampling_rate / 2
@@ -133,23 +139,6 @@ class ExtractionConfig(TaskConfig):
             raise UserError(
                 f"task.duration is {self.duration:g} s: times task.sampling_rate ({self.sampling_rate:g} "
                 "Hz) it must give a whole number of samples, at least 2."
-            )
-
-    def _check_rotors(self, config: Config) -> None:
-        network, nyquist = config.network, self.sampling_rate / 2
-        units = _UNITS.get(network.initializer, 0)
-        if network.hidden_size < units * len(self.frequencies):
-            raise UserError(
-                f"network.hidden_size is {network.hidden_size}: it must be at least "
-                f"{units * len(self.frequencies)}, {units} units a frequency, where "
-                f"network.initializer is {network.initializer}."
-            )
-        if network.initializer not in ("rotor", "spectral"):
-            return
-        if not self.rotor_low < self.rotor_high < nyquist:
-            raise UserError(
-                f"task.rotor_high is {self.rotor_high:g} Hz: it must lie above task.rotor_low "
-                f"({self.rotor_low:g} Hz) and below the Nyquist frequency ({nyquist:g} Hz)."
             )
 
 
