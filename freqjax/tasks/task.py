@@ -103,6 +103,7 @@ class Task:
     def __init__(self, config: TaskConfig, context: Context | None = None) -> None:
         """Keep `config` and `context`; rows are read or drawn when they are asked for."""
         self.config, self.context = config, context
+        self.samples = config.samples
 
     def split(self, name: str) -> Batch | None:
         """Return the rows of train, validation or test, on the host; None where there is no such split.

@@ -161,7 +161,8 @@ def test_what_a_diagnosis_proposes_for_a_gru_is_a_valid_run(tmp_path):
 
 def test_the_cell_of_the_contributing_guide_trains(words, monkeypatch, capsys):
     folder, config = words
-    example, line = re.findall(r"```python\n(.*?)```", _CONTRIBUTING.read_text(), re.DOTALL)
+    _, section = _CONTRIBUTING.read_text(encoding="utf-8").split("## A new cell")
+    example, line = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     module = "freqjax.networks.mgu"
     scope = types.ModuleType(module)
     monkeypatch.setitem(sys.modules, module, scope)

@@ -41,11 +41,6 @@ class Task(tasks.Task):
     objective = CrossEntropy()
     score_name, higher_is_better, goal = "accuracy", True, 0.9
 
-    def __init__(self, config, context=None):
-        """Take the length of a sequence from `config`."""
-        super().__init__(config, context)
-        self.samples = config.longest
-
     def split(self, name):
         """Draw the sequences of a split, each with a seed of its own."""
         seed = self.config.test_seed if name == "test" else self.config.train_seed

@@ -32,11 +32,6 @@ class Task(tasks.Task):
     output_size = 2
     objective = SquaredError()
 
-    def __init__(self, config, context=None):
-        """Take the length of a walk from `config`."""
-        super().__init__(config, context)
-        self.samples = config.steps
-
     def split(self, name):
         """Draw training and test walks; the last tenth of both counts twice."""
         if name == "validation":

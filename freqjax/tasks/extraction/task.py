@@ -62,7 +62,7 @@ class Extraction(Task):
         """Prepare synthesis; files are read when their blocks are asked for."""
         super().__init__(config, context)
         self.inputs = (Input("signal", 1), Input("selector", len(config.frequencies), selects=True))
-        self.samples, self.sampling_rate = config.samples, config.sampling_rate
+        self.sampling_rate = config.sampling_rate
         self.time = TimeUnit("s", config.sampling_rate)
         self.frequencies = self.selected_hz = config.frequencies
         self.group_names = tuple(f"{f:g} Hz" for f in config.frequencies)
