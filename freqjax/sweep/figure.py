@@ -1,4 +1,4 @@
-"""A sweep in one picture: every replica, and for each axis what its values come to."""
+"""The figure of a sweep: every replica, and for each value of an axis the mean loss."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy as np
 
 from freqjax.figures import canvas
 from freqjax.figures.words import number
-from freqjax.sweep.results import is_solved
-from freqjax.tasks.examination import GOAL_SHARE
+from freqjax.sweep.standards import Names, is_solved
 
 _MOST_LABELS = 10
 
@@ -20,43 +19,50 @@ def sweep(
     rows: Sequence[dict[str, Any]],
     aggregates: Sequence[dict[str, Any]],
     axes: Sequence[str],
+    names: Names,
     directory: str | Path,
 ) -> Path:
-    """Frozen test MSE over the values of each axis: dots are replicas, bars mean and 95 % interval.
+    """Draw the frozen test loss over each axis: dots are replicas, bars mean and 95 % interval.
 
     Args:
       rows: of sweep.json.
       aggregates: of sweep.json.
       axes: fields, a panel each.
+      names: names in the rows.
       directory: where sweep.png goes.
     """
     figure, grid = canvas.subplots(max(5.0, 3.8 * len(axes)), 4.2, 1, len(axes))
-    finite = [row["test_mse"] for row in rows if row["test_mse"]]
-    zero = max(row["zero_predictor_mse"] for row in rows)
-    goal = GOAL_SHARE * zero
-    low = min([*finite, goal]) / 2
+    finite = [row[names.test] for row in rows if row[names.test]]
+    constant = max(row[names.constant] for row in rows)
+    goal = None if names.goal_share is None else names.goal_share * constant
+    low = min([*finite, constant if goal is None else goal]) / 2
     for panel, name in zip(grid[0], axes, strict=True):
         own = [a for a in aggregates if a["axis"] == name]
         members: dict[str, list[dict[str, Any]]] = {}
         for row in rows:
             members.setdefault(str(row[name]), []).append(row)
         for place, value in enumerate(own):
-            _column(panel, place, value, members[str(value["value"])], low, zero)
-        panel.axhline(zero, color=canvas.INK, lw=1, ls="--", zorder=1, label="predicting zero")
-        named = f"goal, {number(goal)}"
-        panel.axhline(goal, color=canvas.GREY, lw=1, ls=":", zorder=1, label=named)
-        panel.set(yscale="log", ylim=(low, 1.5 * max([*finite, zero])), xlim=(-0.7, len(own) - 0.3))
+            found = [row[names.test] for row in members[str(value["value"])]]
+            _column(panel, place, value, found, names.test, low, constant)
+        panel.axhline(
+            constant, color=canvas.INK, lw=1, ls="--", zorder=1, label=names.constant_name
+        )
+        if goal is not None:
+            named = f"goal, {number(goal)}"
+            panel.axhline(goal, color=canvas.GREY, lw=1, ls=":", zorder=1, label=named)
+        top = 1.5 * max([*finite, constant])
+        panel.set(yscale="log", ylim=(low, top), xlim=(-0.7, len(own) - 0.3))
         every = -(-len(own) // _MOST_LABELS)
         ticks = range(0, len(own), every)
         panel.set_xticks(ticks, [_label(own[t]["value"]) for t in ticks])
         panel.set_xlabel(name)
-    grid[0, 0].set_ylabel("frozen test MSE (no unit)")
+    grid[0, 0].set_ylabel(f"frozen test {names.label} (no unit)")
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    named = dict(zip(labels, handles, strict=True))
+    shown = dict(zip(labels, handles, strict=True))
     figure.legend(
-        named.values(), named, loc="outside lower center", ncols=4, frameon=False, fontsize=9
+        shown.values(), shown, loc="outside lower center", ncols=4, frameon=False, fontsize=9
     )
-    canvas.set_headline(figure, _finding(rows))
+    canvas.set_headline(figure, _finding(rows, names))
     return canvas.save(figure, directory, "sweep.png")
 
 
@@ -64,20 +70,22 @@ def _column(
     panel: Any,
     place: int,
     value: dict[str, Any],
-    members: list[dict[str, Any]],
+    losses: Sequence[float | None],
+    key: str,
     low: float,
-    zero: float,
+    constant: float,
 ) -> None:
-    known = [row["test_mse"] for row in members if row["test_mse"] is not None]
+    """Draw the replicas with one value of an axis; `value` is their aggregate of the loss `key`."""
+    known = [loss for loss in losses if loss is not None]
     spread = np.linspace(-0.2, 0.2, len(known)) if len(known) > 1 else np.zeros(len(known))
     panel.plot(place + spread, known, "o", color=canvas.GREY, ms=4, alpha=0.6, label="replica")
-    mean = value["test_mse_mean"]
+    mean = value[f"{key}_mean"]
     if mean is None:
-        panel.plot(place, zero, "x", color=canvas.INK, ms=9, label="not finite")
+        panel.plot(place, constant, "x", color=canvas.INK, ms=9, label="not finite")
         return
     if value["replicas"] == 1:  # the dot says it
         return
-    ends = [value["test_mse_low"], value["test_mse_high"]]
+    ends = [value[f"{key}_low"], value[f"{key}_high"]]
     below, above = (0.0, 0.0) if None in ends else (mean - max(ends[0], low), ends[1] - mean)
     panel.errorbar(
         place, mean, [[max(below, 0.0)], [above]], fmt="D", color=canvas.colour(0), ms=6, capsize=4,
@@ -91,9 +99,12 @@ def _label(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _finding(rows: Sequence[dict[str, Any]]) -> str:
-    solved = sum(map(is_solved, rows))
-    finite = [row["test_mse"] for row in rows if row["test_mse"] is not None]
+def _finding(rows: Sequence[dict[str, Any]], names: Names) -> str:
+    solved = sum(is_solved(row, names) for row in rows)
+    finite = [row[names.test] for row in rows if row[names.test] is not None]
     if not finite:
         return "No replica gives a finite output"
-    return f"{solved} of {len(rows)} replicas reach the goal; the lowest test MSE is {number(min(finite))}"
+    has_goal = names.goal_share is not None or names.goal is not None
+    reached = "reach the goal" if has_goal else "are better than every baseline"
+    lowest = f"the lowest test {names.label} is {number(min(finite))}"
+    return f"{solved} of {len(rows)} replicas {reached}; {lowest}"

@@ -9,15 +9,13 @@ Axes: R replicas.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-import jax.numpy as jnp
-
 from freqjax.checkpoints.records import ReplicaRecord
 from freqjax.sweep.axes import Replica
-from freqjax.tasks import Sequences, Task
+from freqjax.tasks import Task
 from freqjax.training import epochs
 from freqjax.training.epochs import EpochEnd, EpochResult, UpdateLog
 from freqjax.training.frozen import FrozenLosses
@@ -140,10 +138,11 @@ class ReplicaLog:
         return ReplicaLog(replica, updates, stopping, record.best_epoch)
 
 
-def result_of(log: ReplicaLog, task: Task, train: FrozenLosses, test: FrozenLosses) -> Row:
-    """Return the row of sweep.json of a replica with these losses of its frozen weights."""
+def result_of(log: ReplicaLog, task: Task, losses: Mapping[str, FrozenLosses]) -> Row:
+    """Return the row of sweep.json of a replica with the `losses` of its frozen weights on every split."""
     # Where every loss was finite, the last update gave weights that are not.
-    updates, stopping, metric = log.updates, log.stopping, task.objective.metric
+    updates, stopping = log.updates, log.stopping
+    metric, test = task.objective.metric, losses["test"]
     bad = updates.bad_step
     if bad is None and stopping.reason == "non_finite":
         bad = updates.step
@@ -157,14 +156,7 @@ def result_of(log: ReplicaLog, task: Task, train: FrozenLosses, test: FrozenLoss
         "weights": "last" if stopping.best_frozen is None else "best",
         "best_epoch": log.best_epoch,
         f"prequential_{metric}": updates.losses[-1] if updates.losses else None,
-        f"train_{metric}": train.mean,
-        f"test_{metric}": test.mean,
+        **{f"{split}_{metric}": found.mean for split, found in losses.items()},
         f"worst_test_{metric}": test.worst,
         f"test_{task.columns.per_group}": dict(zip(task.group_names, test.per_group, strict=True)),
     }
-
-
-def zero_loss(task: Task, rows: Sequences) -> float:
-    """Return the loss of an output that is always zero."""
-    targets = jnp.asarray(rows.targets)
-    return float(jnp.mean(task.objective.row_loss(jnp.zeros_like(targets), targets)))

@@ -1,4 +1,4 @@
-"""How a sweep stands, in lines that a person can read while it runs."""
+"""Progress of a sweep in lines that a person can read while it runs."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ LINE_SECONDS = 0.5
 
 
 class Progress:
-    """One line an epoch, or every half second: how the replicas stand, and the time left."""
+    """One line an epoch, or every half second: the losses of the replicas, and the time left."""
 
-    def __init__(self, bucket: Bucket, say: Callable[[str], None]) -> None:
-        """Nothing is said before `show`."""
+    def __init__(self, bucket: Bucket, frozen: str, say: Callable[[str], None]) -> None:
+        """Prepare; `frozen` is the column with the frozen loss."""
+        self._frozen = frozen
         self._epochs = max(replica.config.train.epochs for replica in bucket.replicas)
         self._count, self._say = len(bucket.replicas), say
         self._first: tuple[int, float] | None = None
         self._shown = -math.inf
 
     def show(self, rows: list[dict[str, Any]]) -> None:
-        """Say how the replicas stand whose rows of metrics have just come; non-finite ones at once."""
+        """Print the losses of `rows` of metrics that have just come; those that are not finite at once."""
         if not rows:
             return
         epoch, now = rows[0]["epoch"], time.monotonic()
@@ -44,7 +45,7 @@ class Progress:
 
     def _line(self, rows: list[dict[str, Any]], epoch: int) -> str:
         line = f"epoch {epoch}/{self._epochs}  {len(rows)} of {self._count} replicas"
-        for key, name in (("loss", "loss"), ("frozen_mse", "frozen")):
+        for key, name in (("loss", "loss"), (self._frozen, "frozen")):
             values = sorted(row[key] for row in rows if row[key] is not None)
             if values:
                 ends = (values[0], values[len(values) // 2], values[-1])
@@ -52,7 +53,7 @@ class Progress:
         return line
 
     def _left(self, epoch: int, now: float) -> str:
-        """What is left by the epochs since the first one, which had to compile."""
+        """Estimate the time left from the epochs since the first one, which had to compile."""
         if self._first is None:
             self._first = (epoch, now)
             return "  (lowest / middle / highest)"

@@ -1,4 +1,4 @@
-"""What a sweep found: a row a replica, and over each value of an axis the mean and how sure it is."""
+"""The results of a sweep: a row a replica, and for each value of an axis the mean loss and its interval."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from freqjax.tasks.examination import GOAL_SHARE
+from freqjax.sweep.standards import Names, goal_words, is_solved
 from freqjax.text import number
 
 Row = dict[str, Any]
 
-# Values of an axis that are told one by one.
+# More values of an axis than these are summed up in one line.
 _MOST_LINES = 12
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float | None, float | None, float | None]:
-    """Mean and 95 % interval of it (Student's t); None where there are too few values."""
+    """Return the mean and its 95 % interval (Student's t); None where there are too few values."""
     count = len(values)
     if count == 0:
         return None, None, None
@@ -32,10 +32,10 @@ def mean_interval(values: Sequence[float]) -> tuple[float | None, float | None, 
     return mean, mean - half, mean + half
 
 
-def aggregate(rows: Sequence[Row], axes: Sequence[str]) -> list[Row]:
-    """For every value of every axis, over the replicas that have it: how many, mean test MSE, interval.
+def aggregate(rows: Sequence[Row], axes: Sequence[str], loss: str = "test_mse") -> list[Row]:
+    """Return, for every value of every axis, how many replicas have it, their mean `loss` and its interval.
 
-    Replicas whose test MSE is not finite are counted and left out of the mean.
+    Replicas whose loss is not finite are counted and left out of the mean.
     """
     found = []
     for axis in axes:
@@ -44,7 +44,7 @@ def aggregate(rows: Sequence[Row], axes: Sequence[str]) -> list[Row]:
             alike.setdefault(_hashable(row[axis]), []).append(row)
         for members in alike.values():
             value = members[0][axis]
-            finite = [row["test_mse"] for row in members if row["test_mse"] is not None]
+            finite = [row[loss] for row in members if row[loss] is not None]
             mean, low, high = mean_interval(finite)
             found.append(
                 {
@@ -52,11 +52,11 @@ def aggregate(rows: Sequence[Row], axes: Sequence[str]) -> list[Row]:
                     "value": value,
                     "replicas": len(members),
                     "not_finite": len(members) - len(finite),
-                    "test_mse_mean": mean,
-                    "test_mse_low": low,
-                    "test_mse_high": high,
-                    "test_mse_best": min(finite, default=None),
-                    "test_mse_median": float(np.median(finite)) if finite else None,
+                    f"{loss}_mean": mean,
+                    f"{loss}_low": low,
+                    f"{loss}_high": high,
+                    f"{loss}_best": min(finite, default=None),
+                    f"{loss}_median": float(np.median(finite)) if finite else None,
                 }
             )
     return found
@@ -66,14 +66,19 @@ def _hashable(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def best_replica(rows: Sequence[Row]) -> int | None:
-    """The replica with the lowest frozen training MSE; test rows have no say. None where none is finite."""
-    ranked = [row for row in rows if row["train_mse"] is not None]
-    return min(ranked, key=lambda row: row["train_mse"])["replica"] if ranked else None
+def best_replica(rows: Sequence[Row], names: Names) -> int | None:
+    """Return the replica with the lowest frozen loss on the rows that choose; None where none is finite.
+
+    Those are the validation rows, or the training rows of a task without; test rows have no say.
+    """
+    validation, train = names.choosing
+    losses = [(row.get(validation, row[train]), row["replica"]) for row in rows]
+    finite = [(loss, replica) for loss, replica in losses if loss is not None]
+    return min(finite)[1] if finite else None
 
 
 def to_csv(rows: Sequence[Row]) -> str:
-    """The rows as a table; what is held per group gets a column each, a list is written with spaces."""
+    """Return the rows as a table; numbers per group get a column each, a list is written with spaces."""
     flat = [_flat(row) for row in rows]
     columns = list(dict.fromkeys(key for row in flat for key in row))
     text = io.StringIO()
@@ -95,59 +100,68 @@ def _flat(row: Row) -> Row:
     return flat
 
 
-def is_solved(row: Row) -> bool:
-    """Whether every component is below the share of predicting zero that counts as learned."""
-    worst = row["worst_test_mse"]
-    return worst is not None and worst < GOAL_SHARE * row["zero_predictor_mse"]
-
-
-def text(rows: Sequence[Row], aggregates: Sequence[Row]) -> list[str]:
-    """The sweep in lines that a person can read."""
-    best = best_replica(rows)
-    goals = {f"{GOAL_SHARE * row['zero_predictor_mse']:.3g}" for row in rows}
-    goal = goals.pop() if len(goals) == 1 else f"{GOAL_SHARE:.0%} of predicting zero"
-    lines = [
-        f"{sum(map(is_solved, rows))} of {len(rows)} replicas have every component below {goal} "
-        "on the test rows.",
+def text(rows: Sequence[Row], aggregates: Sequence[Row], names: Names) -> list[str]:
+    """Return the results in lines that a person can read."""
+    solved = sum(is_solved(row, names) for row in rows)
+    return [
+        f"{solved} of {len(rows)} replicas have {goal_words(rows, names)} on the test rows.",
         "",
+        *_table(rows, aggregates, names),
+        "",
+        *_stopped(rows),
+        *_best(rows, names),
     ]
-    named = [(_name(a), a) for a in _shortened(rows, aggregates)]
+
+
+def _table(rows: Sequence[Row], aggregates: Sequence[Row], names: Names) -> list[str]:
+    loss = names.test
+    named = [(_name(a), a) for a in _shortened(rows, aggregates, loss)]
     width = max(len(name) for name, _ in named)
-    lines.append(f"{'':<{width}}  replicas  frozen test MSE, mean and 95 % interval   best")
+    title = f"frozen test {names.label}, mean and 95 % interval"
+    lines = [f"{'':<{width}}  replicas  {title:<41}   best"]
     for name, a in named:
-        said = number(a["test_mse_mean"])
-        if a["test_mse_low"] is not None:
-            said += f" ({number(a['test_mse_low'])} to {number(a['test_mse_high'])})"
+        said = number(a[f"{loss}_mean"])
+        if a[f"{loss}_low"] is not None:
+            said += f" ({number(a[f'{loss}_low'])} to {number(a[f'{loss}_high'])})"
         if a["not_finite"]:
             said += f", {a['not_finite']} not finite"
-        lines.append(
-            f"{name:<{width}}  {a['replicas']:>8}  {said:<41} {number(a['test_mse_best'])}"
-        )
-    lines.append("")
-    for reason in ("non_finite", "diverged"):
-        stopped = [row["replica"] for row in rows if row["stop_reason"] == reason]
-        if stopped:
-            names = ", ".join(map(str, stopped[:8])) + (" …" if len(stopped) > 8 else "")
-            lines.append(
-                f"stopped as {reason}: {len(stopped)} (replica {names}); the others went on"
-            )
-    if best is not None:
-        row = rows[best]
-        lines.append(
-            f"best by frozen training MSE: replica {best}, train {number(row['train_mse'])}, "
-            f"test {number(row['test_mse'])}"
-        )
+        lines.append(f"{name:<{width}}  {a['replicas']:>8}  {said:<41} {number(a[f'{loss}_best'])}")
     return lines
 
 
-def _shortened(rows: Sequence[Row], aggregates: Sequence[Row]) -> list[Row]:
-    """The aggregates, with one over all values of an axis in place of more than can be read."""
+def _stopped(rows: Sequence[Row]) -> list[str]:
+    lines = []
+    for reason in ("non_finite", "diverged"):
+        stopped = [row["replica"] for row in rows if row["stop_reason"] == reason]
+        if stopped:
+            numbers = ", ".join(map(str, stopped[:8])) + (" …" if len(stopped) > 8 else "")
+            lines.append(
+                f"stopped as {reason}: {len(stopped)} (replica {numbers}); the others went on"
+            )
+    return lines
+
+
+def _best(rows: Sequence[Row], names: Names) -> list[str]:
+    best = best_replica(rows, names)
+    if best is None:
+        return []
+    row, (validation, train) = rows[best], names.choosing
+    split = "validation" if validation in row else "training"
+    chosen = f", validation {number(row[validation])}" if validation in row else ""
+    return [
+        f"best by frozen {split} {names.label}: replica {best}, train {number(row[train])}{chosen}, "
+        f"test {number(row[names.test])}"
+    ]
+
+
+def _shortened(rows: Sequence[Row], aggregates: Sequence[Row], loss: str) -> list[Row]:
+    """Return the aggregates, with one over all values of an axis in place of more than can be read."""
     found = []
     for axis in dict.fromkeys(a["axis"] for a in aggregates):
         own = [a for a in aggregates if a["axis"] == axis]
         if len(own) > _MOST_LINES:
             ends = f"{_shown(own[0]['value'])} … {_shown(own[-1]['value'])}"
-            own = aggregate([{**row, axis: ends} for row in rows], [axis])
+            own = aggregate([{**row, axis: ends} for row in rows], [axis], loss)
         found += own
     return found
 

@@ -16,7 +16,8 @@ import numpy as np
 from freqjax.checkpoints.records import ReplicaRecord
 from freqjax.networks import count_parameters
 from freqjax.sweep.axes import Bucket, Replica
-from freqjax.sweep.logs import Arrays, ReplicaLog, Row, result_of, zero_loss
+from freqjax.sweep.logs import Arrays, ReplicaLog, Row, result_of
+from freqjax.sweep.standards import Standard
 from freqjax.training import epochs
 from freqjax.training.monitors import finite_or_null
 from freqjax.training.prepared import Prepared, assemble, param_shapes
@@ -70,10 +71,11 @@ class SerialReplica:
         if self._trainer is None:
             self._begin()
         prepared = self._prepared
-        losses = [prepared.frozen_losses(self.best, split) for split in ("train", "test")]
-        found = result_of(self.log, prepared.task, *losses)
+        losses = {split: prepared.frozen_losses(self.best, split) for split in prepared.batches}
+        found = result_of(self.log, prepared.task, losses)
         found["parameters"] = count_parameters(self.best)
-        found["zero_predictor_mse"] = zero_loss(prepared.task, prepared.rows("test"))
+        frozen = prepared.frozen(self.best)
+        found |= Standard(prepared.task, frozen).judge(losses["test"], frozen)
         return finite_or_null(found)
 
 

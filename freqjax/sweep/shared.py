@@ -23,13 +23,14 @@ from freqjax.checkpoints.records import ReplicaRecord
 from freqjax.networks import Paddable, count_parameters, make_network, needs_of, network_of
 from freqjax.networks.padding import pad_hidden
 from freqjax.sweep.axes import Bucket, Replica, differing_numbers, numbers
-from freqjax.sweep.logs import Arrays, ReplicaLog, Row, result_of, zero_loss
+from freqjax.sweep.logs import Arrays, ReplicaLog, Row, result_of
 from freqjax.sweep.program import Program, Replicated
 from freqjax.sweep.rows import RowSets, stack
+from freqjax.sweep.standards import Standard
 from freqjax.tasks import Sequences, Task
 from freqjax.training import epochs
 from freqjax.training.chunks import ChunkInfo, layer_names
-from freqjax.training.frozen import FrozenLosses
+from freqjax.training.frozen import FrozenLosses, FrozenNetwork, choose_forward
 from freqjax.training.monitors import finite_or_null
 from freqjax.training.prepared import assemble, param_shapes
 from freqjax.training.seeds import initial_key, noise_key
@@ -58,6 +59,7 @@ class SharedReplicas:
         self._task = self._sets.prepared[0].task
         self._fresh = self._config.task.noise == "fresh"
         self._draws: dict[int, Any] = {}
+        self._standards: dict[int, Standard] = {}
         self._drawn_epoch, self._next_chunk, self.epoch = -1, 0, 0
         self._make_program(devices)
         self._place_rows()
@@ -73,6 +75,7 @@ class SharedReplicas:
         self._program = Program(
             network, task, first, self._windows, own_streams=self._fresh, devices=devices
         )
+        self._forward = choose_forward(network, first)
         shards = self._program.shards
         self._padded = math.ceil(len(self._shown) / shards) * shards
         self._source = self._fill(self._sets.of_replica)
@@ -85,7 +88,7 @@ class SharedReplicas:
 
     def _place_rows(self) -> None:
         """Put the rows of every split on the devices, and the stream to train on where it is fixed."""
-        splits = {"train", "test", self._sets.prepared[0].choosing}
+        splits = list(self._sets.prepared[0].batches)
         stacked = {split: self._sets.stacked(split) for split in splits}
         self._blocks = {s: self._program.place_everywhere(rows) for s, rows in stacked.items()}
         self._shares = {split: self._sets.shares(split) for split in splits}
@@ -255,17 +258,33 @@ class SharedReplicas:
             np.array(self._fill(ranked or [False]), bool), last, self._arrays.best
         )
         self._arrays = self._arrays._replace(best=chosen)
-        train, test = self._losses("train", chosen), self._losses("test", chosen)
+        splits = self._sets.prepared[0].batches
+        losses = {split: self._losses(split, chosen) for split in splits}
+        weights = jax.device_get(chosen) if self._scored else None
         found = []
         for place, log in enumerate(self.logs):
-            result = result_of(log, self._task_of(place), train[place], test[place])
-            # By shapes: a slice of arrays that are spread over devices would be a program of them all.
+            own = {split: values[place] for split, values in losses.items()}
+            result = result_of(log, self._task_of(place), own)
             network = assemble(log.replica.config).network
+            # By shapes: a slice of arrays that are spread over devices would be a program of them all.
             result["parameters"] = count_parameters(param_shapes(network))
-            rows = self._sets.prepared[self._source[place]].rows("test")
-            result["zero_predictor_mse"] = zero_loss(self._task_of(place), rows)
-            found.append(result)
+            params = jax.tree.map(lambda a: a[place], weights)  # noqa: B023
+            found.append(result | self._judge(place, own["test"], params))
         return finite_or_null(found)
+
+    @property
+    def _scored(self) -> bool:
+        """Whether the score is another than the loss, for which the network must be run."""
+        return self._task.score_name is not None
+
+    def _judge(self, place: int, test: FrozenLosses, params: Any) -> Row:
+        """Hold a replica with padded weights `params` against the standard of its rows."""
+        source = self._source[place]
+        prepared, reset = self._sets.prepared[source], self._config.task.reset
+        frozen = FrozenNetwork(prepared.task, self._forward, params, prepared.batches, reset)
+        if source not in self._standards:
+            self._standards[source] = Standard(prepared.task, frozen)
+        return self._standards[source].judge(test, frozen)
 
     def records(self) -> list[ReplicaRecord]:
         """Return what is saved of each replica beside its arrays."""

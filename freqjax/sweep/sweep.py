@@ -39,7 +39,9 @@ from freqjax.sweep.logs import Arrays, Replicas
 from freqjax.sweep.progress import Progress
 from freqjax.sweep.serial import SerialReplicas
 from freqjax.sweep.shared import SharedReplicas
+from freqjax.sweep.standards import names_of
 from freqjax.system import devices, files
+from freqjax.training.prepared import assemble
 from freqjax.training.regimes import is_alone
 
 Say = Callable[[str], None]
@@ -213,7 +215,8 @@ class _Sweep:
         self, store: CheckpointStore | None, bucket: Bucket, replicas: Replicas
     ) -> bool:
         """Train until every replica has stopped; return False where a signal came before."""
-        progress = Progress(bucket, self._say)
+        names = names_of(assemble(bucket.replicas[0].config).task)
+        progress = Progress(bucket, names.frozen, self._say)
         saved_at = time.monotonic()
         while any(processes.gather_lists(replicas.active())):
             rows = self._advance(replicas)
@@ -316,12 +319,13 @@ class _Sweep:
         """Write the results; on the lead."""
         assert self._folder is not None
         folder = self._folder
-        names = list(self._buckets[0].replicas[0].values)
-        aggregates = results.aggregate(rows, names)
-        chosen = results.best_replica(rows)
+        first = self._buckets[0].replicas[0]
+        fields, names = list(first.values), names_of(assemble(first.config).task)
+        aggregates = results.aggregate(rows, fields, names.test)
+        chosen = results.best_replica(rows, names)
         if chosen is not None:
             self._export(chosen, folder.path)
-        found = {"axes": names, "best_replica": chosen, "rows": rows, "aggregates": aggregates}
+        found = {"axes": fields, "best_replica": chosen, "rows": rows, "aggregates": aggregates}
         folder.write_json("sweep.json", found)
         files.write_text(folder.path / "sweep.csv", results.to_csv(rows))
         folder.write_json(
@@ -340,8 +344,9 @@ class _Sweep:
         if figures:
             from freqjax.sweep.figure import sweep  # matplotlib takes most of a second to import
 
-            sweep(rows, aggregates, names, folder.path / "figures")
-        self._say("\n".join(["", *results.text(rows, aggregates), f"everything: {folder.path}"]))
+            sweep(rows, aggregates, fields, names, folder.path / "figures")
+        said = results.text(rows, aggregates, names)
+        self._say("\n".join(["", *said, f"everything: {folder.path}"]))
 
     def _export(self, index: int, folder: Path) -> None:
         """Write the best replica's weights to best/, a folder that --checkpoint takes."""

@@ -15,6 +15,7 @@ class Columns(NamedTuple):
       horizon: how far the curriculum has come, in the task's unit of time.
       settled: loss of each group after a step of the curriculum.
       per_group: what the test and training objects of a summary call the frozen loss of each group.
+      constant: what the rows of a sweep call the loss of a predictor without inputs.
     """
 
     loss: str
@@ -23,6 +24,7 @@ class Columns(NamedTuple):
     horizon: str
     settled: str
     per_group: str
+    constant: str
 
 
 def columns_of(group_label: str, metric: str, unit: str) -> Columns:
@@ -34,4 +36,5 @@ def columns_of(group_label: str, metric: str, unit: str) -> Columns:
         horizon=f"horizon_{unit}",
         settled=f"settled_loss_per_{group_label}",
         per_group=f"{metric}_per_{group_label}",
+        constant=f"constant_{metric}",
     )

@@ -43,22 +43,20 @@ def evaluate_rows(task: Task, frozen: Frozen) -> Evaluation:
         means(task, measure, frozen.outputs("test"), rows)
         for measure in (task.objective.row_loss, task.row_score)
     )
-    constant = constant_outputs(task, frozen)
-    outputs = {"constant": constant, **task.baselines(frozen)}
     evaluation = Evaluation(
         score=score.all,
         score_name=task.score_name or task.objective.label,
         higher_is_better=task.higher_is_better,
         goal=task.goal,
         per_group=score.per_group,
-        baselines={name: _score_of(task, value, rows) for name, value in outputs.items()},
+        baselines=baseline_scores(task, frozen),
         limit=task.limit,
         limit_note=task.limit_note,
         limit_per_group=None,
         loss=loss.all,
         loss_name=task.objective.label,
         losses=loss.per_group,
-        constant_loss=means(task, task.objective.row_loss, constant, rows).all,
+        constant_loss=task.constant_loss(frozen),
         constant_name="the best constant",
         when="",
         metrics=measured,
@@ -69,6 +67,13 @@ def evaluate_rows(task: Task, frozen: Frozen) -> Evaluation:
     )
 
 
+def baseline_scores(task: Task, frozen: Frozen) -> dict[str, float]:
+    """Return the scores of the best constant and of the task's baselines on the test rows, by name."""
+    rows = task.sequences(_test_batch(frozen))
+    outputs = {"constant": constant_outputs(task, frozen), **task.baselines(frozen)}
+    return {name: _score_of(task, value, rows) for name, value in outputs.items()}
+
+
 def measure_split(task: Task, frozen: Frozen, split: str) -> dict[str, Any]:
     """Return loss and score on the rows of a split, in all and for each group, ready for JSON."""
     batch = frozen.batch(split)
@@ -76,12 +81,18 @@ def measure_split(task: Task, frozen: Frozen, split: str) -> dict[str, Any]:
     rows, outputs = task.sequences(batch), frozen.outputs(split)
     measures = {task.objective.metric: task.objective.row_loss}
     if task.score_name is not None:
-        measures[task.score_name.replace(" ", "_").replace("-", "_")] = task.row_score
+        measures[score_key(task)] = task.row_score
     found: dict[str, Any] = {}
     for name, measure in measures.items():
         mean = means(task, measure, outputs, rows)
         found |= {name: mean.all, f"{name}_per_{task.group_label}": mean.per_group}
     return found
+
+
+def score_key(task: Task) -> str:
+    """Return what summaries and rows of sweeps call the score."""
+    name = task.score_name or task.objective.metric
+    return name.replace(" ", "_").replace("-", "_")
 
 
 def means(task: Task, measure: Measure, outputs: Any, rows: Sequences) -> Means:

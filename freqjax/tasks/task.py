@@ -22,7 +22,7 @@ from freqjax.tasks.drawing import draw_run
 from freqjax.tasks.evaluation import Evaluation, Frozen, Section
 from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.objectives import Objective
-from freqjax.tasks.scoring import evaluate_rows
+from freqjax.tasks.scoring import constant_outputs, evaluate_rows, means
 from freqjax.tasks.windows import warm_up
 
 
@@ -76,6 +76,8 @@ class Task:
       score_name: of `row_score`, for people; None where the score is the loss.
       higher_is_better: whether a higher score is better.
       goal: what the score of every group must reach to count as learned; None where none is set.
+      goal_share: the goal as a share of `constant_loss`, which the loss of every group must be below; None
+        where `goal` tells it.
       limit: the best score that any estimator can have; None where the law of the rows does not tell.
       limit_note: why it is that, or why there is none; a clause without a full stop.
       easier_words: what else does, for a sentence that begins with "Ask for less:".
@@ -96,6 +98,7 @@ class Task:
     score_name: str | None = None
     higher_is_better: bool = False
     goal: float | None = None
+    goal_share: float | None = None
     limit: float | None = None
     limit_note: str = "the law of the rows is not known"
     easier_words: str = "less noise, longer sequences, or a later judgement"
@@ -188,6 +191,13 @@ class Task:
         The score of a split is their mean, weighted as the losses are.
         """
         return self.objective.row_loss(outputs, targets)
+
+    def constant_loss(self, frozen: Frozen) -> float:
+        """Return the test loss of a predictor without inputs: that of the best constant unless overridden."""
+        batch = frozen.batch("test")
+        assert batch is not None  # every task has test rows
+        rows = self.sequences(batch)
+        return means(self, self.objective.row_loss, constant_outputs(self, frozen), rows).all
 
     def baselines(self, frozen: Frozen) -> Mapping[str, Any]:
         """Return what other methods reach on the test rows, by name; none unless overridden.

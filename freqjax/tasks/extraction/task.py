@@ -14,9 +14,10 @@ from freqjax.config.sections import Context
 from freqjax.errors import UserError
 from freqjax.networks.weights import RotorSetting
 from freqjax.tasks.batch import Batch
+from freqjax.tasks.columns import Columns
 from freqjax.tasks.constructible import Solution
 from freqjax.tasks.evaluation import Evaluation, Frozen
-from freqjax.tasks.examination import Evidence, Examination
+from freqjax.tasks.examination import GOAL_SHARE, Evidence, Examination
 from freqjax.tasks.extraction import datasets, probes, stems, symptoms
 from freqjax.tasks.extraction import synthesis as signals
 from freqjax.tasks.extraction import tones as metrics
@@ -56,6 +57,7 @@ class Extraction(Task):
     group_label, group_word = "frequency", "component"
     easier_words = "a known start, a smaller phase_scale, longer streams, or a later judgement"
     objective = SquaredError()
+    goal_share = GOAL_SHARE
     weighted = False
 
     def __init__(self, config: ExtractionConfig, context: Context | None = None) -> None:
@@ -117,6 +119,17 @@ class Extraction(Task):
     def constructed(self) -> Clock:
         """Return the weights of an exact clock: see `freqjax.tasks.extraction.clock`."""
         return Clock(tuple(f / self.sampling_rate for f in self.frequencies))
+
+    @property
+    def columns(self) -> Columns:
+        """The names of the task's columns; in sweeps the predictor without inputs is that of zero."""
+        return super().columns._replace(constant="zero_predictor_mse")
+
+    def constant_loss(self, frozen: Frozen) -> float:
+        """Return the test loss of predicting zero, which the mean of a sine is."""
+        batch = frozen.batch("test")
+        assert batch is not None  # as `split` gives them
+        return metrics.zero_predictor_mse(batch.targets[..., 0])
 
     def evaluate(self, frozen: Frozen) -> Evaluation:
         """Evaluate frozen weights: see `freqjax.tasks.extraction.evaluation`."""

@@ -1,0 +1,139 @@
+"""Standards: what the test losses and scores of replicas are held against, and which replicas have learned.
+
+A task has a goal as a share of the loss of a predictor without inputs, or a goal of its score, or none; then
+a replica must be better than every baseline. In full a task evaluates one network at a time
+(`Task.evaluate`); of many replicas this is all that is told.
+Axes: G groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from freqjax.tasks import Task
+from freqjax.tasks.evaluation import Frozen
+from freqjax.tasks.scoring import baseline_scores, means, score_key
+from freqjax.text import number
+from freqjax.training.frozen import FrozenLosses
+
+Row = dict[str, Any]
+
+
+class Names(NamedTuple):
+    """Names in the rows of a sweep whose replicas all have one task, and for people.
+
+    Attributes:
+      metric: of the loss, as in `test_<metric>`.
+      label: of the loss, for people.
+      frozen: the column of metrics.jsonl with the frozen loss.
+      constant: the loss of a predictor without inputs.
+      constant_name: that predictor, for people.
+      group: what a group is called in sentences.
+      goal_share: as `Task.goal_share`.
+      goal: of the score; None where there is none.
+      score: of the score, for people.
+      higher_is_better: of the score.
+    """
+
+    metric: str
+    label: str
+    frozen: str
+    constant: str
+    constant_name: str
+    group: str
+    goal_share: float | None
+    goal: float | None
+    score: str
+    higher_is_better: bool
+
+    @property
+    def test(self) -> str:
+        """The test loss."""
+        return f"test_{self.metric}"
+
+    @property
+    def choosing(self) -> tuple[str, str]:
+        """The losses that choose the best replica: that of validation rows, and that of training rows."""
+        return f"validation_{self.metric}", f"train_{self.metric}"
+
+
+def names_of(task: Task) -> Names:
+    """Return the names of `task`."""
+    return Names(
+        metric=task.objective.metric,
+        label=task.objective.label,
+        frozen=task.columns.frozen,
+        constant=task.columns.constant,
+        constant_name="the best constant" if task.goal_share is None else "predicting zero",
+        group=task.group_word,
+        goal_share=task.goal_share,
+        goal=task.goal,
+        score=task.score_name or task.objective.label,
+        higher_is_better=task.higher_is_better,
+    )
+
+
+class Standard:
+    """What the replicas that read one set of rows are held against."""
+
+    def __init__(self, task: Task, frozen: Frozen) -> None:
+        """Measure the predictor without inputs, and the baselines where they are needed.
+
+        Args:
+          task: the task.
+          frozen: any network on the rows.
+        """
+        self._task = task
+        self._constant = task.constant_loss(frozen)
+        self._baselines = {} if task.goal_share is not None else baseline_scores(task, frozen)
+
+    def judge(self, test: FrozenLosses, frozen: Frozen) -> Row:
+        """Return what the row of sweep.json of a replica holds of the comparison.
+
+        Args:
+          test: its losses on the test rows.
+          frozen: its network, which is run where the score is not the loss.
+        """
+        task, found = self._task, {self._task.columns.constant: self._constant}
+        if task.goal_share is not None:
+            return found
+        mean, groups = test.mean, test.per_group
+        if task.score_name is not None:
+            batch = frozen.batch("test")
+            assert batch is not None  # every task has test rows
+            mean, groups = means(
+                task, task.row_score, frozen.outputs("test"), task.sequences(batch)
+            )
+            key = score_key(task)
+            found |= {f"test_{key}": mean, f"worst_test_{key}": self._worst(groups)}
+        best = (max if task.higher_is_better else min)(self._baselines.values())
+        goal, reached = (best, mean) if task.goal is None else (task.goal, self._worst(groups))
+        solved = reached > goal if task.higher_is_better else reached < goal
+        return found | {"best_baseline": best, "solved": bool(solved)}
+
+    def _worst(self, groups: Sequence[float]) -> float:
+        known = [value for value in groups if not np.isnan(value)] or [float("nan")]
+        return min(known) if self._task.higher_is_better else max(known)
+
+
+def is_solved(row: Row, names: Names) -> bool:
+    """Return whether the replica of a row of sweep.json has learned the task."""
+    if names.goal_share is None:
+        return row["solved"]
+    worst = row[f"worst_test_{names.metric}"]
+    return worst is not None and worst < names.goal_share * row[names.constant]
+
+
+def goal_words(rows: Sequence[Row], names: Names) -> str:
+    """Return what a replica that has learned has, as words after "replicas have"."""
+    if names.goal_share is not None:
+        goals = {f"{names.goal_share * row[names.constant]:.3g}" for row in rows}
+        share = f"{names.goal_share:.0%} of {names.constant_name}"
+        return f"every {names.group} below {goals.pop() if len(goals) == 1 else share}"
+    if names.goal is None:
+        return f"a {names.score} better than that of every baseline"
+    side = "above" if names.higher_is_better else "below"
+    return f"every {names.group} {side} {number(names.goal)} in {names.score}"
