@@ -22,7 +22,6 @@ from freqjax.config import validation
 from freqjax.config.sections import Config
 from freqjax.diagnosis import Diagnosis, RunUnderExamination, diagnose
 from freqjax.errors import UserError
-from freqjax.networks import TurningPairs
 from freqjax.report import markdown as report
 from freqjax.report import summary
 from freqjax.run.interrupts import Interrupts
@@ -179,24 +178,6 @@ class Experiment:
         saved = folder.read_json("config.json")
         return None, None if saved is None else validation.from_dict(saved, "config.json")
 
-    def _draw_pairs(self, params: Any, directory: Path) -> list[Path]:
-        """Draw how fast the pairs turned at first and at last, if the network began as rotors."""
-        network, rate = self._network, self._task.time.samples
-        if not isinstance(network, TurningPairs):
-            return []
-        from freqjax.tasks.extraction import figures  # matplotlib takes most of a second to import
-
-        before = self._prepared.initial_params()
-        return [
-            figures.rotors(
-                rate * network.pair_cycles(before),
-                rate * network.pair_cycles(params),
-                network.pair_owners(),
-                self._task.selected_hz,
-                directory,
-            )
-        ]
-
     def _make_trainer(self, config: Config) -> Trainer:
         prepared = self._prepared
         rows, forward = prepared.train_rows, prepared.forward
@@ -313,7 +294,6 @@ class Experiment:
         figures: list[Path] = []
         if reason != "interrupted":
             figures = self._task.draw(frozen, evaluation, self._rows, folder.path / "figures")
-            figures += self._draw_pairs(params, folder.path / "figures")
         write = functools.partial(
             report.write,
             folder.path / "report.md",

@@ -281,7 +281,15 @@ class SharedReplicas:
         """Hold a replica with padded weights `params` against the standard of its rows."""
         source = self._source[place]
         prepared, reset = self._sets.prepared[source], self._config.task.reset
-        frozen = FrozenNetwork(prepared.task, self._forward, params, prepared.batches, reset)
+        frozen = FrozenNetwork(
+            prepared.task,
+            self._network,
+            self._forward,
+            params,
+            prepared.batches,
+            reset,
+            self.logs[place].replica.config.train.seed,
+        )
         if source not in self._standards:
             self._standards[source] = Standard(prepared.task, frozen)
         return self._standards[source].judge(test, frozen)

@@ -11,12 +11,25 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from freqjax.networks import Network
 from freqjax.tasks.batch import Batch
 
 
 @runtime_checkable
 class Frozen(Protocol):
-    """A network with frozen weights, run over the rows of a task."""
+    """A network with frozen weights, run over the rows of a task.
+
+    Attributes:
+      network: the network.
+      params: its weights.
+    """
+
+    network: Network
+    params: Any
+
+    def initial_params(self) -> Any:
+        """Return the weights that training began with."""
+        ...
 
     def batch(self, split: str) -> Batch | None:
         """Return the rows of a split (train, validation or test); None where the task has none."""

@@ -13,6 +13,7 @@ from freqjax.config.sections import Config
 from freqjax.networks import Network, Streams
 from freqjax.tasks import Batch, Sequences, Task, means_by_group
 from freqjax.training.combination import make_windows_forward
+from freqjax.training.seeds import initial_key
 from freqjax.training.streams import padding_resets
 
 # Streams unrolled at once: the hidden states of more would not fit a small machine's memory.
@@ -126,12 +127,24 @@ class FrozenNetwork:
     """Network with frozen weights, as `freqjax.tasks.evaluation.Frozen`; runs each split once."""
 
     def __init__(
-        self, task: Task, forward: Forward, params: Any, batches: Mapping[str, Batch], reset: str
+        self,
+        task: Task,
+        network: Network,
+        forward: Forward,
+        params: Any,
+        batches: Mapping[str, Batch],
+        reset: str,
+        seed: int,
     ) -> None:
-        """Freeze `params`; `batches` are the splits, `reset` is `task.reset` of the config."""
-        self._task, self._forward, self._params = task, forward, params
+        """Freeze `params`; `batches` are the splits, `reset` and `seed` those of the config."""
+        self.network, self.params = network, params
+        self._task, self._forward, self._seed = task, forward, seed
         self._batches, self._reset = batches, reset
         self._outputs: dict[str, np.ndarray] = {}
+
+    def initial_params(self) -> Any:
+        """Return the weights that training began with."""
+        return self.network.init(initial_key(self._seed))
 
     def batch(self, split: str) -> Batch | None:
         """Return the rows of a split (train, validation or test); None where the task has none."""
@@ -145,7 +158,7 @@ class FrozenNetwork:
 
     def run(self, batch: Batch, reset: str) -> np.ndarray:
         """Return the outputs [B, T, O] on `batch`, under a value of `task.reset`."""
-        return self._forward(self._params, self._task.sequences(batch), reset)
+        return self._forward(self.params, self._task.sequences(batch), reset)
 
 
 class FrozenLosses(NamedTuple):

@@ -107,4 +107,7 @@ class Prepared:
 
     def frozen(self, params: Any) -> FrozenNetwork:
         """Return the network with frozen weights `params`, for the task to evaluate."""
-        return FrozenNetwork(self.task, self.forward, params, self.batches, self.config.task.reset)
+        reset, seed = self.config.task.reset, self.config.train.seed
+        return FrozenNetwork(
+            self.task, self.network, self.forward, params, self.batches, reset, seed
+        )

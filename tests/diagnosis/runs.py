@@ -32,7 +32,12 @@ class FixedOutputs:
 
     def __init__(self, batches, outputs):
         """Keep rows and `outputs`, each a dict by split."""
+        self.network = self.params = None
         self._batches, self._outputs = batches, outputs
+
+    def initial_params(self):
+        """Return no weights."""
+        return None
 
     def batch(self, split):
         """Return the rows of a split."""

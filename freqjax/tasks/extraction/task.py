@@ -12,6 +12,7 @@ import numpy as np
 
 from freqjax.config.sections import Context
 from freqjax.errors import UserError
+from freqjax.networks import TurningPairs
 from freqjax.networks.weights import RotorSetting
 from freqjax.tasks.batch import Batch
 from freqjax.tasks.columns import Columns
@@ -234,7 +235,22 @@ class Extraction(Task):
             tones=self.tones(outputs, blocks),
             baselines=self._baselines(blocks),
         )
-        return figures.draw_all(record, rows, evaluation.metrics["test"]["mse"], folder)
+        paths = figures.draw_all(record, rows, evaluation.metrics["test"]["mse"], folder)
+        if rows and isinstance(frozen.network, TurningPairs):
+            paths.append(self._draw_rotors(frozen, frozen.network, folder))
+        return paths
+
+    def _draw_rotors(self, frozen: Frozen, network: TurningPairs, folder: Path) -> Path:
+        """Draw how fast the pairs of units turned when training began, and how fast they turn now."""
+        from freqjax.tasks.extraction import figures
+
+        return figures.rotors(
+            self.sampling_rate * network.pair_cycles(frozen.initial_params()),
+            self.sampling_rate * network.pair_cycles(frozen.params),
+            network.pair_owners(),
+            self.selected_hz,
+            folder,
+        )
 
     def _baselines(self, blocks: Batch) -> Any:
         """The `figures.Baselines` of `blocks`."""
