@@ -99,7 +99,7 @@ class Config:
         **own_sections: Section,
     ) -> None:
         """Take the sections that are given, those of the task alone by their names, and make the others."""
-        self.own = {}
+        self.own: dict[str, Section] = {}
         self.task = task_section(_DEFAULT_TASK)() if task is None else task
         self.network = network or NetworkConfig()
         self.optimizer = optimizer or OptimizerConfig()
@@ -133,7 +133,8 @@ class Config:
             near = nearest(name, [*_SECTIONS, *self.own])
             raise UserError(f"config.{name} is not a section: the nearest one is config.{near}.")
         if name == "task" and isinstance(value, TaskConfig):
-            self.own = {k: self.own.get(k, make()) for k, make in value.sections.items()}
+            found = {k: self.own.get(k, make()) for k, make in value.sections.items()}
+            super().__setattr__("own", found)
 
 
 _SECTIONS: dict[str, type[Section]] = {

@@ -50,6 +50,7 @@ def assemble(
         **task.describe(),
         "initializer": initializer,
         "weights": weights,
+        "metric": metric,
         "score": evaluation.score,
         "score_name": evaluation.score_name,
         "higher_is_better": evaluation.higher_is_better,

@@ -46,11 +46,14 @@ def run(config: Config, folder: Path, *, resume: bool, say: Say) -> Outcome:
         place = folder if not decisions else folder / f"hidden_{size}"
         outcome = run_once(_at(config, size, first=not decisions), place, resume=resume, say=say)
         goes_on, why = _decide(outcome, place, following)
+        metric = outcome.summary.get(
+            "metric", "mse"
+        )  # which a summary of version 0.1 does not name
         decisions.append(
             {
                 "hidden_size": size,
                 "folder": place.relative_to(folder).as_posix(),
-                "test_mse": outcome.summary["test"]["mse"],
+                f"test_{metric}": outcome.summary["test"][metric],
                 "stop_reason": outcome.summary["stop_reason"],
                 "goes_on": goes_on,
                 "why": why,

@@ -67,7 +67,7 @@ def names_of(task: Task) -> Names:
         label=task.objective.label,
         frozen=task.columns.frozen,
         constant=task.columns.constant,
-        constant_name="the best constant" if task.goal_share is None else "predicting zero",
+        constant_name=task.constant_name,
         group=task.group_word,
         goal_share=task.goal_share,
         goal=task.goal,

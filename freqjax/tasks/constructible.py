@@ -22,7 +22,7 @@ class NearSolution(NamedTuple):
       network: the network whose weights they are.
       params: the weights.
       directions: [N] changes of `params`, in its layout, each of which mends a part of what is wrong.
-      words: what they are, with how far off they are, such as "a solution that is 1 % off".
+      words: what they are, with how far off they are, such as "an integrator that leaks 2 % a sample".
       evidence: how far off they are, ready for JSON.
     """
 
@@ -39,7 +39,7 @@ class Solution(Protocol):
 
     Attributes:
       name: what they are, in one word; keys of the evidence begin with it.
-      along: what a direction of `NearSolution` changes, such as "a delay".
+      along: what a direction of `NearSolution` changes, such as "a rate".
     """
 
     name: str

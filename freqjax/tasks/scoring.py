@@ -43,11 +43,12 @@ def evaluate_rows(task: Task, frozen: Frozen) -> Evaluation:
         means(task, measure, frozen.outputs("test"), rows)
         for measure in (task.objective.row_loss, task.row_score)
     )
+    constant = task.constant_loss(frozen)
     evaluation = Evaluation(
         score=score.all,
         score_name=task.score_name or task.objective.label,
         higher_is_better=task.higher_is_better,
-        goal=task.goal,
+        goal=task.goal if task.goal_share is None else task.goal_share * constant,
         per_group=score.per_group,
         baselines=baseline_scores(task, frozen),
         limit=task.limit,
@@ -56,8 +57,8 @@ def evaluate_rows(task: Task, frozen: Frozen) -> Evaluation:
         loss=loss.all,
         loss_name=task.objective.label,
         losses=loss.per_group,
-        constant_loss=task.constant_loss(frozen),
-        constant_name="the best constant",
+        constant_loss=constant,
+        constant_name=task.constant_name,
         when="",
         metrics=measured,
         sections=(),

@@ -78,6 +78,7 @@ class Task:
       goal: what the score of every group must reach to count as learned; None where none is set.
       goal_share: the goal as a share of `constant_loss`, which the loss of every group must be below; None
         where `goal` tells it.
+      constant_name: the predictor without inputs that `constant_loss` is of.
       limit: the best score that any estimator can have; None where the law of the rows does not tell.
       limit_note: why it is that, or why there is none; a clause without a full stop.
       easier_words: what else does, for a sentence that begins with "Ask for less:".
@@ -99,6 +100,7 @@ class Task:
     higher_is_better: bool = False
     goal: float | None = None
     goal_share: float | None = None
+    constant_name: str = "the best constant"
     limit: float | None = None
     limit_note: str = "the law of the rows is not known"
     easier_words: str = "less noise, longer sequences, or a later judgement"

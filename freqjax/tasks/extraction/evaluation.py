@@ -65,7 +65,7 @@ def evaluate(task: Extraction, frozen: Frozen) -> Evaluation:
         loss_name=task.objective.label,
         losses=errors,
         constant_loss=zero,
-        constant_name="predicting zero",
+        constant_name=task.constant_name,
         when=" after the first second" if late else "",
         metrics={
             "train": {key: train[key] for key in ("mse", "mse_per_frequency")},

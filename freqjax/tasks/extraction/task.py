@@ -58,7 +58,7 @@ class Extraction(Task):
     group_label, group_word = "frequency", "component"
     easier_words = "a known start, a smaller phase_scale, longer streams, or a later judgement"
     objective = SquaredError()
-    goal_share = GOAL_SHARE
+    goal_share, constant_name = GOAL_SHARE, "predicting zero"
     weighted = False
 
     def __init__(self, config: ExtractionConfig, context: Context | None = None) -> None:
