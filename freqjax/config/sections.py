@@ -133,7 +133,10 @@ class Config:
             near = nearest(name, [*_SECTIONS, *self.own])
             raise UserError(f"config.{name} is not a section: the nearest one is config.{near}.")
         if name == "task" and isinstance(value, TaskConfig):
-            found = {k: self.own.get(k, make()) for k, make in value.sections.items()}
+            found = {
+                name: self.own[name] if name in self.own else make()
+                for name, make in value.sections.items()
+            }
             super().__setattr__("own", found)
 
 
