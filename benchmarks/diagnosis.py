@@ -23,6 +23,7 @@ from benchmarks import record
 from benchmarks.planted import PLANTS, Plant, grow
 from freqjax.diagnosis import CAUSES
 from freqjax.figures import canvas
+from freqjax.tasks.extraction.symptoms import OUTPUT_CAUSES, ROW_CAUSES
 
 _GRADED = (10, 11, 12)
 _HEALTHY, _NOTHING = "healthy", "no cause found"
@@ -56,7 +57,7 @@ def _is_well(folder: Path) -> bool:
 
 def confusion(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[str], np.ndarray]:
     """What was planted, what came first, and [planted, first] how often."""
-    order = [_HEALTHY, *CAUSES, _NOTHING]
+    order = [_HEALTHY, *ROW_CAUSES, *CAUSES, *OUTPUT_CAUSES, _NOTHING]
     planted = [name for name in order if any(row["planted"] == name for row in rows)]
     first = [name for name in order if name in planted or any(row["first"] == name for row in rows)]
     counts = np.zeros((len(planted), len(first)), int)

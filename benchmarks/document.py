@@ -332,9 +332,14 @@ and lost, which nothing else looks like; then steps of the wrong size; then what
 rows alone; then credit that could not be assigned; then what the network could not hold; and last what may
 be a symptom of any of them.
 
+Eleven of the causes can be found in a run of any task, which is examined where it misses its goal, or is no
+better than one of its baselines where no goal is set. Losses are held against that of the best constant
+output. The first two causes and the last two are checks of the task of sinusoids (`Task.checks`); another
+task adds its own, and says before which of the eleven they rank.
+
 Three of the causes are tried and not guessed. *Learning rate*: the run's own recipe is repeated at eight
 rates from the same start. *Capacity*: an exact clock is written into a network of the same size, or where
-none fits, the recipe is repeated with eight times as many units. *Gradient truncation*: the cut gradient
+none fits or no such weights are known, the recipe is repeated with eight times as many units. *Gradient truncation*: the cut gradient
 is held against the whole one, at the run's weights and at a clock that is nearly right. The second is
 what matters: a network that remembers nothing has nothing to lose by the cut, so that at its own
 weights the two gradients agree, and it never learns to remember.

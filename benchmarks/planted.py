@@ -1,4 +1,4 @@
-"""Training runs that are ill in one known way, and healthy ones: patients for a diagnosis to prove itself on.
+"""Training runs with one known fault, and healthy ones, on which the diagnosis is graded.
 
     python -m benchmarks.planted FOLDER [SEED ...]
 
@@ -39,7 +39,7 @@ Sabotage = Callable[[Path, Config, int], contextlib.AbstractContextManager[Confi
 
 @dataclass(frozen=True)
 class Plant:
-    """A patient.
+    """A run with one known fault, or none.
 
     Attributes:
       name: of the plant; one cause may have several.

@@ -7,13 +7,17 @@ import numpy as np
 
 from freqjax import Config, NetworkConfig, TaskConfig, TrainConfig
 from freqjax.config import validation
-from freqjax.diagnosis import RunUnderExamination
+from freqjax.config.sections import to_dict
+from freqjax.diagnosis import CAUSES, RunUnderExamination
 from freqjax.system.files import write_json
+from freqjax.tasks.extraction.symptoms import OUTPUT_CAUSES, ROW_CAUSES
 from freqjax.training.prepared import Prepared
 
 LAYERS = ("cell/input/bias", "cell/recurrent/kernel", "head/kernel")
 
 
+# The causes of an extraction run, in order of rank.
+RANKED = [*ROW_CAUSES, *CAUSES, *OUTPUT_CAUSES]
 # What is possible where the start is known: everything.
 POSSIBLE = {
     "bayes_mse": 0.0,
@@ -134,3 +138,39 @@ def examined(
 def by_cause(examinations):
     """Examinations by the name of their cause."""
     return {e.cause: e for e in examinations}
+
+
+def examined_of_any_task(tmp_path, whole, *, outputs=None, updates=200, params=None):
+    """A run of any task that kept its first weights, or put out what `outputs` maps test targets to."""
+    prepared = Prepared(whole)
+    task, first = prepared.task, prepared.initial_params()
+    frozen = prepared.frozen(first if params is None else params)
+    if outputs is not None:
+        splits = {name: outputs(task.rows(name).targets) for name in prepared.batches}
+        frozen = FixedOutputs(prepared.batches, splits)
+    write_json(tmp_path / "config.json", to_dict(whole))
+    loss = [1.0] * len(task.group_names)
+    columns, norms = task.columns, dict.fromkeys(LAYERS, 1.0)
+    last = {
+        "epoch": 1,
+        "step": updates,
+        "loss": 1.0,
+        columns.loss: loss,
+        columns.frozen: 1.0,
+        columns.frozen_per_group: loss,
+        "grad_norm": 1.0,
+        "grad_norm_max": 1.0,
+        "grad_norm_max_per_layer": norms,
+        "seconds": 1.0,
+        "alerts": [],
+    }
+    return RunUnderExamination(
+        folder=tmp_path,
+        prepared=prepared,
+        initial_params=first,
+        params=first,
+        last_params=first,
+        rows=[last],
+        evaluation=task.evaluate(frozen),
+        seconds=1.0,
+    )

@@ -9,15 +9,11 @@ import pytest
 
 from freqjax import commandline
 from freqjax.config import overrides, validation
-from freqjax.diagnosis import CAUSES, diagnose, gradients, recorded, trial, tried
+from freqjax.diagnosis import diagnose, gradients, recorded, trial, tried
 from freqjax.diagnosis.limit import information_limit
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction.datasets import write_rows
-from freqjax.tasks.extraction.symptoms import OUTPUT_CAUSES, ROW_CAUSES
-from tests.diagnosis.runs import LAYERS, by_cause, config, examined, row
-
-# Of an extraction run, in order of rank.
-RANKED = [*ROW_CAUSES, *CAUSES, *OUTPUT_CAUSES]
+from tests.diagnosis.runs import LAYERS, RANKED, by_cause, config, examined, row
 
 
 def task_checks(run):

@@ -9,11 +9,11 @@ import pytest
 
 import freqjax
 from freqjax import main
-from freqjax.diagnosis import CAUSES
 from freqjax.report import phases
 from freqjax.run import escalation, experiment
 from freqjax.system import files
 from freqjax.tasks import Extraction
+from tests.diagnosis.runs import RANKED
 from tests.twins import tiny_config
 
 
@@ -69,7 +69,7 @@ def test_the_verdict_stands_in_the_first_three_lines(finished):
 def test_a_run_lists_its_causes(finished):
     causes = json.loads((finished / "diagnosis.json").read_text())
     assert causes and causes[0]["rank"] == 1
-    assert {cause["cause"] for cause in causes} <= set(CAUSES)
+    assert {cause["cause"] for cause in causes} <= set(RANKED)
     first = causes[0]["cause"].replace("_", " ")
     assert f"1. **{first}.**" in (finished / "report.md").read_text()
 
