@@ -63,7 +63,7 @@ def _check(hidden: int, wider: int) -> None:
         raise ValueError(f"wider is {wider}: it must be at least hidden, {hidden}.")
 
 
-def _resize(array: jax.Array, blocks: tuple[int, ...], before: int, after: int) -> jax.Array:
+def _resize(array: Any, blocks: tuple[int, ...], before: int, after: int) -> Any:
     """Cut every block of `before` along the axes that have some to `after`, or fill it with zeros."""
     if (
         tuple(n * before or size for n, size in zip(blocks, array.shape, strict=True))

@@ -1,15 +1,16 @@
 """The compiled functions of a bucket: R replicas of one train step, spread over the devices of a process.
 
-What is solo everywhere else has a leading axis R here, which is split over the devices. On a CPU each
-device takes its replicas one after another, for a core is busy with one; on an accelerator they go side
-by side. The replica's own function is that of a solo run, so the numbers are too.
+Arrays have a leading axis R, which is split over the devices. On a CPU each device trains its replicas one
+after another, for one keeps a core busy; on an accelerator they are trained side by side. A replica's own
+function is that of a solo run, and so are its numbers.
 Axes: R replicas, N streams or sets of blocks, U updates in a chunk, G groups, B streams, T time.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -32,7 +33,7 @@ _AXIS = "replicas"
 
 
 class Replicated(NamedTuple):
-    """What differs from replica to replica and does not change while a chunk runs.
+    """Values that differ from replica to replica and do not change while a chunk runs.
 
     Attributes:
       active: [R] bool; the others are passed over, their state stays as it is.
@@ -50,7 +51,7 @@ class Replicated(NamedTuple):
 
 
 class Program:
-    """Chunks of training, frozen losses and the keeping of the best, for all replicas at once.
+    """Chunks of training, frozen losses and the choice of the best weights, for all replicas at once.
 
     Attributes:
       shards: devices that the replicas are spread over; R must be a multiple.
@@ -66,7 +67,7 @@ class Program:
         own_streams: bool,
         devices: Sequence[Any] | None = None,
     ) -> None:
-        """Nothing is compiled yet.
+        """Prepare; nothing is compiled yet.
 
         Args:
           network: of the bucket's width.
@@ -96,34 +97,34 @@ class Program:
         self._compiled: dict[Any, Any] = {}
 
     def place(self, tree: Any) -> Any:
-        """Arrays [R, ...], spread over the devices."""
+        """Spread arrays [R, ...] over the devices."""
         return jax.device_put(tree, NamedSharding(self._mesh, Spec(_AXIS)))
 
     def place_streams(self, tree: Any) -> Any:
-        """Streams [N, ...] where `train` reads them."""
+        """Put streams [N, ...] where `train` reads them."""
         return jax.device_put(tree, NamedSharding(self._mesh, self._streams_spec))
 
     def place_everywhere(self, tree: Any) -> Any:
-        """Arrays that every device holds whole."""
+        """Put arrays whole on every device."""
         return jax.device_put(tree, NamedSharding(self._mesh, Spec()))
 
     def train(
         self, replicated: Replicated, state: TrainState, streams: Stream
     ) -> tuple[TrainState, ChunkInfo]:
-        """A chunk of U updates of the active replicas; `state` is given up. [R, ...] all."""
+        """Run a chunk of U updates of the active replicas; `state` is given up. [R, ...] all."""
         return self._run("train", self._train, self.place(replicated), state, streams)
 
     def frozen(self, source: np.ndarray, params: Any, blocks: Sequences) -> np.ndarray:
-        """[R, G] frozen loss of each group of the blocks `source` [R] of N sets [N, B, ...]."""
+        """Return [R, G] the frozen loss of each group on the rows `source` [R] of N sets [N, B, ...]."""
         return np.asarray(self._run("frozen", self._frozen, self.place(source), params, blocks))
 
     def keep(self, chosen: np.ndarray, kept: Any, offered: Any) -> Any:
-        """`offered` in the replicas `chosen` [R] bool, `kept` (which is given up) in the others."""
+        """Return `offered` in the replicas `chosen` [R] bool and `kept` (which is given up) in the others."""
         return self._run("keep", self._keep, self.place(chosen), kept, offered)
 
     @property
     def compilations(self) -> int:
-        """How many programs have been compiled so far."""
+        """Programs compiled so far."""
         return len(self._compiled)
 
     def _jit(self, function: Callable[..., Any], specs: Any, out: Any, donate: int = -1) -> Any:
@@ -162,12 +163,12 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[[Any, Any, Any], Any
 def _replica_chunk(
     network: Network, task: Task, config: Config, updates_per_epoch: int, groups: int
 ) -> Callable[[Replicated, TrainState, Stream], tuple[TrainState, ChunkInfo]]:
-    """The chunk of one replica, with its own numbers in place of the config's."""
+    """Return the chunk of one replica, with its own numbers in place of the config's."""
     make_chunk = engines.choose(network, task, config).make_chunk
 
     def chunk(own: Replicated, state: TrainState, streams: Stream) -> tuple[TrainState, ChunkInfo]:
-        optimizer = dataclasses.replace(config.optimizer, **own.numbers)
-        train = dataclasses.replace(config.train, seed=own.seed)
+        optimizer = _with(config.optimizer, own.numbers)
+        train = _with(config.train, {"seed": own.seed})
         mine = dataclasses.replace(config, optimizer=optimizer, train=train)
         schedule = make_schedule(optimizer, own.updates, updates_per_epoch)
         updates = make_chunk(network, task, mine, schedule, groups)
@@ -180,6 +181,14 @@ def _replica_chunk(
         return jax.lax.cond(own.active, lambda s: updates(s, stream), rest, state)
 
     return chunk
+
+
+def _with(section: Any, numbers: Mapping[str, jax.Array]) -> Any:
+    """Return `section` with numbers that JAX traces, of which its fields' types know nothing."""
+    section = copy.copy(section)
+    for name, value in numbers.items():
+        setattr(section, name, value)
+    return section
 
 
 def _of_source(frozen: Callable[[Any, Sequences], jax.Array]) -> Callable[..., jax.Array]:

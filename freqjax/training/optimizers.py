@@ -118,7 +118,9 @@ def _unit_norms(array: Float[Array, ...]) -> Float[Array, ...]:
     return jnp.sqrt(jnp.sum(jnp.square(array), axis=axis, keepdims=True))
 
 
-def make_schedule(config: OptimizerConfig, updates: int, updates_per_epoch: int) -> Schedule:
+def make_schedule(
+    config: OptimizerConfig, updates: int | Int[Array, ""], updates_per_epoch: int
+) -> Schedule:
     """Make the learning rate, a function of the updates made and of those made when the schedule began.
 
     - constant and plateau: `learning_rate` throughout (the plateau's factor is applied by its owner).
