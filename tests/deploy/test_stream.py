@@ -74,7 +74,9 @@ def test_pieces_of_any_size_give_what_the_whole_gives(component):
     for sizes in ([4500], [1] * 40 + [4460], [4096, 404], [7, 0, 4493]):
         component.restart()
         ends = np.cumsum(sizes)
-        parts = [component.advance(SAMPLES[end - n : end]) for n, end in zip(sizes, ends, strict=True)]
+        parts = [
+            component.advance(SAMPLES[end - n : end]) for n, end in zip(sizes, ends, strict=True)
+        ]
         np.testing.assert_allclose(np.concatenate(parts), expected, atol=2e-5)
     assert component._loop._cache_size() == 1  # nothing is compiled twice
 

@@ -215,7 +215,7 @@ def _changed(key, change):
         (_without("fc.bias"), "fc.bias is missing beside fc.weight"),
         (_with(fc2__weight=np.ones((1, 1))), "it holds 2 linear layers, fc.weight, fc2.weight"),
         (_with(norm__weight=np.ones(6)), "it also holds norm.weight, which"),
-        (_with(lstm__weight_hr_l0=np.ones((2, 6))), "it holds lstm.weight_hr_l0 besides"),
+        (_with(lstm__weight_hr_l0=np.ones((2, 6))), "it also holds lstm.weight_hr_l0"),
         (_changed("lstm.weight_hh_l0", lambda a: a[:12]), "rows must be 4 .* times its columns"),
         (_changed("lstm.weight_ih_l0", lambda a: a[:-1]), r"has shape \(23, 3\): it must be \(24, 3\)"),
         (_changed("lstm.bias_ih_l0", lambda a: a[:, None]), r"bias_ih_l0 has shape \(24, 1\)"),
