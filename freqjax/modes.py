@@ -20,7 +20,7 @@ from freqjax.run import workdir
 from freqjax.system import files
 
 if TYPE_CHECKING:
-    from freqjax.deploy.listener import Listener
+    from freqjax.deploy.component_stream import ComponentStream
 
 Overrides = Sequence[tuple[str, str]]
 
@@ -63,10 +63,10 @@ FLAGS = {
     ),
     "split": Flag(str, "which rows to write: train (default) or test"),
     "figures": Flag(bool, "draw figures (default; --no-figures leaves them out)"),
-    "select": Flag(str, "the component to listen to: its frequency, Hz, one of the task's"),
-    "on-bad-line": Flag(str, "stop (default), skip, or hold: hear the last good number again"),
+    "select": Flag(str, "the component to follow or extract: its frequency, Hz, one of the task's"),
+    "on-bad-line": Flag(str, "stop (default), skip, or hold: repeat the last valid number"),
     "channel": Flag(str, "which channel or column of --input, from 1"),
-    "resample": Flag(bool, "listen at the network's sampling rate where --input has another one"),
+    "resample": Flag(bool, "convert --input to the network's sampling rate if it has another one"),
     "device": Flag(str, "cpu, gpu or tpu (default: the best that JAX finds)"),
 }
 
@@ -295,8 +295,8 @@ def _limits(config: Config, flags: dict[str, Any]) -> int:
     return 0
 
 
-def _listen(config: Config, flags: dict[str, Any]) -> Listener:
-    from freqjax.deploy.listener import Listener, select
+def _component_stream(config: Config, flags: dict[str, Any]) -> ComponentStream:
+    from freqjax.deploy.component_stream import ComponentStream, select
     from freqjax.deploy.trained import load
     from freqjax.tasks import make_task
 
@@ -310,14 +310,14 @@ def _listen(config: Config, flags: dict[str, Any]) -> Listener:
             f"the network was trained on windows of {length} samples, each with a state of its own; here one "
             "state is carried through the signal, and its errors were never measured so."
         )
-    return Listener(trained, task, group)
+    return ComponentStream(trained, task, group)
 
 
 def _stream(config: Config, flags: dict[str, Any]) -> int:
     from freqjax.deploy import stream
 
     policy = stream.check_policy(flags["on-bad-line"])
-    return stream.run(_listen(config, flags), policy)
+    return stream.run(_component_stream(config, flags), policy)
 
 
 def _extract(config: Config, flags: dict[str, Any]) -> int:
@@ -333,7 +333,7 @@ def _extract(config: Config, flags: dict[str, Any]) -> int:
         workdir=flags["workdir"],
         figures=flags["figures"],
     )
-    extract.run(_listen(config, flags), planned, say=print)
+    extract.run(_component_stream(config, flags), planned, say=print)
     return 0
 
 

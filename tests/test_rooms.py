@@ -42,7 +42,7 @@ AT_HOME = ("tasks/extraction/", "recordings/", "config/versions.py")
 WITH_A_REASON = {
     "deploy/export.py": "the README that it writes says what the inputs of a network of extraction are",
     "deploy/extract.py": "the mode that takes one component out of a recording",
-    "deploy/listener.py": "--select names a component by its frequency",
+    "deploy/component_stream.py": "--select names a component by its frequency",
     "deploy/spectrum.py": "the spectra before and after extraction",
     "deploy/torch/layout.py": "an import says how many inputs a network of extraction has",
     "modes.py": "--select and --out are flags of modes that extraction alone has",

@@ -1,1 +1,1 @@
-"""Trained networks in use: streams, recordings, exports, PyTorch weights."""
+"""Use of trained networks: streams, recordings, exports, PyTorch weights."""

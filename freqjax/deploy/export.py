@@ -1,17 +1,17 @@
-"""A trained network as files that run without freqjax: `--mode export`.
+"""Export of a trained network to files that run without freqjax: `--mode export`.
 
     weights.safetensors  the weights in PyTorch's names, with the config; freqjax and PyTorch read it
     init_carry.bin       x [B, D] → carry; only B is taken from x
-    step.bin             carry, x [B, D] → carry, y [B, O]; where the network goes one sample at a time
+    step.bin             carry, x [B, D] → carry, y [B, O]; only of a causal network
     unroll.bin           carry, xs [T, B, D] → carry, ys [T, B, O]
-    README.md            what they are, and how to call them
+    README.md            a description of the files and an example of their use
 
 The .bin files are programs of `jax.export`: B and T are free, the weights are constants inside, and each
-holds the code for CPU, CUDA and TPU. A carry is a tuple of arrays, for a class of freqjax could not be read
-without freqjax. Their products have the full precision of float32 on every platform: a clock that runs
-for thousands of samples does not survive the few bits that TPUs, and GPUs with TF32, use by default.
+holds the code for CPU, CUDA and TPU. A carry is a tuple of arrays, because a class of freqjax could not be
+read without freqjax. Matrix products have the full precision of float32 on every platform: the reduced
+precision that TPUs, and GPUs with TF32, use by default makes a clock drift within thousands of samples.
 
-The same weights give the same bytes, with the same versions of freqjax and JAX.
+The same weights give the same bytes with the same versions of freqjax and JAX.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _AT_ONCE = "carry, ys = unroll(carry, xs)  # ys [T, B, O]\n"
 
 
 def run(trained: Trained, folder: Path, *, say: Callable[[str], None]) -> None:
-    """Write the files of `trained` to `folder`, which is new or empty.
+    """Write the files of `trained` to a new or empty `folder`.
 
     Raises:
       UserError: the folder holds files or cannot be written, or PyTorch has no such cell.
@@ -82,7 +82,7 @@ def run(trained: Trained, folder: Path, *, say: Callable[[str], None]) -> None:
 
 
 def require_empty(folder: Path) -> None:
-    """Raises UserError where `folder` is there and no empty folder."""
+    """Raise UserError if `folder` exists and is not an empty folder."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--output is {folder}: it is a file, and must be a folder.")
     if folder.is_dir() and any(folder.iterdir()):
@@ -90,7 +90,7 @@ def require_empty(folder: Path) -> None:
 
 
 def programs(trained: Trained) -> dict[str, bytes]:
-    """init_carry, step (of a causal network) and unroll, serialized, with the weights as constants."""
+    """Serialize init_carry, step (of a causal network) and unroll, with the weights as constants."""
     network, params = trained.network, trained.params
     inputs = make_task(trained.config.task).input_size
     structure = jax.tree.structure(jax.eval_shape(lambda: network.init_carry(params, 1)))
@@ -127,7 +127,7 @@ def _serialize(function: Callable[..., Any], *arguments: Any) -> bytes:
 
 @contextlib.contextmanager
 def _without_source_paths() -> Iterator[None]:
-    """Programs name no file of the machine they were made on, which would make their bytes its own."""
+    """Leave source paths out of programs, so that their bytes do not depend on the machine."""
     name = "jax_traceback_in_locations_limit"
     before = getattr(jax.config, name)
     jax.config.update(name, 0)
@@ -138,13 +138,13 @@ def _without_source_paths() -> Iterator[None]:
 
 
 def loader(task: Extraction, folder: str, *, causal: bool) -> str:
-    """Python that calls the programs in `folder`, with jax and numpy alone."""
+    """Return Python code that calls the programs in `folder` with jax and numpy alone."""
     select = ""
     if task.selectors:
         first, last = task.selectors[0], task.selectors[-1]
         select = (
             f"xs[:, 0, {first}] = xs[:, 1, {last}] = 1"
-            f"  # stream 0 asks for {task.selected_hz[0]:g} Hz, stream 1 for {task.selected_hz[-1]:g} Hz\n"
+            f"  # stream 0 selects {task.selected_hz[0]:g} Hz, stream 1 {task.selected_hz[-1]:g} Hz\n"
         )
     head = _LOADER.format(folder=folder, inputs=task.input_size, select=select)
     return head + (_ONE_BY_ONE if causal else _AT_ONCE)
@@ -176,8 +176,8 @@ def _readme(trained: Trained, task: Extraction, folder: str, names: tuple[str, .
             *(f"| `{name}` | {about[name]} |" for name in names),
             "",
             f"The .bin files are programs of `jax.export` for {', '.join(PLATFORMS)}, written by jax "
-            f"{versions['jax']} and freqjax {versions['freqjax']}. They need jax and flatbuffers, and "
-            "nothing of freqjax:",
+            f"{versions['jax']} and freqjax {versions['freqjax']}. They need jax and flatbuffers, but not "
+            "freqjax:",
             "",
             "```python",
             loader(task, folder, causal=isinstance(network, Streams)).rstrip(),

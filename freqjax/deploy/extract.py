@@ -1,8 +1,8 @@
-"""A component out of a recording: read, resampled where asked, listened to, written, chunk by chunk.
+"""Extraction of a component from a recording: read, resample on request, run, write, chunk by chunk.
 
-What goes out has the format, the rate and the length of what came in. The report says what the network
-can be trusted with on this recording: whether it listens at all, and whether the signal is as strong as
-those it was trained on.
+The output has the format, the sampling rate and the length of the input. The report tells how far the
+output can be trusted: whether it depends on the recording at all, and whether the recording is as strong
+as the training signals.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from freqjax.deploy.listener import Listener
+from freqjax.deploy.component_stream import ComponentStream
 from freqjax.deploy.spectrum import Spectrum
 from freqjax.errors import UserError
 from freqjax.recordings import Recording, choose_channel, open_recording, signal
@@ -24,23 +24,23 @@ from freqjax.recordings.resampling import ratio, resample
 from freqjax.tasks import Extraction
 
 _CHUNK = 65_536
-# Rates this near, as a share, are the same: a file may keep but a few digits.
+# Relative difference up to which rates are equal: a file may store few digits.
 _SAME_RATE = 1e-6
-# A training signal tells whether a network listens; so many samples of it are enough.
+# Samples of a training signal that are enough to measure how the output depends on the input.
 _PROBE_SAMPLES = 20_000
-# Without the signal, the output of a clock changes by less than this share of its own rms.
-_DEAF = 0.2
-# Beyond this factor of the training signals' rms a signal is unlike them.
+# Without the signal, the output of a clock changes by less than this share of its rms.
+_INDEPENDENT = 0.2
+# A signal whose rms differs from the training signals' by more than this factor is reported.
 _LOUDER = 2.0
 
 
-class Habits(NamedTuple):
-    """What a network is used to, and what it does without a signal.
+class Reference(NamedTuple):
+    """Levels of the training data, and how the output depends on the input.
 
     Attributes:
       input_rms, output_rms: of the training signals and targets, in their units.
-      dependence: how much the output changes where a training signal is replaced by silence, rms, as a
-        share of the output's own.
+      dependence: rms change of the output when a training signal is replaced by silence, relative to the
+        rms of the output.
     """
 
     input_rms: float
@@ -49,15 +49,15 @@ class Habits(NamedTuple):
 
     @property
     def is_clock(self) -> bool:
-        """Whether the output does not depend on the input."""
-        return self.dependence < _DEAF
+        """Tell whether the output does not depend on the input."""
+        return self.dependence < _INDEPENDENT
 
 
 class Plan(NamedTuple):
-    """An extraction that was found possible.
+    """An extraction whose flags and files have been checked.
 
     Attributes:
-      recording, channel: what is listened to.
+      recording, channel: the input.
       up_by_down: network's rate / recording's rate.
       output: the file to write.
       figure: the PNG of the spectra, or None.
@@ -71,7 +71,7 @@ class Plan(NamedTuple):
 
 
 class Extracted(NamedTuple):
-    """What was done, in numbers: samples, their rms before and after, and what the file cut off."""
+    """Result of an extraction: samples, rms of input and output, clipped samples, duration in seconds."""
 
     samples: int
     input_rms: float
@@ -90,10 +90,10 @@ def plan(
     workdir: str | None,
     figures: bool,
 ) -> Plan:
-    """Check everything that can be checked before a sample is read; nothing is written.
+    """Check everything that can be checked before a sample is read; write nothing.
 
     Raises:
-      UserError: a flag is missing or does not fit the others, the files or the task.
+      UserError: a flag is missing or does not match the others, the files or the task.
     """
     for flag, value in (("input", source), ("output", output)):
         if value is None:
@@ -112,7 +112,7 @@ def plan(
             + ("it is the --input." if same else "it exists already, and is left as it is.")
         )
     if not path.parent.is_dir():
-        raise UserError(f"--output is {path}: its folder is not there.")
+        raise UserError(f"--output is {path}: its folder does not exist.")
     folder = path.parent if workdir is None else Path(workdir)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--workdir is {folder}: it is a file, and must be a folder.")
@@ -132,39 +132,40 @@ def _rate_change(recording: Recording, wanted: float, resampled: bool) -> Fracti
     if not resampled:
         raise UserError(
             f"--input {recording.path} has {found:.9g} samples a second and the network was trained at "
-            f"{wanted:.9g} (task.time.samples): --resample must be given to listen to it at that rate."
+            f"{wanted:.9g} (task.time.samples): --resample must be given to convert it to that rate."
         )
     return ratio(found, wanted, f"--input {recording.path}")
 
 
-def habits(listener: Listener) -> Habits:
-    """Let the network hear a signal of its training, and then silence of the same length."""
-    task = listener.task
+def measure_reference(component: ComponentStream) -> Reference:
+    """Run the network on a training signal and on silence of the same length."""
+    task = component.task
     samples = min(task.samples, _PROBE_SAMPLES)
     blocks = task.sample(jax.random.key(0), samples)
     inputs = np.asarray(blocks.inputs["signal"])
-    own = np.flatnonzero(np.asarray(blocks.group) == listener.group)[0]
-    listener.restart()
-    heard = listener.hear(inputs[own, :, 0])
-    listener.restart()
-    deaf = listener.hear(np.zeros(samples))
-    listener.restart()
-    return Habits(_rms(inputs), _rms(blocks.targets), _rms(heard - deaf) / max(_rms(heard), 1e-30))
+    own = np.flatnonzero(np.asarray(blocks.group) == component.group)[0]
+    component.restart()
+    usual = component.advance(inputs[own, :, 0])
+    component.restart()
+    silent = component.advance(np.zeros(samples))
+    component.restart()
+    dependence = _rms(usual - silent) / max(_rms(usual), 1e-30)
+    return Reference(_rms(inputs), _rms(blocks.targets), dependence)
 
 
-def run(listener: Listener, planned: Plan, say: Callable[[str], None]) -> Extracted:
+def run(component: ComponentStream, planned: Plan, say: Callable[[str], None]) -> Extracted:
     """Extract as planned, write the file and the figure, and report.
 
     Raises:
-      UserError: a sample that is not a finite number; then nothing is left behind.
+      UserError: a sample is not a finite number; no file is left behind.
     """
-    known = habits(listener)
-    before, after = (_Meter(listener.task) for _ in range(2))
+    known = measure_reference(component)
+    before, after = (_Meter(component.task) for _ in range(2))
     began = time.perf_counter()
     try:
         with planned.recording.writer(planned.output) as writer:
             count = 0
-            for part in _extracted(listener, planned, before, after):
+            for part in _extracted(component, planned, before, after):
                 writer.write(part)
                 count += len(part)
     except OSError as error:
@@ -173,48 +174,48 @@ def run(listener: Listener, planned: Plan, say: Callable[[str], None]) -> Extrac
         ) from None
     seconds = time.perf_counter() - began
     done = Extracted(count, before.rms, after.rms, writer.clipped, seconds)
-    for line in report(planned, listener.task, listener.group, known, done):
+    for line in report(planned, component.task, component.group, known, done):
         say(line)
     if planned.figure is not None:
         from freqjax.tasks.extraction import figures  # matplotlib takes most of a second to import
 
         spectra = before.spectrum.amplitude(), after.spectrum.amplitude()
-        hz = listener.task.selected_hz
-        figures.extraction(*spectra, hz, listener.group, not known.is_clock, planned.figure)
+        hz = component.task.selected_hz
+        figures.extraction(*spectra, hz, component.group, not known.is_clock, planned.figure)
         say(f"figure: {planned.figure}")
     return done
 
 
 def _extracted(
-    listener: Listener, planned: Plan, before: _Meter, after: _Meter
+    component: ComponentStream, planned: Plan, before: _Meter, after: _Meter
 ) -> Iterator[np.ndarray]:
-    """The component at the recording's rate, as many samples as the recording has."""
-    came = 0
+    """Yield the component at the recording's rate, as many samples as the recording has."""
+    samples_read = 0
 
     def counted() -> Iterator[np.ndarray]:
-        nonlocal came
+        nonlocal samples_read
         for chunk in signal(planned.recording, planned.channel, _CHUNK, "--input"):
-            came += len(chunk)
+            samples_read += len(chunk)
             yield chunk
 
     def followed(chunks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         for chunk in chunks:
             before.add(chunk)
-            outputs = listener.hear(chunk)
+            outputs = component.advance(chunk)
             after.add(outputs)
             yield outputs
 
-    went = 0
+    written = 0
     back = 1 / planned.up_by_down
     for part in resample(followed(resample(counted(), planned.up_by_down)), back):
-        # There and back may end some samples later than it began.
-        kept = part[: came - went]
-        went += len(kept)
+        # Resampling twice may add some samples at the end.
+        kept = part[: samples_read - written]
+        written += len(kept)
         yield kept
 
 
 class _Meter:
-    """The rms and the spectrum of what passes by."""
+    """Rms and spectrum of a signal that is added in chunks."""
 
     def __init__(self, task: Extraction) -> None:
         self.spectrum = Spectrum(min(task.selected_hz), task.time.samples)
@@ -231,45 +232,45 @@ class _Meter:
 
 
 def report(
-    planned: Plan, task: Extraction, group: int, known: Habits, done: Extracted
+    planned: Plan, task: Extraction, group: int, known: Reference, done: Extracted
 ) -> list[str]:
-    """What was done, and what is to be thought of it."""
-    recording, told = planned.recording, planned.recording.sampling_rate
-    rate = task.time.samples if told is None else told
+    """Describe the extraction and how far its output can be trusted, as lines."""
+    recording, own_rate = planned.recording, planned.recording.sampling_rate
+    rate = task.time.samples if own_rate is None else own_rate
     length = done.samples / rate
     lines = [
         f"{recording.path} ({recording.layout}, {recording.names[planned.channel]}): "
         f"{done.samples:,} samples, {length:.6g} s at {rate:.9g} Hz"
-        + (", the rate of the network, since the file tells none" if told is None else ""),
+        + (", the rate of the network, since the file states none" if own_rate is None else ""),
         f"{task.group_names[group]}: {planned.output}, in {done.seconds:.2f} s, "
         f"{length / done.seconds:.3g} × real time",
     ]
     if planned.up_by_down != 1:
-        lines.append(f"listened to at {task.time.samples:.9g} Hz, and resampled back")
+        lines.append(f"processed at {task.time.samples:.9g} Hz, and resampled back")
     if known.is_clock:
         lines.append(
             "this network is a clock: its output does not depend on the input (silence in place of a "
-            f"training signal changes it by {known.dependence:.1%}); its phase is right only where the "
-            "recording begins as its training streams did"
+            f"training signal changes it by {known.dependence:.1%}); its phase is right only if the "
+            "recording begins as the training streams did"
         )
     else:
         lines.append(
-            "this network listens: silence in place of a training signal changes its output by "
-            f"{known.dependence:.0%}; what it puts out before it has found the phase means nothing"
+            "the output of this network depends on the input: silence in place of a training signal changes "
+            f"it by {known.dependence:.0%}; ignore the output before the network has found the phase"
         )
     if done.input_rms == 0:
-        lines.append("the recording is silent: nothing can have been extracted from it")
+        lines.append("the recording is silent: nothing can be extracted from it")
     elif not 1 / _LOUDER <= done.input_rms / known.input_rms <= _LOUDER:
         lines.append(
-            f"the signal is unlike its training: its rms is {done.input_rms:.3g} and there it was "
-            f"{known.input_rms:.3g}; a signal scaled by {known.input_rms / done.input_rms:.3g} would fit"
+            f"the signal is unlike the training signals: its rms is {done.input_rms:.3g}, theirs "
+            f"{known.input_rms:.3g}; scaling it by {known.input_rms / done.input_rms:.3g} makes them equal"
         )
     lines.append(
-        f"the output has an rms of {done.output_rms:.3g}, in training {known.output_rms:.3g}: what was "
-        "taught is the phase, and how strong the component is in the recording it does not say"
+        f"the output has an rms of {done.output_rms:.3g}, the training targets {known.output_rms:.3g}: the "
+        "network estimates the phase of the component, not its strength in the recording"
     )
     if done.clipped:
-        lines.append(f"{done.clipped:,} samples were beyond full scale and were cut to it")
+        lines.append(f"{done.clipped:,} samples were beyond full scale and were clipped to it")
     return lines
 
 

@@ -1,30 +1,30 @@
-"""The amplitude spectrum of a signal that comes in chunks, in memory that does not grow.
+"""Amplitude spectrum of a signal that arrives in chunks, in constant memory.
 
-Welch's method (1967) without overlap: the power of windowed segments is averaged, so that a sine of
-amplitude a stands a high wherever it lies, and noise settles.
+Welch's method (1967) without overlap: the power of windowed segments is averaged. A sine of amplitude a has
+a line of height a, and the variance of the noise floor falls with the number of segments.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-# Segments hold so many periods of the slowest line, so that lines a quarter of it apart are two.
+# Periods of the slowest line in a segment: enough to resolve lines a quarter of its frequency apart.
 _PERIODS = 20
 _FEWEST, _MOST = 256, 1 << 18
 
 
 class Spectrum:
-    """Averaged power of all whole segments heard, or of the first, unfinished one."""
+    """Averaged power of all complete segments, or of the first one while it is incomplete."""
 
     def __init__(self, slowest_hz: float, sampling_rate: float) -> None:
-        """Segments for lines of at least `slowest_hz`, of a signal at `sampling_rate`, both Hz."""
+        """Choose segments for lines from `slowest_hz` on, of a signal at `sampling_rate`, both Hz."""
         wanted = min(_PERIODS * sampling_rate / slowest_hz, _MOST)
         self._length = max(_FEWEST, 1 << int(np.ceil(np.log2(wanted))))
         self._rate, self._parts, self._held = sampling_rate, [], 0
         self._power, self._segments = np.zeros(self._length // 2 + 1), 0
 
     def add(self, samples: np.ndarray) -> None:
-        """The next samples [n]."""
+        """Add the next samples [n]."""
         while len(samples):
             part = samples[: self._length - self._held]
             samples = samples[len(part) :]
@@ -36,7 +36,7 @@ class Spectrum:
                 self._parts, self._held = [], 0
 
     def amplitude(self) -> tuple[np.ndarray, np.ndarray]:
-        """Frequencies, Hz, and amplitudes, in the unit of the signal, both [length // 2 + 1]."""
+        """Return frequencies, Hz, and amplitudes, in the unit of the signal, both [length // 2 + 1]."""
         if self._segments:
             amplitude, length = np.sqrt(self._power / self._segments), self._length
         else:
@@ -47,7 +47,7 @@ class Spectrum:
 
 
 def _amplitude(segment: np.ndarray) -> np.ndarray:
-    """Amplitudes under a Hann window, mean removed."""
+    """Compute amplitudes under a Hann window, mean removed."""
     window = np.sin(np.pi * (np.arange(len(segment)) + 0.5) / len(segment)) ** 2
     centred = segment - np.average(segment, weights=window)
     return 2 * np.abs(np.fft.rfft(window * centred)) / window.sum()

@@ -1,12 +1,13 @@
-"""Live: numbers come in, one a line, and an answer goes out for each as soon as it came.
+"""Live streams: one number a line on standard input, one output a line on standard output.
 
-Lines that wait are taken together, as many as have come; nothing waits for more. Standard output holds
-numbers only. A line that is no finite number is reported with its number on standard error, and then
+All lines that are available are processed together; none is delayed to wait for more. Standard output
+holds numbers only. A line that is not a finite number is reported with its line number on standard error.
+The policy decides how the stream continues:
 
-    stop   ends the stream with exit code 2, after the answers to all lines before it;
-    skip   goes on as if the line had not been there: no answer, and no time passes for the network;
-    hold   hears the last good number again (0 before the first): every line has an answer, and a
-           network that keeps time goes on keeping it.
+    stop   end with exit code 2, after the outputs of all lines before it;
+    skip   ignore the line: no output, and the network does not advance;
+    hold   repeat the last valid number (0 before the first): every line has an output, and the network
+           advances by one sample.
 """
 
 from __future__ import annotations
@@ -18,22 +19,22 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from freqjax.deploy.listener import Listener
+from freqjax.deploy.component_stream import ComponentStream
 from freqjax.errors import UserError
 
 POLICIES = ("stop", "skip", "hold")
-# Bytes asked of standard input at a time: what a pipe holds.
+# Bytes read at a time: the capacity of a pipe.
 _PIECE = 65_536
-# No number needs more characters, and no more of a line is kept.
+# No number needs more characters; longer lines are truncated and rejected.
 _LONGEST_LINE = 1000
 _LARGEST = float(np.finfo(np.float32).max)
 
 
 def check_policy(text: str | None) -> str:
-    """`--on-bad-line`, stop where it is not given.
+    """Return the policy of `--on-bad-line`; stop if it is not given.
 
     Raises:
-      UserError: another word.
+      UserError: `text` is not a policy.
     """
     if text is not None and text not in POLICIES:
         raise UserError(f"--on-bad-line is {text!r}: it must be one of {', '.join(POLICIES)}.")
@@ -41,25 +42,25 @@ def check_policy(text: str | None) -> str:
 
 
 def run(
-    listener: Listener,
+    component: ComponentStream,
     policy: str,
     source: int = 0,
     sink: int = 1,
     report: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> int:
-    """Answer the lines of the file descriptor `source` on `sink` until they end.
+    """Write an output to the file descriptor `sink` for every line of `source`, until the lines end.
 
     Returns:
-      The exit code: 0 at the end of the lines or where nobody reads the answers any more, 2 where a bad
-      line stopped it, 130 after Ctrl-C.
+      The exit code: 0 at the end of the input or if the reader of `sink` has closed it, 2 if a bad line
+      stopped the stream, 130 after Ctrl-C.
     """
     lines = _Lines(policy, report)
     try:
         for batch in read_batches(source):
             numbers = lines.parse(batch)
             if numbers:
-                answers = listener.hear(np.array(numbers))
-                _write(sink, "".join([f"{y:.9g}\n" for y in answers.tolist()]).encode())
+                outputs = component.advance(np.array(numbers))
+                _write(sink, "".join([f"{y:.9g}\n" for y in outputs.tolist()]).encode())
             if lines.stopped:
                 return 2
     except BrokenPipeError:
@@ -70,9 +71,9 @@ def run(
 
 
 def read_batches(source: int) -> Iterator[list[bytes]]:
-    """The lines that have come, without their ends; the last one may lack its own.
+    """Yield the lines that are available, without their ends; the last one may have none.
 
-    Of a line that is too long, one byte too many is kept.
+    A line that is too long is truncated one byte beyond the longest allowed.
     """
     rest = b""
     while piece := os.read(source, _PIECE):
@@ -85,7 +86,7 @@ def read_batches(source: int) -> Iterator[list[bytes]]:
 
 
 class _Lines:
-    """Lines become numbers, under a policy for the bad ones."""
+    """A parser of lines into numbers, with a policy for bad lines."""
 
     def __init__(self, policy: str, report: Callable[[str], None]) -> None:
         self.stopped = False
@@ -93,7 +94,7 @@ class _Lines:
         self._count, self._last = 0, 0.0
 
     def parse(self, lines: list[bytes]) -> list[float]:
-        """The numbers that the network is to hear for these lines."""
+        """Return the numbers that these lines feed to the network."""
         numbers = _all_numbers(lines)
         if numbers is None:
             return self._one_by_one(lines)
@@ -120,19 +121,19 @@ class _Lines:
 
 
 def _all_numbers(lines: list[bytes]) -> list[float] | None:
-    """All lines as numbers, or None where one is bad."""
+    """Parse all lines as numbers; None if one is bad."""
     try:
         numbers = [float(line) for line in lines]
     except ValueError:
         return None
     good = max(map(len, lines)) <= _LONGEST_LINE and b"_" not in b" ".join(lines)
-    # Of nan, min and max may be any; a sum shows it.
+    # min and max may miss a nan; the sum does not.
     good = good and max(numbers) <= _LARGEST and min(numbers) >= -_LARGEST
     return numbers if good and not math.isnan(sum(numbers)) else None
 
 
 def _number(line: bytes) -> float | str:
-    """A line as a number, or what it is instead, in words."""
+    """Parse a line as a number, or describe what it is instead."""
     if len(line) > _LONGEST_LINE:
         return f"longer than {_LONGEST_LINE} characters"
     if not line.strip():

@@ -1,4 +1,4 @@
-"""A trained network to use: one sample at a time, or a whole signal."""
+"""Trained networks: run one sample at a time, or over a whole signal."""
 
 from __future__ import annotations
 
@@ -63,21 +63,21 @@ def load(path: str | Path, warn: Callable[[str], None] = print) -> Trained:
 
     Args:
       path: the folder, or the name of a checkpoint that ships.
-      warn: called with a sentence for each damaged checkpoint that is passed over, and for a config of
+      warn: called with a sentence for each damaged checkpoint that is skipped, and for a config of
         version 0.1.
 
     Raises:
-      UserError: the path is missing, damaged, or no checkpoint.
+      UserError: the path is missing, damaged, or not a checkpoint.
     """
     devices.select(None)
     path = shipped.checkpoint(path, "the checkpoint")
     restored = checkpoints.read_meta(path, warn=warn)
     record = Record.from_json(restored.meta, f"the checkpoint {path}")
-    # What ships may be of version 0.1 as well, which is no news to its user.
+    # Shipped checkpoints may be of version 0.1, too; their users need no warning.
     say = None if shipped.is_shipped(path) else warn
     config = validation.from_dict(record.config, f"the checkpoint {path}", say)
     template = param_shapes(assemble(config).network)
-    # While a run goes on its best changes: read the same step again, by its own folder.
+    # The best step of a run that is still training may change: read the same step again by its folder.
     steps = path / "checkpoints"
     step = steps / str(restored.step) if steps.is_dir() else path
     return Trained(config, checkpoints.restore_params(step, template, warn=warn).params)

@@ -7,7 +7,7 @@ from scipy.io import wavfile
 import freqjax
 from freqjax import TaskConfig, UserError
 from freqjax.deploy import extract
-from freqjax.deploy.listener import Listener
+from freqjax.deploy.component_stream import ComponentStream
 from freqjax.deploy.spectrum import Spectrum
 from freqjax.deploy.trained import Trained
 from freqjax.figures import canvas
@@ -25,7 +25,7 @@ MIXTURE = np.sin(2 * np.pi * TIME[:, None] * [1, 3, 5, 7]).mean(axis=1)
 @pytest.fixture(scope="module")
 def clock():
     trained = freqjax.load(CLOCK)
-    return Listener(trained, make_task(trained.config.task), 1)
+    return ComponentStream(trained, make_task(trained.config.task), 1)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_clock_puts_out_its_sine_and_is_called_a_clock(invoke, tmp_path):
     assert "mix.wav (WAV, 16-bit whole numbers, channel 1): 3,000 samples, 3 s at 1000 Hz\n" in text
     assert "× real time" in text
     assert "this network is a clock: its output does not depend on the input" in text
-    assert "samples were beyond full scale and were cut to it" in text
+    assert "samples were beyond full scale and were clipped to it" in text
 
 
 def test_another_rate_is_refused_and_resampled_on_request(clock, tmp_path):
@@ -78,8 +78,8 @@ def test_another_rate_is_refused_and_resampled_on_request(clock, tmp_path):
     middle = slice(400, -400)  # resampling rings where the signal begins and ends
     clean = np.sin(6 * np.pi * np.arange(12_001) / 4000)
     assert np.mean((found - clean)[middle] ** 2) < 1e-3
-    assert "listened to at 1000 Hz, and resampled back" in text
-    assert "the signal is unlike its training: its rms is" in text
+    assert "processed at 1000 Hz, and resampled back" in text
+    assert "the signal is unlike the training signals: its rms is" in text
 
 
 @pytest.mark.parametrize("suffix", ["npy", "npz", "csv"])
@@ -98,7 +98,7 @@ def test_generated_rows_and_bare_arrays_can_be_listened_to(clock, tmp_path, suff
         found = np.load(output)
         found = found if suffix == "npy" else found["S"]
     assert np.mean((found - np.sin(6 * np.pi * TIME)) ** 2) < 1e-3
-    assert ("since the file tells none" in text) == (suffix == "npy")
+    assert ("since the file states none" in text) == (suffix == "npy")
 
 
 def test_a_sample_that_is_not_finite_leaves_nothing(clock, tmp_path):
@@ -129,7 +129,7 @@ def test_silence_is_called_silence(clock, tmp_path):
             "--output is c/../a.npy: it is the --input",
         ),
         ("--select 1 --input a.npy --output taken.npy", "it exists already, and is left as it is"),
-        ("--select 1 --input a.npy --output none/b.npy", "its folder is not there"),
+        ("--select 1 --input a.npy --output none/b.npy", "its folder does not exist"),
         (
             "--select 1 --input a.npy --output b.npy --workdir taken.npy",
             "it is a file, and must be",
@@ -149,8 +149,8 @@ def test_a_mistake_leaves_nothing(invoke, tmp_path, line, sentence):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
-def test_a_network_that_listens_is_not_called_a_clock(clock):
-    assert extract.habits(clock).dependence < 0.01
+def test_a_network_that_depends_on_its_input_is_not_called_a_clock(clock):
+    assert extract.measure_reference(clock).dependence < 0.01
     config, task = clock._trained.config, clock.task
     # One that passes on what it hears: gates open, a candidate that is the mixture, a head that reads it.
     params = {
@@ -165,7 +165,7 @@ def test_a_network_that_listens_is_not_called_a_clock(clock):
         "carry": np.zeros(64, np.float32),
     }
     params["cell"]["input"]["kernel"][0, 128:192] = 1
-    known = extract.habits(Listener(Trained(config, params), task, 1))
+    known = extract.measure_reference(ComponentStream(Trained(config, params), task, 1))
     assert known.dependence == pytest.approx(1)
     assert not known.is_clock
     # Rows of phase_scale 1 have the rms of four components of random phase, and targets of a sine.
@@ -195,9 +195,9 @@ def test_the_figure_says_what_came_out(tmp_path, monkeypatch):
     def line(*at):
         return hz, sum((a * np.exp(-(((hz - f) / 0.1) ** 2)) for f, a in at), np.full(501, 1e-6))
 
-    def draw(after, listens=True):
+    def draw(after, depends_on_input=True):
         path = figures.extraction(
-            line((1, 1), (3, 1)), after, (1.0, 3.0), 1, listens, tmp_path / "a.png"
+            line((1, 1), (3, 1)), after, (1.0, 3.0), 1, depends_on_input, tmp_path / "a.png"
         )
         assert path.exists()
         return said[-1]
@@ -208,7 +208,7 @@ def test_the_figure_says_what_came_out(tmp_path, monkeypatch):
     assert "only 6 dB below it" in draw(line((3, 1), (1, 0.5)))
     assert "the output's strongest line is at 8 Hz" in draw(line((8, 1)))
     assert "Nothing came out" in draw((hz, np.zeros(501)))
-    assert "from a clock that does not listen" in draw(line((3, 1)), listens=False)
+    assert "from a clock that does not depend" in draw(line((3, 1)), depends_on_input=False)
 
 
 # Recordings with targets.

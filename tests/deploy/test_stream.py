@@ -12,7 +12,7 @@ import pytest
 
 from freqjax import UserError
 from freqjax.deploy import stream
-from freqjax.deploy.listener import Listener, select
+from freqjax.deploy.component_stream import ComponentStream, select
 from freqjax.deploy.trained import Trained
 from freqjax.networks import make_network
 from freqjax.recordings.resampling import ratio, resample
@@ -28,18 +28,18 @@ def untrained(**network):
     return Trained(config, params), task
 
 
-def make_listener(group=1):
-    return Listener(*untrained(learned_carry=True), group)
+def make_stream(group=1):
+    return ComponentStream(*untrained(learned_carry=True), group)
 
 
 @pytest.fixture(scope="module")
-def listener():
-    return make_listener()
+def component():
+    return make_stream()
 
 
-def twin(listener, samples, group=1):
+def twin(component, samples, group=1):
     """The outputs of a NumPy loop in double precision."""
-    params = listener._trained.params
+    params = component._trained.params
     c, h = np.asarray(params["carry"], np.float64)[None], np.zeros((1, 4))
     outputs = []
     for sample in samples:
@@ -49,15 +49,15 @@ def twin(listener, samples, group=1):
     return np.array(outputs)
 
 
-def answer(listener, content, policy="stop"):
+def answer(component, content, policy="stop"):
     """What comes back for bytes on standard input: (code, lines, reports)."""
-    listener.restart()
+    component.restart()
     source, feed = os.pipe()
     answers, sink = os.pipe()
     writer = threading.Thread(target=lambda: (os.write(feed, content), os.close(feed)))
     writer.start()
     reports = []
-    code = stream.run(listener, policy, source, sink, reports.append)
+    code = stream.run(component, policy, source, sink, reports.append)
     writer.join()
     os.close(sink)
     with open(answers, "rb") as file:
@@ -69,27 +69,29 @@ def answer(listener, content, policy="stop"):
 SAMPLES = np.random.default_rng(0).normal(size=4500)
 
 
-def test_pieces_of_any_size_give_what_the_whole_gives(listener):
-    expected = twin(listener, SAMPLES)
+def test_pieces_of_any_size_give_what_the_whole_gives(component):
+    expected = twin(component, SAMPLES)
     for sizes in ([4500], [1] * 40 + [4460], [4096, 404], [7, 0, 4493]):
-        listener.restart()
+        component.restart()
         ends = np.cumsum(sizes)
-        parts = [listener.hear(SAMPLES[end - n : end]) for n, end in zip(sizes, ends, strict=True)]
+        parts = [
+            component.advance(SAMPLES[end - n : end]) for n, end in zip(sizes, ends, strict=True)
+        ]
         np.testing.assert_allclose(np.concatenate(parts), expected, atol=2e-5)
-    assert listener._loop._cache_size() == 1  # nothing is compiled twice
+    assert component._loop._cache_size() == 1  # nothing is compiled twice
 
 
-def test_the_selector_is_held(listener):
-    first = make_listener(group=0).hear(SAMPLES[:50])
-    np.testing.assert_allclose(first, twin(listener, SAMPLES[:50], group=0), atol=2e-5)
-    listener.restart()
-    assert np.abs(first - listener.hear(SAMPLES[:50])).max() > 0.01
+def test_the_selector_is_held(component):
+    first = make_stream(group=0).advance(SAMPLES[:50])
+    np.testing.assert_allclose(first, twin(component, SAMPLES[:50], group=0), atol=2e-5)
+    component.restart()
+    assert np.abs(first - component.advance(SAMPLES[:50])).max() > 0.01
 
 
 def test_a_stack_of_other_cells_is_followed_as_well():
     trained, task = untrained(cell="gru", layers=2, conditioning="film")
-    found = Listener(trained, task, 1)
-    parts = [found.hear(SAMPLES[:1]), found.hear(SAMPLES[1:300])]
+    found = ComponentStream(trained, task, 1)
+    parts = [found.advance(SAMPLES[:1]), found.advance(SAMPLES[1:300])]
     xs = np.asarray(task.inputs_of(SAMPLES[:300], 1))[:, None]
     expected = np.asarray(trained.unroll(xs)[1])[:, 0, 0]
     np.testing.assert_allclose(np.concatenate(parts), expected, atol=1e-5)
@@ -98,20 +100,20 @@ def test_a_stack_of_other_cells_is_followed_as_well():
 def test_a_network_that_must_hear_the_end_first_is_refused():
     trained, task = untrained(bidirectional=True)
     with pytest.raises(UserError, match=r"network\.bidirectional is true: it must be false"):
-        Listener(trained, task, 1)
+        ComponentStream(trained, task, 1)
 
 
-def test_a_line_has_an_answer(listener):
+def test_a_line_has_an_answer(component):
     content = "".join(f"{value:.9g}\n" for value in SAMPLES[:3000]).encode()
-    code, answers, reports = answer(listener, content)
+    code, answers, reports = answer(component, content)
     assert (code, reports) == (0, [])
-    np.testing.assert_allclose(answers, twin(listener, SAMPLES[:3000]), atol=2e-5)
+    np.testing.assert_allclose(answers, twin(component, SAMPLES[:3000]), atol=2e-5)
 
 
-def test_spaces_and_a_last_line_without_its_end_are_let_pass(listener):
-    assert answer(listener, b" 0.5 \r\n\t1e-2\n-.25") == answer(listener, b"0.5\n0.01\n-0.25\n")
-    assert len(answer(listener, b"0.5\n1")[1]) == 2
-    assert answer(listener, b"") == (0, [], [])
+def test_spaces_and_a_last_line_without_its_end_are_let_pass(component):
+    assert answer(component, b" 0.5 \r\n\t1e-2\n-.25") == answer(component, b"0.5\n0.01\n-0.25\n")
+    assert len(answer(component, b"0.5\n1")[1]) == 2
+    assert answer(component, b"") == (0, [], [])
 
 
 BAD = {
@@ -129,23 +131,23 @@ BAD = {
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_a_bad_line_is_reported_and_the_policy_decides(listener, bad):
+def test_a_bad_line_is_reported_and_the_policy_decides(component, bad):
     content = b"0.5\n-0.25\n" + bad + b"\n0.125\n"
-    code, answers, reports = answer(listener, content)
+    code, answers, reports = answer(component, content)
     assert code == 2
-    np.testing.assert_allclose(answers, twin(listener, [0.5, -0.25]), atol=1e-5)
+    np.testing.assert_allclose(answers, twin(component, [0.5, -0.25]), atol=1e-5)
     assert len(reports) == 1
     assert reports[0].startswith("freqjax: line 3 is ")
     assert BAD[bad] in reports[0]
     assert reports[0].endswith(".")
     for policy, heard in (("skip", [0.5, -0.25, 0.125]), ("hold", [0.5, -0.25, -0.25, 0.125])):
-        code, answers, said = answer(listener, content, policy)
+        code, answers, said = answer(component, content, policy)
         assert (code, said) == (0, reports)
-        np.testing.assert_allclose(answers, twin(listener, heard), atol=1e-5)
+        np.testing.assert_allclose(answers, twin(component, heard), atol=1e-5)
 
 
-def test_before_the_first_number_zero_is_held(listener):
-    assert answer(listener, b"x\n0.5\n", "hold")[1] == answer(listener, b"0\n0.5\n")[1]
+def test_before_the_first_number_zero_is_held(component):
+    assert answer(component, b"x\n0.5\n", "hold")[1] == answer(component, b"0\n0.5\n")[1]
 
 
 def test_of_a_line_without_end_little_is_kept():
@@ -155,13 +157,13 @@ def test_of_a_line_without_end_little_is_kept():
     os.close(source)
 
 
-def test_a_reader_that_has_enough_ends_it_quietly(listener):
+def test_a_reader_that_has_enough_ends_it_quietly(component):
     source, feed = os.pipe()
     answers, sink = os.pipe()
     os.close(answers)
     os.write(feed, b"0.5\n")
     reports = []
-    assert stream.run(listener, "stop", source, sink, reports.append) == 0
+    assert stream.run(component, "stop", source, sink, reports.append) == 0
     assert reports == []
 
 

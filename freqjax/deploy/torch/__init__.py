@@ -5,7 +5,7 @@
     trained = interop.load("model.pt", config)
     interop.save("model.safetensors", trained)
 
-A .safetensors carries the config along, and reading it needs no PyTorch.
+A .safetensors also holds the config, and reading it does not need PyTorch.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from freqjax.deploy.trained import Trained
 from freqjax.errors import UserError
 from freqjax.tasks import make_task
 
-# The text in a .safetensors that holds the config, as JSON.
+# Key of the text in a .safetensors that holds the config, as JSON.
 CONFIG = "freqjax_config"
 
 
 def load(path: str | Path, config: Config | None = None) -> Trained:
-    """The network in a .pt, .pth or .safetensors, ready to use.
+    """Load the network in a .pt, .pth or .safetensors, ready to use.
 
     Args:
-      path: a state_dict; see `freqjax.deploy.torch.state_dict` for what it may hold.
-      config: what it must fit; without one, that in the file, or else the default one with the sizes of
-        the file.
+      path: a state_dict; `freqjax.deploy.torch.state_dict` documents the keys.
+      config: the config that the file must match; without one, that in the file, else the default config
+        with the sizes of the file.
 
     Raises:
       UserError: the file cannot be read, does not hold one recurrent module and one linear head, or
-        does not fit the config.
+        does not match the config.
     """
     path = Path(path)
     network, base = read(path, str(path))
@@ -48,26 +48,26 @@ def load(path: str | Path, config: Config | None = None) -> Trained:
 
 
 def save(path: str | Path, trained: Trained) -> None:
-    """Write a new .pt, .pth or .safetensors; the last holds the config too.
+    """Write a new .pt, .pth or .safetensors; a .safetensors also holds the config.
 
     Raises:
-      UserError: another suffix, the file exists already or cannot be written, or the network is none
-        that PyTorch has.
+      UserError: another suffix, the file exists already or cannot be written, or PyTorch has no such
+        network.
     """
     weight_files.write(Path(path), _arrays(trained), _text(trained.config))
 
 
 def to_safetensors(trained: Trained) -> bytes:
-    """The bytes that `save` writes to a .safetensors."""
+    """Return the bytes that `save` writes to a .safetensors."""
     return weight_files.to_safetensors(_arrays(trained), _text(trained.config))
 
 
 def read(path: Path, source: str) -> tuple[StateDict, Config]:
-    """The state_dict in a file and the config to go with it, as `load` does without one.
+    """Read the state_dict in a file and its config, which is the one that `load` uses by default.
 
     Args:
       path: the file.
-      source: what names it, for error messages.
+      source: its name in error messages.
 
     Raises:
       UserError: as `load`.
@@ -85,10 +85,10 @@ def read(path: Path, source: str) -> tuple[StateDict, Config]:
 
 
 def fit(network: StateDict, config: Config, source: str) -> Trained:
-    """`network` under `config`.
+    """Convert `network` to a trained network under `config`.
 
     Raises:
-      UserError: it does not fit.
+      UserError: the two do not match.
     """
     layout.require_fit(network, config.network, make_task(config.task), source)
     params = jax.tree.map(jnp.asarray, layout.to_params(network, config.network))

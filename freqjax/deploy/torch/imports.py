@@ -1,4 +1,4 @@
-"""The mode import: from a state_dict to a folder like a run's, which the other modes take."""
+"""The mode import: conversion of a state_dict to the folder of a run, which the other modes accept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from freqjax.run.workdir import Workdir
 
 
 def base_config(path: Path) -> Config:
-    """The config in the file at `path`, or the default one, with the sizes that the file settles.
+    """Return the config in the file at `path`, or the default config, with the sizes of the file.
 
     Raises:
       UserError: as `freqjax.deploy.torch.load`.
@@ -24,7 +24,7 @@ def base_config(path: Path) -> Config:
 
 
 def run(path: Path, config: Config, folder: Path, *, say: Callable[[str], None]) -> None:
-    """Make `folder`, new or empty: config.json, and the weights as the only step, 0, of checkpoints/.
+    """Write to a new or empty `folder`: config.json, and the weights as the only step, 0, of checkpoints/.
 
     Raises:
       UserError: as `freqjax.deploy.torch.load`; or the folder holds files or cannot be written.
@@ -34,7 +34,7 @@ def run(path: Path, config: Config, folder: Path, *, say: Callable[[str], None])
     values = configs.to_dict(config)
     with Workdir(folder, resume=False) as work:
         work.write_json("config.json", values)
-        # Nothing is known of how good they are.
+        # The error of the weights is unknown.
         checkpoints.save_params_only(
             folder, 0, trained.params, {"config": values}, metric=math.inf, warn=say
         )

@@ -1,7 +1,7 @@
-"""freqjax's parameters as a PyTorch state_dict, and back: the same numbers, transposed.
+"""Conversion between freqjax's parameters and a PyTorch state_dict: the same numbers, transposed.
 
 Both stack the gates in the same order and keep two bias vectors, so that nothing is merged or rounded:
-weight_ih and weight_hh transpose into the kernels, the head's weight into the head's.
+weight_ih and weight_hh are the transposed kernels, the head's weight is the transposed kernel of the head.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from freqjax.tasks import Extraction
 
 
 def from_params(params: Any, config: NetworkConfig) -> StateDict:
-    """The state_dict of parameters that `freqjax.networks.make_network(config, …).init` lays out.
+    """Convert parameters of `freqjax.networks.make_network(config, …)` to a state_dict.
 
     Raises:
-      UserError: PyTorch has no such cell; read back, it would be taken for another.
+      UserError: PyTorch has no such cell, so that the file would be read as another one.
     """
     if config.cell not in GATES:
         raise UserError(
@@ -45,9 +45,9 @@ def from_params(params: Any, config: NetworkConfig) -> StateDict:
 
 
 def to_params(network: StateDict, config: NetworkConfig) -> Any:
-    """The inverse of `from_params`, for a `config` that `require_fit` has passed.
+    """Invert `from_params`, for a `config` that `require_fit` has checked.
 
-    Where `config.learned_carry` is set and there is no carry it starts at zero, as PyTorch's does.
+    If `config.learned_carry` is set and the file has no carry, the carry is zero, as in PyTorch.
     """
     layers = [[_cell(direction) for direction in directions] for directions in network.layers]
     if config.learned_carry:
@@ -71,7 +71,7 @@ def to_params(network: StateDict, config: NetworkConfig) -> Any:
 
 
 def with_sizes(config: Config, network: StateDict) -> Config:
-    """`config`, changed in place, with the network fields that the state_dict settles."""
+    """Set the network fields of `config` that the state_dict determines, in place, and return it."""
     for field, value in _settled(network).items():
         setattr(config.network, field, value)
     config.network.learned_carry |= network.carry is not None
@@ -79,7 +79,7 @@ def with_sizes(config: Config, network: StateDict) -> Config:
 
 
 def require_fit(network: StateDict, config: NetworkConfig, task: Extraction, source: str) -> None:
-    """Raises UserError where the state_dict from `source` is not of the network of `config` and `task`."""
+    """Raise UserError if the state_dict from `source` does not match the network of `config` and `task`."""
     for field, value in _settled(network).items():
         asked = getattr(config, field)
         if asked != value:
@@ -93,7 +93,7 @@ def require_fit(network: StateDict, config: NetworkConfig, task: Extraction, sou
     if inputs != task.input_size or (network.film and selectors != len(task.selectors)):
         raise UserError(
             f"task.frequencies holds {len(task.selected_hz)}: with the mixture these are {task.input_size} "
-            f"inputs, where {source} has {inputs}."
+            f"inputs, but {source} has {inputs}."
         )
     if network.output_size != task.output_size:
         raise UserError(
@@ -102,7 +102,7 @@ def require_fit(network: StateDict, config: NetworkConfig, task: Extraction, sou
 
 
 def _settled(network: StateDict) -> dict[str, Any]:
-    """The fields of `NetworkConfig` on which a state_dict leaves no choice."""
+    """Return the fields of `NetworkConfig` that a state_dict determines."""
     return {
         "cell": network.cell,
         "hidden_size": network.hidden_size,
@@ -113,7 +113,7 @@ def _settled(network: StateDict) -> dict[str, Any]:
 
 
 def _layers(params: Any, config: NetworkConfig) -> list[list[Any]]:
-    """Of every layer its cell in each direction, {input, recurrent}, with the carry where it is learned."""
+    """Return each layer's cells by direction, {input, recurrent}, with the carry if it is learned."""
     if not config.beyond_one_lstm:
         return [[params["cell"] | {key: params[key] for key in params if key == "carry"}]]
     layers = [params[f"layer_{k}"] for k in range(config.layers)]

@@ -1,21 +1,21 @@
-"""A recurrent module and a linear head as PyTorch names them: arrays by name, and sorted out.
+"""State_dicts of a recurrent module and a linear head: arrays by PyTorch's names, and in structures.
 
-Of `nn.LSTM`, `nn.GRU` and `nn.RNN` a state_dict holds, for layer k and, with the suffix `_reverse`, for
+A state_dict of `nn.LSTM`, `nn.GRU` or `nn.RNN` holds, for layer k and, with the suffix `_reverse`, for
 its second direction,
 
     <prefix>weight_ih_lk  [G·H, D]    D the layer's inputs: the network's, or H a direction below
     <prefix>weight_hh_lk  [G·H, H]
     <prefix>bias_ih_lk, <prefix>bias_hh_lk  [G·H]
 
-with the gates stacked in the order i, f, g, o (LSTM, G = 4) or r, z, n (GRU, G = 3; RNN, G = 1), and of
-the head `<stem>.weight` [O, H a direction] and `<stem>.bias` [O]. Prefixes and stems may be anything.
-What a PyTorch module has no parameter for stands beside these under keys of freqjax's own:
+with the gates stacked in the order i, f, g, o (LSTM, G = 4) or r, z, n (GRU, G = 3; RNN, G = 1), and for
+the head `<stem>.weight` [O, H a direction] and `<stem>.bias` [O]. Prefixes and stems are arbitrary.
+Parameters that PyTorch's modules do not have are stored under keys of freqjax:
 
     carry  [layers·directions, H]  the learned initial carry: c of an LSTM, whose h starts at zero, or h
     film.scale_lk, film.shift_lk  [N, S]  FiLM of S selectors on the N features of layer k; D of the
-           first layer is without the selectors then
+           first layer then excludes the selectors
 
-Whether an `nn.RNN` squashes with tanh or relu its state_dict does not tell: tanh is taken, the default.
+The state_dict of an `nn.RNN` does not hold its nonlinearity: tanh, the default, is assumed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import numpy as np
 
 from freqjax.errors import UserError
 
-# G, by cell.
+# G by cell.
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 CARRY = "carry"
 
@@ -72,11 +72,11 @@ class StateDict(NamedTuple):
 
     Attributes:
       cell: lstm, gru or rnn.
-      layers: of each layer its one or two directions, forward first.
+      layers: the one or two directions of each layer, forward first.
       head_weight: [O, H·directions].
       head_bias: [O].
-      film: of each layer, or None where the selector stands beside the sample.
-      carry: [layers·directions, H], or None where the initial carry is zero.
+      film: of each layer, or None if the selector is an input.
+      carry: [layers·directions, H], or None if the initial carry is zero.
     """
 
     cell: str
@@ -88,27 +88,27 @@ class StateDict(NamedTuple):
 
     @property
     def hidden_size(self) -> int:
-        """H."""
+        """Return H."""
         return self.layers[0][0].weight_hh.shape[1]
 
     @property
     def input_size(self) -> int:
-        """D of the first layer."""
+        """Return D of the first layer."""
         return self.layers[0][0].weight_ih.shape[1]
 
     @property
     def output_size(self) -> int:
-        """O."""
+        """Return O."""
         return self.head_weight.shape[0]
 
     @property
     def bidirectional(self) -> bool:
-        """Whether every layer has two directions."""
+        """Tell whether every layer has two directions."""
         return len(self.layers[0]) == 2
 
 
 def to_arrays(network: StateDict) -> dict[str, np.ndarray]:
-    """The arrays by name, with the prefixes `lstm.`, `gru.` or `rnn.` and `fc.`."""
+    """Return the arrays by name, with the prefixes `lstm.`, `gru.` or `rnn.` and `fc.`."""
     arrays = {
         f"{network.cell}.{part}_l{layer}{suffix}": array
         for layer, directions in enumerate(network.layers)
@@ -128,11 +128,11 @@ def from_arrays(arrays: Mapping[str, np.ndarray], source: str) -> StateDict:
 
     Args:
       arrays: the state_dict; float32, or another floating type whose values float32 holds exactly.
-      source: where they came from, for error messages.
+      source: their origin in error messages.
 
     Raises:
-      UserError: a key is missing, there are two modules or heads, or other tensors besides; a shape does
-        not fit the others; a value is not finite or no float32.
+      UserError: a key is missing, there are two modules or heads, or further tensors; a shape does not
+        match the others; a value is not finite or not a float32.
     """
     found = {key: match for key in arrays if (match := _RECURRENT.fullmatch(key))}
     names = _layer_names(found, arrays, source)
@@ -206,8 +206,7 @@ def _layer_names(
     missing = [key for key in wanted if key not in found]
     if missing:
         raise UserError(
-            f"{source}: {_listed(missing)} is missing beside {_listed(found)}; a module without biases "
-            "is not taken."
+            f"{source}: {_listed(missing)} is missing beside {_listed(found)}; a module must have biases."
         )
     return names
 
@@ -227,8 +226,8 @@ def _head_names(rest: list[str], arrays: Mapping[str, np.ndarray], source: str) 
     more = [key for key in rest if key not in (heads[0], bias)]
     if more:
         raise UserError(
-            f"{source}: it holds {_listed(more)} besides, for which a recurrent module with a linear "
-            "head has no place."
+            f"{source}: it also holds {_listed(more)}, which a recurrent module with a linear head does "
+            "not have."
         )
     return heads[0], bias
 
@@ -246,7 +245,7 @@ def _film_names(layers: int, arrays: Iterable[str], source: str) -> list[_FilmNa
 def _shapes(
     names: list[list[_Names]], arrays: Mapping[str, np.ndarray], source: str
 ) -> dict[str, tuple[int, ...]]:
-    """What the shapes of the recurrent module must be, given D and H of its first layer."""
+    """Return the shapes that the recurrent module must have, given D and H of its first layer."""
     first = names[0][0]
     stacked, hidden = _matrix(first.weight_hh, arrays, source)
     if stacked not in [gates * hidden for gates in GATES.values()]:
@@ -266,27 +265,27 @@ def _shapes(
 
 
 def _cell(shape: tuple[int, ...]) -> str:
-    """The cell whose weight_hh has this shape, one of those that `_shapes` lets pass."""
+    """Return the cell whose weight_hh has this shape, which `_shapes` has checked."""
     return next(cell for cell, gates in GATES.items() if gates * shape[1] == shape[0])
 
 
 def _require_shapes(
     wanted: Mapping[str, tuple[int, ...]],
-    settling: tuple[str, ...],
+    determining: tuple[str, ...],
     arrays: Mapping[str, np.ndarray],
     source: str,
 ) -> None:
-    """Raises UserError for the first shape that is not as the keys in `settling` have it."""
+    """Raise UserError for the first shape that does not match those of the keys in `determining`."""
     for key, shape in wanted.items():
         if arrays[key].shape != shape:
-            others = ", ".join(f"{name} is {arrays[name].shape}" for name in settling)
+            others = ", ".join(f"{name} is {arrays[name].shape}" for name in determining)
             raise UserError(
-                f"{source}: {key} has shape {arrays[key].shape}: it must be {shape} where {others}."
+                f"{source}: {key} has shape {arrays[key].shape}: it must be {shape}, since {others}."
             )
 
 
 def _matrix(key: str, arrays: Mapping[str, np.ndarray], source: str) -> tuple[int, int]:
-    """Rows and columns of `key`, which must be a matrix that holds something."""
+    """Return the rows and columns of `key`, which must be a matrix that is not empty."""
     array = arrays[key]
     if array.ndim != 2 or not array.size:
         raise UserError(f"{source}: {key} has shape {array.shape}: it must be a matrix.")
@@ -294,8 +293,8 @@ def _matrix(key: str, arrays: Mapping[str, np.ndarray], source: str) -> tuple[in
 
 
 def _single(key: str, array: np.ndarray, source: str) -> np.ndarray:
-    """`array` in float32, which must hold all its values exactly."""
-    # bfloat16 is a type of its own kind to NumPy, whose name tells it.
+    """Convert `array` to float32, which must hold all its values exactly."""
+    # NumPy has no kind for bfloat16: it is recognised by its name.
     if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
         raise UserError(
             f"{source}: {key} holds {array.dtype}: it must hold floating-point numbers."
@@ -313,7 +312,7 @@ def _single(key: str, array: np.ndarray, source: str) -> np.ndarray:
 
 
 def _listed(names: Iterable[str]) -> str:
-    """The first few names, for a sentence; sorted, for a .safetensors has no order."""
+    """Join the first few names for a sentence, sorted since a .safetensors has no order."""
     names = sorted(names)
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return (", ".join(names[:_SHOWN]) or "none") + more

@@ -1,7 +1,7 @@
-"""State_dicts on disk: .pt and .pth as PyTorch writes them, and .safetensors, which needs no PyTorch.
+"""State_dicts on disk: .pt and .pth as PyTorch writes them, and .safetensors, which does not need PyTorch.
 
-Neither can run code that a file brings along: a .pt is read with `weights_only`. A .safetensors may hold
-text beside its tensors, by name; a .pt holds none here.
+Reading never runs code from a file: a .pt is read with `weights_only`. A .safetensors may hold named text
+beside its tensors; a .pt written here holds none.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _DTYPES = {
 
 
 def read(path: Path, source: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The tensors of a state_dict by name, and the text beside them.
+    """Read the tensors of a state_dict by name, and the text beside them.
 
-    A .pt or .pth may hold the state_dict itself, or a dictionary with one somewhere inside it, as
-    training scripts save it beside an optimiser's. Only the tensors of that one are read.
+    A .pt or .pth may hold the state_dict itself, or a dictionary that contains one at any depth, as
+    training scripts save it beside an optimiser's. Only the tensors of the state_dict are read.
 
     Args:
       path: a .pt, .pth or .safetensors.
-      source: what names the file, for error messages.
+      source: the name of the file in error messages.
 
     Raises:
-      UserError: the file is missing, of another kind or damaged, holds something else than tensors and
-        plain values, or several state_dicts; or PyTorch is needed and not installed.
+      UserError: the file is missing, of another kind or damaged, holds anything but tensors and plain
+        values, or several state_dicts; or PyTorch is needed and not installed.
     """
     require_suffix(path, source)
     if not path.is_file():
@@ -51,7 +51,7 @@ def read(path: Path, source: str) -> tuple[dict[str, np.ndarray], dict[str, str]
 
 
 def write(path: Path, arrays: Mapping[str, np.ndarray], text: Mapping[str, str]) -> None:
-    """Write a new file, .pt, .pth (which leave `text` out) or .safetensors; the bytes are reproducible.
+    """Write a new .pt, .pth (both without `text`) or .safetensors; the bytes are reproducible.
 
     Raises:
       UserError: another suffix, the file exists already or cannot be written; or PyTorch is needed and
@@ -72,7 +72,7 @@ def write(path: Path, arrays: Mapping[str, np.ndarray], text: Mapping[str, str])
 
 
 def to_safetensors(arrays: Mapping[str, np.ndarray], text: Mapping[str, str]) -> bytes:
-    """The bytes of a .safetensors; `text` has one entry at most, since their order would be random."""
+    """Return the bytes of a .safetensors; `text` has at most one entry, since their order is random."""
     if len(text) > 1:
         raise ValueError(f"text must have one entry, not {sorted(text)}")
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -80,7 +80,7 @@ def to_safetensors(arrays: Mapping[str, np.ndarray], text: Mapping[str, str]) ->
 
 
 def require_suffix(path: Path, source: str) -> None:
-    """Raises UserError where `path` is neither .pt, .pth nor .safetensors."""
+    """Raise UserError if `path` is neither .pt, .pth nor .safetensors."""
     if path.suffix not in _SUFFIXES:
         raise UserError(f"{source}: it must end in {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]}.")
 
@@ -124,14 +124,14 @@ def _read_torch(path: Path, source: str) -> dict[str, np.ndarray]:
     torch = _torch(source)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # zipfile's, pickle's and PyTorch's own, by where the damage lies
+    except Exception as error:  # of zipfile, pickle or PyTorch, depending on the damage
         raise UserError(
             f"{source}: it cannot be read with weights_only ({type(error).__name__}): it must hold what "
             "torch.save(model.state_dict(), …) writes."
         ) from None
     found = list(_state_dicts(content, torch))
     if len(found) > 1:
-        names = ", ".join(name or "its top" for name, _ in found)
+        names = ", ".join(name or "the top level" for name, _ in found)
         raise UserError(
             f"{source}: it holds {len(found)} state_dicts, under {names}: save one alone."
         )
@@ -144,7 +144,7 @@ def _read_torch(path: Path, source: str) -> dict[str, np.ndarray]:
 
 
 def _state_dicts(content: Any, torch: Any, name: str = "") -> Iterator[tuple[str, Mapping]]:
-    """Every dictionary, at any depth, that itself holds the first weights of a recurrent module."""
+    """Yield every dictionary, at any depth, that directly holds the first weights of a recurrent module."""
     if not isinstance(content, Mapping):
         return
     if any(
@@ -158,7 +158,7 @@ def _state_dicts(content: Any, torch: Any, name: str = "") -> Iterator[tuple[str
 
 def _to_numpy(tensor: Any, source: str) -> np.ndarray:
     try:
-        # NumPy knows no bfloat16; float32 holds it exactly.
+        # NumPy has no bfloat16; float32 holds it exactly.
         exact = tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor
         return exact.detach().numpy()
     except (TypeError, RuntimeError):

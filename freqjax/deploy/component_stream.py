@@ -1,4 +1,4 @@
-"""A trained network that follows one signal: samples come in, as many outputs come out."""
+"""Sample-by-sample run of a trained network over one signal, with one component selected."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from freqjax.errors import UserError
 from freqjax.networks import require_streams
 from freqjax.tasks import Extraction
 
-# N, samples of one call. Longer ones are not faster, and the first answer would wait for them.
+# N, samples of one call. Longer calls are not faster and delay the first output.
 _MOST = 4096
 
 
 def select(task: Extraction, text: str | None) -> int:
-    """The group whose selector stands for the frequency `text`, Hz.
+    """Return the group of the frequency in `text`, Hz.
 
     Raises:
-      UserError: no number, or none of the task's.
+      UserError: `text` is missing, not a number, or not a frequency of the task.
     """
     known = ", ".join(f"{hz:g}" for hz in task.selected_hz)
     if text is None:
@@ -38,40 +38,40 @@ def select(task: Extraction, text: str | None) -> int:
     raise UserError(f"--select is {text!r}: it must be a frequency of the task, one of {known} Hz.")
 
 
-class Listener:
-    """A network with its carry and one selector held.
+class ComponentStream:
+    """A network with its carry and a fixed selector.
 
-    Every call runs the same compiled loop over `Network.step`, which goes round as often as there are
-    samples: one sample at a time gives what many at once give, and nothing is ever compiled twice.
+    Every call runs the same compiled loop over `Network.step`, whose number of iterations is the number of
+    samples: the outputs do not depend on how a signal is split into calls, and nothing is compiled twice.
 
     Attributes:
-      task: the task that says how samples become inputs.
-      group: which component is asked for.
+      task: turns samples into inputs.
+      group: index of the selected component.
     """
 
     def __init__(self, trained: Trained, task: Extraction, group: int) -> None:
-        """Start a stream, and compile.
+        """Start a stream and compile the loop.
 
         Raises:
-          UserError: a network that cannot go sample by sample.
+          UserError: the network is not causal.
         """
         self.task, self.group = task, group
         self._trained, self._network = trained, require_streams(trained.network)
         self._loop = jax.jit(self._follow)
         self.restart()
-        self.hear(np.zeros(0))
+        self.advance(np.zeros(0))
 
     def restart(self) -> None:
         """Begin a new stream."""
         self._carry = self._trained.init_carry(1)
 
-    def hear(self, samples: np.ndarray) -> np.ndarray:
-        """The next samples [n] of the stream → outputs [n] float32."""
-        heard = np.asarray(samples, np.float32)
-        outputs = np.empty(len(heard), np.float32)
-        # An empty call goes round the loop no time: it compiles.
-        for first in range(0, max(len(heard), 1), _MOST):
-            part = heard[first : first + _MOST]
+    def advance(self, samples: np.ndarray) -> np.ndarray:
+        """Process the next samples [n] of the stream and return outputs [n], float32."""
+        samples = np.asarray(samples, np.float32)
+        outputs = np.empty(len(samples), np.float32)
+        # A call without samples runs no iteration, but compiles the loop.
+        for first in range(0, max(len(samples), 1), _MOST):
+            part = samples[first : first + _MOST]
             padded = np.zeros(_MOST, np.float32)
             padded[: len(part)] = part
             self._carry, found = self._loop(self._trained.params, self._carry, padded, len(part))
@@ -81,7 +81,7 @@ class Listener:
     def _follow(
         self, params: Any, carry: Any, samples: jax.Array, count: jax.Array
     ) -> tuple[Any, jax.Array]:
-        """The first `count` of samples [N] → carry, outputs [N], of which so many are meant."""
+        """Process the first `count` of samples [N]: → carry, outputs [N], valid up to `count`."""
         xs = self.task.inputs_of(samples, self.group)
 
         def body(t: jax.Array, state: tuple[Any, jax.Array]) -> tuple[Any, jax.Array]:
