@@ -14,8 +14,10 @@ from typing import Protocol, runtime_checkable
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from freqjax.errors import UserError
+from freqjax.networks.arrays import AnyArray
 from freqjax.networks.lstm_linear import Linearization
 from freqjax.networks.network import Carry, Network, Params
 from freqjax.networks.padding import HiddenAxes
@@ -26,7 +28,9 @@ from freqjax.networks.weights import LstmSetting, LstmWeights
 class Streams(Network, Protocol):
     """A causal network, which can go one sample at a time."""
 
-    def step(self, params: Params, carry: Carry, x: jax.Array) -> tuple[Carry, jax.Array]:
+    def step(
+        self, params: Params, carry: Carry, x: Float[AnyArray, "B D"]
+    ) -> tuple[Carry, jax.Array]:
         """Advance one sample: carry, x [B, D] → carry, y [B, O]."""
         ...
 
@@ -35,7 +39,7 @@ class Streams(Network, Protocol):
 class Linearizable(Network, Protocol):
     """A network whose outputs and Jacobian are written out, as Gauss-Newton steps need."""
 
-    def linearize(self, params: Params, xs: jax.Array) -> Linearization:
+    def linearize(self, params: Params, xs: Float[AnyArray, "T B D"]) -> Linearization:
         """Linearise at `params` over xs [T, B, D] from `init_carry`, which is learned."""
         ...
 

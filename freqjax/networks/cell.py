@@ -15,7 +15,9 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jaxtyping import Bool, Float
 
+from freqjax.networks.arrays import AnyArray
 from freqjax.networks.cell_backward import scan_cell
 from freqjax.networks.network import reset_where
 
@@ -52,7 +54,7 @@ class Cell(nn.Module):
         self.input = nn.Dense(len(self.gates) * self.hidden_size)
         self.recurrent = nn.Dense(len(self.gates) * self.hidden_size)
 
-    def project(self, x: jax.Array) -> jax.Array:
+    def project(self, x: AnyArray) -> jax.Array:
         """Compute W_i x + b_i: [..., D] → [..., GH]."""
         return self.input(x)
 
@@ -76,7 +78,12 @@ class Cell(nn.Module):
 
     @classmethod
     def scan(
-        cls, params: Any, carry: Any, initial: Any, xs: jax.Array, resets: jax.Array
+        cls,
+        params: Any,
+        carry: Any,
+        initial: Any,
+        xs: Float[AnyArray, "T B D"],
+        resets: Bool[AnyArray, "T B"],
     ) -> tuple[Any, jax.Array]:
         """Run T samples: carry, initial, xs [T, B, D], resets [T, B] → carry, hs [T, B, H].
 
@@ -87,7 +94,12 @@ class Cell(nn.Module):
 
     @classmethod
     def scan_autodiff(
-        cls, params: Any, carry: Any, initial: Any, xs: jax.Array, resets: jax.Array
+        cls,
+        params: Any,
+        carry: Any,
+        initial: Any,
+        xs: Float[AnyArray, "T B D"],
+        resets: Bool[AnyArray, "T B"],
     ) -> tuple[Any, jax.Array]:
         """Run as `scan`, with the gradient of JAX: less work for one sample, the slow reference for many."""
         cell = cls(params["recurrent"]["kernel"].shape[0])

@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from freqjax.networks.arrays import AnyArray
+
 # A tree {input: {kernel [D, GH], bias [GH]}, recurrent: {kernel [H, GH], bias [GH]}}.
 CellParams = Any
 # A NamedTuple of arrays [B, H] with one named h.
@@ -35,8 +37,8 @@ class _Record(NamedTuple):
     params: CellParams
     carry: CellCarry
     initial: CellCarry
-    xs: jax.Array
-    resets: jax.Array
+    xs: AnyArray
+    resets: AnyArray
     carries: CellCarry
 
 
@@ -45,8 +47,8 @@ def scan_cell(
     params: CellParams,
     carry: CellCarry,
     initial: CellCarry,
-    xs: jax.Array,
-    resets: jax.Array,
+    xs: AnyArray,
+    resets: AnyArray,
 ) -> tuple[CellCarry, jax.Array]:
     """Run T samples: carry, initial [B, H] each, xs [T, B, D], resets [T, B] bool → carry, hs [T, B, H].
 
@@ -64,8 +66,8 @@ def _scan(
     params: CellParams,
     carry: CellCarry,
     initial: CellCarry,
-    xs: jax.Array,
-    resets: jax.Array,
+    xs: AnyArray,
+    resets: AnyArray,
 ) -> tuple[CellCarry, jax.Array]:
     return _states(combine, params, carry, initial, xs, resets, lambda carry: carry.h)
 
@@ -75,8 +77,8 @@ def _forward(
     params: CellParams,
     carry: CellCarry,
     initial: CellCarry,
-    xs: jax.Array,
-    resets: jax.Array,
+    xs: AnyArray,
+    resets: AnyArray,
 ) -> tuple[tuple[CellCarry, jax.Array], _Record]:
     last, carries = _states(combine, params, carry, initial, xs, resets, lambda carry: carry)
     return (last, carries.h), _Record(params, carry, initial, xs, resets, carries)
@@ -87,8 +89,8 @@ def _states(
     params: CellParams,
     carry: CellCarry,
     initial: CellCarry,
-    xs: jax.Array,
-    resets: jax.Array,
+    xs: AnyArray,
+    resets: AnyArray,
     keep: Callable[[CellCarry], Any],
 ) -> tuple[CellCarry, Any]:
     """Return the last carry, and what `keep` takes of every one, stacked over time."""
@@ -133,7 +135,7 @@ def _backward(
 _scan.defvjp(_forward, _backward)
 
 
-def _affine(dense: Any, x: jax.Array) -> jax.Array:
+def _affine(dense: Any, x: AnyArray) -> jax.Array:
     """Compute W x + b for rows x: [..., N] → [..., GH]."""
     bias = dense["bias"]
     return x @ dense["kernel"] + bias.reshape((1,) * (x.ndim - 1) + bias.shape)

@@ -20,7 +20,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
+from jaxtyping import Bool, Float
 
+from freqjax.networks.arrays import AnyArray, Size
 from freqjax.networks.cell import Cell, split_gates
 from freqjax.networks.lstm_backward import scan_lstm
 from freqjax.networks.lstm_linear import Linearization, linearize_lstm
@@ -54,7 +56,12 @@ class LstmCell(Cell):
 
     @classmethod
     def scan(
-        cls, params: Any, carry: Any, initial: Any, xs: jax.Array, resets: jax.Array
+        cls,
+        params: Any,
+        carry: Any,
+        initial: Any,
+        xs: Float[AnyArray, "T B D"],
+        resets: Bool[AnyArray, "T B"],
     ) -> tuple[LstmCarry, jax.Array]:
         """Run as `Cell.scan`, with the slopes written out: see `freqjax.networks.lstm_backward`."""
         carry, hs = scan_lstm(params, carry, initial, xs, resets)
@@ -124,13 +131,15 @@ class LstmNetwork:
         }
         return axes | ({"carry": (1,)} if self._learned_carry else {})
 
-    def init_carry(self, params: Params, streams: int) -> LstmCarry:
+    def init_carry(self, params: Params, streams: Size) -> LstmCarry:
         """Return [B, H] twice: c as learned, or zeros, and h zeros."""
         shape = (streams, self.setting.hidden_size)
         c = jnp.broadcast_to(params["carry"], shape) if self._learned_carry else jnp.zeros(shape)
         return LstmCarry(c, jnp.zeros(shape))
 
-    def step(self, params: Params, carry: Carry, x: jax.Array) -> tuple[LstmCarry, jax.Array]:
+    def step(
+        self, params: Params, carry: Carry, x: Float[AnyArray, "B D"]
+    ) -> tuple[LstmCarry, jax.Array]:
         """Advance one sample: carry, x [B, D] → carry, y [B, O]."""
         carry, h = self._recur(params, carry, self._project(params, x))
         return carry, self._read(params, h)
@@ -139,8 +148,8 @@ class LstmNetwork:
         self,
         params: Params,
         carry: Carry,
-        xs: jax.Array,
-        resets: jax.Array,
+        xs: Float[AnyArray, "T B D"],
+        resets: Bool[AnyArray, "T B"],
         *,
         dropout_key: jax.Array | None = None,
     ) -> tuple[LstmCarry, jax.Array]:
@@ -157,7 +166,11 @@ class LstmNetwork:
         return LstmCarry(*carry), self._read(params, hs)
 
     def unroll_autodiff(
-        self, params: Params, carry: Carry, xs: jax.Array, resets: jax.Array
+        self,
+        params: Params,
+        carry: Carry,
+        xs: Float[AnyArray, "T B D"],
+        resets: Bool[AnyArray, "T B"],
     ) -> tuple[LstmCarry, jax.Array]:
         """Run as `unroll` with JAX's gradient: slower, differentiable any number of times; a reference."""
         initial = self.init_carry(params, xs.shape[1])
@@ -170,11 +183,11 @@ class LstmNetwork:
         carry, hs = jax.lax.scan(body, carry, (self._project(params, xs), resets))
         return carry, self._read(params, hs)
 
-    def linearize(self, params: Params, xs: jax.Array) -> Linearization:
+    def linearize(self, params: Params, xs: Float[AnyArray, "T B D"]) -> Linearization:
         """Linearise over xs [T, B, D] from the start of a stream; the initial carry must be learned."""
         return linearize_lstm(params, xs)
 
-    def _project(self, params: Params, x: jax.Array) -> Any:
+    def _project(self, params: Params, x: AnyArray) -> Any:
         return self._cell.apply({"params": params["cell"]}, x, method="project")
 
     def _recur(self, params: Params, carry: Carry, projected: jax.Array) -> Any:

@@ -29,6 +29,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from freqjax.networks.arrays import AnyArray
+
 # A tree {input: {kernel [D, 4H], bias [4H]}, recurrent: {kernel [H, 4H], bias [4H]}}.
 Cell = Any
 # c and h, each [B, H].
@@ -48,15 +50,15 @@ class _Record(NamedTuple):
     cell: Cell
     carry: State
     initial: State
-    xs: jax.Array
-    resets: jax.Array
+    xs: AnyArray
+    resets: AnyArray
     cs: jax.Array
     hs: jax.Array
     bounded: jax.Array | None
 
 
 def scan_lstm(
-    cell: Cell, carry: State, initial: State, xs: jax.Array, resets: jax.Array
+    cell: Cell, carry: State, initial: State, xs: AnyArray, resets: AnyArray
 ) -> tuple[State, jax.Array]:
     """Run T samples: carry, initial [B, H] twice, xs [T, B, D], resets [T, B] bool → carry, hs [T, B, H].
 
@@ -70,13 +72,13 @@ def scan_lstm(
 
 @jax.custom_vjp
 def _scan(
-    cell: Cell, carry: State, initial: State, xs: jax.Array, resets: jax.Array
+    cell: Cell, carry: State, initial: State, xs: AnyArray, resets: AnyArray
 ) -> tuple[State, jax.Array]:
     return _states(cell, carry, initial, xs, resets, lambda c, h, bounded: h)
 
 
 def _forward(
-    cell: Cell, carry: State, initial: State, xs: jax.Array, resets: jax.Array
+    cell: Cell, carry: State, initial: State, xs: AnyArray, resets: AnyArray
 ) -> tuple[tuple[State, jax.Array], _Record]:
     hidden = carry[0].shape[-1]
     wide_and_short = hidden >= _WIDE and resets.size * 4 * hidden <= _SHORT
@@ -92,8 +94,8 @@ def _states(
     cell: Cell,
     carry: State,
     initial: State,
-    xs: jax.Array,
-    resets: jax.Array,
+    xs: AnyArray,
+    resets: AnyArray,
     keep: Callable[[jax.Array, jax.Array, jax.Array], Any],
 ) -> tuple[State, Any]:
     """Return the last carry, and what `keep` takes of c_t, h_t and t_t, stacked over time."""

@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from freqjax.networks.arrays import AnyArray, Size
+
 
 class Linearization(NamedTuple):
     """Outputs of a network on a stream, and its Jacobian there as a pair of functions.
@@ -45,7 +47,7 @@ class _Record(NamedTuple):
     m: jax.Array
 
 
-def linearize_lstm(params: Any, xs: jax.Array) -> Linearization:
+def linearize_lstm(params: Any, xs: AnyArray) -> Linearization:
     """Linearise at `params`, which hold a learned carry, over xs [T, B, D]."""
     record = _forward(params, xs)
     head = params["head"]
@@ -56,7 +58,7 @@ def linearize_lstm(params: Any, xs: jax.Array) -> Linearization:
     )
 
 
-def _forward(params: Any, xs: jax.Array) -> _Record:
+def _forward(params: Any, xs: AnyArray) -> _Record:
     kernel = params["cell"]["recurrent"]["kernel"]
 
     def body(carry, projected):
@@ -75,7 +77,7 @@ def _forward(params: Any, xs: jax.Array) -> _Record:
     return jax.lax.scan(body, _start(params["carry"], xs.shape[1]), _project(params["cell"], xs))[1]
 
 
-def _tangent(params: Any, change: Any, xs: jax.Array, record: _Record) -> jax.Array:
+def _tangent(params: Any, change: Any, xs: AnyArray, record: _Record) -> jax.Array:
     kernel, hidden = params["cell"]["recurrent"]["kernel"], record.h.shape[-1]
     driven = _project(change["cell"], xs) + record.h_before @ change["cell"]["recurrent"]["kernel"]
 
@@ -94,7 +96,7 @@ def _tangent(params: Any, change: Any, xs: jax.Array, record: _Record) -> jax.Ar
     return moved + head["bias"][None, None]
 
 
-def _adjoint(params: Any, ys: jax.Array, xs: jax.Array, record: _Record) -> Any:
+def _adjoint(params: Any, ys: jax.Array, xs: AnyArray, record: _Record) -> Any:
     transposed = params["cell"]["recurrent"]["kernel"].T
 
     def body(carry, row):
@@ -119,13 +121,13 @@ def _adjoint(params: Any, ys: jax.Array, xs: jax.Array, record: _Record) -> Any:
     }
 
 
-def _project(cell: Any, xs: jax.Array) -> jax.Array:
+def _project(cell: Any, xs: AnyArray) -> jax.Array:
     """Compute W_i x + b_i + b_h for all samples at once: [T, B, D] → [T, B, 4H]."""
     bias = cell["input"]["bias"] + cell["recurrent"]["bias"]
     return xs @ cell["input"]["kernel"] + bias[None, None]
 
 
-def _start(carry: Any, streams: int) -> tuple[jax.Array, jax.Array]:
+def _start(carry: Any, streams: Size) -> tuple[jax.Array, jax.Array]:
     c = jnp.broadcast_to(carry, (streams, carry.shape[-1]))
     return c, jnp.zeros_like(c)
 

@@ -11,6 +11,9 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float
+
+from freqjax.networks.arrays import AnyArray, Size
 
 Params = Any
 Carry = Any
@@ -36,7 +39,7 @@ class Network(Protocol):
         """Draw fresh parameters."""
         ...
 
-    def init_carry(self, params: Params, streams: int) -> Carry:
+    def init_carry(self, params: Params, streams: Size) -> Carry:
         """Return the carry that B = `streams` streams start from."""
         ...
 
@@ -44,8 +47,8 @@ class Network(Protocol):
         self,
         params: Params,
         carry: Carry,
-        xs: jax.Array,
-        resets: jax.Array,
+        xs: Float[AnyArray, "T B D"],
+        resets: Bool[AnyArray, "T B"],
         *,
         dropout_key: jax.Array | None = None,
     ) -> tuple[Carry, jax.Array]:

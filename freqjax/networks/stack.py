@@ -22,7 +22,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
+from jaxtyping import Bool, Float
 
+from freqjax.networks.arrays import AnyArray, Size
 from freqjax.networks.cell import Cell
 from freqjax.networks.film import film_axes, init_film, modulate
 from freqjax.networks.initializers import uniform_head
@@ -106,7 +108,7 @@ class _Stack:
                 axes[name] = axes[name] | {"film": film_axes(blocks)}
         return axes | {"head": {"kernel": (blocks, 0), "bias": (0,)}}
 
-    def init_carry(self, params: Params, streams: int) -> Carry:
+    def init_carry(self, params: Params, streams: Size) -> Carry:
         """Return of every layer [B, H] each: the first field as learned, or zeros, and the others zeros."""
         return tuple(self._initial(params[name], streams) for name, _ in self._named_layers())
 
@@ -114,8 +116,8 @@ class _Stack:
         self,
         params: Params,
         carry: Carry,
-        xs: jax.Array,
-        resets: jax.Array,
+        xs: Float[AnyArray, "T B D"],
+        resets: Bool[AnyArray, "T B"],
         *,
         dropout_key: jax.Array | None = None,
     ) -> tuple[Carry, jax.Array]:
@@ -131,8 +133,8 @@ class _Stack:
         self,
         params: Params,
         carry: Carry,
-        xs: jax.Array,
-        resets: jax.Array,
+        xs: Float[AnyArray, "T B D"],
+        resets: Bool[AnyArray, "T B"],
         *,
         dropout_key: jax.Array | None = None,
     ) -> tuple[Carry, jax.Array]:
@@ -144,8 +146,8 @@ class _Stack:
         scan: _Scan,
         params: Params,
         carry: Carry,
-        xs: jax.Array,
-        resets: jax.Array,
+        xs: Float[AnyArray, "T B D"],
+        resets: Bool[AnyArray, "T B"],
         dropout_key: jax.Array | None,
     ) -> tuple[Carry, jax.Array]:
         after, h = [], xs[..., self._first_inputs]
@@ -161,12 +163,17 @@ class _Stack:
         """Return the parameters of a layer, given those of its cell in each direction."""
         raise NotImplementedError
 
-    def _initial(self, layer: Any, streams: int) -> Carry:
+    def _initial(self, layer: Any, streams: Size) -> Carry:
         """Return the carry that a layer starts from."""
         raise NotImplementedError
 
     def _scan_layer(
-        self, scan: _Scan, layer: Any, carry: Carry, xs: jax.Array, resets: jax.Array
+        self,
+        scan: _Scan,
+        layer: Any,
+        carry: Carry,
+        xs: Float[AnyArray, "T B D"],
+        resets: Bool[AnyArray, "T B"],
     ) -> tuple[Carry, jax.Array]:
         """Run one layer: carry, xs [T, B, ·] → carry, features [T, B, N]."""
         raise NotImplementedError
@@ -181,7 +188,7 @@ class _Stack:
         for number in range(self._layers):
             yield f"layer_{number}", self._features if number else len(self._first_inputs)
 
-    def _initial_of(self, cell: Any, streams: int) -> Carry:
+    def _initial_of(self, cell: Any, streams: Size) -> Carry:
         """Return the carry that one cell starts from."""
         shape = (streams, self.setting.hidden_size)
         zeros = self._cell.carry(*(jnp.zeros(shape) for _ in self._cell.carry._fields))
@@ -189,7 +196,7 @@ class _Stack:
             return zeros
         return self._cell.carry(jnp.broadcast_to(cell["carry"], shape), *zeros[1:])
 
-    def _modulated(self, layer: Any, xs: jax.Array, h: jax.Array) -> jax.Array:
+    def _modulated(self, layer: Any, xs: AnyArray, h: jax.Array) -> jax.Array:
         return modulate(layer["film"], xs[..., self._selectors], h) if self._film else h
 
     def _read(self, params: Params, h: jax.Array) -> Any:
@@ -201,7 +208,9 @@ class StackedNetwork(_Stack):
 
     _directions = ("forward",)
 
-    def step(self, params: Params, carry: Carry, x: jax.Array) -> tuple[Carry, jax.Array]:
+    def step(
+        self, params: Params, carry: Carry, x: Float[AnyArray, "B D"]
+    ) -> tuple[Carry, jax.Array]:
         """Advance one sample: carry, x [B, D] → carry, y [B, O]."""
         after: list[Carry] = []
         h: Any = x[:, self._first_inputs]
@@ -216,11 +225,16 @@ class StackedNetwork(_Stack):
     def _join(self, cells: dict[str, Any]) -> dict[str, Any]:
         return dict(cells["forward"])
 
-    def _initial(self, layer: Any, streams: int) -> Carry:
+    def _initial(self, layer: Any, streams: Size) -> Carry:
         return self._initial_of(layer, streams)
 
     def _scan_layer(
-        self, scan: _Scan, layer: Any, carry: Carry, xs: jax.Array, resets: jax.Array
+        self,
+        scan: _Scan,
+        layer: Any,
+        carry: Carry,
+        xs: Float[AnyArray, "T B D"],
+        resets: Bool[AnyArray, "T B"],
     ) -> tuple[Carry, jax.Array]:
         return scan(_products(layer), carry, self._initial(layer, xs.shape[1]), xs, resets)
 
@@ -237,11 +251,16 @@ class BidirectionalNetwork(_Stack):
     def _join(self, cells: dict[str, Any]) -> dict[str, Any]:
         return dict(cells)
 
-    def _initial(self, layer: Any, streams: int) -> Carry:
+    def _initial(self, layer: Any, streams: Size) -> Carry:
         return tuple(self._initial_of(layer[name], streams) for name in self._directions)
 
     def _scan_layer(
-        self, scan: _Scan, layer: Any, carry: Carry, xs: jax.Array, resets: jax.Array
+        self,
+        scan: _Scan,
+        layer: Any,
+        carry: Carry,
+        xs: Float[AnyArray, "T B D"],
+        resets: Bool[AnyArray, "T B"],
     ) -> tuple[Carry, jax.Array]:
         forth, back = (_products(layer[name]) for name in self._directions)
         initial = self._initial(layer, xs.shape[1])

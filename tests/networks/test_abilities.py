@@ -81,6 +81,6 @@ class OffsetCell(Cell):
 
 
 def test_a_cell_that_leaves_zero_cannot_be_padded(monkeypatch):
-    monkeypatch.setitem(CELLS, "offset", f"{__name__}.OffsetCell")
+    monkeypatch.setitem(CELLS, "offset", f"{__name__}:OffsetCell")
     assert not can_pad(NetworkConfig(cell="offset"))
     assert all(can_pad(NetworkConfig(cell=cell)) for cell in ("lstm", "gru", "rnn"))

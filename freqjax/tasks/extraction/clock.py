@@ -47,7 +47,7 @@ class Clock(NamedTuple):
         """The smallest H that holds it: 3 units per component."""
         return _UNITS * len(self.cycles)
 
-    def moved(self, off: float | Sequence[float]) -> Clock:
+    def moved(self, off: float | Sequence[float] | np.ndarray) -> Clock:
         """Return a clock whose components are off by so many cycles per sample."""
         return Clock(tuple((np.asarray(self.cycles) + np.asarray(off)).tolist()))
 
