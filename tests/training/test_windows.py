@@ -16,7 +16,7 @@ from freqjax.networks import make_network
 from freqjax.system import files
 from freqjax.tasks import Extraction, make_task
 from freqjax.tasks.extraction.limits import NoBayesLimit, bayes_curve
-from freqjax.tasks.extraction.limits.windows import samples_heard, window_limit
+from freqjax.tasks.extraction.limits.windows import context_samples, window_limit
 from freqjax.tasks.windows import covering, first_samples, owners, window_count
 from freqjax.training.chunks import make_chunk
 from freqjax.training.combination import make_windows_forward
@@ -348,7 +348,7 @@ def limit(windows, **task):
 def test_what_is_heard_of_a_window():
     last = WindowsConfig(length=6, stride=4)
     # Windows begin at 0, 4, 8, 12 and 14; the first over a sample has heard it longest.
-    assert samples_heard(20, last).tolist() == [
+    assert context_samples(20, last).tolist() == [
         1,
         2,
         3,
@@ -372,15 +372,15 @@ def test_what_is_heard_of_a_window():
     ]
     warm = WindowsConfig(length=6, stride=4, start="warm", warm_up=5)
     expected = [*range(1, 11), 8, 9, 10, 11, 8, 9, 10, 11, 10, 11]
-    assert samples_heard(20, warm).tolist() == expected
+    assert context_samples(20, warm).tolist() == expected
     centre = WindowsConfig(length=6, stride=1, combine="centre")
-    assert samples_heard(20, centre).tolist() == [1, 2, 3, *[4] * 15, 5, 6]
+    assert context_samples(20, centre).tolist() == [1, 2, 3, *[4] * 15, 5, 6]
 
 
 def test_the_limit_of_windows_is_the_mean_over_what_they_hear():
     task, found = limit({"stride": 4}, start="random")
     curve = bayes_curve(task, range(1, 7))
-    heard = samples_heard(20, WindowsConfig(length=6, stride=4))
+    heard = context_samples(20, WindowsConfig(length=6, stride=4))
     np.testing.assert_allclose(found.mse, curve.mse[heard - 1].mean())
     np.testing.assert_allclose(
         found.mse_per_frequency, curve.mse_per_frequency[heard - 1].mean(axis=0)

@@ -1,7 +1,7 @@
-"""What is possible at all: the least error that anybody can have on a task, and simple baselines.
+"""Lower bounds on the error of a task, and simple baselines.
 
-An MSE says little by itself. `bayes` gives the least that any estimator can reach, `linear` what a linear
-one can, and `linear` and `least_squares` the estimates of two classical baselines on given streams.
+An MSE must be compared with what is possible. `bayes` computes the least MSE of any estimator, `linear` that
+of any linear estimator; `linear` and `least_squares` run two classical baselines on given streams.
 """
 
 from freqjax.tasks.extraction.limits.bayes import Curve, StreamLimit, bayes_curve, stream_limit

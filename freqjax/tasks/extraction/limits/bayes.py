@@ -1,16 +1,16 @@
-"""The Bayes limit: the least MSE that any estimator can have, whatever it is.
+"""The Bayes limit: the least MSE of any estimator.
 
-Known are the frequencies, the law of the noise and, where `task.start` is zero, the start. Then the
-target is a fixed function of time and the limit is exactly 0. Where the start is uniform over the common
-period, the limit falls with every sample seen, at a pace that only the law of the noise sets.
+The frequencies and the law of the noise are known. If `task.start` is zero, the start is known as well, the
+target is a fixed function of time and the limit is exactly 0. If the start is uniform over the common
+period, the limit falls with every sample seen, at a rate that depends on the law of the noise alone.
 
-What is exact and what is not: the posterior is that of samples rounded to `resolution`, and the mean is
-over simulated streams, whence `low` and `high`, a 95 % interval. Rounding only loses information, so that
-it makes the limit too high: by about 0.3 % of itself, since the resolution is at most 5 % of the mixture's
-noise. Where there is hardly any noise, or the common period is so long that the largest table has too few
-bins, everything is computed at half the bins too: the difference, which is more than the finer table is
-off by, goes into `low`, and a limit that it moves by a quarter is refused. Without any noise the starts that
-sound alike are counted, which is exact.
+Accuracy: the posterior is that of samples rounded to `resolution`, and the mean is over simulated streams;
+`low` and `high` are the ends of a 95 % interval. Rounding loses information and so makes the limit too
+high, by about 0.3 % of itself, since the resolution is at most 5 % of the mixture's noise. If there is hardly
+any noise, or the common period is so long that the largest table has too few bins, everything is computed
+with half the bins, too: the difference, which exceeds the error of the finer table, is subtracted from
+`low`, and a limit that it changes by a quarter is refused. Without noise, the starts with equal samples are
+counted, which is exact.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from freqjax.tasks.extraction.limits.law import NoBayesLimit
 from freqjax.tasks.extraction.limits.posterior import follow
 from freqjax.tasks.extraction.synthesis import common_period
 
-# Weights held at once (float32), and streams at most and at least.
+# Weights in memory at once (float32), and streams at most and at least.
 _HELD = 5_000_000
 _MOST_STREAMS, _FEWEST_STREAMS = 5000, 200
 _SEED = 20_240_229
-# A limit that half the bins move by more than this share is refused, unless it is next to nothing.
+# A limit that half the bins change by more than this share is refused, unless it is negligible.
 _MOST_ROUNDING, _NEGLIGIBLE = 0.25, 1e-3
-# A block's mean is followed in this many steps, evenly spaced in log n, and no further than this n.
+# Nodes of a block's mean, evenly spaced in log n, and the largest n.
 _NODES, _FARTHEST = 96, 50_000
 _BLOCK_STREAMS = 1000
 
@@ -46,9 +46,9 @@ class Curve(NamedTuple):
       samples_seen: the n.
       mse: [n] mean over components.
       mse_per_frequency: [n, F].
-      low, high: [n] ends of a 95 % interval of `mse`, with what rounding may have added.
-      resolution: samples are rounded with this standard deviation, in units of S; 0 where nothing is.
-      streams: [n] streams simulated; 0 where the value is exact.
+      low, high: [n] ends of a 95 % interval of `mse`, widened by the error of rounding.
+      resolution: standard deviation of the rounding of samples, in units of S; 0 without rounding.
+      streams: [n] streams simulated; 0 if the value is exact.
     """
 
     samples_seen: tuple[int, ...]
@@ -61,19 +61,19 @@ class Curve(NamedTuple):
 
 
 class StreamLimit(NamedTuple):
-    """The mean of the limit over all T samples of a block: what a test MSE must be compared with.
+    """Mean of the limit over all T samples of a block, to compare a test MSE with.
 
     Attributes:
       mse: mean over samples and components.
       mse_per_frequency: [F].
-      low, high: of `mse`; the simulation's 95 % interval, its errors at all n taken for one, and the
-        error of the quadrature over n.
-      after_1s_per_frequency: [F] over the samples after the first second; None where the start is
-        known or there is no such sample.
-      resolution: as `Curve`.
-      samples_seen, curve: the n between which the limit is taken as linear in log n, and its mean over
-        components there; empty where the start is known.
-      note: what there is to say of it, a sentence or more; empty where it is of a whole stream.
+      low, high: of `mse`; the simulation's 95 % interval, with its errors at all n fully correlated, and
+        the error of the quadrature over n.
+      after_1s_per_frequency: [F] over the samples after the first second; None if the start is known or
+        there is no such sample.
+      resolution: as in `Curve`.
+      samples_seen, curve: the n between which the limit is linear in log n, and its mean over components
+        there; empty if the start is known.
+      note: sentences about the limit; empty if it is that of a whole stream.
     """
 
     mse: float
@@ -93,12 +93,12 @@ def bayes_curve(
     streams: int | None = None,
     seed: int = _SEED,
 ) -> Curve:
-    """The least MSE of the selected clean component at the latest of n samples.
+    """Compute the least MSE of the selected clean component at the latest of n samples.
 
     Args:
       task: frequencies, rate, amplitude range, phase scale and start; the duration does not matter.
       samples_seen: the n, rising, at least 1.
-      streams: to simulate, or None for up to 5,000.
+      streams: number of streams to simulate, or None for up to 5,000.
       seed: of the streams.
 
     Raises:
@@ -143,11 +143,11 @@ def bayes_curve(
     if (rounding > _MOST_ROUNDING * np.maximum(mse, _NEGLIGIBLE)).any():
         raise NoBayesLimit(
             f"task.phase_scale {task.phase_scale:g} and task.amplitude_range "
-            f"{tuple(task.amplitude_range)} make noise too small beside a period of {period} samples for "
-            "the largest table of its law: the Bayes limit of a random start would be off by a quarter."
+            f"{tuple(task.amplitude_range)} make the noise too small for the largest table of its law over a "
+            f"period of {period} samples: the Bayes limit of a random start would be wrong by a quarter."
         )
     low, high = np.maximum(mse - error - rounding, 0.0), mse + error
-    # That no stream is left in doubt says of the doubtful ones that they are fewer than 3 / streams (95 %).
+    # If no stream is ambiguous, the share of ambiguous ones is below 3 / streams (95 %).
     certain = (mse == 0) & (error == 0)
     high = np.where(certain, 0.5 * 3 / np.array(found["streams"]), high)
     return Curve(seen, mse, mean, low, high, found["resolution"], np.array(found["streams"]))
@@ -161,14 +161,14 @@ def _exact_curve(seen: tuple[int, ...], per_frequency: Float[np.ndarray, "n F"])
 def silent_variances(
     starts: int, period: int, turns: Int[np.ndarray, " F"], seen: tuple[int, ...]
 ) -> Float[np.ndarray, "n F"]:
-    """[n, F] without noise: starts are confused while all they have put out is the same."""
+    """Compute the variances [n, F] without noise: starts are ambiguous while all their samples are equal."""
     sines = np.sin(2 * np.pi * (np.arange(period)[:, None] * turns % period) / period)
     alike, found = np.zeros(starts, int), []
     for time in range(seen[-1]):
         clean = sines[(np.arange(starts) + time) % period]
-        heard = np.round(clean.mean(axis=1) * 1e9).astype(np.int64)
-        # A number for every pair of what was heard before and what is heard now.
-        alike = np.unique(np.stack([alike, heard]), axis=1, return_inverse=True)[1].ravel()
+        sample = np.round(clean.mean(axis=1) * 1e9).astype(np.int64)
+        # A number for every sequence of samples so far: the number of the previous one, and the new sample.
+        alike = np.unique(np.stack([alike, sample]), axis=1, return_inverse=True)[1].ravel()
         if time + 1 in seen:
             count = np.bincount(alike)[:, None]
             mean = np.stack([np.bincount(alike, part) for part in clean.T], axis=1) / count
@@ -182,18 +182,18 @@ def silent_variances(
 def _prior_variances(
     starts: int, period: int, turns: Int[np.ndarray, " F"], seen: tuple[int, ...]
 ) -> Float[np.ndarray, "n F"]:
-    """[n, F] where nothing can be heard: the variance of a sine over all starts."""
+    """Compute the variances [n, F] without information: the variance of a sine over all starts."""
     places = np.arange(starts)[:, None] + np.array(seen) - 1  # [P, n]
     angles = 2 * np.pi * (places[..., None] * turns % period) / period
     return np.sin(angles).var(axis=0)
 
 
 def stream_limit(task: ExtractionConfig) -> StreamLimit:
-    """The mean of the Bayes limit over a block, and over what follows its first second.
+    """Compute the mean of the Bayes limit over a block, and over the samples after the first second.
 
-    The limit is computed at n evenly spaced in log n and is linear in log n between. Where the start is
-    uniform over a whole period it never rises with n, so that beyond the farthest n it lies between 0
-    and its last value.
+    The limit is computed at n evenly spaced in log n and interpolated linearly in log n. For a start that is
+    uniform over a whole period it never rises with n, so that beyond the largest n it lies between 0 and
+    its last value.
 
     Raises:
       NoBayesLimit: as `bayes_curve`.
@@ -210,7 +210,7 @@ def stream_limit(task: ExtractionConfig) -> StreamLimit:
     every_other = sorted({*nodes[::2], nodes[-1]})
     coarse = quadrature(every_other, 0, total) @ curve.mse[np.isin(nodes, every_other)]
     mse = float(weights @ curve.mse)
-    # Of a rule of second order, half the nodes make four times the error.
+    # With half the nodes, a rule of second order has four times the error.
     error = abs(mse - float(coarse)) / 3
     beyond = float(curve.mse[-1]) * (1 - farthest / total)
     after = None
@@ -229,7 +229,7 @@ def stream_limit(task: ExtractionConfig) -> StreamLimit:
 
 
 def quadrature(nodes: Sequence[int], first: int, last: int) -> Float[np.ndarray, " nodes"]:
-    """Compute the weights of the mean over n = first + 1 … last of what is linear in log n between nodes."""
+    """Compute the weights of the mean over n = first + 1 … last of a function linear in log n between nodes."""
     logs, weights = np.log(nodes), np.zeros(len(nodes))
     for begin in range(first, last, 1_000_000):
         n = np.arange(begin + 1, min(begin + 1_000_000, last) + 1)

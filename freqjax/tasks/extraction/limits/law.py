@@ -1,4 +1,4 @@
-"""What one sample of the mixture says of where the components stand: mean, variance and whole law.
+"""Law of one sample of the mixture given the phases of the components: mean, variance and distribution.
 
 A sample is S = (1/F) Σ_i A_i sin(θ_i + φ_i) with A_i ~ U(low, high) and φ_i ~ s · U(0, 2π), all
 independent; s is the phase scale and θ_i the angle of component i, rad.
@@ -27,28 +27,27 @@ from jaxtyping import Complex, Float, Int
 from freqjax.errors import UserError
 from freqjax.tasks.extraction.config import ExtractionConfig
 
-# A table has a column a sample of the common period; beyond this the limit is not computed.
+# A table has one column per sample of the common period; for a longer period the limit is not computed.
 _LONGEST_PERIOD = 20_000
 # Entries of a table: 160 MB of float32.
 _LARGEST_TABLE = 40_000_000
-# Blur is this many bins: at the Nyquist frequency of the grid exp(−(2π)²/2) = 3e-9 is left.
+# The blur in bins: at the Nyquist frequency of the grid exp(−(2π)²/2) = 3e-9 remains.
 _BLUR_BINS = 2.0
 # The blur is at most this share of the mixture's noise, where the largest table allows.
 _BLUR_SHARE = 0.05
-# What an FFT in float64 leaves of a mass of zero, and more.
+# Above the rounding error of an FFT in float64.
 _SMALLEST_MASS = 1e-14
 
 
 class NoBayesLimit(UserError):
-    """The Bayes limit of a task cannot be computed; the sentence says why."""
+    """Error of a task whose Bayes limit cannot be computed, with the reason as a sentence."""
 
 
 class Table(NamedTuple):
-    """The law of a rounded sample at each of the G samples of the common period, in N bins.
+    """Law of a rounded sample at each of the G samples of the common period, in N bins.
 
-    What is tabulated is round((S + e)/width) with e ~ N(0, blur²), a degraded S: an error computed from
-    it is that of a slightly worse observer, never of a better one. Relative to the noise of variance v
-    it loses about blur²/v of the information.
+    The tabulated variable is round((S + e)/width) with e ~ N(0, blur²), a degraded S: an error computed from
+    it is never too small. Relative to noise of variance v it loses about blur²/v of the information.
 
     Attributes:
       log_mass: [N, G] float32, logarithm of the probability of each bin.
@@ -70,9 +69,9 @@ class Table(NamedTuple):
 
 
 def gain_and_lag(task: ExtractionConfig) -> tuple[float, float]:
-    """What noise does to the mean of a component: a gain and a lag, rad.
+    """Compute the effect of noise on the mean of a component: a gain and a lag, rad.
 
-    The gain is exactly 0 where the phase scale is a whole number above 0.
+    The gain is exactly 0 if the phase scale is a whole number above 0.
     """
     low, high = task.amplitude_range
     scale = task.phase_scale
@@ -81,7 +80,7 @@ def gain_and_lag(task: ExtractionConfig) -> tuple[float, float]:
 
 
 def noise_variance(task: ExtractionConfig) -> float:
-    """Variance of S about its mean given time, averaged over time.
+    """Compute the variance of S about its mean given time, averaged over time.
 
     A component A sin(θ + φ) has second moment E[A²]/2 and a mean of mean square gain²/2; F of them are
     averaged with weight 1/F.
@@ -93,18 +92,18 @@ def noise_variance(task: ExtractionConfig) -> float:
 
 
 def is_silent(task: ExtractionConfig) -> bool:
-    """Whether there is no noise at all: S is a fixed function of the place in the period."""
+    """Tell whether there is no noise: S is a fixed function of the position in the period."""
     low, high = task.amplitude_range
     return task.phase_scale == 0 and low == high
 
 
 def is_coarse(task: ExtractionConfig, table: Table) -> bool:
-    """Whether the largest table allowed blurs a sample by more than 5 % of its noise."""
+    """Tell whether the largest table allowed blurs a sample by more than 5 % of its noise."""
     return table.blur > 1.001 * _BLUR_SHARE * math.sqrt(noise_variance(task))
 
 
 def is_mute(task: ExtractionConfig) -> bool:
-    """Whether S has the same law at every time, so that it says nothing of the start.
+    """Tell whether S has the same law at every time, so that it has no information about the start.
 
     With a whole number of turns (phase scale 1, 2, …) θ + φ is uniform on the circle for every θ.
     """
@@ -115,10 +114,10 @@ def is_mute(task: ExtractionConfig) -> bool:
 def grid_period(
     frequencies: Sequence[float], sampling_rate: float
 ) -> tuple[int, Int[np.ndarray, " F"]]:
-    """Samples G until every component is back on the sample grid, and the steps of 1/G cycle a sample.
+    """Return the period G on the sample grid, samples, and each component's steps of 1/G cycle a sample.
 
-    Frequencies are taken as the decimal fractions they are written as. G is the common period of
-    `freqjax.tasks.extraction.synthesis` where that is a whole number of samples, else a multiple of it.
+    Frequencies are exact decimal fractions, as written. G is the common period of
+    `freqjax.tasks.extraction.synthesis` if that is a whole number of samples, else a multiple of it.
 
     Raises:
       NoBayesLimit: G is longer than 20,000 samples.
@@ -128,9 +127,9 @@ def grid_period(
     period = math.lcm(*(t.denominator for t in turns))
     if period > _LONGEST_PERIOD:
         raise NoBayesLimit(
-            f"task.frequencies {tuple(frequencies)} at a task.sampling_rate of {sampling_rate:g} Hz come "
-            f"back onto the sample grid only after {float(period):g} samples: the Bayes limit of a "
-            f"random start is computed up to {_LONGEST_PERIOD}, and these are as good as incommensurate."
+            f"task.frequencies {tuple(frequencies)} at a task.sampling_rate of {sampling_rate:g} Hz have a "
+            f"common period of {float(period):g} samples: it must be at most {_LONGEST_PERIOD} for the Bayes "
+            "limit of a random start."
         )
     return period, np.array([int(t * period) for t in turns])
 
@@ -139,8 +138,8 @@ def make_table(task: ExtractionConfig, bins: int | None = None) -> Table:
     """Tabulate the law of S.
 
     Args:
-      task: whose law; its amplitudes must not all be 0.
-      bins: N, a power of two, or None for as many as the noise asks for.
+      task: the parameters of the law; its amplitudes must not all be 0.
+      bins: N, a power of two, or None for as many as the noise needs.
 
     Raises:
       NoBayesLimit: as `grid_period`.
@@ -175,7 +174,7 @@ def _bins(task: ExtractionConfig, largest: float, period: int) -> int:
 
 
 def _smooth(least: int) -> int:
-    """The smallest number from `least` on with no factor above 5: FFTs of such lengths are quick."""
+    """Return the smallest number ≥ `least` with no prime factor above 5: FFTs of such lengths are fast."""
     powers = [3**b * 5**c for b in range(20) for c in range(12)]
     return min(p * 2 ** max(0, math.ceil(math.log2(least / p))) for p in powers)
 
@@ -189,7 +188,7 @@ def _characteristic(
     terms = np.empty((period, kappa.size), complex)
     for first in range(0, kappa.size, 64):
         rows = slice(first, min(first + 64, kappa.size))
-        # g has harmonics up to about κA, and beyond it a tail of a few times its cube root.
+        # g has harmonics up to about κA, and beyond it a tail as wide as a few times its cube root.
         reach = float(kappa[rows][-1]) * largest
         points = period * _smooth(math.ceil(2 * (reach + 8 * reach ** (1 / 3) + 20) / period))
         swing = kappa[rows, None] * np.sin(2 * np.pi * np.arange(points) / points)

@@ -1,9 +1,9 @@
-"""Sliding least squares: the sinusoids that fit the last few seconds best, and their latest value.
+"""Sliding least squares: the latest value of the sinusoids that fit the last few seconds best.
 
-The design is that of `freqjax.tasks.extraction.limits.linear`, so that gain and lag of the noise are undone;
-there is no prior and no memory beyond the window. The window holds two periods of the slowest frequency and
-of the slowest beat between two: less cannot tell them apart. While less than half of it has been seen, or
-where the gain of the noise is 0 (phase scale 1, 2, …), nothing can be fitted and 0 is predicted.
+The design is that of `freqjax.tasks.extraction.limits.linear`, which corrects the gain and the lag of the
+noise; there is no prior and no memory beyond the window. The window holds two periods of the slowest
+frequency and of the slowest beat between two: a shorter one cannot separate them. While less than half a
+window has been seen, or if the gain of the noise is 0 (phase scale 1, 2, …), 0 is predicted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PERIODS = 2
 
 
 def window_samples(task: ExtractionConfig) -> int:
-    """Samples of the window, at least four for every component."""
+    """Return the samples of the window, at least four for every component."""
     beats = [abs(a - b) for a, b in combinations(task.frequencies, 2)]
     slowest = min(*task.frequencies, *beats, math.inf)
     return max(math.ceil(_PERIODS * task.sampling_rate / slowest), 4 * len(task.frequencies))

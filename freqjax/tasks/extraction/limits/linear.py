@@ -7,15 +7,15 @@ sample is
     S = Σ_i h_i · x_i + noise,   h_i = (g/F) (cos(ω_i + λ), sin(ω_i + λ)),
 
 and the clean component is d_i · x_i with d_i = (cos ω_i, sin ω_i). The noise has the variance r of the law,
-averaged over time. A Kalman filter whose state does not change but for known turns is recursive least
-squares with a prior: with x ~ N(0, ½I), which is what a phase uniform on the circle has as its first two
-moments, the posterior after n samples has
+averaged over time. A Kalman filter whose state changes by known rotations alone is recursive least squares
+with a prior: with x ~ N(0, ½I), whose first two moments are those of a phase uniform on the circle, the
+posterior after n samples has
 
     covariance (2I + Σ h hᵀ/r)⁻¹   and mean (2I + Σ h hᵀ/r)⁻¹ Σ h S/r.
 
-So the error of the best linear estimator needs no data and no simulation. The joint phase of the
-components, which the Bayes limit uses, is what a linear estimator cannot know. Baselines see the mixture of
-a block alone and no start: `task.start` does not enter.
+So the error of the best linear estimator needs neither data nor simulation. A linear estimator cannot use
+the joint phase of the components, which the Bayes limit does use. Baselines read the mixture of a block and
+no start: they do not depend on `task.start`.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.limits.bayes import quadrature
 from freqjax.tasks.extraction.limits.law import gain_and_lag, noise_variance
 
-# Of noise: without a floor a mixture without noise could not be weighed against the prior.
+# Floor of the noise variance: with a variance of 0 the prior could not be weighted.
 _LEAST_VARIANCE = 1e-9
-# Numbers in one array of sums.
+# Elements of one array of sums.
 _HELD = 4_000_000
-# The mean over a block longer than this is taken at so many n, evenly spaced in log n.
+# The mean over a longer block is computed at this many n, evenly spaced in log n.
 _EXACT_SAMPLES, _NODES = 20_000, 2_000
 
 
 class Sums(NamedTuple):
-    """What least squares needs after each sample of a chunk; N streams, T samples of the chunk.
+    """Running sums of least squares after each sample of a chunk; N streams, T samples of the chunk.
 
     Attributes:
       first: the chunk's first sample, counted from the start of the stream.
@@ -70,33 +70,33 @@ def running_sums(
     moments, projections = np.zeros((size, size)), np.zeros((size, streams))
     for first in range(0, samples, chunk):
         places = np.arange(first, min(first + chunk, samples))
-        hearing = _hearing(task, places)
-        added = hearing[:, :, None] * hearing[:, None, :]
-        heard = hearing[:, :, None] * mixture[:, places].T[:, None, :]
+        design = _design(task, places)
+        products = design[:, :, None] * design[:, None, :]
+        projected = design[:, :, None] * mixture[:, places].T[:, None, :]
         if window is not None:
             left = places - window
-            gone = _hearing(task, left) * (left >= 0)[:, None]
-            added -= gone[:, :, None] * gone[:, None, :]
-            heard -= gone[:, :, None] * mixture[:, np.maximum(left, 0)].T[:, None, :]
-        added[0] += moments
-        heard[0] += projections
-        np.cumsum(added, axis=0, out=added)
-        np.cumsum(heard, axis=0, out=heard)
-        moments, projections = added[-1].copy(), heard[-1].copy()
-        yield Sums(first, added, heard, _turned(task, places, 0.0))
+            removed = _design(task, left) * (left >= 0)[:, None]
+            products -= removed[:, :, None] * removed[:, None, :]
+            projected -= removed[:, :, None] * mixture[:, np.maximum(left, 0)].T[:, None, :]
+        products[0] += moments
+        projected[0] += projections
+        np.cumsum(products, axis=0, out=products)
+        np.cumsum(projected, axis=0, out=projected)
+        moments, projections = products[-1].copy(), projected[-1].copy()
+        yield Sums(first, products, projected, _turned(task, places, 0.0))
 
 
 def _turned(
     task: ExtractionConfig, places: Int[np.ndarray, " T"], lag: float
 ) -> Float[np.ndarray, "T F 2"]:
-    """Compute cosine and sine of each component's angle since time zero, and `lag` rad more."""
+    """Compute cosine and sine of each component's angle since time zero plus `lag`, rad."""
     cycles = np.mod(places[:, None] * (np.array(task.frequencies) / task.sampling_rate), 1.0)
     angle = 2 * np.pi * cycles + lag
     return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
 
-def _hearing(task: ExtractionConfig, places: Int[np.ndarray, " T"]) -> Float[np.ndarray, "T twoF"]:
-    """Compute the h of each sample."""
+def _design(task: ExtractionConfig, places: Int[np.ndarray, " T"]) -> Float[np.ndarray, "T twoF"]:
+    """Compute the row h of the design matrix for each sample."""
     gain, lag = gain_and_lag(task)
     turned = _turned(task, places, lag)
     return gain / len(task.frequencies) * turned.reshape(len(places), -1)
@@ -105,7 +105,7 @@ def _hearing(task: ExtractionConfig, places: Int[np.ndarray, " T"]) -> Float[np.
 def kalman(task: ExtractionConfig, mixture: Float[np.ndarray, "N T"]) -> Float[np.ndarray, "N T F"]:
     """Compute the best linear estimates of all components of mixtures, sample by sample.
 
-    If the gain of the noise is 0, that is 0 everywhere.
+    They are 0 everywhere if the gain of the noise is 0.
     """
     estimates = np.empty((*mixture.shape, len(task.frequencies)))
     variance, size = _variance(task), 2 * len(task.frequencies)
@@ -116,7 +116,7 @@ def kalman(task: ExtractionConfig, mixture: Float[np.ndarray, "N T"]) -> Float[n
 
 
 def clean(sums: Sums, inverse: Float[np.ndarray, "T twoF twoF"]) -> Float[np.ndarray, "N T F"]:
-    """Estimate the clean components from the inverse of what weighs the sums."""
+    """Estimate the clean components from the inverse of the (regularized) moments."""
     count, frequencies, _ = sums.turned.shape
     rows = inverse.reshape(count, frequencies, 2, -1)
     weights = np.einsum("tfc,tfck->tfk", sums.turned, rows)

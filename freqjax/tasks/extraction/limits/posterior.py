@@ -1,13 +1,13 @@
-"""The exact posterior of a stream's start, followed along simulated streams.
+"""Exact posterior of a stream's start along simulated streams.
 
-Candidates are the P starts on the sample grid, equally probable at first. Every sample multiplies each
+Candidates are the P starts on the sample grid, with equal prior probability. Every sample multiplies each
 candidate's weight by the probability of the sample's bin there. The posterior variance of a component
-at the latest sample, averaged over streams, is the least MSE that any estimator can have; averaging it
-instead of squared errors is Rao–Blackwell's: the same mean with less scatter.
+at the latest sample, averaged over streams, is the least MSE of any estimator; averaging it instead of
+squared errors (Rao–Blackwell) gives the same mean with less variance.
 
-A candidate that has fallen e^30 behind the best is dropped. The odds of a wrong candidate against the
-true one are a martingale of mean 1, so that the true one is ever dropped with a probability below
-P · e^−30, 1e-10 for a thousand starts (Ville's inequality).
+A candidate whose weight is e^30 times smaller than the best is dropped. The odds of a wrong candidate
+against the true one are a martingale of mean 1, so that the true one is ever dropped with a probability
+below P · e^−30, 1e-10 for a thousand starts (Ville's inequality).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.limits.law import Table
 
 _DROPPED = 30.0
-# Below this share of candidates alive they are kept as a list rather than as a table.
+# If the share of remaining candidates is below this, they are stored as a list instead of a table.
 _SPARSE = 0.08
-# Weights that are updated between n and 2n samples seen; more streams than fit are left out.
+# Weight updates allowed between n and 2n samples seen; streams beyond that are dropped.
 _WORK = 300_000_000
 _FEWEST_STREAMS = 64
 _CHUNK = 32
@@ -36,7 +36,7 @@ class Variances(NamedTuple):
     Attributes:
       mean: [n, F] over the streams.
       error: [n] standard error of the mean over streams and components.
-      streams: [n] streams that were followed so far.
+      streams: [n] streams simulated.
     """
 
     mean: Float[np.ndarray, "n F"]
@@ -45,11 +45,11 @@ class Variances(NamedTuple):
 
 
 class _Weights:
-    """Log-weights of B streams over P candidate starts, as a table first and as a list later.
+    """Log-weights of B streams over P candidate starts, first as a table, later as a list.
 
     Attributes:
-      dense: [B, P] float32, or None once listed.
-      stream, start, weight: [alive] each, ordered by stream; only once listed.
+      dense: [B, P] float32, or None once stored as a list.
+      stream, start, weight: [alive] each, ordered by stream; only once stored as a list.
     """
 
     def __init__(self, streams: int, starts: int) -> None:
@@ -65,12 +65,12 @@ class _Weights:
     def update(
         self, log_mass: Float[np.ndarray, "N G"], bins: Int[np.ndarray, " B"], time: int
     ) -> None:
-        """Hear bins [B] at sample `time`."""
+        """Update the weights with the bins [B] of sample `time`."""
         period = log_mass.shape[1]
         if self.dense is None:
             self.weight += log_mass[bins[self.stream], (self.start + time) % period]
             return
-        # A row of the table is ordered by place, so that candidates are two stretches of it.
+        # A row of the table is ordered by position: the candidates are two slices of it.
         first = time % period
         cut = min(self.starts, period - first)
         self.dense[:, :cut] += log_mass[bins, first : first + cut]
@@ -78,7 +78,7 @@ class _Weights:
             self.dense[:, cut:] += log_mass[bins, : self.starts - cut]
 
     def prune(self) -> None:
-        """Make the best weight of every stream 0 and forget those far behind it."""
+        """Shift the best weight of every stream to 0 and drop candidates far below it."""
         if self.dense is None:
             firsts = np.searchsorted(self.stream, np.arange(self.streams))
             self.weight -= np.maximum.reduceat(self.weight, firsts)[self.stream]
@@ -92,7 +92,7 @@ class _Weights:
             self.weight, self.dense = dense[alive], None
 
     def thin(self, streams: int) -> None:
-        """Go on with the first `streams` streams alone."""
+        """Keep the first `streams` streams only."""
         self.streams = streams
         if self.dense is None:
             self._keep(self.stream < streams)
@@ -129,18 +129,18 @@ def follow(
     streams: int,
     seed: int,
 ) -> Variances:
-    """Simulate streams and report the posterior variances of the latest sample.
+    """Simulate streams and return the posterior variances of the latest sample.
 
     Args:
       task: the law that streams are drawn from.
       table: of that law.
       starts: P, the candidates 0 … P − 1, samples.
       samples_seen: the n to report, rising.
-      streams: B at first; fewer later on where the posterior stays broad and that were long work.
+      streams: B at first; it is reduced later if the posterior stays broad and would take long.
       seed: of the streams.
     """
     rng = np.random.default_rng(seed)
-    # Starts spread evenly, in random order: what is left of a thinned set is spread evenly, too.
+    # Evenly spread starts in random order: a subset is evenly spread, too.
     true = rng.permutation(((np.arange(streams) + rng.random()) * starts / streams).astype(int))
     weights, sines = _Weights(streams, starts), table.sines()
     mean = np.zeros((len(samples_seen), sines.shape[1]))
@@ -177,6 +177,6 @@ def draw_bins(
     low, high = task.amplitude_range
     phase = task.phase_scale * rng.random(shape)
     noisy = rng.uniform(low, high, shape) * np.sin(2 * np.pi * (cycles + phase))
-    heard = noisy.mean(axis=-1) + table.blur * rng.standard_normal(places.shape)
-    # Six blurs beyond the largest |S|: as good as never outside.
-    return np.clip(np.rint(heard / table.width).astype(np.int64) + bins // 2, 0, bins - 1)
+    blurred = noisy.mean(axis=-1) + table.blur * rng.standard_normal(places.shape)
+    # The grid ends six blurs beyond the largest |S|: values outside practically never occur.
+    return np.clip(np.rint(blurred / table.width).astype(np.int64) + bins // 2, 0, bins - 1)

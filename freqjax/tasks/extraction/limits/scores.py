@@ -1,4 +1,4 @@
-"""The limits of extraction on given rows, and what the baselines score there."""
+"""Limits of extraction on given rows, and the scores of the baselines."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from freqjax.tasks.extraction.limits.windows import window_limit
 # Name in summary.json → the function of (task, mixtures [N, T]) that gives estimates [N, T, F].
 BASELINES = {"kalman": kalman, "sliding_least_squares": sliding_least_squares}
 
-# Estimates held at once, all components of some mixtures.
+# Estimates in memory at once, all components of some mixtures.
 _HELD = 8_000_000
 
 
 def baseline_outputs(
     task: ExtractionConfig, mixture: Float[np.ndarray, "B T"], groups: Int[np.ndarray, " B"]
 ) -> dict[str, Float[np.ndarray, "B T"]]:
-    """Compute what each baseline puts out where a network does: [B, T] float32 by name.
+    """Compute each baseline's outputs on the blocks of a network: [B, T] float32 by name.
 
     Args:
       task: frequencies, rate and noise law, which baselines know.
-      mixture: [B, T]; blocks over the same mixture are filtered once.
-      groups: [B] int, the component that each block asks for.
+      mixture: [B, T]; blocks of the same mixture are filtered once.
+      groups: [B] int, the selected component of each block.
     """
     rows = np.ascontiguousarray(mixture)
     places: dict[bytes, list[int]] = {}
@@ -56,18 +56,18 @@ def limits_on(
     outputs: dict[str, Float[np.ndarray, "B T"]],
     least: StreamLimit | NoBayesLimit,
 ) -> dict[str, Any]:
-    """The limits of the law in `task`, and the scores of baselines on the rows, ready for JSON.
+    """Return the limits of the law in `task` and the scores of baselines on the rows, ready for JSON.
 
     Args:
       task: the law, start and duration.
       targets: [B, T].
-      groups: [B] int, the component that each block asks for.
+      groups: [B] int, the selected component of each block.
       outputs: of `baseline_outputs`.
       least: of `least_possible`.
 
     Returns:
       `bayes_mse`, its 95 % interval `bayes_low` to `bayes_high`, `bayes_mse_per_frequency` and
-      `bayes_after_1s_per_frequency` (all None where the limit is refused), `linear_mmse`,
+      `bayes_after_1s_per_frequency` (all None if the limit is refused), `linear_mmse`,
       `linear_mmse_per_frequency`, `zero_predictor`, `baselines` and `note`, a sentence.
     """
     linear = linear_mmse(task)
@@ -87,12 +87,12 @@ def limits_on(
 def least_possible(
     task: ExtractionConfig, context: Context | None = None
 ) -> StreamLimit | NoBayesLimit:
-    """The Bayes limit of a block for who hears all of it, or `hearing`; or why there is none."""
+    """Return the Bayes limit of a block, given all of it or the `context` of windows; or why there is none."""
     if task.start == "random" and task.reset != "block":
-        # Blocks of one start repeat one mixture: a carried state has heard it before.
+        # Blocks of one start repeat one mixture, which a carried state has read before.
         return NoBayesLimit(
-            f"task.reset is {task.reset}: it must be block, since the limit is that of streams that each "
-            "begin unknown, and a carried state hears the same mixture under every selector."
+            f"task.reset is {task.reset}: it must be block, since the limit is that of streams with an unknown "
+            "start each, and a carried state reads the same mixture under every selector."
         )
     try:
         return stream_limit(task) if context is None else window_limit(task, context)
@@ -115,11 +115,11 @@ def _bayes(task: ExtractionConfig, found: StreamLimit | NoBayesLimit) -> tuple[d
     if found.resolution == 0:
         return (
             bayes,
-            "The mixture says nothing of the start: the limit is that of the prior, exact.",
+            "The mixture has no information about the start: the limit is the variance of the prior, exact.",
         )
     return bayes, (
-        "The Bayes limit is simulated with the exact likelihood of the law in the config; low and "
-        "high are a 95 % interval, with what rounding the samples may have added."
+        "The Bayes limit is simulated with the exact likelihood of the law in the config; low and high are "
+        "the ends of a 95 % interval, widened by the error of rounding the samples."
     )
 
 
@@ -129,9 +129,9 @@ def score_outputs(
     targets: Float[np.ndarray, "B T"],
     groups: Int[np.ndarray, " B"],
 ) -> dict[str, Any]:
-    """Return the MSE of `outputs` [B, T], in all, per frequency, and once a phase could be found.
+    """Return the MSE of `outputs` [B, T], in all, per frequency, and after the first second.
 
-    The last is None where it can be known from the first sample on, or streams last no longer than a second.
+    The last is None if the start is known, or streams are not longer than a second.
     """
     squared = np.square(outputs.astype(np.float64) - targets)
     second, after = round(task.sampling_rate), None

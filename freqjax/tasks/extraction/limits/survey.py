@@ -1,4 +1,4 @@
-"""The mode limits: what is possible on the config's task at several phase scales and after n samples."""
+"""The mode limits: the least possible MSE on the config's task at several phase scales, after n samples."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from freqjax.text import number
 
 
 def run(config: Config, folder: Path, *, figures: bool, say: Callable[[str], None]) -> None:
-    """Survey, print the table, write limits.json and figures/limits.png to `folder`.
+    """Compute the limits, print the table, write limits.json and figures/limits.png to `folder`.
 
-    A folder that holds a run keeps everything else.
+    Other files in the folder, such as those of a run, stay as they are.
 
     Args:
-      config: its task and its section `limits`.
-      folder: one that exists.
+      config: its task and its section `limits` are used.
+      folder: an existing folder.
       figures: whether to draw.
-      say: takes each line.
+      say: called with each line.
 
     Raises:
       UserError: a bad config.
@@ -55,11 +55,11 @@ def run(config: Config, folder: Path, *, figures: bool, say: Callable[[str], Non
 
 
 def survey_row(task: ExtractionConfig, samples_seen: Sequence[int]) -> dict[str, Any]:
-    """The limits of `task` after each of `samples_seen`, ready for JSON.
+    """Compute the limits of `task` after each of `samples_seen`, ready for JSON.
 
     Returns:
-      `phase_scale`, `start`, `samples_seen` and, each with an entry a number of samples, `bayes_mse`,
-      `bayes_mse_per_frequency`, `low` and `high` (None where the limit is refused), `linear_mmse` (phase
+      `phase_scale`, `start`, `samples_seen` and, with an entry for each number of samples, `bayes_mse`,
+      `bayes_mse_per_frequency`, `low` and `high` (None if the limit is refused), `linear_mmse` (phase
       unknown); `streams` simulated, `resolution` to which a sample was rounded, and `note`, None or why
       the limit is refused.
     """
@@ -86,7 +86,7 @@ def survey_row(task: ExtractionConfig, samples_seen: Sequence[int]) -> dict[str,
     }
 
 
-# What of a row has an entry for every number of samples.
+# Fields of a row with an entry for every number of samples.
 _PER_SAMPLES = (
     "samples_seen",
     "bayes_mse",
@@ -99,7 +99,7 @@ _PER_SAMPLES = (
 
 
 def points(row: dict[str, Any]) -> list[dict[str, Any]]:
-    """A row of `survey_row` as limits.json has it: an object for every number of samples."""
+    """Split a row of `survey_row` into the objects of limits.json, one for every number of samples."""
     return [
         row | {name: None if row[name] is None else row[name][k] for name in _PER_SAMPLES}
         for k in range(len(row["samples_seen"]))
@@ -107,20 +107,20 @@ def points(row: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _head(task: ExtractionConfig, start: str, samples_seen: Sequence[int]) -> list[str]:
-    """What the columns are."""
+    """Return the lines above the table, which explain the columns."""
     known = "known" if start == "zero" else "anywhere in the common period"
     hertz = ", ".join(f"{f:g}" for f in task.frequencies)
     return [
         "",
         f"start {start} ({known}): the least possible MSE of a component of {hertz} Hz, mean over them,",
-        "at the latest of n samples (±: 95 %); linear: of estimators that are linear, not told the start;",
+        "at the latest of n samples (±: 95 %); linear: of linear estimators, without knowledge of the start;",
         "predicting zero has 0.5",
         f"{'phase_scale':<20}" + "".join(f"  {f'n={n}':>9}" for n in samples_seen),
     ]
 
 
 def _lines(row: dict[str, Any]) -> list[str]:
-    """The limit, its error and the linear limit, a column a number of samples."""
+    """Return the limit, its error and the linear limit, with a column for each number of samples."""
     scale = f"{row['phase_scale']:g}"
     linear = _cells("linear", row["linear_mmse"])
     if row["bayes_mse"] is None:

@@ -1,12 +1,12 @@
-"""The Bayes limit of a network that hears no more than windows of a stream.
+"""Bayes limit of a network that reads windows of a stream.
 
-Every output comes from a window, and of a causal network from the n samples that were heard in it, and in
-its warming up, up to then. Where in the stream the window lies it is not told: the limit at a sample is the
-least error after n samples of a stream that starts anywhere. A mean over windows hears what the first
-of them hears: the limit is that of the largest n.
+Every output is computed from one window: in a causal network, from the n samples read so far in the window
+and its warm-up. The position of the window in the stream is unknown, so that the limit at a sample is the
+least error after n samples of a stream with a random start. A mean over windows has the context of the
+window with the most: the limit is that of the largest n.
 
-Where the start of a block is known, so is that of a window that has heard it from there on: there the limit
-is 0. The others begin at places that are counted as anywhere, if they are dense in the common period.
+If the start of a block is known, so is that of a window that reads the block from its first sample on: its
+limit is 0. The starts of the others count as random if they are dense in the common period.
 """
 
 from __future__ import annotations
@@ -27,39 +27,38 @@ from freqjax.tasks.windows import first_samples, owners, warm_up
 
 # The limit is computed at this many n at most, and is linear in log n between.
 _NODES = 96
-# Windows that begin this share of the shortest period apart begin as good as anywhere: 0.2 rad.
+# Starts of windows at most this share of the shortest period apart (0.2 rad) count as random.
 _DENSE = 1 / 32
 
 
-def samples_heard(samples: int, windows: WindowsConfig) -> Int[np.ndarray, " T"]:
-    """Count the samples up to and with each that its output may depend on, in a causal network."""
+def context_samples(samples: int, windows: WindowsConfig) -> Int[np.ndarray, " T"]:
+    """Count the samples that the output at each sample depends on, in a causal network."""
     first = first_samples(samples, windows)[owners(samples, windows)]
     return np.arange(samples) - np.maximum(first - warm_up(windows), 0) + 1
 
 
 def window_limit(task: ExtractionConfig, context: Context) -> StreamLimit:
-    """The mean of the limit over a block, and over what follows its first second.
+    """Compute the mean of the limit over a block, and over the samples after the first second.
 
     Raises:
-      NoBayesLimit: the network sees both ways, the windows begin at few places, or as `bayes_curve`.
+      NoBayesLimit: the network is bidirectional, the windows have few distinct starts, or as `bayes_curve`.
     """
     windows = context.windows
     if context.both_ways:
         raise NoBayesLimit(
-            "network.bidirectional is True: it must be False, since the limit is that of networks which "
-            "hear nothing of what is to come."
+            "network.bidirectional is True: it must be False, since the limit is that of causal networks."
         )
-    heard, known = samples_heard(task.samples, windows), _known(task, windows)
+    seen, known = context_samples(task.samples, windows), _known(task, windows)
     if known.all():
         return StreamLimit(0.0, (0.0,) * len(task.frequencies), 0.0, 0.0, None, 0.0)
     if task.start == "zero":
         _require_dense(task, windows)
-    distinct = np.unique(heard[~known])
+    distinct = np.unique(seen[~known])
     if len(distinct) > _NODES:
         spaced = np.rint(np.geomspace(distinct[0], distinct[-1], _NODES)).astype(int)
         distinct = np.unique(spaced)
     curve = bayes_curve(dataclasses.replace(task, start="random"), distinct.tolist())
-    at = np.log(heard)
+    at = np.log(seen)
 
     def over_time(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " T"]:
         return np.where(known, 0.0, np.interp(at, np.log(distinct), values))
@@ -80,12 +79,12 @@ def window_limit(task: ExtractionConfig, context: Context) -> StreamLimit:
         resolution=curve.resolution,
         samples_seen=tuple(shown.tolist()),
         curve=tuple(mse[shown - 1].tolist()),
-        note=_note(task, windows, heard, known),
+        note=_note(task, windows, seen, known),
     )
 
 
 def _known(task: ExtractionConfig, windows: WindowsConfig) -> Bool[np.ndarray, " T"]:
-    """Tell whether a sample's output comes from a window that was heard from a known start on."""
+    """Tell whether a sample's output comes from a window that reads the block from its known start on."""
     if task.start != "zero":
         return np.zeros(task.samples, bool)
     first = first_samples(task.samples, windows)[owners(task.samples, windows)]
@@ -93,7 +92,7 @@ def _known(task: ExtractionConfig, windows: WindowsConfig) -> Bool[np.ndarray, "
 
 
 def _require_dense(task: ExtractionConfig, windows: WindowsConfig) -> None:
-    """Windows of a block that starts at zero lie at places that could be learned, if they are few."""
+    """Raise NoBayesLimit if the windows have so few distinct starts that a network could learn them."""
     law.grid_period(task.frequencies, task.sampling_rate)
     period = common_period(task.frequencies, task.sampling_rate)
     first = first_samples(task.samples, windows)
@@ -102,27 +101,27 @@ def _require_dense(task: ExtractionConfig, windows: WindowsConfig) -> None:
     allowed = max(1, math.floor(_DENSE * task.sampling_rate / max(task.frequencies)))
     if widest > allowed:
         raise NoBayesLimit(
-            f"windows.stride is {windows.stride}: the windows of a block begin at {len(places)} places of "
-            f"the period of {period} samples, {widest} apart at most, which a network could learn by heart; "
-            f"the limit is that of windows which lie anywhere, at most {allowed} samples apart."
+            f"windows.stride is {windows.stride}: the windows of a block have {len(places)} distinct starts "
+            f"in the period of {period} samples, up to {widest} samples apart, which a network could "
+            f"memorise; they must be at most {allowed} samples apart for the limit of random starts."
         )
 
 
 def _note(
     task: ExtractionConfig,
     windows: WindowsConfig,
-    heard: Int[np.ndarray, " T"],
+    seen: Int[np.ndarray, " T"],
     known: Bool[np.ndarray, " T"],
 ) -> str:
-    least, most = int(heard[~known].min()), int(heard.max())
+    least, most = int(seen[~known].min()), int(seen.max())
     count = f"{most} samples" if least == most else f"{least} to {most} samples"
     note = (
-        f"The limit is that of windows: an output depends on the last {count}, and nobody says where the "
-        "window lies. It is simulated with the exact likelihood of the law in the config; low and high "
-        "are a 95 % interval. The baselines hear the whole block."
+        f"The limit is that of windows: an output depends on the last {count}, and the position of the window "
+        "is unknown. It is simulated with the exact likelihood of the law in the config; low and high are "
+        "the ends of a 95 % interval. The baselines read the whole block."
     )
     if known.any():
         note += (
-            f" The first {int(known.sum())} samples are heard from a known start on: there it is 0."
+            f" The first {int(known.sum())} samples are read from a known start on: there it is 0."
         )
     return note
