@@ -45,6 +45,6 @@ class OrderedRows:
 
 
 @functools.partial(jax.jit, static_argnums=2)
-def _slice(stream: Stream, first: int, count: int) -> Stream:
+def _slice(stream: Stream, first: int | jax.Array, count: int) -> Stream:
     # The place is no constant of the program, which is compiled once for every length.
     return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, count), stream)
