@@ -26,7 +26,10 @@ CURRICULUM = {
 RUNS = {
     "tbptt": (_STOCHASTIC, {"train": {"regime": "tbptt", "truncation": 5}}),
     "full": (_STOCHASTIC, {"train": {"regime": "full"}}),
-    "windows": (_STOCHASTIC, {"train": {"regime": "windows"}, "windows": {"length": 5}}),
+    "windows": (
+        _STOCHASTIC,
+        {"train": {"regime": "windows"}, "windows": {"length": 5, "stride": 5, "batch": 8}},
+    ),
     "examples": (_STOCHASTIC, {"train": {"regime": "examples"}}),
     "curriculum": ("Gauss-Newton over a curriculum", CURRICULUM),
     "online": ("Online", {}),

@@ -153,11 +153,11 @@ _SECTIONS: dict[str, type[Section]] = {
 
 
 class Context(NamedTuple):
-    """What of a stream a network that is run over windows hears.
+    """Part of a stream that an output may depend on.
 
     Attributes:
       windows: where they lie.
-      both_ways: whether it hears the samples to come, too.
+      both_ways: whether it depends on the samples to come, too.
     """
 
     windows: WindowsConfig
@@ -165,10 +165,12 @@ class Context(NamedTuple):
 
 
 def context_of(config: Config) -> Context | None:
-    """What the network of `config` hears of a stream, or None where it hears all that has passed."""
-    if config.train.regime != "windows":
-        return None
-    return Context(config.windows, config.network.bidirectional)
+    """Return what the network of `config` reads of a stream; None if that is all samples so far."""
+    both_ways = config.network.bidirectional
+    if config.train.regime == "examples" and both_ways:
+        samples = config.task.samples
+        return Context(WindowsConfig(length=samples, stride=samples), both_ways)
+    return Context(config.windows, both_ways) if config.train.regime == "windows" else None
 
 
 # What a sweep may vary.

@@ -194,7 +194,7 @@ class RunUnderExamination:
     @property
     def shuffled(self) -> bool:
         """Whether its rows come in an order of chance, so that no update leads up to the next one's."""
-        return self.config.train.regime == "windows"
+        return self.config.train.regime in ("windows", "examples")
 
     @property
     def credit_samples(self) -> int:

@@ -45,6 +45,6 @@ class OrderedRows:
 
 
 @functools.partial(jax.jit, static_argnums=2)
-def _slice(stream: Stream, first: int | jax.Array, count: int) -> Stream:
-    # The place is no constant of the program, which is compiled once for every length.
+def _slice(stream: Stream, first: Any, count: int) -> Stream:
+    # `first` is traced, so that there is one program for all places.
     return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, count), stream)

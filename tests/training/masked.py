@@ -15,7 +15,6 @@ class Masked(Task):
     inputs = (Input("x", 2), Input("side", 1))
     output_size = 1
     samples = 7
-    sampling_rate, selected_hz = 1.0, ()
     objective = SquaredError()
     group_names = ("even", "odd")
 

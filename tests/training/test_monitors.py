@@ -47,6 +47,16 @@ def test_chunks_add_up_to_a_row():
     assert row["grad_norm_max_per_layer"] == {"cell/kernel": 6.0, "head/kernel": 8.0}
 
 
+def test_rows_are_counted_by_their_weights():
+    halves = info()._replace(row_counts=jnp.asarray([0.5, 0.25]))
+    row = totals(halves, halves).row(1, 20, "class", LAYERS)
+    assert row["loss_per_class"] == [4.0, 24.0]
+    assert row["loss"] == pytest.approx(32 / 3)
+    nothing = totals(info()._replace(row_counts=jnp.zeros(2)))
+    assert math.isnan(nothing.loss)
+    assert nothing.row(1, 10, "class", LAYERS)["loss_per_class"] == [None, None]
+
+
 def test_the_largest_norm_is_placed_by_step():
     assert totals(info(), info(layers=(6.0, 8.0), at=2)).norm_max_step == 13
 

@@ -5,10 +5,17 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from freqjax.config.sections import OptimizerConfig
-from freqjax.training.optimizers import Plateau, clip_scale, make_direction, make_schedule
+from freqjax.training.optimizers import (
+    Optimizer,
+    Plateau,
+    clip_scale,
+    make_direction,
+    make_schedule,
+)
 
 RULES = {
     "adam": lambda torch, p: torch.optim.Adam(p, lr=0.01),
@@ -73,6 +80,43 @@ def test_clipping_scales_to_the_norm(norm, expected):
 
 def test_no_clipping():
     assert clip_scale(jnp.float32(1e9), None) == 1.0
+
+
+def adaptive(grads, params, ratio=0.1):
+    config = OptimizerConfig(
+        name="sgd", momentum=0.0, clip="adaptive", clip_ratio=ratio, learning_rate=1.0
+    )
+    optimizer = Optimizer(config, make_schedule(config, 1, 1))
+    state = make_direction(config).init(params)
+    change, _ = optimizer.change(grads, state, params, jnp.ones(()))
+    return jax.tree.map(lambda c: -np.asarray(c), change)
+
+
+def test_adaptive_clipping_equals_optax_in_all_but_the_head():
+    rng = np.random.default_rng(0)
+    shapes = {"kernel": (5, 8), "bias": (8,)}
+    scales = np.array([1e-6, 1e-3, 0.1, 1, 1, 1, 10, 0])
+    params = {
+        layer: {k: jnp.asarray(scales * rng.normal(size=s), jnp.float32) for k, s in shapes.items()}
+        for layer in ("cell", "head")
+    }
+    grads = jax.tree.map(lambda p: jnp.asarray(rng.normal(size=p.shape), jnp.float32), params)
+    found = adaptive(grads, params)
+    theirs, _ = optax.adaptive_grad_clip(0.1).update(
+        grads["cell"], optax.EmptyState(), params["cell"]
+    )
+    for name in shapes:
+        np.testing.assert_allclose(found["cell"][name], theirs[name], rtol=1e-5)
+        np.testing.assert_array_equal(found["head"][name], grads["head"][name])
+        assert (found["cell"][name] != grads["cell"][name]).any()
+
+
+def test_adaptive_clipping_is_unit_by_unit():
+    """Where one input feeds many units optax takes a kernel for a vector; here each unit has its norm."""
+    params = {"cell": {"kernel": jnp.array([[0.0, 1.0, 2.0]])}}
+    grads = {"cell": {"kernel": jnp.array([[3.0, 4.0, -0.1]])}}
+    found = adaptive(grads, params)["cell"]["kernel"]
+    np.testing.assert_allclose(found, [[1e-4, 0.1, -0.1]], rtol=1e-5)
 
 
 def test_plateau_falls_after_its_patience_and_counts_anew():

@@ -4,7 +4,7 @@ An estimator is an object without state. What it has to remember from update to 
 sensitivities of the carried state in real-time recurrent learning, is its memory: a pytree beside the carry
 in `freqjax.training.update.TrainState`, made by `init`, saved with every checkpoint. A new estimator is a
 subclass, with a line in `freqjax.training.gradients.ESTIMATORS` and its regimes in
-`freqjax.config.sections.GRADIENTS`.
+`freqjax.config.training.GRADIENTS`.
 Axes: K samples of an update, B streams.
 """
 

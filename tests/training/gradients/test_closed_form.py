@@ -1,7 +1,6 @@
 """The closed form of the online regime against differentiation and optax, and against finite differences."""
 
 import functools
-from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +12,7 @@ from freqjax import Config, NetworkConfig, TaskConfig
 from freqjax.config import overrides
 from freqjax.networks import make_network
 from freqjax.tasks import make_task
+from freqjax.tasks.objectives import SquaredError
 from freqjax.training.chunks import make_chunk
 from freqjax.training.gradients import closed_form as online
 from freqjax.training.gradients.closed_form import make_online_chunk, why_not
@@ -122,14 +122,22 @@ def log_cosh(outputs, targets):
     return jnp.sum(jnp.log(jnp.cosh(outputs - targets)), axis=-1)
 
 
+class LogCosh(SquaredError):
+    """An objective that is no square."""
+
+    def row_loss(self, outputs, targets):
+        """Σ_o log cosh(y_o − t_o)."""
+        return log_cosh(outputs, targets)
+
+
 @pytest.mark.parametrize("reset", [False, True])
 def test_gradient_against_finite_differences(float64, small_blocks, reset):
     """A step of −1 · gradient, read off the parameters."""
     config = case("sgd")
     for field, value in {"momentum": 0.0, "learning_rate": 1.0, "clip_norm": None}.items():
         setattr(config.optimizer, field, value)
-    objective = SimpleNamespace(row_loss=log_cosh)
-    task = SimpleNamespace(objective=objective, weighted=False, group_names=("a", "b"))
+    task = make_task(config.task)
+    task.objective = LogCosh()
     closed, _, state, stream, network = setup(config, task)
     state, stream = cast(state._replace(rate_scale=jnp.ones(())), float), cast(stream, float)
     row = jax.tree.map(lambda a: a[3:4], stream)
@@ -220,7 +228,7 @@ def test_says_why_not(field, value, sentence):
     assert why_not(network, task, other) == sentence
     with pytest.raises(ValueError, match=sentence):
         make_online_chunk(network, task, other, lambda step, begin: step, 2)
-    stranger = SimpleNamespace(causal=True)
-    assert why_not(stranger, task, config) == (
-        "The network is a SimpleNamespace: the closed form is that of one LSTM."
+    config.network.cell = "gru"
+    assert why_not(make_network(config.network, task), task, config) == (
+        "The network is a StackedNetwork: the closed form is that of one LSTM."
     )

@@ -1,5 +1,6 @@
 """Which engine a config gets, and what is said where it cannot have the one it asks for."""
 
+import numpy as np
 import pytest
 
 import freqjax
@@ -8,6 +9,7 @@ from freqjax.main import main
 from freqjax.networks import make_network
 from freqjax.tasks import make_task
 from freqjax.training.gradients import engines
+from freqjax.training.trainers import StreamTrainer
 from tests.twins import tiny_config
 
 
@@ -24,17 +26,23 @@ def test_auto_takes_the_closed_form_where_there_is_one():
     assert choose(engine="autodiff")[::2] == ("autodiff", None)
 
 
-def test_auto_says_why_it_is_slow():
-    config = tiny_config()
+def test_adaptive_clipping_is_left_to_autodiff():
+    config = tiny_config(optimizer={"clip": "adaptive"})
     task = make_task(config.task)
+    name, _, note = engines.choose(make_network(config.network, task), task, config)
+    assert name == "autodiff"
+    assert "optimizer.clip is adaptive: the closed form clips by the global norm." in note
+    trainer = StreamTrainer(make_network(config.network, task), task, config, task.rows("train"))
+    assert np.isfinite(trainer.advance().loss)
 
-    class Stranger:
-        """A network that the closed form does not know."""
 
-    name, _, note = engines.choose(Stranger(), task, config)
+def test_auto_says_why_it_is_slow():
+    config = tiny_config(network={"cell": "gru"})
+    task = make_task(config.task)
+    name, _, note = engines.choose(make_network(config.network, task), task, config)
     assert name == "autodiff"
     assert note == (
-        "train.engine auto takes autodiff, which is slower: the network is a Stranger: the closed "
+        "train.engine auto takes autodiff, which is slower: the network is a StackedNetwork: the closed "
         "form is that of one LSTM."
     )
 

@@ -2,10 +2,10 @@
 
 import concurrent.futures
 import ctypes
+import dataclasses
 import functools
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ from freqjax import Config, NetworkConfig, TaskConfig, UserError
 from freqjax.native import library
 from freqjax.networks import make_network
 from freqjax.tasks import make_task
-from freqjax.tasks.objectives import Cosine
+from freqjax.tasks.objectives import Cosine, SquaredError
 from freqjax.training.chunks import make_chunk
 from freqjax.training.gradients.closed_form import make_online_chunk
 from freqjax.training.gradients.native import make_native_chunk, why_not
@@ -238,9 +238,11 @@ def test_says_why_not(monkeypatch, tmp_path):
     assert why_not(network, task, config) == (
         "The native loop is not built: python -m freqjax.native.build builds it."
     )
-    assert why_not(object(), task, config).startswith("The network is a object:")
-    turned = SimpleNamespace(objective=Cosine(), weighted=False)
-    assert why_not(network, turned, config).startswith("The objective is the cosine distance:")
+    gru = make_network(dataclasses.replace(config.network, cell="gru"), task)
+    assert why_not(gru, task, config).startswith("The network is a StackedNetwork:")
+    task.objective = Cosine()
+    assert why_not(network, task, config).startswith("The objective is the cosine distance:")
+    task.objective = SquaredError()
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert why_not(network, task, config) == (
         "The device is a gpu: the native loop runs on the CPU."
