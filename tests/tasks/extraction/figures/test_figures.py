@@ -4,20 +4,24 @@ import math
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
-from matplotlib.image import imread
 from matplotlib.patches import StepPatch
-from matplotlib.text import Text
 
 from freqjax.figures import GROUP_COLOURS, LAYER_COLOURS, canvas, gradient_norms
 from freqjax.tasks.extraction import figures
 from freqjax.tasks.extraction.figures import Baselines, EvaluationRecord
 from freqjax.tasks.extraction.tones import tone_metrics
+from tests.figures.reading import (
+    assert_good_png,
+    curve,
+    headline,
+    keep_figures,
+    levels,
+    visible_texts,
+)
 from tests.root import ROOT
 
 RATE = 1000.0
@@ -68,70 +72,9 @@ def make_rows(count=5, losses=(0.277, 0.368, 0.39, 0.405, 0.41), frozen=0.501, f
     ]
 
 
-def keep_figures(monkeypatch):
-    """Figures by file name, kept instead of saved: layout and encoding are most of the time."""
-    kept = {}
-
-    def keep(figure, directory, name):
-        kept[name] = figure
-        return Path(directory, name)
-
-    monkeypatch.setattr(canvas, "save", keep)
-    return kept
-
-
-SAVE = canvas.save
-
-
-def assert_good_png(figure, directory, name="figure.png"):
-    """Write it: a small PNG that can be read."""
-    path = SAVE(figure, directory, name)
-    assert path.stat().st_size < 300_000
-    height, width, _ = imread(path, format="png").shape
-    assert width >= 900 and height >= 300
-    assert_legible(figure)
-    return path
-
-
 @pytest.fixture
 def drawn(monkeypatch):
     return keep_figures(monkeypatch)
-
-
-def assert_legible(figure):
-    """No text leaves the page, no two names beside an axis overlap, every axis has its label."""
-    for axis in figure.axes:
-        for text in [*axis.texts, axis.title, axis.xaxis.label, axis.yaxis.label]:
-            box = Text.get_window_extent(text)  # an Annotation's own box has its connector
-            assert box.x0 >= -1 and box.x1 <= figure.bbox.x1 + 1, text.get_text()
-            assert box.y0 >= -1 and box.y1 <= figure.bbox.y1 + 1, text.get_text()
-        names = sorted(Text.get_window_extent(text).y0 for text in axis.texts
-                       if text.get_position()[0] == 1.035)  # fmt: skip
-        assert np.all(np.diff(names) > 9)
-    assert any(axis.get_xlabel() for axis in figure.axes)
-    assert figure.get_supylabel() or any(axis.get_ylabel() for axis in figure.axes)
-
-
-def headline(figure):
-    return figure.get_suptitle().replace("\n", " ")
-
-
-def visible_texts(figure: Figure):
-    return [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
-
-
-def curve(axis, colour, least=2):
-    """The line of one colour with the most points."""
-    lines = [line for line in axis.lines if to_hex(line.get_color()).upper() == colour]
-    best = max(lines, key=lambda line: len(line.get_xdata()))
-    assert len(best.get_xdata()) >= least
-    return np.asarray(best.get_xdata()), np.asarray(best.get_ydata())
-
-
-def levels(axis):
-    """Heights of the horizontal lines across an axis."""
-    return {float(y[0]) for y in (np.asarray(line.get_ydata(), float) for line in axis.lines)
-            if len(y) == 2 and y[0] == y[1]}  # fmt: skip
 
 
 def test_draw_all_writes_small_legible_pngs(tmp_path, monkeypatch):

@@ -8,16 +8,15 @@ from matplotlib.colors import to_hex
 
 from freqjax.figures import GROUP_COLOURS
 from freqjax.tasks.extraction import figures
-from tests.tasks.extraction.figures.test_figures import (
+from tests.figures.reading import (
     assert_good_png,
     curve,
     headline,
     keep_figures,
     levels,
-    make_record,
-    make_rows,
     visible_texts,
 )
+from tests.tasks.extraction.figures.test_figures import make_record, make_rows
 
 FOUR = (1.0, 3.0, 5.0, 7.0)
 ORIGINALS = {"original A, reported": 0.2847, "original B, reported": 0.30}

@@ -1,0 +1,152 @@
+"""The figures of any task: what is drawn of groups, goals and horizons, read back from the artists."""
+
+import math
+
+import numpy as np
+import pytest
+
+from freqjax.figures import Scale, chasing_gap, curriculum, group_scores, history_of
+from freqjax.figures import learning_curves as draw_learning_curves
+from freqjax.tasks.columns import columns_of
+from tests.figures.reading import assert_good_png, headline, keep_figures, levels
+
+COLUMNS = columns_of("person", "cross_entropy", "samples")
+SCALE = Scale(
+    name="cross-entropy",
+    groups=("Ada", "Emmy"),
+    everything="all rows",
+    constant=0.7,
+    constant_name="the best constant",
+    goal=None,
+    unit="samples",
+)
+
+
+def rows(losses, frozen, horizons=None):
+    """Rows of metrics.jsonl of two persons, the second of whom has twice the loss of the first."""
+    found = []
+    for epoch, (loss, known) in enumerate(zip(losses, frozen, strict=True), 1):
+        groups = None if known is None else [known * 2 / 3, known * 4 / 3]
+        row = {"epoch": epoch, "step": 10 * epoch, "loss": loss, COLUMNS.frozen: known}
+        row |= {COLUMNS.loss: [loss * 2 / 3, loss * 4 / 3], COLUMNS.frozen_per_group: groups}
+        if horizons:
+            row[COLUMNS.horizon] = horizons[epoch - 1]
+        found.append(row)
+    return found
+
+
+def history(*args):
+    return history_of(rows(*args), 2, COLUMNS)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    return keep_figures(monkeypatch)
+
+
+def words(figure):
+    return {text.get_text() for axis in figure.axes for text in axis.texts}
+
+
+def test_a_history_holds_the_columns_of_the_task():
+    found = history((0.6, 0.3), (None, 0.4), (5, 20))
+    np.testing.assert_array_equal(found.updates, [10, 20])
+    np.testing.assert_allclose(found.losses, [[0.4, 0.8], [0.2, 0.4]])
+    np.testing.assert_array_equal(np.isnan(found.frozen_losses), [[True, True], [False, False]])
+    assert found.is_staged and not history((0.6,), (0.5,)).is_staged
+    assert found.at_longest_horizon.epochs.tolist() == [2]
+    assert np.isnan(found.settled_losses).all()
+    with pytest.raises(ValueError, match="no rows"):
+        history_of([], 2, COLUMNS)
+
+
+def test_a_loss_without_a_goal_is_drawn_beside_the_constant_alone(tmp_path, drawn):
+    scale = SCALE._replace(possible=[(0.05, "nearest mean")], frozen_on="validation")
+    draw_learning_curves(history((0.6, 0.3), (0.65, 0.4)), scale, tmp_path)
+    figure = drawn["learning_curves.png"]
+    assert headline(figure) == (
+        "After epoch 2: 0.3 while training, 0.4 frozen (the best constant: 0.7)"
+    )
+    assert [levels(axis) for axis in figure.axes] == [{0.7}, {0.7}, {0.7, 0.05}]
+    assert {"Ada", "Emmy", "nearest mean, 0.05", "the best constant, 0.7"} <= words(figure)
+    assert figure.axes[2].get_title("left") == "frozen weights, validation data"
+    assert "goal" not in " ".join(words(figure))
+
+
+def test_a_goal_is_drawn_where_there_is_one(tmp_path, drawn):
+    scale = SCALE._replace(goal=0.1)
+    draw_learning_curves(history((0.6, 0.3), (0.65, 0.4)), scale, tmp_path)
+    assert all({0.7, 0.1} <= levels(axis) for axis in drawn["learning_curves.png"].axes)
+    assert "goal, 0.1" in words(drawn["learning_curves.png"])
+
+
+@pytest.mark.parametrize(
+    ("losses", "frozen", "goal", "said"),
+    [
+        (
+            (0.6, 0.1),
+            (0.6, 0.5),
+            None,
+            "The weights chase the target: 0.1 while training, 0.5 frozen",
+        ),
+        ((0.6, 0.3), (0.6, 0.3), None, "No chasing, frozen weights keep what the loss shows: 0.3"),
+        ((0.7, 0.7), (0.7, 0.7), None, "No gap, but nothing learned: 0.7"),
+        ((0.6, 0.01), (0.6, 0.012), 0.1, "Frozen weights know the task after epoch 2: 0.01"),
+        ((0.6, 0.01), (None, None), None, "Frozen error not measured in training; loss 0.01"),
+    ],
+)
+def test_the_gap_is_told_with_and_without_a_goal(losses, frozen, goal, said, tmp_path, drawn):
+    chasing_gap(history(losses, frozen), SCALE._replace(goal=goal), None, tmp_path)
+    figure = drawn["chasing_gap.png"]
+    assert headline(figure).startswith(said)
+    assert [label.get_text() for label in figure.axes[1].get_yticklabels()] == ["Ada", "Emmy"]
+    assert ("goal" in figure.axes[1].get_xlabel()) == (goal is not None)
+
+
+def test_a_curriculum_is_told_in_the_unit_of_the_task(tmp_path, drawn):
+    curriculum(history((0.6, 0.3), (0.65, 0.4), (5, 20)), SCALE, tmp_path)
+    figure = drawn["curriculum.png"]
+    assert headline(figure).startswith(
+        "Horizon 5 → 20 samples by update 20; after update 20, frozen"
+    )
+    assert figure.axes[0].get_ylabel() == "horizon (samples)"
+    assert figure.axes[1].get_title("left") == "Ada: 0.267 frozen"
+    with pytest.raises(ValueError, match="no row has a horizon"):
+        curriculum(history((0.6,), (0.65,)), SCALE, tmp_path)
+
+
+def test_scores_of_groups_stand_above_those_of_other_methods(tmp_path, drawn):
+    groups, others = {"Ada": 0.8, "Emmy": 0.9}, {"constant": 0.5, "nearest mean": 0.7}
+    group_scores("accuracy", groups, 0.85, others, 0.75, True, tmp_path)
+    figure = drawn["group_scores.png"]
+    assert_good_png(figure, tmp_path)
+    (axis,) = figure.axes
+    names = [label.get_text() for label in axis.get_yticklabels()]
+    assert names == ["Ada", "Emmy", "network, all", "constant", "nearest mean"]
+    dots = [line.get_xdata()[0] for line in axis.lines if line.get_marker() == "o"]
+    assert dots == [0.8, 0.9, 0.85, 0.5, 0.7]
+    assert headline(figure) == "accuracy 0.85; best of the others: nearest mean, 0.7"
+    assert axis.get_xlabel().endswith("higher is better; dotted: goal 0.75")
+
+
+@pytest.mark.parametrize(
+    ("score", "others", "scale", "said"),
+    [
+        (
+            1e-4,
+            {"constant": 1.0, "limit": 1e-5},
+            "log",
+            "MSE 0.0001; best of the others: limit, 1e-05",
+        ),
+        (0.9, {"constant": 1.0}, "linear", "MSE 0.9; best of the others: constant, 1"),
+        (math.nan, {"constant": 1.0}, "linear", "The output is not finite: it has no score"),
+        (-0.2, {"constant": 0.0}, "linear", "MSE -0.2; best of the others: constant, 0"),
+    ],
+)
+def test_scores_of_one_group_of_any_size_are_drawn(score, others, scale, said, tmp_path, drawn):
+    group_scores("MSE", {"all": score}, score, others, None, False, tmp_path)
+    (axis,) = drawn["group_scores.png"].axes
+    assert axis.get_xscale() == scale and headline(drawn["group_scores.png"]) == said
+    low, high = axis.get_xlim()
+    shown = [line.get_xdata()[0] for line in axis.lines if line.get_marker() in ("o", "x")]
+    assert len(shown) == 1 + len(others) and all(low <= x <= high for x in shown)
