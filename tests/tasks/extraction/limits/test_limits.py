@@ -291,7 +291,7 @@ def test_starts_of_a_period_between_samples():
 def test_a_common_period_too_long_is_refused():
     config = task(frequencies=(1.0, 3.137), sampling_rate=1000.0, duration=2.0)
     with pytest.raises(
-        UserError, match=r"task\.frequencies .* come back onto the sample grid only"
+        UserError, match=r"task\.frequencies .* have a common period of"
     ):
         bayes_curve(config, (1,))
     limits = make_task(config).limits(make_task(config).split("test"))
