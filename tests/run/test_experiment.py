@@ -77,7 +77,6 @@ def undrawn(request, monkeypatch):
     """No figures but for the test that looks at them: they would take most of the time."""
     if "leaves_what_it_should" not in request.node.name:
         monkeypatch.setattr(Extraction, "draw", lambda *_: [])
-        monkeypatch.setattr(Experiment, "_draw_pairs", lambda *_: [])
 
 
 @pytest.mark.filterwarnings("error")

@@ -395,7 +395,7 @@ def test_of_a_known_start_only_the_first_window_knows():
     np.testing.assert_allclose(found.mse, curve.mse[0] * 34 / 40)
     assert "The first 6 samples" in found.note
     assert limit({"length": 20, "stride": 20})[1].mse == 0
-    with pytest.raises(NoBayesLimit, match=r"windows.stride is 4: the windows of a block begin at"):
+    with pytest.raises(NoBayesLimit, match=r"windows.stride is 4: the windows of a block have"):
         limit({"stride": 4})
     with pytest.raises(NoBayesLimit, match=r"network.bidirectional is True"):
         window_limit(task, Context(WindowsConfig(length=6, stride=1), both_ways=True))

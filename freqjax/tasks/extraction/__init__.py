@@ -1,1 +1,1 @@
-"""Extraction: everything that knows a sinusoid."""
+"""Extraction: the task of separating one sinusoid from a noisy mixture."""

@@ -1,9 +1,9 @@
-"""Datasets on disk: the rows [S, C_1..C_F] → target as .npz or .csv, refused whole when one cell is bad.
+"""Datasets on disk: rows [S, C_1..C_F] → target as .npz or .csv; a file with one bad cell is refused.
 
 CSV: a header `S,C1,…,CF,target`, optionally with `t` (seconds) in front, one row a sample.
 NPZ: arrays `S` [R], `C` [R, F] and `target` [R]. R counts the rows of all blocks.
 
-Float32 values are written with nine significant digits, which reads back to the same bits.
+Float32 values are written with nine significant digits, so that reading restores the same bits.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from freqjax.recordings.arrays import BROKEN
 
 
 class Rows(NamedTuple):
-    """A dataset as rows; R rows, F components.
+    """Rows of a dataset; R rows, F components.
 
     Attributes:
       mixture: [R] float32, S.
@@ -68,8 +68,8 @@ def read_rows(path: Path, components: int, field: str) -> Rows:
 
     Args:
       path: an .npz or .csv file.
-      components: how many components the task has.
-      field: the config field that named the file, for error messages.
+      components: number of components of the task.
+      field: the config field of the path, for error messages.
 
     Raises:
       UserError: the file is missing, of another kind, lacks a column, or has a cell that is not a
@@ -88,7 +88,7 @@ def read_rows(path: Path, components: int, field: str) -> Rows:
 
 def _read_npz(path: Path, field: str) -> dict[str, np.ndarray]:
     try:
-        # Opened here: numpy leaves a file that it cannot read open.
+        # Opened here, since numpy does not close a file that it cannot read.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except BROKEN as error:
@@ -121,11 +121,11 @@ def _read_csv(path: Path, field: str) -> dict[str, np.ndarray]:
     header = [name.strip() for name in lines[0]]
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:
-        raise UserError(f"{field} {path}: column {twice} stands in the header more than once.")
+        raise UserError(f"{field} {path}: column {twice} is in the header more than once.")
     for number, line in enumerate(lines[1:], 1):
         if len(line) != len(header):
             raise UserError(
-                f"{field} {path}: row {number} has {len(line)} cells where the header has "
+                f"{field} {path}: row {number} has {len(line)} cells, but the header has "
                 f"{len(header)}."
             )
     try:
@@ -145,7 +145,7 @@ def _first_bad_cell(lines: list[list[str]], header: list[str]) -> tuple[int, str
                 float(cell)
             except ValueError:
                 return row, column, cell
-    raise AssertionError("numpy refused a table in which every cell is a number")
+    raise AssertionError("numpy rejected a table in which every cell is a number")
 
 
 def _assemble(columns: dict[str, np.ndarray], components: int, source: str) -> Rows:
@@ -155,18 +155,19 @@ def _assemble(columns: dict[str, np.ndarray], components: int, source: str) -> R
         if name not in columns:
             raise UserError(
                 f"{source}: column {name} is missing; a task of {components} frequencies needs "
-                f"S, C1 to C{components} and target; without targets a signal is for --mode extract."
+                f"S, C1 to C{components} and target; a signal without targets can only be used with "
+                "--mode extract."
             )
     if f"C{components + 1}" in columns:
         raise UserError(
-            f"{source}: column C{components + 1} is one more than the {components} frequencies of "
+            f"{source}: column C{components + 1} exceeds the {components} frequencies of "
             "task.frequencies."
         )
     count = len(columns["S"])
     for name in wanted:
         if len(columns[name]) != count:
             raise UserError(
-                f"{source}: column {name} has {len(columns[name])} rows where S has {count}."
+                f"{source}: column {name} has {len(columns[name])} rows, but S has {count}."
             )
         with np.errstate(over="ignore"):
             single = columns[name].astype(np.float32)

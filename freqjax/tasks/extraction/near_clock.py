@@ -1,7 +1,7 @@
-"""The clock as the solution of extraction, exact or nearly right: what `Constructible` asks for.
+"""Exact and nearly exact clocks as solutions of extraction, for `Constructible`.
 
-An exact clock solves the task where every stream starts at a known phase. One that is off by Δf, with
-Δf·T = 0.3, is well inside of the basin in which descent mends it, and far beyond the accuracy needed.
+An exact clock solves the task if every stream starts at a known phase. A clock with a frequency error Δf,
+Δf·T = 0.3, is well inside the basin of attraction of the solution, and far from the accuracy needed.
 Axes: F frequencies, T samples.
 """
 
@@ -20,19 +20,19 @@ from freqjax.tasks.extraction.clock import Clock
 if TYPE_CHECKING:
     from freqjax.tasks.extraction.task import Extraction
 
-# Δf·T of a clock that is nearly right.
+# Δf·T of a nearly exact clock.
 _OFF = 0.3
-# By this share of Δf a frequency is moved to find the direction that mends it.
+# Step of the finite difference by a frequency, relative to Δf.
 _STEP = 1e-2
 
 
 class ClockSolution:
-    """The exact clock of `freqjax.tasks.extraction.clock`, for the frequencies of a task."""
+    """Exact clock of `freqjax.tasks.extraction.clock` for the frequencies of a task."""
 
     name, along = "clock", "a frequency"
 
     def __init__(self, task: Extraction) -> None:
-        """Keep `task`; nothing is constructed yet."""
+        """Keep `task` and the frequencies of its clock."""
         self._task, self._clock = task, task.constructed()
 
     def params_of(self, network: Network) -> Any | None:
@@ -44,7 +44,7 @@ class ClockSolution:
         return _params(network, self._clock)
 
     def nearly(self, samples: int) -> NearSolution:
-        """Return a clock whose frequencies are all off by Δf = 0.3 / T.
+        """Return a clock whose frequencies all have the error Δf = 0.3 / T.
 
         A direction is ∂weights/∂f of one of the F frequencies.
         """

@@ -1,8 +1,8 @@
-"""Probes that tell a clock from a locker.
+"""Probes that distinguish a clock from a locker.
 
-A network that puts out the right sine may keep time by itself from a known start (a clock, deaf to the
-mixture) or lock onto the phase that it hears (a locker). On the task's own test rows both look alike.
-Each probe changes one thing that only one of them needs.
+A network with the right output may be a clock, an oscillator that starts from a known state and does not
+depend on the mixture, or a locker, which estimates the phase from the mixture. On the task's test rows
+both have the same output. Each probe changes one condition that only one of them depends on.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import numpy as np
 from freqjax.tasks.batch import Batch
 from freqjax.tasks.extraction.config import ExtractionConfig
 
-# What counts as right and as lost, as shares of the zero predictor's error: 0.02 and 0.2 for a unit sine.
+# Errors that count as right and as failed, relative to that of the zero predictor: 0.02 and 0.2 for a unit
+# sine.
 _RIGHT = 0.04
-_LOST = 0.4
-# A late stream begins this many seconds after time zero: no whole period of 1, 3, 5 or 7 Hz.
+_FAILED = 0.4
+# A late stream begins this many seconds after time zero: not a multiple of the period of 1, 3, 5 or 7 Hz.
 _LATE_SECONDS = 0.25
-# Random starts in a probe: enough to tell 0.01 from 0.5.
+# Random starts in a probe: enough to distinguish 0.01 from 0.5.
 STARTS = 8
 
 # (blocks, reset) → outputs [B, T, 1] with frozen weights.
@@ -31,7 +32,7 @@ Draw = Callable[[ExtractionConfig, int | None], Batch]
 
 
 def probe(config: ExtractionConfig, draw: Draw, run: Run) -> dict[str, Any]:
-    """Run every probe and say what the network is.
+    """Run every probe and classify the network.
 
     Args:
       config: the task; its test seed is used.
@@ -40,8 +41,8 @@ def probe(config: ExtractionConfig, draw: Draw, run: Run) -> dict[str, Any]:
 
     Returns:
       `verdict` (clock, locker, mixed or nothing), `words`, and `table`, one row a probe with `probe`,
-      `mse` and `mse_per_frequency`. Where the start is random the first second, in which no network
-      can know the phase, is left out of every MSE.
+      `mse` and `mse_per_frequency`. If the start is random, every MSE excludes the first second, in which
+      no network can know the phase.
     """
     settle = round(config.sampling_rate) if config.start == "random" else 0
     settle = settle if settle < config.samples else 0
@@ -83,37 +84,38 @@ def _with_mixture(blocks: Batch, change: Callable[[np.ndarray], np.ndarray]) -> 
 
 
 def _shuffle(mixture: np.ndarray) -> np.ndarray:
-    """The same permutation of time for every block."""
+    """Permute the samples, in the same way for every block."""
     return mixture[:, np.random.default_rng(0).permutation(mixture.shape[1])]
 
 
 def _judge(mse: dict[str, float]) -> tuple[str, str]:
+    """Return the verdict and a sentence with its reasons."""
     zero = 0.5
-    plain, deaf = mse["as trained"], mse["mixture set to 0"]
+    plain, silent = mse["as trained"], mse["mixture set to 0"]
     late = next((value for name, value in mse.items() if name.startswith("start ")), None)
-    if not plain < _LOST * zero:
+    if not plain < _FAILED * zero:
         return "nothing", (
             f"Neither clock nor locker: as trained the MSE is {plain:.3g}; predicting zero gives {zero:g}."
         )
-    if deaf <= max(2 * plain, _RIGHT * zero) and (late is None or late > _LOST * zero):
+    if silent <= max(2 * plain, _RIGHT * zero) and (late is None or late > _FAILED * zero):
         return "clock", (
-            f"A clock: without the mixture it is as good as with it (MSE {deaf:.3g} against {plain:.3g})"
+            f"A clock: without the mixture it is as good as with it (MSE {silent:.3g} against {plain:.3g})"
             + (
-                f", and it is lost on a stream that starts late ({late:.3g})."
+                f", and it fails on a stream that starts late ({late:.3g})."
                 if late is not None
                 else "."
             )
         )
-    if deaf > _LOST * zero and (late is None or late <= max(2 * plain, _RIGHT * zero)):
+    if silent > _FAILED * zero and (late is None or late <= max(2 * plain, _RIGHT * zero)):
         return "locker", (
-            f"A locker: without the mixture it is lost (MSE {deaf:.3g} against {plain:.3g})"
+            f"A locker: without the mixture it fails (MSE {silent:.3g} against {plain:.3g})"
             + (
-                f", and a late start does not disturb it ({late:.3g})."
+                f", and a late start does not affect it ({late:.3g})."
                 if late is not None
-                else "; it finds the phase of streams that start anywhere."
+                else "; it finds the phase of streams with any start."
             )
         )
     return "mixed", (
-        f"Between clock and locker: MSE {plain:.3g} as trained, {deaf:.3g} without the mixture"
+        f"Between clock and locker: MSE {plain:.3g} as trained, {silent:.3g} without the mixture"
         + (f", {late:.3g} on a late start." if late is not None else ".")
     )

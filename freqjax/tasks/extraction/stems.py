@@ -1,8 +1,8 @@
-"""Training rows from recordings whose channels are a mixture and each of its clean components.
+"""Training rows from recordings whose channels are a mixture and its clean components.
 
 A .wav or .npy of 1 + F channels: first the mixture S, then the targets in the order of
-`task.frequencies`. Selectors need not be in the file: every stretch of `task.duration` is asked for
-once for every component.
+`task.frequencies`. The file holds no selectors: every segment of `task.duration` gives one block for each
+component.
 """
 
 from __future__ import annotations
@@ -21,34 +21,35 @@ _CHUNK = 65_536
 
 
 def read_stems(path: Path, config: ExtractionConfig, field: str) -> Rows:
-    """The rows of F blocks a stretch, stretch after stretch.
+    """Read the rows of F blocks for each segment, segment after segment.
 
     Args:
       path: a .wav or .npy.
       config: frequencies, sampling rate and duration.
-      field: the config field that named the file, for error messages.
+      field: the config field of the path, for error messages.
 
     Raises:
-      UserError: other channels, another rate or length, or a sample that is not a finite number of
-        single precision, by row and channel.
+      UserError: the channels, the rate or the length do not match the config, or a sample, named by row
+        and channel, is not a finite number of single precision.
     """
     recording, count = open_recording(path, field), len(config.frequencies)
     channels, rate = len(recording.names), recording.sampling_rate
     if channels != 1 + count:
         raise UserError(
             f"{field} {path} has {channels} channels: it must have {1 + count}, the mixture and then the "
-            f"target of each of the {count} frequencies; without targets a recording is for --mode extract."
+            f"target of each of the {count} frequencies; a recording without targets can only be used with "
+            "--mode extract."
         )
     if rate is not None and abs(rate / config.sampling_rate - 1) > 1e-6:
         raise UserError(
-            f"{field} {path} has {rate:g} samples a second: it must have {config.sampling_rate:g}, as "
-            "task.sampling_rate says."
+            f"{field} {path} has {rate:g} samples a second: it must have {config.sampling_rate:g}, the "
+            "value of task.sampling_rate."
         )
     assert recording.samples is not None
     if recording.samples % config.samples:
         raise UserError(
-            f"{field} {path} has {recording.samples} samples: it must have {config.samples}, as "
-            "task.duration and task.sampling_rate say, or a multiple of that."
+            f"{field} {path} has {recording.samples} samples: it must have a multiple of {config.samples}, "
+            "task.duration times task.sampling_rate."
         )
     table = np.concatenate(list(recording.chunks(_CHUNK)))
     bad = np.argwhere(~(np.abs(table) <= np.finfo(np.float32).max))

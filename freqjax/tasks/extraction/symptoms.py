@@ -1,4 +1,4 @@
-"""What only the extraction task can see of a run that failed: its rows, its tones, its amplitudes."""
+"""Checks of a failed run that are specific to extraction: its rows, tones and amplitudes."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.text import number
 
-# Steps from sample to sample this many times too large: every second sample is missing, or more.
+# Ratio of the steps from sample to sample to those of the clean sine; 2 if every second sample is missing.
 _STEP_RATIO = 1.5
-# An output this close to a whole multiple of the frequency keeps the time of a decimated stream.
+# An output this close to a whole multiple of the frequency fits a decimated stream.
 _MULTIPLE_TOLERANCE = 0.03
-# |Δf|·T at which the error of a sine stops falling towards Δf = 0: the first zero of the derivative of
+# |Δf|·T at which the slope of the error of a sine changes sign: the first zero of the derivative of
 # sin(2πx) / (2πx), at tan(2πx) = 2πx.
 BASIN = 0.715
-# An amplitude of this size costs 0.02 of MSE by itself, twice what counts as learned.
+# An amplitude of this size contributes 0.02 to the MSE, twice the goal.
 _AMPLITUDE = 0.8
-# What must be won by scaling the output alone.
+# Share of the error that scaling the output alone must remove.
 _RESCALED_SHARE = 0.5
-# Targets of one selector in the training and the test rows may differ by so much in phase, rad, and
-# amplitude: either costs about half of what counts as learned.
+# Allowed differences between a selector's training and test targets in phase, rad, and amplitude: either
+# contributes about half the goal to the MSE.
 _PHASE, _SCALE = 0.1, 0.1
-# The law's largest mixture is max|A|; a file of a user's own may be a little louder.
+# The largest mixture of the law is max|A|; that of a file may be a little larger.
 _LOUD = 1.5
 _REPEATED_SHARE = 0.01
 
 
-# What makes the rows wrong makes everything else meaningless: it ranks before every general cause.
+# Wrong rows invalidate every other check: these causes rank before the general ones.
 ROW_CAUSES = ("decimated_stream", "bad_data")
-# What may be a symptom of any other cause: it ranks after them all.
+# These may be consequences of any other cause: they rank last.
 OUTPUT_CAUSES = ("amplitude_collapse", "frequency_basin")
 _BEFORE_ALL = "non_finite"
 
 
 def checks(config: ExtractionConfig, evidence: Evidence) -> list[Examination]:
-    """Look for a decimated stream and bad data, then for a collapsed amplitude and a frequency out of basin.
+    """Check for a decimated stream and bad data, then for a collapsed amplitude and a frequency out of basin.
 
-    Before the first update there is no output to look at: the rows alone are checked.
+    Before the first update only the rows are checked.
     """
     decimated = _decimated_stream(config, evidence)
     found = [decimated, _bad_data(config, evidence, decimated=bool(decimated.found))]
@@ -57,11 +57,11 @@ def _decimated_stream(config: ExtractionConfig, evidence: Evidence) -> Examinati
     ]
     multiple = _common_multiple(config, evidence)
     worst = max(ratios)
-    words = f"From sample to sample the training targets move {worst:#.3g} times as far as the clean sine"
+    words = f"The steps of the training targets are {worst:#.3g} times as large as those of the clean sine"
     words += (
-        f", and the network runs {multiple} times too fast on the test rows."
+        f", and the network's outputs have {multiple} times the right frequency on the test rows."
         if multiple
-        else "; no component runs at a whole multiple of its frequency."
+        else "; no output has a whole multiple of its frequency."
     )
     return Examination(
         cause="decimated_stream",
@@ -69,16 +69,16 @@ def _decimated_stream(config: ExtractionConfig, evidence: Evidence) -> Examinati
         words=words,
         evidence={"step_ratio_per_frequency": ratios, "runs_times_too_fast": multiple},
         threshold=(
-            f"a median step of the targets above {_STEP_RATIO:g} times that of the sine, as every k-th "
-            f"sample gives k; or two wrong components or more, all within {_MULTIPLE_TOLERANCE:.0%} of one "
-            "whole multiple of their frequencies"
+            f"a median step of the targets above {_STEP_RATIO:g} times that of the sine (k if only every "
+            f"k-th sample is kept); or at least two wrong components, all within {_MULTIPLE_TOLERANCE:.0%} "
+            "of the same whole multiple of their frequencies"
         ),
         experiment=evidence.command("task.train_path=")
         if config.train_path
         else evidence.command("train.streams=sequential"),
         advice=(
-            "Feed the network every sample, in order: a batch over a carried state must hold streams "
-            "side by side, not neighbours in time."
+            "Feed the network every sample, in order: with a carried state, a batch must hold different "
+            "streams, not consecutive samples of one."
         ),
         before=_BEFORE_ALL,
     )
@@ -96,9 +96,9 @@ def _step_ratio(config: ExtractionConfig, blocks: Batch, group: int) -> float:
 
 
 def _common_multiple(config: ExtractionConfig, evidence: Evidence) -> int | None:
-    """Return the whole number ≥ 2 by which every wrong component runs too fast, if there is one.
+    """Return the multiple ≥ 2 of its frequency at which every wrong component runs, if it is the same.
 
-    A single wrong component may be mistaken for another that runs at a multiple of it: it takes two.
+    At least two components are needed, since one alone may run at another component's frequency.
     """
     multiples = []
     for frequency, tone, error in zip(
@@ -128,24 +128,22 @@ def _bad_data(config: ExtractionConfig, evidence: Evidence, *, decimated: bool) 
     noisy = config.phase_scale > 0 or config.amplitude_range[0] < config.amplitude_range[1]
     repeated = float(np.mean(np.diff(mixture, axis=1) == 0)) if noisy else 0.0
     reasons = {
-        f"the {where} targets are not steady sines: {number(residual)} of MSE is left over": (
+        f"the {where} targets are not steady sines: the best fit has an MSE of {number(residual)}": (
             residual > evidence.goal / 2 and not decimated
         ),
         f"training and test targets of one selector differ by {phase:.2g} rad": phase > _PHASE,
         f"training and test targets of one selector differ by {scale:.0%} in size": scale > _SCALE,
-        f"the mixture is {loudest:.2g} times as loud as its law allows": loudest > _LOUD,
-        f"{repeated:.0%} of the mixture's samples repeat the one before": (
+        f"the mixture is {loudest:.2g} times as large as its law allows": loudest > _LOUD,
+        f"{repeated:.0%} of the mixture's samples equal the previous one": (
             repeated > _REPEATED_SHARE
         ),
         f"{', '.join(evidence.changed_files)} changed since": bool(evidence.changed_files),
     }
-    said = [reason for reason, true in reasons.items() if true and not decimated]
-    words = (
-        "; ".join(said) or "the rows are what the config says: steady sines, noise at every sample"
-    )
+    problems = [reason for reason, true in reasons.items() if true and not decimated]
+    words = "; ".join(problems) or "the rows match the config: steady sines, noise at every sample"
     return Examination(
         cause="bad_data",
-        found=bool(said),
+        found=bool(problems),
         words=f"{words[0].upper()}{words[1:]}.",
         evidence={
             "target_residual_mse": residual,
@@ -155,18 +153,18 @@ def _bad_data(config: ExtractionConfig, evidence: Evidence, *, decimated: bool) 
             "repeated_share": repeated,
         },
         threshold=(
-            f"a target whose best sine leaves {number(evidence.goal / 2)} of MSE, half the goal; training "
-            f"and test apart by {_PHASE:g} rad or {_SCALE:.0%}; a mixture {_LOUD:g} times its largest "
-            f"amplitude; {_REPEATED_SHARE:.0%} of its samples repeated"
+            f"a target whose best sine has an MSE of {number(evidence.goal / 2)}, half the goal; training "
+            f"and test targets that differ by {_PHASE:g} rad or {_SCALE:.0%}; a mixture of {_LOUD:g} times "
+            f"its largest amplitude; {_REPEATED_SHARE:.0%} of its samples repeated"
         ),
         experiment=evidence.command("task.train_path=", "task.test_path="),
-        advice="Mend the file: --mode generate writes one of the same shape to compare with.",
+        advice="Correct the file: --mode generate writes one of the same shape for comparison.",
         before=_BEFORE_ALL,
     )
 
 
 def _phasors(config: ExtractionConfig, blocks: Batch, group: int) -> tuple[np.ndarray, np.ndarray]:
-    """Fit least-squares sines to a selector's targets: their phasors [N] and the MSE left over [N]."""
+    """Fit least-squares sines to a selector's targets: phasors [N] and residual MSE [N]."""
     targets = np.asarray(blocks.targets[..., 0], np.float64)[np.asarray(blocks.group) == group]
     angle = 2 * np.pi * config.frequencies[group] / config.sampling_rate
     time = angle * np.arange(targets.shape[1])
@@ -181,7 +179,7 @@ def _residual(config: ExtractionConfig, blocks: Batch, group: int) -> float:
 
 
 def _disagreement(config: ExtractionConfig, evidence: Evidence) -> tuple[float, float]:
-    """Return how far a selector's targets differ in training and test at most: phase, rad, and amplitude."""
+    """Return the largest difference of a selector's training and test targets: phase, rad, and amplitude."""
     phase, scale = 0.0, 0.0
     for group in range(len(config.frequencies)):
         train, test = (
@@ -213,27 +211,27 @@ def _frequency_basin(config: ExtractionConfig, evidence: Evidence) -> Examinatio
             f"The {sources[group]} for {config.frequencies[group]:g} Hz is off by Δf·T = {worst:.3g} over "
             f"the {evidence.credit:.3g} s of the gradient."
             if wrong
-            else "No wrong component shows a frequency to compare."
+            else "No wrong component has a measurable frequency."
         ),
         evidence={"turns_off_per_frequency": turns, "credit_s": evidence.credit},
         threshold=(
             f"|Δf|·T above {BASIN:g} in a wrong component: beyond it the error, 1 − sin(2πΔfT)/(2πΔfT), "
-            "falls by shrinking the output and not by mending the frequency"
+            "falls with a smaller output, not with a better frequency"
         ),
         experiment=evidence.through_time,
-        advice="Begin with a horizon so short that every component is inside its basin, then lengthen it.",
+        advice="Begin with a horizon that is short enough for every component's basin, then lengthen it.",
     )
 
 
 def _tones(evidence: Evidence) -> list[dict[str, Any]]:
-    """Return what was measured of each component's output on the test rows."""
+    """Return the metrics of each component's output on the test rows."""
     return evidence.evaluation.metrics["test"]["tones"]
 
 
 def _turning_hz(config: ExtractionConfig, evidence: Evidence) -> list[np.ndarray]:
-    """Return for each selector how fast its pairs turn, Hz: none where the network has no rotors.
+    """Return the frequencies of each selector's pairs, Hz: none if the network has no rotors.
 
-    What two other units do together is no reading of a frequency.
+    Two units that are not a rotor have no natural frequency.
     """
     network = evidence.network
     if not isinstance(network, TurningPairs):
@@ -246,7 +244,7 @@ def _turning_hz(config: ExtractionConfig, evidence: Evidence) -> list[np.ndarray
 def _off_by(
     tone: Mapping[str, Any], turning: np.ndarray, frequency: float
 ) -> tuple[float | None, str]:
-    """Return Δf of the output's tone, Hz; where it has none, of the nearest pair that turns."""
+    """Return Δf of the output's tone, Hz, or without a tone that of the nearest rotating pair."""
     off = tone["frequency_error_mhz"]
     if off is not None:
         return off / 1e3, "output"
@@ -257,14 +255,14 @@ def _off_by(
 
 
 def _amplitude_collapse(config: ExtractionConfig, evidence: Evidence) -> Examination:
-    found, words = [], "No wrong component follows its target at too small a size."
+    found, words = [], "No wrong component follows its target with too small an amplitude."
     for frequency, tone, error in zip(
         config.frequencies, _tones(evidence), evidence.errors, strict=True
     ):
         size, match = tone["amplitude_ratio"], tone["correlation"]
         if error < evidence.goal or size is None or match is None or match <= 0:
             continue
-        # What is left when the output is scaled as well as can be: the power that does not correlate.
+        # Error after the best scaling of the output: the power that does not correlate with the target.
         left = (1 - match**2) / 2
         if size < _AMPLITUDE and left < _RESCALED_SHARE * error:
             found.append((error - left, frequency, size, match, left))
@@ -272,7 +270,7 @@ def _amplitude_collapse(config: ExtractionConfig, evidence: Evidence) -> Examina
         _, frequency, size, match, left = max(found)
         words = (
             f"At {frequency:g} Hz the output has {size:.2g} of the target's amplitude and a correlation of "
-            f"{match:.3g}: scaled alone, it would be at {number(left)}."
+            f"{match:.3g}: with the best scaling its error is {number(left)}."
         )
     return Examination(
         cause="amplitude_collapse",
@@ -283,12 +281,12 @@ def _amplitude_collapse(config: ExtractionConfig, evidence: Evidence) -> Examina
             "correlation_per_frequency": [t["correlation"] for t in _tones(evidence)],
         },
         threshold=(
-            f"an amplitude below {_AMPLITUDE:g}, and scaling the output alone would take at least "
-            f"{_RESCALED_SHARE:.0%} of a component's error away"
+            f"an amplitude below {_AMPLITUDE:g}, and scaling the output alone removes at least "
+            f"{_RESCALED_SHARE:.0%} of a component's error"
         ),
         experiment=evidence.command("optimizer.weight_decay=0", "optimizer.name=adam"),
         advice=(
-            "Take away what shrinks the weights (decay, a leaking state), and train on; watch the MSE beside "
-            "SI-SDR."
+            "Remove what shrinks the output (weight decay, a leaking state) and continue training; compare "
+            "the MSE with SI-SDR."
         ),
     )

@@ -26,16 +26,16 @@ import numpy as np
 from freqjax.errors import UserError
 from freqjax.tasks.extraction.config import ExtractionConfig
 
-# A table of start phases has one row a sample of the common period; beyond this it is not worth having.
+# A table of start phases has one row per sample of the common period; longer ones are refused.
 _LONGEST_PERIOD = 10_000_000
 
 
 class Synthesizer(NamedTuple):
-    """The tables that synthesis reads; F frequencies, T samples, P samples in the common period.
+    """Tables of the synthesis; F frequencies, T samples, P samples in the common period.
 
     Attributes:
       cycles: [T, F] float32, f_i n / f_s modulo 1.
-      start_cycles: [P, F] float32, the cycles by which a start at sample s is ahead.
+      start_cycles: [P, F] float32, phase of a start at sample s, cycles.
       amplitude_range: (low, high), dimensionless.
       phase_scale: dimensionless.
     """
@@ -47,9 +47,9 @@ class Synthesizer(NamedTuple):
 
 
 def common_period(frequencies: Sequence[float], sampling_rate: float) -> int:
-    """Samples until all components are back where they started, rounded up to the grid.
+    """Return the common period of all components, samples, rounded up to the grid.
 
-    Frequencies are taken as the decimal fractions they are written as, so 9.3 is 93/10 exactly.
+    Frequencies are exact decimal fractions, as written: 9.3 is 93/10.
 
     Raises:
       UserError: the period is longer than 10 million samples.
@@ -60,7 +60,7 @@ def common_period(frequencies: Sequence[float], sampling_rate: float) -> int:
     samples = Fraction(repr(float(sampling_rate))) / divisor
     if samples > _LONGEST_PERIOD:
         raise UserError(
-            f"task.frequencies {tuple(frequencies)} repeat only after {float(1 / divisor):g} s: with "
+            f"task.frequencies {tuple(frequencies)} have a period of {float(1 / divisor):g} s: with "
             f"task.start random their common period must be at most {_LONGEST_PERIOD} samples."
         )
     return math.ceil(samples)
@@ -83,13 +83,13 @@ def _cycles(samples: int, cycles_per_sample: np.ndarray) -> np.ndarray:
 
 
 def draw_starts(synthesizer: Synthesizer, key: jax.Array, count: int) -> jax.Array:
-    """[N, F] cycles by which N streams are ahead: starts uniform on the grid of the common period."""
+    """Draw the phases [N, F], cycles, of N starts that are uniform on the grid of the common period."""
     table = jnp.asarray(synthesizer.start_cycles)
     return table[jax.random.randint(key, (count,), 0, table.shape[0])]
 
 
 def fixed_start(task: ExtractionConfig, start: int) -> jax.Array:
-    """[1, F] cycles by which a stream that begins at sample `start` is ahead."""
+    """Return the phases [1, F], cycles, of a stream that begins at sample `start`."""
     steps = np.asarray(task.frequencies, np.float64) / task.sampling_rate
     return jnp.asarray(_cycles(start + 1, steps)[start:])
 
@@ -102,7 +102,7 @@ def synthesize(
     Args:
       synthesizer: the tables.
       key: typed PRNG key of the noise.
-      ahead: [N, F], cycles of each component at a stream's first sample.
+      ahead: [N, F], phase of each component at a stream's first sample, cycles.
       samples: T, at most the length of the tables.
 
     Returns:

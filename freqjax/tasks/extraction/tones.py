@@ -1,7 +1,7 @@
-"""Numbers that say how close a network's output comes to a clean sine, one frequency at a time.
+"""Metrics of a network's output against a clean sine, one frequency at a time.
 
-Pure NumPy in float64. Axes: B streams, T samples. Every number is a finite float or None, so a
-record of them goes into JSON as it is; None means that the number has no meaning for this output.
+Pure NumPy in float64. Axes: B streams, T samples. Every metric is a finite float or None, so that a record
+of them is valid JSON; None means that the metric is undefined for this output.
 """
 
 import math
@@ -10,53 +10,52 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Complex, Float
 
-# A tone must explain at least this share of the output's power about its mean to be called one.
+# A tone must explain at least this share of the output's variance,
 TONE_SHARE = 0.1
-# ... and more than white noise alone would, but for about one case in a thousand.
+# and more than the strongest line of white noise does, except with this probability.
 FALSE_TONE_PROBABILITY = 1e-3
-# Fewer cycles than this in a stream cannot be told from a drift.
+# Fewer cycles than this in a stream are indistinguishable from a drift.
 FEWEST_CYCLES = 2
-# Phase is followed over at most this many windows of at least this many samples.
+# Phase is measured over at most this many windows of at least this many samples.
 MOST_PHASE_WINDOWS, SHORTEST_PHASE_WINDOW = 64, 32
 # SI-SDR beyond the resolution of a float64 is reported as this many decibels, either way.
 SI_SDR_LIMIT_DB = -20 * math.log10(float(np.finfo(np.float64).eps))
 
-# Streams of the same length, which the public functions below check themselves; and one of them.
+# Streams of the same length, which the public functions below check; and a single stream.
 Blocks = Float[np.ndarray, "B T"]
 Stream = Float[np.ndarray, " T"]
 
 
 class ToneMetrics(NamedTuple):
-    """What became of one selected frequency, over its B streams of T samples; no arrays.
+    """Metrics of one selected frequency over its B streams of T samples; no arrays.
 
-    mse, mae, r2, correlation and si_sdr_db treat the [B, T] samples as one signal, so that a dead
+    mse, mae, r2, correlation and si_sdr_db treat the [B, T] samples as one signal, so that a failed
     stream among good ones counts. The other three are means over the streams; frequency_error_mhz
-    and phase_drift_rad are means over those streams that have the number, and None where fewer
-    than half of them do.
+    and phase_drift_rad are means over the streams for which they are defined, and None if those are
+    fewer than half.
 
     Attributes:
         mse: mean of (output − target)².
         mae: mean of |output − target|.
         r2: 1 − Σ(output − target)² / Σ(target − mean of the target)². Predicting zero scores 0.
-        correlation: Pearson's; None where output or target is constant.
+        correlation: Pearson's; None if output or target is constant.
         si_sdr_db: scale-invariant signal-to-distortion ratio, dB (Le Roux et al., "SDR – half-baked
             or well done?", ICASSP 2019, eq. 5): 10 log10(‖αs‖² / ‖αs − ŝ‖²), α = ŝᵀs / ‖s‖².
-            It hides a collapse of the amplitude: an output of 0.001 times the target is perfect
-            to it, so it only ever stands beside the mse. Limited to ±313 dB; None for a constant
-            output.
+            It ignores the amplitude: an output of 0.001 times the target is perfect, so that it is
+            always reported beside the mse. Limited to ±313 dB; None for a constant output.
         amplitude_ratio: amplitude of the output at the target's frequency (least squares on sine,
             cosine and a constant over the whole stream) over the target's. A constant output
-            scores 0. A tone off by k/duration Hz, k a whole number, scores 0 as well, whatever its
-            own amplitude: read it beside frequency_error_mhz. None below one period.
+            scores 0. A tone off by k/duration Hz, k a whole number, scores 0 as well at any
+            amplitude: read it beside frequency_error_mhz. None below one period.
         frequency_error_mhz: frequency of the strongest tone in the output minus the target's,
-            millihertz. None where the stream holds fewer than two of the target's periods, or no
-            tone explains a tenth of the output's power (more in short streams, where noise alone
-            shows lines: Fisher 1929).
+            millihertz. None if the stream holds fewer than two of the target's periods, or no
+            tone explains a tenth of the output's power (more in short streams, in which noise alone
+            has lines: Fisher 1929).
         phase_drift_rad: change of the output's phase relative to the target's from the start to
-            the end of the stream, radians, positive where the output runs ahead: Theil–Sen slope
-            of the unwrapped phase over whole-period windows, times the duration. None without a
-            tone, or where the strongest tone is so far off (a quarter of the target's frequency at
-            most) that its phase cannot be followed.
+            the end of the stream, radians, positive if the output leads: Theil–Sen slope of the
+            unwrapped phase over whole-period windows, times the duration. None without a tone, or
+            if the strongest tone is so far off (at most a quarter of the target's frequency) that
+            its phase cannot be unwrapped.
     """
 
     mse: float | None
@@ -75,14 +74,14 @@ def tone_metrics(
     """Compare the outputs for one selected frequency with its clean sine.
 
     Args:
-        outputs: [B, T] what the network said. One value that is not finite makes every number
-            None: a mean over the rest would hide the failure, and infinity is not JSON.
+        outputs: [B, T] of the network. One value that is not finite makes every metric None: a mean
+            over the rest would hide the failure, and infinity is not valid JSON.
         targets: [B, T] unit sines of frequency_hz; each stream may start at its own phase.
         frequency_hz: the selected frequency, Hz.
         sampling_rate_hz: samples per second, Hz.
 
     Returns:
-        The eight numbers, each a finite float or None.
+        The eight metrics, each a finite float or None.
 
     Raises:
         ValueError: if the arrays are not both [B, T] with B, T ≥ 1, a target is not finite, or
@@ -98,7 +97,7 @@ def tone_metrics(
         )
     if not np.isfinite(outputs).all():
         return ToneMetrics(None, None, None, None, None, None, None, None)
-    # Squares of a finite but diverged output may overflow; _finite then makes None of them.
+    # Squares of a finite but diverged output may overflow; _finite then returns None.
     with np.errstate(over="ignore", invalid="ignore"):
         error = outputs - targets
         tones = [_strongest_tone_hz(stream, sampling_rate_hz) for stream in outputs]
@@ -163,14 +162,14 @@ def phase_over_time(
         targets: [B, T] sines of frequency_hz.
         frequency_hz: Hz.
         sampling_rate_hz: samples per second, Hz.
-        window: samples in a window, a whole number of periods. A phase that moves by half a turn
-            or more from one window to the next is unwrapped the wrong way.
-        least_amplitude: of the output at frequency_hz, relative to the target's; a weaker output
-            has no phase there worth the name.
+        window: samples in a window, a whole number of periods. A phase that changes by half a turn
+            or more from one window to the next is unwrapped wrongly.
+        least_amplitude: of the output at frequency_hz, relative to the target's; the phase of a
+            weaker output is undefined.
 
     Returns:
-        [B, T // window], rad, positive where the output runs ahead; the samples left over at the
-        end are dropped. nan where a window holds a value that is not finite, or is too weak.
+        [B, T // window], rad, positive if the output leads; the samples left over at the end are
+        dropped. nan if a window holds a value that is not finite, or its amplitude is too small.
 
     Raises:
         ValueError: if the arrays are not both [B, T], or window is not in 4 … T.
@@ -180,7 +179,7 @@ def phase_over_time(
     if not 4 <= window <= samples:
         raise ValueError(f"window = {window} must be in 4 … T = {samples}")
     count = samples // window
-    said, asked = (
+    output_phasors, target_phasors = (
         _phasors(
             np.where(np.isfinite(signal), signal, 0.0)[:, : count * window].reshape(-1, window),
             frequency_hz / sampling_rate_hz,
@@ -188,18 +187,19 @@ def phase_over_time(
         for signal in (outputs, targets)
     )
     finite = np.isfinite(outputs[:, : count * window]).reshape(-1, window).all(axis=1)
-    known = finite & (np.abs(said) >= least_amplitude * np.abs(asked))
-    phase = np.where(known, np.angle(said) - np.angle(asked), np.nan).reshape(streams, count)
+    known = finite & (np.abs(output_phasors) >= least_amplitude * np.abs(target_phasors))
+    difference = np.angle(output_phasors) - np.angle(target_phasors)
+    phase = np.where(known, difference, np.nan).reshape(streams, count)
     for stream in phase:
-        there = np.isfinite(stream)
-        unwrapped = np.unwrap(stream[there])
+        defined = np.isfinite(stream)
+        unwrapped = np.unwrap(stream[defined])
         turns = np.round(unwrapped[:1] / (2 * np.pi))  # begin within half a turn of the target
-        stream[there] = unwrapped - 2 * np.pi * turns
+        stream[defined] = unwrapped - 2 * np.pi * turns
     return phase
 
 
 def zero_predictor_mse(targets: np.ndarray) -> float:
-    """Compute the mean square of the targets: the error of a network that always says zero.
+    """Compute the mean square of the targets: the MSE of predicting zero.
 
     Args:
         targets: any shape; 0.5 for unit sines over whole periods.
@@ -223,7 +223,7 @@ def _finite(value: float | np.floating) -> float | None:
 
 
 def _mean_of_most(values: list[float | None]) -> float | None:
-    """Average the numbers that exist; None if fewer than half of them do."""
+    """Average the values that are not None; None if those are fewer than half."""
     known = [value for value in values if value is not None]
     return _finite(np.mean(known)) if known and 2 * len(known) >= len(values) else None
 
@@ -243,7 +243,7 @@ def _correlation(outputs: Blocks, targets: Blocks) -> float | None:
     if _is_constant(outputs) or _is_constant(targets):
         return None
     x, y = outputs - outputs.mean(), targets - targets.mean()
-    x, y = x / np.max(np.abs(x)), y / np.max(np.abs(y))  # tiny and huge signals square safely
+    x, y = x / np.max(np.abs(x)), y / np.max(np.abs(y))  # squares neither over- nor underflow
     correlation = _finite(np.sum(x * y) / np.sqrt(np.sum(x**2) * np.sum(y**2)))
     return None if correlation is None else min(1.0, max(-1.0, correlation))
 
@@ -251,7 +251,7 @@ def _correlation(outputs: Blocks, targets: Blocks) -> float | None:
 def _si_sdr_db(outputs: Blocks, targets: Blocks) -> float | None:
     if _is_constant(outputs) or not targets.any():
         return None
-    outputs = outputs / np.max(np.abs(outputs))  # scale invariant, and safe to square
+    outputs = outputs / np.max(np.abs(outputs))  # squares neither over- nor underflow
     scaled = np.sum(outputs * targets) / np.sum(targets**2) * targets
     signal, distortion = np.sum(scaled**2), np.sum((scaled - outputs) ** 2)
     limit = 10 ** (-SI_SDR_LIMIT_DB / 10)
@@ -277,7 +277,7 @@ def _phasors(
 def _amplitude_ratio(
     outputs: Blocks, targets: Blocks, frequency_hz: float, sampling_rate_hz: float
 ) -> float | None:
-    # Below one period sine, cosine and constant are too alike to be told apart.
+    # Below one period sine, cosine and constant are nearly collinear.
     if outputs.shape[1] + 1 < sampling_rate_hz / frequency_hz:
         return None
     amplitudes = np.abs(_phasors(targets, frequency_hz / sampling_rate_hz))
@@ -287,10 +287,10 @@ def _amplitude_ratio(
 
 
 def _strongest_tone_hz(signal: Stream, sampling_rate_hz: float) -> float | None:
-    """Find the frequency of the strongest line of a stream, None if no line stands out.
+    """Find the frequency of the strongest line of a stream; None if no line is significant.
 
-    The peak of a Hann-windowed, zero-padded FFT starts a weighted least-squares fit, which has
-    neither the FFT's grid nor the bias from the line's mirror image below 0 Hz.
+    The peak of a Hann-windowed, zero-padded FFT initialises a weighted least-squares fit, which is free of
+    the FFT's grid and of the bias from the line's mirror image below 0 Hz.
     """
     samples = signal.shape[0]
     if samples < 8 * FEWEST_CYCLES or _is_constant(signal):
@@ -361,7 +361,7 @@ def _phase_drift_rad(
     )
     length = round(periods * period)
     count = samples // length
-    # Beyond a quarter of a turn per window, noise could make the unwrapping take the wrong way.
+    # Beyond a quarter of a turn per window, noise could make the unwrapping fail.
     if error_hz is None or count < 2 or abs(error_hz) * length / sampling_rate_hz > 0.25:
         return None
     cut = (slice(0, count * length),)

@@ -1,7 +1,7 @@
-"""Figures of extraction: what the network says of its sines, and whether to believe it.
+"""Figures of extraction: outputs against targets, errors, phases and spectra.
 
-A frequency has the same colour in every figure. Wherever an MSE is drawn, so is 0.5, the error of predicting
-zero: an MSE says nothing until it is compared with that.
+A frequency has the same colour in every figure. A figure of an MSE also shows 0.5, the MSE of predicting
+zero, as a reference.
 """
 
 from freqjax.tasks.extraction.figures.clock import last_second, phase_drift

@@ -1,4 +1,4 @@
-"""Whether the network keeps time: its last second, and its phase along the stream."""
+"""Figures of a network as a clock: its last second, and its phase along the stream."""
 
 import math
 from pathlib import Path
@@ -23,13 +23,13 @@ from freqjax.tasks.extraction.figures.record import (
 )
 from freqjax.tasks.extraction.tones import phase_over_time
 
-# A sine that is off by the phase p all the time has the MSE 1 − cos p.
+# A sine with a constant phase error p has the MSE 1 − cos p.
 TOLERANCE_RAD = math.acos(1 - GOAL_MSE)
-FEWEST_SAMPLES = 4  # a phase is fitted to, with an amplitude and a constant
+FEWEST_SAMPLES = 4  # of a fit of phase, amplitude and a constant
 
 
 class _Drift(NamedTuple):
-    """Phase of one frequency, rad: widest, last, and whether it was there all the time."""
+    """Phase error of one frequency, rad: largest, last, and whether it is known along the whole stream."""
 
     widest: float
     end: float
@@ -37,7 +37,7 @@ class _Drift(NamedTuple):
 
 
 def last_second(record: EvaluationRecord, directory: str | Path) -> Path:
-    """Output over target for every frequency, one a row, over the last second of the stream.
+    """Draw output over target for every frequency, one a row, over the last second of the stream.
 
     A stream shorter than a second is drawn whole. Writes last_second.png.
     """
@@ -58,14 +58,16 @@ def last_second(record: EvaluationRecord, directory: str | Path) -> Path:
     start, end = cut.start / record.sampling_rate_hz, cut.stop / record.sampling_rate_hz
     solved = sum(mse < GOAL_MSE for mse in errors.values())
     worst = max(errors, key=lambda name: errors[name] if math.isfinite(errors[name]) else math.inf)
-    said = f"From {start:g} to {end:g} s, {solved} of {len(errors)} outputs (colour) keep to their "
-    said += f"target (grey) below MSE {GOAL_MSE:g}; worst: {worst}, {number(errors[worst])}"
-    canvas.set_headline(figure, said)
+    finding = (
+        f"From {start:g} to {end:g} s, {solved} of {len(errors)} outputs (colour) follow their "
+    )
+    finding += f"target (grey) below MSE {GOAL_MSE:g}; worst: {worst}, {number(errors[worst])}"
+    canvas.set_headline(figure, finding)
     return canvas.save(figure, directory, "last_second.png")
 
 
 def draw_cut(axis: Axes, record: EvaluationRecord, index: int, cut: slice) -> None:
-    """Output over target of one frequency's first stream, on an axis that fits the target."""
+    """Draw output over target of one frequency's first stream, on an axis scaled to the target."""
     stream = first_stream(record, index)
     time = np.arange(cut.start, cut.stop) / record.sampling_rate_hz
     outputs = record.outputs[stream, cut].astype(np.float64)
@@ -84,10 +86,10 @@ def draw_cut(axis: Axes, record: EvaluationRecord, index: int, cut: slice) -> No
 
 
 def phase_drift(record: EvaluationRecord, directory: str | Path) -> Path:
-    """Phase of the output relative to the target along the stream, in windows of whole periods.
+    """Draw the phase of the output relative to the target along the stream, in windows of whole periods.
 
-    Line: median over the streams of a frequency; shade, their range. The band is what a steady
-    phase error may be for an MSE of 0.01. Writes phase_drift.png.
+    Line: median over the streams of a frequency; shade: their range. The band is the constant phase error
+    with an MSE of 0.01. Writes phase_drift.png.
     """
     figure, axes = canvas.subplots(9, 4.4)
     axis, labels, lost = axes[0, 0], [], []
@@ -127,13 +129,13 @@ def phase_drift(record: EvaluationRecord, directory: str | Path) -> Path:
     )  # fmt: skip
     label_ends(axis, labels)
     if lost:
-        axis.set_title(f"no phase to follow: {', '.join(lost)}", loc="left", fontsize=10)
+        axis.set_title(f"no measurable phase: {', '.join(lost)}", loc="left", fontsize=10)
     canvas.set_headline(figure, _phase_finding(drifts, len(present_indices(record))))
     return canvas.save(figure, directory, "phase_drift.png")
 
 
 def _phases(record: EvaluationRecord, index: int) -> np.ndarray:
-    """[B, windows] rad; nothing known of a stream too short for one period."""
+    """Compute phases [B, windows], rad; nan if a stream is too short for one period."""
     window, streams = whole_periods(record, index), record.selected == index
     frequency_hz, rate = record.frequencies_hz[index], record.sampling_rate_hz
     if window < max(FEWEST_SAMPLES, round(rate / frequency_hz)):
@@ -145,7 +147,7 @@ def _phases(record: EvaluationRecord, index: int) -> np.ndarray:
 
 def _phase_finding(drifts: dict[str, _Drift], count: int) -> str:
     if not drifts:
-        return "No output has a phase to follow"
+        return "No output has a measurable phase"
     kept = sum(drift.widest <= TOLERANCE_RAD and drift.whole for drift in drifts.values())
     worst = max(drifts, key=lambda name: drifts[name].widest)
     return (

@@ -1,4 +1,4 @@
-"""The errors of the network: along the stream, and how they are distributed."""
+"""Figures of the network's errors: along the stream, and their distribution."""
 
 import math
 from pathlib import Path
@@ -23,10 +23,10 @@ from freqjax.tasks.extraction.tones import mse_over_time
 
 
 def error_over_time(record: EvaluationRecord, directory: str | Path) -> Path:
-    """MSE of each frequency in windows of whole periods along the stream.
+    """Draw the MSE of each frequency in windows of whole periods along the stream.
 
-    Whole periods keep the zero predictor at 0.5 in every window. Of a baseline the mean over the
-    frequencies is drawn, and so of what is possible: a line for each would bury the network's.
+    In whole periods the zero predictor has an MSE of 0.5 in every window. Baselines and the least possible
+    MSE are drawn as means over the frequencies, so that they do not hide the network's lines.
     Writes error_over_time.png.
     """
     figure, axes = canvas.subplots(9, 4.2)
@@ -50,7 +50,7 @@ def error_over_time(record: EvaluationRecord, directory: str | Path) -> Path:
         drawn.append(mse)
     if record.baselines is not None and record.baselines.bayes_over_time is not None:
         seen, least = record.baselines.bayes_over_time
-        # Not among what the axis must hold: it may fall below everything.
+        # It does not set the limits of the axis, since it may be far below everything else.
         axis.plot(seen / rate, np.maximum(least, 1e-15), color=canvas.INK, lw=1.3, zorder=1.5)
         labels.append((max(float(least[-1]), 1e-15), "least possible", canvas.INK))
     axis.set_xlim(0, samples / rate)
@@ -61,15 +61,17 @@ def error_over_time(record: EvaluationRecord, directory: str | Path) -> Path:
         axis.set_title(f"not finite: {', '.join(lost)}", loc="left", fontsize=10)
     good = sum(end < GOAL_MSE for end in ends.values())
     worst = max(ends, key=ends.__getitem__)
-    said = f"After {samples / rate:g} s, {good} of {len(ends)} frequencies are below {GOAL_MSE:g}; "
-    canvas.set_headline(figure, said + f"worst: {worst}, {number(ends[worst])}")
+    finding = (
+        f"After {samples / rate:g} s, {good} of {len(ends)} frequencies are below {GOAL_MSE:g}; "
+    )
+    canvas.set_headline(figure, finding + f"worst: {worst}, {number(ends[worst])}")
     return canvas.save(figure, directory, "error_over_time.png")
 
 
 def _baseline_curves(
     record: EvaluationRecord,
 ) -> list[tuple[str, np.ndarray, np.ndarray, Any]]:
-    """Name, time (s), MSE over all streams in windows, and line style; those flat at 0.5 are one."""
+    """Return name, time (s), MSE over all streams in windows, and line style; curves at 0.5 are merged."""
     if record.baselines is None:
         return []
     slowest = min(present_indices(record), key=record.frequencies_hz.__getitem__)
@@ -89,10 +91,10 @@ def _baseline_curves(
 
 
 def error_distribution(record: EvaluationRecord, directory: str | Path) -> Path:
-    """Density of output − target for each frequency; outlined, that of predicting zero.
+    """Draw the density of output − target for each frequency, with that of predicting zero as outline.
 
-    Predicting zero errs by a sine, whose density is 1 / (π √(1 − e²)). The density is logarithmic,
-    or the narrow peak of a good network would flatten it to nothing. Writes error_distribution.png.
+    The error of predicting zero is a sine, whose density is 1 / (π √(1 − e²)). The axis is logarithmic,
+    since the density of a good network is a high, narrow peak. Writes error_distribution.png.
     """
     present = present_indices(record)
     errors = {}
@@ -101,19 +103,19 @@ def error_distribution(record: EvaluationRecord, directory: str | Path) -> Path:
         error = record.outputs[streams].astype(np.float64) - record.targets[streams]
         errors[index] = error[np.isfinite(error)]
     widest = max((float(np.max(np.abs(e))) for e in errors.values() if e.size), default=0.0)
-    reach = float(np.clip(1.05 * widest, 1.2, 3.0))  # errors beyond 3 go into the outermost bins
+    reach = float(np.clip(1.05 * widest, 1.2, 3.0))  # errors beyond 3 are counted in the last bins
     edges = np.linspace(-reach, reach, 102)
     outline = np.diff(np.arcsin(np.clip(edges, -1, 1))) / np.diff(edges) / np.pi
     figure, axes = canvas.grid(len(present), 2.6, sharex=True, sharey=True)
     highest, within = 1.0, {}
     for axis, index in zip(axes, present, strict=True):
-        name, said = f"{record.frequencies_hz[index]:g} Hz", "no finite output"
+        name, finding = f"{record.frequencies_hz[index]:g} Hz", "no finite output"
         if errors[index].size:
             density = np.histogram(np.clip(errors[index], -reach, reach), edges, density=True)[0]
             axis.stairs(density, edges, fill=True, color=canvas.colour(index), alpha=0.8)
             within[name] = float(np.quantile(np.abs(errors[index]), 0.95))
-            highest, said = max(highest, density.max()), f"95 % within ±{within[name]:.2g}"
-        axis.set_title(f"{name}: {said}", loc="left", fontsize=10)
+            highest, finding = max(highest, density.max()), f"95 % within ±{within[name]:.2g}"
+        axis.set_title(f"{name}: {finding}", loc="left", fontsize=10)
         axis.stairs(outline, edges, color=canvas.INK, lw=1.2)
         canvas.say_not_finite(axis, record.outputs[record.selected == index])
     axes[0].set(yscale="log", ylim=(0.01, 3 * highest), xlim=(-reach, reach))

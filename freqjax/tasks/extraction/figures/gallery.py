@@ -1,4 +1,4 @@
-"""Every figure that the data of a run allow."""
+"""All figures that the data of a run allow."""
 
 from pathlib import Path
 
@@ -17,15 +17,15 @@ def draw_all(
 ) -> list[Path]:
     """Draw every figure that the data allow.
 
-    The last second is drawn of streams longer than two, which the excerpts do not show whole; the
-    phase, where a stream holds two windows of the slowest frequency; the standing, where there are
-    baselines; the curriculum, where the rows name their horizon.
+    The last second is drawn for streams longer than two seconds, which the excerpts do not show whole; the
+    phase, if a stream holds two windows of the slowest frequency; the standing, if there are baselines; the
+    curriculum, if the rows have a horizon.
 
     Args:
         record: the evaluation on test data.
-        rows: parsed metrics.jsonl; empty for an evaluation alone, which has no curves.
-        test_mse: frozen MSE on the test data, all frequencies; None where unknown.
-        directory: where the PNGs go; made if absent.
+        rows: parsed metrics.jsonl; empty for an evaluation without training.
+        test_mse: frozen MSE on the test data, all frequencies; None if unknown.
+        directory: the folder of the PNGs; created if absent.
 
     Returns:
         The paths written, in reading order.

@@ -1,4 +1,4 @@
-"""What is possible: the least MSE against the samples seen."""
+"""Figure of the limits: the least possible MSE against the samples seen."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,17 +11,17 @@ from freqjax.figures.lines import label_ends
 from freqjax.figures.words import number
 from freqjax.tasks.extraction.figures.record import ZERO_MSE
 
-FLOOR = 1e-6  # below this a limit is as good as 0, and leaves the panel
+FLOOR = 1e-6  # lower end of the axis; a limit below it counts as 0
 
 
 def limit_curves(rows: Sequence[dict[str, Any]], directory: str | Path) -> Path:
-    """MSE of the best estimator of all (solid, with its interval) and of the best linear one (dashed).
+    """Draw the MSE of the best estimator (solid, with its interval) and of the best linear one (dashed).
 
     Only rows with a random start are drawn: with a known start the limit is 0.
 
     Args:
         rows: of limits.json.
-        directory: where limits.png goes.
+        directory: the folder of limits.png.
     """
     figure, axes = canvas.subplots(10, 5)
     axis, labels = axes[0, 0], []
@@ -61,19 +61,19 @@ def limit_curves(rows: Sequence[dict[str, Any]], directory: str | Path) -> Path:
 
 
 def _above_the_floor(values: Sequence[float]) -> np.ndarray:
-    """What a log axis can show; what falls below the panel leaves it downwards."""
+    """Clip values to a log axis; values below the panel stay below it."""
     return np.maximum(np.asarray(values, float), FLOOR / 30)
 
 
 def _finding(rows: Sequence[dict[str, Any]]) -> str:
-    """How the easiest and the hardest phase scale end."""
+    """Describe the last limits of the easiest and the hardest phase scale."""
     known = [row for row in rows if row["bayes_mse"] is not None]
     if not known:
-        return "No limit is known here: the components have no common period on the sample grid"
+        return "No limit is known: the components have no common period on the sample grid"
     ends = sorted((row["bayes_mse"][-1], row["phase_scale"]) for row in known)
-    said = [
+    values = [
         f"{number(mse) if mse >= FLOOR else f'below {FLOOR:g}'} at phase_scale {scale:g}"
         for mse, scale in dict.fromkeys((ends[0], ends[-1]))
     ]
     seen = known[0]["samples_seen"][-1]
-    return f"The least possible MSE after {seen:,} samples: " + ", ".join(said)
+    return f"The least possible MSE after {seen:,} samples: " + ", ".join(values)

@@ -1,4 +1,4 @@
-"""One picture for the top of a README: the last second, and the errors beside those of others."""
+"""Overview figure for the README: the last second, and the errors beside reported ones."""
 
 import math
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from freqjax.tasks.extraction.figures.record import (
     present_indices,
 )
 
-BEYOND = 100.0  # an MSE above this is drawn at the edge: it would squash the others
+BEYOND = 100.0  # a larger MSE is drawn at the edge of the axis, so that the others stay apart
 
 
 def headline(
@@ -29,14 +29,14 @@ def headline(
     original_mse: Mapping[str, float],
     directory: str | Path,
 ) -> Path:
-    """Left, every output over its target in the last second; right, frozen test MSE beside others'.
+    """Draw, left, every output over its target in the last second; right, frozen test MSE beside others'.
 
     Args:
         record: the evaluation on test data.
         rows: parsed metrics.jsonl, for the number of updates; may be empty.
         zero_mse: of predicting zero on the same data.
         original_mse: label -> the best MSE that an original reported.
-        directory: where headline.png goes.
+        directory: the folder of headline.png.
     """
     present, cut = present_indices(record), final_second(record)
     height = 1.1 + max(0.95 * len(present), 0.34 * (len(present) + len(original_mse) + 1))
@@ -68,7 +68,7 @@ def headline(
 def _draw_comparison(
     axis: Axes, record: EvaluationRecord, zero_mse: float, original_mse: Mapping[str, float]
 ) -> None:
-    """A dot a line on a log axis, each at the end of a bar from predicting zero."""
+    """Draw each MSE as a dot on a log axis, with a bar from that of predicting zero."""
     ours = [
         (f"{record.frequencies_hz[i]:g} Hz", record.tones[i].mse, canvas.colour(i))
         for i in present_indices(record)
@@ -109,14 +109,14 @@ def _finding(record: EvaluationRecord, original_mse: Mapping[str, float]) -> str
     tones = [record.tones[index] for index in present_indices(record)]
     errors = [math.inf if tone.mse is None else tone.mse for tone in tones]
     solved, mean = sum(error < GOAL_MSE for error in errors), float(np.mean(errors))
-    said = f"{solved} of {len(errors)} frequencies below MSE {GOAL_MSE:g}"
-    said += f", frozen over {duration_s(record):g} s; mean {number(mean)}"
+    finding = f"{solved} of {len(errors)} frequencies below MSE {GOAL_MSE:g}"
+    finding += f", frozen over {duration_s(record):g} s; mean {number(mean)}"
     known = [mse for mse in original_mse.values() if math.isfinite(mse)]
     if known and math.isfinite(mean):
         best = min(known)
         better = mean < best
         ratio = best / mean if better else mean / best
-        said += (
+        finding += (
             f", {times(ratio)} {'below' if better else 'above'} the best reported ({number(best)})"
         )
-    return said
+    return finding

@@ -1,4 +1,4 @@
-"""Pairs of units as rotors: their natural frequencies before and after training."""
+"""Figure of rotors: natural frequencies of pairs of units before and after training."""
 
 import math
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from freqjax.figures import canvas
 
-# |f − line| / line: a pair that ends nearer than this can be the clock of the line. Its frequency is that
-# of small swings; where tanh bounds them, a turning pair is slower by some percent.
+# |f − line| / line: a pair that ends nearer than this may produce the line. Its frequency is that of small
+# oscillations; tanh makes large ones slower by some percent.
 AT_LINE = 0.15
-ROW_SHARE = 0.72  # of a row's height that its pairs fill
+ROW_SHARE = 0.72  # share of a row's height that its pairs fill
 
 
 def rotors(
@@ -23,18 +23,18 @@ def rotors(
     frequencies_hz: Sequence[float],
     directory: str | Path,
 ) -> Path:
-    """Where the natural frequency of every pair of units began (open) and ended (filled).
+    """Draw the natural frequency of every pair of units before (open) and after training (filled).
 
-    One row a selector, its pairs from slow to fast; a last row for the pairs of no selector. Pairs
-    that end near their selector's line are emphasised.
+    Each selector has a row, with its pairs from slow to fast; a last row holds the pairs of no selector.
+    Pairs that end near their selector's line are emphasised.
 
     Args:
-        before_hz: [P] natural frequencies before training, Hz; those that are not positive numbers
-            before and after cannot be drawn and are counted in the row's title.
+        before_hz: [P] natural frequencies before training, Hz; pairs whose frequency is not positive
+            before and after are not drawn but counted in the title of the row.
         after_hz: [P] after training, Hz.
         owner: [P] int, index into frequencies_hz of the selector that opens the pair, or -1.
         frequencies_hz: [F] the task's lines, Hz.
-        directory: where rotors.png goes.
+        directory: the folder of rotors.png.
 
     Raises:
         ValueError: if the arrays are not all [P] with P ≥ 1, or an owner is not in -1 … F - 1.
@@ -69,20 +69,20 @@ def rotors(
     axes[0, 0].set(xscale="log", xlim=(shown.min() / 1.25, shown.max() * 1.25))
     _frequency_ticks(axes[-1, 0])
     axes[-1, 0].set_xlabel(
-        "frequency of small swings (Hz): before training ○ → after ●; tanh slows large ones"
+        "frequency of small oscillations (Hz): before training ○ → after ●; tanh slows large ones"
     )
     figure.supylabel("pairs of a selector, slow to fast", fontsize=10)
-    said = f"{found} of {len(lines)} lines have a pair within {100 * AT_LINE:g} % after training"
-    canvas.set_headline(figure, f"{said} ({before.size} pairs)")
+    finding = f"{found} of {len(lines)} lines have a pair within {100 * AT_LINE:g} % after training"
+    canvas.set_headline(figure, f"{finding} ({before.size} pairs)")
     return canvas.save(figure, directory, "rotors.png")
 
 
 def _draw_pairs(axis: Axes, before: np.ndarray, after: np.ndarray, line_hz: float, row: int) -> int:
-    """Draw the pairs of one row, and say how many end at its line."""
+    """Draw the pairs of one row, and return how many end at its line."""
     colour = canvas.colour(row) if row >= 0 else canvas.GREY
     axis.set(yticks=[], ylim=(1, 0))
     axis.spines["left"].set_visible(False)
-    at_line = np.abs(after - line_hz) <= AT_LINE * line_hz  # nowhere, where the line is nan
+    at_line = np.abs(after - line_hz) <= AT_LINE * line_hz  # all False if the line is nan
     heights = 0.5 + ROW_SHARE * ((np.arange(before.size) + 0.5) / max(1, before.size) - 0.5)
     for height, i in zip(heights, np.argsort(before, kind="stable"), strict=True):
         strong = bool(at_line[i])
@@ -93,13 +93,13 @@ def _draw_pairs(axis: Axes, before: np.ndarray, after: np.ndarray, line_hz: floa
                                 "shrinkB": 0, "mutation_scale": 10 if strong else 7},
         )  # fmt: skip
         axis.plot(after[i], height, "o", ms=8 if strong else 3.5, zorder=4, **style)
-        # On top: a pair that began at the line hardly moves.
+        # On top, since a pair that began at the line hardly moves.
         axis.plot(before[i], height, "o", mfc="white", ms=5 if strong else 3.5, zorder=5, **style)
     return int(at_line.sum())
 
 
 def _row_finding(line_hz: float, after: np.ndarray, at_line: int) -> str:
-    """'3 Hz: 1 of 8 pairs near the line, nearest 3.001 Hz'."""
+    """Describe a row, as in '3 Hz: 1 of 8 pairs near the line, nearest 3.001 Hz'."""
     pairs = "1 pair" if after.size == 1 else f"{after.size} pairs"
     if math.isnan(line_hz):
         return f"no selector: {pairs}"

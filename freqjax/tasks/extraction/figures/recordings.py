@@ -1,4 +1,4 @@
-"""What came out of a recording: spectra before and after."""
+"""Figure of an extraction from a recording: spectra of input and output."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,9 +7,9 @@ import numpy as np
 
 from freqjax.figures import canvas
 
-# dB below the highest line of a panel that are shown.
+# Range of a panel below its highest line, dB.
 _DEPTH = 70
-# The finding: other lines of the task against the selected one, in the output.
+# Attenuation of the task's other lines in the output, dB, from which the finding is good.
 _WELL_BELOW = 20
 
 
@@ -18,17 +18,17 @@ def extraction(
     after: tuple[np.ndarray, np.ndarray],
     frequencies_hz: Sequence[float],
     selected: int,
-    listens: bool,
+    depends_on_input: bool,
     path: Path,
 ) -> Path:
-    """Amplitude spectra of a recording and of what was extracted, the selected line marked.
+    """Draw the amplitude spectra of a recording and of the output, with the selected line marked.
 
     Args:
       before: frequencies, Hz, and amplitudes of the recording.
       after: the same of the output.
       frequencies_hz: of the task.
-      selected: index of the one asked for.
-      listens: whether the output depends on the recording.
+      selected: index of the selected frequency.
+      depends_on_input: whether the output depends on the recording.
       path: the PNG.
     """
     figure, axes = canvas.subplots(10, 4.2, 1, 2, sharex=True)
@@ -53,22 +53,22 @@ def extraction(
         axis.set(xlim=(0, top_hz), ylim=(top - _DEPTH, top + 6), xlabel="frequency (Hz)")
         axis.set_title(name, loc="left", fontsize=10)
     axes[0, 0].set_ylabel("amplitude (dB re 1)")
-    deaf = "" if listens else ", from a clock that does not listen to the recording"
-    canvas.set_headline(figure, _finding(after, frequencies_hz, selected) + deaf)
+    source = "" if depends_on_input else ", from a clock that does not depend on the recording"
+    canvas.set_headline(figure, _finding(after, frequencies_hz, selected) + source)
     return canvas.save(figure, path.parent, path.name)
 
 
 def _finding(
     after: tuple[np.ndarray, np.ndarray], frequencies_hz: Sequence[float], selected: int
 ) -> str:
-    """Where the output's strongest line is, and how far below it the task's others are."""
+    """Describe the output's strongest line, and the level of the task's other lines relative to it."""
     hz, amplitude = after
     wanted, bins = frequencies_hz[selected], hz[1]
     if not amplitude.max() > 0:
-        return f"Nothing came out where {wanted:g} Hz was asked for"
+        return f"The output for {wanted:g} Hz is zero"
     peak = float(hz[amplitude.argmax()])
     if abs(peak - wanted) > 2 * bins:
-        return f"{wanted:g} Hz was asked for, and the output's strongest line is at {peak:.4g} Hz"
+        return f"{wanted:g} Hz was selected, but the output's strongest line is at {peak:.4g} Hz"
     # A window spreads a line over two bins to either side.
     others = [
         float(amplitude[np.abs(hz - other) <= 2 * bins].max())
@@ -76,7 +76,7 @@ def _finding(
         if abs(other - wanted) > 4 * bins and other < hz[-1]
     ]
     if not others:
-        return f"{wanted:g} Hz: the output's strongest line is where it was asked for"
+        return f"{wanted:g} Hz: the output's strongest line is at the selected frequency"
     below = 20 * np.log10(amplitude.max() / max(*others, 1e-12))
     word = "" if below >= _WELL_BELOW else "only "
-    return f"{wanted:g} Hz came out, and the task's other lines {word}{below:.0f} dB below it"
+    return f"{wanted:g} Hz extracted, the task's other lines {word}{below:.0f} dB below it"

@@ -1,4 +1,4 @@
-"""What the network says: waveforms and spectra."""
+"""Figures of the network's outputs: waveforms and spectra."""
 
 import math
 from collections.abc import Iterable
@@ -20,15 +20,15 @@ from freqjax.tasks.extraction.figures.record import (
 
 
 def one_frequency(record: EvaluationRecord, index: int, directory: str | Path) -> Path:
-    """Target, mixture and output of one frequency at both ends of the stream.
+    """Draw target, mixture and output of one frequency at both ends of the stream.
 
     Args:
         record: the evaluation.
         index: into record.frequencies_hz.
-        directory: where one_frequency_<f>Hz.png goes.
+        directory: the folder of one_frequency_<f>Hz.png.
 
     Raises:
-        ValueError: if no stream asks for that frequency.
+        ValueError: if no stream selects that frequency.
     """
     if index not in present_indices(record):
         raise ValueError(f"no stream selects index {index} of {record.frequencies_hz}")
@@ -48,7 +48,7 @@ def one_frequency(record: EvaluationRecord, index: int, directory: str | Path) -
 
 
 def all_frequencies(record: EvaluationRecord, directory: str | Path) -> Path:
-    """Output over target for every frequency, one a row, at both ends of the stream.
+    """Draw output over target for every frequency, one a row, at both ends of the stream.
 
     Writes all_frequencies.png.
     """
@@ -76,17 +76,17 @@ def all_frequencies(record: EvaluationRecord, directory: str | Path) -> Path:
 
 
 def spectra(record: EvaluationRecord, directory: str | Path) -> Path:
-    """Amplitude spectra of mixture, target and output, dB relative to the target's peak of 1.
+    """Draw amplitude spectra of mixture, target and output, dB relative to the target's peak of 1.
 
     Blackman–Harris window, mean removed, first stream of each frequency; the task's lines are
     marked. Writes spectra.png.
     """
     present = present_indices(record)
     rate, samples = record.sampling_rate_hz, record.targets.shape[1]
-    # At least eight lines of resolution, or a short stream would show two points.
+    # At least eight lines of resolution, so that short streams show more than two points.
     band = min(rate / 2, max(2 * max(record.frequencies_hz), 20.0, 8 * rate / samples))
     figure, axes = canvas.grid(len(present), 2.7, sharey=True, sharex=True)
-    spoken, loudest = 0, 1.0
+    correct, loudest = 0, 1.0
     for axis, index in zip(axes, present, strict=True):
         stream, colour = first_stream(record, index), canvas.colour(index)
         for line_hz in record.frequencies_hz:
@@ -99,16 +99,16 @@ def spectra(record: EvaluationRecord, directory: str | Path) -> Path:
         if not canvas.say_not_finite(axis, record.outputs[stream]):
             _draw_spectrum(axis, record.outputs[stream], rate, label="output", color=colour, lw=1.5)
             loudest = max(loudest, 2 * float(np.max(np.abs(record.outputs[stream]))))
-        said, right = strongest_line(record, index)
-        spoken += right
-        axis.set_title(f"{record.frequencies_hz[index]:g} Hz: {said}", loc="left", fontsize=10)
+        finding, right = strongest_line(record, index)
+        correct += right
+        axis.set_title(f"{record.frequencies_hz[index]:g} Hz: {finding}", loc="left", fontsize=10)
         axis.set_xlim(0, band)
     axes[0].set_ylim(-80, 5 + 20 * math.log10(loudest))
     canvas.outer_labels(axes, "frequency (Hz)", "amplitude (dB re 1)")
     full = max((axis.get_legend_handles_labels() for axis in axes), key=lambda pair: len(pair[0]))
     figure.legend(*full, loc="outside lower center", ncols=3, frameon=False)
     canvas.set_headline(
-        figure, f"{spoken} of {len(present)} outputs have their strongest line where asked"
+        figure, f"{correct} of {len(present)} outputs have their strongest line at the selected one"
     )
     return canvas.save(figure, directory, "spectra.png")
 
@@ -116,13 +116,13 @@ def spectra(record: EvaluationRecord, directory: str | Path) -> Path:
 def _draw_excerpts(
     record: EvaluationRecord, index: int, axes: Iterable[Axes], mixture: bool
 ) -> int:
-    """Draw the excerpts of one frequency into the first axes, and say how many those were."""
+    """Draw the excerpts of one frequency into the first axes, and return their number."""
     stream = first_stream(record, index)
     outputs = np.where(np.isfinite(record.outputs[stream]), record.outputs[stream], np.nan)
     excerpts = excerpt_slices(record, index)
     for axis, cut in zip(axes, excerpts, strict=False):
         time = np.arange(cut.start, cut.stop) / record.sampling_rate_hz
-        if mixture:  # thinned to a haze: thousands of noisy points would be a blot
+        if mixture:  # a subset, since thousands of noisy points would cover everything
             every = max(1, time.size // 400)
             dots = record.mixture[stream, cut][::every]
             name = "mixture" if every == 1 else f"mixture (every {every}th sample)"
@@ -137,7 +137,7 @@ def _draw_excerpts(
 
 
 def _draw_spectrum(axis: Axes, signal: np.ndarray, rate_hz: float, **style: Any) -> None:
-    """Amplitude in dB re 1, zero-padded fourfold so that peaks look round.
+    """Draw the amplitude in dB re 1, zero-padded fourfold for smooth peaks.
 
     The Blackman–Harris window (Harris 1978) keeps side lobes below -92 dB, off the figure.
     """

@@ -1,4 +1,4 @@
-"""How the network stands: its error beside the baselines' and beside what is possible."""
+"""Figure of the network's error beside those of the baselines and the least possible one."""
 
 import math
 from pathlib import Path
@@ -21,9 +21,9 @@ MARKERS = ("D", "^", "s", "v")
 
 
 def standing(record: EvaluationRecord, baselines: Baselines, directory: str | Path) -> Path:
-    """MSE of each frequency on a line: the network, every baseline, and the least possible.
+    """Draw the MSE of each frequency on a line: the network, every baseline, and the least possible.
 
-    Where the start is unknown the first second is left out. Writes standing.png.
+    If the start is unknown, the first second is left out. Writes standing.png.
     """
     present = present_indices(record)
     figure, axes = canvas.subplots(10, 1.9 + 0.5 * len(present))
@@ -60,7 +60,7 @@ def standing(record: EvaluationRecord, baselines: Baselines, directory: str | Pa
 
 
 def _limit(baselines: Baselines, present: list[int]) -> np.ndarray:
-    """[present] the least possible MSE, nan where unknown."""
+    """Return the least possible MSE [present], nan if unknown."""
     values = baselines.bayes_mse_per_frequency
     return np.array([math.nan if values is None else values[index] for index in present])
 
@@ -68,13 +68,13 @@ def _limit(baselines: Baselines, present: list[int]) -> np.ndarray:
 def _finding(network: np.ndarray, limit: np.ndarray, others: dict[str, np.ndarray]) -> str:
     mine, least = float(np.mean(network)), float(np.mean(limit))
     if not math.isfinite(mine):
-        return "The output is not finite: it stands nowhere"
-    said = f"Network {number(mine)}"
+        return "The output is not finite"
+    finding = f"Network {number(mine)}"
     if least == 0:
-        said += ", least possible 0 (the start is known)"
+        finding += ", least possible 0 (the start is known)"
     elif math.isfinite(least):
-        said += f", {times(mine / least)} the least possible ({number(least)})"
+        finding += f", {times(mine / least)} the least possible ({number(least)})"
     if others:
         best = min(others, key=lambda name: float(np.mean(others[name])))
-        said += f"; best baseline: {best}, {number(float(np.mean(others[best])))}"
-    return said
+        finding += f"; best baseline: {best}, {number(float(np.mean(others[best])))}"
+    return finding

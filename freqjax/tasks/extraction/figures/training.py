@@ -1,4 +1,4 @@
-"""The general figures of training, with the names and levels of extraction."""
+"""General figures of training, with the names and reference levels of extraction."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ _COLUMNS = columns_of("frequency", "mse", "s")
 
 
 def mse_scale(frequencies_hz: Sequence[float], baselines: Baselines | None = None) -> Scale:
-    """Return what an MSE of unit sines is held against; with `baselines`, what is possible, too."""
+    """Return the reference levels of an MSE of unit sines; with `baselines`, the least possible as well."""
     return Scale(
         name="MSE (no unit)",
         groups=[f"{f:g} Hz" for f in frequencies_hz],
@@ -27,7 +27,7 @@ def mse_scale(frequencies_hz: Sequence[float], baselines: Baselines | None = Non
 
 
 def _possible(baselines: Baselines) -> list[tuple[float, str]]:
-    """What can be drawn: a limit of 0 cannot, one at 0.5 is drawn already."""
+    """Return the limits to draw: 0 cannot be drawn on a log axis, and 0.5 is drawn already."""
     known = ((baselines.bayes_mse, "least possible"), (baselines.linear_mmse, "least, linear"))
     return [(v, name) for v, name in known if v is not None and 1e-9 < v < 0.9 * ZERO_MSE]
 

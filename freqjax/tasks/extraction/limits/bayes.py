@@ -229,7 +229,7 @@ def stream_limit(task: ExtractionConfig) -> StreamLimit:
 
 
 def quadrature(nodes: Sequence[int], first: int, last: int) -> Float[np.ndarray, " nodes"]:
-    """Compute the weights of the mean over n = first + 1 … last of a function linear in log n between nodes."""
+    """Compute weights of the mean over n = first + 1 … last of a function linear in log n between nodes."""
     logs, weights = np.log(nodes), np.zeros(len(nodes))
     for begin in range(first, last, 1_000_000):
         n = np.arange(begin + 1, min(begin + 1_000_000, last) + 1)

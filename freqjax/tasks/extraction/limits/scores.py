@@ -87,12 +87,12 @@ def limits_on(
 def least_possible(
     task: ExtractionConfig, context: Context | None = None
 ) -> StreamLimit | NoBayesLimit:
-    """Return the Bayes limit of a block, given all of it or the `context` of windows; or why there is none."""
+    """Return the Bayes limit of a block, or of the windows of `context`; or the reason for none."""
     if task.start == "random" and task.reset != "block":
         # Blocks of one start repeat one mixture, which a carried state has read before.
         return NoBayesLimit(
-            f"task.reset is {task.reset}: it must be block, since the limit is that of streams with an unknown "
-            "start each, and a carried state reads the same mixture under every selector."
+            f"task.reset is {task.reset}: it must be block, since the limit is that of streams whose start "
+            "is unknown, and a carried state reads the same mixture under every selector."
         )
     try:
         return stream_limit(task) if context is None else window_limit(task, context)

@@ -116,9 +116,9 @@ def _note(
     least, most = int(seen[~known].min()), int(seen.max())
     count = f"{most} samples" if least == most else f"{least} to {most} samples"
     note = (
-        f"The limit is that of windows: an output depends on the last {count}, and the position of the window "
-        "is unknown. It is simulated with the exact likelihood of the law in the config; low and high are "
-        "the ends of a 95 % interval. The baselines read the whole block."
+        f"The limit is that of windows: an output depends on the last {count}, and the window's position is "
+        "unknown. It is simulated with the exact likelihood of the law in the config; low and high are the "
+        "ends of a 95 % interval. The baselines read the whole block."
     )
     if known.any():
         note += (

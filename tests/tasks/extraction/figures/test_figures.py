@@ -125,7 +125,7 @@ def test_very_short_streams_are_drawn(samples, tmp_path, drawn):
     figures.draw_all(record, [], None, tmp_path)
     assert "last_second.png" not in drawn and "phase_drift.png" not in drawn
     assert len(drawn["one_frequency_3Hz.png"].axes) == 1
-    assert drawn["spectra.png"].axes[0].get_title("left") == "3 Hz: too short to tell"
+    assert drawn["spectra.png"].axes[0].get_title("left") == "3 Hz: too short to measure"
 
 
 def test_eight_frequencies_of_three_streams_are_drawn(tmp_path, drawn):

@@ -125,7 +125,7 @@ def test_phase_drift_of_detuned_and_of_silent_outputs(tmp_path, drawn):
         np.testing.assert_allclose(phase, 2 * np.pi * error_hz * middle, atol=0.03)
     said = headline(figure)
     assert said.startswith("2 of 4 phases stay within ±0.14 rad; widest: 1 Hz, 2.")
-    assert titles(figure) == ["no phase to follow: 7 Hz"]
+    assert titles(figure) == ["no measurable phase: 7 Hz"]
     heights = [patch.get_y() for patch in figure.axes[0].patches]
     assert heights == [pytest.approx(-math.acos(0.99))]  # 1 − cos p = 0.01
 
@@ -215,6 +215,6 @@ def test_short_streams_have_no_phase_but_are_drawn(tmp_path, drawn):
         record = make_record(frequencies_hz=(3.0,), samples=samples)
         figures.last_second(record, tmp_path)
         figures.phase_drift(record, tmp_path)
-        assert headline(drawn["phase_drift.png"]) == "No output has a phase to follow"
+        assert headline(drawn["phase_drift.png"]) == "No output has a measurable phase"
         (axis,) = drawn["last_second.png"].axes
         assert len(curve(axis, GROUP_COLOURS[0])[0]) == samples
