@@ -341,8 +341,8 @@ Three of the causes are tried and not guessed. *Learning rate*: the run's own re
 rates from the same start. *Capacity*: an exact clock is written into a network of the same size, or where
 none fits or no such weights are known, the recipe is repeated with eight times as many units. *Gradient
 truncation*: the cut gradient is held against the whole one, at the run's weights and at a clock that is
-nearly right. The second is what matters: a network that remembers nothing has nothing to lose by the cut, so that at its own
-weights the two gradients agree, and it never learns to remember.
+nearly right. The second is what matters: a network that remembers nothing has nothing to lose by the cut, so
+that at its own weights the two gradients agree, and it never learns to remember.
 
 ## Graded
 

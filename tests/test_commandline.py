@@ -282,7 +282,7 @@ def test_another_test_seed_changes_the_test_alone(inputs, tmp_path, invoke):
     )
     summary = read_json(inputs / "run" / "summary.json")
     changed = {key for key in found if found[key] != summary[key]} - _ONLY_TRAINING_KNOWS
-    assert changed == {"test", "train_test_ratio", "probes"}
+    assert changed == {"test", "score", "score_per_frequency", "train_test_ratio", "probes"}
     assert found["test"]["mse"] != summary["test"]["mse"]
 
 

@@ -30,12 +30,12 @@ _SHADES = ((np.arange(256) + 8) // 17 * 17).astype(np.uint8)
 
 
 def blank(width: float, height: float) -> Figure:
-    """A figure of width × height inches without pyplot."""
+    """Make a figure of width × height inches without pyplot."""
     return Figure(figsize=(width, height), dpi=140, layout="constrained", facecolor="white")
 
 
 def dress(axis: Axes) -> None:
-    """A pale grid behind the data, and no frame."""
+    """Draw a pale grid behind the data, and no frame."""
     axis.grid(True, color="#E6E6E6", lw=0.6)
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)
@@ -45,7 +45,7 @@ def dress(axis: Axes) -> None:
 def subplots(
     width: float, height: float, rows: int = 1, columns: int = 1, **options: Any
 ) -> tuple[Figure, np.ndarray]:
-    """A figure of width × height inches and its axes [rows, columns]."""
+    """Make a figure of width × height inches and its axes [rows, columns]."""
     figure = blank(width, height)
     axes = figure.subplots(
         rows, columns, squeeze=False, sharex=options.pop("sharex", False),
@@ -57,7 +57,7 @@ def subplots(
 
 
 def grid(panels: int, height: float, **options: Any) -> tuple[Figure, list[Axes]]:
-    """One panel a group, at most four in a row."""
+    """Make a figure with a panel for each group, at most four in a row."""
     columns = _columns(panels)
     rows = math.ceil(panels / columns)
     figure, axes = subplots(max(7.0, 3.1 * columns), 0.9 + height * rows, rows, columns, **options)
@@ -68,7 +68,7 @@ def grid(panels: int, height: float, **options: Any) -> tuple[Figure, list[Axes]
 
 
 def _columns(panels: int) -> int:
-    """As few rows of at most four as hold the panels, filled evenly: 5 are 3 + 2."""
+    """Return the panels of a row: as few rows of at most four as hold them, filled evenly: 5 are 3 + 2."""
     return math.ceil(panels / math.ceil(panels / 4))
 
 
@@ -81,7 +81,7 @@ def outer_labels(axes: Sequence[Axes], x: str, y: str) -> None:
 
 
 def set_headline(figure: Figure, text: str) -> None:
-    """The finding, in bold above everything."""
+    """Write the finding in bold above everything."""
     wrapped = textwrap.fill(text, int(figure.get_figwidth() * 10.5))
     figure.suptitle(wrapped, x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK)
 
@@ -97,7 +97,7 @@ def save(figure: Figure, directory: str | Path, name: str) -> Path:
 
 
 def colour(index: int) -> str:
-    """A group has the same colour in every figure."""
+    """Return the colour of a group, the same in every figure."""
     return GROUP_COLOURS[index % len(GROUP_COLOURS)]
 
 

@@ -18,7 +18,7 @@ _NEAR = 0.2  # losses above this share of the constant's are drawn on a linear a
 def chasing_gap(
     history: History, scale: Scale, test_loss: float | None, directory: str | Path
 ) -> Path:
-    """The gap between the loss while the weights move and the loss once they are frozen.
+    """Draw the gap between the loss while the weights move and the loss once they are frozen.
 
     With a gradient cut after one step the loss looks good because the weights follow the slowly
     moving target; frozen, the network does not know it. Where the horizon grew, only the rows at
@@ -70,12 +70,12 @@ def chasing_gap(
 
 
 def _goal(scale: Scale) -> float:
-    """The goal; 0, which nothing is below, where none is set."""
+    """Return the goal; 0, which nothing is below, where none is set."""
     return 0.0 if scale.goal is None else scale.goal
 
 
 def _gap_finding(history: History, scale: Scale, test_loss: float | None) -> str:
-    """The widest gap overall, else that of one group, else that there is none."""
+    """Tell the widest gap overall, else that of one group, else that there is none."""
     epochs, moving, frozen, goal = history.epochs, history.loss, history.frozen, _goal(scale)
     widest = widest_gap(moving, frozen)
     if widest is None:
@@ -110,7 +110,7 @@ def _gap_finding(history: History, scale: Scale, test_loss: float | None) -> str
 
 
 def _draw_gap(axis: Axes, epoch: float, moving: float, frozen: float) -> None:
-    """An arrow across the widest gap, with the ratio beside it."""
+    """Draw an arrow across the widest gap, with the ratio beside it."""
     axis.annotate(
         "", (epoch, frozen), (epoch, moving),
         arrowprops={"arrowstyle": "<->", "color": canvas.INK, "lw": 1.2, "shrinkA": 0, "shrinkB": 0},
@@ -130,7 +130,7 @@ def _draw_gap(axis: Axes, epoch: float, moving: float, frozen: float) -> None:
 
 
 def _draw_dumbbells(axis: Axes, history: History, scale: Scale, at: int | None) -> None:
-    """For every group, from the loss while training (open) to the frozen error (filled)."""
+    """Draw a line for each group from the loss while training (open) to the frozen one (filled)."""
     axis.set_yticks(range(len(scale.groups)), scale.groups)
     axis.set_ylim(len(scale.groups) - 0.5, -0.5)
     row = len(history.epochs) - 1 if at is None else at

@@ -22,7 +22,7 @@ VANISHING_NORM, EXPLODING_NORM, USUAL_UPDATE_RATIO = 1e-7, 100.0, 1e-3
 
 
 def learning_curves(history: History, scale: Scale, directory: str | Path) -> Path:
-    """Loss while the weights move beside that of frozen weights, in all and of each group.
+    """Draw the loss while the weights move beside that of frozen weights, in all and of each group.
 
     Args:
         history: the losses.
@@ -67,7 +67,7 @@ def learning_curves(history: History, scale: Scale, directory: str | Path) -> Pa
 
 
 def gradient_norms(rows: Rows, directory: str | Path, second_order: bool = False) -> Path:
-    """Gradient norm before clipping and update-to-weight ratio of every layer.
+    """Draw the gradient norm before clipping and the update-to-weight ratio of every layer.
 
     Solid: mean over the epoch; faint: its largest. Rows without layers show the norm of all
     parameters together. The size of a Gauss-Newton step does not follow the gradient's: of a

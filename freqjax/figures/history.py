@@ -138,7 +138,7 @@ def history_of(rows: Rows, groups: int, columns: Columns) -> History:
 
 
 def field(rows: Rows, key: str, index: int | None = None) -> np.ndarray:
-    """[rows] one field, or one entry of a list; nan where null, absent or not finite."""
+    """Return [rows]: one field, or one entry of a list; nan where null, absent or not finite."""
     values = [row.get(key) for row in rows]
     if index is not None:
         values = [v[index] if v is not None and index < len(v) else None for v in values]
@@ -147,24 +147,24 @@ def field(rows: Rows, key: str, index: int | None = None) -> np.ndarray:
 
 
 def by_layer(rows: Rows, key: str) -> dict[str, np.ndarray]:
-    """Layer -> [rows]."""
+    """Return layer → [rows]."""
     layers = dict.fromkeys(layer for row in rows for layer in row.get(key) or {})
     flat = [row.get(key) or {} for row in rows]
     return {layer: field(flat, layer) for layer in layers}
 
 
 def positive(values: np.ndarray) -> np.ndarray:
-    """What a log axis can show; the rest is nan."""
+    """Return `values` with nan for what a log axis cannot show."""
     return np.where(np.isfinite(values) & (values > 0), values, np.nan)
 
 
 def last_known(values: np.ndarray) -> float:
-    """The last value that was measured, nan if none was."""
+    """Return the last value that was measured, nan if none was."""
     known = values[np.isfinite(values)]
     return float(known[-1]) if known.size else math.nan
 
 
 def widest_gap(moving: np.ndarray, frozen: np.ndarray) -> int | None:
-    """Row with the largest frozen / prequential, None where they never stand side by side."""
+    """Return the row with the largest frozen / prequential, None where no row has both."""
     ratio = frozen / positive(moving)
     return int(np.nanargmax(ratio)) if np.isfinite(ratio).any() else None

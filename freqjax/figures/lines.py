@@ -24,7 +24,7 @@ def draw_curve(
     summary: Callable[..., np.ndarray] = np.median,
     **style: Any,
 ) -> float:
-    """A curve over epochs; returns where it ends.
+    """Draw a curve over epochs and return where it ends.
 
     Few points are marked; many are drawn with opacity `raw` under their running summary.
     """
@@ -44,7 +44,7 @@ def draw_curve(
 
 
 def epoch_axis(axis: Axes, epochs: np.ndarray) -> None:
-    """Whole epochs, with a margin even around a single one."""
+    """Let the x axis show whole epochs, with a margin even around a single one."""
     first, last = epochs[0], epochs[-1]
     margin = max(0.02 * (last - first), 0.3 if last > first else 0.5)
     axis.set_xlim(first - margin, last + margin)
@@ -53,7 +53,7 @@ def epoch_axis(axis: Axes, epochs: np.ndarray) -> None:
 
 
 def mark_horizons(axis: Axes, history: History, unit: str) -> None:
-    """A tick at the top wherever the horizon changes, named where there is room."""
+    """Draw a line wherever the horizon changes, named at the top where there is room."""
     horizons, epochs = history.horizon, history.epochs
     changes = [i for i in range(len(epochs)) if i == 0 or horizons[i] != horizons[i - 1]]
     changes = [i for i in changes if math.isfinite(horizons[i])]
@@ -89,7 +89,7 @@ def finish_loss_axis(
     linear: bool = False,
     headroom: float = 1.0,
 ) -> None:
-    """Log axis of a loss: constant predictor and goal as lines, every line named on the right."""
+    """Make the y axis that of a loss: logarithmic, with constant predictor and goal, and all lines named."""
     low, high = log_limits(axis, series, *scale.guides)
     axis.set_ylim(low, high * headroom)
     if linear:
@@ -99,7 +99,7 @@ def finish_loss_axis(
 
 
 def draw_guides(axis: Axes, scale: Scale) -> list[tuple[float, str, str]]:
-    """Draw constant predictor and goal across the axis; returns their heights, names and colours."""
+    """Draw constant predictor and goal across the axis, and return their heights, names and colours."""
     axis.axhline(scale.constant, color=canvas.INK, lw=1, ls="--", zorder=1)
     guides = [(scale.constant, f"{scale.constant_name}, {number(scale.constant)}", canvas.INK)]
     if scale.goal is not None:

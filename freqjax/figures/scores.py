@@ -22,7 +22,7 @@ def group_scores(
     higher_is_better: bool,
     directory: str | Path,
 ) -> Path:
-    """A dot a line: every group, all of them together, and below these the other methods.
+    """Draw a dot on a line for every group, for all of them together, and for other methods.
 
     Args:
         name: of the score, which labels the axis.

@@ -17,7 +17,7 @@ FEW_ROWS = 12  # are marked one by one
 
 
 def curriculum(history: History, scale: Scale, directory: str | Path) -> Path:
-    """The horizon over the updates, and below it the error of every group.
+    """Draw the horizon over the updates, and below it the loss of every group.
 
     Thin: loss over the horizon after the update; bold: frozen weights over the whole block. Red:
     the curriculum went back, and until it had regained its longest horizon.
@@ -66,7 +66,7 @@ def curriculum(history: History, scale: Scale, directory: str | Path) -> Path:
 
 
 def _errors(history: History, index: int) -> tuple[np.ndarray, np.ndarray]:
-    """[E] loss at the horizon, after the update where that is known, and frozen loss."""
+    """Return [E] loss at the horizon, after the update where that is known, and frozen loss."""
     loss = history.settled_losses[:, index]
     if not np.isfinite(loss).any():
         loss = history.losses[:, index]
@@ -74,7 +74,7 @@ def _errors(history: History, index: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draw_horizons(axis: Axes, updates: np.ndarray, horizons: np.ndarray, unit: str) -> None:
-    """A step line, red where it falls, with the horizons themselves as ticks."""
+    """Draw a step line, red where it falls, with the horizons themselves as ticks."""
     marker = "o" if updates.size <= FEW_ROWS else None
     axis.plot(
         updates, horizons, color=canvas.INK, drawstyle="steps-mid", lw=1.8, marker=marker, ms=4
@@ -119,12 +119,12 @@ def _draw_errors(
 
 
 def _falls(horizons: np.ndarray) -> list[int]:
-    """Rows whose horizon is shorter than that of the row before."""
+    """Return the rows whose horizon is shorter than that of the row before."""
     return [int(i) + 1 for i in np.flatnonzero(np.diff(horizons) < 0)]
 
 
 def _retreats(horizons: np.ndarray) -> list[tuple[int, int]]:
-    """[start, stop) of the rows below the longest horizon so far."""
+    """Return [start, stop) of the rows below the longest horizon so far."""
     below = horizons < np.maximum.accumulate(horizons)
     changes = np.flatnonzero(np.diff(below, prepend=False, append=False))
     return [(int(a), min(int(b), below.size - 1)) for a, b in changes.reshape(-1, 2)]

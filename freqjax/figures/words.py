@@ -4,14 +4,14 @@ import math
 
 
 def times(ratio: float) -> str:
-    """1.8×, 720× or 2e+06×."""
+    """Write a ratio as 1.8×, 720× or 2e+06×."""
     if ratio < 10:
         return f"{ratio:.1f}×"
     return f"{ratio:.0f}×" if ratio < 1e4 else f"{ratio:.1g}×"
 
 
 def number(value: float | None) -> str:
-    """Three digits, two below a hundredth: 0.277, 0.0006, 4e-10."""
+    """Write a number with three digits, two below a hundredth: 0.277, 0.0006, 4e-10."""
     if value is None or not math.isfinite(value):
         return "not finite"
     return f"{value:.3g}" if abs(value) >= 0.01 else f"{value:.2g}"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 
-AnyArray = jax.Array | np.ndarray
+if TYPE_CHECKING:
+    # JAX takes both but declares that it takes its own.
+    AnyArray = jax.Array
+else:
+    AnyArray = jax.Array | np.ndarray
 # A whole number; under `jax.export` it may be symbolic.
 Size = Any

@@ -1,4 +1,4 @@
-"""report.md: what a run says to a reader, the verdict first, every number from the run's own files."""
+"""report.md: a run for a reader, the verdict first, every number from the run's own files."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def write(
       task: names groups and columns.
       rows: of metrics.jsonl.
       figures: the PNGs of the run, in reading order.
-      diagnosis: the causes; None where nobody has looked for them.
+      diagnosis: the causes; None where the run was not diagnosed.
     """
     label, folder = task.group_label, path.parent
     groups = markdown_table(summary.group_table(values, evaluation, task))
@@ -69,7 +69,7 @@ def write(
 def _opening(
     values: dict[str, Any], evaluation: Evaluation, task: Task, diagnosis: Diagnosis | None
 ) -> list[str]:
-    """Three lines that stand by themselves, the verdict among them, then how the run ended."""
+    """Return title, verdict and causes, a line each, then how the run ended."""
     if values["stop_reason"] is None and not values["updates"]:
         sentence = "Nothing was trained yet: no update has been made."
     else:
@@ -88,12 +88,12 @@ def _opening(
 
 
 def finds_chasing(diagnosis: Diagnosis | None) -> bool:
-    """Whether a verdict may say that the weights chase: where it was looked for it must have been found."""
+    """Return whether a verdict may say that weights chase the target: a diagnosis must have found it."""
     return diagnosis is None or any(e.cause == "weight_chasing" for e in diagnosis.causes)
 
 
 def cause_line(diagnosis: Diagnosis | None) -> str:
-    """The ranked causes in one line."""
+    """Return the ranked causes in one line."""
     if diagnosis is None:
         return "Not diagnosed yet; run `--mode diagnose`."
     if diagnosis.healthy:
@@ -139,7 +139,7 @@ def _trajectory(rows: Sequence[dict[str, Any]], evaluation: Evaluation, task: Ta
 
 
 def _frozen(rows: Sequence[dict[str, Any]], column: str) -> str:
-    """From the first evaluation among `rows` to the last."""
+    """Return the first evaluation among `rows` and the last."""
     known = [row[column] for row in rows if row[column] is not None]
     return _from_to(known[0], known[-1]) if known else "-"
 
@@ -179,7 +179,7 @@ def _short(value: float | None) -> str:
 
 
 def causes(diagnosis: Diagnosis | None) -> list[str]:
-    """The ranked causes, each with its threshold, what to change and what would refute it."""
+    """Return the ranked causes, each with its threshold, what to change and what would refute it."""
     if diagnosis is None or not diagnosis.causes:
         return [cause_line(diagnosis)]
     lines = []

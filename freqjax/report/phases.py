@@ -1,4 +1,4 @@
-"""A loss curve cut into the few stretches in which it falls, stands or rises."""
+"""Phases of a loss curve: the few stretches in which it falls, stands or rises."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Phase(NamedTuple):
 
 
 def split(rows: Sequence[dict[str, Any]]) -> list[Phase]:
-    """At most six phases of the `loss` of `rows`, in order; neighbours share their border row.
+    """Cut the `loss` of `rows` into at most six phases, in order; neighbours share their border row.
 
     The curve is read at up to 24 points, each the median of the rows about it, so that noise within a
     phase makes no new one; of more than six phases those that change least are joined to a neighbour.

@@ -1,4 +1,4 @@
-"""What a run says at its end: summary.json, and the same in words."""
+"""summary.json of a run, and the same in words."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def assemble(
 
 
 def validates(evaluation: Evaluation) -> bool:
-    """Whether frozen losses were measured on validation rows in training, not on the training rows."""
+    """Return whether the frozen losses of training are those of validation rows."""
     return "validation" in evaluation.metrics
 
 
@@ -149,7 +149,7 @@ def verdict(
 
 
 def _opening(values: dict[str, Any], evaluation: Evaluation, group: str) -> str:
-    """What the score is, beside goal and constant."""
+    """Tell the score beside goal and constant."""
     name, when, score = evaluation.score_name, evaluation.when, evaluation.score
     said = f"with frozen weights the test {name}{when} is {number(score)}"
     several = len(evaluation.per_group) > 1
@@ -173,12 +173,12 @@ def _opening(values: dict[str, Any], evaluation: Evaluation, group: str) -> str:
 
 
 def _constant(evaluation: Evaluation) -> float:
-    """The score of the predictor without inputs."""
+    """Return the score of the predictor without inputs."""
     return evaluation.constant_loss if evaluation.scores_loss else evaluation.baselines["constant"]
 
 
 def _is_nothing(evaluation: Evaluation) -> bool:
-    """Whether the score is hardly better than the constant's."""
+    """Return whether the score is hardly better than the constant's."""
     constant = _constant(evaluation)
     if evaluation.higher_is_better:
         return evaluation.score <= constant

@@ -71,7 +71,7 @@ def sequences_of(batch: Batch, names: Sequence[str]) -> Sequences:
 
 
 def samples_there(batch: Batch) -> Any | None:
-    """[B, T] bool: the samples at which any input is there; None where nothing is missing."""
+    """Return [B, T] bool, the samples at which any input is there; None where nothing is missing."""
     if not isinstance(batch.mask, Mapping):
         return batch.mask
     if set(batch.mask) < set(batch.inputs):
@@ -95,7 +95,7 @@ def _weights(batch: Batch, shape: tuple[int, int], xp: Any) -> Any | None:
 
 
 def means_by_group(losses: Any, sequences: Sequences, groups: int) -> list[float]:
-    """[G] weighted mean of the row losses [B, T] of each group, in float64; NaN for one without rows."""
+    """Return [G], the weighted mean of the row losses [B, T] of each group; NaN for one without rows."""
     losses = np.asarray(losses, np.float64).reshape(len(losses), -1)
     belongs = np.asarray(sequences.groups)
     if sequences.weights is None:

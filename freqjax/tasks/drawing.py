@@ -60,7 +60,7 @@ def draw_run(
 
 
 def _possible(evaluation: Evaluation) -> list[tuple[float, str]]:
-    """The losses of baselines and the limit, where the score is the loss and a log axis can show them."""
+    """Return the losses of baselines and the limit that a log axis can show, where the score is the loss."""
     if not evaluation.scores_loss:
         return []
     known = {name: loss for name, loss in evaluation.baselines.items() if name != "constant"}

@@ -139,7 +139,7 @@ def what_is_possible(evaluation: Evaluation) -> Section:
 
 
 def _score_of(task: Task, value: Any, rows: Sequences) -> float:
-    """A baseline's score: as it gives it itself, or that of its outputs [B, T, O] or [B, O]."""
+    """Return a baseline's score: `value` itself, or that of outputs [B, T, O] or [B, O]."""
     if np.ndim(value) == 0:
         return float(value)
     value = np.asarray(value)

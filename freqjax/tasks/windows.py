@@ -18,27 +18,27 @@ from freqjax.errors import UserError
 
 
 def warm_up(windows: WindowsConfig) -> int:
-    """M, the rows in front of a window."""
+    """Return M, the rows in front of a window."""
     return windows.warm_up if windows.start == "warm" else 0
 
 
 def first_samples(samples: int, windows: WindowsConfig) -> np.ndarray:
-    """The first sample of every window of a block of T = `samples`, rising."""
+    """Return the first sample of every window of a block of T = `samples`, rising."""
     last = samples - windows.length
     regular = np.arange(0, last + 1, windows.stride)
     return regular if regular[-1] == last else np.append(regular, last)
 
 
 def window_count(samples: int, windows: WindowsConfig) -> int:
-    """How many windows a block of T = `samples` has."""
+    """Return the number of windows of a block of T = `samples`."""
     return math.ceil((samples - windows.length) / windows.stride) + 1
 
 
 def owners(samples: int, windows: WindowsConfig) -> np.ndarray:
-    """[T] which window of a block each sample's output is taken from; of `mean`, the one that hears most.
+    """Return [T]: which window of a block each sample's output is taken from.
 
-    Of the windows over a sample that is the first, where the sample stands furthest to the end, or for
-    `centre` the one where it stands nearest to the middle, (L − 1)/2, and of two the first.
+    Of the windows over a sample it is the one with the most context before it, the first; for `centre`
+    the one where it stands nearest to the middle, (L − 1)/2, and of two the first.
     """
     first, time = first_samples(samples, windows), np.arange(samples)
     earliest = np.searchsorted(first + windows.length, time, side="right")
@@ -57,14 +57,18 @@ def owners(samples: int, windows: WindowsConfig) -> np.ndarray:
 
 
 def covering(samples: int, windows: WindowsConfig) -> np.ndarray:
-    """[T] how many windows of a block hold each sample."""
+    """Return [T]: how many windows of a block hold each sample."""
     first, time = first_samples(samples, windows), np.arange(samples)
     begun = np.searchsorted(first, time, side="right")
     return begun - np.searchsorted(first + windows.length, time, side="right")
 
 
 def require_a_batch(windows: WindowsConfig, blocks: int, samples: int) -> None:
-    """Raises UserError where an epoch of so many blocks of T = `samples` does not fill one batch."""
+    """Check that an epoch of so many blocks of T = `samples` fills a batch.
+
+    Raises:
+      UserError: it does not.
+    """
     count = blocks * window_count(samples, windows)
     if windows.batch > count:
         raise UserError(

@@ -31,7 +31,7 @@ _LATE = "mse_after_1s_per_frequency"
 def evaluate(task: Extraction, frozen: Frozen) -> Evaluation:
     """Evaluate frozen weights on the training rows, the test rows and the probes; find the limits.
 
-    Where streams start anywhere nobody can know the phase at once: the first second is not judged.
+    Where streams start anywhere, no estimator knows the phase at once: the first second is not judged.
     """
     train_rows, test_rows = frozen.batch("train"), frozen.batch("test")
     assert train_rows is not None and test_rows is not None  # as `Extraction.split` gives them
@@ -130,7 +130,7 @@ def _mean(values: Sequence[float] | None) -> float | None:
 def _above_the_limit(
     limit: dict[str, Any], network: float | None, least: float | None, when: str
 ) -> str:
-    """How far the network is from what is possible, in sentences."""
+    """Tell in sentences how far the network is from what is possible."""
     if network is None:
         said = "The output is not finite: it cannot be compared with what is possible."
     elif least is None:

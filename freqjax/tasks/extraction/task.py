@@ -89,11 +89,11 @@ class Extraction(Task):
         return self._rows(path, f"task.{name}_path", seed, fewest)
 
     def sample(self, key: jax.Array, samples: int) -> Batch:
-        """F blocks a start, with starts and noise drawn from `key`; their first T samples."""
+        """Draw F blocks a start, with starts and noise from `key`; their first T samples."""
         return self._draw(key, self._start_count(1), samples)
 
     def inputs_of(self, samples: jax.Array, group: int) -> jax.Array:
-        """[T, 1 + F]: the samples beside the one-hot selector of frequency `group`."""
+        """Return [T, 1 + F]: the samples beside the one-hot selector of frequency `group`."""
         selector = jnp.broadcast_to(
             jnp.eye(len(self.frequencies))[group], (len(samples), len(self.frequencies))
         )
@@ -156,7 +156,7 @@ class Extraction(Task):
         return [float(per_block[groups == i].mean()) for i in range(len(self.frequencies))]
 
     def _after_first_second(self, outputs: np.ndarray, blocks: Batch) -> dict[str, Any]:
-        """The MSE once a phase could be found, where streams start anywhere."""
+        """Return the MSE once a phase could be found, where streams start anywhere."""
         second = round(self.sampling_rate)
         if self.config.start == "zero" or second >= self.samples:
             return {}
@@ -164,7 +164,7 @@ class Extraction(Task):
         return {"mse_after_1s_per_frequency": self._by_frequency(late.mean(axis=1), blocks)}
 
     def tones(self, outputs: np.ndarray, blocks: Batch) -> tuple[metrics.ToneMetrics, ...]:
-        """The tone metrics of outputs [B, T, 1], by frequency."""
+        """Return the tone metrics of outputs [B, T, 1], by frequency."""
         return tuple(
             metrics.tone_metrics(
                 outputs[blocks.group == i, :, 0],
@@ -176,7 +176,7 @@ class Extraction(Task):
         )
 
     def probe(self, run: probes.Run) -> dict[str, Any]:
-        """Clock or locker: see `freqjax.tasks.extraction.probes`."""
+        """Tell a clock from a locker: see `freqjax.tasks.extraction.probes`."""
 
         def draw(config: ExtractionConfig, start: int | None) -> Batch:
             count = probes.STARTS if config.start == "random" else 1
@@ -195,7 +195,7 @@ class Extraction(Task):
         return ClockSolution(self) if self.keeps_time else None
 
     def limits(self, blocks: Batch) -> dict[str, Any]:
-        """The limits of the config's law, and the baselines' scores on the rows of `blocks`.
+        """Find the limits of the config's law, and the baselines' scores on the rows of `blocks`.
 
         See `freqjax.tasks.extraction.limits.scores.limits_on`.
         """
@@ -214,7 +214,7 @@ class Extraction(Task):
         return self._judged
 
     def describe(self) -> dict[str, Any]:
-        """The frequencies, in the order of every list per frequency."""
+        """Return the frequencies, in the order of every list per frequency."""
         return {"frequencies_hz": list(self.frequencies)}
 
     def draw(
@@ -253,7 +253,7 @@ class Extraction(Task):
         )
 
     def _baselines(self, blocks: Batch) -> Any:
-        """The `figures.Baselines` of `blocks`."""
+        """Return the `figures.Baselines` of `blocks`."""
         from freqjax.tasks.extraction import figures
 
         judged = self._judge(blocks)

@@ -100,25 +100,26 @@ def test_fresh_noise_differs_by_key_and_keeps_the_targets():
     t = task(noise="fresh")
     a, b = (t.sample(jax.random.key(k), 400) for k in (0, 1))
     np.testing.assert_array_equal(a.targets, b.targets)
-    assert np.abs(np.asarray(a.inputs - b.inputs)[..., 0]).max() > 0.1
+    assert np.abs(np.asarray(a.inputs["signal"] - b.inputs["signal"])).max() > 0.1
 
 
 def test_a_wrong_rate_is_seen():
-    blocks = task().rows("train")
+    blocks = task().split("train")
     wrong = TaskConfig(sampling_rate=200.0, duration=2.0)
     with pytest.raises(UserError, match=r"block 1 peaks at 2 Hz where the selector says 1 Hz"):
         check_blocks(blocks, wrong, "the file")
 
 
 def test_a_smooth_mixture_is_seen():
-    quiet = task(amplitude_range=(1.0, 1.0), phase_scale=0.0).rows("train")
+    quiet = task(amplitude_range=(1.0, 1.0), phase_scale=0.0).split("train")
     with pytest.raises(UserError, match="mean squared second difference"):
         check_blocks(quiet, TaskConfig(sampling_rate=100.0, duration=4.0), "the file")
 
 
 def test_values_that_are_not_finite_are_seen():
-    blocks = task().rows("train")
-    inputs = blocks.inputs.copy()
-    inputs[2, 5, 0] = np.nan
+    blocks = task().split("train")
+    signal = blocks.inputs["signal"].copy()
+    signal[2, 5, 0] = np.nan
+    inputs = {**blocks.inputs, "signal": signal}
     with pytest.raises(UserError, match="block 3 holds values that are not finite"):
         check_blocks(blocks._replace(inputs=inputs), task().config, "the file")
