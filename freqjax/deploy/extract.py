@@ -274,5 +274,5 @@ def report(
     return lines
 
 
-def _rms(values: np.ndarray) -> float:
+def _rms(values: np.ndarray | jax.Array) -> float:
     return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))

@@ -202,9 +202,7 @@ def test_the_figure_says_what_came_out(tmp_path, monkeypatch):
         assert path.exists()
         return said[-1]
 
-    assert "3 Hz came out, and the task's other lines 40 dB below it" in draw(
-        line((3, 1), (1, 0.01))
-    )
+    assert "3 Hz extracted, the task's other lines 40 dB below it" in draw(line((3, 1), (1, 0.01)))
     assert "only 6 dB below it" in draw(line((3, 1), (1, 0.5)))
     assert "the output's strongest line is at 8 Hz" in draw(line((8, 1)))
     assert "Nothing came out" in draw((hz, np.zeros(501)))

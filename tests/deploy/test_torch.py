@@ -388,7 +388,7 @@ def test_an_import_makes_a_run_that_other_modes_take(tmp_path, monkeypatch, caps
         ),
         (
             "--input model.safetensors --config.task.frequencies=1",
-            "task.frequencies holds 1: with the mixture these are 2 inputs, where --input .* has 3",
+            "task.frequencies holds 1: with the mixture these are 2 inputs, but --input .* has 3",
         ),
         ("--input model.safetensors --workdir full", "--workdir is full: it is not empty"),
     ],

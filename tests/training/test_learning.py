@@ -53,7 +53,7 @@ def test_probes_call_a_clock_a_clock_and_the_untrained_nothing(clock):
     _, network = clock
     task = make_task(network.config.task)
     forward = make_forward(network.network)
-    found = task.probe(lambda blocks, reset: forward(network.params, blocks, reset))
+    found = task.probe(lambda batch, reset: forward(network.params, task.sequences(batch), reset))
     by_name = {row["probe"]: row["mse"] for row in found["table"]}
     assert by_name["mixture set to 0"] < 0.002
     assert by_name["mixture shuffled in time"] < 0.002
@@ -64,11 +64,11 @@ def test_probes_call_a_clock_a_clock_and_the_untrained_nothing(clock):
 
 
 def test_probes_call_an_oracle_that_listens_a_locker(clock):
-    """It returns the target wherever it hears anything at all."""
+    """The target wherever the input holds anything at all."""
     _, network = clock
 
     def run(blocks, reset):
-        heard = blocks.inputs[..., :1].any(axis=1, keepdims=True)
+        heard = blocks.inputs["signal"].any(axis=1, keepdims=True)
         return np.where(heard, blocks.targets, 0)
 
     assert make_task(network.config.task).probe(run)["verdict"] == "locker"

@@ -92,12 +92,12 @@ class Extraction(Task):
         """Draw F blocks a start, with starts and noise from `key`; their first T samples."""
         return self._draw(key, self._start_count(1), samples)
 
-    def inputs_of(self, samples: jax.Array, group: int) -> jax.Array:
+    def inputs_of(self, samples: np.ndarray | jax.Array, group: int) -> jax.Array:
         """Return [T, 1 + F]: the samples beside the one-hot selector of frequency `group`."""
         selector = jnp.broadcast_to(
             jnp.eye(len(self.frequencies))[group], (len(samples), len(self.frequencies))
         )
-        return jnp.concatenate([samples[:, None], selector], axis=1)
+        return jnp.concatenate([jnp.asarray(samples)[:, None], selector], axis=1)
 
     def rotors(self) -> RotorSetting:
         """Return the config's rotors in cycles per sample; see `freqjax.networks.GivesRotors`."""

@@ -77,7 +77,7 @@ def run(estimator, params, network, stream):
 
     def one(held, window):
         carry, memory, total = held
-        found = estimator.gradient(params, carry, memory, window, 0)
+        found = estimator.gradient(params, carry, memory, window, jnp.zeros((), jnp.int32))
         total = jax.tree.map(jnp.add, total, found.grads)
         return (found.carry, found.memory, total), None
 
