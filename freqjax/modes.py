@@ -176,7 +176,7 @@ def _evaluate(config: Config, flags: dict[str, Any]) -> int:
         evaluation,
         task,
         trained.params,
-        initializer=trained.config.network.initializer,
+        initializer=trained.initializer,
         weights=_which_weights(flags["checkpoint"]),
     )
     workdir.make(folder)
@@ -280,7 +280,9 @@ def _export(config: Config, flags: dict[str, Any]) -> int:
     export.require_empty(Path(flags["output"]))
     trained = load(flags["checkpoint"])
     _refuse_other_network(config, trained.config, flags["checkpoint"])
-    export.run(Trained(config, trained.params), Path(flags["output"]), say=print)
+    export.run(
+        Trained(config, trained.params, trained.initializer), Path(flags["output"]), say=print
+    )
     return 0
 
 

@@ -31,7 +31,7 @@ class Leaf(NamedTuple):
 
 
 def _named(tree: Any) -> list[tuple[str, Any]]:
-    """The leaves, with names such as `Dense_0/kernel`, in the tree's order."""
+    """Return the leaves, with names such as `Dense_0/kernel`, in the tree's order."""
     paths, _ = jax.tree_util.tree_flatten_with_path(tree)
     named = []
     for path, leaf in paths:
@@ -51,7 +51,7 @@ def _is_key(leaf: jax.Array | jax.ShapeDtypeStruct) -> bool:
 
 
 def describe(tree: Any) -> list[Leaf]:
-    """Name and type of every leaf; raises TypeError for one that is no array as JAX holds it."""
+    """Return name and type of every leaf; raises TypeError for one that is no array as JAX holds it."""
     described = []
     for name, leaf in _named(tree):
         key = isinstance(leaf, jax.Array) and _is_key(leaf)  # a struct does not tell its generator
@@ -61,7 +61,7 @@ def describe(tree: Any) -> list[Leaf]:
 
 
 def to_host(tree: Any) -> dict[str, np.ndarray]:
-    """The leaves by name; keys as their data, and without empty arrays."""
+    """Return the leaves by name; keys as their data, and without empty arrays."""
     data = {
         name: np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
         for name, leaf in _named(tree)
@@ -71,7 +71,7 @@ def to_host(tree: Any) -> dict[str, np.ndarray]:
 
 
 def to_device(saved: Sequence[Leaf], arrays: Mapping[str, np.ndarray], template: Any) -> Any:
-    """The template's structure with the saved arrays, which `require_match` found to fit it."""
+    """Return the template's structure with the saved arrays, which `require_match` found to fit it."""
     by_name = {leaf.name: leaf for leaf in saved}
 
     def put(leaf: Leaf) -> jax.Array:
@@ -89,7 +89,7 @@ def to_device(saved: Sequence[Leaf], arrays: Mapping[str, np.ndarray], template:
 
 
 def nested_template(leaves: Sequence[Leaf]) -> dict[str, Any]:
-    """The nested dict of linen parameters that the names of the leaves spell."""
+    """Return the nested dict of linen parameters that the names of the leaves spell."""
     root: dict[str, Any] = {}
     for leaf in leaves:
         *parents, last = leaf.name.split("/")
@@ -98,18 +98,27 @@ def nested_template(leaves: Sequence[Leaf]) -> dict[str, Any]:
     return root
 
 
-def require_match(folder: Path, item: str, saved: Sequence[Leaf], template: Any) -> None:
-    """Raises UserError naming the leaves that differ from the template's in name, shape or dtype."""
+def differences(saved: Sequence[Leaf], template: Any) -> list[str]:
+    """Return a clause for every leaf that differs from the template's in name, shape or dtype."""
     had = {leaf.name: str(leaf) for leaf in saved}
     wanted = {leaf.name: str(leaf) for leaf in describe(template)}
-    differing = [
-        f"{item} {name} is {had.get(name, 'absent')} there and {wanted.get(name, 'absent')} here"
+    return [
+        f"{name} is {had.get(name, 'absent')} there and {wanted.get(name, 'absent')} here"
         for name in sorted(had.keys() | wanted.keys())
         if had.get(name) != wanted.get(name)
     ]
+
+
+def require_match(folder: Path, item: str, saved: Sequence[Leaf], template: Any) -> None:
+    """Refuse leaves that differ from the template's in name, shape or dtype.
+
+    Raises:
+      UserError: some do; the first five are named.
+    """
+    differing = [f"{item} {clause}" for clause in differences(saved, template)]
     if differing:
         more = f"; and {len(differing) - 5} more" if len(differing) > 5 else ""
         raise UserError(
             f"checkpoint {folder} does not fit this configuration in {len(differing)} of "
-            f"{len(wanted)} leaves: {'; '.join(differing[:5])}{more}."
+            f"{len(describe(template))} leaves: {'; '.join(differing[:5])}{more}."
         )

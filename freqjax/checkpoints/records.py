@@ -2,11 +2,10 @@
 
     {"format": 2,
      "config":      of the run or the sweep
-     "replicas":    [{"index", "trainer", "stopping", "best_epoch"}, ...]
+     "replicas":    [{"index", "trainer", "stopping", "best_epoch", "origin"}, ...]
      "results":     rows of sweep.json, once all replicas of a bucket are done
      "spent":       {"wall_seconds", "training_seconds", "compilations"}
-     "data_hashes": path of a file of rows → its SHA-256
-     "origin":      the checkpoint whose weights training began with}
+     "data_hashes": path of a file of rows → its SHA-256}
 
 A checkpoint of weights alone has a record without replicas. What version 0.1 wrote, which had no format, is
 read as `freqjax.checkpoints.versions` translates it.
@@ -36,6 +35,21 @@ def data_hashes(configs: Iterable[Config]) -> dict[str, str]:
     return {path: files.file_hash(Path(path)) for path in sorted(paths)}
 
 
+@dataclass(frozen=True)
+class Origin:
+    """The checkpoint that `train.init_from` names.
+
+    Attributes:
+      path: as the config names it.
+      step: updates that its weights had.
+      initializer: what the weights were before any training, as `network.initializer`.
+    """
+
+    path: str
+    step: int
+    initializer: str
+
+
 @dataclass
 class ReplicaRecord:
     """Everything that the host remembers of a replica; a run has one, of index 0.
@@ -45,12 +59,14 @@ class ReplicaRecord:
       trainer: the state of its trainer on the host, with `epoch` and `step`.
       stopping: memory of the stopping rules; its reason is why training stopped, if it has.
       best_epoch: the epoch of the best weights; None before any were evaluated.
+      origin: the checkpoint whose weights it began with; None where they were drawn.
     """
 
     index: int
     trainer: dict[str, Any]
     stopping: Stopping
     best_epoch: int | None = None
+    origin: Origin | None = None
 
     @property
     def epoch(self) -> int:
@@ -60,7 +76,14 @@ class ReplicaRecord:
     @staticmethod
     def from_json(values: dict[str, Any]) -> ReplicaRecord:
         """Return the record whose fields are `values`."""
-        return ReplicaRecord(**{**values, "stopping": Stopping(**values["stopping"])})
+        origin = values.get("origin")
+        return ReplicaRecord(
+            index=values["index"],
+            trainer=values["trainer"],
+            stopping=Stopping(**values["stopping"]),
+            best_epoch=values["best_epoch"],
+            origin=None if origin is None else Origin(**origin),
+        )
 
 
 @dataclass
@@ -78,21 +101,6 @@ class Spent:
     compilations: int = 0
 
 
-@dataclass(frozen=True)
-class Origin:
-    """The checkpoint that `train.init_from` names.
-
-    Attributes:
-      path: as the config names it.
-      step: updates that its weights had.
-      initializer: what the weights were before any training, as `network.initializer`.
-    """
-
-    path: str
-    step: int
-    initializer: str
-
-
 @dataclass
 class Record:
     """What stands beside the arrays of a checkpoint; see the head of this module."""
@@ -102,8 +110,18 @@ class Record:
     results: list[dict[str, Any]] | None = None
     spent: Spent = dataclasses.field(default_factory=Spent)
     data_hashes: dict[str, str] = dataclasses.field(default_factory=dict)
-    origin: Origin | None = None
     format: int = FORMAT
+
+    @property
+    def origin(self) -> Origin | None:
+        """The checkpoint whose weights a run began with; None where they were drawn."""
+        return self.replicas[0].origin if self.replicas else None
+
+    @property
+    def initializer(self) -> str:
+        """How the weights of a run began before any training, as `network.initializer`."""
+        origin = self.origin
+        return self.config["network"]["initializer"] if origin is None else origin.initializer
 
     def changed_files(self, config: Config) -> dict[str, str]:
         """Return the fields of `config` whose file is not the one trained on, with its path."""
@@ -138,14 +156,12 @@ class Record:
             )
         try:
             values = upgrade(values)
-            origin = values.get("origin")
             return Record(
                 config=values["config"],
                 replicas=[ReplicaRecord.from_json(replica) for replica in values["replicas"]],
                 results=values["results"],
                 spent=Spent(**values["spent"]),
                 data_hashes=values["data_hashes"],
-                origin=None if origin is None else Origin(**origin),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise UserError(

@@ -26,11 +26,16 @@ class Trained:
     Attributes:
       config: the config they were trained under.
       params: the parameters, a nested dictionary of arrays.
+      initializer: what they were before any training, as `network.initializer`.
     """
 
-    def __init__(self, config: Config, params: Any) -> None:
-        """Keep `params`, laid out as the `init` of the network of `config` does."""
+    def __init__(self, config: Config, params: Any, initializer: str | None = None) -> None:
+        """Keep `params`, laid out as the `init` of the network of `config` does.
+
+        `initializer` is None where they began as `config` says.
+        """
         self.config, self.params = config, params
+        self.initializer = initializer or config.network.initializer
         self.network = assemble(config).network
         self._unroll = jax.jit(self.network.unroll)
 
@@ -80,4 +85,5 @@ def load(path: str | Path, warn: Callable[[str], None] = print) -> Trained:
     # The best step of a run that is still training may change: read the same step again by its folder.
     steps = path / "checkpoints"
     step = steps / str(restored.step) if steps.is_dir() else path
-    return Trained(config, checkpoints.restore_params(step, template, warn=warn).params)
+    params = checkpoints.restore_params(step, template, warn=warn).params
+    return Trained(config, params, record.initializer)

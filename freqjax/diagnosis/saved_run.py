@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 import jax
 
+from freqjax.checkpoints import beginnings
 from freqjax.checkpoints import store as checkpoints
+from freqjax.checkpoints.records import Record
 from freqjax.config import validation
 from freqjax.config.sections import Config
 from freqjax.diagnosis.examined import RunUnderExamination
@@ -53,8 +55,8 @@ def read(folder: Path, config: Config, say: Say) -> SavedRun:
       UserError: its data or its checkpoints cannot be read.
     """
     prepared = Prepared(config)
-    initial = prepared.initial_params()
-    kept, last, meta = _weights(folder, initial, say)
+    initial, origin = beginnings.begun(prepared, folder, say)
+    kept, last, record = _weights(folder, initial, say)
     evaluation = prepared.task.evaluate(prepared.frozen(kept))
     rows = files.read_rows(folder / "metrics.jsonl")
     run = RunUnderExamination(
@@ -65,8 +67,8 @@ def read(folder: Path, config: Config, say: Say) -> SavedRun:
         last_params=last,
         rows=rows,
         evaluation=evaluation,
-        seconds=max(meta.get("elapsed_seconds", 0.0), sum(row["seconds"] for row in rows)),
-        changed_files=_changed_files(config, meta.get("data_hashes", {})),
+        seconds=max(record.spent.wall_seconds, sum(row["seconds"] for row in rows)),
+        changed_files=list(record.changed_files(config)) if record.replicas else [],
     )
     values = files.read_json(folder / "summary.json")
     if values is None or "limit" not in values:  # it has no end yet, or is of before the limits
@@ -74,7 +76,7 @@ def read(folder: Path, config: Config, say: Say) -> SavedRun:
             evaluation,
             prepared.task,
             kept,
-            initializer=config.network.initializer,
+            initializer=origin.initializer if origin else config.network.initializer,
             weights="first" if kept is initial else "best",
             **summary.of_rows(rows, prepared.task),
             epochs=rows[-1]["epoch"] if rows else 0,
@@ -83,29 +85,20 @@ def read(folder: Path, config: Config, say: Say) -> SavedRun:
     return SavedRun(run, values)
 
 
-def _weights(folder: Path, initial: Any, say: Say) -> tuple[Any, Any, dict[str, Any]]:
-    """Return the best weights, the last ones, and what was saved beside the last."""
+def _weights(folder: Path, initial: Any, say: Say) -> tuple[Any, Any, Record]:
+    """Return the best weights, the last ones, and the record beside the last."""
     directory = folder / "checkpoints"
     if not directory.is_dir():
         say(f"{folder} holds no checkpoint yet: its first weights are examined.")
-        return initial, initial, {}
+        return initial, initial, Record({})
     with checkpoints.CheckpointStore(directory, warn=say, read_only=True) as store:
         steps, meta = store.steps(), store.last_meta()
     if not steps or meta is None:
         say(f"{folder} holds no whole checkpoint yet: its first weights are examined.")
-        return initial, initial, {}
+        return initial, initial, Record({})
     template = jax.eval_shape(lambda tree: tree, initial)
     last = checkpoints.restore_params(directory / str(steps[-1]), template, warn=say).params
     best = checkpoints.read_meta(folder, warn=say).step
     kept = checkpoints.restore_params(directory / str(best), template, warn=say).params
-    return kept, last if steps[-1] else initial, meta
-
-
-def _changed_files(config: Config, hashes: dict[str, str]) -> list[str]:
-    """Return the fields of the task whose file is not the one with the hash that was saved."""
-    paths = {field: getattr(config.task, field.removeprefix("task."), "") for field in hashes}
-    return [
-        field
-        for field, digest in hashes.items()
-        if paths[field] and files.file_hash(Path(paths[field])) != digest
-    ]
+    record = Record.from_json(meta, f"the checkpoint {directory / str(steps[-1])}")
+    return kept, last if steps[-1] else initial, record

@@ -1,4 +1,4 @@
-"""More units, but only where the diagnosis says that units are what is missing."""
+"""Escalation: further runs with more units, where the diagnosis says that units are what is missing."""
 
 from __future__ import annotations
 
@@ -46,9 +46,7 @@ def run(config: Config, folder: Path, *, resume: bool, say: Say) -> Outcome:
         place = folder if not decisions else folder / f"hidden_{size}"
         outcome = run_once(_at(config, size, first=not decisions), place, resume=resume, say=say)
         goes_on, why = _decide(outcome, place, following)
-        metric = outcome.summary.get(
-            "metric", "mse"
-        )  # which a summary of version 0.1 does not name
+        metric = outcome.summary.get("metric", "mse")  # a summary of version 0.1 does not name it
         decisions.append(
             {
                 "hidden_size": size,
@@ -69,18 +67,18 @@ def run(config: Config, folder: Path, *, resume: bool, say: Say) -> Outcome:
 
 
 def _at(config: Config, size: int, *, first: bool) -> Config:
-    """The config of one of the runs; all but the first know of no others."""
+    """Return the config of one of the runs; all but the first begin anew and have no others after them."""
     if first:
         return config
     return dataclasses.replace(
         config,
         network=dataclasses.replace(config.network, hidden_size=size),
-        train=dataclasses.replace(config.train, escalate=()),
+        train=dataclasses.replace(config.train, escalate=(), init_from=""),
     )
 
 
 def _decide(outcome: Outcome, place: Path, following: int | None) -> tuple[bool, str]:
-    """Whether to go on to `following` units, and why or why not."""
+    """Return whether to go on to `following` units, and why or why not."""
     if outcome.summary["stop_reason"] == "interrupted":
         return False, "stops here: the run was interrupted."
     causes: list[dict[str, Any]] = files.read_json(place / "diagnosis.json") or []

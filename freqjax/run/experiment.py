@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from freqjax.checkpoints.records import Record, ReplicaRecord, Spent, data_hashes
+from freqjax.checkpoints import beginnings, manifests
+from freqjax.checkpoints.records import Origin, Record, ReplicaRecord, Spent, data_hashes
 from freqjax.checkpoints.store import CheckpointStore, Restored
 from freqjax.config import sections as configs
 from freqjax.config import validation
@@ -84,7 +85,8 @@ def _open(
     config: Config, workdir: Path, *, resume: bool, say: Say
 ) -> Iterator[tuple[Experiment, Workdir]]:
     """Read and check the data first, so that a folder is made only for a run that can begin."""
-    experiment = Experiment(config, say)
+    begun = resume and bool(manifests.steps(workdir / "checkpoints"))
+    experiment = Experiment(config, say, begun=begun)
     with Workdir(workdir, resume=resume) as folder:
         yield experiment, folder
 
@@ -92,10 +94,14 @@ def _open(
 class Experiment:
     """One run, from a valid config to its summary."""
 
-    def __init__(self, config: Config, say: Say) -> None:
-        """Read and check all data; nothing is written."""
+    def __init__(self, config: Config, say: Say, *, begun: bool = False) -> None:
+        """Read and check all data; nothing is written.
+
+        A run that has `begun` already keeps the weights that it began with in its own folder.
+        """
         self.config, self._say = config, say
         self._prepared = prepared = Prepared(config)
+        self._beginning = None if begun else beginnings.begin(prepared, say)
         self._task, self._network = prepared.task, prepared.network
         if config.train.regime == "windows":
             windows.require_a_batch(config.windows, *prepared.train_rows.inputs.shape[:2])
@@ -119,6 +125,7 @@ class Experiment:
             return Outcome(finished)
         folder.write_json("config.json", configs.to_dict(self.config))
         folder.remove("summary.json")  # an earlier end of this run is not its end any more
+        self._keep_beginning(folder, store, trainer)
         if self._engine.note is not None:
             self._say(self._engine.note)
         progress = Progress(self._task, self.config.train.epochs, self._say)
@@ -139,6 +146,24 @@ class Experiment:
         if reason != "non_finite" and trainer.step not in store.steps():
             self._save(store, trainer, metric=math.inf)
         return Outcome(self._sum_up(folder, store, trainer, reason), interrupts.signum)
+
+    def _keep_beginning(self, folder: Workdir, store: CheckpointStore, trainer: Trainer) -> None:
+        """Find the weights that the run began with; save them as step 0 if they are another checkpoint's."""
+        if self._beginning is None:
+            self._beginning = beginnings.begun(self._prepared, folder.path, self._say)
+        origin = self._beginning.origin
+        if origin is not None and not store.steps():
+            self._say(f"begins with the weights of {origin.path}, update {origin.step}")
+            self._save(store, trainer, metric=math.inf, keep=True)
+
+    @property
+    def _initial_params(self) -> Any:
+        """The weights that the run began with; None before they were found."""
+        return None if self._beginning is None else self._beginning.params
+
+    @property
+    def _origin(self) -> Origin | None:
+        return None if self._beginning is None else self._beginning.origin
 
     def _start(
         self, folder: Workdir, store: CheckpointStore
@@ -179,9 +204,9 @@ class Experiment:
         return None, None if saved is None else validation.from_dict(saved, "config.json")
 
     def _make_trainer(self, config: Config) -> Trainer:
-        prepared = self._prepared
+        prepared, params = self._prepared, self._initial_params
         rows, forward = prepared.train_rows, prepared.forward
-        return make_trainer(self._network, self._task, config, rows, forward)
+        return make_trainer(self._network, self._task, config, rows, forward, params)
 
     def _restore(
         self, trainer: Trainer, restored: Restored, record: Record, changed: list[str]
@@ -238,22 +263,23 @@ class Experiment:
     def _save(
         self, store: CheckpointStore, trainer: Trainer, *, metric: float, keep: bool = False
     ) -> None:
-        replica = ReplicaRecord(0, trainer.host_state(), self._stopping, self._best_epoch)
+        state, stopping = trainer.host_state(), self._stopping
+        replica = ReplicaRecord(0, state, stopping, self._best_epoch, self._origin)
         record = Record(
             config=configs.to_dict(self.config),
             replicas=[replica],
             spent=Spent(wall_seconds=self._elapsed),
             data_hashes=self._hashes,
         )
-        state = trainer.device_state()
-        store.save(trainer.step, trainer.params, state, record.to_json(), metric=metric, keep=keep)
+        arrays = trainer.params, trainer.device_state()
+        store.save(trainer.step, *arrays, record.to_json(), metric=metric, keep=keep)
         self._saved_at = time.monotonic()
 
     def _diagnose(
         self, folder: Workdir, trainer: Trainer, params: Any, evaluation: Evaluation
     ) -> Diagnosis:
         """Name the causes of the error of the weights `params`, if it is above the goal."""
-        initial = self._prepared.initial_params()
+        initial = self._initial_params
         return diagnose(
             RunUnderExamination(
                 folder=folder.path,
@@ -276,13 +302,14 @@ class Experiment:
             best = store.restore_best(trainer.params, trainer.device_state())
             if best is not None:
                 params, weights = best.params, "best"
-        frozen = self._prepared.frozen(params)
+        origin = self._origin
+        frozen = self._prepared.frozen(params, self._initial_params)
         evaluation = self._task.evaluate(frozen)
         values = summary.assemble(
             evaluation,
             self._task,
             params,
-            initializer=self.config.network.initializer,
+            initializer=origin.initializer if origin else self.config.network.initializer,
             weights=weights,
             wall_seconds=self._elapsed,
             stop_reason=reason,
@@ -291,6 +318,8 @@ class Experiment:
             epochs=trainer.epoch,
             updates=trainer.step,
         )
+        if origin is not None:
+            values["init_from"] = {"path": origin.path, "step": origin.step}
         figures: list[Path] = []
         if reason != "interrupted":
             figures = self._task.draw(frozen, evaluation, self._rows, folder.path / "figures")

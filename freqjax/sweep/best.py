@@ -48,7 +48,8 @@ def export(
     if hidden < wider and isinstance(network, Paddable):
         own = crop_hidden(own, network.hidden_axes(), hidden, wider)
     shutil.rmtree(destination, ignore_errors=True)
-    step = Record.from_json(saved.meta, str(newest)).replicas[place].trainer["step"]
-    record = Record(config=configs.to_dict(config)).to_json()
+    replica = Record.from_json(saved.meta, str(newest)).replicas[place]
+    record = Record(config=configs.to_dict(config), replicas=[replica]).to_json()
+    step = replica.trainer["step"]
     checkpoints.save_params_only(destination, step, own, record, metric=math.inf, warn=warn)
     files.write_json(destination / "config.json", configs.to_dict(config))

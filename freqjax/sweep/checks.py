@@ -6,10 +6,12 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
+from freqjax.checkpoints import beginnings
+from freqjax.checkpoints.beginnings import Warn
 from freqjax.checkpoints.records import Record, data_hashes
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
-from freqjax.networks import needs_of
+from freqjax.networks import needs_of, network_of
 from freqjax.sweep.axes import Bucket
 from freqjax.tasks import make_task
 from freqjax.training.gradients import engines
@@ -17,20 +19,27 @@ from freqjax.training.prepared import assemble
 from freqjax.training.regimes import is_alone
 
 
-def check(buckets: Sequence[Bucket]) -> list[str]:
-    """Read the rows that come from files, fit networks to tasks, and choose the engine of every bucket.
+def check(buckets: Sequence[Bucket], warn: Warn, *, resume: bool = False) -> list[str]:
+    """Read rows and weights from files, fit networks to tasks, and choose the engine of every bucket.
+
+    Args:
+      buckets: of the sweep.
+      warn: called with a sentence for each damaged checkpoint that is passed over.
+      resume: whether replicas have begun already; then weights to begin with are not read.
 
     Returns:
       The notes that a run would print of its engine, each once.
 
     Raises:
-      UserError: a network that does not fit its task, rows that cannot be used, or an engine that does
-        not serve.
+      UserError: a network that does not fit its task, rows or weights that cannot be used, or an engine
+        that does not serve.
     """
     for networks in _by_task(buckets):
         task = make_task(networks[0].task)
         for config in networks:
-            needs_of(config.network, task)
+            needs = needs_of(config.network, task)
+            if config.train.init_from and not resume:
+                beginnings.read(config.train.init_from, network_of(config.network, needs), warn)
         if networks[0].task.train_path or networks[0].task.test_path:
             task.split("train")
             task.split("test")
@@ -44,14 +53,12 @@ def check(buckets: Sequence[Bucket]) -> list[str]:
 
 
 def _by_task(buckets: Sequence[Bucket]) -> list[list[Config]]:
-    """Return configs of replicas that differ in task or network, those of one task together."""
+    """Return configs of replicas that differ in task, network or weights to begin with, by their task."""
     found: dict[str, dict[str, Config]] = {}
-    for replica in (replica for bucket in buckets for replica in bucket.replicas):
-        task, network = (
-            json.dumps(dataclasses.asdict(section))
-            for section in (replica.config.task, replica.config.network)
-        )
-        found.setdefault(task, {})[network] = replica.config
+    for config in (replica.config for bucket in buckets for replica in bucket.replicas):
+        task = json.dumps(dataclasses.asdict(config.task))
+        network = json.dumps([dataclasses.asdict(config.network), config.train.init_from])
+        found.setdefault(task, {})[network] = config
     return [list(configs.values()) for configs in found.values()]
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from freqjax.checkpoints.records import ReplicaRecord
+from freqjax.checkpoints.records import Origin, ReplicaRecord
 from freqjax.sweep.axes import Replica
 from freqjax.tasks import Task
 from freqjax.training import epochs
@@ -44,11 +44,9 @@ class Replicas(Protocol):
     Attributes:
       epoch: epochs done by all that have not stopped; 0 where they have no epoch in common.
       compilations: programs compiled.
-      logs: of each replica.
     """
 
     epoch: int
-    logs: list[ReplicaLog]
 
     @property
     def compilations(self) -> int: ...
@@ -93,12 +91,14 @@ class ReplicaLog:
       updates: of its updates.
       stopping: memory of the stopping rules; its reason is why the replica stopped, if it has.
       best_epoch: the epoch of the weights that are kept.
+      origin: the checkpoint whose weights it began with; None where they were drawn.
     """
 
     replica: Replica
     updates: UpdateLog
     stopping: Stopping = dataclasses.field(default_factory=Stopping)
     best_epoch: int | None = None
+    origin: Origin | None = None
 
     @staticmethod
     def begin(replica: Replica) -> ReplicaLog:
@@ -128,14 +128,15 @@ class ReplicaLog:
     def record(self, next_chunk: int = 0) -> ReplicaRecord:
         """Return what is saved of the replica; `next_chunk` is its place in the epoch."""
         trainer = self.updates.to_json() | {"next_chunk": next_chunk}
-        return ReplicaRecord(self.replica.index, trainer, self.stopping, self.best_epoch)
+        index = self.replica.index
+        return ReplicaRecord(index, trainer, self.stopping, self.best_epoch, self.origin)
 
     @staticmethod
     def of_record(record: ReplicaRecord, replica: Replica) -> ReplicaLog:
         """Return the log that `record` was made of."""
         updates = UpdateLog.from_json(record.trainer, replica.config.optimizer)
         stopping = dataclasses.replace(record.stopping)
-        return ReplicaLog(replica, updates, stopping, record.best_epoch)
+        return ReplicaLog(replica, updates, stopping, record.best_epoch, record.origin)
 
 
 def result_of(log: ReplicaLog, task: Task, losses: Mapping[str, FrozenLosses]) -> Row:

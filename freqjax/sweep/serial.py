@@ -13,6 +13,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from freqjax.checkpoints import beginnings
+from freqjax.checkpoints.beginnings import Beginning
 from freqjax.checkpoints.records import ReplicaRecord
 from freqjax.networks import count_parameters
 from freqjax.sweep.axes import Bucket, Replica
@@ -42,12 +44,24 @@ class SerialReplica:
 
     def _begin(self) -> Trainer:
         self._prepared = prepared = Prepared(self.replica.config)
+        params, self.log.origin = self._beginning()
         self._trainer = make_trainer(
-            prepared.network, prepared.task, prepared.config, prepared.train_rows, prepared.forward
+            prepared.network,
+            prepared.task,
+            prepared.config,
+            prepared.train_rows,
+            prepared.forward,
+            params,
         )
         if self.best is None:
-            self.best = prepared.initial_params()
+            self.best = params
         return self._trainer
+
+    def _beginning(self) -> Beginning:
+        """Return the weights to begin with; a replica that is done does without them."""
+        if self.best is not None:
+            return Beginning(self.best, self.log.origin)
+        return beginnings.begin(self._prepared, _say_nothing)
 
     def advance(self, device: Any) -> list[Row]:
         """Train for a second or so on `device`; return the row of the epoch, if one ended."""
@@ -77,6 +91,10 @@ class SerialReplica:
         frozen = prepared.frozen(self.best)
         found |= Standard(prepared.task, frozen).judge(losses["test"], frozen)
         return finite_or_null(found)
+
+
+def _say_nothing(_: str) -> None:
+    """Pass over a warning that the check before the sweep has given."""
 
 
 class SerialReplicas:

@@ -19,8 +19,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from freqjax.checkpoints import beginnings
 from freqjax.checkpoints.records import ReplicaRecord
-from freqjax.networks import Paddable, count_parameters, make_network, needs_of, network_of
+from freqjax.networks import (
+    Network,
+    Paddable,
+    count_parameters,
+    make_network,
+    needs_of,
+    network_of,
+)
 from freqjax.networks.padding import pad_hidden
 from freqjax.sweep.axes import Bucket, Replica, differing_numbers, numbers
 from freqjax.sweep.logs import Arrays, ReplicaLog, Row, result_of
@@ -48,9 +56,22 @@ class SharedReplicas:
     """
 
     def __init__(
-        self, bucket: Bucket, mine: Sequence[Replica], devices: Sequence[Any] | None = None
+        self,
+        bucket: Bucket,
+        mine: Sequence[Replica],
+        devices: Sequence[Any] | None = None,
+        *,
+        resumed: bool = False,
     ) -> None:
-        """Prepare initial weights and rows of the replicas `mine` of `bucket`; nothing is compiled yet."""
+        """Prepare initial weights and rows; nothing is compiled yet.
+
+        Args:
+          bucket: replicas that share the program.
+          mine: those of this process.
+          devices: those of this process unless given.
+          resumed: whether `restore` will follow, for which no checkpoint needs to be read to begin with.
+        """
+        self._resumed = resumed
         self._bucket, self._config = bucket, bucket.replicas[0].config
         self.logs = [ReplicaLog.begin(replica) for replica in mine]
         # A process without replicas of its own compiles the program all the same.
@@ -108,22 +129,35 @@ class SharedReplicas:
 
     def _initial_params(self) -> Any:
         """[R, ...] on the host: what each solo run begins with, padded to the width of the bucket."""
-        needs: dict[Any, Any] = {}
-        compiled: dict[Any, Any] = {}
+        networks: dict[Any, tuple[Network, Any]] = {}
+        solo: dict[Any, tuple[Network, Any]] = {}
         found = []
         for replica, source in zip(self._shown, self._source, strict=False):
-            network, prepared = replica.config.network, self._sets.prepared[source]
-            words = json.dumps(dataclasses.asdict(network))
-            if (words, source) not in needs:
+            config, prepared = replica.config, self._sets.prepared[source]
+            words = json.dumps(dataclasses.asdict(config.network))
+            if (words, source) not in solo:
                 train = prepared.batches["train"]
-                needs[words, source] = needs_of(network, prepared.task, lambda: train)  # noqa: B023
-            # Tasks that differ in their rows alone share a compiled program.
-            key = words, needs[words, source]
-            if key not in compiled:
-                compiled[key] = jax.jit(network_of(network, key[1]).init)
-            params = jax.device_get(compiled[key](initial_key(replica.config.train.seed)))
-            found.append(self._widened(params, network.hidden_size))
+                needs = needs_of(config.network, prepared.task, lambda: train)  # noqa: B023
+                # Tasks that differ in their rows alone share a compiled program.
+                if (words, needs) not in networks:
+                    network = network_of(config.network, needs)
+                    networks[words, needs] = network, jax.jit(network.init)
+                solo[words, source] = networks[words, needs]
+            network, init = solo[words, source]
+            if config.train.init_from and not self._resumed:
+                params = self._read(replica, network)
+            else:
+                params = init(initial_key(config.train.seed))
+            found.append(self._widened(jax.device_get(params), config.network.hidden_size))
         return stack(self._fill(found))
+
+    def _read(self, replica: Replica, network: Network) -> Any:
+        """Return the weights that `train.init_from` names, and note where they are from."""
+        beginning = beginnings.read(replica.config.train.init_from, network, warn=lambda _: None)
+        for log in self.logs:
+            if log.replica.index == replica.index:
+                log.origin = beginning.origin
+        return beginning.params
 
     def _widened(self, params: Any, hidden: int) -> Any:
         """Pad `params` of H = `hidden` to the width of the bucket."""
@@ -288,7 +322,7 @@ class SharedReplicas:
             params,
             prepared.batches,
             reset,
-            self.logs[place].replica.config.train.seed,
+            prepared.initial_params,
         )
         if source not in self._standards:
             self._standards[source] = Standard(prepared.task, frozen)

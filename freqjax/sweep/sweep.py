@@ -19,7 +19,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from freqjax.errors import UserError
 from freqjax.run.interrupts import Interrupts
 from freqjax.run.workdir import Workdir
 from freqjax.sweep import axes, best, checks, processes, results
-from freqjax.sweep.axes import Bucket
+from freqjax.sweep.axes import Bucket, Replica
 from freqjax.sweep.logs import Arrays, Replicas
 from freqjax.sweep.progress import Progress
 from freqjax.sweep.serial import SerialReplicas
@@ -82,7 +82,7 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
         with _naming_lost_processes():
             _refuse_other_processes(config)
             buckets = processes.on_all(lambda: axes.buckets(members, config.sweep.widest_padding))
-            notes = processes.on_all(lambda: checks.check(buckets))
+            notes = processes.on_all(lambda: checks.check(buckets, say, resume=resume))
             processes.from_lead(claim)
             lead = processes.is_lead()
             say = say if lead else _silent
@@ -146,6 +146,13 @@ def _refuse_other_sweep(config: Config, folder: Workdir) -> None:
         )
 
 
+def _make_replicas(bucket: Bucket, mine: Sequence[Replica], *, resumed: bool) -> Replicas:
+    # All replicas of a bucket are of one kind.
+    if is_alone(bucket.replicas[0].config):
+        return SerialReplicas(bucket, mine)
+    return SharedReplicas(bucket, mine, resumed=resumed)
+
+
 class _Sweep:
     """A sweep on one of its processes; `folder` is None where this is not the lead."""
 
@@ -161,6 +168,7 @@ class _Sweep:
         self._interrupts, self._say = interrupts, say
         self._count = sum(len(b.replicas) for b in buckets)
         self._spent, self._began = Spent(), time.perf_counter()
+        self._origins: dict[str, int] = {}
         self._compiled_before = 0
         self._asked = 0
 
@@ -198,9 +206,8 @@ class _Sweep:
             if record is not None and record.results is not None:
                 return record.results
             share = processes.share_of(len(bucket.replicas))
-            # All replicas of a bucket are of one kind.
-            kind = SerialReplicas if is_alone(bucket.replicas[0].config) else SharedReplicas
-            replicas = processes.on_all(lambda: kind(bucket, bucket.replicas[share]))
+            mine, resumed = bucket.replicas[share], record is not None
+            replicas = processes.on_all(lambda: _make_replicas(bucket, mine, resumed=resumed))
             if record is not None:
                 self._restore(store, replicas, record, share)
             self._cut_rows(bucket, record)
@@ -240,7 +247,12 @@ class _Sweep:
         processes.on_all(lambda: checks.refuse_other_data(bucket, record))
         # The newest of the buckets' saves has the largest numbers.
         self._spent = max(self._spent, record.spent, key=lambda spent: spent.wall_seconds)
+        self._note_origins(record)
         return record
+
+    def _note_origins(self, record: Record) -> None:
+        found = [r.origin for r in record.replicas if r.origin is not None]
+        self._origins |= {origin.path: origin.step for origin in found}
 
     def _advance(self, replicas: Replicas) -> list[dict[str, Any]] | None:
         """Train for one chunk; at the end of an epoch return the rows of all processes."""
@@ -294,6 +306,8 @@ class _Sweep:
             data_hashes=data_hashes(replica.config for replica in bucket.replicas),
         )
 
+        self._note_origins(record)
+
         def save() -> None:
             if store is not None:
                 # Not an update's number: a replica may have stopped long before another.
@@ -328,19 +342,20 @@ class _Sweep:
         found = {"axes": fields, "best_replica": chosen, "rows": rows, "aggregates": aggregates}
         folder.write_json("sweep.json", found)
         files.write_text(folder.path / "sweep.csv", results.to_csv(rows))
-        folder.write_json(
-            "summary.json",
-            {
-                "replicas": len(rows),
-                "programs": len(self._buckets),
-                "updates": sum(row["updates"] for row in rows),
-                **dataclasses.asdict(self._spent),
-                "processes": jax.process_count(),
-                "devices": len(jax.devices()),
-                "device": devices.describe(),
-                "versions": devices.versions(),
-            },
-        )
+        values = {
+            "replicas": len(rows),
+            "programs": len(self._buckets),
+            "updates": sum(row["updates"] for row in rows),
+            **dataclasses.asdict(self._spent),
+            "processes": jax.process_count(),
+            "devices": len(jax.devices()),
+            "device": devices.describe(),
+            "versions": devices.versions(),
+        }
+        if self._origins:
+            origins = sorted(self._origins.items())
+            values["init_from"] = [{"path": path, "step": step} for path, step in origins]
+        folder.write_json("summary.json", values)
         if figures:
             from freqjax.sweep.figure import sweep  # matplotlib takes most of a second to import
 

@@ -13,7 +13,6 @@ from freqjax.config.sections import Config
 from freqjax.networks import Network, Streams
 from freqjax.tasks import Batch, Sequences, Task, means_by_group
 from freqjax.training.combination import make_windows_forward
-from freqjax.training.seeds import initial_key
 from freqjax.training.streams import padding_resets
 
 # Streams unrolled at once: the hidden states of more would not fit a small machine's memory.
@@ -134,17 +133,27 @@ class FrozenNetwork:
         params: Any,
         batches: Mapping[str, Batch],
         reset: str,
-        seed: int,
+        initial: Callable[[], Any],
     ) -> None:
-        """Freeze `params`; `batches` are the splits, `reset` and `seed` those of the config."""
+        """Freeze `params`.
+
+        Args:
+          task: the task.
+          network: its network.
+          forward: that of the network.
+          params: the weights.
+          batches: the splits.
+          reset: `task.reset` of the config.
+          initial: gives the weights that training began with.
+        """
         self.network, self.params = network, params
-        self._task, self._forward, self._seed = task, forward, seed
+        self._task, self._forward, self._initial = task, forward, initial
         self._batches, self._reset = batches, reset
         self._outputs: dict[str, np.ndarray] = {}
 
     def initial_params(self) -> Any:
         """Return the weights that training began with."""
-        return self.network.init(initial_key(self._seed))
+        return self._initial()
 
     def batch(self, split: str) -> Batch | None:
         """Return the rows of a split (train, validation or test); None where the task has none."""

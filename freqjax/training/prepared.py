@@ -105,9 +105,17 @@ class Prepared:
         """Return the weights that a run of this config begins with."""
         return self.network.init(initial_key(self.config.train.seed))
 
-    def frozen(self, params: Any) -> FrozenNetwork:
-        """Return the network with frozen weights `params`, for the task to evaluate."""
-        reset, seed = self.config.task.reset, self.config.train.seed
+    def frozen(self, params: Any, initial: Any = None) -> FrozenNetwork:
+        """Return the network with frozen weights `params`, for the task to evaluate.
+
+        `initial` are the weights that training began with; None for those of `train.seed`.
+        """
         return FrozenNetwork(
-            self.task, self.network, self.forward, params, self.batches, reset, seed
+            self.task,
+            self.network,
+            self.forward,
+            params,
+            self.batches,
+            self.config.task.reset,
+            self.initial_params if initial is None else lambda: initial,
         )
