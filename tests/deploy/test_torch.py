@@ -166,7 +166,10 @@ def test_any_prefix_will_do(core, head):
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64, jnp.bfloat16])
 def test_other_floats_are_taken_where_they_are_exact(dtype):
-    halves = {k: np.round(a * 8).astype(dtype) / dtype(8) for k, a in arrays_of(trained()).items()}
+    halves = {
+        k: np.asarray(np.round(a * 8).astype(dtype) / dtype(8))
+        for k, a in arrays_of(trained()).items()
+    }
     found = state_dict.to_arrays(state_dict.from_arrays(halves, "it"))
     for key, array in found.items():
         assert array.dtype == np.float32

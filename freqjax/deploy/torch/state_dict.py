@@ -24,7 +24,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
 from freqjax.errors import UserError
@@ -124,7 +123,7 @@ def to_arrays(network: StateDict) -> dict[str, np.ndarray]:
     return arrays
 
 
-def from_arrays(arrays: Mapping[str, np.ndarray | jax.Array], source: str) -> StateDict:
+def from_arrays(arrays: Mapping[str, np.ndarray], source: str) -> StateDict:
     """Find the recurrent module and the head by their keys, and check every size against the others.
 
     Args:
