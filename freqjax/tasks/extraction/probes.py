@@ -100,7 +100,11 @@ def _judge(mse: dict[str, float]) -> tuple[str, str]:
     if silent <= max(2 * plain, _RIGHT * zero) and (late is None or late > _FAILED * zero):
         return "clock", (
             f"A clock: without the mixture it is as good as with it (MSE {silent:.3g} against {plain:.3g})"
-            + (f", and it fails on a stream that starts late ({late:.3g})." if late is not None else ".")
+            + (
+                f", and it fails on a stream that starts late ({late:.3g})."
+                if late is not None
+                else "."
+            )
         )
     if silent > _FAILED * zero and (late is None or late <= max(2 * plain, _RIGHT * zero)):
         return "locker", (

@@ -70,8 +70,8 @@ def _decimated_stream(config: ExtractionConfig, evidence: Evidence) -> Examinati
         evidence={"step_ratio_per_frequency": ratios, "runs_times_too_fast": multiple},
         threshold=(
             f"a median step of the targets above {_STEP_RATIO:g} times that of the sine (k if only every "
-            f"k-th sample is kept); or at least two wrong components, all within {_MULTIPLE_TOLERANCE:.0%} of "
-            "the same whole multiple of their frequencies"
+            f"k-th sample is kept); or at least two wrong components, all within {_MULTIPLE_TOLERANCE:.0%} "
+            "of the same whole multiple of their frequencies"
         ),
         experiment=evidence.command("task.train_path=")
         if config.train_path
@@ -140,9 +140,7 @@ def _bad_data(config: ExtractionConfig, evidence: Evidence, *, decimated: bool) 
         f"{', '.join(evidence.changed_files)} changed since": bool(evidence.changed_files),
     }
     problems = [reason for reason, true in reasons.items() if true and not decimated]
-    words = (
-        "; ".join(problems) or "the rows match the config: steady sines, noise at every sample"
-    )
+    words = "; ".join(problems) or "the rows match the config: steady sines, noise at every sample"
     return Examination(
         cause="bad_data",
         found=bool(problems),

@@ -22,7 +22,9 @@ def tone_finding(record: EvaluationRecord, index: int) -> str:
     elif tone.frequency_error_mhz is None:
         finding = "no clear tone"
     elif tone.phase_drift_rad is None:
-        finding = f"strongest tone at {frequency_hz + tone.frequency_error_mhz / 1e3:.3g} Hz instead"
+        finding = (
+            f"strongest tone at {frequency_hz + tone.frequency_error_mhz / 1e3:.3g} Hz instead"
+        )
     elif abs(tone.phase_drift_rad) > 0.25:
         verb = "gains" if tone.phase_drift_rad > 0 else "loses"
         finding = f"{verb} {abs(tone.phase_drift_rad):.2g} rad of phase in {duration}"

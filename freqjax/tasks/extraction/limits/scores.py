@@ -91,8 +91,8 @@ def least_possible(
     if task.start == "random" and task.reset != "block":
         # Blocks of one start repeat one mixture, which a carried state has read before.
         return NoBayesLimit(
-            f"task.reset is {task.reset}: it must be block, since the limit is that of streams whose start is "
-            "unknown, and a carried state reads the same mixture under every selector."
+            f"task.reset is {task.reset}: it must be block, since the limit is that of streams whose start "
+            "is unknown, and a carried state reads the same mixture under every selector."
         )
     try:
         return stream_limit(task) if context is None else window_limit(task, context)

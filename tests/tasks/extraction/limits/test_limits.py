@@ -290,9 +290,7 @@ def test_starts_of_a_period_between_samples():
 
 def test_a_common_period_too_long_is_refused():
     config = task(frequencies=(1.0, 3.137), sampling_rate=1000.0, duration=2.0)
-    with pytest.raises(
-        UserError, match=r"task\.frequencies .* have a common period of"
-    ):
+    with pytest.raises(UserError, match=r"task\.frequencies .* have a common period of"):
         bayes_curve(config, (1,))
     limits = make_task(config).limits(make_task(config).split("test"))
     assert limits["bayes_mse"] is None and limits["bayes_after_1s_per_frequency"] is None
