@@ -1,13 +1,13 @@
-"""An annual cycle in a weekly record: a locker whose second is a year.
+"""An annual cycle in a weekly record: a locker with years as its unit of time.
 
     python -m freqjax.main --config configs/annual.py
 
-The record's phase is unknown, so streams start anywhere; its noise is unknown too, and wide amplitudes stand
-for it: a sample is anything between minus one and three times the cycle. At phase_scale 0 the cycle that
-is heard is the one to put out, with no lag to undo. Read Hz as cycles a year, and s as years.
+The record's phase is unknown, so streams have random starts; its noise is unknown, too, and is modelled by a
+wide range of amplitudes: a sample is between minus one and three times the cycle. At phase_scale 0 the
+cycle in the mixture has no lag to correct. Read Hz as cycles a year, and s as years.
 
-Expected: an MSE below 0.01 after the first year, and the probes say "locker". What it
-finds in a measured record: see docs/example.md.
+Expected: an MSE below 0.01 after the first year, and the verdict "locker" of the probes. docs/example.md
+has the results on a measured record.
 """
 
 from freqjax import Config, CurriculumConfig, ExtractionConfig, NetworkConfig, TrainConfig
@@ -17,7 +17,7 @@ RATE = 365.2425 / 7
 
 
 def get_config() -> Config:
-    """The config of the command above."""
+    """Return the config of the command above."""
     return Config(
         task=ExtractionConfig(
             frequencies=(1.0,),
@@ -46,7 +46,7 @@ def get_config() -> Config:
             evaluate_every=6,
             divergence_factor=None,
         ),
-        # As in locker.py: what can be known leaves an error at any horizon, and is not known at once.
+        # As in locker.py: the least possible error is positive at any horizon, and large at first.
         curriculum=CurriculumConfig(
             first_horizon=5.0,
             burn_in=2.0,

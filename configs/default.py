@@ -1,16 +1,15 @@
-"""The main job: four clocks, kept for ten seconds, learned from rotors at random frequencies.
+"""The main job: four clocks over ten seconds, trained from rotors at random frequencies.
 
     python -m freqjax.main --config configs/default.py
 
-Expected: `target_reached`, a frozen test MSE below 0.001 at
-every frequency. See docs/results.md.
+Expected: `target_reached`, a frozen test MSE below 0.001 at every frequency. See docs/results.md.
 """
 
 from freqjax import Config, CurriculumConfig, ExtractionConfig, NetworkConfig, TrainConfig
 
 
 def get_config() -> Config:
-    """The config of the command above."""
+    """Return the config of the command above."""
     return Config(
         task=ExtractionConfig(noise="fresh"),
         network=NetworkConfig(initializer="rotor", learned_carry=True),

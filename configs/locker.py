@@ -1,16 +1,16 @@
-"""A locker: the start is unknown, so the phase must be found in the mixture, at phase_scale 0.5.
+"""A locker: the start is unknown, so the phase must be estimated from the mixture, at phase_scale 0.5.
 
     python -m freqjax.main --config configs/locker.py
 
 Expected: over 64 random starts an MSE below 0.01 for every frequency after the first second, and the
-probes say "locker". Not every seed gets there: see docs/results.md.
+verdict "locker" of the probes. Not every seed reaches it: see docs/results.md.
 """
 
 from freqjax import Config, CurriculumConfig, ExtractionConfig, NetworkConfig, TrainConfig
 
 
 def get_config() -> Config:
-    """The config of the command above."""
+    """Return the config of the command above."""
     return Config(
         task=ExtractionConfig(
             phase_scale=0.5,
@@ -32,9 +32,9 @@ def get_config() -> Config:
             evaluate_every=3,
             divergence_factor=None,
         ),
-        # What a listener can know leaves an error at any horizon: two seconds settle at 0.01, three stay.
-        # The first second is not counted. Rows are noisy: the damping has a floor, and what is kept is
-        # the mean of six steps, since a single one overfits its rows.
+        # The least possible error is positive at any horizon: horizons of two and three seconds settle at
+        # 0.01. The first second does not count. Rows are noisy: the damping has a floor, and the weights
+        # kept are the mean of six steps, since a single one overfits its rows.
         curriculum=CurriculumConfig(
             first_horizon=2.0,
             longest_horizon=3.0,

@@ -2,8 +2,8 @@
 
     python -m freqjax.main --config configs/original_b.py
 
-Expected: in about three minutes a frozen test MSE of 0.25 to 0.30, where the original reports 0.30 and
-blames the noise. Less than half of that is possible on the same windows: see configs/windows_best.py and
+Expected: in about three minutes a frozen test MSE of 0.25 to 0.30. The original reports 0.30 and attributes
+it to the noise. Less than half of that is possible on the same windows: see configs/windows_best.py and
 docs/results.md.
 """
 
@@ -18,7 +18,7 @@ from freqjax import (
 
 
 def get_config() -> Config:
-    """The config of the command above."""
+    """Return the config of the command above."""
     return Config(
         task=ExtractionConfig(phase_scale=0.1),
         network=NetworkConfig(hidden_size=256, layers=2, dropout=0.2),

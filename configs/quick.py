@@ -1,16 +1,16 @@
-"""The whole path in a quarter of a minute: a small clock task, and every file that a run leaves.
+"""A complete run in a quarter of a minute: a small clock task, and every file that a run writes.
 
     python -m freqjax.main --config configs/quick.py
 
-Two frequencies at 100 Hz for two seconds and 16 hidden units. Expected: `target_reached`, a frozen
-test MSE below 0.001.
+Two frequencies at 100 Hz for two seconds, 16 hidden units. Expected: `target_reached`, a frozen test MSE
+below 0.001.
 """
 
 from freqjax import Config, CurriculumConfig, ExtractionConfig, NetworkConfig, TrainConfig
 
 
 def get_config() -> Config:
-    """The config of the command above."""
+    """Return the config of the command above."""
     return Config(
         task=ExtractionConfig(
             frequencies=(2.0, 5.0), sampling_rate=100.0, duration=2.0, noise="fresh"

@@ -1,16 +1,16 @@
-"""The main job from a data-driven start: one rotor of each selector at the peak of its targets' FFT.
+"""The main job with a data-driven initializer: one rotor of each selector at the peak of its targets' FFT.
 
     python -m freqjax.main --config configs/spectral.py
 
-Expected: below 0.001 at every frequency, sooner than from random rotors;
-not comparable with them, since the frequencies are read off the training targets first.
+Expected: below 0.001 at every frequency, sooner than with random rotors. The two are not comparable, since
+the initial frequencies are computed from the training targets.
 """
 
 from freqjax import Config, CurriculumConfig, ExtractionConfig, NetworkConfig, TrainConfig
 
 
 def get_config() -> Config:
-    """The config of the command above."""
+    """Return the config of the command above."""
     return Config(
         task=ExtractionConfig(noise="fresh"),
         network=NetworkConfig(initializer="spectral", learned_carry=True),

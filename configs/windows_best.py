@@ -1,10 +1,10 @@
-"""Windows of 50 samples near what is possible: phase_scale 0.1, nobody says where a window lies.
+"""Windows of 50 samples near the Bayes limit: phase_scale 0.1, with windows at unknown positions.
 
     python -m freqjax.main --config configs/windows_best.py
 
 Expected: in about four minutes a frozen test MSE within 1.25 times the Bayes limit of the same windows. It
-takes forget gates that hold 50 samples from the start (chrono), new noise every epoch, and most of all
-patience at a large rate: a cosine from 1e-2. The selector beside the sample does as well as FiLM.
+needs initial forget gates with a memory of 50 samples (chrono), new noise every epoch, and above all many
+updates at a large rate: a cosine schedule from 1e-2. A selector input gives the same error as FiLM.
 """
 
 from freqjax import (
@@ -18,7 +18,7 @@ from freqjax import (
 
 
 def get_config() -> Config:
-    """The config of the command above."""
+    """Return the config of the command above."""
     return Config(
         task=ExtractionConfig(
             phase_scale=0.1, start="random", starts=8, duration=1.0, noise="fresh"

@@ -1,4 +1,4 @@
-"""The C++ library of the native online loop, for those who build it: `python -m freqjax.native.build`.
+"""C++ library of the native online loop, built by `python -m freqjax.native.build`.
 
-Nothing here is compiled or loaded before `freqjax.training.gradients.native` asks for it.
+It is loaded only when `freqjax.training.gradients.native` needs it.
 """

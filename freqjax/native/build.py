@@ -10,7 +10,7 @@ from freqjax.native import library
 
 
 def main() -> int:
-    """Build and load it, say where it is, and return the exit code."""
+    """Build and load the library, print its path, and return the exit code."""
     began = time.perf_counter()
     try:
         path = library.build()

@@ -1,7 +1,7 @@
-"""Shared library of the native online loop: its place, its build, and its registration with XLA.
+"""Shared library of the native online loop: path, build, and registration with XLA.
 
-It lies in the cache (`freqjax.system.cache`), under the hash of its source, its flags, the version of JAX
-and the processor, so that no other one is ever loaded.
+It is stored in the cache (`freqjax.system.cache`) under the hash of its source, its flags, the version of
+JAX and the processor, so that a library built for others is never loaded.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from freqjax.errors import UserError
 from freqjax.system import cache, files, processors
 
 COMMAND = "python -m freqjax.native.build"
-# The name of the loop in the library, and under which XLA knows it.
+# Name of the loop in the library and in XLA.
 TARGET = "freqjax_online"
 
 _SOURCE = Path(__file__).with_name("online.cc")
-# Compilers for ARM take the processor's name, those for x86 its architecture's.
+# Compilers for ARM take the name of a processor, those for x86 that of an architecture.
 _PROCESSOR = "-mcpu=native" if platform.machine() in ("arm64", "aarch64") else "-march=native"
-# Square roots need not set errno nor trap, or they would be taken one by one. Nothing else is given up:
-# -ffast-math would let NaN go unseen.
+# Square roots must neither set errno nor trap, which would prevent vectorization. -ffast-math is not used,
+# since it would hide NaN.
 _FLAGS = (
     "-std=c++20",
     "-O3",
@@ -45,14 +45,14 @@ _COMPILERS = ("g++", "clang++", "c++")
 
 
 def path() -> Path:
-    """Return where the library of this source, JAX and processor is, or would be.
+    """Return the path of the library for this source, JAX and processor; it need not exist.
 
     Raises:
-      UserError: there is no folder for it, for want of a home.
+      UserError: there is neither FREQJAX_CACHE nor a home directory.
     """
     versions = (jax.__version__, importlib.metadata.version("jaxlib"))
-    decides = (_SOURCE.read_text(encoding="utf-8"), *_FLAGS, *versions, processors.describe())
-    name = hashlib.sha256("\n".join(decides).encode()).hexdigest()[:32]
+    key = (_SOURCE.read_text(encoding="utf-8"), *_FLAGS, *versions, processors.describe())
+    name = hashlib.sha256("\n".join(key).encode()).hexdigest()[:32]
     try:
         return cache.folder() / f"native-{name}.so"
     except RuntimeError:
@@ -62,22 +62,22 @@ def path() -> Path:
 
 
 def is_built() -> bool:
-    """Tell whether the library is there."""
+    """Tell whether the library exists."""
     return path().is_file()
 
 
 def build() -> Path:
-    """Compile the library anew, with $CXX, else the first of g++, clang++ and c++ that is installed.
+    """Compile the library with $CXX, else with the first of g++, clang++ and c++ that is installed.
 
     Raises:
-      UserError: no compiler, one that fails, or a folder that cannot be written.
+      UserError: there is no compiler, it fails, or the folder cannot be written.
     """
     compiler, goal = compiler_command(), path()
     if compiler is None:
         raise UserError(
             f"no C++ compiler is installed: the native loop needs one of {', '.join(_COMPILERS)}, or $CXX."
         )
-    # A process that has the old file loaded keeps it; one that looks meanwhile finds the old or the new.
+    # Replaced atomically: a process that has loaded the old file keeps it, others find the old or the new.
     partial = goal.with_name(f".{goal.name}.{os.getpid()}")
     includes = ("-isystem", jax.ffi.include_dir())
     try:
@@ -107,7 +107,7 @@ def load() -> ctypes.CDLL:
     """Load the library and register its loop with XLA.
 
     Raises:
-      UserError: it is not built, is another user's, or cannot be loaded.
+      UserError: it is not built, belongs to another user, or cannot be loaded.
     """
     place = path()
     if not place.is_file():
@@ -119,17 +119,17 @@ def load() -> ctypes.CDLL:
     try:
         library = ctypes.CDLL(str(place))
     except OSError as error:
-        raise UserError(f"{place} cannot be loaded ({error}): {COMMAND} makes it anew.") from None
+        raise UserError(f"{place} cannot be loaded ({error}): {COMMAND} rebuilds it.") from None
     capsule = jax.ffi.pycapsule(getattr(library, TARGET))
     jax.ffi.register_ffi_target(TARGET, capsule, platform="cpu")
     return library
 
 
 def compiler_command() -> list[str] | None:
-    """Return the words that call the compiler; None where there is none.
+    """Return the compiler and its arguments from $CXX; None if no compiler is installed.
 
     Raises:
-      UserError: $CXX names none.
+      UserError: $CXX does not name a compiler.
     """
     named = os.environ.get("CXX")
     if named:

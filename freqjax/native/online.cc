@@ -1,12 +1,12 @@
-// The online regime in closed form, as freqjax/online.py writes it out, as one loop over the rows.
+// Online training in closed form, with the equations of freqjax/training/gradients/closed_form.py, as one
+// loop over the rows.
 //
 // A row costs one pass over the weights of the gates and their moments, W [K, 4H] with K = H + D + 2:
-// it forms the gradient a ⊗ δz, moves the weight, and adds it to the arguments of the next row's gates,
-// all while the weight is in a register. Everything that is the same for all weights of a row (learning
-// rate, bias corrections) is computed by JAX and comes in as `factors`.
+// it computes the gradient a ⊗ δz, updates the weight, and adds its product to the gate arguments of the
+// next row, all while the weight is in a register. Everything that is the same for all weights of a row
+// (learning rate, bias corrections) is computed by JAX and passed in `factors`.
 //
-// Axes as in freqjax/online.py: U rows, H hidden, D inputs, O outputs; A arrays, the weights and their
-// moments.
+// Axes: U rows, H hidden, D inputs, O outputs; A arrays, the weights and their moments.
 
 #include <algorithm>
 #include <bit>
@@ -25,13 +25,13 @@
 
 namespace {
 
-// Columns of W that one pass takes together: four registers of 16 numbers, whose four chains of additions
-// hide each other's latency.
+// Columns of W that one pass processes together: four registers of 16 numbers, whose four chains of
+// additions hide each other's latency.
 constexpr int64_t kWidth = 64;
 
 struct Sizes {
   int64_t rows, inputs, hidden, outputs;
-  bool learned;  // whether the c that a stream starts from is a parameter
+  bool learned;  // whether the initial c of a stream is a parameter
 
   int64_t columns() const { return 4 * hidden; }
   int64_t height() const { return hidden + inputs + 2; }
@@ -39,14 +39,14 @@ struct Sizes {
   int64_t rest() const { return hidden * outputs + outputs + (learned ? hidden : 0); }
 };
 
-// What does not change from row to row, as `_constants` of loop.py lists it: the decay of the weights, that
-// of the first moment (or the momentum) and of the second, each with what is left of 1.
+// Constants of all rows, in the order of `_constants` of gradients/native.py: weight decay, the decay of the
+// first moment (or the momentum) and that of the second, each with its complement to 1.
 struct Constants {
   float clip_norm, decay, first, first_rest, second, second_rest, epsilon;
 };
 
-// Rules of freqjax/optimizers.py. `move` is given a weight, its moments `stride` numbers apart behind it,
-// and the gradient; it returns the weight after the step.
+// Update rules of the optimizers. `move` takes a weight, whose moments follow it at distances of `stride`
+// numbers, and the gradient; it updates them and returns the new weight.
 
 enum class Decay { kNone, kCoupled, kDecoupled };
 
@@ -117,7 +117,7 @@ struct RmsProp {
   }
 };
 
-// Moves nothing: a pass with it is the product alone, in the same order of additions.
+// Updates nothing: a pass with it computes the product alone, in the same order of additions.
 template <int arrays>
 struct Still {
   static constexpr int kArrays = arrays;
@@ -156,8 +156,8 @@ inline float dot(const float* a, const float* b, int64_t n) {
   return sum;
 }
 
-// Numbers too small to be normal count as zero while this lives, as everywhere in XLA: the moments decay
-// into them, and each costs a hundred cycles.
+// Flushes denormal numbers to zero during its lifetime, as XLA does: moments decay to denormals, and each
+// operation on one costs about a hundred cycles.
 class FlushDenormals {
  public:
 #if defined(__x86_64__)
@@ -191,7 +191,7 @@ Floats zeros(int64_t count) {
   return Floats(static_cast<float*>(at));
 }
 
-// What a call reads and writes; as `_run` of loop.py has it.
+// Inputs and outputs of a call, in the order of `_run` of gradients/native.py.
 struct Call {
   Sizes sizes;
   Constants constants;
@@ -259,8 +259,8 @@ class Loop {
   // Numbers from one row of a block to the next: weights, then each moment.
   static constexpr int64_t kStep = Rule::kArrays * kWidth;
 
-  // W lies block after block of kWidth columns, a block row after row, so that a pass reads memory in
-  // order. Columns beyond 4H are zero and stay so.
+  // W is stored in blocks of kWidth columns, each block row by row, so that a pass reads memory in order.
+  // Columns beyond 4H are zero and stay zero.
   template <class Visit>
   void each_gate(int array, Visit visit) {
     for (int64_t k = 0; k < s_.height(); ++k)
@@ -269,7 +269,7 @@ class Loop {
               (array * s_.height() + k) * s_.columns() + j);
   }
 
-  // W_y lies output by output here, and unit by unit outside; b_y and the learned c follow.
+  // W_y is stored by outputs here, and by units outside; b_y and the learned c follow.
   template <class Visit>
   void each_rest(int array, Visit visit) {
     const int64_t kernel = s_.hidden * s_.outputs;
@@ -290,7 +290,7 @@ class Loop {
     a[s_.hidden + s_.inputs] = a[s_.hidden + s_.inputs + 1] = 1.0f;
   }
 
-  // Move W along a ⊗ δz, and leave in z its product with the next row's a.
+  // Update W with the gradient a ⊗ δz, and write its product with the next row's a to z.
   template <class Any>
   void pass(const Any& rule) {
     for (int64_t block = 0; block < s_.blocks(); ++block) {
@@ -306,7 +306,7 @@ class Loop {
     }
   }
 
-  // Loss, gradient, and c and h after the row; the gradient's norm is returned.
+  // Compute loss, gradient, and c and h after the row; return the norm of the gradient.
   float differentiate(int64_t row) {
     const int64_t hidden = s_.hidden, outputs = s_.outputs;
     const bool reset = call_.reset[row];
@@ -322,7 +322,7 @@ class Loop {
     if (reset && s_.learned) std::copy_n(learned, hidden, c);
     if (reset && !s_.learned) std::fill_n(c, hidden, 0.0f);
 
-    // z becomes the gates, and dz what the carry before the row was times for each: only f needs it.
+    // z is overwritten by the gates; the f part of dz temporarily holds c before the row.
 #pragma omp simd
     for (int64_t k = 0; k < hidden; ++k) {
       const float i = z[k] = sigmoid(z[k]);
@@ -379,7 +379,7 @@ void run(const Call& call) {
   Loop<Rule>(call).run();
 }
 
-// The rules in the order of `_RULES` of loop.py.
+// The rules in the order of `_RULES` of gradients/native.py.
 void (*const kRules[])(const Call&) = {
     run<Adam<Decay::kNone>>, run<Adam<Decay::kCoupled>>,    run<Adam<Decay::kDecoupled>>,
     run<Sgd<Decay::kNone>>,  run<Sgd<Decay::kCoupled>>,     run<RmsProp<Decay::kNone>>,
@@ -424,7 +424,7 @@ ffi::Error online(int64_t rule, Array x, Array target, ffi::Buffer<ffi::PRED> re
 
 }  // namespace
 
-// The loop as XLA calls it.
+// The handler that XLA calls.
 XLA_FFI_DEFINE_HANDLER_SYMBOL(freqjax_online, online,
                               ffi::Ffi::Bind()
                                   .Attr<int64_t>("rule")
@@ -444,7 +444,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(freqjax_online, online,
                                   .Ret<Array>()
                                   .Ret<Array>());
 
-// The loop without XLA, for benchmarks/cpp_online.py: sizes are U, D, H, O; the learned c is left out.
+// The loop without XLA, for benchmarks/cpp_online.py: sizes are U, D, H, O; without a learned c.
 extern "C" void freqjax_online_plain(int64_t rule, const int64_t* sizes, const float* constants,
                                      const float* x, const float* target, const uint8_t* reset,
                                      const float* factors, float* gates, float* rest, float* c,

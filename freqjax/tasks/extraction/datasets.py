@@ -121,11 +121,11 @@ def _read_csv(path: Path, field: str) -> dict[str, np.ndarray]:
     header = [name.strip() for name in lines[0]]
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:
-        raise UserError(f"{field} {path}: column {twice} is in the header more than once.")
+        raise UserError(f"{field} {path}: column {twice} stands in the header more than once.")
     for number, line in enumerate(lines[1:], 1):
         if len(line) != len(header):
             raise UserError(
-                f"{field} {path}: row {number} has {len(line)} cells, but the header has "
+                f"{field} {path}: row {number} has {len(line)} cells where the header has "
                 f"{len(header)}."
             )
     try:

@@ -110,7 +110,7 @@ def test_bad_csv_files_are_refused_by_row_and_column(written, change, sentence):
 
 
 def test_one_selector_too_many_is_refused(written):
-    with pytest.raises(UserError, match="column C2 is one more than the 1 frequencies"):
+    with pytest.raises(UserError, match="column C2 exceeds the 1 frequencies"):
         read(written(), frequencies=(1.0,))
 
 

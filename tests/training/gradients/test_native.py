@@ -283,7 +283,7 @@ def test_a_damaged_library_is_named(monkeypatch, tmp_path):
     with pytest.raises(UserError, match="the native loop is not built"):
         library.load.__wrapped__()
     library.path().write_bytes(b"no library")
-    with pytest.raises(UserError, match=r"native-.*\.so cannot be loaded .* makes it anew\."):
+    with pytest.raises(UserError, match=r"native-.*\.so cannot be loaded .* rebuilds it\."):
         library.load.__wrapped__()
 
 
