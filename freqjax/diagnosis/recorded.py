@@ -127,7 +127,7 @@ def weight_chasing(run: RunUnderExamination) -> Examination:
     within = run.window < run.task.samples and not run.shuffled
     found = within and ratio is not None and ratio > CHASING_RATIO and not _last_is_learned(run)
     if run.shuffled:
-        words = "Windows are shuffled: no target moves on from one update to the next."
+        words = f"The {run.config.train.regime} are shuffled: no target moves on from one update to the next."
     elif not within:
         words = "No update comes between the rows of a block: the weights cannot follow its target."
     elif ratio is None:

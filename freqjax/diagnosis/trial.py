@@ -76,7 +76,7 @@ def retrain(
     scales: Sequence[float],
     seconds: float,
     *,
-    hidden_size: int | None = None,
+    config: Config | None = None,
     most: int | None = None,
 ) -> Trial | None:
     """Train R fresh networks, each at its own multiple of the learning rate.
@@ -89,14 +89,14 @@ def retrain(
       run: the run.
       scales: [R] multiples of `optimizer.learning_rate`.
       seconds: stop after about so many.
-      hidden_size: another width than the run's.
+      config: another config than the run's, of the same task.
       most: make no more updates than these.
 
     Returns:
       What they reached; None where too few updates could be afforded to tell anything.
     """
     began = time.monotonic()
-    recipe = _prepare(run, hidden_size)
+    recipe = _prepare(run, run.config if config is None else config)
     wanted = max(run.rows[-1]["step"] if run.rows else recipe.windows, FEWEST_UPDATES)
     wanted = wanted if most is None else min(wanted, most)
     share = (seconds - (time.monotonic() - began)) / len(scales)
@@ -119,17 +119,16 @@ def retrain(
     return Trial(errors, updates, min(1.0, updates / recipe.windows))
 
 
-def _prepare(run: RunUnderExamination, hidden_size: int | None) -> _Recipe:
-    config = _fixed_rows(run.config)
-    if hidden_size is not None:
-        config.network.hidden_size = hidden_size
+def _prepare(run: RunUnderExamination, config: Config) -> _Recipe:
     task, rows = run.task, run.train_rows
+    same_network = config.network == run.config.network
+    config = _fixed_rows(config)
     network = make_network(config.network, task, lambda: run.prepared.batches["train"])
     source = make_source(task, config, rows, cut=_even_parts)
     windows = source.updates
     optimizer = Optimizer(config.optimizer, make_schedule(config.optimizer, windows, windows))
     update = make_update(make_estimator(network, task, config), optimizer)
-    forward = run.prepared.forward if hidden_size is None else choose_forward(network, config)
+    forward = run.prepared.forward if same_network else choose_forward(network, config)
 
     def begin(scale: float) -> TrainState:
         state = init_state(network, task, config, initial_key(config.train.seed), source.streams)
@@ -164,11 +163,9 @@ def _even_parts(updates: int, rows: int) -> list[tuple[int, int]]:
 
 def _fixed_rows(config: Config) -> Config:
     """Copy `config` for its fixed rows, whose learning rate stays at its peak."""
-    copy = dataclasses.replace(
+    return dataclasses.replace(
         config,
         task=dataclasses.replace(config.task, noise="fixed"),
-        network=dataclasses.replace(config.network),
         optimizer=dataclasses.replace(config.optimizer, schedule="constant"),
         train=dataclasses.replace(config.train, steps_per_epoch=None),  # an epoch is all rows
     )
-    return copy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +22,8 @@ _MENDED_SHARE = 0.5
 # From a thousandth of the rate to ten thousand times: rates that people set wrongly are wrong by decades.
 _SCALES = (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4)
 _SAME = _SCALES.index(1.0)
+# All rates together are tried for so many seconds at most.
+_RATES_SECONDS = 8.0
 # A cut gradient that sees less than this share of the whole slope is too short.
 _SLOPE_SHARE = 1 / 3
 # At weights that are not nearly right, a cut gradient this far from the whole one points elsewhere.
@@ -32,7 +35,7 @@ def learning_rate(run: RunUnderExamination) -> tuple[Examination, Examination]:
     """Try the run's recipe at eight rates from the same start: was its own too high, or too low?"""
     trial = None
     if run.uses_rate:
-        trial = retrain(run, _SCALES, seconds=min(8.0, run.seconds_left / 2))
+        trial = retrain(run, _SCALES, seconds=min(_RATES_SECONDS, run.seconds_left / 2))
     best = None
     if trial is not None and np.isfinite(trial.errors).any():
         best = int(np.argmin(trial.errors))
@@ -109,7 +112,7 @@ def gradient_truncation(run: RunUnderExamination) -> Examination:
     """Tell whether the gradient was cut before the error could reach what caused it."""
     found, evidence, solution = False, {}, _solution(run)
     words = "The gradient goes through the whole block: nothing is cut"
-    if run.shuffled:
+    if run.config.train.regime == "windows":
         words = (
             f"The gradient goes through all {run.window} samples of a window, beyond which nothing is "
             "learned from; what that costs is in the limit of the window"
@@ -122,6 +125,9 @@ def gradient_truncation(run: RunUnderExamination) -> Examination:
             words, evidence = f"{words}. {more}", evidence | seen
         elif found is None:
             words += ": weights that remember nothing have nothing to lose by the cut, so that tells nothing"
+            if not isinstance(run.task, Constructible):
+                found, more, tried = _with_the_whole_gradient(run)
+                words, evidence = f"{words}. {more}", evidence | tried
     longer = (
         "Let the gradient reach through the block (train.regime=full), over horizons that lengthen."
     )
@@ -132,7 +138,7 @@ def gradient_truncation(run: RunUnderExamination) -> Examination:
         found=found,
         words=f"{words}.",
         evidence=evidence,
-        threshold=_truncation_threshold(solution),
+        threshold=_truncation_threshold(run, solution),
         experiment=run.through_time,
         advice=longer,
     )
@@ -174,17 +180,53 @@ def _near_the_solution(
     return found or share < _SLOPE_SHARE, words, evidence
 
 
-def _truncation_threshold(solution: Solution | None) -> str:
-    nearly = ""
-    if solution is not None:
-        nearly = (
-            f"at a nearly right {solution.name} the cut gradient sees less than {_SLOPE_SHARE:.2g} of the "
-            f"slope along {solution.along}, about K / T; or "
-        )
-    return (
-        f"{nearly}at the run's own weights a cosine below {_COSINE:g} or {_NORM_RATIO:g} of the norm: what "
-        "is left is drowned by the noise of the samples"
+def _with_the_whole_gradient(
+    run: RunUnderExamination,
+) -> tuple[bool | None, str, dict[str, Any]]:
+    """Try the run's recipe with a gradient through whole sequences: what it tells, words and numbers.
+
+    A task whose solution can be written down needs no trial, which takes longer and tells less.
+    """
+    samples, left = run.task.samples, run.seconds_left
+    train = dataclasses.replace(
+        run.config.train, regime="tbptt", truncation=samples, gradient="auto"
     )
+    uncut = dataclasses.replace(run.config, train=train)
+    whole = retrain(run, (1.0,), seconds=left / 4, config=uncut)
+    cut = None
+    if whole is not None:
+        cut = retrain(run, (1.0,), seconds=left / 4, most=whole.updates)
+    if cut is None or whole is None or cut.updates < whole.updates:
+        return None, "The same recipe with a whole gradient is too dear to try", {}
+    kept, reached, same = run.kept_train_error, whole.errors[0], cut.errors[0]
+    words = (
+        f"From the same start, {whole.updates} updates with a gradient through all {samples} samples reach a "
+        f"frozen error of {_say(reached)}; with the cut one they reach {_say(same)}, and the run kept "
+        f"{_say(kept)}"
+    )
+    found = _mends(run, reached, kept, same) or (False if whole.tells(run) else None)
+    evidence = {
+        "updates": whole.updates,
+        f"uncut_{run.metric}": _finite(reached),
+        f"same_{run.metric}": _finite(same),
+        f"kept_{run.metric}": _finite(kept),
+    }
+    return found, words, evidence
+
+
+def _truncation_threshold(run: RunUnderExamination, solution: Solution | None) -> str:
+    said = (
+        f"at the run's own weights a cosine below {_COSINE:g} or {_NORM_RATIO:g} of the norm: what is left "
+        "is drowned by the noise of the samples"
+    )
+    if solution is not None:
+        return (
+            f"at a nearly right {solution.name} the cut gradient sees less than {_SLOPE_SHARE:.2g} of the "
+            f"slope along {solution.along}, about K / T; or {said}"
+        )
+    if isinstance(run.task, Constructible):
+        return said
+    return f"a whole gradient alone takes at least {_MENDED_SHARE:.0%} of the error away; or {said}"
 
 
 def _solution(run: RunUnderExamination) -> Solution | None:
@@ -201,7 +243,9 @@ def capacity(run: RunUnderExamination) -> Examination:
     if not run.uses_rate:
         return _capacity(run, None, "The curriculum's steps are too dear to repeat wider.", {})
     wide, left = hidden * _WIDER, run.seconds_left
-    wider = retrain(run, (1.0,), seconds=left / 2, hidden_size=wide)
+    network = dataclasses.replace(run.config.network, hidden_size=wide)
+    wide_config = dataclasses.replace(run.config, network=network)
+    wider = retrain(run, (1.0,), seconds=left / 2, config=wide_config)
     narrow = None
     if wider is not None:
         narrow = retrain(run, (1.0,), seconds=left / 4, most=wider.updates)

@@ -52,7 +52,7 @@ def test_every_cause_is_looked_for_and_ranked(tmp_path):
 @pytest.mark.parametrize(("start", "streams"), [("zero", "sequential"), ("random", "parallel")])
 def test_every_experiment_is_a_command_that_is_taken(tmp_path, start, streams):
     changes = {"task": {"start": start}, "train": {"streams": streams, "regime": "online"}}
-    for examination in diagnose(examined(tmp_path, config(**changes), began=-1e9)).examinations:
+    for examination in diagnose(examined(tmp_path, config(**changes), began=-1e12)).examinations:
         words = shlex.split(examination.experiment)
         assert words[:3] == ["python", "-m", "freqjax.main"]
         invocation = commandline.parse(words[3:])
@@ -385,7 +385,7 @@ def test_every_row_of_the_stream_is_in_a_trial(tmp_path, monkeypatch):
         task={"frequencies": (2.0, 5.0, 7.0)},
         train={"regime": "tbptt", "truncation": 20, "streams": "sequential"},
     )
-    recipe = trial._prepare(examined(tmp_path, whole, limit={}, rows=[]), None)
+    recipe = trial._prepare(examined(tmp_path, whole, rows=[]), whole)
     assert recipe.windows == 30 and recipe.updates == 6 and recipe.parts == 5
 
 
@@ -408,7 +408,7 @@ def test_capacity_where_more_units_do_better(tmp_path):
 
 
 def test_a_dear_run_is_not_tried(tmp_path):
-    run = examined(tmp_path, began=-1e9)  # its time is over
+    run = examined(tmp_path, began=-1e12)  # its time is over
     assert [e.found for e in tried.learning_rate(run)] == [None, None]
 
 
