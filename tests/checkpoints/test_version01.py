@@ -20,7 +20,6 @@ from freqjax.checkpoints.store import read_meta
 from freqjax.checkpoints.versions import upgrade
 from freqjax.config import overrides, shipped
 from freqjax.main import main
-from freqjax.run.experiment import Experiment
 from freqjax.system import files
 from freqjax.tasks import Extraction
 
@@ -32,7 +31,6 @@ _MEASURED = ("seconds", "memory_mb")
 def unpacked(request, tmp_path, monkeypatch):
     """The folder of a run or sweep, with its whole.* beside it."""
     monkeypatch.setattr(Extraction, "draw", lambda *_: [])
-    monkeypatch.setattr(Experiment, "_draw_pairs", lambda *_: [])
     monkeypatch.setattr("freqjax.training.sources.CHUNK_ROWS", 7)
     folder = tmp_path / request.param
     shutil.unpack_archive(DATA / f"{request.param}.zip", folder)

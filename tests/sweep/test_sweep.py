@@ -39,7 +39,7 @@ def silent(_line):
 
 def sweep_config(axes, **sections) -> Config:
     config = tiny_config(**sections)
-    config.sweep = SweepConfig(axes=axes)
+    config.sweep = SweepConfig(axes={field: tuple(values) for field, values in axes.items()})
     return overrides.apply(config, [])
 
 
@@ -369,7 +369,7 @@ def test_programs_are_shared_by_what_they_are_made_from():
         ("network.hidden_size=4,0", "network.hidden_size is 0"),
         ("optimizer.learning_rate=1e-3,-1", "optimizer.learning_rate is -1"),
         ("train.truncation=3,5;train.regime=tbptt", "train.truncation is 3"),
-        ("network.initializer=pytorch,rotor", "network.learned_carry is false"),
+        ("network.initializer=pytorch,rotor", "task.rotor_high is 20 Hz"),
     ],
 )
 def test_a_wrong_axis_is_one_sentence_before_anything_is_written(text, part, tmp_path, capsys):
