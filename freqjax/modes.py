@@ -200,12 +200,15 @@ def _refuse_other_network(config: Config, trained: Config, checkpoint: str) -> N
             f"task.name is {config.task.name}: the network of --checkpoint {checkpoint} was made for "
             f"{trained.task.name}."
         )
+    from freqjax.tasks import make_task
+
+    tasks = make_task(config.task), make_task(trained.task)
+    sizes = [(task.input_size, task.output_size, task.selectors) for task in tasks]
     for field in configs.differing_fields(config, trained):
         section, name = field.split(".")
-        asked = getattr(getattr(config, section), name)
-        has = getattr(getattr(trained, section), name)
-        other_inputs = field == "task.frequencies" and len(asked) != len(has)
-        if section == "network" or other_inputs:
+        if section == "network" or (section == "task" and sizes[0] != sizes[1]):
+            asked = getattr(getattr(config, section), name)
+            has = getattr(getattr(trained, section), name)
             raise UserError(
                 f"{field} is {asked}: the network of --checkpoint {checkpoint} was made with {has}."
             )
@@ -301,8 +304,9 @@ def _component_stream(config: Config, flags: dict[str, Any]) -> ComponentStream:
     from freqjax.deploy.component_stream import ComponentStream, select
     from freqjax.deploy.trained import load
     from freqjax.tasks import make_task
+    from freqjax.tasks.extraction.config import extraction_of
 
-    task = make_task(config.task)
+    task = make_task(extraction_of(config))
     group = select(task, flags["select"])
     trained = load(flags["checkpoint"], _warn)
     _refuse_other_network(config, trained.config, flags["checkpoint"])
@@ -325,9 +329,10 @@ def _stream(config: Config, flags: dict[str, Any]) -> int:
 def _extract(config: Config, flags: dict[str, Any]) -> int:
     from freqjax.deploy import extract
     from freqjax.tasks import make_task
+    from freqjax.tasks.extraction.config import extraction_of
 
     planned = extract.plan(
-        make_task(config.task),
+        make_task(extraction_of(config)),
         flags["input"],
         flags["output"],
         channel=flags["channel"],

@@ -117,7 +117,10 @@ class Config:
         own = self.__dict__.get("own", {})
         if name in own:
             return own[name]
-        raise AttributeError(f"a config has no section {name!r}", name=name, obj=self)
+        near = nearest(name, [*_SECTIONS, *own])
+        raise AttributeError(
+            f"config.{name} is not a section: the nearest one is config.{near}", name=name, obj=self
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a section; with `task` come the sections that the task alone has.

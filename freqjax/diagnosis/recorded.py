@@ -123,13 +123,17 @@ def vanishing_gradient(run: RunUnderExamination) -> Examination:
 
 def weight_chasing(run: RunUnderExamination) -> Examination:
     """Tell whether the loss while training looked better than the weights are."""
-    ratio, group, epoch, moving, frozen = _largest_gap(run)
+    same_rows = run.prepared.choosing == "train"
+    # Frozen losses of other rows differ for other reasons.
+    ratio, group, epoch, moving, frozen = _largest_gap(run) if same_rows else (None,) * 5
     within = run.window < run.task.samples and not run.shuffled
     found = within and ratio is not None and ratio > CHASING_RATIO and not _last_is_learned(run)
     if run.shuffled:
         words = f"The {run.config.train.regime} are shuffled: no target moves on from one update to the next."
     elif not within:
         words = "No update comes between the rows of a block: the weights cannot follow its target."
+    elif not same_rows:
+        words = "The frozen losses are of the validation rows: they are not compared with those of training."
     elif ratio is None:
         words = "No epoch has both losses, or the loss while training shows nothing to explain."
     else:

@@ -97,7 +97,7 @@ def cause_line(diagnosis: Diagnosis | None) -> str:
     if diagnosis is None:
         return "Not diagnosed yet; run `--mode diagnose`."
     if diagnosis.healthy:
-        return "Nothing is wrong: every component is below the goal, so no cause was looked for."
+        return "Nothing is wrong: what the task asks for was reached, so no cause was looked for."
     if not diagnosis.causes:
         return (
             "No cause that was looked for explains the error; a run that still improves needs time."

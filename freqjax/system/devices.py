@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 
+import freqjax
 from freqjax.errors import UserError
 from freqjax.system import apple, compiled, memory, processors
 
@@ -99,7 +100,7 @@ def versions() -> dict[str, str]:
     return {
         **found,
         "python": platform.python_version(),
-        "freqjax": importlib.metadata.version("freqjax"),
+        "freqjax": freqjax.__version__,
     }
 
 

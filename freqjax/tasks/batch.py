@@ -37,7 +37,7 @@ class Sequences(NamedTuple):
 
     Attributes:
       inputs: [B, T, D] float32, the named inputs side by side; 0 where an input is missing.
-      targets: [B, T, O] float32.
+      targets: [B, T, O] float32; 0 where a sample does not count.
       groups: [B] int32.
       weights: [B, T] float32, how much the loss of a sample counts; None where each counts 1.
     """
@@ -59,14 +59,18 @@ def sequences_of(batch: Batch, names: Sequence[str]) -> Sequences:
     parts = []
     for name in names:
         part = batch.inputs[name]
-        if isinstance(batch.mask, Mapping) and name in batch.mask:
-            part = xp.where(xp.asarray(batch.mask[name])[..., None], part, 0.0)
+        mask = batch.mask.get(name) if isinstance(batch.mask, Mapping) else batch.mask
+        if mask is not None:
+            part = xp.where(xp.asarray(mask)[..., None], part, 0.0)
         parts.append(part)
     inputs = parts[0] if len(parts) == 1 else xp.concatenate(parts, axis=-1)
     weights = _weights(batch, inputs.shape[:2], xp)
     targets = batch.targets
     if targets.ndim == 2:
         targets = xp.broadcast_to(targets[:, None], (*inputs.shape[:2], targets.shape[-1]))
+    if weights is not None:
+        # What counts for nothing may be anything, NaN too, whose gradient would be NaN even at weight 0.
+        targets = xp.where(weights[..., None] > 0, targets, 0.0)
     return Sequences(inputs, targets, batch.group, weights)
 
 
