@@ -351,7 +351,8 @@ Three of the causes are tested by experiment. *Learning rate*: the run's recipe 
 from the same start. *Capacity*: an exact clock is written into a network of the same size; if none fits, or
 no such weights are known, the recipe is repeated with eight times as many units. *Gradient truncation*: the
 truncated gradient is compared with the full one, at the run's weights and at a clock that is nearly right.
-The second comparison is the decisive one: for a network without memory truncation loses nothing, so the two
+If no solution of the task is known, the recipe is repeated with the full gradient instead. The comparison
+at the clock is the decisive one: for a network without memory truncation loses nothing, so the two
 gradients agree at its own weights, and it never learns to remember.
 
 ## Accuracy
