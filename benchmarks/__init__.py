@@ -1,1 +1,1 @@
-"""Measurements that take minutes. Each writes JSON to benchmarks/results, which is committed."""
+"""Benchmarks that take minutes. Each writes JSON to benchmarks/results, which is committed."""

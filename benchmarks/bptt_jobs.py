@@ -1,4 +1,4 @@
-"""Loss and gradient of an LSTM over whole streams, B × T × H × layers: every engine that can.
+"""Jobs of loss and gradient of an LSTM over whole streams, B × T × H × layers, on every engine that has them.
 
 A job is the mean squared error of stacked LSTMs with a linear head on D = 5 inputs, from a zero state, and
 its gradient by all weights; nothing is updated. A unit is one loss and gradient.
@@ -25,7 +25,7 @@ _INPUTS = 5
 
 
 class Shape(NamedTuple):
-    """B streams of T samples through stacked LSTMs of width H."""
+    """Size of a job: B streams of T samples through stacked LSTMs of width H."""
 
     streams: int
     samples: int
@@ -34,14 +34,14 @@ class Shape(NamedTuple):
 
 
 def contenders(shape: Shape, units: int, platform: str) -> list[Contender | Absent]:
-    """Every engine; a run does the job `units` times over."""
+    """Prepare every engine; a run does `units` units."""
     random = np.random.default_rng(0)
     xs = random.normal(size=(shape.samples, shape.streams, _INPUTS)).astype(np.float32)
     targets = random.normal(size=(shape.samples, shape.streams, 1)).astype(np.float32)
     missing = pytorch_missing(platform)
     pytorch: list[Contender | Absent] = [missing] if missing else []
     if missing is None:
-        # A single stream gives a second thread nothing to do.
+        # A second thread has nothing to do with a single stream.
         counts = thread_counts(1 if shape.streams == 1 else 2)
         pytorch += [_pytorch(shape, xs, targets, units, threads) for threads in counts]
     theirs = plain.init_params(_INPUTS, shape.hidden, shape.layers)
@@ -57,7 +57,7 @@ def contenders(shape: Shape, units: int, platform: str) -> list[Contender | Abse
 
 
 def in_network(params: Any) -> Any:
-    """Parameters of `benchmarks.plain` in the layout of the network that freqjax makes of them."""
+    """Convert parameters of `benchmarks.plain` to the layout of a network of freqjax."""
     cells = [
         {
             name: {"kernel": layer[name], "bias": layer[f"{name}_bias"]}
@@ -74,7 +74,7 @@ def in_network(params: Any) -> Any:
 def network_mse(
     network: Network, params: Any, carry: Any, xs: jax.Array, targets: jax.Array
 ) -> jax.Array:
-    """As `plain.mse`, by a network of freqjax and with the gradient that it trains with."""
+    """Compute `plain.mse` by a network of freqjax, with the gradient that it trains with."""
     _, ys = network.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))
     return jnp.mean(jnp.square(ys - targets))
 
@@ -85,7 +85,7 @@ def _jax(
     arguments: tuple[Any, ...],
     units: int,
 ) -> Contender:
-    """The engine that differentiates loss(params, carry, xs, targets)."""
+    """Prepare the engine that differentiates loss(params, carry, xs, targets)."""
     arguments = jax.device_put(arguments)
     compiled = jax.jit(jax.value_and_grad(loss)).lower(*arguments).compile()
 
@@ -97,7 +97,7 @@ def _jax(
 
 
 def _memory_mb(compiled: Any) -> float | None:
-    """What a program holds at its peak, MB, by XLA's own plan: arguments, results and all between."""
+    """Return the peak memory of a program, MB, by XLA's plan: arguments, results and temporaries."""
     plan = compiled.memory_analysis()
     if plan is None:
         return None
@@ -113,7 +113,7 @@ def _memory_mb(compiled: Any) -> float | None:
 def _pytorch(
     shape: Shape, xs: np.ndarray, targets: np.ndarray, units: int, threads: int
 ) -> Contender:
-    import torch  # most installations of freqjax have none
+    import torch  # an optional dependency
 
     torch.manual_seed(0)
     lstm = torch.nn.LSTM(_INPUTS, shape.hidden, shape.layers)

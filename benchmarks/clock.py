@@ -1,9 +1,9 @@
-"""The main job over seeds and tasks: is it one lucky seed?
+"""Benchmark of the main job over seeds and tasks.
 
     python -m benchmarks.clock
 
-Trains `configs/default.py` with `train.seed` 0 to 4, and two other tasks with nothing changed but the
-task, each in a process of its own; then runs the test rows of seeds 2, 3 and 4 through the trained
+Trains `configs/default.py` with `train.seed` 0 to 4, and two other tasks with only the task changed,
+each in a process of its own; then runs the test rows of seeds 2, 3 and 4 through the trained
 network one sample at a time, with the state reset at block starts and with one state carried through
 all blocks. Writes benchmarks/results/clock.json, and keeps seed 0's run in runs/clock64.
 """
@@ -33,7 +33,7 @@ _TEST_SEEDS = (2, 3, 4)
 
 
 def sample_by_sample(network: freqjax.Trained, test_seed: int, *, reset: bool) -> list[float]:
-    """MSE of every frequency with the rows fed to `step` in order, float64."""
+    """Compute the MSE of every frequency, with the rows fed to `step` in order, in float64."""
     task = make_task(dataclasses.replace(network.config.task, test_seed=test_seed))
     blocks = task.rows("test")
     carry, found = network.init_carry(), []
@@ -76,7 +76,7 @@ def measure(task: str, seed: int, flags: tuple[str, ...], folder: Path) -> dict[
 
 
 def main() -> None:
-    """Measure everything and write the table."""
+    """Train and test every seed of every task, and write the rows."""
     rows = []
     with record.scratch() as scratch:
         for task, (seeds, flags) in _TASKS.items():

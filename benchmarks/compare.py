@@ -1,4 +1,4 @@
-"""Two machines, or two versions, side by side.
+"""Comparison of two machines, or of two versions.
 
     python -m benchmarks.compare A.json B.json
 
@@ -18,16 +18,16 @@ from typing import Any
 from benchmarks.speed import micro
 from freqjax.errors import UserError
 
-# What the rows of two files are matched by; of an engine that was tried with one thread and with two, the
-# quicker one counts.
+# Keys by which the rows of two files are matched. Of an engine that was timed with one thread and with two,
+# the faster one counts.
 _KEYS = ("job", "engine", "platform")
 
 
 def read(name: str) -> dict[str, Any]:
-    """A file of `benchmarks.devices`.
+    """Read a file of `benchmarks.devices`.
 
     Raises:
-      UserError: there is none, or it is something else.
+      UserError: there is no such file, or it has other content.
     """
     path = Path(name)
     if not path.is_file():
@@ -35,7 +35,7 @@ def read(name: str) -> dict[str, Any]:
     wrong = UserError(f"{name}: it must be a JSON file that python -m benchmarks.devices wrote.")
     try:
         value = json.loads(path.read_text())
-    except (ValueError, OSError):  # no text, or no JSON; or it cannot be read
+    except (ValueError, OSError):  # not text, not JSON, or not readable
         raise wrong from None
     if not isinstance(value, dict) or not {"machine", "versions", "rows"} <= value.keys():
         raise wrong
@@ -48,7 +48,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 def comparison(a: dict[str, Any], b: dict[str, Any], names: tuple[str, str]) -> list[str]:
-    """The Markdown for two values of `read`, called by `names`.
+    """Make the Markdown that compares two values of `read`, called by `names`.
 
     Raises:
       UserError: they have no measured row in common.
@@ -81,7 +81,7 @@ def comparison(a: dict[str, Any], b: dict[str, Any], names: tuple[str, str]) -> 
 
 
 def _by_key(value: dict[str, Any]) -> dict[tuple[str, ...], float]:
-    """Median time of every engine that was measured, by `_KEYS`."""
+    """Return the median time of every measured engine, by `_KEYS`."""
     found: dict[tuple[str, ...], float] = {}
     for row in value["rows"]:
         if row["median_us"] is not None:

@@ -1,7 +1,7 @@
-"""Engines that do the same job, timed side by side: A B C A B C …, after a warm-up of each.
+"""Alternating timing of engines that do the same job: A B C A B C …, after a warm-up of each.
 
-Absolute times move with what else the machine does; the ratio inside one round hardly does. So each engine
-is timed once a round, one after another and never at once, and ratios are taken round by round.
+Absolute times change with the load of the machine; the ratio within one round changes much less. So each
+engine is timed once a round, one after another, and ratios are computed within each round.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
-# The engine that the others are held against.
+# The engine that the others are compared with.
 REFERENCE = "freqjax"
 
-# A busy machine can make threads that wait for each other a hundred times slower. So a job that has taken
-# this many seconds is timed no further than `_FEWEST` rounds, and a run that has, does no further unit.
+# On a busy machine, threads that wait for each other can be a hundred times slower. So a job that has taken
+# `_PATIENCE` seconds has no more than `_FEWEST` rounds, and a run ends with the unit that exceeds
+# `_LONGEST_RUN` seconds.
 _PATIENCE = 60.0
 _FEWEST = 3
 _LONGEST_RUN = 2.0
@@ -27,9 +28,9 @@ class Contender(NamedTuple):
 
     Attributes:
       engine: freqjax, native (freqjax with train.engine=native), autodiff, pytorch or cpp.
-      run: does the job once, waits until it is done, and gives how many µs a unit of it took.
-      threads: how many it may use on the host.
-      facts: what else its row says.
+      run: does the job once, waits until it is done, and returns the time of a unit, µs.
+      threads: the number that it may use on the host.
+      facts: further entries of its row.
     """
 
     engine: str
@@ -39,19 +40,19 @@ class Contender(NamedTuple):
 
 
 class Absent(NamedTuple):
-    """An engine that cannot do a job here, and why, as a sentence."""
+    """An engine that cannot do a job here, with the reason as a sentence."""
 
     engine: str
     reason: str
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def timed(work: Callable[[], Any], units: int) -> Callable[[], float]:
-    """A `Contender.run` of `work`, which does `units` units and waits until they are done."""
+    """Make a `Contender.run` of `work`, which does `units` units and waits until they are done."""
 
     def run() -> float:
         began = time.perf_counter()
@@ -62,7 +63,7 @@ def timed(work: Callable[[], Any], units: int) -> Callable[[], float]:
 
 
 def repeated(work: Callable[[int], Any], units: int) -> Callable[[], float]:
-    """A `Contender.run` that calls `work` with 0, 1, … for a unit each, `units` times at most."""
+    """Make a `Contender.run` that calls `work` with 0, 1, … for a unit each, at most `units` times."""
 
     def run() -> float:
         began = time.perf_counter()
@@ -77,7 +78,7 @@ def repeated(work: Callable[[int], Any], units: int) -> Callable[[], float]:
 
 
 def alternate(contenders: Sequence[Contender], rounds: int) -> list[list[float]]:
-    """Warm every contender up and time them in turn: µs a unit, [round][contender]."""
+    """Warm up every contender, and time them in turn: µs a unit, [round][contender]."""
     began = time.monotonic()
     for contender in contenders:
         contender.run()
@@ -90,7 +91,7 @@ def alternate(contenders: Sequence[Contender], rounds: int) -> list[list[float]]
 
 
 def compare(contenders: Sequence[Contender | Absent], rounds: int) -> list[dict[str, Any]]:
-    """Time the contenders alternately, for `rounds` rounds at most, and give a row for each.
+    """Time the contenders alternately, for at most `rounds` rounds, and return a row for each.
 
     Returns:
       `engine`, `threads`, `median_us`, `min_us`, `max_us`, `runs` and, where freqjax ran beside it, `ratio`:
@@ -111,9 +112,9 @@ def compare(contenders: Sequence[Contender | Absent], rounds: int) -> list[dict[
 
 
 def row_of(contender: Contender, times: Sequence[float]) -> dict[str, Any]:
-    """What a contender is, and how long it took, µs a unit."""
+    """Make the row of a contender from its times, µs a unit."""
     names = {"median_us": median, "min_us": min, "max_us": max}
-    # Four digits: a step takes some µs, a long stream seconds.
+    # Four digits: times range from µs (a step) to seconds (a long stream).
     spread = {name: float(f"{of(times):.4g}") for name, of in names.items()}
     found = {"engine": contender.engine, "threads": contender.threads, **spread}
     return found | {"runs": len(times)} | contender.facts

@@ -1,8 +1,8 @@
-"""The online loop in plain C++, with nothing of JAX around it: what any other form is measured against.
+"""Reference for the online loop: plain C++ without JAX.
 
     python -m benchmarks.cpp_online
 
-It is the loop of `freqjax/native/online.cc`, called through ctypes on arrays of NumPy: one Adam step with
+This is the loop of `freqjax/native/online.cc`, called through ctypes on arrays of NumPy: one Adam step with
 clipping a row, float32, one thread.
 """
 
@@ -21,15 +21,15 @@ from freqjax.native import library
 
 # As in the main job: a mixture and four selectors in, one component out.
 _INPUTS, _OUTPUTS = 5, 1
-# Adam without decay of the weights, in the table of online.cc; and the defaults of the config.
+# Adam without weight decay, in the table of online.cc; the defaults of the config.
 _ADAM = 0
 _RATE, _CLIP_NORM, _BETA1, _BETA2, _EPSILON = 1e-3, 1.0, 0.9, 0.999, 1e-8
 
 
 def time_cpp(hidden: int, rows: int) -> float | None:
-    """Seconds that `rows` updates take at H = `hidden`; None where there is no C++ compiler.
+    """Time `rows` updates at H = `hidden`, s; None without a C++ compiler.
 
-    The library is built at need. Each call goes on with the weights that the last one left.
+    The library is built if needed. Each call continues with the weights of the last one.
 
     Raises:
       UserError: the library cannot be built or loaded.
@@ -46,7 +46,7 @@ def time_cpp(hidden: int, rows: int) -> float | None:
 
 @functools.cache
 def _make_loop(hidden: int, rows: int) -> Callable[[], Any]:
-    """The loop on a sine in noise, warmed up."""
+    """Make the loop on a sine with random inputs, and warm it up."""
     rng = np.random.default_rng(0)
     bound = hidden**-0.5
     gates = np.zeros((3, hidden + _INPUTS + 2, 4 * hidden), np.float32)
@@ -76,7 +76,7 @@ def _make_loop(hidden: int, rows: int) -> Callable[[], Any]:
     function.restype = None
 
     def loop() -> None:
-        # `arrays` is held by this function, so that the addresses stay good.
+        # This function refers to `arrays`, so that their addresses stay valid.
         pointers = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
         function(ctypes.c_int64(_ADAM), *pointers)
 
@@ -87,7 +87,7 @@ def _make_loop(hidden: int, rows: int) -> Callable[[], Any]:
 
 
 def main() -> None:
-    """Print the median of nine calls at each hidden size of the table."""
+    """Print the median of nine calls at each hidden size."""
     for hidden, rows in ((64, 10_000), (128, 4_000), (256, 1_000)):
         timed = [time_cpp(hidden, rows) for _ in range(9)]
         seconds = [one for one in timed if one is not None]

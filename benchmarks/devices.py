@@ -1,14 +1,14 @@
-"""How fast this machine is at each of freqjax's jobs, beside other engines.
+"""Benchmark of freqjax's jobs on this machine, compared with other engines.
 
     python -m benchmarks.devices [--quick] [--solve] [--name NAME] [--only TEXT]
 
-Times every job on every platform that JAX sees, freqjax and the others alternately, and writes
-benchmarks/results/NAME.json, the same as a table in NAME.md and as a picture in NAME.png. NAME is made of
-the processor, its cores and the accelerator unless it is given. `--quick` does a little of each, in a
-minute; `--solve` adds the main task from the first update to the last figure; `--only` takes the jobs whose
-name begins so. About ten minutes on two cores. `benchmarks.compare` compares two machines.
+Times every job on every platform that JAX finds, freqjax and the others alternately, and writes
+benchmarks/results/NAME.json, with a table in NAME.md and a figure in NAME.png. NAME is by default made of
+the processor, its cores and the accelerator. `--quick` runs a little of each job, in a minute; `--solve`
+adds the whole command of the main task; `--only` selects the jobs whose name begins with TEXT. About ten
+minutes on two cores. `benchmarks.compare` compares two machines.
 
-| job | a unit |
+| job | unit |
 |---|---|
 | online_h64, _h128, _h256 | an Adam step with clipping on one sample, hidden 64 to 256 |
 | bptt_BxTxHxL | loss and gradient of B streams of T samples through L layers of H units |
@@ -42,7 +42,7 @@ LENGTHS = (1_000, 3_000, 10_000, 30_000, 100_000)
 
 
 class Job(NamedTuple):
-    """What is timed.
+    """A job that is timed.
 
     Attributes:
       name: as in the table at the head of this module.
@@ -54,7 +54,7 @@ class Job(NamedTuple):
 
 
 def _side_by_side(name: str, make: Callable[[str], list[Contender | Absent]], rounds: int) -> Job:
-    """The job of the contenders that `make` gives for a platform."""
+    """Make the job of the contenders that `make` returns for a platform."""
 
     def measure(platform: str) -> list[dict[str, Any]]:
         with jax.default_device(jax.devices(platform)[0]):
@@ -66,7 +66,7 @@ def _side_by_side(name: str, make: Callable[[str], list[Contender | Absent]], ro
 
 
 def jobs(*, quick: bool) -> list[Job]:
-    """Every job but solve_default, each long enough to be timed; where `quick`, too short to be trusted."""
+    """Make every job except solve_default; those of `quick` are too short for reliable times."""
     found = []
     for hidden, steps, rounds in ((64, 8000, 9), (128, 3200, 9), (256, 1600, 7)):
         make = partial(online_jobs.contenders, hidden, 200 if quick else steps)
@@ -92,7 +92,7 @@ def jobs(*, quick: bool) -> list[Job]:
 
 
 def solve(platform: str) -> list[Contender | Absent]:
-    """The main task by the whole command, in a process of its own."""
+    """Prepare the whole command of the main task, in a process of its own."""
 
     def run() -> float:
         with record.scratch() as scratch:
@@ -103,7 +103,7 @@ def solve(platform: str) -> list[Contender | Absent]:
 
 
 def platforms() -> list[str]:
-    """The platforms that JAX sees, as it names their devices."""
+    """Return the platforms that JAX finds, by its names of their devices."""
     found = []
     for name in ("cpu", "gpu", "tpu"):
         try:
@@ -114,7 +114,7 @@ def platforms() -> list[str]:
 
 
 def machine_name() -> str:
-    """A file name for this machine: its processor, its cores, and its accelerator if there is one."""
+    """Make a file name for this machine: its processor, its cores, and its accelerator if there is one."""
     words = [record.cpu(), f"{cores()} cores"]
     device = jax.devices()[0]
     words += [device.device_kind] if device.platform != "cpu" else []
@@ -135,7 +135,7 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Time everything and write what came out."""
+    """Time the selected jobs and write the results."""
     asked = _arguments(arguments)
     devices.select(None)
     chosen = jobs(quick=asked.quick)

@@ -1,11 +1,10 @@
-"""The diagnosis graded on faults that were planted: is the first-ranked cause the planted one?
+"""Accuracy of the diagnosis on planted faults: how often the first-ranked cause is the planted one.
 
     python -m benchmarks.diagnosis
 
-Grows every plant of `benchmarks.planted` at three seeds that no threshold was set on (those were set on
-seeds from 100), takes the diagnosis that each run ends with, and counts. Writes
-benchmarks/results/diagnosis.json and diagnosis.png; about half an hour. `--seeds` takes others, and then
-nothing is written.
+Trains every plant of `benchmarks.planted` at three seeds that were not used to set thresholds (those are
+seeds from 100), reads the diagnosis of each run, and counts. Writes benchmarks/results/diagnosis.json and
+diagnosis.png; about half an hour. With other seeds, `--seeds`, nothing is written.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _HEALTHY, _NOTHING = "healthy", "no cause found"
 
 
 def examine(plant: Plant, seed: int, folder: Path) -> dict[str, Any]:
-    """Grow a plant and read what its run says of itself."""
+    """Train a plant and read the diagnosis of its run."""
     began = time.perf_counter()
     grow(plant, seed, folder)
     causes = json.loads((folder / "diagnosis.json").read_text())
@@ -51,12 +50,12 @@ def examine(plant: Plant, seed: int, folder: Path) -> dict[str, Any]:
 
 
 def _is_well(folder: Path) -> bool:
-    """Whether the report says that nothing is wrong."""
+    """Tell whether the report says that nothing is wrong."""
     return (folder / "report.md").read_text().splitlines()[2].startswith("Nothing is wrong")
 
 
 def confusion(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[str], np.ndarray]:
-    """What was planted, what came first, and [planted, first] how often."""
+    """Return the planted causes, the first-ranked causes, and the counts [planted, first]."""
     order = [_HEALTHY, *ROW_CAUSES, *CAUSES, *OUTPUT_CAUSES, _NOTHING]
     planted = [name for name in order if any(row["planted"] == name for row in rows)]
     first = [name for name in order if name in planted or any(row["first"] == name for row in rows)]
@@ -67,7 +66,7 @@ def confusion(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[str], np.
 
 
 def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """The confusion matrix as a picture."""
+    """Draw the confusion matrix."""
     planted, first, counts = confusion(rows)
     figure, axes = canvas.subplots(10.5, 8.0)
     axis = axes[0, 0]
@@ -89,7 +88,7 @@ def _words(name: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Grow, examine, count."""
+    """Train and examine every plant, and count the right diagnoses."""
     seeds = [int(seed) for seed in arguments[1:]] if arguments[:1] == ["--seeds"] else _GRADED
     rows = []
     with record.scratch() as scratch:

@@ -1,15 +1,14 @@
-"""Write every measured number and figure that the documents show.
+"""Generator of the documents that show measured numbers, and of their figures.
 
     python -m benchmarks.document
 
 Reads benchmarks/results/*.json and the shipped checkpoint, and rewrites docs/results.md,
 docs/diagnosis.md, docs/speed.md, docs/example.md, the block between the results markers of README.md,
-and docs/*.png. The tests check that what is committed is what this command would write.
+and docs/*.png. The tests check that the committed documents are what this command would write.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,18 +17,19 @@ import numpy as np
 
 import freqjax
 from benchmarks import example_page, record, speed
+from benchmarks.markdown import bullet, paragraph, table
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction import figures
 from freqjax.training.frozen import make_forward
 
 _ROOT = Path(__file__).parent.parent
 _BEGIN, _END = "<!-- results: python -m benchmarks.document -->", "<!-- /results -->"
-# The best loss that the originals' write-ups report; all of them prequential, none on a frozen network.
+# The lowest losses reported for the originals; all are prequential, none is of a frozen network.
 REPORTED = {"original A, while training": 0.2847, "original B, reported": 0.30}
 
 
 def readme_block() -> str:
-    """The table at the top of the README, from the committed results."""
+    """Make the table at the top of the README from the committed results."""
     clock = [row for row in record.read("clock") if row["task"].startswith("1, 3, 5, 7")]
     original = record.read("originals")[0]
     seconds = median(row["process_seconds"] for row in clock)
@@ -42,7 +42,7 @@ def readme_block() -> str:
         f"{len(clock)} training seeds and 3 test seeds; {carried:.2g} with one state carried through "
         "all blocks |",
         f"| original A, as reported | {REPORTED['original A, while training']} | measured while the weights "
-        "move |",
+        "change |",
         f"| original A, here | {original['prequential_mse'][0]:.3g} | the same; with the weights "
         f"frozen it is {original['frozen_test_mse']:.3g} |",
         "| original B, as reported | 0.30 | windows of 50 samples, phase_scale 0.1 |",
@@ -55,14 +55,15 @@ def readme_block() -> str:
 
 
 def results_page() -> str:
-    """docs/results.md."""
+    """Make docs/results.md."""
     opening = [
         "# Results",
         "",
-        "Written by `python -m benchmarks.document` from `benchmarks/results/*.json`. All errors are "
-        "mean squared errors with frozen weights on test rows unless they are called prequential, which "
-        "is measured on each row just before the update that learns from it. Predicting zero gives 0.50.",
-        "",
+        *paragraph(
+            "Written by `python -m benchmarks.document` from `benchmarks/results/*.json`. All errors are "
+            "mean squared errors with frozen weights on test rows, except prequential ones, which are "
+            "measured on each row just before the update that learns from it. Predicting zero gives 0.50."
+        ),
     ]
     sections = (
         _seeds_and_tasks(),
@@ -82,10 +83,11 @@ def _seeds_and_tasks() -> list[str]:
     return [
         "## Seeds and tasks",
         "",
-        "`python -m benchmarks.clock`: `configs/default.py`, nothing changed but the seed and the task. "
-        "Each network is tested one sample at a time on three test seeds.",
-        "",
-        *_table(
+        *paragraph(
+            "`python -m benchmarks.clock`: `configs/default.py`, with only the seed and the task changed. "
+            "Each network is tested one sample at a time on three test seeds."
+        ),
+        *table(
             (
                 "task",
                 "seed",
@@ -114,12 +116,13 @@ def _seeds_and_tasks() -> list[str]:
 
 def _variants() -> list[str]:
     return [
-        "## What else was tried",
+        "## Variants",
         "",
-        "`python -m benchmarks.variants`: `configs/default.py` with the overrides named there.",
-        "",
-        *_table(
-            ("variant", "seed", "stopped by", "updates", "seconds", "MSE per frequency", "it is"),
+        *paragraph(
+            "`python -m benchmarks.variants`: `configs/default.py` with the overrides listed there."
+        ),
+        *table(
+            ("variant", "seed", "stopped by", "updates", "seconds", "MSE per frequency", "verdict"),
             (
                 (
                     row["variant"],
@@ -141,10 +144,12 @@ def _locker() -> list[str]:
     return [
         "## The locker",
         "",
-        "`python -m benchmarks.locker`: `configs/locker.py`, 64 random starts, after the first second.",
-        "",
-        *_table(
-            ("seed", "seconds", "MSE per frequency", "the same with the mixture at 0", "it is"),
+        *paragraph(
+            "`python -m benchmarks.locker`: `configs/locker.py`, 64 random starts; the first second is "
+            "excluded."
+        ),
+        *table(
+            ("seed", "seconds", "MSE per frequency", "with the mixture set to 0", "verdict"),
             (
                 (
                     row["seed"],
@@ -164,9 +169,8 @@ def _originals() -> list[str]:
     return [
         "## The originals",
         "",
-        "`python -m benchmarks.originals`. The prequential loss is what the originals report.",
-        "",
-        *_table(
+        *paragraph("`python -m benchmarks.originals`. The originals report the prequential loss."),
+        *table(
             ("config", "prequential, first epoch", "lowest", "last", "frozen test", "s an epoch"),
             (
                 (
@@ -185,15 +189,17 @@ def _originals() -> list[str]:
 
 
 def _blamed() -> list[str]:
-    """What the diagnosis says of the originals, and of what their authors blamed."""
-    lines = [
-        "What the diagnosis says of them, in the order of rank, and then of what their write-ups blamed:",
-        "",
-    ]
+    """Make the lists of the causes that the diagnosis found in the originals, and of those it refuted."""
+    lines = paragraph(
+        "The causes that the diagnosis found, by rank, and then those that the originals' write-ups named "
+        "and the diagnosis refuted:"
+    )
     for row in record.read("originals"):
         lines += [f"**{row['config']}**", ""]
-        lines += [f"- {_words(cause)}: {words}" for cause, words in row["causes"].items()]
-        lines += [f"- not {cause}: {words}" for cause, words in row["refuted"].items()]
+        for cause, words in row["causes"].items():
+            lines += bullet(f"{_words(cause)}: {words}")
+        for cause, words in row["refuted"].items():
+            lines += bullet(f"not {cause}: {words}")
         lines.append("")
     return lines
 
@@ -207,20 +213,20 @@ def _limits() -> list[str]:
     }
     seconds = f"{rows[0]['cold_seconds']:.0f} s; {rows[0]['warm_seconds']:.0f} s from the cache"
     return [
-        "## What is possible",
+        "## Limits",
         "",
-        f"`python -m benchmarks.limits` ({seconds}): the least MSE, mean over 1, 3, 5 and 7 Hz, of any "
-        "estimator of the latest sample where a stream starts anywhere, after so many samples; in brackets "
-        "the 95 % interval of the simulation where there is one. Where the start is known it is 0.",
-        "",
-        *_table(
+        *paragraph(
+            f"`python -m benchmarks.limits` ({seconds}): the least MSE, mean over 1, 3, 5 and 7 Hz, of any "
+            "estimator of the latest of n samples, if a stream starts anywhere; in brackets the 95 % "
+            "interval of the simulation, if there is one. If the start is known, the limit is 0."
+        ),
+        *table(
             ("phase_scale", *(f"n = {n}" for n in seen)),
             ((f"{scale:g}", *(_interval(found[scale, n]) for n in seen)) for scale in scales),
         ),
         "",
-        "The best linear estimate on the same streams:",
-        "",
-        *_table(
+        *paragraph("The MSE of the best linear estimator on the same streams:"),
+        *table(
             ("phase_scale", *(f"n = {n}" for n in seen)),
             ((f"{s:g}", *(_number(found[s, n]["linear_mmse"]) for n in seen)) for s in scales),
         ),
@@ -244,11 +250,13 @@ def _windows() -> list[str]:
     return [
         "## Windows",
         "",
-        "`python -m benchmarks.windows`: windows of 50 samples that lie anywhere, at phase_scale 0.1. The "
-        "limit is that of what the windows hear, the first samples of a block and all; the selector stands "
-        "beside the sample (input) or scales and shifts the features (film).",
-        "",
-        *_table(
+        *paragraph(
+            "`python -m benchmarks.windows`: windows of 50 samples at any place of a block, at phase_scale "
+            "0.1. The limit is that of the samples in the windows, and includes the first samples of a "
+            "block; the selector is an input beside the sample (input), or scales and shifts the features "
+            "(film)."
+        ),
+        *table(
             ("config", "selector", "seed", "weights", "updates", "test MSE", "limit", "ratio", "s"),
             (
                 (
@@ -267,9 +275,12 @@ def _windows() -> list[str]:
         ),
         "",
         *(
-            f"With {how}: {min(found):.2f} to {max(found):.2f} times the limit over {len(found)} seeds, "
-            f"{sum(found) / len(found):.2f} on average."
+            line
             for how, found in ratios.items()
+            for line in bullet(
+                f"With {how}: {min(found):.2f} to {max(found):.2f} times the limit over {len(found)} seeds, "
+                f"{sum(found) / len(found):.2f} on average."
+            )
         ),
         "",
     ]
@@ -283,10 +294,9 @@ def _speed() -> list[str]:
     return [
         "## Speed of the online loop",
         "",
-        "`python -m benchmarks.smoke`: alternately in one process.",
-        "",
-        *_table(
-            ("engine", "µs a step (median)", "least", "most"),
+        *paragraph("`python -m benchmarks.smoke`: both engines, alternately in one process."),
+        *table(
+            ("engine", "µs a step (median)", "minimum", "maximum"),
             (
                 (row["engine"], row["median_us"], row["min_us"], row["max_us"])
                 for row in record.read("smoke")
@@ -300,12 +310,13 @@ def _signals() -> list[str]:
     return [
         "## Live streams and recordings",
         "",
-        "`python -m benchmarks.signals`: the shipped checkpoint (hidden 64), each as a process on one core, "
-        "start included. A stream is piped in and out; the recording is an hour at 48 kHz, 24 bits, "
-        "resampled to the network's 1 kHz and back.",
-        "",
-        *_table(
-            ("what", "samples", "seconds", "samples a second", "most memory, MB"),
+        *paragraph(
+            "`python -m benchmarks.signals`: the shipped checkpoint (hidden 64), each row a process on one "
+            "core, with its start-up. A stream is piped in and out; the recording is an hour at 48 kHz, 24 "
+            "bits, resampled to the network's 1 kHz and back."
+        ),
+        *table(
+            ("input", "samples", "seconds", "samples a second", "peak memory, MB"),
             (
                 (
                     row["what"],
@@ -321,50 +332,50 @@ def _signals() -> list[str]:
     ]
 
 
-_DIAGNOSIS = """# The diagnosis, and how far to trust it
+_DIAGNOSIS = """# The diagnosis and its accuracy
 
-A run whose worst component stays above 2 % of the zero predictor's error (0.01 for a unit sine) is ill.
-Fifteen causes are then looked for, each with numbers of its own, a threshold that stands beside them in
-`diagnosis.json`, and an experiment whose outcome would refute it. Those that are found are ranked in the
-order of explanation: what is wrong with the rows makes everything after it meaningless; then what cannot
-be known; then a gradient that is nothing or far too much from the first epoch on, and what was learned
-and lost, which nothing else looks like; then steps of the wrong size; then what was learned of the training
-rows alone; then credit that could not be assigned; then what the network could not hold; and last what may
-be a symptom of any of them.
+A run is examined if its worst component stays above 2 % of the zero predictor's error (0.01 for a unit
+sine). The diagnosis checks fifteen causes. Each check has numbers of its own, a threshold that is stored
+with them in `diagnosis.json`, and an experiment whose outcome would refute the cause. The causes that are
+found are ranked by how much they explain. First come wrong rows, which make all other checks meaningless;
+then a limit of information; then a gradient that vanishes or explodes from the first epoch on, and
+forgetting, which resemble no other cause; then wrong step sizes; then overfitting to the training rows;
+then failed credit assignment; then capacity; and last what may be a symptom of any of them.
 
-Eleven of the causes can be found in a run of any task, which is examined where it misses its goal, or is no
-better than one of its baselines where no goal is set. Losses are held against that of the best constant
-output. The first two causes and the last two are checks of the task of sinusoids (`Task.checks`); another
-task adds its own, and says before which of the eleven they rank.
+Eleven of the causes apply to a run of any task. It is examined if it misses its goal or, if no goal is set,
+is no better than one of its baselines. Losses are compared with that of the best constant output. The first
+two causes and the last two are checks of the task of sinusoids (`Task.checks`); another task adds its own,
+and states before which of the eleven they rank.
 
-Three of the causes are tried and not guessed. *Learning rate*: the run's own recipe is repeated at eight
-rates from the same start. *Capacity*: an exact clock is written into a network of the same size, or where
-none fits or no such weights are known, the recipe is repeated with eight times as many units. *Gradient
-truncation*: the cut gradient is held against the whole one, at the run's weights and at a clock that is
-nearly right. The second is what matters: a network that remembers nothing has nothing to lose by the cut, so
-that at its own weights the two gradients agree, and it never learns to remember.
+Three of the causes are tested by experiment. *Learning rate*: the run's recipe is repeated at eight rates
+from the same start. *Capacity*: an exact clock is written into a network of the same size; if none fits, or
+no such weights are known, the recipe is repeated with eight times as many units. *Gradient truncation*: the
+truncated gradient is compared with the full one, at the run's weights and at a clock that is nearly right.
+If no solution of the task is known, the recipe is repeated with the full gradient instead. The comparison
+at the clock is the decisive one: for a network without memory truncation loses nothing, so the two
+gradients agree at its own weights, and it never learns to remember.
 
-## Graded
+## Accuracy
 
-`python -m benchmarks.diagnosis` plants faults in small runs (`benchmarks/planted.py`), lets each run end
-with its diagnosis, and compares the first-ranked cause with the planted one. Thresholds were set on other
-seeds than those graded.
+`python -m benchmarks.diagnosis` plants faults in small runs (`benchmarks/planted.py`) and compares the
+first-ranked cause of each run's diagnosis with the planted one. Thresholds were set on other seeds.
 """
 
 
 def diagnosis_page() -> str:
-    """docs/diagnosis.md: how the diagnosis works, and its confusion matrix."""
+    """Make docs/diagnosis.md: how the diagnosis works, and its confusion matrix."""
     rows = record.read("diagnosis")
     right, healthy = sum(r["right"] for r in rows), [r for r in rows if r["planted"] == "healthy"]
     ill = sum(not row["right"] for row in healthy)
     plants = {row["plant"]: row["planted"] for row in rows}
     of = {plant: [row for row in rows if row["plant"] == plant] for plant in plants}
     lines = [
-        f"{right} of {len(rows)} runs are named rightly ({right / len(rows):.0%}); {ill} of "
-        f"{len(healthy)} healthy runs are called ill.",
-        "",
-        *_table(
-            ("planted", "plant", "right", "taken for"),
+        *paragraph(
+            f"The first-ranked cause is right in {right} of {len(rows)} runs ({right / len(rows):.0%}); "
+            f"{ill} of {len(healthy)} healthy runs are diagnosed with a fault."
+        ),
+        *table(
+            ("planted cause", "plant", "right", "mistaken for"),
             (
                 (
                     _words(plants[plant]),
@@ -376,23 +387,15 @@ def diagnosis_page() -> str:
             ),
         ),
         "",
-        "![Planted causes against first-ranked ones](../benchmarks/results/diagnosis.png)",
+        "![Planted causes and first-ranked causes](../benchmarks/results/diagnosis.png)",
         "",
     ]
     return _DIAGNOSIS + "\n" + "\n".join(lines)
 
 
 def speed_page() -> str:
-    """docs/speed.md."""
+    """Make docs/speed.md."""
     return speed.document(record.RESULTS, record.read("startup"))
-
-
-def _table(header: Sequence[str], rows: Any) -> list[str]:
-    return [
-        "| " + " | ".join(header) + " |",
-        "|" + "---|" * len(header),
-        *("| " + " | ".join(map(str, row)) + " |" for row in rows),
-    ]
 
 
 def _number(value: float | None) -> str:
@@ -400,14 +403,14 @@ def _number(value: float | None) -> str:
 
 
 def readme(text: str) -> str:
-    """`text` with the block between the markers written anew."""
+    """Return `text` with a new block between the markers."""
     head, rest = text.split(_BEGIN)
     _, tail = rest.split(_END)
     return f"{head}{_BEGIN}\n{readme_block()}\n{_END}{tail}"
 
 
 def draw() -> None:
-    """docs/headline.png, from the shipped checkpoint."""
+    """Draw docs/headline.png from the shipped checkpoint."""
     network = freqjax.load(_ROOT / "checkpoints" / "clock64")
     task = make_task(network.config.task)
     blocks, batch = task.rows("test"), task.split("test")
@@ -426,7 +429,7 @@ def draw() -> None:
 
 
 def main() -> None:
-    """Rewrite all of it."""
+    """Rewrite all documents and figures."""
     (_ROOT / "docs").mkdir(exist_ok=True)
     (_ROOT / "docs" / "results.md").write_text(results_page())
     (_ROOT / "docs" / "diagnosis.md").write_text(diagnosis_page())

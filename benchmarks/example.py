@@ -1,11 +1,11 @@
-"""A worked example: the annual cycle in the CO2 record of Mauna Loa, 1958 to 2001.
+"""Worked example: the annual cycle in the CO2 record of Mauna Loa, 1958 to 2001.
 
     pip install -e '.[examples]'
     python -m benchmarks.example
 
 The record is weekly and ships with statsmodels (C. D. Keeling and T. P. Whorf, Scripps Institution of
-Oceanography). `configs/annual.py` is trained on synthesis at its sampling rate, `--mode extract` listens
-to the record, and what comes out is compared with harmonic regression. Writes
+Oceanography). `configs/annual.py` is trained on synthetic signals at its sampling rate, `--mode extract`
+runs on the record, and the output is compared with harmonic regression. Writes
 benchmarks/results/example.json and example.png; `python -m benchmarks.document` makes docs/example.md of
 them (`benchmarks/example_page.py`).
 """
@@ -27,26 +27,26 @@ from freqjax.tasks.extraction.config import extraction_of
 from freqjax.tasks.extraction.limits.scores import baseline_outputs
 
 _SEEDS = range(3)
-# Years until a network, or a sliding fit, may be expected to have found the phase.
+# Years after which a network, or a sliding fit, is expected to have found the phase.
 _SETTLE = 5
 _DAYS = 365.2425
-# Both lines are known here, and their phases are tied to one start, which in the record they are not.
+# Trains on both lines, whose phases are tied to one start; those of the record are not.
 _BOTH_LINES = ("--config.task.frequencies=1,2",)
 
 
 class Series(NamedTuple):
-    """The record, weekly; T samples.
+    """The weekly record, T samples.
 
     Attributes:
       years: [T] since the first sample.
       ppm: [T] without its trend.
       annual: [T] ppm, the annual component of the harmonic regression.
       amplitude: ppm, of that component.
-      second_off: degrees by which the second harmonic leads where streams of the task with both lines
-        have it, which begin every sine at 0 at one time.
-      turned: [T] ppm, as `ppm`, with the second harmonic turned to where that law has it.
+      second_off: lead of the second harmonic, degrees, over its phase in streams of the task with both
+        lines, in which every sine begins at 0 at one time.
+      turned: [T] ppm, as `ppm`, with the second harmonic at the phase of those streams.
       first: the year of the first sample, with its fraction.
-      gaps: how many weeks were missing, and were interpolated.
+      gaps: number of weeks that were missing and were interpolated.
     """
 
     years: np.ndarray
@@ -60,7 +60,7 @@ class Series(NamedTuple):
 
 
 def load_series() -> Series:
-    """The record without a cubic trend, and its harmonic regression on four harmonics of the year."""
+    """Load the record, subtract a cubic trend, and fit four harmonics of the year."""
     frame = importlib.import_module("statsmodels.datasets.co2").load().data
     raw = frame["co2"]
     ppm, years = raw.interpolate().to_numpy(float), np.arange(len(raw)) / RATE
@@ -83,20 +83,20 @@ def load_series() -> Series:
 
 
 def _harmonics(years: np.ndarray, count: int) -> np.ndarray:
-    """[T, 2 count]: sine and cosine of every harmonic of the year."""
+    """Return [T, 2 count], sine and cosine of every harmonic of the year."""
     angles = 2 * np.pi * years[:, None] * np.arange(1, count + 1)
     return np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(len(years), -1)
 
 
-def listen(series: Series, run: Path, folder: Path) -> np.ndarray:
-    """[T] what `--mode extract` puts out, in the network's unit.
+def extract(series: Series, run: Path, folder: Path) -> np.ndarray:
+    """Run `--mode extract` on the record and return its output [T], in the network's unit.
 
-    The record goes in divided by √2 of its rms, as if it were nothing but the cycle.
+    The record is divided by √2 times its rms, as if it contained only the annual sine.
     """
     folder.mkdir(exist_ok=True)
     source, output = folder / "record.csv", folder / "annual.csv"
-    heard = series.ppm / (np.sqrt(2) * series.ppm.std())
-    table = np.column_stack([series.years, heard])
+    scaled = series.ppm / (np.sqrt(2) * series.ppm.std())
+    table = np.column_stack([series.years, scaled])
     np.savetxt(source, table, "%.12g", ",", header="t,S", comments="")
     words = [
         "--mode",
@@ -115,9 +115,9 @@ def listen(series: Series, run: Path, folder: Path) -> np.ndarray:
 
 
 def compare(series: Series, outputs: np.ndarray) -> dict[str, Any]:
-    """An estimate [T] in any unit against the annual component of the harmonic regression.
+    """Compare an estimate [T] in any unit with the annual component of the harmonic regression.
 
-    The estimate's gain is fitted, one number: the network was not taught how strong the cycle is.
+    One gain is fitted to the estimate, since the network was not trained to measure the amplitude.
     """
     late = series.years >= _SETTLE
     out, annual, ppm = outputs[late], series.annual[late], series.ppm[late]
@@ -141,7 +141,7 @@ def compare(series: Series, outputs: np.ndarray) -> dict[str, Any]:
 
 
 def _phases(years: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The phase, rad, of the first harmonic in every whole year after settling, fitted with a line."""
+    """Fit the phase of the first harmonic, rad, and a line in every whole year after settling."""
     found = []
     for year in range(_SETTLE, int(years[-1])):
         at = (years >= year) & (years < year + 1)
@@ -152,7 +152,7 @@ def _phases(years: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _gain(series: Series, outputs: np.ndarray) -> float:
-    """The factor, ppm, with which an estimate fits the record best once it has settled."""
+    """Fit the factor, ppm, between an estimate and the record after settling."""
     late = series.years >= _SETTLE
     return float(outputs[late] @ series.ppm[late] / (outputs[late] @ outputs[late]))
 
@@ -162,16 +162,16 @@ def _in_days(angle: float) -> float:
 
 
 def baselines(series: Series) -> dict[str, np.ndarray]:
-    """[T] by name: estimates from the past alone, which are told the frequency as the network was."""
-    heard = series.ppm / (np.sqrt(2) * series.ppm.std())
+    """Compute estimates [T] by name from past samples only, with the frequency given."""
+    scaled = series.ppm / (np.sqrt(2) * series.ppm.std())
     found = baseline_outputs(
-        extraction_of(get_config()), heard[None].astype(np.float32), np.zeros(1, int)
+        extraction_of(get_config()), scaled[None].astype(np.float32), np.zeros(1, int)
     )
     return {name: np.asarray(outputs, np.float64)[0] for name, outputs in found.items()}
 
 
 def draw(series: Series, outputs: np.ndarray, path: Path) -> None:
-    """The last eight years, and how early or late every year was."""
+    """Draw the last eight years, and how early or late every year was."""
     figure, axes = canvas.subplots(10, 6.4, 2, 1)
     at = series.years >= series.years[-1] - 8
     when = series.first + series.years
@@ -210,7 +210,7 @@ def draw(series: Series, outputs: np.ndarray, path: Path) -> None:
 
 
 def main() -> None:
-    """Train every seed, listen, compare."""
+    """Train every seed, extract, compare, and write the rows."""
     try:
         series = load_series()
     except ModuleNotFoundError as error:
@@ -231,15 +231,15 @@ def main() -> None:
         for seed in _SEEDS:
             folder = Path(scratch) / str(seed)
             summary = record.train(_flags(seed), folder)
-            outputs = listen(series, folder, folder)
+            outputs = extract(series, folder, folder)
             rows.append(_row("network", seed, compare(series, outputs), summary))
             if seed == 0:
                 draw(series, outputs, record.RESULTS / "example.png")
         folder = Path(scratch) / "both"
         summary = record.train([*_flags(0), *_BOTH_LINES], folder)
         turned = series._replace(ppm=series.turned)
-        for name, heard in (("as it is", series), ("turned", turned)):
-            found = compare(heard, listen(heard, folder, folder / name))
+        for name, record_ in (("as it is", series), ("turned", turned)):
+            found = compare(record_, extract(record_, folder, folder / name))
             rows.append(_row(f"taught both lines; the second {name}", 0, found, summary))
     record.write("example", "python -m benchmarks.example", rows)
 

@@ -1,4 +1,4 @@
-"""What is possible on the main task, as `--mode limits` computes it, and how long that takes.
+"""Benchmark of `--mode limits`: the limits of the main task, and the time that they take.
 
     python -m benchmarks.limits
 
@@ -19,7 +19,7 @@ from benchmarks import record
 
 
 def main() -> None:
-    """Run the mode twice."""
+    """Run the mode with an empty cache and with a full one."""
     with record.scratch() as scratch:
         environment = os.environ | {"FREQJAX_CACHE": str(Path(scratch) / "cache")}
         seconds = []

@@ -1,9 +1,9 @@
-"""The locker over seeds.
+"""Benchmark of the locker over seeds.
 
     python -m benchmarks.locker
 
 Trains `configs/locker.py` with `train.seed` 0 to 2 and writes benchmarks/results/locker.json: the MSE
-over 64 random starts, all of it and after the first second, and with the mixture set to 0.
+over 64 random starts, with and without the first second, and with the mixture set to 0.
 """
 
 from __future__ import annotations

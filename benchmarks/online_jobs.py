@@ -1,4 +1,4 @@
-"""One Adam step with clipping a sample, on the rows of the main task: every engine that can."""
+"""Jobs of one Adam step with clipping a sample on the rows of the main task, by engine."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from freqjax.training.trainers import StreamTrainer
 
 
 def contenders(hidden: int, steps: int, platform: str) -> list[Contender | Absent]:
-    """Every engine, at H = `hidden`; a run makes `steps` updates, of PyTorch a tenth.
+    """Prepare every engine at H = `hidden`; a run makes `steps` updates, of PyTorch a tenth.
 
-    `steps` is a multiple of 40: four blocks, one a frequency, and whole tens.
+    `steps` is a multiple of 40: four blocks, one a frequency, and a whole tenth.
     """
     config = Config(
         task=TaskConfig(duration=steps / 4000), network=NetworkConfig(hidden_size=hidden)
@@ -40,7 +40,7 @@ def contenders(hidden: int, steps: int, platform: str) -> list[Contender | Absen
 
 
 def freqjax_contender(config: Config, blocks: Sequences, steps: int) -> Contender:
-    """Training as a run does it, with all that it reports of every chunk."""
+    """Prepare training as in a run, with everything that it reports of a chunk."""
     task = make_task(config.task)
     trainer = StreamTrainer(make_network(config.network, task), task, config, blocks)
 
@@ -57,7 +57,7 @@ def freqjax_contender(config: Config, blocks: Sequences, steps: int) -> Contende
 
 
 def _native(config: Config, blocks: Sequences, steps: int, platform: str) -> Contender | Absent:
-    """The same with train.engine=native, which is built at need."""
+    """Prepare the same with train.engine=native, which is built if needed."""
     if platform != "cpu":
         return Absent("native", "The native loop runs on the CPU alone.")
     try:
@@ -99,7 +99,7 @@ def _pytorch(
 
 
 def pytorch_missing(platform: str) -> Absent | None:
-    """Why PyTorch cannot run beside what runs on `platform`; None where it can."""
+    """Return why PyTorch is not compared on `platform`; None if it is."""
     if importlib.util.find_spec("torch") is None:
         return Absent("pytorch", "PyTorch is not installed.")
     if platform != "cpu":
@@ -108,12 +108,12 @@ def pytorch_missing(platform: str) -> Absent | None:
 
 
 def thread_counts(most: int) -> list[int]:
-    """How many threads PyTorch is tried with, from one on: no more than `most`, nor than there are cores."""
+    """Return the numbers of threads that PyTorch is timed with: from one to `most` or the number of cores."""
     return list(range(1, min(most, cores()) + 1))
 
 
 def _pytorch_loop(config: Config, blocks: Sequences, steps: int, threads: int) -> Contender:
-    import torch  # most installations of freqjax have none
+    import torch  # an optional dependency
 
     torch.manual_seed(0)
     lstm = torch.nn.LSTM(blocks.inputs.shape[-1], config.network.hidden_size)
@@ -141,7 +141,7 @@ def _pytorch_loop(config: Config, blocks: Sequences, steps: int, threads: int) -
 
 
 def _cpp(hidden: int, steps: int, platform: str) -> Contender | Absent:
-    """The fused loop of `benchmarks.cpp_online`, where a compiler is."""
+    """Prepare the fused loop of `benchmarks.cpp_online`, which needs a compiler."""
     if platform != "cpu":
         return Absent("cpp", "The C++ loop runs on the CPU alone.")
     try:

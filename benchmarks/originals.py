@@ -1,10 +1,10 @@
-"""The originals, reproduced: the loss while training beside the frozen one.
+"""Reproduction of the originals: their loss while training and with frozen weights.
 
     python -m benchmarks.originals
 
 Runs configs/original_a.py, original_a2.py and original_b_l1.py and writes
-benchmarks/results/originals.json with both losses of every epoch, the causes that the diagnosis ranks, and
-what its report says of the causes that the originals' authors named.
+benchmarks/results/originals.json with both losses of every epoch, the causes that the diagnosis found, and
+the sentences of its report on the causes that the originals' authors named.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from benchmarks import record
 _CONFIGS = ("original_a", "original_a2", "original_b_l1")
 
 
-# What the originals' write-ups blamed: the learning rate, the capacity, and that it cannot be done.
+# The causes named in the originals' write-ups: the learning rate, the capacity, and a limit of information.
 _BLAMED = ("learning rate high", "learning rate low", "capacity", "information limit")
 
 
 def _diagnosis(folder: Path) -> dict[str, Any]:
-    """The ranked causes of a run, and its report's words on those that were blamed and refuted."""
+    """Read the ranked causes of a run, and its report's sentences on those that were named and refuted."""
     causes = json.loads((folder / "diagnosis.json").read_text())
     lines = (folder / "report.md").read_text().split("## What it is not")[1].splitlines()
     refuted = {

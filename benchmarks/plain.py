@@ -1,7 +1,6 @@
-"""The LSTM as one writes it in JAX without thinking of speed: what autodiff and optax make of it.
+"""Plain LSTM in JAX for comparison: autodiff and optax, without freqjax.
 
-The four gates are one matrix; all else is left to JAX. Nothing of freqjax is used, so that it can be held
-against it. Axes: T time, B streams, D inputs, H hidden.
+The four gates are one matrix; everything else is left to JAX. Axes: T time, B streams, D inputs, H hidden.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import optax
 
 
 class State(NamedTuple):
-    """What is carried from update to update: parameters, moments, and (c, h), each [B, H], of a layer."""
+    """State between updates: parameters, moments, and (c, h), each [B, H], of every layer."""
 
     params: Any
     moments: Any
@@ -24,7 +23,7 @@ class State(NamedTuple):
 
 
 def init_params(inputs: int, hidden: int, layers: int) -> Any:
-    """Weights as PyTorch draws them, U(−1/√H, 1/√H)."""
+    """Draw weights as PyTorch does, U(−1/√H, 1/√H)."""
     random, bound = np.random.default_rng(0), hidden**-0.5
 
     def draw(*shape: int) -> jax.Array:
@@ -46,13 +45,13 @@ def init_params(inputs: int, hidden: int, layers: int) -> Any:
 
 
 def zero_carry(streams: int, hidden: int, layers: int) -> Any:
-    """(c, h) of every layer."""
+    """Return (c, h) of every layer, all 0."""
     shape = (streams, hidden)
     return [(jnp.zeros(shape), jnp.zeros(shape)) for _ in range(layers)]
 
 
 def step(params: Any, carry: Any, x: jax.Array) -> tuple[Any, jax.Array]:
-    """One sample through all layers: x [B, D] → carry, y [B, 1]."""
+    """Process one sample by all layers: x [B, D] → carry, y [B, 1]."""
     after = []
     for layer, (c, h) in zip(params["layers"], carry, strict=True):
         z = x @ layer["input"] + layer["input_bias"][None] + h @ layer["recurrent"]
@@ -64,13 +63,13 @@ def step(params: Any, carry: Any, x: jax.Array) -> tuple[Any, jax.Array]:
 
 
 def mse(params: Any, carry: Any, xs: jax.Array, targets: jax.Array) -> jax.Array:
-    """Mean squared error over a whole stream, xs [T, B, D] and targets [T, B, 1]."""
+    """Compute the mean squared error of whole streams, xs [T, B, D] and targets [T, B, 1]."""
     _, ys = jax.lax.scan(partial(step, params), carry, xs)
     return jnp.mean(jnp.square(ys - targets))
 
 
 def make_online_chunk(clip_norm: float, learning_rate: float) -> tuple[Any, Any]:
-    """Adam with clipping by optax, and the jitted (state, (xs, targets)) → state, losses [T]."""
+    """Return optax's Adam with clipping, and the jitted (state, (xs, targets)) → state, losses [T]."""
     optimizer = optax.chain(optax.clip_by_global_norm(clip_norm), optax.adam(learning_rate))
 
     def loss(params: Any, carry: Any, x: jax.Array, target: jax.Array):

@@ -1,12 +1,12 @@
-"""Training runs with one known fault, and healthy ones, on which the diagnosis is graded.
+"""Training runs with one known fault, and healthy ones, for measuring the accuracy of the diagnosis.
 
     python -m benchmarks.planted FOLDER [SEED ...]
 
-A plant is a small run of some seconds with a known cause. The seed varies the weights, the rows and,
-mildly, the task (frequencies, width, rates, where the fault sits), so that no threshold can be tuned to
-one point. All plants are changes to a few runs that learn their task surely: `_clock`, and a listener.
-A fault that a config cannot express is planted by sabotage: tampered data files beside the run's
-folder, or initial weights replaced for the time of the run.
+A plant is a small run of some seconds with a known cause. The seed varies the weights, the rows and, to a
+small extent, the task (frequencies, width, rates, place of the fault), so that no threshold can be tuned to
+one point. All plants are changes to a few runs that learn their task reliably: `_clock`, and a network that
+estimates the phase from the mixture. A fault that a config cannot express is planted by sabotage: changed
+data files beside the run's folder, or initial weights replaced for the duration of the run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from freqjax.tasks.extraction import datasets
 from freqjax.tasks.extraction.config import extraction_of
 from freqjax.tasks.extraction.task import Extraction
 
-# (folder of the run, its config, seed) → a context in which to train the config that it gives.
+# (folder of the run, its config, seed) → a context that yields the config to train in it.
 Sabotage = Callable[[Path, Config, int], contextlib.AbstractContextManager[Config]]
 
 
@@ -43,9 +43,9 @@ class Plant:
 
     Attributes:
       name: of the plant; one cause may have several.
-      cause: what is wrong with it, or None where it is healthy.
-      config: seed → the run.
-      sabotage: what is done to the run beyond its config, or None.
+      cause: the planted cause, or None if it is healthy.
+      config: seed → config of the run.
+      sabotage: the fault that its config does not express, or None.
     """
 
     name: str
@@ -55,11 +55,11 @@ class Plant:
 
 
 def grow(plant: Plant, seed: int, folder: Path) -> None:
-    """Train `plant` into `folder`, quietly and without figures, which take longer than the training."""
+    """Train `plant` in `folder`, without output and without figures, which take longer than the training."""
     config = plant.config(seed)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(np.errstate(over="ignore"))  # weights of 1e30 are what was asked for
+        stack.enter_context(np.errstate(over="ignore"))  # some plants have weights of 1e30
         stack.enter_context(
             mock.patch("freqjax.tasks.extraction.figures.draw_all", lambda *a, **k: [])
         )
@@ -75,13 +75,13 @@ def grow(plant: Plant, seed: int, folder: Path) -> None:
 
 
 def _draw(seed: int, *choices: tuple[Any, ...]) -> list[Any]:
-    """One of each of `choices`, by `seed`."""
+    """Draw one of each of `choices` by `seed`."""
     generator = np.random.default_rng([seed, len(choices)])
     return [values[generator.integers(len(values))] for values in choices]
 
 
 def _with(config: Config, changes: dict[str, Any]) -> Config:
-    """`config` with its fields `section.field` set to the values of `changes`."""
+    """Return `config` with its fields `section.field` set to the values of `changes`."""
     for name, value in changes.items():
         section, field = name.split(".")
         setattr(getattr(config, section), field, value)
@@ -93,7 +93,7 @@ _WIDTHS = (12, 16, 24)
 
 
 def _clock(seed: int) -> Config:
-    """Adam and full backpropagation through a second, from rotors: a clock in some 200 updates."""
+    """Make a run that learns a clock in some 200 updates: rotors, Adam, full gradients over a second."""
     frequencies, width = _draw(seed, _PAIRS, _WIDTHS)
     return _with(
         Config(),
@@ -123,7 +123,7 @@ def _clock(seed: int) -> Config:
 
 
 def _changed(changes: dict[str, Any]) -> Callable[[int], Config]:
-    """Seed → `_clock` with `changes`, in which a list stands for one of its members, by the seed."""
+    """Return seed → `_clock` with `changes`; of a list in them, the seed selects one member."""
 
     def config(seed: int) -> Config:
         drawn = {
@@ -142,7 +142,7 @@ _CURRICULUM = {
     "curriculum.first_horizon": 0.5,
 }
 
-# A listener: the start is unknown and the mixture tells it, so that a small phase_scale is heard.
+# A network that must estimate an unknown start from the mixture, which a small phase_scale permits.
 _LISTENER = {
     "task.start": "random",
     "task.starts": 8,
@@ -157,7 +157,7 @@ _LISTENER = {
     "train.target_mse": None,
 }
 
-# Rows that never change, of less than two periods a block: what the loader's look at peaks lets pass.
+# Fixed rows of less than two periods a block, whose spectral peaks the loader does not check.
 _SLOW_ROWS = {
     "task.frequencies": [(0.8, 1.6), (0.9, 1.8), (1.0, 1.9), (0.7, 1.5)],
     "task.noise": "fixed",
@@ -171,7 +171,7 @@ _SLOW_ROWS = {
 def _replaced_weights(
     change: Callable[[jax.Array, LstmSetting, LstmWeights], LstmWeights],
 ) -> Sabotage:
-    """The initial weights go through `change` for the time of the run."""
+    """Apply `change` to the initial weights for the duration of the run."""
 
     @contextlib.contextmanager
     def sabotage(folder: Path, config: Config, seed: int) -> Iterator[Config]:
@@ -188,35 +188,35 @@ def _replaced_weights(
 
 
 def _shut_outputs(key: jax.Array, setting: LstmSetting, weights: LstmWeights) -> LstmWeights:
-    """Output gates at σ(−30): nothing comes out, and no gradient goes in."""
+    """Close the output gates, σ(−30): the output is 0, and so is the gradient."""
     columns = slice(gate_columns(setting.hidden_size)["o"], None)
     return weights._replace(input_bias=weights.input_bias.at[columns].set(-30.0))
 
 
 def _shut_inputs(key: jax.Array, setting: LstmSetting, weights: LstmWeights) -> LstmWeights:
-    """Input gates at σ(−30) and a state that starts at zero: nothing comes in."""
+    """Close the input gates, σ(−30): a state that starts at 0 stays there."""
     columns = slice(0, setting.hidden_size)
     return weights._replace(input_bias=weights.input_bias.at[columns].set(-30.0))
 
 
 def _chaotic(key: jax.Array, setting: LstmSetting, weights: LstmWeights) -> LstmWeights:
-    """Recurrent weights of standard deviation 6: nearby states part by powers of ten in a second."""
+    """Draw recurrent weights of standard deviation 6: nearby states diverge by powers of ten in a second."""
     shape = weights.recurrent_kernel.shape
     return weights._replace(recurrent_kernel=6.0 * jax.random.normal(key, shape))
 
 
-# [B, T, D] inputs and [B, T] targets → the same, tampered with.
+# (generator, inputs [B, T, D], targets [B, T]) → changed inputs and targets.
 _Tamper = Callable[[np.random.Generator, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def rows_of_file(rows: Sequences) -> datasets.Rows:
-    """Return rows as a network reads them, the signal before the selector, as those of a file."""
+    """Convert rows as a network reads them, the signal before the selector, to those of a file."""
     inputs = rows.inputs.reshape(-1, rows.inputs.shape[-1])
     return datasets.Rows(inputs[:, 0], inputs[:, 1:], rows.targets.reshape(-1))
 
 
 def _files(tamper: _Tamper, stretch: int = 1) -> Sabotage:
-    """Rows of blocks `stretch` times as long go through `tamper` into the training file; a good test file.
+    """Write a good test file, and a training file changed by `tamper`, of blocks `stretch` times as long.
 
     The files stand beside the run's folder, named as it is.
     """
@@ -250,24 +250,24 @@ _STRIDE = 5
 
 
 def _decimate(generator: np.random.Generator, inputs: np.ndarray, targets: np.ndarray):
-    """Every fifth row of a stream five times as long."""
+    """Keep every fifth row of a stream five times as long."""
     return inputs[:, ::_STRIDE], targets[:, ::_STRIDE]
 
 
 def _interleave(generator: np.random.Generator, inputs: np.ndarray, targets: np.ndarray):
-    """The order in which an unshuffled batch of five streams feeds its state: 0, 5, 10, …, 1, 6, …."""
+    """Order the rows as an unshuffled batch of five streams reads them: 0, 5, 10, …, 1, 6, …."""
     order = np.arange(targets.shape[1]).reshape(-1, _STRIDE).T.reshape(-1)
     return inputs[:, order], targets[:, order]
 
 
 def _spike(generator: np.random.Generator, inputs: np.ndarray, targets: np.ndarray):
-    """Every twelfth target or so is 50 times too large."""
+    """Make about every twelfth target 50 times too large."""
     struck = generator.random(targets.shape) < 0.08
     return inputs, np.where(struck, 50 * targets, targets)
 
 
 def _stick(generator: np.random.Generator, inputs: np.ndarray, targets: np.ndarray):
-    """The recorder of the targets hangs for two fifths of every block."""
+    """Hold the targets constant for two fifths of every block."""
     samples = targets.shape[1]
     for row in targets:
         first = generator.integers(samples // 10, samples // 2)
@@ -276,7 +276,7 @@ def _stick(generator: np.random.Generator, inputs: np.ndarray, targets: np.ndarr
 
 
 def _delay(generator: np.random.Generator, inputs: np.ndarray, targets: np.ndarray):
-    """The targets lag behind by an eighth to a quarter of a block."""
+    """Delay the targets by an eighth to a quarter of a block."""
     samples = targets.shape[1]
     return inputs, np.roll(targets, generator.integers(samples // 8, samples // 4), axis=1)
 
@@ -300,7 +300,7 @@ PLANTS: tuple[Plant, ...] = (
             }
         ),
     ),
-    # The phase says nothing of the time: 0.5 is the floor.
+    # The phase carries no information about the time: the limit is 0.5.
     Plant(
         "unknown_start",
         "information_limit",
@@ -316,7 +316,7 @@ PLANTS: tuple[Plant, ...] = (
             }
         ),
     ),
-    # It would say something, but not within so few samples.
+    # The phase carries information, but too little within so few samples.
     Plant(
         "short_block",
         "information_limit",
@@ -331,7 +331,8 @@ PLANTS: tuple[Plant, ...] = (
             }
         ),
     ),
-    # Rotors half a turn or less off over the block: the whole gradient brings them home, two samples not.
+    # Rotors off by at most half a turn over the block: the full gradient corrects them, that of two samples
+    # does not.
     Plant(
         "truncated",
         "gradient_truncation",
@@ -348,7 +349,7 @@ PLANTS: tuple[Plant, ...] = (
             }
         ),
     ),
-    # The first original in small: a step a sample, each block one slow sine.
+    # A small original A: a step a sample, each block one slow sine.
     Plant(
         "online",
         "weight_chasing",
@@ -425,7 +426,7 @@ PLANTS: tuple[Plant, ...] = (
             }
         ),
     ),
-    # Long blocks one after the other, with many steps in each: the last one is what stays.
+    # Long blocks one after another, with many steps in each: only the last one is remembered.
     Plant(
         "serial",
         "forgetting",
@@ -499,7 +500,7 @@ PLANTS: tuple[Plant, ...] = (
 
 
 def describe(folder: Path, seconds: float) -> str:
-    """A grown plant's numbers in a line."""
+    """Format the numbers of a trained plant as a line."""
     values = json.loads((folder / "summary.json").read_text())
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     norms = [row["grad_norm_max"] for row in rows if row["grad_norm_max"] is not None]
@@ -524,7 +525,7 @@ def describe(folder: Path, seconds: float) -> str:
 
 
 def main() -> None:
-    """Grow every plant under each seed into a folder, and print its numbers."""
+    """Train every plant at each seed in a folder, and print its numbers."""
     folder, *seeds = sys.argv[1:]
     for plant in PLANTS:
         for seed in map(int, seeds or ("0",)):

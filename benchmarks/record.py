@@ -1,4 +1,4 @@
-"""What every benchmark does: run the program as its user would, and write down what came out."""
+"""Runs of the program in processes of their own, and the files of results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 from freqjax.system import devices
 
 RESULTS = Path(__file__).parent / "results"
-# How busy the machine was before the benchmark added its own work.
+# Load of the machine before the benchmark.
 _LOAD = os.getloadavg()[0]
 
 
@@ -34,14 +34,14 @@ def train(flags: Sequence[str], folder: Path) -> dict[str, Any]:
 
 
 def scratch() -> tempfile.TemporaryDirectory[str]:
-    """A folder for runs that nobody keeps."""
+    """Make a temporary folder for runs."""
     return tempfile.TemporaryDirectory(prefix="freqjax-benchmark-")
 
 
 def write(name: str, command: str, rows: list[dict[str, Any]], **versions: str) -> Path:
     """Write benchmarks/results/NAME.json: the command, the machine, and one object a row.
 
-    `versions` are those of what else was measured. Returns the path.
+    `versions` are those of other packages that were measured. Returns the path.
     """
     RESULTS.mkdir(exist_ok=True)
     value = {
@@ -63,13 +63,13 @@ def write(name: str, command: str, rows: list[dict[str, Any]], **versions: str) 
 
 
 def read(name: str) -> list[dict[str, Any]]:
-    """The rows of benchmarks/results/NAME.json; none where it has not been measured yet."""
+    """Read the rows of benchmarks/results/NAME.json; none if there is no such file."""
     path = RESULTS / f"{name}.json"
     return json.loads(path.read_text())["rows"] if path.exists() else []
 
 
 def cpu() -> str:
-    """The processor in words."""
+    """Return the name of the processor."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text().splitlines():

@@ -1,9 +1,9 @@
-"""Many online seeds at once, as a sweep trains them, against one.
+"""Jobs of many online seeds at once, as a sweep trains them, compared with one.
 
     python -m benchmarks.seed_jobs PLATFORM UPDATES ROUNDS
 
-Prints rows as JSON, for `benchmarks.devices`: it is a process of its own because JAX must see one CPU
-device a core, which is settled when it starts. A unit is a seed-step, one update of one seed.
+Prints rows as JSON, for `benchmarks.devices`. It is a process of its own because JAX needs one CPU device a
+core, which is fixed when it starts. A unit is a seed-step, one update of one seed.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from freqjax.sweep import buckets, replicas
 from freqjax.sweep.shared import SharedReplicas
 from freqjax.system import devices
 
-# Seeds at once, by platform; a GPU has many more cores to fill.
+# Numbers of seeds at once, by platform; a GPU has many more cores.
 COUNTS = {"cpu": (1, 8)}
 _MANY = (1, 8, 32, 132, 512)
 
 
 def measured(platform: str, updates: int, rounds: int) -> list[dict[str, Any]]:
-    """The rows of the jobs seeds_N, measured in a process of its own."""
+    """Measure the rows of the jobs seeds_N in a process of its own."""
     words = [platform, str(updates), str(rounds)]
     found = subprocess.run(
         [sys.executable, "-m", "benchmarks.seed_jobs", *words],
@@ -40,7 +40,7 @@ def measured(platform: str, updates: int, rounds: int) -> list[dict[str, Any]]:
 
 
 def contender(seeds: int, updates: int) -> Contender:
-    """`updates` updates of each of so many seeds, hidden 64, on all local devices that they can fill.
+    """Prepare `updates` updates of each of `seeds` seeds, hidden 64, on as many local devices as they fill.
 
     `updates` is a multiple of 4: four blocks, one a frequency.
     """
@@ -62,7 +62,7 @@ def contender(seeds: int, updates: int) -> Contender:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure and print."""
+    """Measure and print the rows."""
     platform, updates, rounds = arguments[0], int(arguments[1]), int(arguments[2])
     devices.select(platform)
     devices.use_cpu_cores(None)

@@ -1,10 +1,10 @@
-"""Make a shipped checkpoint of a run: weights without training state, and a card.
+"""Conversion of a run to a shipped checkpoint: weights without training state, and a card.
 
     python -m benchmarks.clock
     python -m benchmarks.ship runs/clock64 checkpoints/clock64
 
-The folder holds the best step's weights, config.json, metrics.jsonl and summary.json as the run left
-them, and CARD.md, written from these.
+The folder holds the best step's weights, the run's config.json, metrics.jsonl and summary.json, and CARD.md,
+which is written from these.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from freqjax.checkpoints import store as checkpoints
 
 
 def card(name: str, config: dict[str, Any], summary: dict[str, Any]) -> str:
-    """CARD.md of the checkpoint `name`."""
+    """Make CARD.md of the checkpoint `name`."""
     test = summary["test"]["mse_per_frequency"]
     rows = [
         f"| {f:g} Hz | {mse:.3g} |" for f, mse in zip(summary["frequencies_hz"], test, strict=True)
@@ -70,7 +70,7 @@ def card(name: str, config: dict[str, Any], summary: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Ship the run that the first argument names to the folder that the second names."""
+    """Convert the run in the first argument to the folder in the second."""
     source, destination = map(Path, sys.argv[1:])
     shutil.rmtree(destination, ignore_errors=True)
     checkpoints.export_params_only(source, destination, warn=print)

@@ -1,4 +1,4 @@
-"""How fast a live stream and an extraction are, and how much memory they take.
+"""Benchmark of the speed and the memory of live streams and of extraction.
 
     python -m benchmarks.signals
 
@@ -62,7 +62,7 @@ def _numbers(millions: int) -> Callable[[IO[bytes]], None]:
 
 
 def _write_hour(path: Path) -> None:
-    """Four sines in noise, 24 bits, second by second."""
+    """Write an hour of four sines in noise, 24 bits, second by second."""
     time_s = np.arange(_RATE) / _RATE
     clean = np.sin(2 * np.pi * time_s[:, None] * [1, 3, 5, 7]).mean(axis=1)
     noise = np.random.default_rng(0).uniform(-0.2, 0.2, _RATE)
@@ -76,7 +76,7 @@ def _write_hour(path: Path) -> None:
 
 
 def main() -> None:
-    """Measure all three."""
+    """Measure two streams and one extraction."""
     rows = []
     for millions in (1, 10):
         found = _measure(["--mode", "stream"], _numbers(millions))

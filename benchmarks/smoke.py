@@ -1,4 +1,4 @@
-"""A quick look at the speed of the online loop: one Adam step a sample, hidden 64.
+"""Short benchmark of the online loop: one Adam step a sample, hidden 64.
 
     python -m benchmarks.smoke
 
@@ -27,7 +27,7 @@ _TORCH_STEPS = 1500
 
 
 def freqjax_loop(blocks: Sequences) -> tuple[Callable[[], float], list[str]]:
-    """A function that trains one chunk and gives µs a step; and the compilations after the first."""
+    """Return a function that trains one chunk, → µs a step, and the list of later compilations."""
     config = Config()
     task = make_task(config.task)
     trainer = StreamTrainer(make_network(config.network, task), task, config, blocks)
@@ -50,7 +50,7 @@ def freqjax_loop(blocks: Sequences) -> tuple[Callable[[], float], list[str]]:
 
 
 def pytorch_loop(blocks: Sequences) -> Callable[[], float] | None:
-    """A function that trains the same network on the same rows in PyTorch; None where it is absent."""
+    """Return a function that trains the same network on the same rows in PyTorch; None without PyTorch."""
     if importlib.util.find_spec("torch") is None:
         return None
     import torch
@@ -80,7 +80,7 @@ def pytorch_loop(blocks: Sequences) -> Callable[[], float] | None:
 
 
 def main() -> None:
-    """Alternate the two loops over two epochs and write what came out."""
+    """Alternate the two loops over two epochs and write the times."""
     blocks = make_task(Config().task).rows("train")
     ours, compilations = freqjax_loop(blocks)
     theirs = pytorch_loop(blocks)

@@ -1,4 +1,4 @@
-"""The rows of `benchmarks.devices` and `benchmarks.startup` in words: a line, a table, a page."""
+"""Text of the rows of `benchmarks.devices` and `benchmarks.startup`: a line, a table, a page."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import markdown
 from benchmarks.contenders import REFERENCE
+from benchmarks.markdown import paragraph
 
 ENGINES = ("freqjax", "native", "autodiff", "pytorch", "cpp")
 _COMMAND = "python -m benchmarks.devices"
 
 
 def line(row: dict[str, Any]) -> str:
-    """One row, for a terminal."""
+    """Format one row for a terminal."""
     if row["median_us"] is None:
         return f"{row['engine']:>8}: {row['absent']}"
     threads = f"{row['threads']} thread{'s' if row['threads'] > 1 else ''}"
@@ -23,7 +25,7 @@ def line(row: dict[str, Any]) -> str:
 
 
 def _beside(row: dict[str, Any]) -> str:
-    """How the row compares with what ran beside it, in words."""
+    """Format the ratio of the row to what ran beside it."""
     if "throughput" in row:
         return f", {row['throughput']:.3g} × the throughput of one"
     if "ratio" in row and row["engine"] != REFERENCE:
@@ -32,7 +34,7 @@ def _beside(row: dict[str, Any]) -> str:
 
 
 def micro(value: float) -> str:
-    """A time of `value` µs with its unit, to three digits."""
+    """Format a time of `value` µs with its unit, to three digits."""
     for unit, size in (("s", 1e6), ("ms", 1e3)):
         if value >= size:
             return f"{value / size:.3g} {unit}"
@@ -40,19 +42,19 @@ def micro(value: float) -> str:
 
 
 def best(rows: Sequence[dict[str, Any]], job: str, engine: str) -> dict[str, Any] | None:
-    """The quickest row of an engine, which may have been tried with one thread and with two."""
+    """Return the fastest row of an engine, which may have been timed with one thread and with two."""
     found = [r for r in rows if (r["job"], r["engine"]) == (job, engine) and r["median_us"]]
     return min(found, key=lambda row: row["median_us"], default=None)
 
 
 def table(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Jobs × engines: the median time, and what it is beside freqjax's."""
+    """Make the table of jobs × engines: the median time, and its ratio to that of freqjax."""
     present = [e for e in ENGINES if any(r["engine"] == e and r["median_us"] for r in rows)]
-    lines = ["| job | " + " | ".join(present) + " |", "|---" * (len(present) + 1) + "|"]
-    for job in dict.fromkeys(row["job"] for row in rows):
-        cells = (_cell(best(rows, job, engine)) for engine in present)
-        lines.append(f"| {job} | " + " | ".join(cells) + " |")
-    return lines
+    jobs = dict.fromkeys(row["job"] for row in rows)
+    return markdown.table(
+        ("job", *present),
+        ((job, *(_cell(best(rows, job, engine)) for engine in present)) for job in jobs),
+    )
 
 
 def _cell(row: dict[str, Any] | None) -> str:
@@ -62,7 +64,7 @@ def _cell(row: dict[str, Any] | None) -> str:
 def growth(
     rows: Sequence[dict[str, Any]], engine: str = "freqjax"
 ) -> list[tuple[int, float, float]]:
-    """(T, µs, MB) of the jobs linear_t_T, where they were measured."""
+    """Return (T, µs, MB) of the jobs linear_t_T that were measured."""
     return [
         (int(row["job"].rpartition("_")[2]), row["median_us"], row["memory_mb"])
         for row in rows
@@ -73,23 +75,22 @@ def growth(
 _OPENING = """# Speed
 
 Written by `python -m benchmarks.document` from `benchmarks/results/*.json`. Engines are timed alternately
-in one process, each with the threads that suit it best: absolute times depend on what else the machine
-does, ratios hardly do. They are
+in one process, each with the number of threads that is fastest for it. Absolute times depend on the other
+load of the machine; ratios depend on it much less. The engines are
 
-- freqjax: what a run trains with;
+- freqjax: the code that a run trains with;
 - native: the same with `train.engine=native`;
-- autodiff: the same network as one writes it in JAX without thinking of speed, `jax.value_and_grad` of a
-  scan, and Adam by optax;
-- pytorch: `torch.nn.LSTM`, and `torch.optim.Adam`;
-- cpp: a loop in C++ with all of a step fused.
+- autodiff: the same network in plain JAX, `jax.value_and_grad` of a scan, with Adam of optax;
+- pytorch: `torch.nn.LSTM` with `torch.optim.Adam`;
+- cpp: a C++ loop in which a whole step is fused.
 
 The jobs are
 
-| job | a unit |
+| job | unit |
 |---|---|
 | online_hH | an Adam step with clipping on one sample of the main task, H hidden units |
 | bptt_BxTxHxL | loss and gradient of B streams of T samples through L layers of H units |
-| linear_t_T | the same of one stream of T samples through 64 units |
+| linear_t_T | the same for one stream of T samples through 64 units |
 | seeds_N | an Adam step of one of N seeds that train at once on all cores, 64 hidden units |
 | solve_default | the main task by `configs/default.py`, the whole command |
 
@@ -98,7 +99,7 @@ The jobs are
 
 
 def document(folder: Path, startup: Sequence[dict[str, Any]]) -> str:
-    """docs/speed.md: every machine that was measured, and the rows of `benchmarks.startup`."""
+    """Make docs/speed.md: every machine that was measured, and the rows of `benchmarks.startup`."""
     lines = [_OPENING]
     for path in sorted(folder.glob("*.json")):
         value = json.loads(path.read_text())
@@ -109,35 +110,43 @@ def document(folder: Path, startup: Sequence[dict[str, Any]]) -> str:
 
 
 def _startup(rows: Sequence[dict[str, Any]]) -> list[str]:
-    lines = [
+    return [
         "## Start-up",
         "",
-        "`python -m benchmarks.startup`: seconds of a whole command, the first time and when what was "
-        "compiled is found on disk.",
+        *paragraph(
+            "`python -m benchmarks.startup`: seconds of a whole command, with an empty cache of compiled "
+            "programs (cold) and with a full one (warm)."
+        ),
+        *markdown.table(
+            ("command", "cold", "warm"),
+            (
+                (row["what"], _seconds(row["cold_seconds"]), _seconds(row["warm_seconds"]))
+                for row in rows
+            ),
+        ),
         "",
-        "| command | first | again |",
-        "|---|---|---|",
     ]
-    for row in rows:
-        cold = "–" if row["cold_seconds"] is None else f"{row['cold_seconds']:.1f}"
-        lines.append(f"| {row['what']} | {cold} | {row['warm_seconds']:.1f} |")
-    return [*lines, ""]
+
+
+def _seconds(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
 
 
 def page(path: Path) -> str:
-    """The Markdown of a machine's file."""
+    """Make the Markdown of a machine's file."""
     value = json.loads(path.read_text())
     return "\n".join([f"# Speed on {path.stem}", "", *section(value)])
 
 
 def section(value: dict[str, Any]) -> list[str]:
-    """What was measured on one machine: where, a table a platform, who was absent, how time grows."""
+    """Make the lines of one machine: hardware, a table a platform, absent engines, growth of time."""
     machine, versions = value["machine"], value["versions"]
     named = ", ".join(f"{name} {version}" for name, version in versions.items())
     lines = [
-        f"`{value['command']}` on {machine['cpu']}, {machine['cores']} cores, {machine['device']}; "
-        f"load {machine['load']:g} at the start; {named}.",
-        "",
+        *paragraph(
+            f"`{value['command']}` on {machine['cpu']}, {machine['cores']} cores, {machine['device']}; "
+            f"load {machine['load']:g} at the start; {named}."
+        ),
     ]
     for platform in dict.fromkeys(row["platform"] for row in value["rows"]):
         rows = [row for row in value["rows"] if row["platform"] == platform]
@@ -153,9 +162,8 @@ def _growth_words(points: list[tuple[int, float, float]]) -> list[str]:
     if len(points) < 2:
         return []
     (short, least_us, least_mb), (long, most_us, most_mb) = points[0], points[-1]
-    return [
+    return paragraph(
         f"From {short:,} to {long:,} samples, {long / short:.3g} times as many, freqjax's gradient takes "
         f"{most_us / least_us:.3g} times as long and {most_mb / least_mb:.3g} times the memory "
-        f"({least_mb:.3g} MB to {most_mb:.3g} MB).",
-        "",
-    ]
+        f"({least_mb:.3g} MB to {most_mb:.3g} MB)."
+    )

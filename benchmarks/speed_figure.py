@@ -1,4 +1,4 @@
-"""The rows of `benchmarks.devices` as a picture."""
+"""Figure of the rows of `benchmarks.devices`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a command takes before it does anything, the first time and after.
+"""Benchmark of start-up: the time of short commands with an empty cache and with a full one.
 
     python -m benchmarks.startup
 
@@ -23,7 +23,7 @@ _ROOT = Path(__file__).parent.parent
 _ROUNDS = 5
 _MAIN = ("-m", "freqjax.main")
 _CHECKPOINT = ("--checkpoint", "checkpoints/clock64")
-# What is timed → the words after `python`, the exit code, and whether anything is kept in the cache.
+# Name → the words after `python`, the exit code, and whether the command uses the cache.
 _TIMED = {
     "evaluate checkpoints/clock64 without figures": (
         (*_MAIN, "--mode", "evaluate", *_CHECKPOINT, "--no-figures", "--workdir", "{scratch}"),
@@ -45,7 +45,7 @@ _TIMED = {
 
 
 def seconds(words: tuple[str, ...], code: int, scratch: Path, cache: Path) -> float:
-    """How long a command takes whose exit code is `code`."""
+    """Time a command whose exit code is `code`."""
     command = [word.format(scratch=scratch) for word in words]
     environment = os.environ | {"FREQJAX_CACHE": str(cache)}
     began = time.perf_counter()
@@ -59,7 +59,7 @@ def seconds(words: tuple[str, ...], code: int, scratch: Path, cache: Path) -> fl
 
 
 def main() -> None:
-    """Time all of it in turn, and write what came out."""
+    """Time every command in turn, and write the rows."""
     times: dict[tuple[str, str], list[float]] = {}
     with record.scratch() as scratch:
         for number in range(_ROUNDS):

@@ -1,9 +1,9 @@
-"""What else was tried on the main job, and what it gave.
+"""Benchmark of variants of the main job.
 
     python -m benchmarks.variants
 
-Each row is `configs/default.py` with the overrides it names, stopped after the updates it names; where
-several seeds are asked for, each is a row. Writes benchmarks/results/variants.json.
+Each row is a run of `configs/default.py` with the overrides of a variant, at one of its seeds.
+Writes benchmarks/results/variants.json.
 """
 
 from __future__ import annotations

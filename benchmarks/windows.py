@@ -1,4 +1,4 @@
-"""Windows: original B beside what is possible, and FiLM against the selector as an input.
+"""Benchmark of windows: original B compared with the limit, and FiLM with the selector as an input.
 
     python -m benchmarks.windows
 
@@ -39,7 +39,7 @@ def _row(config: str, conditioning: str, seed: int, folder: Path) -> dict[str, A
 
 
 def main() -> None:
-    """Run each in a process of its own; what has been measured is written after every one."""
+    """Run each in a process of its own, and write the rows after every one."""
     runs = [("original_b", "input", 0)]
     runs += [("windows_best", how, seed) for seed in _SEEDS for how in _CONDITIONING]
     rows = []
