@@ -146,9 +146,9 @@ def _draw_dumbbells(axis: Axes, history: History, scale: Scale, at: int | None) 
                 times(frozen / moving), (1.02, i), xycoords=("axes fraction", "data"),
                 color=canvas.colour(i), fontsize=9, va="center", annotation_clip=False,
             )  # fmt: skip
-    positive = [value for value in shown if math.isfinite(value) and value > 0]
-    if positive:  # a log axis shows no other values
-        axis.set(xscale="log", xlim=(min(positive) / 2, max(positive) * 2))
+    drawable = [value for value in shown if math.isfinite(value) and value > 0]
+    if drawable:  # a log axis shows no other values
+        axis.set(xscale="log", xlim=(min(drawable) / 2, max(drawable) * 2))
     goal = "" if scale.goal is None else f"dotted: goal {scale.goal:g}, "
     axis.set_xlabel(f"{scale.name}; {goal}dashed: {scale.constant_name}")
     axis.axvline(scale.constant, color=canvas.INK, lw=1, ls="--", zorder=1)

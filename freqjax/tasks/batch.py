@@ -37,7 +37,7 @@ class Sequences(NamedTuple):
 
     Attributes:
       inputs: [B, T, D] float32, the named inputs side by side; 0 where an input is missing.
-      targets: [B, T, O] float32; 0 where a sample does not count.
+      targets: [B, T, O] float32; 0 where a sample is missing.
       groups: [B] int32.
       weights: [B, T] float32, how much the loss of a sample counts; None where each counts 1.
     """
@@ -68,9 +68,13 @@ def sequences_of(batch: Batch, names: Sequence[str]) -> Sequences:
     targets = batch.targets
     if targets.ndim == 2:
         targets = xp.broadcast_to(targets[:, None], (*inputs.shape[:2], targets.shape[-1]))
-    if weights is not None:
-        # What counts for nothing may be anything, NaN too, whose gradient would be NaN even at weight 0.
-        targets = xp.where(weights[..., None] > 0, targets, 0.0)
+    if batch.mask is not None or batch.weight is not None:
+        # What is missing may be anything, NaN too, whose gradient would be NaN even at weight 0.
+        there = samples_there(batch)
+        there = xp.ones(inputs.shape[:2], bool) if there is None else xp.asarray(there, bool)
+        if batch.weight is not None:
+            there = there & (xp.asarray(batch.weight)[:, None] > 0)
+        targets = xp.where(there[..., None], targets, 0.0)
     return Sequences(inputs, targets, batch.group, weights)
 
 
