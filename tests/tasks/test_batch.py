@@ -7,6 +7,7 @@ import pytest
 
 from freqjax.tasks import Batch, means_by_group
 from freqjax.tasks.batch import Sequences, mean_of_all, samples_there, sequences_of
+from freqjax.tasks.objectives import SquaredError
 
 B, T = 4, 6
 
@@ -67,7 +68,44 @@ def test_a_target_a_sequence_counts_at_its_last_sample(mask, weight):
         expected = np.zeros(T)
         expected[there[-1]] = 1 if weight is None else weight[b]
         np.testing.assert_array_equal(joined.weights[b], expected)
-        np.testing.assert_array_equal(joined.targets[b], np.tile(batch.targets[b], (T, 1)))
+        wanted = np.zeros((T, batch.targets.shape[1]), np.float32)
+        if weight is None or weight[b] > 0:
+            wanted[there] = batch.targets[b]
+        np.testing.assert_array_equal(joined.targets[b], wanted)
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_what_is_missing_may_be_anything(named):
+    """NaN in masked inputs and targets, and in sequences of weight 0, reaches no loss and no gradient."""
+    rng = np.random.default_rng(3)
+    there = rng.random((B, T)) < 0.6
+    there[:, 0] = True
+    clean = rng.normal(size=(B, T, 2)).astype(np.float32)
+    targets = rng.normal(size=(B, T, 1)).astype(np.float32)
+    weight = np.array([1, 0, 2, 1], np.float32)[:B]
+    missing = ~there | (weight[:, None] == 0)
+    batch = Batch(
+        inputs={"a": np.where(there[..., None], clean, np.nan)},
+        targets=np.where(missing[..., None], np.nan, targets),
+        group=np.zeros(B, np.int32),
+        mask={"a": there} if named else there,
+        weight=weight,
+    )
+    joined = sequences_of(batch, ["a"])
+
+    def loss(w):
+        errors = SquaredError().row_loss(
+            jnp.asarray(joined.inputs) @ w, jnp.asarray(joined.targets)
+        )
+        return jnp.sum(jnp.asarray(joined.weights) * errors) / np.sum(joined.weights)
+
+    w = jnp.asarray([[0.3], [-0.2]])
+    value, slope = jax.value_and_grad(loss)(w)
+    counts = there * weight[:, None]
+    error = (np.where(there[..., None], clean, 0) @ np.asarray(w) - targets)[..., 0]
+    np.testing.assert_allclose(value, (counts * error**2).sum() / counts.sum(), rtol=1e-5)
+    expected = 2 * np.einsum("bt,bt,btd->d", counts, error, clean) / counts.sum()
+    np.testing.assert_allclose(slope[:, 0], expected, rtol=1e-4)
 
 
 def test_the_device_joins_as_the_host_does():
