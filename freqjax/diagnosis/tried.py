@@ -100,12 +100,12 @@ def _rate(
 def _mends(run: RunUnderExamination, reached: float, kept: float, same: float) -> bool:
     """Tell whether a change that reached an error explains what the run kept, and `same` without it.
 
-    All of them are on the training rows: where the run has learned those, neither rate nor width failed.
-    And it must be as much better than the first weights and than the best constant, if they are better
-    than the run: a change that only does less harm mends nothing.
+    All of them are on the training rows: where the run has learned those, or would have in as many updates,
+    neither rate nor width failed. And it must be as much better than the first weights and than the best
+    constant, if they are better than the run: a change that only does less harm mends nothing.
     """
     best = min(kept, same, run.initial_train_error, run.constant_loss)
-    return kept >= run.goal and reached < _MENDED_SHARE * best
+    return min(kept, same) >= run.goal and reached < _MENDED_SHARE * best
 
 
 def gradient_truncation(run: RunUnderExamination) -> Examination:

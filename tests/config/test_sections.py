@@ -86,7 +86,7 @@ def test_a_section_that_is_none_is_refused(name, value, sentence):
 
 def test_a_section_that_is_not_there_is_an_attribute_error():
     assert not hasattr(Config(), "disturbance")
-    with pytest.raises(AttributeError, match="no section 'disturbance'"):
+    with pytest.raises(AttributeError, match=r"config\.disturbance is not a section: the nearest"):
         Config().disturbance  # noqa: B018
 
 
