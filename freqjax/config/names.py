@@ -1,4 +1,4 @@
-"""Tasks and cells by name: those of the tables here, and anybody's own as `package.module:Class`.
+"""Tasks and cells by name: those of the tables here, and others as `package.module:Class`.
 
 The classes are named, not imported: a config is read before JAX is, and the rooms of tasks and networks
 build on this one.

@@ -62,7 +62,9 @@ class OptimizerConfig(Section, section="optimizer"):
     plateau_factor: float = rule(
         0.5, "the rate is multiplied by this on a plateau", "between 0 and 1", lambda v: 0 < v < 1
     )
-    plateau_patience: int = at_least(0, 5, "epochs without improvement that are let pass (plateau)")
+    plateau_patience: int = at_least(
+        0, 5, "epochs without improvement before the rate falls (plateau)"
+    )
     plateau_min_delta: float = at_least(
         0.0, 1e-4, "what counts as improvement of the loss (plateau)"
     )
@@ -164,8 +166,8 @@ class WindowsConfig(Section, section="windows"):
     combine: str = choice(
         "last",
         ("last", "mean", "centre"),
-        "of the windows over a sample the one that has heard most before it, all, or the one where it "
-        "is nearest the middle",
+        "the window whose output a sample takes: the one with the most context before it, the mean of all, "
+        "or the one where it is nearest the middle",
     )
 
 

@@ -2,7 +2,7 @@
 
 Each process trains its own replicas on its own devices and has nothing to say while it does. Between
 epochs all of them tell all others how their replicas stand, so that every process decides the same;
-process 0, the lead, alone reads and writes files. One process is the same with nobody to talk to.
+process 0, the lead, alone reads and writes files. A single process does the same without messages.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def connect(config: RunConfig) -> None:
     The coordinator listens at the address given and nowhere else.
 
     Raises:
-      UserError: fields that do not belong together, or nobody to meet.
+      UserError: fields that do not belong together, or no other process to connect to.
     """
     if not config.coordinator:
         for name in ("num_processes", "process_id"):

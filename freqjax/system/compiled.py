@@ -31,7 +31,7 @@ def keep() -> None:
         return
     try:
         folder = cache.folder() / "compiled" / _hash(processors.describe())
-        # What is found there is run: nobody else may put it there.
+        # What is found there is run: no other user may write there.
         cache.make_folder(folder)
         if not files.is_own(folder):
             return

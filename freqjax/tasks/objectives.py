@@ -6,7 +6,7 @@
 | cosine | 1 − y · t / (‖y‖ ‖t‖) |
 | cross_entropy | −Σ_c w_c t_c (1 − p_c)^γ log p_c, p = softmax(y); γ > 0: Lin et al. 2017 |
 
-Weights of rows are no part of a row loss: whoever averages applies them.
+Weights of rows are no part of a row loss: means apply them.
 Axes: N rows, O outputs (or classes).
 """
 

@@ -78,7 +78,7 @@ def baseline_scores(task: Task, frozen: Frozen) -> dict[str, float]:
 def measure_split(task: Task, frozen: Frozen, split: str) -> dict[str, Any]:
     """Return loss and score on the rows of a split, in all and for each group, ready for JSON."""
     batch = frozen.batch(split)
-    assert batch is not None  # as whoever calls has seen
+    assert batch is not None  # the caller has checked it
     rows, outputs = task.sequences(batch), frozen.outputs(split)
     measures = {task.objective.metric: task.objective.row_loss}
     if task.score_name is not None:

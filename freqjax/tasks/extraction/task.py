@@ -358,7 +358,7 @@ def check_blocks(blocks: Batch, config: ExtractionConfig, source: str) -> None:
 
     The peak of each target's spectrum must lie within one bin (1 / duration Hz) of the selected
     frequency, which also catches a wrong sampling rate. Blocks shorter than two periods of their
-    component show no peak and are let pass. The mixture must show at least half of the sample-to-sample
+    component show no peak and are not checked. The mixture must show at least half of the sample-to-sample
     noise that the config draws (`noise_variance`), which a smooth curve does not.
 
     Raises:
