@@ -19,7 +19,6 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import optimize
 
 # Below this norm a vector has no direction.
 _TINY = 1e-12
@@ -149,6 +148,8 @@ class CrossEntropy(Objective):
         def mean_loss(y: np.ndarray) -> float:
             log_p = y - np.logaddexp.reduce(y)
             return float(-np.sum(mass * np.maximum(-np.expm1(log_p), 1e-7) ** self.focus * log_p))
+
+        from scipy import optimize  # slow to import, and needed for a focal loss alone
 
         found = optimize.minimize(mean_loss, logits, method="BFGS")
         return found.x if found.fun < mean_loss(logits) else logits
