@@ -133,15 +133,11 @@ def origins(names: Iterable[str]) -> dict[str, str]:
 
 
 def look_in(folders: Mapping[str, str]) -> None:
-    """Let modules that are found nowhere else be imported from `folders`, as `origins` gave them."""
+    """Import modules from `folders`, as `origins` gave them, before the current folder.
+
+    Another module of the same name there is not the one that the config was made with.
+    """
     for module, folder in folders.items():
-        if folder not in sys.path and not _is_found(module) and Path(folder).is_dir():
-            sys.path.append(folder)
-
-
-def _is_found(module: str) -> bool:
-    _add_current_folder()
-    try:
-        return importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False
+        if module not in sys.modules and Path(folder).is_dir():
+            _add_current_folder()
+            sys.path.insert(0, folder)

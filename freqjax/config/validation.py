@@ -305,6 +305,8 @@ def _coerce_axes(config: Config, name: str, axes: Any) -> dict[str, tuple[Any, .
             raise UserError(
                 f"{name} holds {field}: an axis is a field of one of {', '.join(AXIS_SECTIONS)}."
             )
+        if field == "task.name":
+            raise UserError(f"{name} holds {field}: it must not, since a sweep compares one task.")
         if isinstance(values, str) or not isinstance(values, Iterable):
             raise UserError(f"{name} has {field} = {_show(values)}: it must be a list of values.")
         found[field] = tuple(coerce(field, kind, value) for value in values)
