@@ -140,7 +140,7 @@ def test_the_summary_is_printed_without_sinusoids(trained, tmp_path, capsys):
 
 
 def test_a_run_from_another_folder_finds_the_task(trained, tmp_path):
-    """In a process of its own: here the module is imported already. A package of the same name is no rival."""
+    """In a process of its own: here the module is imported already; and beside a package of its name."""
     _, folder = trained
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "__init__.py").touch()
