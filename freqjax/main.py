@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except OSError as error:
         named = "" if error.filename is None else f"{error.filename}: "
-        print(f"freqjax: {named}{error.strerror}.", file=sys.stderr)
+        what = error.strerror or str(error) or type(error).__name__
+        print(f"freqjax: {named}{what}.", file=sys.stderr)
         return 2
     except UserError as error:
         # A path or another program's message may break lines; what is printed here does not.

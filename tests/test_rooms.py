@@ -40,12 +40,11 @@ WORDS = ("hz", "frequenc", "mixture")
 AT_HOME = ("tasks/extraction/", "recordings/", "config/versions.py")
 # Where else it may stand, and why.
 WITH_A_REASON = {
-    "deploy/export.py": "the README that it writes says what the inputs of a network of extraction are",
     "deploy/extract.py": "the mode that takes one component out of a recording",
     "deploy/component_stream.py": "--select names a component by its frequency",
     "deploy/spectrum.py": "the spectra before and after extraction",
     "deploy/torch/layout.py": "an import says how many inputs a network of extraction has",
-    "modes.py": "--select and --out are flags of modes that extraction alone has",
+    "modes/flags.py": "--select is a flag of modes that extraction alone has",
 }
 MOST_WITH_A_REASON = 12
 

@@ -1,9 +1,12 @@
 """Slow, plain NumPy versions of what the package does in JAX."""
 
+import functools
+
 import numpy as np
 
 from freqjax import Config, NetworkConfig, TaskConfig, TrainConfig
 from freqjax.networks import LstmSetting, RotorSetting
+from freqjax.tasks import Sequences, make_task
 
 # The main job's: one mixture, four selectors.
 SETTING = LstmSetting(
@@ -27,6 +30,12 @@ def tiny_config(**sections) -> Config:
         for name, value in fields.items():
             setattr(getattr(config, section), name, value)
     return config
+
+
+@functools.cache
+def tiny_rows() -> Sequences:
+    """Return the training rows of `tiny_config()`: 40, in two blocks."""
+    return make_task(tiny_config().task).rows("train")
 
 
 def sigmoid(x):

@@ -25,13 +25,10 @@ from freqjax.errors import UserError
 from freqjax.system import files
 from freqjax.training.stopping import Stopping
 
-# Fields of the section `task` that name files of rows.
-_FILES = ("train_path", "test_path")
-
 
 def data_hashes(configs: Iterable[Config]) -> dict[str, str]:
     """Return the SHA-256 of every file that rows of `configs` come from, by path."""
-    paths = {getattr(config.task, name) for config in configs for name in _FILES} - {""}
+    paths = {getattr(c.task, name) for c in configs for name in c.task.files} - {""}
     return {path: files.file_hash(Path(path)) for path in sorted(paths)}
 
 
@@ -48,6 +45,10 @@ class Origin:
     path: str
     step: int
     initializer: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a summary says of it."""
+        return {"path": self.path, "step": self.step}
 
 
 @dataclass
@@ -125,7 +126,7 @@ class Record:
 
     def changed_files(self, config: Config) -> dict[str, str]:
         """Return the fields of `config` whose file is not the one trained on, with its path."""
-        fields = {f"task.{name}": getattr(config.task, name) for name in _FILES}
+        fields = {f"task.{name}": getattr(config.task, name) for name in config.task.files}
         return {
             field: path
             for field, path in fields.items()

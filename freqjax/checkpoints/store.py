@@ -50,6 +50,7 @@ class Restored(NamedTuple):
     params: Any  # as the template's structure
     training: Any | None  # the rest of the train state, as the template's structure
     meta: dict[str, Any]  # what `save` was given, as JSON gives it back
+    metric: float  # lower is better; +inf where none was measured
 
 
 class CheckpointStore:
@@ -354,7 +355,7 @@ def _load(checkpointer: Any, directory: Path, step: int, templates: Mapping[str,
         item: to_device(manifest.leaves[item], arrays[item], template)
         for item, template in templates.items()
     }
-    return Restored(step, trees.get("params"), trees.get("training"), meta)
+    return Restored(step, trees.get("params"), trees.get("training"), meta, manifest.metric)
 
 
 def _sweep(directory: Path) -> None:

@@ -20,7 +20,8 @@ def answer(arguments: Sequence[str]) -> str | None:
       UserError: help on a mode or a config that is not there, or completion for an unknown shell.
     """
     if arguments and arguments[0] == "completion":
-        return completion.answer(arguments[1:])
+        asks = len(arguments) == 2 and arguments[1] in _HELP
+        return completion.USAGE if asks else completion.answer(arguments[1:])
     plain, overrides = split_overrides(arguments)
     return help.text(plain, overrides) if any(word in _HELP for word in plain) else None
 

@@ -51,6 +51,10 @@ _HOW = {
     "zsh": 'eval "$(freqjax completion zsh)" in ~/.zshrc, after compinit',
     "fish": "freqjax completion fish > ~/.config/fish/completions/freqjax.fish",
 }
+USAGE = "\n".join(
+    ["usage: freqjax completion SHELL", "", "Print a script that completes words:"]
+    + [f"  {shell:<6} {how}" for shell, how in _HOW.items()]
+)
 
 
 def answer(words: Sequence[str]) -> str:

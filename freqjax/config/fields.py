@@ -19,7 +19,7 @@ import difflib
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from types import NoneType, UnionType
-from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 from freqjax.errors import UserError
 
@@ -110,6 +110,19 @@ class Section:
         for name in fields:
             _require_field(cls, name)
         return super().__new__(cls)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Refuse a field that is not there; type checkers know the fields and need no fallback."""
+            if name.startswith("__"):
+                raise AttributeError(name)
+            where, near = self.section, nearest(name, field_types(type(self)))
+            raise AttributeError(
+                f"{where}.{name} is not a field: the nearest one is {where}.{near}",
+                name=name,
+                obj=self,
+            )
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a field.

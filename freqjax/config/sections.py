@@ -242,6 +242,18 @@ def sections(config: Config) -> Iterator[tuple[str, Any]]:
             yield name, getattr(config, name)
 
 
+def require_section(config: Config, name: str) -> None:
+    """Require `config` to have a section.
+
+    Raises:
+      UserError: there is no such section; the sentence names the nearest one.
+    """
+    known = [found for found, _ in sections(config)]
+    if name not in known:
+        near = nearest(name, known)
+        raise UserError(f"config.{name} is not a section: the nearest one is config.{near}.")
+
+
 def section_types(config: Config) -> dict[str, type[Section]]:
     """Section → the class that it must be of, as `task.name` has it."""
     task = task_section(config.task.name)

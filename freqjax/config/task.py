@@ -33,10 +33,12 @@ class TaskConfig(Section, section="task"):
     Attributes:
       sections: sections of the config that this task alone has, by name.
       time_unit: what horizons and times of this task are counted in.
+      files: fields that name a file of rows; a resume is refused where the content has changed.
       data_fields: fields that change the values of rows, and neither their number nor what a network or a
         loss is made of: replicas of a sweep that differ in them alone share a compiled program.
     """
 
+    files: ClassVar[tuple[str, ...]] = ("train_path", "test_path")
     data_fields: ClassVar[frozenset[str]] = frozenset({"train_seed", "test_seed"})
     sections: ClassVar[Mapping[str, type[Section]]] = {}
     time_unit: ClassVar[str] = "samples"

@@ -112,12 +112,14 @@ class TrainConfig(Section, section="train"):
     seed: int = random_seed(0, "seed of the weights and of fresh noise")
     evaluate_every: int = at_least(0, 1, "epochs between frozen-weight evaluations; 0 for none")
     target_mse: float | None = positive(
-        None, "stop when every group's frozen training MSE is below this, or none"
+        None,
+        "stop when the frozen loss of every group is below this (on the validation rows where the task has "
+        "them, else the training rows), or none",
     )
     patience: int | None = at_least(
         1,
         None,
-        "stop after this many evaluations of frozen training MSE without improvement, or none",
+        "stop after this many evaluations without an improvement of the frozen loss, or none",
     )
     min_delta: float = at_least(0.0, 1e-4, "what counts as improvement for patience")
     divergence_factor: float | None = rule(

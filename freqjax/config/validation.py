@@ -21,12 +21,13 @@ from freqjax.config.sections import (
     change_task,
     default_config,
     field_type,
+    require_section,
     section_types,
     sections,
 )
 from freqjax.config.task import TaskConfig
 from freqjax.config.training import GRADIENTS
-from freqjax.config.versions import MOVED, upgrade
+from freqjax.config.versions import MOVED, present_name, upgrade
 from freqjax.errors import UserError
 
 # The largest number of single precision, roughly.
@@ -53,7 +54,7 @@ def validate(config: Config) -> Config:
 
 
 def _require_sections(config: Config) -> None:
-    """Every section is there, and `task` is what `task.name` asks for."""
+    """Require every section to be there, and `task` to be what `task.name` asks for."""
     if not isinstance(config.task, TaskConfig):
         raise _wrong_section("task", config.task, TaskConfig)
     change_task(config, coerce("task.name", str, config.task.name))
@@ -98,7 +99,7 @@ def _validate_fields(config: Config, section_name: str, section: Section) -> Non
 
 
 def validate_training(config: Config) -> Config:
-    """As `validate`, with the rules that bind training alone.
+    """Check as `validate` does, and the rules that hold for training only.
 
     Raises:
       UserError: as `validate`.
@@ -127,7 +128,7 @@ def _validate_network(config: Config) -> None:
 
 
 def _validate_windows(config: Config) -> None:
-    """The rules of windows and examples, in training and in evaluation."""
+    """Check the rules of windows and examples, which hold in training and in evaluation."""
     windows, samples = config.windows, config.task.samples
     if config.train.regime in ("windows", "examples") and config.task.reset != "block":
         raise UserError(
@@ -182,7 +183,7 @@ def _validate_train(config: Config) -> None:
     if wants_frozen and train.evaluate_every == 0:
         raise UserError(
             "train.evaluate_every is 0: it must be at least 1 where train.target_mse or "
-            "train.patience is set, which go by the frozen training MSE."
+            "train.patience is set, which go by the frozen loss."
         )
 
 
@@ -272,7 +273,7 @@ def coerce(name: str, kind: Any, value: Any) -> Any:
 
 
 def _is_plain(kind: type, value: Any) -> bool:
-    """Whether `value` could be one of `kind`, apart from its size."""
+    """Return whether `value` could be one of `kind`, apart from its size."""
     if kind in (str, bool):
         return isinstance(value, kind)
     return isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -293,14 +294,19 @@ def _coerce_plain(name: str, kind: type, value: Any) -> Any:
 
 
 def _coerce_axes(config: Config, name: str, axes: Any) -> dict[str, tuple[Any, ...]]:
-    """Fields and their values, each as the field's own type; a combination is checked as a config."""
+    """Return fields and their values, each as the field's own type; combinations are checked as configs."""
     if not isinstance(axes, dict):
         raise UserError(
             f"{name} is {_show(axes)}: it must be a dictionary of fields and their values."
         )
-    found = {}
+    found, given = {}, {}
     for field, values in axes.items():
         kind = field_type(config, field)
+        twin = given.setdefault(present_name(field), field)
+        if twin != field:
+            raise UserError(
+                f"{name} holds {twin} and {field}: they are one field, and must be given once."
+            )
         if field.partition(".")[0] not in AXIS_SECTIONS:
             raise UserError(
                 f"{name} holds {field}: an axis is a field of one of {', '.join(AXIS_SECTIONS)}."
@@ -349,6 +355,7 @@ def from_dict(values: Any, source: str, say: Callable[[str], None] | None = None
     for section_name, fields in values.items():
         if section_name == "modules":
             continue
+        require_section(config, section_name)
         for field_name, value in fields.items():
             field_type(config, f"{section_name}.{field_name}")
             setattr(getattr(config, section_name), field_name, value)

@@ -30,7 +30,8 @@ from freqjax.deploy.trained import Trained
 from freqjax.errors import UserError
 from freqjax.networks import Streams, count_parameters
 from freqjax.system import devices
-from freqjax.tasks import Extraction, make_task
+from freqjax.tasks import Task, make_task
+from freqjax.tasks.task import SAMPLES, Input
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
@@ -137,20 +138,33 @@ def _without_source_paths() -> Iterator[None]:
         jax.config.update(name, before)
 
 
-def loader(task: Extraction, folder: str, *, causal: bool) -> str:
+def loader(task: Task, folder: str, *, causal: bool) -> str:
     """Return Python code that calls the programs in `folder` with jax and numpy alone."""
     select = ""
     if task.selectors:
         first, last = task.selectors[0], task.selectors[-1]
         select = (
             f"xs[:, 0, {first}] = xs[:, 1, {last}] = 1"
-            f"  # stream 0 selects {task.selected_hz[0]:g} Hz, stream 1 {task.selected_hz[-1]:g} Hz\n"
+            f"  # stream 0 selects {task.group_names[0]}, stream 1 {task.group_names[-1]}\n"
         )
     head = _LOADER.format(folder=folder, inputs=task.input_size, select=select)
     return head + (_ONE_BY_ONE if causal else _AT_ONCE)
 
 
-def _readme(trained: Trained, task: Extraction, folder: str, names: tuple[str, ...]) -> str:
+def _rate(task: Task) -> str:
+    """Return the sampling rate as words; nothing where samples stand for no time."""
+    rate, unit = task.time.samples, task.time.name
+    return "" if unit == SAMPLES.name else f" for sequences of {rate:g} samples in 1 {unit}"
+
+
+def _describe(part: Input, task: Task) -> str:
+    """Return an input of a network as words."""
+    if part.selects:
+        return f"{part.name}, one-hot for {', '.join(task.group_names)}"
+    return f"{part.name}, {part.size} number{'' if part.size == 1 else 's'}"
+
+
+def _readme(trained: Trained, task: Task, folder: str, names: tuple[str, ...]) -> str:
     network, config = trained.network, trained.config.network
     sizes = f"D = {task.input_size}, O = {task.output_size}, H = {config.hidden_size}"
     carry = jax.tree.leaves(jax.eval_shape(lambda: network.init_carry(trained.params, 1)))
@@ -166,9 +180,9 @@ def _readme(trained: Trained, task: Extraction, folder: str, names: tuple[str, .
             f"# {folder}",
             "",
             f"A network of {count_parameters(trained.params):,} parameters ({config.cell}, layers: "
-            f"{config.layers}) for streams of {task.time.samples:g} samples a second.",
-            f"{sizes}; T and B are free. An input is the mixture and a one-hot selector of "
-            f"{', '.join(task.group_names)}; the output is the selected component.",
+            f"{config.layers}){_rate(task)}.",
+            f"{sizes}; T and B are free. The D inputs are, side by side: "
+            f"{'; '.join(_describe(part, task) for part in task.inputs)}.",
             f"A carry is a tuple of {len(carry)} arrays [B, H]. Everything is float32.",
             "",
             "| file | content |",

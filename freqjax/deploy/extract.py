@@ -132,7 +132,7 @@ def _rate_change(recording: Recording, wanted: float, resampled: bool) -> Fracti
     if not resampled:
         raise UserError(
             f"--input {recording.path} has {found:.9g} samples a second and the network was trained at "
-            f"{wanted:.9g} (task.time.samples): --resample must be given to convert it to that rate."
+            f"{wanted:.9g} (task.sampling_rate): --resample must be given to convert it to that rate."
         )
     return ratio(found, wanted, f"--input {recording.path}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from freqjax.checkpoints import store as checkpoints
-from freqjax.checkpoints.records import Record
+from freqjax.checkpoints.records import Origin, Record
 from freqjax.config import shipped, validation
 from freqjax.config.sections import Config
 from freqjax.networks import require_streams
@@ -27,15 +28,25 @@ class Trained:
       config: the config they were trained under.
       params: the parameters, a nested dictionary of arrays.
       initializer: what they were before any training, as `network.initializer`.
+      weights: which weights of a run they are: best (by frozen loss), last, or step N.
+      origin: the checkpoint that the run began with (`train.init_from`); None where weights were drawn.
     """
 
-    def __init__(self, config: Config, params: Any, initializer: str | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        params: Any,
+        initializer: str | None = None,
+        weights: str = "last",
+        origin: Origin | None = None,
+    ) -> None:
         """Keep `params`, laid out as the `init` of the network of `config` does.
 
         `initializer` is None where they began as `config` says.
         """
         self.config, self.params = config, params
         self.initializer = initializer or config.network.initializer
+        self.weights, self.origin = weights, origin
         self.network = assemble(config).network
         self._unroll = jax.jit(self.network.unroll)
 
@@ -86,4 +97,6 @@ def load(path: str | Path, warn: Callable[[str], None] = print) -> Trained:
     steps = path / "checkpoints"
     step = steps / str(restored.step) if steps.is_dir() else path
     params = checkpoints.restore_params(step, template, warn=warn).params
-    return Trained(config, params, record.initializer)
+    chosen = "best" if math.isfinite(restored.metric) else "last"
+    weights = chosen if steps.is_dir() else f"step {restored.step}"
+    return Trained(config, params, record.initializer, weights, record.origin)

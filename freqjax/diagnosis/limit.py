@@ -67,7 +67,7 @@ def _words(evaluation: Evaluation, limit: float | None, reached: float, found: b
     if not math.isfinite(reached):
         return "The output is not finite: it cannot be held against what is possible."
     if limit is None:
-        return f"The limit is not known: {evaluation.limit_note}"
+        return f"The limit is not known: {evaluation.limit_note.rstrip('.')}."
     if found:
         return (
             f"No estimator can do better than {number(limit)} on these rows; the network is at "

@@ -45,9 +45,15 @@ def non_finite(run: RunUnderExamination) -> Examination:
             "largest_gradient_norm": _largest(run),
         },
         threshold="any loss, gradient or output that is not finite: nothing after it means anything",
-        experiment=run.command("optimizer.learning_rate=0.001", "optimizer.clip_norm=1.0"),
+        experiment=run.command("optimizer.learning_rate=0.001", *clipping(run)),
         advice="Clip the gradient and lower the learning rate; if it stays, look at the first bad rows.",
     )
+
+
+def clipping(run: RunUnderExamination) -> list[str]:
+    """Return the fields of an experiment that clips the global norm of the gradient at 1."""
+    rule = [] if run.config.optimizer.clip == "global" else ["optimizer.clip=global"]
+    return [*rule, "optimizer.clip_norm=1.0"]
 
 
 def _named(row: dict[str, Any]) -> list[str]:
@@ -83,7 +89,7 @@ def exploding_gradient(run: RunUnderExamination) -> Examination:
             "the recurrence multiplies them. Nearly right weights may have hundreds later on, and a single "
             "spike is clipped and passes"
         ),
-        experiment=run.command("network.initializer=orthogonal", "optimizer.clip_norm=1.0"),
+        experiment=run.command("network.initializer=orthogonal", *clipping(run)),
         advice=f"Start from weights that keep an error's size ({starts}); clip; cut it sooner.",
     )
 
@@ -147,7 +153,7 @@ def weight_chasing(run: RunUnderExamination) -> Examination:
         words=words,
         evidence={
             "ratio": ratio,
-            "component": group,
+            run.task.group_word: group,
             "epoch": epoch,
             f"prequential_{run.metric}": moving,
             f"frozen_{run.metric}": frozen,

@@ -132,6 +132,10 @@ def _prepare(run: RunUnderExamination, config: Config) -> _Recipe:
 
     def begin(scale: float) -> TrainState:
         state = init_state(network, task, config, initial_key(config.train.seed), source.streams)
+        if (
+            same_network
+        ):  # its first weights may be those of another checkpoint, and the state is donated
+            state = state._replace(params=jax.tree.map(jnp.array, run.initial_params))
         return state._replace(rate_scale=jnp.asarray(scale, jnp.float32))
 
     def advance(state: TrainState, stream: Stream) -> TrainState:

@@ -44,20 +44,6 @@ def crop_hidden(params: Any, axes: HiddenAxes, hidden: int, wider: int) -> Any:
     return jax.tree.map(lambda a, blocks: _resize(a, blocks, wider, hidden), params, axes)
 
 
-def pad_carry(carry: Any, hidden: int, wider: int) -> Any:
-    """Pad a carry, whose leaves are [..., H], as `pad_hidden` does."""
-    return pad_hidden(carry, _last_axis(carry), hidden, wider)
-
-
-def crop_carry(carry: Any, hidden: int, wider: int) -> Any:
-    """Undo `pad_carry`."""
-    return crop_hidden(carry, _last_axis(carry), hidden, wider)
-
-
-def _last_axis(carry: Any) -> HiddenAxes:
-    return jax.tree.map(lambda a: (0,) * (a.ndim - 1) + (1,), carry)
-
-
 def _check(hidden: int, wider: int) -> None:
     if wider < hidden:
         raise ValueError(f"wider is {wider}: it must be at least hidden, {hidden}.")

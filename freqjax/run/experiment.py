@@ -319,7 +319,7 @@ class Experiment:
             updates=trainer.step,
         )
         if origin is not None:
-            values["init_from"] = {"path": origin.path, "step": origin.step}
+            values["init_from"] = origin.to_json()
         figures: list[Path] = []
         if reason != "interrupted":
             figures = self._task.draw(frozen, evaluation, self._rows, folder.path / "figures")

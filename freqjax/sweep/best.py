@@ -51,5 +51,7 @@ def export(
     replica = Record.from_json(saved.meta, str(newest)).replicas[place]
     record = Record(config=configs.to_dict(config), replicas=[replica]).to_json()
     step = replica.trainer["step"]
-    checkpoints.save_params_only(destination, step, own, record, metric=math.inf, warn=warn)
+    frozen = replica.stopping.best_frozen
+    metric = math.inf if frozen is None else frozen
+    checkpoints.save_params_only(destination, step, own, record, metric=metric, warn=warn)
     files.write_json(destination / "config.json", configs.to_dict(config))

@@ -90,11 +90,6 @@ class Prepared:
         """The training rows as a network reads them."""
         return self.rows("train")
 
-    @property
-    def choosing_rows(self) -> Sequences:
-        """The rows of `choosing` as a network reads them."""
-        return self.rows(self.choosing)
-
     def frozen_losses(self, params: Any, split: str | None = None) -> FrozenLosses:
         """Return the losses of frozen weights on the rows of `split`, or on those that choose the weights."""
         rows = self.rows(split or self.choosing)

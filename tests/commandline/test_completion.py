@@ -114,3 +114,9 @@ def test_zsh_adds_what_is_whole_and_what_goes_on(tmp_path):
 def test_fish_completes(tmp_path):
     code = "source ./script; complete -C 'freqjax tra'; complete -C 'freqjax train --config qu'"
     assert _shell(tmp_path, "fish", "-N", "-c", code).split() == ["train", "quick"]
+
+
+def test_help_on_completion_names_the_shells():
+    found = answer(["completion", "--help"])
+    assert found is not None
+    assert [line.split()[0] for line in found.splitlines()[3:]] == ["bash", "zsh", "fish"]

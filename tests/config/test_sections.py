@@ -90,6 +90,18 @@ def test_a_section_that_is_not_there_is_an_attribute_error():
         Config().disturbance  # noqa: B018
 
 
+def test_a_field_that_is_not_there_is_an_attribute_error():
+    assert not hasattr(Config().train, "epoks")
+    with pytest.raises(AttributeError, match=r"train\.epoks is not a field: .* is train\.epochs"):
+        Config().train.epoks  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize("fields", [{}, {"epochs": 3}])
+def test_a_section_of_json_that_is_not_there_is_refused(fields):
+    with pytest.raises(UserError, match=r"config\.trian\S* is not a \w+: .* is config\.train"):
+        validation.from_dict({"task": {"name": "extraction"}, "trian": fields}, "here")
+
+
 def test_sections_of_the_task_alone_are_copied_compared_and_kept():
     config = Config(limits=LimitsConfig(phase_scales=(0.5,)))
     assert config.limits.phase_scales == (0.5,)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 import freqjax
-from freqjax import Config, ExtractionConfig, NetworkConfig, TaskConfig, UserError
+from freqjax import Config, ExtractionConfig, NetworkConfig, SweepConfig, TaskConfig, UserError
 from freqjax.config import overrides, validation
 from freqjax.config import sections as configs
 from freqjax.sweep import replicas
@@ -89,3 +89,9 @@ def test_an_old_name_is_refused_where_the_task_has_no_such_field():
 def test_the_section_of_the_only_task_of_version_0_1_keeps_its_name():
     assert TaskConfig is ExtractionConfig
     assert Config(task=TaskConfig(frequencies=(2.0,))).task.frequencies == (2.0,)
+
+
+def test_both_names_of_a_field_are_no_two_axes():
+    axes = {"network.rotor_low": (0.1, 0.2), "task.rotor_low": (0.3,)}
+    with pytest.raises(UserError, match=r"network\.rotor_low and task\.rotor_low: they are one"):
+        overrides.apply(Config(sweep=SweepConfig(axes=axes)), [])

@@ -15,7 +15,7 @@ from freqjax.main import main
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction import figures
 from tests.root import ROOT
-from tests.test_commandline import assert_one_sentence
+from tests.sentences import assert_one_sentence
 
 CLOCK = str(ROOT / "checkpoints" / "clock64")
 TIME = np.arange(3000) / 1000

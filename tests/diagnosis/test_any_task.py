@@ -12,6 +12,7 @@ from freqjax import Config, NetworkConfig, OptimizerConfig, TrainConfig, command
 from freqjax.config import overrides, validation
 from freqjax.diagnosis import CAUSES, diagnose, gradients, tried
 from freqjax.diagnosis.limit import information_limit
+from freqjax.diagnosis.trial import retrain
 from freqjax.training.prepared import Prepared
 from tests.diagnosis.recall import RecallConfig
 from tests.diagnosis.runs import by_cause, examined_of_any_task
@@ -151,3 +152,17 @@ def test_a_group_without_test_rows_is_no_error(tmp_path):
     test = run.prepared.batches["test"]
     run.prepared.batches["test"] = test._replace(group=np.minimum(test.group, 1))
     assert np.isnan(run.errors[2]) and np.isfinite(run.error)
+
+
+def test_a_trial_begins_with_the_weights_of_the_run(tmp_path):
+    run = examined_of_any_task(tmp_path, config(regressor.WalkConfig, REGRESSOR))
+    run.initial_params = jax.tree.map(lambda a: a + 0.1, run.initial_params)
+    reached = retrain(run, [0.0], 30.0)
+    assert reached is not None and reached.updates >= 20
+    assert reached.errors == [pytest.approx(run.initial_train_error, rel=1e-6)]
+    assert reached.errors != [pytest.approx(drawn_error(run), rel=1e-3)]
+
+
+def drawn_error(run):
+    """The error of the weights that `train.seed` draws."""
+    return run.prepared.frozen_losses(run.prepared.initial_params(), "train").mean

@@ -7,7 +7,7 @@ import pytest
 
 from freqjax.networks import BidirectionalNetwork, LstmNetwork, StackedNetwork, cell_class
 from freqjax.networks.initializers import INITIALIZERS, LAYER_INITIALIZERS
-from freqjax.networks.padding import crop_carry, crop_hidden, pad_carry, pad_hidden
+from freqjax.networks.padding import crop_hidden, pad_hidden
 from tests.twins import SETTING
 
 HIDDEN, WIDER = 5, 8
@@ -66,15 +66,14 @@ def test_padding_is_inert(case):
     np.testing.assert_allclose(wide_ys, ys, atol=1e-6)
     for ours, theirs in (
         (crop_hidden(wide, axes, HIDDEN, WIDER), grads),
-        (crop_carry(wide_carry, HIDDEN, WIDER), carry),
+        (jax.tree.map(lambda a: a[..., :HIDDEN], wide_carry), carry),
     ):
         jax.tree.map(
             lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), ours, theirs
         )
     back = pad_hidden(crop_hidden(wide, axes, HIDDEN, WIDER), axes, HIDDEN, WIDER)
     jax.tree.map(np.testing.assert_array_equal, back, wide)
-    back = pad_carry(crop_carry(wide_carry, HIDDEN, WIDER), HIDDEN, WIDER)
-    jax.tree.map(np.testing.assert_array_equal, back, wide_carry)
+    jax.tree.map(lambda a: np.testing.assert_array_equal(a[..., HIDDEN:], 0), wide_carry)
 
 
 @pytest.mark.parametrize("case", sorted(CASES))

@@ -226,3 +226,15 @@ def test_the_task_of_the_contributing_guide_is_learned(tmp_path, monkeypatch):
     found = read(tmp_path / "run" / "summary.json")
     assert found["score"] < 0.2 * found["baselines"]["constant"]
     assert read(tmp_path / "run" / "config.json")["task"]["bits"] == 5
+
+
+def test_an_export_says_what_the_network_reads(trained, tmp_path, capsys):
+    name, folder = trained
+    if name == "classifier":
+        words = ["export", "--checkpoint", str(folder), "--output", str(tmp_path / "e")]
+        assert main(words) == 0
+        capsys.readouterr()
+        text = (tmp_path / "e" / "README.md").read_text()
+        assert not SINUSOIDS.search(text)
+        inputs = Prepared(read_config(folder)).task.inputs
+        assert all(f"{part.name}, {part.size} number" in text for part in inputs)

@@ -1,7 +1,5 @@
 """The closed form of the online regime against differentiation and optax, and against finite differences."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +17,7 @@ from freqjax.training.gradients.closed_form import make_online_chunk, why_not
 from freqjax.training.optimizers import make_schedule
 from freqjax.training.streams import layout
 from freqjax.training.update import init_state
-from tests.twins import tiny_config
+from tests.twins import tiny_config, tiny_rows
 
 # Between them every rule with and without decay, every schedule, clipping or none, a learned carry or
 # zero, and all kinds of resets.
@@ -57,17 +55,11 @@ def case(name="adam"):
     return tiny_config(optimizer=optimizer, network=network, task=task)
 
 
-@functools.cache
-def rows():
-    """Those of every case: 40, in two blocks."""
-    return make_task(tiny_config().task).rows("train")
-
-
 def setup(config, task=None):
     """The closed form and the generic chunk, a state somewhere in the middle of a run, and a stream."""
     built = make_task(config.task)
     network = make_network(config.network, built)
-    stream = layout(rows(), config)
+    stream = layout(tiny_rows(), config)
     schedule = make_schedule(config.optimizer, 100, 10)
     state = init_state(network, built, config, jax.random.key(0), 1)
     state = state._replace(

@@ -24,7 +24,7 @@ from freqjax.training.gradients.native import make_native_chunk, why_not
 from freqjax.training.optimizers import make_schedule
 from freqjax.training.streams import Stream, layout
 from freqjax.training.update import init_state
-from tests.twins import tiny_config
+from tests.twins import tiny_config, tiny_rows
 
 needs_compiler = pytest.mark.skipif(
     library.compiler_command() is None,
@@ -76,12 +76,6 @@ def built():
     assert str(library.path()) in done.stdout
 
 
-@functools.cache
-def rows():
-    """Those of every case: 40, in two blocks."""
-    return make_task(tiny_config().task).rows("train")
-
-
 def setup(name="adam"):
     """Factory arguments, a state somewhere in the middle of a run, and a stream."""
     optimizer, network, task = CASES[name]
@@ -96,7 +90,7 @@ def setup(name="adam"):
         carry=jax.tree.map(lambda a: a + 0.3, state.carry),
     )
     arguments = (network, task, config, make_schedule(config.optimizer, 100, 10), 2)
-    return arguments, state, layout(rows(), config)
+    return arguments, state, layout(tiny_rows(), config)
 
 
 # A few rows are run sooner than LLVM makes them fast.

@@ -1,0 +1,112 @@
+"""The modes of the command line, as one table: mode → function, flags, base config.
+
+A mode imports inside its function what it works with: `--help`, a wrong argument and a wrong config must
+not wait for JAX, nor one mode for what only another needs. What stands at the top of the modules here is
+quick to import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from freqjax.config.sections import Config
+from freqjax.modes import bases, networks, runs
+from freqjax.modes.bases import Overrides
+from freqjax.modes.flags import FLAGS, Flag
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A mode.
+
+    Attributes:
+      doc: what it does.
+      flags: those it takes.
+      base: (flags, overrides) → the config that the overrides are then applied to.
+      run: (config, flags) → exit code.
+    """
+
+    doc: str
+    flags: tuple[str, ...]
+    base: Callable[[dict[str, Any], Overrides], Config]
+    run: Callable[[Config, dict[str, Any]], int]
+
+
+MODES = {
+    "train": Mode(
+        "train a network and evaluate it",
+        ("config", "workdir", "resume", "device"),
+        bases.of_run,
+        runs.train,
+    ),
+    "sweep": Mode(
+        "train many replicas at once, one for every combination of sweep.axes",
+        ("config", "workdir", "resume", "figures", "device"),
+        bases.of_run,
+        runs.sweep,
+    ),
+    "evaluate": Mode(
+        "evaluate frozen weights; writes evaluation.json and evaluation/*.png to --workdir",
+        ("config", "checkpoint", "workdir", "figures", "device"),
+        bases.of_checkpoint,
+        networks.evaluate,
+    ),
+    "stream": Mode(
+        "answer numbers from standard input, one a line, with numbers on standard output",
+        ("config", "checkpoint", "select", "on-bad-line", "device"),
+        bases.of_checkpoint,
+        networks.stream,
+    ),
+    "extract": Mode(
+        "extract a component from a recording into a file of the same format; draws the spectra",
+        (
+            "config",
+            "checkpoint",
+            "input",
+            "select",
+            "output",
+            "channel",
+            "resample",
+            "workdir",
+            "figures",
+            "device",
+        ),
+        bases.of_checkpoint,
+        networks.extract,
+    ),
+    "diagnose": Mode(
+        "name the causes of a run's error; writes diagnosis.json and report.md to --workdir",
+        ("workdir", "device"),
+        bases.of_workdir,
+        runs.diagnose,
+    ),
+    "limits": Mode(
+        "what is possible: the least MSE of any estimator; writes limits.json and figures/limits.png",
+        ("config", "workdir", "figures", "device"),
+        bases.of_file,
+        runs.limits,
+    ),
+    "generate": Mode(
+        "write the rows of a task to a file",
+        ("config", "out", "split", "device"),
+        bases.of_file,
+        runs.generate,
+    ),
+    "import": Mode(
+        "make a run of a PyTorch state_dict, .pt, .pth or .safetensors, for --checkpoint of other modes",
+        ("config", "input", "workdir", "device"),
+        bases.of_input,
+        networks.import_,
+    ),
+    "export": Mode(
+        "write a network as safetensors and as jax.export programs that need no freqjax, to --output",
+        ("config", "checkpoint", "output", "device"),
+        bases.of_checkpoint,
+        networks.export,
+    ),
+}
+
+
+__all__ = ["FLAGS", "MODES", "Flag", "Mode", "Overrides"]

@@ -1,0 +1,108 @@
+"""Base configs of the modes: where a mode takes the config from that the overrides are applied to."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from freqjax.config import overrides, validation
+from freqjax.config import sections as configs
+from freqjax.config.sections import Config
+from freqjax.errors import UserError
+from freqjax.run import workdir
+
+Overrides = Sequence[tuple[str, str]]
+
+
+def of_file(flags: dict[str, Any], given: Overrides) -> Config:
+    """Read the config that --config names, or else make the default one of the task that is named.
+
+    Raises:
+      UserError: neither is given, or the config is not there or not valid.
+    """
+    task = overrides.task_name(given)
+    if flags["config"] is not None:
+        return overrides.load(flags["config"], warn)
+    if task is None:
+        raise UserError(
+            "--config is missing: it must name a config that ships, a .py file with get_config() or a "
+            "config.json; or --config.task.name a task, whose defaults are taken."
+        )
+    return configs.default_config(task)
+
+
+def of_run(flags: dict[str, Any], given: Overrides) -> Config:
+    """Read the config of a training: as `of_file`, and a resume without --config reads the run's own.
+
+    Raises:
+      UserError: as `of_file`, or a resume without the folder of a run.
+    """
+    if flags["resume"] and flags["workdir"] is None:
+        raise UserError("--resume needs --workdir, the folder of the run to go on with.")
+    if flags["config"] is None and flags["resume"]:
+        saved = Path(flags["workdir"]) / "config.json"
+        if saved.is_file():
+            return overrides.load(saved, warn)
+    return of_file(flags, given)
+
+
+def of_checkpoint(flags: dict[str, Any], _: Overrides) -> Config:
+    """Read the config that --config names, or else that of the checkpoint.
+
+    That the checkpoint is of version 0.1 is told when its weights are loaded.
+
+    Raises:
+      UserError: there is no checkpoint or it is damaged, or the config is not valid.
+    """
+    from freqjax.checkpoints import store as checkpoints
+
+    if flags["checkpoint"] is None:
+        raise UserError(
+            "--checkpoint is missing: it must name a run's folder or the folder of a step."
+        )
+    if flags["config"] is not None:
+        return overrides.load(flags["config"], warn)
+    meta = checkpoints.read_meta(Path(flags["checkpoint"]), warn=warn).meta
+    return validation.from_dict(meta.get("config"), f"--checkpoint {flags['checkpoint']}")
+
+
+def of_input(flags: dict[str, Any], _: Overrides) -> Config:
+    """Read the config that --config names, or else derive one from the file to import.
+
+    Raises:
+      UserError: there is no such file, or it holds no network that freqjax has.
+    """
+    if flags["input"] is None:
+        raise UserError(
+            "--input is missing: it must name a state_dict, FILE.pt, FILE.pth or FILE.safetensors."
+        )
+    if flags["config"] is not None:
+        return overrides.load(flags["config"], warn)
+    from freqjax.deploy.torch import imports
+
+    return imports.base_config(Path(flags["input"]))
+
+
+def work_folder(flags: dict[str, Any]) -> Path:
+    """Return the folder of --workdir, or a fresh one that is not made yet."""
+    return workdir.fresh() if flags["workdir"] is None else Path(flags["workdir"])
+
+
+def warn(line: str) -> None:
+    """Print a line on standard error; standard output may be a stream of numbers."""
+    print(f"freqjax: {line}", file=sys.stderr)
+
+
+def of_workdir(flags: dict[str, Any], _: Overrides) -> Config:
+    """Read the config of the run in --workdir.
+
+    Raises:
+      UserError: there is no such run.
+    """
+    from freqjax.diagnosis import saved_run
+
+    if flags["workdir"] is None:
+        raise UserError("--workdir is missing: it must name the folder of the run to diagnose.")
+    return saved_run.run_config(Path(flags["workdir"]), warn)

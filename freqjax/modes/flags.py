@@ -1,0 +1,55 @@
+"""The plain flags of the command line, as one table; a mode names those that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from freqjax.config import shipped
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A plain flag.
+
+    Attributes:
+      kind: str or bool.
+      doc: what --help says.
+      find: turns what is given into a path, where a name stands for one.
+    """
+
+    kind: type
+    doc: str
+    find: Callable[[str], Path] | None = None
+
+
+FLAGS = {
+    "config": Flag(
+        str,
+        "a config that ships, a .py file with get_config(), or the config.json of an earlier run",
+    ),
+    "workdir": Flag(
+        str, "the folder to write to (default: a fresh one under runs/; extract: beside --output)"
+    ),
+    "resume": Flag(bool, "go on with the run in --workdir"),
+    "checkpoint": Flag(
+        str,
+        "a run's folder (its best weights), the folder of one step, or a checkpoint that ships",
+        shipped.checkpoint,
+    ),
+    "out": Flag(str, "the dataset to write, FILE.npz or FILE.csv"),
+    "input": Flag(
+        str, "the file to read: weights (import), or a .npz, .npy, .csv or .wav (extract)"
+    ),
+    "output": Flag(
+        str, "where to write: a folder (export), or a file in the format of --input (extract)"
+    ),
+    "split": Flag(str, "which rows to write: train (default) or test"),
+    "figures": Flag(bool, "draw figures (default; --no-figures leaves them out)"),
+    "select": Flag(str, "the component to follow or extract: its frequency, Hz, one of the task's"),
+    "on-bad-line": Flag(str, "stop (default), skip, or hold: repeat the last valid number"),
+    "channel": Flag(str, "which channel or column of --input, from 1"),
+    "resample": Flag(bool, "convert --input to the network's sampling rate if it has another one"),
+    "device": Flag(str, "cpu, gpu or tpu (default: the best that JAX finds)"),
+}

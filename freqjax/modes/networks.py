@@ -1,0 +1,136 @@
+"""Modes that work with a trained network: evaluate, stream, extract, import and export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from freqjax.config import sections as configs
+from freqjax.config.sections import Config
+from freqjax.errors import UserError
+from freqjax.modes.bases import warn, work_folder
+from freqjax.run import workdir
+from freqjax.system import files
+
+if TYPE_CHECKING:
+    from freqjax.deploy.component_stream import ComponentStream
+
+
+def evaluate(config: Config, flags: dict[str, Any]) -> int:
+    """Evaluate the weights of a checkpoint and write the results to a folder."""
+    from freqjax.deploy.trained import load
+    from freqjax.report import summary
+    from freqjax.training.prepared import Prepared
+
+    trained = load(flags["checkpoint"], warn)
+    _refuse_other_network(config, trained.config, flags["checkpoint"])
+    prepared, folder = Prepared(config), work_folder(flags)
+    task = prepared.task
+    frozen = prepared.frozen(trained.params)
+    evaluation = task.evaluate(frozen)
+    values = summary.assemble(
+        evaluation,
+        task,
+        trained.params,
+        initializer=trained.initializer,
+        weights=trained.weights,
+    )
+    if trained.origin is not None:
+        values["init_from"] = trained.origin.to_json()
+    workdir.make(folder)
+    figures = []
+    if flags["figures"]:
+        figures = task.draw(frozen, evaluation, [], folder / "evaluation")
+    files.write_json(folder / "evaluation.json", values)
+    print(summary.text(values, evaluation, task, folder, figures))
+    return 0
+
+
+def _refuse_other_network(config: Config, trained: Config, checkpoint: str) -> None:
+    if config.task.name != trained.task.name:
+        raise UserError(
+            f"task.name is {config.task.name}: the network of --checkpoint {checkpoint} was made for "
+            f"{trained.task.name}."
+        )
+    from freqjax.tasks import make_task
+
+    tasks = make_task(config.task), make_task(trained.task)
+    sizes = [(task.input_size, task.output_size, task.selectors) for task in tasks]
+    for field in configs.differing_fields(config, trained):
+        section, name = field.split(".")
+        if section == "network" or (section == "task" and sizes[0] != sizes[1]):
+            asked = getattr(getattr(config, section), name)
+            has = getattr(getattr(trained, section), name)
+            raise UserError(
+                f"{field} is {asked}: the network of --checkpoint {checkpoint} was made with {has}."
+            )
+
+
+def import_(config: Config, flags: dict[str, Any]) -> int:
+    """Convert a PyTorch state_dict to the folder of a run."""
+    from freqjax.deploy.torch import imports
+
+    imports.run(Path(flags["input"]), config, work_folder(flags), say=print)
+    return 0
+
+
+def export(config: Config, flags: dict[str, Any]) -> int:
+    """Write a network to files that run without freqjax."""
+    if flags["output"] is None:
+        raise UserError("--output is missing: it must name a new or empty folder.")
+    from freqjax.deploy import export
+    from freqjax.deploy.trained import Trained, load
+
+    export.require_empty(Path(flags["output"]))
+    trained = load(flags["checkpoint"], warn)
+    _refuse_other_network(config, trained.config, flags["checkpoint"])
+    export.run(
+        Trained(config, trained.params, trained.initializer), Path(flags["output"]), say=print
+    )
+    return 0
+
+
+def _component_stream(config: Config, flags: dict[str, Any]) -> ComponentStream:
+    from freqjax.deploy.component_stream import ComponentStream, select
+    from freqjax.deploy.trained import load
+    from freqjax.tasks import make_task
+    from freqjax.tasks.extraction.config import extraction_of
+
+    task = make_task(extraction_of(config))
+    group = select(task, flags["select"])
+    trained = load(flags["checkpoint"], warn)
+    _refuse_other_network(config, trained.config, flags["checkpoint"])
+    if trained.config.train.regime == "windows":
+        length = trained.config.windows.length
+        warn(
+            f"the network was trained on windows of {length} samples, each with a state of its own; here one "
+            "state is carried through the signal, and its errors were never measured so."
+        )
+    return ComponentStream(trained, task, group)
+
+
+def stream(config: Config, flags: dict[str, Any]) -> int:
+    """Answer numbers of standard input with outputs of a network."""
+    from freqjax.deploy import stream
+
+    policy = stream.check_policy(flags["on-bad-line"])
+    return stream.run(_component_stream(config, flags), policy)
+
+
+def extract(config: Config, flags: dict[str, Any]) -> int:
+    """Extract a component from a recording into a file."""
+    from freqjax.deploy import extract
+    from freqjax.tasks import make_task
+    from freqjax.tasks.extraction.config import extraction_of
+
+    planned = extract.plan(
+        make_task(extraction_of(config)),
+        flags["input"],
+        flags["output"],
+        channel=flags["channel"],
+        resampled=flags["resample"],
+        workdir=flags["workdir"],
+        figures=flags["figures"],
+    )
+    extract.run(_component_stream(config, flags), planned, say=print)
+    return 0

@@ -1,0 +1,89 @@
+"""Modes that begin with a config or a run: train, sweep, diagnose, limits and generate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from freqjax.config import sections as configs
+from freqjax.config.sections import Config
+from freqjax.errors import UserError
+from freqjax.modes import bases
+from freqjax.run import workdir
+from freqjax.system import files
+
+
+def train(config: Config, flags: dict[str, Any]) -> int:
+    """Train a network and evaluate it."""
+    from freqjax.run import escalation
+
+    outcome = escalation.run(config, bases.work_folder(flags), resume=flags["resume"], say=print)
+    return 0 if outcome.signum is None else 128 + outcome.signum
+
+
+def sweep(config: Config, flags: dict[str, Any]) -> int:
+    """Train the replicas of a sweep."""
+    from freqjax import sweep
+
+    resume, figures = flags["resume"], flags["figures"]
+    signum = sweep.run(config, bases.work_folder(flags), resume=resume, figures=figures, say=print)
+    return 0 if signum is None else 128 + signum
+
+
+def diagnose(config: Config, flags: dict[str, Any]) -> int:
+    """Find the causes of a run's error and write them beside the run."""
+    from freqjax.diagnosis import diagnose, saved_run
+    from freqjax.report import markdown as report
+    from freqjax.report import summary
+
+    folder = Path(flags["workdir"])
+    for field in configs.differing_fields(config, saved_run.run_config(folder)):
+        if not field.startswith("task."):
+            raise UserError(
+                f"{field} differs from the run's own: a diagnosis may change task.* alone."
+            )
+    run, values = saved_run.read(folder, config, print)
+    found = diagnose(run)
+    figures = sorted((folder / "figures").glob("*.png"))
+    files.write_json(folder / "diagnosis.json", found.to_json())
+    task, evaluation = run.task, run.evaluation
+    report.write(folder / "report.md", values, evaluation, task, run.rows, figures, found)
+    verdict = summary.verdict(values, evaluation, task, chasing=report.finds_chasing(found))
+    print("\n".join([verdict, "", *report.causes(found)]))
+    print(f"\neverything: {folder / 'report.md'}")
+    return 0
+
+
+def limits(config: Config, flags: dict[str, Any]) -> int:
+    """Find the least error that is possible and write it to a folder."""
+    from freqjax.tasks.extraction.config import limits_of
+    from freqjax.tasks.extraction.limits import survey
+
+    folder = bases.work_folder(flags)
+    limits_of(config)  # what cannot be surveyed leaves no folder
+    workdir.make(folder)
+    survey.run(config, folder, figures=flags["figures"], say=print)
+    return 0
+
+
+def generate(config: Config, flags: dict[str, Any]) -> int:
+    """Write the rows of a split to a file."""
+    from freqjax.tasks import make_task
+    from freqjax.tasks.extraction import datasets
+    from freqjax.tasks.extraction.config import extraction_of
+
+    if flags["out"] is None:
+        raise UserError(
+            "--out is missing: it must name the dataset to write, FILE.npz or FILE.csv."
+        )
+    if flags["split"] not in (None, "train", "test"):
+        raise UserError(f"--split is {flags['split']!r}: it must be train or test.")
+    section = extraction_of(config)
+    task = make_task(section)
+    blocks = task.split(flags["split"] or "train")
+    assert blocks is not None  # as the check of the flag says
+    rows = task.dataset(blocks)
+    path = Path(flags["out"])
+    datasets.write_rows(path, rows, section.sampling_rate, section.samples)
+    print(f"wrote {len(rows.targets):,} rows to {path}")
+    return 0
