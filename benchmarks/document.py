@@ -10,13 +10,12 @@ and docs/*.png. The tests check that the committed documents are what this comma
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 
 import freqjax
-from benchmarks import example_page, record, speed
+from benchmarks import config_table, example_page, record, speed
 from benchmarks.markdown import bullet, paragraph, table
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction import figures
@@ -32,7 +31,7 @@ def readme_block() -> str:
     """Make the table at the top of the README from the committed results."""
     clock = [row for row in record.read("clock") if row["task"].startswith("1, 3, 5, 7")]
     original = record.read("originals")[0]
-    seconds = median(row["process_seconds"] for row in clock)
+    seconds = config_table.seconds("default")
     worst = max(row["worst_test_mse"] for row in clock)
     carried = max(row["worst_test_mse_carried"] for row in clock)
     lines = [
@@ -403,10 +402,16 @@ def _number(value: float | None) -> str:
 
 
 def readme(text: str) -> str:
-    """Return `text` with a new block between the markers."""
-    head, rest = text.split(_BEGIN)
-    _, tail = rest.split(_END)
-    return f"{head}{_BEGIN}\n{readme_block()}\n{_END}{tail}"
+    """Return `text` with new blocks between the markers."""
+    text = _replaced(text, _BEGIN, _END, readme_block())
+    configs = "\n".join(config_table.block())
+    return _replaced(text, config_table.BEGIN, config_table.END, configs)
+
+
+def _replaced(text: str, begin: str, end: str, block: str) -> str:
+    head, rest = text.split(begin)
+    _, tail = rest.split(end)
+    return f"{head}{begin}\n{block}\n{end}{tail}"
 
 
 def draw() -> None:

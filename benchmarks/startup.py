@@ -2,9 +2,9 @@
 
     python -m benchmarks.startup
 
-Five times over, in processes of their own: evaluating the shipped checkpoint without figures, and loading
-it from Python, each with an empty cache (cold) and right after with the same one (warm); `--help` and a
-wrong argument, which use no cache. Writes benchmarks/results/startup.json; about two minutes.
+Five times over, in processes of their own: the whole run of configs/quick.py, evaluating the shipped
+checkpoint without figures, and loading it from Python, each with an empty cache (cold) and right after with
+the same one (warm); `--help` and a wrong argument, which use no cache. Writes benchmarks/results/startup.json.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from benchmarks import record
 _ROOT = Path(__file__).parent.parent
 _ROUNDS = 5
 _MAIN = ("-m", "freqjax.main")
+QUICK = "configs/quick.py, a whole run"
 _CHECKPOINT = ("--checkpoint", "checkpoints/clock64")
 # Name → the words after `python`, the exit code, and whether the command uses the cache.
 _TIMED = {
+    QUICK: ((*_MAIN, "--config", "configs/quick.py", "--workdir", "{scratch}-{number}"), 0, True),
     "evaluate checkpoints/clock64 without figures": (
         (*_MAIN, "--mode", "evaluate", *_CHECKPOINT, "--no-figures", "--workdir", "{scratch}"),
         0,
@@ -45,8 +47,9 @@ _TIMED = {
 
 
 def seconds(words: tuple[str, ...], code: int, scratch: Path, cache: Path) -> float:
-    """Time a command whose exit code is `code`."""
-    command = [word.format(scratch=scratch) for word in words]
+    """Time a command whose exit code is `code`; what it writes goes to folders beside `scratch`."""
+    number = len(list(scratch.parent.iterdir()))
+    command = [word.format(scratch=scratch, number=number) for word in words]
     environment = os.environ | {"FREQJAX_CACHE": str(cache)}
     began = time.perf_counter()
     found = subprocess.run(

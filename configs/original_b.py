@@ -2,7 +2,7 @@
 
     python -m freqjax.main --config configs/original_b.py
 
-Expected: in about three minutes a frozen test MSE of 0.25 to 0.30. The original reports 0.30 and attributes
+Expected: a frozen test MSE of 0.25 to 0.30. The original reports 0.30 and attributes
 it to the noise. Less than half of that is possible on the same windows: see configs/windows_best.py and
 docs/results.md.
 """

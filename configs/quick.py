@@ -1,4 +1,4 @@
-"""A complete run in a quarter of a minute: a small clock task, and every file that a run writes.
+"""A complete short run: a small clock task, and every file that a run writes.
 
     python -m freqjax.main --config configs/quick.py
 

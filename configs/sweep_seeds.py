@@ -2,7 +2,7 @@
 
     python -m freqjax.main --mode sweep --config configs/sweep_seeds.py
 
-Two epochs each, 8 million updates, take about a minute on 2 cores. Expected: a frozen MSE of 0.50 for every
+Two epochs each, 8 million updates. Expected: a frozen MSE of 0.50 for every
 seed and rate: nothing is learned, so neither the seed nor the learning rate explains the result of
 original A.
 """

@@ -2,7 +2,7 @@
 
     python -m freqjax.main --config configs/windows_best.py
 
-Expected: in about four minutes a frozen test MSE within 1.25 times the Bayes limit of the same windows. It
+Expected: a frozen test MSE within 1.25 times the Bayes limit of the same windows. It
 needs initial forget gates with a memory of 50 samples (chrono), new noise every epoch, and above all many
 updates at a large rate: a cosine schedule from 1e-2. A selector input gives the same error as FiLM.
 """

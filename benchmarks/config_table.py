@@ -1,0 +1,73 @@
+"""Table of the shipped configs in the README: what each does, what to expect, and how long it took.
+
+A time is the median of whole commands in benchmarks/results/*.json, figures included; a config that no
+benchmark runs has none.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any
+
+from benchmarks import markdown, record
+from benchmarks.startup import QUICK
+
+BEGIN, END = "<!-- configs: python -m benchmarks.document -->", "<!-- /configs -->"
+
+# Config → what to expect of it.
+_EXPECTED = {
+    "default": "the main job from random rotors: every frequency below 0.001, `target_reached`",
+    "quick": "two frequencies, 2 s at 100 Hz: the whole path",
+    "locker": "unknown start at phase_scale 0.5: below 0.01 after the first second on most seeds",
+    "annual": "a locker for a weekly record with an annual cycle: see [docs/example.md](docs/example.md)",
+    "spectral": "as `default` from rotors at the FFT peaks of the training targets: data-driven",
+    "constructed": "an exact clock with the frequencies written in, below 1e-8: a reference, not learned",
+    "original_a": "one Adam step a sample, 1e-3: about 0.3 while training at first, 0.50 frozen",
+    "original_a2": "the same at 1e-4, 50 epochs: 0.4 while training, 0.50 frozen",
+    "original_b_l1": "the same at phase_scale 0.1, 30 epochs: 0.2 to 0.3 while training, 0.3 to 0.4 frozen "
+    "at best",
+    "original_b": "windows of 50 samples, two layers of 256 units, dropout: 0.25 to 0.3 frozen, as reported",
+    "windows_best": "the same windows learned with patience: within 1.25 times what is possible",
+    "sweep_seeds": "a hundred replicas of original A, 25 seeds at four learning rates, with `--mode sweep`: "
+    "0.50 frozen, all of them",
+}
+# Config → the results with its commands, and the fields of the rows that are these.
+_MEASURED: dict[str, tuple[str, dict[str, Any]]] = {
+    "default": ("clock", {"task": "1, 3, 5, 7 Hz at 1000 Hz"}),
+    "locker": ("locker", {}),
+    "annual": ("example", {"estimate": "network"}),
+    "spectral": ("variants", {"variant": "spectral start (data-driven)"}),
+    "constructed": ("variants", {"variant": "constructed (nothing learned)"}),
+    "original_a": ("originals", {"config": "original_a"}),
+    "original_a2": ("originals", {"config": "original_a2"}),
+    "original_b_l1": ("originals", {"config": "original_b_l1"}),
+    "original_b": ("windows", {"config": "original_b"}),
+    "windows_best": ("windows", {"config": "windows_best"}),
+}
+
+
+def seconds(config: str) -> float | None:
+    """Return the median time of a whole command with a config; None where it was not measured."""
+    if config == "quick":
+        rows = {row["what"]: row for row in record.read("startup")}
+        return rows[QUICK]["warm_seconds"] if QUICK in rows else None
+    if config not in _MEASURED:
+        return None
+    name, fields = _MEASURED[config]
+    return median(
+        row["process_seconds"] for row in record.read(name) if row.items() >= fields.items()
+    )
+
+
+def block() -> list[str]:
+    """Make the table."""
+    return markdown.table(
+        ("config", "took", "expected"),
+        ((f"`{name}`", _time(seconds(name)), words) for name, words in _EXPECTED.items()),
+    )
+
+
+def _time(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.0f} s" if value < 100 else f"{value / 60:.1f} min"
