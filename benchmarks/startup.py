@@ -4,7 +4,8 @@
 
 Five times over, in processes of their own: the whole run of configs/quick.py, evaluating the shipped
 checkpoint without figures, and loading it from Python, each with an empty cache (cold) and right after with
-the same one (warm); `--help` and a wrong argument, which use no cache. Writes benchmarks/results/startup.json.
+the same one (warm); `--help` and a wrong argument, which use no cache. Writes
+benchmarks/results/startup.json.
 """
 
 from __future__ import annotations
