@@ -1,7 +1,7 @@
-"""Records of checkpoints that version 0.1 wrote, translated into those of today.
+"""Translation of the checkpoint records of version 0.1 into the present format.
 
 A run's was {config, trainer, stopping, elapsed_seconds, data_hashes}, with the hashes by field; a sweep's
-{stories, progress, results, spent, data_hashes}, with the hashes by path; that of weights alone {config}.
+{stories, progress, results, spent, data_hashes}, with the hashes by path; that of weights only {config}.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ FORMAT = 2
 
 
 def upgrade(values: dict[str, Any]) -> dict[str, Any]:
-    """Return a record of any version as one of today."""
+    """Return a record of any version in the present format."""
     if "format" in values:
         return values
     return _of_sweep(values) if "stories" in values else _of_run(values)

@@ -25,10 +25,10 @@ def chasing_gap(
     the longest one count: a loss over a second is no promise for ten.
 
     Args:
-        history: the losses.
-        scale: what they are held against.
-        test_loss: frozen loss on test data, None where unknown.
-        directory: where chasing_gap.png goes.
+      history: the losses.
+      scale: what they are held against.
+      test_loss: frozen loss on test data, None where unknown.
+      directory: where chasing_gap.png goes.
     """
     history = history.at_longest_horizon
     epochs, moving, frozen = history.epochs, history.loss, history.frozen

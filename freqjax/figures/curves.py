@@ -25,9 +25,9 @@ def learning_curves(history: History, scale: Scale, directory: str | Path) -> Pa
     """Draw the loss while the weights move beside that of frozen weights, in all and of each group.
 
     Args:
-        history: the losses.
-        scale: what they are held against; what is possible is drawn beside the frozen losses.
-        directory: where learning_curves.png goes.
+      history: the losses.
+      scale: what they are held against; what is possible is drawn beside the frozen losses.
+      directory: where learning_curves.png goes.
     """
     epochs, moving, frozen = history.epochs, history.loss, history.frozen
     figure, axes = canvas.subplots(13, 4.3, 1, 3, sharey=True)
@@ -74,7 +74,7 @@ def gradient_norms(rows: Rows, directory: str | Path, second_order: bool = False
     `second_order` method the limits of gradients are left out. Writes gradient_norms.png.
 
     Raises:
-        ValueError: if there are no rows.
+      ValueError: if there are no rows.
     """
     if not rows:
         raise ValueError("there are no rows to draw")

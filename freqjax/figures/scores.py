@@ -25,13 +25,13 @@ def group_scores(
     """Draw a dot on a line for every group, for all of them together, and for other methods.
 
     Args:
-        name: of the score, which labels the axis.
-        groups: name -> score of each; one that is not finite is marked by a cross.
-        score: of all groups together.
-        others: name -> score of constant, baselines and limit.
-        goal: what every group must reach; None where none is set.
-        higher_is_better: whether a higher score is better.
-        directory: where group_scores.png goes.
+      name: of the score, which labels the axis.
+      groups: name -> score of each; one that is not finite is marked by a cross.
+      score: of all groups together.
+      others: name -> score of constant, baselines and limit.
+      goal: what every group must reach; None where none is set.
+      higher_is_better: whether a higher score is better.
+      directory: where group_scores.png goes.
     """
     several = len(groups) > 1
     entries = [(n, v, canvas.colour(i)) for i, (n, v) in enumerate(groups.items()) if several]

@@ -23,12 +23,12 @@ def curriculum(history: History, scale: Scale, directory: str | Path) -> Path:
     the curriculum went back, and until it had regained its longest horizon.
 
     Args:
-        history: the losses, and a horizon in at least one row.
-        scale: what they are held against.
-        directory: where curriculum.png goes.
+      history: the losses, and a horizon in at least one row.
+      scale: what they are held against.
+      directory: where curriculum.png goes.
 
     Raises:
-        ValueError: if no row has a horizon.
+      ValueError: if no row has a horizon.
     """
     history = history.where(np.isfinite(history.horizon))
     updates, horizons = history.updates, history.horizon
