@@ -12,7 +12,7 @@ from freqjax.config.names import CELLS, is_path
 
 @dataclass
 class NetworkConfig(Section, section="network"):
-    """The network."""
+    """Architecture and initial weights of the network."""
 
     moved: ClassVar[Mapping[str, str]] = {
         name: f"task.{name}" for name in ("rotor_low", "rotor_high", "rotor_leak", "rotor_decay")
@@ -48,7 +48,7 @@ class NetworkConfig(Section, section="network"):
     rotor_gain: float = at_least(
         0.0, 0.0, "weight with which rotors read the signal at first; 0 for a clock (rotor)"
     )
-    # Fields of version 0.1 that are the task's now; validation puts what they are set to where they belong.
+    # Fields of version 0.1 that belong to the task now; validation moves their values there.
     rotor_low: InitVar[float | None] = None
     rotor_high: InitVar[float | None] = None
     rotor_leak: InitVar[float | None] = None
@@ -61,7 +61,7 @@ class NetworkConfig(Section, section="network"):
 
     @property
     def beyond_one_lstm(self) -> dict[str, tuple[Any, Any]]:
-        """The fields that make it another network than the one-layer LSTM: name → (value, the LSTM's)."""
+        """Return the fields that differ from a one-layer LSTM: name → (value, the LSTM's value)."""
         plain = {"cell": "lstm", "layers": 1, "bidirectional": False, "conditioning": "input"}
         values = {name: (getattr(self, name), wanted) for name, wanted in plain.items()}
         return {

@@ -16,7 +16,7 @@ from freqjax.config.fields import (
     rule,
 )
 
-# Of each `train.regime` the ways to make a gradient, the one that `train.gradient` auto means first.
+# Values of `train.gradient` for each `train.regime`; the first is the one that auto selects.
 GRADIENTS = {
     "online": ("truncated",),
     "tbptt": ("truncated",),
@@ -28,7 +28,7 @@ GRADIENTS = {
 
 @dataclass
 class OptimizerConfig(Section, section="optimizer"):
-    """How gradients become steps."""
+    """Clipping, update rule and learning-rate schedule."""
 
     name: str = choice("adam", ("adam", "adamw", "sgd", "rmsprop"), "update rule")
     learning_rate: float = positive(1e-3, "peak learning rate")
@@ -72,7 +72,7 @@ class OptimizerConfig(Section, section="optimizer"):
 
 @dataclass
 class TrainConfig(Section, section="train"):
-    """The loop: in which order rows come, how gradients are made, and when it stops."""
+    """Training loop: order of the rows, gradients and stopping rules."""
 
     regime: str = choice(
         "online",
@@ -139,13 +139,13 @@ class TrainConfig(Section, section="train"):
 
     @property
     def gradient_method(self) -> str:
-        """`gradient`, or what its auto means in the regime."""
+        """Return `gradient`, with auto replaced by its value in the regime."""
         return GRADIENTS[self.regime][0] if self.gradient == "auto" else self.gradient
 
 
 @dataclass
 class WindowsConfig(Section, section="windows"):
-    """Overlapping windows of a block, each with a state of its own; where train.regime is windows."""
+    """Overlapping windows of a block, each with its own state (train.regime windows)."""
 
     length: int = at_least(1, 50, "L, samples of a window; at most those of a block")
     stride: int = at_least(
@@ -173,7 +173,7 @@ class WindowsConfig(Section, section="windows"):
 
 @dataclass
 class CurriculumConfig(Section, section="curriculum"):
-    """Horizons that lengthen as they settle, with Gauss-Newton steps; where train.regime is full."""
+    """Curriculum of lengthening horizons with Gauss-Newton steps (train.regime full)."""
 
     first_horizon: float | None = positive(
         None,

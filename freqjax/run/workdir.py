@@ -52,8 +52,8 @@ class Workdir:
                 "another --workdir starts a new one."
             )
         # A run that was killed while it started has left checkpoints/, or a config.json half-written.
-        strangers = [n for n in held if n != "checkpoints" and not n.startswith(".config.json.")]
-        if strangers and "config.json" not in held:
+        others = [n for n in held if n != "checkpoints" and not n.startswith(".config.json.")]
+        if others and "config.json" not in held:
             raise UserError(f"--workdir is {path}: it holds files but no config.json of a run.")
         make(path)
         try:
