@@ -110,9 +110,7 @@ def peak_memory_mb() -> float | None:
     It is the accelerator's if that provides it, else the host's.
     """
     stats: dict[str, Any] | None = None
-    with contextlib.suppress(
-        jax.errors.JaxRuntimeError
-    ):  # a plugin without memory statistics
+    with contextlib.suppress(jax.errors.JaxRuntimeError):  # a plugin without memory statistics
         stats = jax.devices()[0].memory_stats()
     if stats and "peak_bytes_in_use" in stats:
         return stats["peak_bytes_in_use"] / 1e6
