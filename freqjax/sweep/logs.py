@@ -56,7 +56,7 @@ class Replicas(Protocol):
         ...
 
     def advance(self) -> list[Row] | None:
-        """Train for about a second; return the rows of metrics.jsonl of ended epochs, None within an epoch."""
+        """Train for about a second; return the rows of metrics.jsonl at the end of an epoch, else None."""
         ...
 
     def results(self) -> list[Row]:
