@@ -1,4 +1,4 @@
-"""Causes that show in a run's own records: its losses and its gradients."""
+"""Causes that are detected from a run's records: its losses and its gradients."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from freqjax.tasks.examination import Examination
 from freqjax.text import number
 from freqjax.training.monitors import EXPLODING_NORM, VANISHING_NORM
 
-# A prequential loss above this share of the constant predictor's shows no sign of success to be explained.
+# A prequential loss above this share of the constant predictor's is no apparent success.
 _SUCCESS_SHARE = 0.8
-# What was trained last is remembered and another forgotten if their errors differ by this much.
+# Ratio of the errors of a forgotten group and of the group trained last.
 _FORGETTING_RATIO = 3.0
 _OVERFITTING_RATIO = 2.0
-# Gradients are too large where they are so in this share of the epochs.
+# Share of the epochs in which gradients must be too large.
 _EXPLODED_SHARE = 0.25
 # Gradients are held against those of losses of size one: where the constant predictor's is larger they may
 # be larger, and where it is below a quarter they may be smaller.
@@ -26,7 +26,7 @@ _SMALL_LOSS = 4.0
 
 
 def non_finite(run: RunUnderExamination) -> Examination:
-    """Tell whether a number of the run, or its output, is not finite."""
+    """Check whether a number of the run, or its output, is not finite."""
     bad = next((row for row in run.rows if row["loss"] is None or _named(row)), None)
     finite = run.evaluation.is_finite and math.isfinite(run.test_loss)
     words = "Every loss and gradient is finite, and so is the output."
@@ -55,7 +55,7 @@ def _named(row: dict[str, Any]) -> list[str]:
 
 
 def exploding_gradient(run: RunUnderExamination) -> Examination:
-    """Tell whether the gradient was too large before it was clipped, from the first epoch on, and often."""
+    """Check whether the gradient before clipping was too large from the first epoch on, and often."""
     largest, layer, epoch = _extreme_layer(run, largest=True)
     norms = [row["grad_norm"] for row in run.rows if row.get("grad_norm") is not None]
     most = EXPLODING_NORM * max(1.0, run.constant_loss)
@@ -89,7 +89,7 @@ def exploding_gradient(run: RunUnderExamination) -> Examination:
 
 
 def vanishing_gradient(run: RunUnderExamination) -> Examination:
-    """Tell whether a layer's gradient was nothing from the first epoch on, and in most epochs."""
+    """Check whether a layer's gradient was negligible from the first epoch on, and in most epochs."""
     least = VANISHING_NORM * min(1.0, _SMALL_LOSS * run.constant_loss)
     dead = _dead_layers(run, least)
     start = ["network.initializer=orthogonal"]
@@ -122,9 +122,9 @@ def vanishing_gradient(run: RunUnderExamination) -> Examination:
 
 
 def weight_chasing(run: RunUnderExamination) -> Examination:
-    """Tell whether the loss while training looked better than the weights are."""
+    """Check whether the loss while training was lower than that of the frozen weights."""
     same_rows = run.prepared.choosing == "train"
-    # Frozen losses of other rows differ for other reasons.
+    # Frozen losses on other rows differ for other reasons.
     ratio, group, epoch, moving, frozen = _largest_gap(run) if same_rows else (None,) * 5
     within = run.window < run.task.samples and not run.shuffled
     found = within and ratio is not None and ratio > CHASING_RATIO and not _last_is_learned(run)
@@ -168,7 +168,7 @@ def weight_chasing(run: RunUnderExamination) -> Examination:
 
 
 def _largest_gap(run: RunUnderExamination) -> tuple[Any, ...]:
-    """Return (ratio, group, epoch, prequential, frozen) of the group and epoch where they differ most."""
+    """Return (ratio, group, epoch, prequential, frozen) for the group and epoch with the largest ratio."""
     columns = run.task.columns
     gaps: list[tuple[Any, ...]] = [
         (frozen / moving, name, row["epoch"], moving, frozen)
@@ -186,7 +186,7 @@ def _largest_gap(run: RunUnderExamination) -> tuple[Any, ...]:
 
 
 def forgetting(run: RunUnderExamination) -> Examination:
-    """Tell whether the group trained last is known and one trained before it is not, though it was."""
+    """Check whether the group trained last is learned and an earlier one was learned and then lost."""
     found, evidence, word = None, {}, run.task.group_word
     words = f"No {word} comes last: each is trained beside the others."
     in_order = run.config.train.streams == "sequential" and not run.shuffled
@@ -232,7 +232,7 @@ def _last_and_worst(run: RunUnderExamination) -> tuple[float, float, str]:
 
 
 def _last_is_learned(run: RunUnderExamination) -> bool:
-    """Tell whether the last weights know the group that was trained last, and others far less."""
+    """Return whether the last weights have learned the group trained last, and others far less."""
     if run.config.train.streams != "sequential" or len(run.task.group_names) < 2:
         return False
     last, worst, _ = _last_and_worst(run)
@@ -247,7 +247,7 @@ def _last_prequential(run: RunUnderExamination, name: str) -> float | None:
 
 
 def overfitting(run: RunUnderExamination) -> Examination:
-    """Tell whether the training rows are known and the test rows are not."""
+    """Check whether the error on the test rows is much larger than on the training rows."""
     train, test = run.train_loss, run.test_loss
     known = bool(np.isfinite([train, test]).all()) and train > 0
     ratio = test / train if known else math.nan
@@ -305,7 +305,7 @@ def _extreme_layer(
 
 
 def _recorded(run: RunUnderExamination) -> bool:
-    """Tell whether any epoch has a gradient that is a number."""
+    """Return whether any epoch has a finite gradient norm."""
     return any(
         norm is not None
         for row in run.rows
@@ -314,7 +314,7 @@ def _recorded(run: RunUnderExamination) -> bool:
 
 
 def _dead_layers(run: RunUnderExamination, least: float) -> dict[str, float]:
-    """Return layers without a gradient in the first epoch and in at least half of them, and in what share."""
+    """Return the share of epochs without a gradient, for layers without one at first and in at least half."""
     counts: dict[str, int] = {}
     first = run.rows[0].get("grad_norm_max_per_layer", {}) if run.rows else {}
     dead = {name for name, norm in first.items() if norm is not None and norm < least}

@@ -1,4 +1,4 @@
-"""Causes that only a trial can tell: another rate, another width, a gradient that is not cut."""
+"""Causes that need a trial: learning rate, capacity and truncation of the gradient."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from freqjax.tasks.constructible import Constructible, Solution
 from freqjax.tasks.examination import Examination
 from freqjax.text import number
 
-# A change of the recipe explains the error if it alone takes at least this share of it away.
+# A change explains the error if it alone removes at least this share of it.
 _MENDED_SHARE = 0.5
-# From a thousandth of the rate to ten thousand times: rates that people set wrongly are wrong by decades.
+# From a thousandth of the rate to ten thousand times: a wrong rate is usually wrong by orders of magnitude.
 _SCALES = (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4)
 _SAME = _SCALES.index(1.0)
-# All rates together are tried for so many seconds at most.
+# Time limit for the trials of all rates together, s.
 _RATES_SECONDS = 8.0
-# A cut gradient that sees less than this share of the whole slope is too short.
+# A truncated gradient with less than this share of the full slope is too short.
 _SLOPE_SHARE = 1 / 3
-# At weights that are not nearly right, a cut gradient this far from the whole one points elsewhere.
+# At weights that are not nearly right, thresholds of a truncated gradient that differs from the full one.
 _COSINE, _NORM_RATIO = 0.5, 0.1
 _WIDER = 8
 
 
 def learning_rate(run: RunUnderExamination) -> tuple[Examination, Examination]:
-    """Try the run's recipe at eight rates from the same start: was its own too high, or too low?"""
+    """Check whether the learning rate was too high or too low, by trials at eight rates."""
     trial = None
     if run.uses_rate:
         trial = retrain(run, _SCALES, seconds=min(_RATES_SECONDS, run.seconds_left / 2))
@@ -66,7 +66,7 @@ def _rate(
         nearest = min(others, key=lambda r: trial.errors[r])
         scale, other, same = _SCALES[nearest], trial.errors[nearest], trial.errors[_SAME]
         kept = run.kept_train_error
-        # Where rates on both sides do better the better one names the side.
+        # If rates on both sides are better, the better one decides the side.
         found = best in others and _mends(run, other, kept, same)
         if not found and not trial.tells(run):
             found = None
@@ -98,18 +98,19 @@ def _rate(
 
 
 def _mends(run: RunUnderExamination, reached: float, kept: float, same: float) -> bool:
-    """Tell whether a change that reached an error explains what the run kept, and `same` without it.
+    """Return whether a change explains the error.
 
-    All of them are on the training rows: where the run has learned those, or would have in as many updates,
-    neither rate nor width failed. And it must be as much better than the first weights and than the best
-    constant, if they are better than the run: a change that only does less harm mends nothing.
+    `reached` is the error with the change, `kept` that of the run and `same` that of a trial without the
+    change, all on the training rows: if the run has learned these, or would have in as many updates, neither
+    rate nor width is the cause. The error must also be as much below those of the initial weights and of the
+    best constant, if they are better than the run, since a change that only does less harm is no remedy.
     """
     best = min(kept, same, run.initial_train_error, run.constant_loss)
     return min(kept, same) >= run.goal and reached < _MENDED_SHARE * best
 
 
 def gradient_truncation(run: RunUnderExamination) -> Examination:
-    """Tell whether the gradient was cut before the error could reach what caused it."""
+    """Check whether the gradient was truncated too early to assign credit."""
     found, evidence, solution = False, {}, _solution(run)
     words = "The gradient goes through the whole block: nothing is cut"
     if run.config.train.regime == "windows":
@@ -147,7 +148,7 @@ def gradient_truncation(run: RunUnderExamination) -> Examination:
 def _at_the_last_weights(
     run: RunUnderExamination, rows: Sequences
 ) -> tuple[bool | None, str, dict[str, Any]]:
-    """Compare cut and whole gradient at the run's last weights: what it tells, words and numbers."""
+    """Compare the truncated and the full gradient at the last weights; return finding, words and numbers."""
     own = gradients.compare(run.network, run.task, run.last_params, rows, run.window)
     evidence = {
         "truncation": run.window,
@@ -168,7 +169,7 @@ def _at_the_last_weights(
 def _near_the_solution(
     run: RunUnderExamination, rows: Sequences, solution: Solution, found: bool
 ) -> tuple[bool, str, dict[str, Any]]:
-    """Compare slopes at weights that are nearly right; `found` at the run's own weights holds."""
+    """Compare slopes at weights that are nearly right; `found` is the finding at the run's own weights."""
     near = solution.nearly(rows.inputs.shape[1])
     seen = gradients.slope_seen(near, run.task, rows, run.window)
     share = max(seen)
@@ -183,9 +184,9 @@ def _near_the_solution(
 def _with_the_whole_gradient(
     run: RunUnderExamination,
 ) -> tuple[bool | None, str, dict[str, Any]]:
-    """Try the run's recipe with a gradient through whole sequences: what it tells, words and numbers.
+    """Train with the full gradient in a trial; return finding, words and numbers.
 
-    A task whose solution can be written down needs no trial, which takes longer and tells less.
+    A task whose solution can be constructed needs no trial, which takes longer and is less conclusive.
     """
     samples, left = run.task.samples, run.seconds_left
     train = dataclasses.replace(
@@ -230,12 +231,12 @@ def _truncation_threshold(run: RunUnderExamination, solution: Solution | None) -
 
 
 def _solution(run: RunUnderExamination) -> Solution | None:
-    """Return weights that are known to solve the task of the run, if there are any."""
+    """Return the known weights that solve the task of the run, or None."""
     return run.task.solution() if isinstance(run.task, Constructible) else None
 
 
 def capacity(run: RunUnderExamination) -> Examination:
-    """Tell whether more units would have done what these could not."""
+    """Check whether a wider network reaches a lower error."""
     hidden, metric = run.config.network.hidden_size, run.metric
     refuted = _refuted_by_solution(run)
     if refuted is not None:
@@ -271,7 +272,7 @@ def capacity(run: RunUnderExamination) -> Examination:
 
 
 def _refuted_by_solution(run: RunUnderExamination) -> Examination | None:
-    """Write a known solution into a network of this very size: what it can hold, if not learn."""
+    """Construct a known solution in a network of this size, which shows what it can represent."""
     solution = _solution(run)
     params = None if solution is None else solution.params_of(run.network)
     if solution is None or params is None:

@@ -1,4 +1,4 @@
-"""Datasets on disk: rows [S, C_1..C_F] → target as .npz or .csv; a file with one bad cell is refused.
+"""Datasets on disk: rows [S, C_1..C_F] → target as .npz or .csv; a file with a bad cell is rejected.
 
 CSV: a header `S,C1,…,CF,target`, optionally with `t` (seconds) in front, one row a sample.
 NPZ: arrays `S` [R], `C` [R, F] and `target` [R]. R counts the rows of all blocks.

@@ -229,7 +229,7 @@ def _mean_of_most(values: list[float | None]) -> float | None:
 
 
 def _is_constant(signal: Float[np.ndarray, " ..."]) -> bool:
-    """Tell whether all variation is at the level of rounding."""
+    """Return whether all variation is at the level of rounding."""
     return bool(np.ptp(signal) <= 1e-12 * np.max(np.abs(signal)))
 
 
