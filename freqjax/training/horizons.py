@@ -1,9 +1,9 @@
 """Horizons: a curriculum that trains on the first samples of every block, then on more and more of them.
 
-The output of an oscillator with a frequency error of Δ cycles per unit of time is a whole cycle off after
-1/Δ units, and descent on T units of time converges to the right frequency only if |Δ|·T < 0.7; beyond,
-shrinking the output lowers the loss more. So training begins with the first samples of every block, where
-random initial frequencies are close enough, and the horizon is lengthened only when every group has settled.
+The output of an oscillator whose rate is wrong by Δ cycles per unit of time is a whole cycle off after
+1/Δ units, and descent on T units of time converges to the right rate only if |Δ|·T < 0.7; beyond, shrinking
+the output lowers the loss more. So training begins with the first samples of every block, where random
+initial rates are close enough, and the horizon is lengthened only when every group has settled.
 
 Then a look ahead over the whole blocks measures how long the network already follows its targets. The next
 horizon extends to the sample at which the first group's mean loss exceeds `look_ahead_mse`, and at least by
