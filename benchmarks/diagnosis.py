@@ -50,7 +50,7 @@ def examine(plant: Plant, seed: int, folder: Path) -> dict[str, Any]:
 
 
 def _is_well(folder: Path) -> bool:
-    """Tell whether the report says that nothing is wrong."""
+    """Return whether the report states that nothing is wrong."""
     return (folder / "report.md").read_text().splitlines()[2].startswith("Nothing is wrong")
 
 

@@ -61,7 +61,7 @@ class NetworkConfig(Section, section="network"):
 
     @property
     def beyond_one_lstm(self) -> dict[str, tuple[Any, Any]]:
-        """Return the fields that differ from a one-layer LSTM: name → (value, the LSTM's value)."""
+        """Fields that differ from a one-layer LSTM: name → (value, the LSTM's value)."""
         plain = {"cell": "lstm", "layers": 1, "bidirectional": False, "conditioning": "input"}
         values = {name: (getattr(self, name), wanted) for name, wanted in plain.items()}
         return {

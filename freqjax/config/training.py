@@ -139,7 +139,7 @@ class TrainConfig(Section, section="train"):
 
     @property
     def gradient_method(self) -> str:
-        """Return `gradient`, with auto replaced by its value in the regime."""
+        """The value of `gradient`, with auto replaced by its meaning in the regime."""
         return GRADIENTS[self.regime][0] if self.gradient == "auto" else self.gradient
 
 

@@ -225,7 +225,7 @@ class RunUnderExamination:
 
     @property
     def to_one_lstm(self) -> list[str]:
-        """Return the changes to a one-layer LSTM, the only network with rotors and a curriculum."""
+        """Changes to a one-layer LSTM, the only network with rotors and a curriculum."""
         network = self.config.network
         changes = [
             f"network.{name}={wanted}".lower()
@@ -246,7 +246,7 @@ class RunUnderExamination:
 
     @property
     def through_time(self) -> str:
-        """Return the command that trains on the same task with the full gradient.
+        """Command that trains on the same task with the full gradient.
 
         It uses lengthening horizons if these suit the task.
         """

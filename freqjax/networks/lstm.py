@@ -184,7 +184,7 @@ class LstmNetwork:
         return carry, self._read(params, hs)
 
     def linearize(self, params: Params, xs: Float[AnyArray, "T B D"]) -> Linearization:
-        """Linearize over xs [T, B, D] from the start of a stream; the initial carry must be learned."""
+        """Linearise over xs [T, B, D] from the start of a stream; the initial carry must be learned."""
         return linearize_lstm(params, xs)
 
     def _project(self, params: Params, x: AnyArray) -> Any:

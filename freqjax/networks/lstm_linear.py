@@ -48,7 +48,7 @@ class _Record(NamedTuple):
 
 
 def linearize_lstm(params: Any, xs: AnyArray) -> Linearization:
-    """Linearize at `params`, which hold a learned carry, over xs [T, B, D]."""
+    """Linearise at `params`, which hold a learned carry, over xs [T, B, D]."""
     record = _forward(params, xs)
     head = params["head"]
     return Linearization(

@@ -92,7 +92,7 @@ def signal(
 
 
 class Clock:
-    """Check that times are evenly spaced; in a file of several blocks the times start over at each."""
+    """Checker of evenly spaced times; in a file of several blocks the times start over at each."""
 
     def __init__(self, first: float, second: float, source: str) -> None:
         """Set the step to the difference of the first two times, s.

@@ -44,7 +44,10 @@ def test_a_task_that_is_none(name, sentence):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("import nothing_of_that_name\n", "broken needs nothing_of_that_name, which is not installed"),
+        (
+            "import nothing_of_that_name\n",
+            "broken needs nothing_of_that_name, which is not installed",
+        ),
         (
             "raise RuntimeError('no such luck.')\n",
             "importing broken gave RuntimeError: no such luck.",

@@ -33,7 +33,7 @@ def copy(path, to, channel=0):
 
 
 def write_wav(path, bits, kind="int", rate=48_000, channels=2):
-    """A WAV written by SciPy or by the standard library; returns [T, C] as fractions of full scale."""
+    """Write a WAV by SciPy or the standard library; return [T, C] as fractions of full scale."""
     values = SIGNAL[:, :channels]
     if kind == "float":
         stored = values.astype(f"f{bits // 8}")
@@ -125,7 +125,7 @@ def test_a_file_is_whole_or_not_there(tmp_path, suffix):
 
 
 def make(folder, suffix, values=SIGNAL[:, 0]):
-    """A recording of `values` at 250 Hz, where the format says so."""
+    """Return a recording of `values` at 250 Hz, if the format has a rate."""
     path = folder / f"a.{suffix}"
     if suffix == "wav":
         wavfile.write(path, 250, values)
