@@ -137,7 +137,7 @@ def by_cause(examinations):
 
 
 def examined_of_any_task(tmp_path, whole, *, outputs=None, updates=200, params=None):
-    """Return a run of any task with its initial weights, or with outputs that `outputs` maps test targets to."""
+    """Return a run of any task with its initial weights, or with the outputs `outputs(targets)`."""
     prepared = Prepared(whole)
     task, first = prepared.task, prepared.initial_params()
     frozen = prepared.frozen(first if params is None else params)

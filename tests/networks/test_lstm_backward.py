@@ -23,7 +23,7 @@ def normal(seed, shape, dtype=jnp.float64):
 
 
 def point(net, dtype=jnp.float64, seed=0, time=TIME):
-    """Return parameters different from the initializer's zeros, a carry, xs, and resets at one row in four."""
+    """Return parameters without the initializer's zeros, a carry, xs, and resets at one row in four."""
     params = net.init(jax.random.key(seed))
     leaves, tree = jax.tree.flatten(params)
     moved = [a.astype(dtype) + 0.2 * normal(k, a.shape, dtype) for k, a in enumerate(leaves)]

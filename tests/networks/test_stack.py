@@ -43,7 +43,7 @@ def normal(seed, shape, dtype=jnp.float32):
 
 
 def point(net, dtype=jnp.float32, time=TIME):
-    """Return parameters different from the initializer's zeros, a carry, xs, and resets at one row in five."""
+    """Return parameters without the initializer's zeros, a carry, xs, and resets at one row in five."""
     leaves, tree = jax.tree.flatten(net.init(jax.random.key(0)))
     moved = [a.astype(dtype) + 0.3 * normal(k, a.shape, dtype) for k, a in enumerate(leaves)]
     params = jax.tree.unflatten(tree, moved)

@@ -13,7 +13,7 @@ B, T = 4, 6
 
 
 def make_batch(targets_per="sample", mask=None, weight=None):
-    """Return a batch with inputs of two and one numbers per sample, none 0, and three groups, one of them empty."""
+    """Return a batch with inputs of sizes 2 and 1, without zeros, and three groups, one of them empty."""
     rng = np.random.default_rng(0)
     targets = rng.normal(size=(B, T, 2) if targets_per == "sample" else (B, 2))
     return Batch(

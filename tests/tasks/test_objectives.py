@@ -20,7 +20,7 @@ ALL = {
 
 
 def rows(objective, seed=0):
-    """Draw outputs and targets [N, O]: unevenly distributed one-hot classes, or vectors with a nonzero mean."""
+    """Draw outputs and targets [N, O]: uneven one-hot classes, or vectors with a nonzero mean."""
     rng = np.random.default_rng(seed)
     outputs = rng.normal(size=(ROWS, OUTPUTS))
     if isinstance(objective, CrossEntropy):
