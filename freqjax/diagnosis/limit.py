@@ -65,7 +65,7 @@ def _wanted(evaluation: Evaluation) -> float:
 
 def _words(evaluation: Evaluation, limit: float | None, reached: float, found: bool | None) -> str:
     if not math.isfinite(reached):
-        return "The output is not finite: it cannot be held against what is possible."
+        return "The output is not finite: it cannot be compared with the limit."
     if limit is None:
         return f"The limit is not known: {evaluation.limit_note}"
     if found:
@@ -73,7 +73,7 @@ def _words(evaluation: Evaluation, limit: float | None, reached: float, found: b
             f"No estimator can do better than {number(limit)} on these rows; the network is at "
             f"{number(reached)}."
         )
-    return f"It is possible: the limit is {number(limit)}, and the network is at {number(reached)}."
+    return f"A better result is possible: the limit is {number(limit)}, the network is at {number(reached)}."
 
 
 def _evidence(

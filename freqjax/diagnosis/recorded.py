@@ -20,8 +20,8 @@ _FORGETTING_RATIO = 3.0
 _OVERFITTING_RATIO = 2.0
 # Share of the epochs in which gradients must be too large.
 _EXPLODED_SHARE = 0.25
-# Gradients are held against those of losses of size one: where the constant predictor's is larger they may
-# be larger, and where it is below a quarter they may be smaller.
+# Thresholds of gradients are for losses of size one: if the constant predictor's loss is larger, gradients
+# may be larger, and if it is below a quarter, they may be smaller.
 _SMALL_LOSS = 4.0
 
 
@@ -44,7 +44,7 @@ def non_finite(run: RunUnderExamination) -> Examination:
             "step": None if bad is None else bad["step"],
             "largest_gradient_norm": _largest(run),
         },
-        threshold="any loss, gradient or output that is not finite: nothing after it means anything",
+        threshold="any loss, gradient or output that is not finite: all later numbers are meaningless",
         experiment=run.command("optimizer.learning_rate=0.001", "optimizer.clip_norm=1.0"),
         advice="Clip the gradient and lower the learning rate; if it stays, look at the first bad rows.",
     )
@@ -79,12 +79,12 @@ def exploding_gradient(run: RunUnderExamination) -> Examination:
         },
         threshold=(
             f"an epoch's mean norm above {most:g}, in the first and in at least {_EXPLODED_SHARE:.0%} of the "
-            "epochs: first weights are right in nothing, and errors of size one give norms near one unless "
-            "the recurrence multiplies them. Nearly right weights may have hundreds later on, and a single "
-            "spike is clipped and passes"
+            "epochs: errors of size one give norms near one at the initial weights, unless the recurrence "
+            "amplifies them. Nearly right weights may have norms of hundreds later, and clipping removes a "
+            "single spike"
         ),
         experiment=run.command("network.initializer=orthogonal", "optimizer.clip_norm=1.0"),
-        advice=f"Start from weights that keep an error's size ({starts}); clip; cut it sooner.",
+        advice=f"Start from weights that preserve an error's norm ({starts}); clip; truncate earlier.",
     )
 
 
@@ -113,8 +113,8 @@ def vanishing_gradient(run: RunUnderExamination) -> Examination:
         },
         threshold=(
             f"the largest norm in an epoch below {least:g}, in the first epoch and in at least half "
-            "of them: nothing but rounding is left in float32 beside losses of size one, and a gradient that "
-            "dies later was killed by something else"
+            "of them: beside losses of size one only rounding errors are left in float32, and a gradient "
+            "that vanishes later has another cause"
         ),
         experiment=run.command(*start),
         advice="Start from gates that are half open (any initialiser here); scale inputs to size one.",
@@ -129,13 +129,13 @@ def weight_chasing(run: RunUnderExamination) -> Examination:
     within = run.window < run.task.samples and not run.shuffled
     found = within and ratio is not None and ratio > CHASING_RATIO and not _last_is_learned(run)
     if run.shuffled:
-        words = f"The {run.config.train.regime} are shuffled: no target moves on from one update to the next."
+        words = f"The {run.config.train.regime} are shuffled: successive updates have unrelated targets."
     elif not within:
-        words = "No update comes between the rows of a block: the weights cannot follow its target."
+        words = "There is no update within a block: the weights cannot follow its target."
     elif not same_rows:
-        words = "The frozen losses are of the validation rows: they are not compared with those of training."
+        words = "The frozen losses are on the validation rows, which training losses cannot be compared with."
     elif ratio is None:
-        words = "No epoch has both losses, or the loss while training shows nothing to explain."
+        words = "No epoch has both losses, or the loss while training is not low."
     else:
         words = (
             f"In epoch {epoch} the loss of {group} was {number(moving)} while training and {number(frozen)} "
@@ -153,16 +153,16 @@ def weight_chasing(run: RunUnderExamination) -> Examination:
             f"frozen_{run.metric}": frozen,
         },
         threshold=(
-            f"frozen / prequential above {CHASING_RATIO:g} in a {run.task.group_word}: weights that hold "
-            "what they learned give a ratio of one, and a noisy epoch stays well below this"
+            f"frozen / prequential above {CHASING_RATIO:g} in a {run.task.group_word}: weights that retain "
+            "what they learned have a ratio of one, and that of a noisy epoch is well below this"
         ),
         experiment=run.command(
             f"optimizer.learning_rate={run.config.optimizer.learning_rate / 1000:g}"
         ),
         refuted_if="the loss while training stays as low with steps a thousand times smaller",
         advice=(
-            "Do not read the loss while training: it falls because the weights move with the target. "
-            "Judge by the frozen loss, and let the gradient reach through time."
+            "Ignore the loss while training: it falls because the weights follow the target. Judge by the "
+            "frozen loss, and propagate the gradient through time."
         ),
     )
 
@@ -188,7 +188,7 @@ def _largest_gap(run: RunUnderExamination) -> tuple[Any, ...]:
 def forgetting(run: RunUnderExamination) -> Examination:
     """Check whether the group trained last is learned and an earlier one was learned and then lost."""
     found, evidence, word = None, {}, run.task.group_word
-    words = f"No {word} comes last: each is trained beside the others."
+    words = f"No {word} is trained last: each is trained beside the others."
     in_order = run.config.train.streams == "sequential" and not run.shuffled
     if in_order and len(run.task.group_names) > 1:
         last, worst, name = _last_and_worst(run)
@@ -213,7 +213,7 @@ def forgetting(run: RunUnderExamination) -> Examination:
         evidence=evidence,
         threshold=(
             f"the {word} trained last is {_FORGETTING_RATIO:g} times better than another that had been "
-            "learned while it was trained: order alone makes no such difference to weights that keep both"
+            "learned while it was trained: the order makes no such difference for weights that retain both"
         ),
         experiment=run.command("train.streams=parallel"),
         advice=f"Train every {word} beside the others (train.streams=parallel), or lower the rate.",
@@ -275,13 +275,13 @@ def overfitting(run: RunUnderExamination) -> Examination:
             "training_rows": rows,
         },
         threshold=(
-            f"test / train above {_OVERFITTING_RATIO:g}: both follow the same law, so that chance alone "
-            "moves it by a few per cent"
+            f"test / train above {_OVERFITTING_RATIO:g}: both have the same distribution, so that random "
+            "differences are a few per cent"
         ),
         experiment=run.command("task.noise=fresh")
         if fresh
         else run.command("optimizer.name=adamw", "optimizer.weight_decay=0.01"),
-        advice=f"Show it more: {more}. Only then fewer weights.",
+        advice=f"Use more data: {more}. Only then use fewer weights.",
     )
 
 
