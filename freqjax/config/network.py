@@ -25,28 +25,28 @@ class NetworkConfig(Section, section="network"):
         lambda v: v in CELLS or is_path(v),
     )
     hidden_size: int = within(1, 16384, 64, "H, width of the hidden state")
-    layers: int = within(1, 4, 1, "recurrent layers on one another")
+    layers: int = within(1, 4, 1, "number of stacked recurrent layers")
     dropout: float = fraction(
         0.0, "probability of dropping a feature between two layers while training"
     )
     bidirectional: bool = anything(
-        False, "whether each layer also runs from the end (train.regime windows or examples)"
+        False, "whether each layer also runs backwards in time (train.regime windows or examples)"
     )
     conditioning: str = choice(
         "input",
         ("input", "film"),
-        "the selector stands beside the sample, or scales and shifts each layer's features",
+        "the selector is an input beside the sample, or scales and shifts each layer's features",
     )
     initializer: str = choice(
         "pytorch",
         ("pytorch", "orthogonal", "unit_forget", "chrono", "rotor", "spectral", "constructed"),
-        "how the weights start",
+        "initialiser of the weights",
     )
     learned_carry: bool = anything(
-        False, "whether the state a stream starts from is learned, or zero"
+        False, "whether the initial state of a stream is learned, or zero"
     )
     rotor_gain: float = at_least(
-        0.0, 0.0, "weight with which rotors read the signal at first; 0 for a clock (rotor)"
+        0.0, 0.0, "initial weight of the signal in rotors; 0 for a clock (rotor)"
     )
     # Fields of version 0.1 that belong to the task now; validation moves their values there.
     rotor_low: InitVar[float | None] = None

@@ -54,7 +54,7 @@ class TaskConfig(Section, section="task"):
     test_path: str = anything("", "test rows from this file; empty for none")
     split: tuple[float, ...] = rule(
         (0.8, 0.1, 0.1),
-        "shares of training, validation and test where one set of rows is divided",
+        "shares of training, validation and test if one set of rows is divided",
         "three numbers of at least 0 that sum to 1",
         _splits,
     )

@@ -78,15 +78,15 @@ class ExtractionConfig(TaskConfig):
     phase_scale: float = at_least(
         0.0, 1.0, "phases are phase_scale · U(0, 2π), drawn at every sample"
     )
-    start: str = choice("zero", ("zero", "random"), "where on the time axis a stream begins")
-    starts: int = at_least(1, 64, "streams where start is random (a test has at least 64)")
+    start: str = choice("zero", ("zero", "random"), "start of a stream: time zero, or random")
+    starts: int = at_least(1, 64, "streams if start is random (a test has at least 64)")
     rotor_low: float = positive(0.5, "lowest frequency of a rotor, Hz (initializer rotor)")
     rotor_high: float = positive(20.0, "highest frequency of a rotor, Hz (initializer rotor)")
     rotor_leak: float = at_least(
-        0.0, 0.0, "how fast the forget gate of a rotor lets go at first, 1/s (initializer rotor)"
+        0.0, 0.0, "initial leak of the forget gate of a rotor, 1/s (initializer rotor)"
     )
     rotor_decay: float = at_least(
-        0.0, 0.0, "how fast small swings of a rotor die away at first, 1/s (initializer rotor)"
+        0.0, 0.0, "initial decay rate of small oscillations of a rotor, 1/s (initializer rotor)"
     )
 
     @property
