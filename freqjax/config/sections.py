@@ -55,7 +55,7 @@ class RunConfig(Section, section="run"):
     """Devices of this process in a sweep, and the processes that share the sweep."""
 
     cpu_devices: int | None = within(
-        1, 1024, None, "CPU devices of this process, or none for one a core"
+        1, 1024, None, "CPU devices of this process, or none for one per core"
     )
     coordinator: str = anything(
         "",

@@ -70,7 +70,7 @@ class Cell(nn.Module):
 
     @classmethod
     def rests(cls) -> bool:
-        """Tell whether a unit whose weights are all zero stays at h = 0, as `networks.padding` needs."""
+        """Return whether a unit whose weights are all zero stays at h = 0, as `networks.padding` needs."""
         zeros = cls.carry(*(jnp.zeros((1, 1)) for _ in cls.carry._fields))
         products = jnp.zeros((1, len(cls.gates)))
         after = cls.combine(zeros, products, products)

@@ -106,7 +106,7 @@ class CrossEntropy(Objective):
     """The cross-entropy of softmax outputs, with weights of the classes and a focus on hard rows.
 
     Attributes:
-      class_weights: w, one a class; empty for 1 each.
+      class_weights: w, one per class; empty for 1 each.
       focus: γ of the focal loss; 0 for the plain cross-entropy.
     """
 

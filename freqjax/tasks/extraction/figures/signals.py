@@ -48,7 +48,7 @@ def one_frequency(record: EvaluationRecord, index: int, directory: str | Path) -
 
 
 def all_frequencies(record: EvaluationRecord, directory: str | Path) -> Path:
-    """Draw output over target for every frequency, one a row, at both ends of the stream.
+    """Draw output over target for every frequency, one per row, at both ends of the stream.
 
     Writes all_frequencies.png.
     """
