@@ -365,13 +365,13 @@ def diagnosis_page() -> str:
     """Make docs/diagnosis.md: how the diagnosis works, and its confusion matrix."""
     rows = record.read("diagnosis")
     right, healthy = sum(r["right"] for r in rows), [r for r in rows if r["planted"] == "healthy"]
-    ill = sum(not row["right"] for row in healthy)
+    false_alarms = sum(not row["right"] for row in healthy)
     plants = {row["plant"]: row["planted"] for row in rows}
     of = {plant: [row for row in rows if row["plant"] == plant] for plant in plants}
     lines = [
         *paragraph(
             f"The first-ranked cause is right in {right} of {len(rows)} runs ({right / len(rows):.0%}); "
-            f"{ill} of {len(healthy)} healthy runs are diagnosed with a fault."
+            f"{false_alarms} of {len(healthy)} healthy runs are diagnosed with a fault."
         ),
         *table(
             ("planted cause", "plant", "right", "mistaken for"),

@@ -1,10 +1,10 @@
-"""Numbers and times as people read them."""
+"""Formatting of numbers and durations."""
 
 from __future__ import annotations
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, or a word for what is not a number."""
+    """Format a number with three significant digits, or "not finite" for None."""
     if value is None:
         return "not finite"
     if value == 0:
@@ -13,7 +13,7 @@ def number(value: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
+    """Format a duration in seconds, minutes or hours."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

@@ -26,7 +26,7 @@ def problem():
 
 
 def copy_into_pytorch(torch, params, lstm, head):
-    """Gate order and the two biases are PyTorch's; kernels are transposed."""
+    """Copy weights into PyTorch: gate order and biases are the same, kernels are transposed."""
     names = {"weight_ih": "input", "weight_hh": "recurrent"}
     names |= {"bias_ih": "input_bias", "bias_hh": "recurrent_bias"}
     with torch.no_grad():
@@ -113,7 +113,7 @@ def test_every_engine_is_there_or_says_why_not(monkeypatch, tmp_path):
 
 
 def fake(engine, times, log):
-    """A contender that takes the times given, the first of them to warm up."""
+    """Return a contender that takes the times given, the first of them to warm up."""
     left = iter(times)
 
     def run():
@@ -145,7 +145,7 @@ def test_contenders_take_turns_and_ratios_are_of_one_round(monkeypatch):
 
 @pytest.fixture
 def results(monkeypatch, tmp_path):
-    """The folder of the results, after a benchmark of two tiny jobs."""
+    """Return the folder of the results, after a benchmark of two tiny jobs."""
 
     def tiny(*, quick):
         make = bptt_jobs.contenders

@@ -1,4 +1,4 @@
-"""What the documents say is what the program does."""
+"""The documents against the program."""
 
 import re
 import subprocess

@@ -20,7 +20,7 @@ SETTING = LstmSetting(
 
 
 def tiny_config(**sections) -> Config:
-    """Two frequencies, 20 rows a block, 4 hidden units, online: the smallest whole task."""
+    """Return the config of a minimal run: two frequencies, 20 rows per block, 4 hidden units, online."""
     config = Config(
         task=TaskConfig(frequencies=(1.0, 3.0), sampling_rate=20.0, duration=1.0),
         network=NetworkConfig(hidden_size=4),
@@ -39,12 +39,12 @@ def tiny_rows() -> Sequences:
 
 
 def sigmoid(x):
-    """The logistic function."""
+    """Compute the logistic function."""
     return 1 / (1 + np.exp(-x))
 
 
 def lstm_step(params, c, h, x):
-    """One LSTM step and head in float64: c, h [B, H], x [B, D] → c, h, y [B, O]."""
+    """Compute one LSTM step and head in float64: c, h [B, H], x [B, D] → c, h, y [B, O]."""
     cell, head = params["cell"], params["head"]
     size = c.shape[1]
     z = np.zeros((len(x), 4 * size))

@@ -1,7 +1,7 @@
 """Tasks and cells by name: those of the tables here, and others as `package.module:Class`.
 
-The classes are named, not imported: a config is read before JAX is, and the rooms of tasks and networks
-build on this one.
+The classes are named, not imported: a config is read before JAX is imported, and the packages of tasks and
+networks depend on this one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TASKS = {
     "extraction": "freqjax.tasks.extraction.task:Extraction",
 }
-# The section of each of them, which is read without its task: with that comes JAX.
+# The section of each of them, which is imported without its task, since the task imports JAX.
 TASK_SECTIONS = {
     "extraction": "freqjax.tasks.extraction.config:ExtractionConfig",
 }
@@ -37,7 +37,7 @@ _CELL = "freqjax.networks.cell:Cell"
 
 
 def is_path(name: str) -> bool:
-    """Whether `name` is written as `package.module:Class`."""
+    """Return whether `name` is written as `package.module:Class`."""
     module, colon, attribute = name.partition(":")
     return (
         bool(colon) and attribute.isidentifier() and all(map(str.isidentifier, module.split(".")))
@@ -57,7 +57,7 @@ def cell_class(name: str) -> type[Cell]:
     """Import the cell `name`, one of `CELLS` or `package.module:Class`.
 
     Raises:
-      UserError: there is no such class, or it is no cell.
+      UserError: there is no such class, or it is not a cell.
     """
     found = load_class("network.cell", name, CELLS)
     if name not in CELLS and not issubclass(found, load_class("network.cell", _CELL, {})):
@@ -68,10 +68,10 @@ def cell_class(name: str) -> type[Cell]:
 
 
 def load_class(field: str, name: str, table: Mapping[str, str]) -> Any:
-    """Import the class that `name` stands for in `table`, or that it is the path of.
+    """Import the class that `name` refers to, a key of `table` or the path of a class.
 
     Raises:
-      UserError: there is no such class; the sentence names `field`, which holds the name.
+      UserError: there is no such class; the message names `field`, which holds the name.
     """
     if name not in table and not is_path(name):
         raise UserError(
@@ -97,14 +97,14 @@ def _import(field: str, name: str, path: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{path}.".startswith(f"{error.name}."):
             raise UserError(
-                f"{field} is {name}: {path} needs {error.name}, which is not here."
+                f"{field} is {name}: {path} needs {error.name}, which is not installed."
             ) from None
         raise UserError(
             f"{field} is {name}: there is no module {error.name} in the current folder or where Python "
             "looks for packages."
         ) from None
     except (Exception, SystemExit) as error:
-        # The module is the user's program: whatever it raises is told as one sentence.
+        # The module is the user's program: any exception is reported as one sentence.
         raise UserError(
             f"{field} is {name}: importing {path} gave {type(error).__name__}: "
             f"{str(error).rstrip('.')}."
@@ -119,9 +119,9 @@ def _add_current_folder() -> None:
 
 
 def origins(names: Iterable[str]) -> dict[str, str]:
-    """Find the folders that the modules of the users' own classes among `names` were imported from.
+    """Return the folders that the modules of the user's own classes among `names` were imported from.
 
-    They are kept beside a config, so that it can be read from another folder.
+    They are saved with a config, so that it can be read from another folder.
     """
     found = {}
     for path in (name.partition(":")[0] for name in names if is_path(name)):
@@ -135,7 +135,7 @@ def origins(names: Iterable[str]) -> dict[str, str]:
 def look_in(folders: Mapping[str, str]) -> None:
     """Import modules from `folders`, as `origins` gave them, before the current folder.
 
-    Another module of the same name there is not the one that the config was made with.
+    The current folder may hold another module of the same name.
     """
     for module, folder in folders.items():
         if module not in sys.modules and Path(folder).is_dir():

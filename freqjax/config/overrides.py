@@ -1,4 +1,4 @@
-"""Where a config comes from: a Python file, the config.json of a run, and `--config.a.b=v` on top."""
+"""Sources of a config: a Python file or the config.json of a run, with overrides `--config.a.b=v`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from freqjax.config.validation import coerce, from_dict, validate
 from freqjax.config.versions import present_name
 from freqjax.errors import UserError
 
-# Of one axis of a sweep, which may hold as many replicas.
+# Most values of one axis of a sweep, which equals the most replicas.
 _MOST_VALUES = 10_000
 
 
@@ -23,8 +23,8 @@ def load(path: str | Path, say: Callable[[str], None] | None = None) -> Config:
     """Read a config from a `.py` file with `get_config()` or from a run's `config.json`.
 
     Args:
-      path: the file, or the name of a config that ships; a file that exists wins.
-      say: is told in one line where a config.json is of version 0.1.
+      path: the file, or the name of a config that ships; an existing file takes precedence.
+      say: called with one line if a config.json is of version 0.1.
 
     Raises:
       UserError: the file is missing, of another kind, or does not give a valid config.
@@ -33,7 +33,7 @@ def load(path: str | Path, say: Callable[[str], None] | None = None) -> Config:
     if path.suffix == ".json":
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:  # bytes that are no text, or text that is not JSON
+        except ValueError as error:  # the bytes are not text, or the text is not JSON
             raise UserError(f"--config is {path}: it is not JSON ({error}).") from None
         except OSError as error:
             raise UserError(f"--config is {path}: it cannot be read ({error.strerror}).") from None
@@ -47,12 +47,12 @@ def load(path: str | Path, say: Callable[[str], None] | None = None) -> Config:
 
 def _call_get_config(path: Path) -> Config:
     try:
-        # Not imported: that leaves a __pycache__ beside the file, and may take an older one for it.
+        # It is not imported, since that leaves a __pycache__ beside the file, and may load an outdated one.
         config = runpy.run_path(str(path), run_name="freqjax_user_config")["get_config"]()
     except UserError:
         raise
     except (Exception, SystemExit) as error:
-        # A config file is the user's program: whatever it raises is told as one sentence.
+        # A config file is the user's program: any exception is reported as one sentence.
         raise UserError(
             f"--config is {path}: it must define get_config(), but running it gave "
             f"{type(error).__name__}: {str(error).rstrip('.')}."
@@ -70,12 +70,12 @@ def apply(config: Config, overrides: Sequence[tuple[str, str]]) -> Config:
 
     Args:
       config: changed in place.
-      overrides: pairs (`section.field`, text), in the order given; the last one wins. `task.name` goes
-        first wherever it stands, since it decides which fields there are.
+      overrides: pairs (`section.field`, text), in the order given; later ones take precedence. `task.name`
+        is always set first, since it decides which fields there are.
 
     Raises:
-      UserError: an unknown field (with the nearest right one), a value that breaks a rule, or another task
-        where a field is set that the task of `config` alone has.
+      UserError: an unknown field (the message names the nearest one), a value that breaks a rule, or another
+        task while a field is set that only the task of `config` has.
     """
     named = task_name(overrides)
     if named is not None:
@@ -91,7 +91,7 @@ def apply(config: Config, overrides: Sequence[tuple[str, str]]) -> Config:
 
 
 def task_name(overrides: Sequence[tuple[str, str]]) -> str | None:
-    """Give the task that overrides ask for, or None."""
+    """Return the task that overrides ask for, or None."""
     return next((text.strip() for name, text in reversed(overrides) if name == "task.name"), None)
 
 
@@ -118,7 +118,7 @@ def _parse(config: Config, name: str, kind: Any, text: str) -> Any:
 
 
 def _parse_axes(config: Config, name: str, text: str) -> dict[str, tuple[Any, ...]]:
-    """`field=value,value;field=first..last`; where the field is itself a list, values end at a |."""
+    """Parse `field=value,value;field=first..last`; values that are lists are separated by |."""
     axes = {}
     for part in filter(None, (part.strip() for part in text.split(";"))):
         field, equals, values = part.partition("=")
@@ -141,7 +141,7 @@ def _parse_values(config: Config, field: str, kind: Any, text: str) -> list[Any]
 
 
 def as_text(kind: Any, value: Any) -> str:
-    """Write a field's value as the command line reads it."""
+    """Format a field's value as the command line reads it."""
     if value is None:
         return "none"
     if kind == AXES:

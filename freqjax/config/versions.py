@@ -1,4 +1,4 @@
-"""Configs of version 0.1, read as what they are now."""
+"""Translation of configs of version 0.1 into the present format."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from freqjax.config.network import NetworkConfig
 
-# Old name → present name. It stays valid on the command line, in config files and as an axis of a sweep.
+# Old name → present name. The old one stays valid on the command line, in config files and in sweep.axes.
 MOVED = {f"network.{old}": name for old, name in NetworkConfig.moved.items()}
 
 
@@ -17,13 +17,13 @@ def present_name(name: str) -> str:
 
 
 def upgrade(values: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
-    """Translate a config of version 0.1 as JSON holds it; one of today is given back as it is.
+    """Translate a config of version 0.1, as read from JSON; return one of this version unchanged.
 
-    What is new since has its default, which is what version 0.1 did: `train.gradient` auto cuts the gradient
-    as `train.regime` did alone.
+    Fields that are new have their defaults, which reproduce version 0.1: `train.gradient` auto truncates the
+    gradient as `train.regime` did.
 
     Returns:
-      The config of today, and what a reader should be told of the change, or None where there is none.
+      The config in the present format, and a note on the change for the user, or None if nothing changed.
     """
     network = values.get("network")
     old = [field for field in NetworkConfig.moved if isinstance(network, dict) and field in network]

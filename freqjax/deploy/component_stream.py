@@ -1,4 +1,4 @@
-"""Sample-by-sample run of a trained network over one signal, with one component selected."""
+"""Sample-by-sample processing of a signal by a trained network, with one component selected."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class ComponentStream:
     def _follow(
         self, params: Any, carry: Any, samples: jax.Array, count: jax.Array
     ) -> tuple[Any, jax.Array]:
-        """Process the first `count` of samples [N]: → carry, outputs [N], valid up to `count`."""
+        """Process the first `count` of samples [N]; return carry and outputs [N], valid up to `count`."""
         xs = self.task.inputs_of(samples, self.group)
 
         def body(t: jax.Array, state: tuple[Any, jax.Array]) -> tuple[Any, jax.Array]:

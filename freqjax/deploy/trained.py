@@ -27,9 +27,9 @@ class Trained:
     Attributes:
       config: the config they were trained under.
       params: the parameters, a nested dictionary of arrays.
-      initializer: what they were before any training, as `network.initializer`.
+      initializer: the initialiser of the weights before any training, as in `network.initializer`.
       weights: which weights of a run they are: best (by frozen loss), last, or step N.
-      origin: the checkpoint that the run began with (`train.init_from`); None where weights were drawn.
+      origin: the checkpoint that the run began with (`train.init_from`); None if weights were drawn.
     """
 
     def __init__(
@@ -40,9 +40,9 @@ class Trained:
         weights: str = "last",
         origin: Origin | None = None,
     ) -> None:
-        """Keep `params`, laid out as the `init` of the network of `config` does.
+        """Store `params`, in the layout of `init` of the network of `config`.
 
-        `initializer` is None where they began as `config` says.
+        `initializer` is None if they were initialised as `config` states.
         """
         self.config, self.params = config, params
         self.initializer = initializer or config.network.initializer
@@ -55,7 +55,7 @@ class Trained:
         return jax.jit(require_streams(self.network).step)
 
     def init_carry(self, streams: int = 1) -> Any:
-        """Return the carry that B = `streams` streams start from."""
+        """Return the initial carry of B = `streams` streams."""
         return self.network.init_carry(self.params, streams)
 
     def step(self, carry: Any, x: np.ndarray | jax.Array) -> tuple[Any, jax.Array]:

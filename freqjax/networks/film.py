@@ -2,8 +2,8 @@
 
     h ← γ(s) ⊙ h + β(s),  γ = 1 + W_γ s,  β = W_β s
 
-(Perez et al. 2018). The layer's carry is not modulated, and the selector is no input of its cell. FiLM
-starts as the identity.
+(Perez et al. 2018). The layer's carry is not modulated, and the selector is not an input of its cell. FiLM
+is initialised as the identity.
 Axes: S selectors, N features.
 """
 

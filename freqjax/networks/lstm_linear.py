@@ -1,15 +1,15 @@
-"""Linearisation of the LSTM over a whole stream, by hand: outputs, tangents and adjoints.
+"""Hand-written linearisation of the LSTM over a whole stream: outputs, tangents and adjoints.
 
-`jax.linearize` gives the same numbers (the tests hold this file to it), but carries every weight's
-tangent and gradient through the scan. Written out, all products with weights' tangents and all weight
-gradients are single matrix products over the T·B rows, and the scans hold only what depends on the
-carry: three times quicker on a CPU. Notation of `freqjax.networks.lstm`; z are the gates' arguments.
+`jax.linearize` gives the same numbers (the tests compare them), but carries every weight's tangent and
+gradient through the scan. Here all products with weights' tangents and all weight gradients are single matrix
+products over the T·B rows, and the scans compute only the terms that depend on the carry: three times faster
+on a CPU. Notation of `freqjax.networks.lstm`; z are the gates' arguments.
 
     δz_t = δ(W_i x_t + b_i + b_h) + h_{t-1} δW_h + δh_{t-1} W_h
     δc_t = f δc_{t-1} + k_i δz_i + k_f δz_f + k_g δz_g
     δh_t = m δc_t + k_o δz_o
 
-with k the derivative of the sum for c (for o: of h) by each gate's argument and m = o (1 − tanh² c).
+with k the derivative of c (for o: of h) with respect to each gate's argument and m = o (1 − tanh² c).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Linearization(NamedTuple):
 
 
 class _Record(NamedTuple):
-    """Values that the forward scan keeps of every sample, each [T, B, ·]."""
+    """Values that the forward scan stores for every sample, each [T, B, ·]."""
 
     h_before: jax.Array
     h: jax.Array

@@ -1,4 +1,4 @@
-"""LSTM weight containers, and the settings that initializers may read."""
+"""Containers of LSTM weights, and the settings that initializers may read."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import jax
 
 
 class RotorSetting(NamedTuple):
-    """How fast pairs of units should turn, as a task asks for it; the unit of time is one sample.
+    """Rotation speeds of pairs of units, as a task asks for them; the unit of time is one sample.
 
     Attributes:
-      band: (low, high) between which pairs are spread, cycles per sample.
-      leak: what the forget gate of a pair loses, per sample.
-      decay: what small amplitudes of a pair lose, per sample.
-      turn_scale: factor on the steps of the weights that turn pairs (`rotors.change_scales`): larger
-        where a typical useful change of speed is more cycles per sample.
-      peaks: [F] of each selector the strongest oscillation in its training targets, cycles per sample;
-        empty where nothing was read from them (spectral).
+      band: (low, high) over which pairs are spread, cycles per sample.
+      leak: decrease of the forget gate of a pair, per sample.
+      decay: decay of small amplitudes of a pair, per sample.
+      turn_scale: factor on the steps of the weights that rotate pairs (`rotors.change_scales`): larger if a
+        typical useful change of speed is larger in cycles per sample.
+      peaks: [F] strongest oscillation in the training targets of each selector, cycles per sample (spectral);
+        empty if it was not measured.
     """
 
     band: tuple[float, float]
@@ -29,16 +29,16 @@ class RotorSetting(NamedTuple):
 
 
 class LstmSetting(NamedTuple):
-    """What an initializer may read of the network and of its task.
+    """Properties of the network and of its task that an initializer may read.
 
     Attributes:
       input_size: D.
       hidden_size: H.
       output_size: O.
-      selectors: which of the D inputs are a one-hot selector.
+      selectors: indices of the D inputs that are a one-hot selector.
       longest: T, samples of the longest dependency.
-      gain: weight of the inputs that are no selector in the candidates of rotors.
-      rotors: how fast pairs of units should turn; None where the task has no oscillations.
+      gain: weight of the other inputs in the candidates of rotors.
+      rotors: rotation speeds of pairs of units; None if the task has no oscillations.
     """
 
     input_size: int
@@ -51,12 +51,12 @@ class LstmSetting(NamedTuple):
 
     @property
     def others(self) -> tuple[int, ...]:
-        """Which of the D inputs are no selector."""
+        """Indices of the D inputs that are not a selector."""
         return tuple(sorted(set(range(self.input_size)) - set(self.selectors)))
 
 
 class LstmWeights(NamedTuple):
-    """The parameters of an LSTM with a head and an initial carry.
+    """Parameters of an LSTM with a head and an initial carry.
 
     Attributes:
       input_kernel: [D, 4H].
@@ -78,7 +78,7 @@ class LstmWeights(NamedTuple):
 
 
 class LayerSetting(NamedTuple):
-    """What an initializer may read of one layer of any cell.
+    """Properties of one layer of any cell that an initializer may read.
 
     Attributes:
       input_size: of this layer.
@@ -97,7 +97,7 @@ class LayerSetting(NamedTuple):
     longest: int
 
 
-# Gives {input, recurrent}, each {kernel, bias}.
+# Returns {input, recurrent}, each {kernel, bias}.
 LayerInitializer = Callable[[jax.Array, LayerSetting], dict[str, Any]]
 
 LstmInitializer = Callable[[jax.Array, LstmSetting], LstmWeights]

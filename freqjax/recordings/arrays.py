@@ -1,9 +1,9 @@
 """Arrays of NumPy: a signal [T] or channels [T, C] as .npy, or inside an .npz.
 
 An .npz holds the signal as `S`, or as its only array besides `t` (T times, s) and `sampling_rate`
-(a number, Hz), of which either tells the rate. What is written is one array `S` [T] and, where it is
-known, `sampling_rate`; an .npy tells no rate. Floats keep their precision; whole numbers are read
-as they are, without scale, and what comes of them is written in single precision.
+(a number, Hz), either of which gives the rate. An output has one array `S` [T] and, if it is known,
+`sampling_rate`; an .npy has no rate. Floats keep their precision; integers are read without scaling, and
+the output of an integer recording has single precision.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from freqjax.system.files import replacing
 
 # A file, or a member of an archive.
 File = IO[bytes] | io.BufferedIOBase
-# What numpy and zipfile raise, by where the damage lies.
+# Exceptions of numpy and zipfile for a damaged file.
 BROKEN = (
     ValueError,
     TypeError,
@@ -45,7 +45,7 @@ BROKEN = (
 
 
 class _Array(NamedTuple):
-    """An array's header: shape, numbers, order, and the header's own length in bytes."""
+    """Header of an array: shape, dtype, order, and the length of the header in bytes."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -54,17 +54,17 @@ class _Array(NamedTuple):
 
     @property
     def channels(self) -> int:
-        """Return C."""
+        """C, the number of channels."""
         return self.shape[1] if len(self.shape) == 2 else 1
 
     @property
     def written(self) -> np.dtype:
-        """Return the type of the numbers in an output of the same format."""
+        """Dtype of an output of the same format."""
         return self.dtype if self.dtype.kind == "f" else np.dtype(np.float32)
 
 
 class NpyRecording:
-    """A `freqjax.recordings.Recording` in an .npy file."""
+    """Implementation of `freqjax.recordings.Recording` for an .npy file."""
 
     layout = ".npy"
     sampling_rate: float | None = None
@@ -73,7 +73,7 @@ class NpyRecording:
         """Read the header.
 
         Raises:
-          UserError: no array of numbers [T] or [T, C], or a length that its header does not promise.
+          UserError: the file is not an array of numbers [T] or [T, C], or its length contradicts its header.
         """
         self.path, self._source = path, f"{field} is {path}"
         with path.open("rb") as file:
@@ -96,15 +96,15 @@ class NpyRecording:
 
 
 class NpzRecording:
-    """A `freqjax.recordings.Recording` in an .npz file."""
+    """Implementation of `freqjax.recordings.Recording` for an .npz file."""
 
     layout = ".npz"
 
     def __init__(self, path: Path, field: str) -> None:
-        """Read the headers and, where there are any, the first two times.
+        """Read the headers and the first two times, if there are any.
 
         Raises:
-          UserError: no archive, no signal or more than one in it, or as `NpyRecording`.
+          UserError: the file is not an archive, or does not hold exactly one signal; or as `NpyRecording`.
         """
         self.path, self._source = path, f"{field} is {path}"
         try:
@@ -134,7 +134,7 @@ class NpzRecording:
 
     @contextmanager
     def writer(self, path: Path) -> Iterator[_ArrayWriter]:
-        """Open a new file of an array S [T], packed as the recording's is, with its rate if that is known."""
+        """Open a new file of an array S [T], compressed as in the recording, with its rate if known."""
         assert self.samples is not None
         with replacing(path) as file, zipfile.ZipFile(file, "w", self._packing) as archive:
             if self.sampling_rate is not None:
@@ -162,7 +162,7 @@ class NpzRecording:
             array = _read_head(member, size, source)
         if array.by_channel:
             raise UserError(
-                f"{source}: its channels lie one after another (Fortran order): save "
+                f"{source}: its channels are stored one after another (Fortran order): save "
                 "numpy.ascontiguousarray of it, so that an archive can be read piece by piece."
             )
         return array
@@ -206,7 +206,7 @@ class _ArrayWriter:
 
 
 def _read_head(file: File, length: int, source: str) -> _Array:
-    """Read the header of an array that takes `length` bytes with it, and no more."""
+    """Read the header of an array; header and array together take `length` bytes."""
     try:
         version = npy.read_magic(file)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
@@ -232,7 +232,7 @@ def _write_head(file: File, dtype: np.dtype, shape: tuple[int, ...]) -> None:
 
 
 def _read(file: File, array: _Array, size: int, source: str) -> Iterator[np.ndarray]:
-    """Read chunks [n, C]; `file` need only be seekable if the channels lie one after another."""
+    """Read chunks [n, C]; `file` must be seekable if the array is in Fortran order."""
     width, samples = array.dtype.itemsize, array.shape[0]
     if not array.by_channel:
         file.read(array.offset)

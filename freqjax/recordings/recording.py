@@ -1,7 +1,7 @@
-"""What a file of a signal is, whatever its format: a recording to read, a writer to make a new one.
+"""Interfaces of files of signals, whatever their format: a recording to read, and a writer of a new file.
 
-A recording is C channels of T samples each, read chunk by chunk, so that an hour at 48 kHz needs no more
-memory than a second. A writer makes a file of one channel in the format of a recording, of the same length.
+A recording has C channels of T samples each, read chunk by chunk, so that an hour at 48 kHz needs no more
+memory than a second. A writer creates a file of one channel in the format of a recording, of equal length.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from jaxtyping import Float
 
 from freqjax.errors import UserError
 
-# The shares of a step by which the times in a file may be off, as rounded decimals are.
+# Relative error of a time step allowed in a file, since times are rounded decimals.
 _UNEVEN = 0.01
 
 
 @runtime_checkable
 class Writer(Protocol):
-    """A file that is being written.
+    """File that is being written.
 
     Attributes:
-      clipped: samples so far that the format cannot hold and that were cut to its range.
+      clipped: number of samples so far that were clipped to the range of the format.
     """
 
     clipped: int
@@ -37,14 +37,14 @@ class Writer(Protocol):
 
 @runtime_checkable
 class Recording(Protocol):
-    """A file of signals.
+    """File of signals.
 
     Attributes:
       path: the file.
-      layout: its format in words.
-      names: of the channels, for people; C of them.
-      sampling_rate: samples a second, Hz, or None where the file does not say.
-      samples: T, or None where only reading the file can tell.
+      layout: description of its format.
+      names: [C] names of the channels in texts.
+      sampling_rate: samples per second, Hz, or None if the file does not contain it.
+      samples: T, or None if it is unknown before the file has been read.
     """
 
     path: Path
@@ -54,16 +54,16 @@ class Recording(Protocol):
     samples: int | None
 
     def chunks(self, size: int) -> Iterator[Float[np.ndarray, "n C"]]:
-        """Read the samples in order, [n, C] float64 with n at most `size`; values as they are in the file.
+        """Read the samples in order, [n, C] float64 with n at most `size`; values are not scaled.
 
-        Whole numbers in a WAV are fractions of full scale.
+        Integers in a WAV are fractions of full scale.
         """
         ...
 
     def writer(self, path: Path) -> AbstractContextManager[Writer]:
         """Open a new file at `path`, in this format, rate and length.
 
-        It appears when the context ends without an error, whole, and not before.
+        The file is created atomically when the context ends without an error.
         """
         ...
 
@@ -74,7 +74,8 @@ def signal(
     """Read one channel of a recording as chunks [n] float64 of at most `size` samples.
 
     Raises:
-      UserError: a sample that is not a finite number of single precision, by row from 1 and channel.
+      UserError: a sample is not a finite number of single precision; the message names its row, from 1, and
+        its channel.
     """
     row = 1
     for chunk in recording.chunks(size):
@@ -91,13 +92,13 @@ def signal(
 
 
 class Clock:
-    """A check that times go on evenly; a file of several blocks starts over at each."""
+    """Checker of evenly spaced times; in a file of several blocks the times start over at each."""
 
     def __init__(self, first: float, second: float, source: str) -> None:
-        """Take the step from the first two times, s.
+        """Set the step to the difference of the first two times, s.
 
         Raises:
-          UserError: time does not rise.
+          UserError: the second time is not larger.
         """
         self._first, self.step, self._source = first, second - first, source
         self._last, self._row = first - self.step, 0
@@ -108,15 +109,15 @@ class Clock:
 
     @property
     def sampling_rate(self) -> float:
-        """Return the samples a second, Hz, rid of what rounding the times left of a round number."""
+        """Samples per second, Hz, without the rounding error of the times if it is a round number."""
         rate = 1 / self.step
         return float(f"{rate:.6g}") if abs(rate / float(f"{rate:.6g}") - 1) < 1e-7 else rate
 
     def check(self, times: Float[np.ndarray, " n"]) -> None:
-        """Refuse times [n] that do not go on where the last ones ended.
+        """Check that times [n] continue the previous ones evenly.
 
         Raises:
-          UserError: a gap, by row from 1.
+          UserError: there is a gap; the message names its row, from 1.
         """
         steps = np.diff(times, prepend=self._last)
         slack = _UNEVEN * self.step + 1e-8 * np.abs(times)  # nine digits are written

@@ -1,6 +1,6 @@
-"""CSV: a header of names and one row a sample; a column `t` of times, s, tells the rate.
+"""CSV: a header of names and one row per sample; a column `t` of times, s, gives the rate.
 
-What is written is a column `S`, after `t` where the recording has times.
+An output has a column `S`, after `t` if the recording has times.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from freqjax.system.files import replacing
 
 
 class CsvRecording:
-    """A `freqjax.recordings.Recording` in a .csv file."""
+    """Implementation of `freqjax.recordings.Recording` for a .csv file."""
 
     layout = ".csv"
     samples: int | None = None
@@ -30,7 +30,7 @@ class CsvRecording:
         """Read the header and the first two rows.
 
         Raises:
-          UserError: no header of names, no column but `t`, no rows, or cells that are not numbers.
+          UserError: there is no header of names, no column except `t` or no row, or a cell is not a number.
         """
         self.path, self._source = path, f"{field} is {path}"
         rows = self._rows()
@@ -42,7 +42,7 @@ class CsvRecording:
             )
         twice = next((name for name in header if header.count(name) > 1), None)
         if twice is not None:
-            raise UserError(f"{self._source}: column {twice} stands in the header more than once.")
+            raise UserError(f"{self._source}: column {twice} is in the header more than once.")
         self.names = tuple(f"column {name}" for name in header if name != "t")
         self._kept = [i for i, name in enumerate(header) if name != "t"]
         self._time = header.index("t") if "t" in header else None
@@ -68,7 +68,7 @@ class CsvRecording:
 
     @contextmanager
     def writer(self, path: Path) -> Iterator[_CsvWriter]:
-        """Open a new file of a header and a row a sample."""
+        """Open a new file with a header and a row per sample."""
         with replacing(path) as file:
             yield _CsvWriter(file, self._start_clock(), self._clock_of)
 
@@ -80,7 +80,7 @@ class CsvRecording:
         return Clock(self._clock_of[0], self._clock_of[1], self._source)
 
     def _rows(self) -> Iterator[list[str]]:
-        """Read the rows of cells; leave out blank ones at the end."""
+        """Read the rows of cells, without blank ones at the end."""
         try:
             with self.path.open(newline="", encoding="utf-8-sig") as file:
                 blank = 0
@@ -124,7 +124,7 @@ class _CsvWriter:
         self._file.write(b"S\n" if clock is None else b"t,S\n")
 
     def write(self, samples: Float[np.ndarray, " n"]) -> None:
-        """Append rows; float32 reads back to the same bits."""
+        """Append rows; float32 values are written such that reading restores the same bits."""
         columns = [samples]
         if self._clock is not None:
             rows = np.arange(self._row, self._row + len(samples))

@@ -1,8 +1,8 @@
-"""WAV: RIFF files of whole numbers of 8, 16, 24 or 32 bits, or floats of 32 or 64.
+"""WAV: RIFF files of integers of 8, 16, 24 or 32 bits, or floats of 32 or 64.
 
-Whole numbers are fractions of full scale: 2^(bits - 1) is 1 (8 bits are unsigned, 128 is 0). The format
-is that of Microsoft's "Multiple Channel Audio Data and WAVE Files"; RF64, which goes beyond 4 GiB, is not
-read.
+Integers are fractions of full scale: 2^(bits - 1) is 1 (8 bits are unsigned, 128 is 0). The format
+is that of Microsoft's "Multiple Channel Audio Data and WAVE Files"; RF64, for files above 4 GiB, is not
+supported.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _DEPTHS = {_INTEGER: (8, 16, 24, 32), _FLOAT: (32, 64)}
 
 
 class Header(NamedTuple):
-    """The description of the samples that a file begins with.
+    """Description of the samples at the beginning of a file.
 
     Attributes:
-      kind: 1 for whole numbers, 3 for floats.
-      channels, sampling_rate, bits: of the samples.
-      offset, size: where they lie, bytes.
+      kind: 1 for integers, 3 for floats.
+      channels, sampling_rate, bits: properties of the samples.
+      offset, size: position of the samples, bytes.
     """
 
     kind: int
@@ -41,13 +41,14 @@ class Header(NamedTuple):
 
 
 class WavRecording:
-    """A `freqjax.recordings.Recording` in a WAV file."""
+    """Implementation of `freqjax.recordings.Recording` for a WAV file."""
 
     def __init__(self, path: Path, field: str) -> None:
         """Read the header.
 
         Raises:
-          UserError: no WAV, a kind of samples that is not read, no samples, or fewer than it promises.
+          UserError: the file is not a WAV, its sample format is not supported, or it has no samples or fewer
+            than its header states.
         """
         self.path, self._source = path, f"{field} is {path}"
         with path.open("rb") as file:
@@ -61,7 +62,7 @@ class WavRecording:
         self.samples: int | None = header.size // self._frame
 
     def chunks(self, size: int) -> Iterator[Float[np.ndarray, "n C"]]:
-        """Read the samples in order, [n, C] float64; whole numbers as fractions of full scale."""
+        """Read the samples in order, [n, C] float64; integers as fractions of full scale."""
         with self.path.open("rb") as file:
             file.seek(self._header.offset)
             left = self._header.size
@@ -89,7 +90,7 @@ class _WavWriter:
         self._file, self._kind, self._bits, self.clipped = file, kind, bits, 0
 
     def write(self, samples: Float[np.ndarray, " n"]) -> None:
-        """Append samples [n], rounded, and cut to full scale where they must be whole numbers."""
+        """Append samples [n]; in integer formats they are rounded and clipped to full scale."""
         if self._kind == _FLOAT:
             self._file.write(samples.astype(f"<f{self._bits // 8}").tobytes())
             return
@@ -106,7 +107,7 @@ def _decode(content: bytes, kind: int, bits: int) -> Float[np.ndarray, " n"]:
     if bits == 8:
         return (np.frombuffer(content, np.uint8) - 128.0) / 128
     if bits == 24:
-        # Three bytes become the upper three of four, so that the sign comes out right.
+        # Three bytes become the upper three of four, which preserves the sign.
         wide = np.zeros((len(content) // 3, 4), np.uint8)
         wide[:, 1:] = np.frombuffer(content, np.uint8).reshape(-1, 3)
         return wide.view("<i4")[:, 0] / 2.0**31
@@ -122,12 +123,12 @@ def _encode(whole: np.ndarray, bits: int) -> bytes:
 
 
 def head(header: Header, samples: int, size: int) -> bytes:
-    """Make the bytes before the samples of a file of one channel; `size` is that of the samples, bytes."""
+    """Return the header of a file of one channel whose samples take `size` bytes."""
     width = header.bits // 8
     rate = header.sampling_rate
     form = struct.pack("<HHIIHH", header.kind, 1, rate, rate * width, width, header.bits)
     chunks = struct.pack("<4sI", b"fmt ", len(form)) + form
-    if header.kind == _FLOAT:  # whatever is not whole numbers says how long it is, once more
+    if header.kind == _FLOAT:  # formats other than integers repeat their length
         form += struct.pack("<H", 0)
         chunks = struct.pack("<4sI", b"fmt ", len(form)) + form
         chunks += struct.pack("<4sII", b"fact", 4, samples)

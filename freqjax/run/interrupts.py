@@ -1,4 +1,4 @@
-"""Signals that ask a program to end, remembered until it comes to the end of a piece of work."""
+"""Deferred handling of signals that end a program."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import signal
 import threading
 from types import FrameType
 
-# Ctrl-C, the system's wish to end, and Ctrl-Break, which Windows alone has.
+# Ctrl-C, a request of the system to terminate, and Ctrl-Break, which only Windows has.
 _NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")
 _SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 
 
 class Interrupts:
-    """A context in which the first signal to end is remembered and a second one acts at once.
+    """Context in which the first signal to end is recorded and a second one takes effect immediately.
 
     Attributes:
-      signum: the signal that came, or None.
+      signum: the signal received, or None.
     """
 
     def __init__(self) -> None:
-        """Prepare; nothing is installed before `__enter__`."""
+        """Create the context; handlers are installed by `__enter__`."""
         self.signum: int | None = None
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> Interrupts:
-        # Python delivers signals to the main thread alone; elsewhere there is nothing to install.
+        # Python delivers signals only to the main thread; in others no handler can be installed.
         if threading.current_thread() is threading.main_thread():
             for signum in _SIGNALS:
                 self._before[signum] = signal.signal(signum, self._remember)
@@ -39,6 +39,6 @@ class Interrupts:
 
     def _restore(self) -> None:
         for signum, handler in self._before.items():
-            # A handler that another library installed in C comes back as None.
+            # A handler that a C library installed is returned as None.
             signal.signal(signum, handler or signal.SIG_DFL)  # pyright: ignore[reportArgumentType]
         self._before = {}

@@ -20,19 +20,19 @@ from freqjax.training.regimes import is_alone
 
 
 def check(buckets: Sequence[Bucket], warn: Warn, *, resume: bool = False) -> list[str]:
-    """Read rows and weights from files, fit networks to tasks, and choose the engine of every bucket.
+    """Read rows and weights from files, check networks against tasks, and choose the engine of every bucket.
 
     Args:
-      buckets: of the sweep.
-      warn: called with a sentence for each damaged checkpoint that is passed over.
-      resume: whether replicas have begun already; then weights to begin with are not read.
+      buckets: the buckets of the sweep.
+      warn: called with a sentence for each damaged checkpoint that is skipped.
+      resume: whether the replicas have already begun, so that initial weights are not read.
 
     Returns:
-      The notes that a run would print of its engine, each once.
+      The notes that a run would print about its engine, each once.
 
     Raises:
-      UserError: a network that does not fit its task, rows or weights that cannot be used, or an engine
-        that does not serve.
+      UserError: a network does not match its task, rows or weights cannot be used, or an engine does not
+        support a run.
     """
     for networks in _by_task(buckets):
         task = make_task(networks[0].task)
@@ -53,7 +53,7 @@ def check(buckets: Sequence[Bucket], warn: Warn, *, resume: bool = False) -> lis
 
 
 def _by_task(buckets: Sequence[Bucket]) -> list[list[Config]]:
-    """Return configs of replicas that differ in task, network or weights to begin with, by their task."""
+    """Return the configs of replicas that differ in task, network or initial weights, grouped by task."""
     found: dict[str, dict[str, Config]] = {}
     for config in (replica.config for bucket in buckets for replica in bucket.replicas):
         task = json.dumps(dataclasses.asdict(config.task))
@@ -63,7 +63,7 @@ def _by_task(buckets: Sequence[Bucket]) -> list[list[Config]]:
 
 
 def refuse_other_data(bucket: Bucket, record: Record) -> None:
-    """Refuse to go on from `record` with files of rows that have changed since.
+    """Check that the files of rows have not changed since `record` was saved.
 
     Raises:
       UserError: a file is not the one that the sweep was trained on.

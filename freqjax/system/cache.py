@@ -1,9 +1,9 @@
-"""The folder of what was computed before, and answers kept in it as small JSON files.
+"""Cache folder, and cached results in it as small JSON files.
 
-The folder is $FREQJAX_CACHE, else `freqjax` in $XDG_CACHE_HOME, else in the system's own place: ~/.cache, on
-macOS ~/Library/Caches, on Windows %LOCALAPPDATA%. Everything in it is named by the hash of what decides it.
-The cache is a convenience: if it cannot be read or written, freqjax runs without one. Files that belong to
-another user are not read, if the system tells.
+The folder is $FREQJAX_CACHE, else `freqjax` in $XDG_CACHE_HOME, else in the system's default: ~/.cache, on
+macOS ~/Library/Caches, on Windows %LOCALAPPDATA%. Every file is named by a hash of its inputs. The cache is
+optional: if it cannot be read or written, freqjax runs without one. Files that belong to another user are
+not read, if the system provides their owner.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import Any
 
 from freqjax.system.files import is_own, write_text
 
-# Goes into every hash: raise it whenever the same question gets another answer.
+# Part of every hash: raise it whenever the result for the same inputs changes.
 VERSION = 2
 
 
 def folder() -> Path:
-    """Return where the files are.
+    """Return the cache folder.
 
     Raises:
-      RuntimeError: the user has no home folder, and no variable names another place.
+      RuntimeError: the user has no home folder, and no variable names another folder.
     """
     named = os.environ.get("FREQJAX_CACHE")
     if named:
@@ -36,7 +36,7 @@ def folder() -> Path:
 
 
 def _custom() -> Path:
-    """Return where programs keep such files by the system's custom."""
+    """Return the system's default folder of caches."""
     if sys.platform == "darwin":
         return Path("~/Library/Caches").expanduser()
     local = os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None
@@ -44,23 +44,23 @@ def _custom() -> Path:
 
 
 def make_folder(path: Path) -> None:
-    """Create the folder `path` of the cache for its user alone, if it is not there."""
+    """Create the folder `path` of the cache if it is missing, with access only for its user."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def cached(question: dict[str, Any], answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Look up the answer to `question`; if it is not in the cache, compute it and put it there.
+    """Return the cached result for `question`, or compute it and store it in the cache.
 
     Args:
-      question: everything that decides the answer, ready for JSON.
-      answer: computes it, ready for JSON.
+      question: all inputs of the result, ready for JSON.
+      answer: computes the result, ready for JSON.
     """
     text = json.dumps({"version": VERSION, **question}, sort_keys=True)
     name = hashlib.sha256(text.encode()).hexdigest()[:32]
     try:
         path = folder() / f"answer-{name}.json"
         kept = json.loads(path.read_text(encoding="utf-8")) if is_own(path) else {}
-        # The question is kept as well: a file of another one, or half a file, is no answer.
+        # The inputs are stored as well, to detect hash collisions and incomplete files.
         if kept["question"] == json.loads(text):
             return kept["answer"]
     except (OSError, ValueError, KeyError, TypeError, RuntimeError):

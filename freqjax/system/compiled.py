@@ -1,8 +1,8 @@
-"""Programs that XLA compiled before, kept on disk: a command that ran once starts in half the time.
+"""Persistent cache of compiled XLA programs: a command that ran before starts in half the time.
 
-They stand in the folder `compiled` of `freqjax.system.cache.folder`, as JAX's own compilation cache keeps
-them, under the hash of the processor they were compiled for, since a home folder may be shared by several
-machines. As there, if the cache cannot be read or written, freqjax runs without one.
+It is JAX's compilation cache in the folder `compiled` of `freqjax.system.cache.folder`, under a hash of the
+processor, since several machines may share a home folder. If it cannot be read or written, freqjax runs
+without it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _MOST = 200_000_000
 
 
 def keep() -> None:
-    """Make JAX look for compiled programs on disk and put new ones there.
+    """Enable JAX's persistent compilation cache.
 
-    A cache that the user set up for JAX, or turned off, stays as it is.
+    A cache that the user has configured or disabled is not changed.
     """
     enabled = jax.config.jax_enable_compilation_cache  # pyright: ignore[reportAttributeAccessIssue]
     chosen = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
@@ -31,7 +31,7 @@ def keep() -> None:
         return
     try:
         folder = cache.folder() / "compiled" / _hash(processors.describe())
-        # What is found there is run: no other user may write there.
+        # Programs in the cache are executed: no other user may write there.
         cache.make_folder(folder)
         if not files.is_own(folder):
             return
@@ -41,9 +41,9 @@ def keep() -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    # Of the many small programs of a command none takes long, and all of them together do.
+    # Small programs are cached too: a command has many of them, which take long only together.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    # If the disk is full, or a kill cut a file short, JAX compiles as it would without a cache.
+    # If the disk is full or a file is incomplete, JAX compiles as it would without a cache.
     for verb in ("reading", "writing"):
         warnings.filterwarnings("ignore", f"Error {verb} persistent compilation cache entry")
 
@@ -53,7 +53,7 @@ def _hash(words: str) -> str:
 
 
 def _shrink(folder: Path) -> None:
-    """Remove the oldest programs, so that those that are left take no more than `_MOST` bytes."""
+    """Remove the oldest programs until the others take at most `_MOST` bytes."""
     found = [(entry.stat(), entry) for entry in os.scandir(folder) if entry.is_file()]
     total = sum(stat.st_size for stat, _ in found)
     for stat, entry in sorted(found, key=lambda pair: pair[0].st_mtime):

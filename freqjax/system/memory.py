@@ -1,4 +1,4 @@
-"""How much memory this process has held, as each system tells it."""
+"""Peak memory of this process on each system."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ except ImportError:  # Windows
 
 
 class _Counters(ctypes.Structure):
-    """Windows's PROCESS_MEMORY_COUNTERS."""
+    """The structure PROCESS_MEMORY_COUNTERS of Windows."""
 
     _fields_ = (
         ("cb", ctypes.c_uint32),
@@ -34,7 +34,7 @@ class _Counters(ctypes.Structure):
 
 
 def peak_mb() -> float | None:
-    """Return the most main memory that this process has held, MB; None if the system does not say."""
+    """Return the peak main memory of this process, MB; None if the system does not provide it."""
     if resource is not None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak / 1e6 if sys.platform == "darwin" else peak / 1e3  # bytes there, kB elsewhere

@@ -1,7 +1,7 @@
 """Tasks: the contract, batches, objectives and evaluations; and the tasks that `freqjax.config.names` lists.
 
-Nothing is imported before it is used: a task's section of the config is in this package and is read
-without JAX.
+Names are imported on first use: a task's section of the config is in this package and is read without
+importing JAX.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ __all__ = [
 def make_task(config: TaskConfig, context: Context | None = None) -> Any:
     """Make the task that `config.name` names.
 
-    `context` is the window that an output may depend on (`freqjax.config.sections.context_of`); the limits
-    depend on it, and no row does.
+    `context` is the window that an output may depend on (`freqjax.config.sections.context_of`); it affects
+    the limits, but no rows.
     """
     return task_class(config.name)(config, context)
 

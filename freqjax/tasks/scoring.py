@@ -1,4 +1,4 @@
-"""The evaluation that every task has: losses and scores of each split beside constant and baselines.
+"""Default evaluation of a task: losses and scores of each split beside constant and baselines.
 
 Axes: B sequences, T samples, O outputs, G groups.
 """
@@ -26,8 +26,8 @@ class Means(NamedTuple):
     """Weighted means of a measure over the rows of a split.
 
     Attributes:
-      all: over all rows.
-      per_group: [G] over those of each group; NaN for one without rows.
+      all: mean over all rows.
+      per_group: [G] mean over each group; NaN for one without rows.
     """
 
     all: float
@@ -76,7 +76,7 @@ def baseline_scores(task: Task, frozen: Frozen) -> dict[str, float]:
 
 
 def measure_split(task: Task, frozen: Frozen, split: str) -> dict[str, Any]:
-    """Return loss and score on the rows of a split, in all and for each group, ready for JSON."""
+    """Return loss and score on the rows of a split, for all groups and for each group, ready for JSON."""
     batch = frozen.batch(split)
     assert batch is not None  # the caller has checked it
     rows, outputs = task.sequences(batch), frozen.outputs(split)
@@ -91,7 +91,7 @@ def measure_split(task: Task, frozen: Frozen, split: str) -> dict[str, Any]:
 
 
 def score_key(task: Task) -> str:
-    """Return what summaries and rows of sweeps call the score."""
+    """Return the key of the score in summaries and rows of sweeps."""
     name = task.score_name or task.objective.metric
     return name.replace(" ", "_").replace("-", "_")
 
@@ -101,9 +101,9 @@ def means(task: Task, measure: Measure, outputs: Any, rows: Sequences) -> Means:
 
     Args:
       task: names the groups.
-      measure: one value a row; the mean of the values is what counts.
+      measure: a function that gives one value per row.
       outputs: [B, T, O].
-      rows: the rows that they answer.
+      rows: the rows of these outputs.
     """
     values = measure(jnp.asarray(outputs), jnp.asarray(rows.targets))
     return Means(mean_of_all(values, rows), means_by_group(values, rows, len(task.group_names)))
@@ -121,7 +121,7 @@ def constant_outputs(task: Task, frozen: Frozen) -> np.ndarray:
 
 
 def what_is_possible(evaluation: Evaluation) -> Section:
-    """Tell the score beside the baselines, and beside the limit or why there is none."""
+    """Describe the score beside the baselines and the limit, or the reason for its absence."""
     rows = [("network", evaluation.score), *evaluation.baselines.items()]
     if evaluation.limit is None:
         said = f"No limit is known: {evaluation.limit_note}."
@@ -139,7 +139,7 @@ def what_is_possible(evaluation: Evaluation) -> Section:
 
 
 def _score_of(task: Task, value: Any, rows: Sequences) -> float:
-    """Return a baseline's score: `value` itself, or that of outputs [B, T, O] or [B, O]."""
+    """Return a baseline's score: `value` itself, or the score of outputs [B, T, O] or [B, O]."""
     if np.ndim(value) == 0:
         return float(value)
     value = np.asarray(value)

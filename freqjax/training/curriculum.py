@@ -1,7 +1,7 @@
 """Trainer of the horizon curriculum: one damped Gauss-Newton step at a time.
 
-A step is one update and one epoch, on the first samples of every block, up to the horizon that
-`freqjax.training.horizons` says; on rows that no earlier step has seen where the task's noise is fresh.
+A step is one update and one epoch, on the first samples of every block, up to the horizon given by
+`freqjax.training.horizons`; if the task's noise is fresh, each step draws new rows.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from freqjax.training.gauss_newton import StepInfo
 from freqjax.training.horizons import Horizons
 from freqjax.training.seeds import initial_key, noise_key
 
-# Horizons are counted inside one of these shapes, shares of a block: a shape costs a compilation, and
-# samples beyond the horizon cost time though they weigh nothing.
+# Lengths of the arrays of a step, as shares of a block; the shortest that holds the horizon is used. Each
+# length needs a compilation, and samples beyond the horizon take time although their weight is 0.
 _SHAPES = (0.1, 0.32, 1.0)
 
 
 class CurriculumState(NamedTuple):
-    """State that a resume needs of the device besides the parameters.
+    """State on the device that a resume needs besides the parameters.
 
     Attributes:
       iterate: the parameters that the next step starts from.
       damping: float32.
-      settled_params: the parameters that settled last, to go back to.
+      settled_params: the last parameters that settled, to return to.
     """
 
     iterate: Any
@@ -57,9 +57,9 @@ class CurriculumTrainer:
         forward: Forward,
         params: Any = None,
     ) -> None:
-        """Prepare the first horizon; each shape is compiled when it is first reached.
+        """Set the first horizon; each shape is compiled when it is first needed.
 
-        `params` are the weights to begin with; None for those of `train.seed`.
+        `params` are the initial weights; None for those of `train.seed`.
         """
         self._network, self._task, self._config = network, task, config
         self._train_rows, self._forward = train_rows, forward
@@ -87,11 +87,11 @@ class CurriculumTrainer:
 
     @property
     def distinct_rows(self) -> int | None:
-        """Rows that weighed in a loss so far where noise is fresh; None where the rows are fixed."""
+        """Number of rows with a weight in a loss so far if noise is fresh; None if the rows are fixed."""
         return self._rows_seen if self._config.task.noise == "fresh" else None
 
     def advance(self) -> EpochResult:
-        """Take one step at the present horizon, then decide on the next one."""
+        """Take one step at the present horizon, then choose the next one."""
         horizon = self._horizons.horizon
         shape = next(samples for samples in self._shapes if samples >= horizon)
         key = jax.random.fold_in(self._noise_key, self.step)
@@ -117,7 +117,7 @@ class CurriculumTrainer:
         return EpochResult(monitors.finite_or_null(row), float(info.loss), alerts)
 
     def _make_step(self, shape: int):
-        """Make the function of one step on the first `shape` samples of rows drawn or kept."""
+        """Make the function of one step on the first `shape` samples of fresh or fixed rows."""
         network, task, curriculum = self._network, self._task, self._config.curriculum
         scales, fresh = network.scales(), self._config.task.noise == "fresh"
         groups, burn_in = len(task.group_names), self._burn_in
@@ -183,7 +183,7 @@ class CurriculumTrainer:
         }
 
     def _alerts(self, info: StepInfo) -> list[str]:
-        """Write the alerts of a step; large gradients do not matter to Gauss-Newton and raise none."""
+        """Return the alerts of a step; large gradients are irrelevant to Gauss-Newton and give none."""
         found = [] if np.isfinite(info.loss) else [f"non-finite loss at step {self.step}"]
         norms = np.sqrt(info.squared_norms).tolist()
         steps = [self.step] * len(norms)
@@ -193,7 +193,7 @@ class CurriculumTrainer:
         return found
 
     def _move(self, before: float, losses: np.ndarray) -> None:
-        """Go on, stay or go back, by the groups' losses after the step."""
+        """Lengthen, keep or shorten the horizon, depending on the groups' losses after the step."""
         curriculum, horizons = self._config.curriculum, self._horizons
         verdict = horizons.judge(curriculum, before, losses)
         if verdict == "settled":
@@ -222,11 +222,11 @@ class CurriculumTrainer:
         return np.concatenate([np.zeros(self._burn_in), np.max(running, axis=0)])
 
     def device_state(self) -> CurriculumState:
-        """Return iterate and damping, and what to go back to."""
+        """Return iterate, damping and the parameters to return to."""
         return self._state
 
     def host_state(self) -> dict[str, Any]:
-        """Return counters and the place in the curriculum."""
+        """Return counters and the position in the curriculum."""
         return {
             "epoch": self.epoch,
             "step": self.step,
@@ -235,24 +235,24 @@ class CurriculumTrainer:
         }
 
     def restore(self, params: Any, device_state: Any, host_state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Continue from a checkpoint."""
         self._average, self._state = params, device_state
         self.epoch, self.step = host_state["epoch"], host_state["step"]
         self._horizons = Horizons(**host_state["horizons"])
         self._rows_seen = host_state["rows_seen"]
 
     def refresh_optimizer(self) -> str:
-        """Say that there is nothing to begin anew."""
+        """Return the reason that there is nothing to restart."""
         return "Gauss-Newton steps have neither schedule nor moments, and do not use it"
 
 
 def _copy(tree: Any) -> Any:
-    """Copy into buffers of their own, since a step's are donated."""
+    """Copy the arrays, since those of a step are donated."""
     return jax.tree.map(jnp.copy, tree)
 
 
 def _mix(mean: Any, new: Any, share: float) -> Any:
-    """Mix to (1 − share) mean + share · new; `new` itself, to the bit, where the share is all."""
+    """Return (1 − share) mean + share · new; exactly `new` if the share is 1."""
     return jax.tree.map(lambda a, b: (1 - share) * a + share * b, mean, new)
 
 
@@ -264,10 +264,10 @@ def _time_first(array: Any, samples: int) -> jax.Array:
 def _row_weights(
     rows: Sequences, samples: int, burn_in: int, horizon: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Weigh the rows from the burn-in to the horizon.
+    """Compute the weights of the rows from the burn-in to the horizon.
 
     Returns:
-      [samples, B] how much a row counts within its group; [samples, B] its weight in the loss, 1 in all.
+      [samples, B] weight of a row within its group; [samples, B] its weight in the loss, with sum 1.
     """
     time, count = jnp.arange(samples), len(rows.groups)
     counted = (time >= burn_in) & (time < horizon)
@@ -280,7 +280,7 @@ def _row_weights(
 
 
 def _running_mean(losses: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-    """Average losses [B, T] over the sequences and the samples so far, [T]; 0 where none counts yet."""
+    """Average losses [B, T] over the sequences and the samples so far, [T]; 0 if none has a weight yet."""
     if weights is None:
         return np.cumsum(losses.mean(axis=0)) / np.arange(1, losses.shape[1] + 1)
     sums = np.cumsum(np.where(weights > 0, weights * losses, 0).sum(axis=0))

@@ -15,7 +15,7 @@ from freqjax.tasks import Batch, Sequences, Task, means_by_group
 from freqjax.training.combination import make_windows_forward
 from freqjax.training.streams import padding_resets
 
-# Streams unrolled at once: the hidden states of more would not fit a small machine's memory.
+# Streams unrolled at once, which limits the memory of the hidden states.
 _STREAMS = 16
 
 # (params, sequences, reset) → outputs [B, T, O].
@@ -23,7 +23,7 @@ Forward = Callable[[Any, Sequences, str], np.ndarray]
 
 
 def choose_forward(network: Network, config: Config) -> Forward:
-    """Choose the forward of the regime in `config`: over windows, whole sequences, or a state carried on."""
+    """Make the forward function of the regime: over windows, whole sequences, or with a carried state."""
     if config.train.regime == "windows":
         return make_windows_forward(network, config.windows)
     return make_forward(network)
@@ -32,9 +32,9 @@ def choose_forward(network: Network, config: Config) -> Forward:
 def make_forward(network: Network) -> Forward:
     """Make a function (params, sequences, reset) → outputs [B, T, O] with frozen weights.
 
-    With `reset` "block" every sequence starts from `init_carry`, so they run side by side, as they always do
-    in a network that also runs from the end, which then reads no padding. Otherwise (`task.reset` epoch or
-    never) one state is carried through all of them in order, as the rows come.
+    With `reset` "block" every sequence starts from `init_carry`, so that they run side by side, as always in
+    a bidirectional network, which then reads no padding. Otherwise (`task.reset` epoch or never) one state is
+    carried through all sequences in order.
     """
 
     @jax.jit
@@ -51,7 +51,7 @@ def make_forward(network: Network) -> Forward:
         for first in range(0, inputs.shape[1], _STREAMS):
             part = inputs[:, first : first + _STREAMS]
             missing = min(_STREAMS, inputs.shape[1]) - part.shape[1]
-            padded = np.pad(part, ((0, 0), (0, missing), (0, 0)))  # one shape, one compilation
+            padded = np.pad(part, ((0, 0), (0, missing), (0, 0)))  # one shape for one compilation
             flags = resets
             if flags is not None:
                 flags = np.pad(flags[:, first : first + _STREAMS], ((0, 0), (0, missing)))
@@ -79,24 +79,24 @@ def make_frozen_losses(
 ) -> Callable[[Any, Sequences], jax.Array]:
     """Make a traceable function (params, sequences) → [G] weighted mean loss of each group.
 
-    The state goes as in `make_forward`.
+    The state is carried as in `make_forward`.
 
     Args:
       network: a causal network.
-      task: whose loss it is.
+      task: defines the loss.
       reset: `task.reset` of the config.
       groups: G.
     """
 
     def losses_of(params: Any, carry: Any, inputs: Any, targets: Any, weights: Any = None) -> Any:
-        """Compute carry, [B] sums of weighted losses and of weights, of [T, B, D], [T, B, O], [T, B]."""
+        """Compute the carry, [B] sums of weighted losses and of weights from [T, B, D], [T, B, O], [T, B]."""
         carry, outputs = network.unroll(params, carry, inputs, jnp.zeros(inputs.shape[:2], bool))
         losses = task.objective.row_loss(outputs, targets)
-        if weights is None:  # equally long sequences of equal weight: means will do
+        if weights is None:  # sequences of equal length and weight: the plain mean
             return carry, (jnp.mean(losses, axis=0), jnp.ones(losses.shape[1]))
         weighted = jnp.where(
             weights > 0, weights * losses, 0
-        )  # a row without weight may be anything
+        )  # the loss of a row with weight 0 is arbitrary
         return carry, (jnp.sum(weighted, axis=0), jnp.sum(weights, axis=0))
 
     def frozen(params: Any, blocks: Sequences) -> jax.Array:
@@ -123,7 +123,7 @@ def make_frozen_losses(
 
 
 class FrozenNetwork:
-    """Network with frozen weights, as `freqjax.tasks.evaluation.Frozen`; runs each split once."""
+    """Implementation of `freqjax.tasks.evaluation.Frozen`, which runs each split once."""
 
     def __init__(
         self,
@@ -135,16 +135,16 @@ class FrozenNetwork:
         reset: str,
         initial: Callable[[], Any],
     ) -> None:
-        """Freeze `params`.
+        """Store the network and its weights; nothing is run yet.
 
         Args:
           task: the task.
           network: its network.
-          forward: that of the network.
+          forward: the forward function of the network.
           params: the weights.
           batches: the splits.
           reset: `task.reset` of the config.
-          initial: gives the weights that training began with.
+          initial: returns the weights that training began with.
         """
         self.network, self.params = network, params
         self._task, self._forward, self._initial = task, forward, initial
@@ -156,7 +156,7 @@ class FrozenNetwork:
         return self._initial()
 
     def batch(self, split: str) -> Batch | None:
-        """Return the rows of a split (train, validation or test); None where the task has none."""
+        """Return the rows of a split (train, validation or test); None if the task has none."""
         return self._batches.get(split)
 
     def outputs(self, split: str) -> np.ndarray:
@@ -174,8 +174,8 @@ class FrozenLosses(NamedTuple):
     """Losses of frozen weights on some rows.
 
     Attributes:
-      mean: of all rows.
-      worst: of the groups that have rows.
+      mean: mean over all rows.
+      worst: largest loss of the groups that have rows.
       per_group: [G] mean of each group; NaN for one without rows.
     """
 
@@ -185,7 +185,7 @@ class FrozenLosses(NamedTuple):
 
     @staticmethod
     def of(per_group: Sequence[float], shares: np.ndarray) -> FrozenLosses:
-        """Join the mean of each group by `shares` [G], as `group_shares` gives them."""
+        """Combine the means of the groups with `shares` [G], from `group_shares`."""
         there = shares > 0
         means = np.asarray(per_group, np.float64)[there]
         return FrozenLosses(
@@ -194,7 +194,7 @@ class FrozenLosses(NamedTuple):
 
 
 def group_shares(rows: Sequences, groups: int) -> np.ndarray:
-    """Return [G] the share of each group in a mean over all rows, float64."""
+    """Return [G], the share of each group in a mean over all rows, float64."""
     weights = 1.0 if rows.weights is None else np.sum(np.asarray(rows.weights, np.float64), axis=1)
     totals = np.zeros(groups)
     np.add.at(totals, np.asarray(rows.groups), weights)

@@ -48,7 +48,7 @@ _ONLY_TRAINING_KNOWS = {
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory) -> Path:
-    """A folder with config.py and run/, a run of it with overrides; nothing may write there."""
+    """Return a folder with config.py and run/, a run of it with overrides; nothing may write there."""
     folder = tmp_path_factory.mktemp("inputs")
     (folder / "config.py").write_text(_CONFIG_FILE)
     words = [
@@ -62,7 +62,7 @@ def inputs(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def invoke(tmp_path, monkeypatch, capsys):
-    """Calls the program in an empty folder: (code, standard output, standard error)."""
+    """Call the program in an empty folder; return (code, standard output, standard error)."""
     monkeypatch.chdir(tmp_path)
 
     def call(*words: object) -> tuple[int, str, str]:
@@ -74,7 +74,7 @@ def invoke(tmp_path, monkeypatch, capsys):
 
 
 def start(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    """The program as a process of its own."""
+    """Start the program as a subprocess."""
     return subprocess.run(
         [sys.executable, "-m", "freqjax.main", *map(str, words)],
         cwd=folder,
@@ -100,7 +100,7 @@ def metrics(folder: Path) -> list[dict]:
 
 
 def contents(*folders: Path) -> dict[Path, int]:
-    """Every file and folder, with the time it was last written to."""
+    """Return every file and folder, with the time it was last written to."""
     return {
         path: path.stat().st_mtime_ns for folder in folders for path in [folder, *folder.rglob("*")]
     }
@@ -235,7 +235,7 @@ def test_a_resume_needs_no_config(inputs, invoke):
 
 
 def evaluate(invoke, folder: Path, checkpoint: Path, *words: object) -> dict:
-    """Evaluates into `folder` and returns evaluation.json."""
+    """Evaluate into `folder` and return evaluation.json."""
     code, text, error = invoke(
         "--mode=evaluate", "--checkpoint", checkpoint, "--workdir", folder, *words
     )

@@ -31,7 +31,7 @@ from tests.root import ROOT
             "tests.config.toys:Bare",
             "it must be a task, a class whose attribute Config is its section",
         ),
-        ("tests.config.toys:Forgotten", "Config is no dataclass: put @dataclass in front"),
+        ("tests.config.toys:Forgotten", "Config is not a dataclass: put @dataclass in front"),
         ("tests.config.toys:Listed", r"Config.names has the type list\[str\]: a field is str, int"),
     ],
 )
@@ -44,7 +44,10 @@ def test_a_task_that_is_none(name, sentence):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("import nothing_of_that_name\n", "broken needs nothing_of_that_name, which is not here"),
+        (
+            "import nothing_of_that_name\n",
+            "broken needs nothing_of_that_name, which is not installed",
+        ),
         (
             "raise RuntimeError('no such luck.')\n",
             "importing broken gave RuntimeError: no such luck.",

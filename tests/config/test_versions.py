@@ -1,4 +1,4 @@
-"""What version 0.1 wrote is read as what it meant, under its old names."""
+"""Reading of the configs of version 0.1 under their old names."""
 
 import json
 

@@ -40,7 +40,7 @@ def invoke(tmp_path, monkeypatch, capsys):
 
 
 def run(clock, source, output, resampled=False, channel=None):
-    """Extracts 3 Hz, without the command line and without a figure, and returns what is said."""
+    """Extract 3 Hz, without the command line and without a figure, and return the report."""
     options = {"channel": channel, "resampled": resampled, "workdir": None, "figures": False}
     planned = extract.plan(clock.task, str(source), str(output), **options)
     lines = []

@@ -38,7 +38,7 @@ def component():
 
 
 def twin(component, samples, group=1):
-    """The outputs of a NumPy loop in double precision."""
+    """Return the outputs of a NumPy loop in double precision."""
     params = component._trained.params
     c, h = np.asarray(params["carry"], np.float64)[None], np.zeros((1, 4))
     outputs = []
@@ -50,7 +50,7 @@ def twin(component, samples, group=1):
 
 
 def answer(component, content, policy="stop"):
-    """What comes back for bytes on standard input: (code, lines, reports)."""
+    """Process bytes on standard input; return (code, lines, reports)."""
     component.restart()
     source, feed = os.pipe()
     answers, sink = os.pipe()

@@ -30,7 +30,7 @@ KINDS = [
 
 
 def trained(**fields) -> Trained:
-    """A network of the fields with arbitrary weights, none of them zero."""
+    """Return a network of the fields with arbitrary weights, none of them zero."""
     config = tiny_config(network={"hidden_size": 6, **fields})
     network = make_network(config.network, make_task(config.task))
     shapes = jax.eval_shape(network.init, jax.random.key(0))
@@ -42,7 +42,7 @@ def trained(**fields) -> Trained:
 
 
 def arrays_of(network: Trained) -> dict[str, np.ndarray]:
-    """Its state_dict."""
+    """Return the state_dict of a network."""
     return safetensors.numpy.load(interop.to_safetensors(network))
 
 

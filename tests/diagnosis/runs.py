@@ -52,7 +52,7 @@ class FixedOutputs:
 
 
 def config(**sections):
-    """Two components of 2 and 5 Hz for two seconds at 100 Hz, with room for a constructed clock."""
+    """Return a config of 2 and 5 Hz for two seconds at 100 Hz, large enough for a constructed clock."""
     whole = Config(
         task=TaskConfig(frequencies=(2.0, 5.0), sampling_rate=100.0, duration=2.0),
         network=NetworkConfig(hidden_size=8),
@@ -65,7 +65,7 @@ def config(**sections):
 
 
 def row(epoch, loss=0.5, frozen=0.5, norms=(1.0, 1.0, 1.0), alerts=()):
-    """A row of metrics.jsonl with two components of one loss."""
+    """Return a row of metrics.jsonl with two components of one loss."""
     losses = loss if isinstance(loss, (tuple, list)) else (loss, loss)
     held = frozen if isinstance(frozen, (tuple, list)) else (frozen, frozen)
     return {
@@ -98,7 +98,7 @@ def examined(
     train_mixture=None,
     **fields,
 ):
-    """A run that put out `outputs(targets)`, zero unless said otherwise, and left `rows`."""
+    """Return a run with the outputs `outputs(targets)`, zero by default, and with `rows`."""
     whole = whole or config()
     prepared = Prepared(whole)
     train, test = prepared.batches["train"], prepared.batches["test"]
@@ -132,12 +132,12 @@ def examined(
 
 
 def by_cause(examinations):
-    """Examinations by the name of their cause."""
+    """Return examinations by the name of their cause."""
     return {e.cause: e for e in examinations}
 
 
 def examined_of_any_task(tmp_path, whole, *, outputs=None, updates=200, params=None):
-    """A run of any task that kept its first weights, or put out what `outputs` maps test targets to."""
+    """Return a run of any task with its initial weights, or with the outputs `outputs(targets)`."""
     prepared = Prepared(whole)
     task, first = prepared.task, prepared.initial_params()
     frozen = prepared.frozen(first if params is None else params)

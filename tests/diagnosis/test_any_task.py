@@ -24,7 +24,7 @@ REGRESSOR = "tests.strangers.regressor:Task"
 
 
 def config(section, name, *, hidden=8, rate=0.03, **train):
-    """Full gradients of all sequences side by side, unless said otherwise."""
+    """Return a config with full gradients of all sequences side by side, unless changed."""
     fields = {"regime": "full", "streams": "parallel", "epochs": 200} | train
     return validation.validate_training(
         Config(
@@ -37,7 +37,7 @@ def config(section, name, *, hidden=8, rate=0.03, **train):
 
 
 def recall(**fields):
-    """The config of a run that is to recall two signs."""
+    """Return the config of a run that is to recall two signs."""
     return config(RecallConfig, RECALL, **fields)
 
 

@@ -17,7 +17,7 @@ from tests.diagnosis.runs import LAYERS, RANKED, by_cause, config, examined, row
 
 
 def task_checks(run):
-    """What the task itself finds of a run."""
+    """Return the findings of the task's own checks."""
     return run.task.checks(run.evidence)
 
 
@@ -132,7 +132,7 @@ def test_an_output_that_runs_a_whole_number_of_times_too_fast_is_decimated(tmp_p
 
 
 def off_by(hertz, amplitude=1.0):
-    """Outputs of the right shape, each frequency off by `hertz`."""
+    """Return outputs of the right shape, each frequency off by `hertz`."""
     time = np.arange(200) / 100
     return lambda targets: (
         amplitude
@@ -230,7 +230,7 @@ def test_weight_chasing(tmp_path):
 
 
 def trained_on_the_last(targets):
-    """Outputs right for the second component alone."""
+    """Return outputs that are right only for the second component."""
     outputs = np.zeros_like(targets)
     outputs[1] = targets[1]
     return outputs
@@ -290,7 +290,7 @@ def test_the_whole_gradient_is_what_jax_gives(tmp_path):
 
 
 def repeater(rate, **network):
-    """A task that a network without memory solves: one clean sine, to be put out as it comes in."""
+    """Return a task that a network without memory solves: the target is the input, one clean sine."""
     return config(
         task={
             "frequencies": (5.0,),
@@ -304,7 +304,7 @@ def repeater(rate, **network):
 
 
 def single(epoch):
-    """A row of a task of one component."""
+    """Return a row of a task of one component."""
     return row(epoch) | {"loss_per_frequency": [0.5], "frozen_mse_per_frequency": [0.5]}
 
 

@@ -1,4 +1,4 @@
-"""Who can do what: each network has the abilities that its methods keep, and no others."""
+"""Abilities of networks: each network has those of its methods, and no others."""
 
 import jax
 import numpy as np
@@ -76,7 +76,7 @@ class OffsetCell(Cell):
 
     @staticmethod
     def combine(carry, driven, recurrent):
-        """A cosine, which is 1 at 0."""
+        """Compute a cosine, which is 1 at 0."""
         return HiddenCarry(jax.numpy.cos(driven + recurrent))
 
 

@@ -110,7 +110,7 @@ def test_dropout_depends_on_the_key_and_the_number_of_the_update_alone():
 
 @pytest.fixture(scope="module")
 def words(tmp_path_factory):
-    """The words that train a small GRU stack of every kind of part, for two epochs."""
+    """Return the words that train a small GRU stack of every kind of part, for two epochs."""
     folder = tmp_path_factory.mktemp("gru")
     (folder / "config.py").write_text(
         "from tests.twins import tiny_config\n\n\ndef get_config():\n    return tiny_config(\n"

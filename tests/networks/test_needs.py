@@ -20,7 +20,7 @@ class Oscillating(Plain):
     """A task with a band, and no selector."""
 
     def rotors(self):
-        """Any band."""
+        """Return an arbitrary band."""
         return RotorSetting(band=(0.01, 0.2))
 
 

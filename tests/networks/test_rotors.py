@@ -29,7 +29,7 @@ def gate(array, name, hidden=64):
 
 
 def rotor_matrix(weights, pair):
-    """The linear map of (c, c') of one pair when its output gate is at 1/2, from the equations."""
+    """Return the linear map of (c, c') of one pair when its output gate is at 1/2, from the equations."""
     units = np.array([2 * pair, 2 * pair + 1])
     forget = sigmoid(gate(weights.input_bias, "f")[units])
     kernel = gate(weights.recurrent_kernel, "g")[np.ix_(units, units)]

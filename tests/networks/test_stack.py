@@ -43,7 +43,7 @@ def normal(seed, shape, dtype=jnp.float32):
 
 
 def point(net, dtype=jnp.float32, time=TIME):
-    """Parameters away from the initializer's zeros, a carry, xs, and resets at one row in five."""
+    """Return parameters without the initializer's zeros, a carry, xs, and resets at one row in five."""
     leaves, tree = jax.tree.flatten(net.init(jax.random.key(0)))
     moved = [a.astype(dtype) + 0.3 * normal(k, a.shape, dtype) for k, a in enumerate(leaves)]
     params = jax.tree.unflatten(tree, moved)
@@ -78,7 +78,7 @@ BOTH_WAYS = {
 
 
 def torch_twin(torch, net, cell, params, layers, bidirectional):
-    """PyTorch's module with the weights of `params`, in double precision, and pairs to compare."""
+    """Return PyTorch's module with the weights of `params`, in double precision, and pairs to compare."""
     kind = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}[cell]
     module = kind(5, HIDDEN, num_layers=layers, bidirectional=bidirectional).double()
     head = torch.nn.Linear(HIDDEN * (1 + bidirectional), 1).double()
@@ -375,7 +375,7 @@ class TwoStateCell(Cell):
     gates = "abc"
 
     class Carry(NamedTuple):
-        """Its states."""
+        """States of the cell."""
 
         slow: jax.Array
         h: jax.Array
@@ -384,7 +384,7 @@ class TwoStateCell(Cell):
 
     @staticmethod
     def combine(carry, driven, recurrent):
-        """Leaky sums at two rates."""
+        """Compute leaky sums at two rates."""
         a, b, c = jnp.split(driven + recurrent, 3, axis=-1)
         slow = 0.9 * carry.slow + jax.nn.sigmoid(a) * jnp.tanh(b)
         return TwoStateCell.Carry(slow, jnp.tanh(c) * slow + 0.1 * carry.h)

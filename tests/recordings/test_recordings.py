@@ -33,7 +33,7 @@ def copy(path, to, channel=0):
 
 
 def write_wav(path, bits, kind="int", rate=48_000, channels=2):
-    """A WAV written by SciPy or by the standard library; returns [T, C] as fractions of full scale."""
+    """Write a WAV by SciPy or the standard library; return [T, C] as fractions of full scale."""
     values = SIGNAL[:, :channels]
     if kind == "float":
         stored = values.astype(f"f{bits // 8}")
@@ -125,7 +125,7 @@ def test_a_file_is_whole_or_not_there(tmp_path, suffix):
 
 
 def make(folder, suffix, values=SIGNAL[:, 0]):
-    """A recording of `values` at 250 Hz, where the format says so."""
+    """Return a recording of `values` at 250 Hz, if the format has a rate."""
     path = folder / f"a.{suffix}"
     if suffix == "wav":
         wavfile.write(path, 250, values)
@@ -310,7 +310,7 @@ def test_a_broken_npy_is_one_sentence(tmp_path, content, sentence):
         ({"S": np.zeros(5), "t": np.zeros(5)}, "it must rise evenly"),
         ({"S": np.zeros(5), "sampling_rate": 0.0}, "sampling_rate must be one number above 0"),
         ({"S": np.zeros(5), "sampling_rate": np.zeros(2)}, "sampling_rate must be one number"),
-        ({"S": np.asfortranarray(SIGNAL)}, "its channels lie one after another"),
+        ({"S": np.asfortranarray(SIGNAL)}, "its channels are stored one after another"),
         ({"S": np.array(["a"])}, "it holds <U1, not numbers"),
     ],
 )
@@ -327,7 +327,7 @@ def test_a_broken_npz_is_one_sentence(tmp_path, arrays, sentence):
         ("1,2\n3,4\n", "its first row must be a header of names"),
         ("S\n", "at least one row"),
         ("t\n0\n1\n", "a column besides t"),
-        ("S,S\n1,2\n", "column S stands in the header more than once"),
+        ("S,S\n1,2\n", "column S is in the header more than once"),
         ("S\n1\n2\n3\none\n", "row 4, column S is 'one': it must be a number"),
         ("S\n1\n2\n3\n\n4\n", "row 4 has 0 cells where the header has 1"),
         ("t,S\n0,1\n1,2\n2\n", "row 3 has 1 cells where the header has 2"),

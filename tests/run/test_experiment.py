@@ -74,7 +74,7 @@ CONFIGS = {
 
 @pytest.fixture(autouse=True)
 def undrawn(request, monkeypatch):
-    """No figures but for the test that looks at them: they would take most of the time."""
+    """Suppress figures, which take most of the time, except in the test of figures."""
     if "leaves_what_it_should" not in request.node.name:
         monkeypatch.setattr(Extraction, "draw", lambda *_: [])
 
@@ -130,7 +130,7 @@ def test_a_run_repeats_itself_bitwise(tmp_path, name):
 
 
 class _Interrupt:
-    """Sends SIGTERM to this process when the progress shows an epoch."""
+    """A `say` that sends SIGTERM to this process when the progress shows an epoch."""
 
     def __init__(self, epoch):
         self.mark = f"epoch {epoch}/"

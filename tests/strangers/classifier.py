@@ -31,7 +31,7 @@ class GestureConfig(TaskConfig):
 
 
 class Task(tasks.Task):
-    """Says which gesture a sequence shows once it has seen all of it."""
+    """Classification of the gesture in a sequence, at its end."""
 
     Config = GestureConfig
     inputs = (Input("pose", 2), Input("trajectory", 1))

@@ -25,7 +25,7 @@ class WalkConfig(TaskConfig):
 
 
 class Task(tasks.Task):
-    """Says once a walk is over how far it has come and where it began."""
+    """Regression of the distance and the start of a walk, at its end."""
 
     Config = WalkConfig
     inputs = (Input("steps", 1),)

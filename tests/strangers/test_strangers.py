@@ -52,7 +52,7 @@ def trained(request, tmp_path_factory):
 
 
 def kept_outputs(folder):
-    """The task of a run, and what the weights that it kept put out on the test rows."""
+    """Return the task of a run, and the outputs of its kept weights on the test rows."""
     prepared = Prepared(read_config(folder))
     step = checkpoints.read_meta(folder, warn=pytest.fail).step
     params = checkpoints.restore_params(
@@ -68,7 +68,7 @@ def read_config(folder):
 
 
 def at_the_last_sample(outputs, batch):
-    """[B, O]: the outputs at the last sample that any input is there."""
+    """Return [B, O], the outputs at the last sample at which any input is present."""
     there = np.ones(outputs.shape[:2], bool)
     if batch.mask is not None:
         there = np.logical_or.reduce([np.asarray(mask) for mask in batch.mask.values()])

@@ -1,4 +1,4 @@
-"""Which platform JAX is told to use, and one sentence if it is not there."""
+"""Selection of JAX's platform, and the error if it is not available."""
 
 import os
 import subprocess

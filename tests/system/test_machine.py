@@ -1,4 +1,4 @@
-"""What is asked of the machine: memory, cores, the processor; and what is said if it has no answer."""
+"""Properties of the machine: memory, cores, the processor; and the results if they are unknown."""
 
 import ctypes
 import os
@@ -28,7 +28,7 @@ def test_macos_counts_bytes(monkeypatch):
 
 
 class Kernel:
-    """Stands for kernel32.dll."""
+    """Substitute for kernel32.dll."""
 
     def __init__(self, knows):
         self.knows = knows

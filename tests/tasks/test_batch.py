@@ -13,7 +13,7 @@ B, T = 4, 6
 
 
 def make_batch(targets_per="sample", mask=None, weight=None):
-    """Two inputs of two and one numbers a sample, none of them 0, and three groups, of which one is empty."""
+    """Return a batch with inputs of sizes 2 and 1, without zeros, and three groups, one of them empty."""
     rng = np.random.default_rng(0)
     targets = rng.normal(size=(B, T, 2) if targets_per == "sample" else (B, 2))
     return Batch(
@@ -26,7 +26,7 @@ def make_batch(targets_per="sample", mask=None, weight=None):
 
 
 def random_mask(seed=1):
-    """[B, T] with a first sample that is there in every sequence."""
+    """Draw a mask [B, T] in which the first sample of every sequence is present."""
     mask = np.random.default_rng(seed).random((B, T)) < 0.5
     mask[:, 0] = True
     return mask

@@ -25,7 +25,7 @@ def made(horizon):
 
 
 def mean(errors, group, first, end):
-    """The weighted mean over the samples [first, end) that are there."""
+    """Compute the weighted mean over the present samples in [first, end)."""
     total = count = 0.0
     for n, (length, weight) in enumerate(zip(LENGTHS, WEIGHT, strict=True)):
         if group in (None, GROUPS[n]):

@@ -32,7 +32,7 @@ def parts(network=None, batch=5, padding=0.0, weight=None, last_only=False, **tr
 
 
 def alone(network, params, rows, number):
-    """[length, O] of one sequence, run at its own length."""
+    """Return the outputs [length, O] of one sequence, run at its own length."""
     xs = jnp.asarray(rows.inputs[number, : LENGTHS[number]])[:, None]
     resets = jnp.zeros((LENGTHS[number], 1), bool)
     return network.unroll(params, network.init_carry(params, 1), xs, resets)[1][:, 0]

@@ -33,7 +33,7 @@ PLAIN_SGD = {"name": "sgd", "momentum": 0.0, "clip_norm": None, "learning_rate":
 
 
 def windows_config(windows=None, train=None, **sections):
-    """Two blocks of 20 rows; windows of 6 at 0, 4, 8, 12 and 14."""
+    """Return a config with two blocks of 20 rows, and windows of 6 at 0, 4, 8, 12 and 14."""
     config = tiny_config(
         train={"regime": "windows", "divergence_factor": None} | (train or {}),
         windows={"length": 6, "stride": 4, "batch": 3} | (windows or {}),
@@ -48,7 +48,7 @@ def parts(config):
 
 
 def places(samples, length, stride):
-    """The first samples of windows, one by one."""
+    """Return the first samples of windows, one by one."""
     found, at = [], 0
     while at + length <= samples:
         found.append(at)
@@ -77,7 +77,7 @@ def test_windows_cover_a_block_and_each_sample_is_taken_from_the_right_one(sampl
 
 
 def numpy_outputs(params, inputs, first, length, warm):
-    """[length, O] of one window of one block [T, D], sample by sample."""
+    """Compute the outputs [length, O] of one window of one block [T, D], sample by sample."""
     begin = max(first - warm, 0)
     c = h = np.zeros((1, 4))
     outputs = []
@@ -166,7 +166,7 @@ def test_gathered_windows_equal_slices_of_the_blocks(loss):
 
 
 def one_update(config):
-    """The state before and after an epoch of one update, its stream, and what the chunk reports."""
+    """Return the state before and after an epoch of one update, its stream, and the report of the chunk."""
     task, network, blocks = parts(config)
     source = make_source(task, config, blocks)
     assert source.updates == 1

@@ -88,22 +88,22 @@ class StateDict(NamedTuple):
 
     @property
     def hidden_size(self) -> int:
-        """Return H."""
+        """H, number of hidden units."""
         return self.layers[0][0].weight_hh.shape[1]
 
     @property
     def input_size(self) -> int:
-        """Return D of the first layer."""
+        """D, number of inputs of the first layer."""
         return self.layers[0][0].weight_ih.shape[1]
 
     @property
     def output_size(self) -> int:
-        """Return O."""
+        """O, number of outputs."""
         return self.head_weight.shape[0]
 
     @property
     def bidirectional(self) -> bool:
-        """Tell whether every layer has two directions."""
+        """True if every layer has two directions."""
         return len(self.layers[0]) == 2
 
 

@@ -1,4 +1,4 @@
-"""Datasets on disk: rows [S, C_1..C_F] → target as .npz or .csv; a file with one bad cell is refused.
+"""Datasets on disk: rows [S, C_1..C_F] → target as .npz or .csv; a file with a bad cell is rejected.
 
 CSV: a header `S,C1,…,CF,target`, optionally with `t` (seconds) in front, one row a sample.
 NPZ: arrays `S` [R], `C` [R, F] and `target` [R]. R counts the rows of all blocks.
@@ -121,7 +121,7 @@ def _read_csv(path: Path, field: str) -> dict[str, np.ndarray]:
     header = [name.strip() for name in lines[0]]
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:
-        raise UserError(f"{field} {path}: column {twice} stands in the header more than once.")
+        raise UserError(f"{field} {path}: column {twice} is in the header more than once.")
     for number, line in enumerate(lines[1:], 1):
         if len(line) != len(header):
             raise UserError(

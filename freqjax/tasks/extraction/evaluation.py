@@ -1,4 +1,4 @@
-"""What frozen weights are worth on extraction: errors, tones, probes, and what is possible."""
+"""Evaluation of frozen weights on extraction: errors, tones, probes and limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from freqjax.text import number
 if TYPE_CHECKING:
     from freqjax.tasks.extraction.task import Extraction
 
-# What the table of tones shows: heading → key of a tone in summary.json.
+# Columns of the table of tones: heading → key of a tone in summary.json.
 _TONES = {
     "amplitude": "amplitude_ratio",
     "correlation": "correlation",
@@ -31,7 +31,7 @@ _LATE = "mse_after_1s_per_frequency"
 def evaluate(task: Extraction, frozen: Frozen) -> Evaluation:
     """Evaluate frozen weights on the training rows, the test rows and the probes; find the limits.
 
-    Where streams start anywhere, no estimator knows the phase at once: the first second is not judged.
+    If streams start at random, no estimator knows the phase at first: the first second is not judged.
     """
     train_rows, test_rows = frozen.batch("train"), frozen.batch("test")
     assert train_rows is not None and test_rows is not None  # as `Extraction.split` gives them
@@ -83,7 +83,7 @@ def _judged(score: dict[str, Any], late: bool) -> float:
 
 
 def tones(task: Extraction, test: dict[str, Any]) -> Section:
-    """Tell how each output compares with its sine, from `Extraction.measure` on the test rows."""
+    """Compare each output with its sine, from `Extraction.measure` on the test rows."""
     rows = [
         (name, *(None if tone[key] is None else f"{tone[key]:.3g}" for key in _TONES.values()))
         for name, tone in zip(task.group_names, test["tones"], strict=True)
@@ -98,7 +98,7 @@ def tones(task: Extraction, test: dict[str, Any]) -> Section:
 
 
 def possible(task: Extraction, test: dict[str, Any], limit: dict[str, Any]) -> Section:
-    """Tell how far the network is from the least possible error and from the baselines."""
+    """Compare the network's error with the least possible one and with the baselines."""
     late = limit["bayes_after_1s_per_frequency"] or test.get(_LATE)
     key = _LATE if late else "mse_per_frequency"
     columns = {
@@ -130,7 +130,7 @@ def _mean(values: Sequence[float] | None) -> float | None:
 def _above_the_limit(
     limit: dict[str, Any], network: float | None, least: float | None, when: str
 ) -> str:
-    """Tell in sentences how far the network is from what is possible."""
+    """Describe in sentences how far the network's error is above the least possible one."""
     if network is None:
         said = "The output is not finite: it cannot be compared with what is possible."
     elif least is None:
@@ -153,7 +153,7 @@ def _above_the_limit(
 
 
 def clock_or_locker(task: Extraction, probes: dict[str, Any]) -> Section:
-    """Tell what the probes say, and the MSE under each."""
+    """Describe the verdict of the probes, with the MSE under each."""
     rows = [(row["probe"], *row["mse_per_frequency"]) for row in probes["table"]]
     return Section(
         title="Clock or locker?",

@@ -90,7 +90,7 @@ def edit(row, column, text):
         (edit(0, 1, "X"), "column S is missing"),
         (edit(0, 3, "C3"), "column C2 is missing"),
         (edit(7, 1, "nan"), "row 7, column S is nan: it must be a finite number"),
-        (edit(0, 1, "C1"), "column C1 stands in the header more than once"),
+        (edit(0, 1, "C1"), "column C1 is in the header more than once"),
         (edit(9, 1, "1e300"), "row 9, column S is 1e.300"),
         (edit(9, 4, "inf"), "row 9, column target is inf"),
         (edit(3, 2, "one"), "row 3, column C1 is 'one': it must be a number"),

@@ -46,7 +46,7 @@ CASES = {
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    """Four blocks of columns where there would be one."""
+    """Use four blocks of columns instead of one."""
     monkeypatch.setattr(online, "_BLOCK", 40)
 
 
@@ -56,7 +56,7 @@ def case(name="adam"):
 
 
 def setup(config, task=None):
-    """The closed form and the generic chunk, a state somewhere in the middle of a run, and a stream."""
+    """Return the closed form and the generic chunk, a state in the middle of a run, and a stream."""
     built = make_task(config.task)
     network = make_network(config.network, built)
     stream = layout(tiny_rows(), config)
@@ -110,7 +110,7 @@ def test_equals_differentiation_with_optax_in_single_precision(name):
 
 
 def log_cosh(outputs, targets):
-    """The loss of another task."""
+    """Return the loss of another task."""
     return jnp.sum(jnp.log(jnp.cosh(outputs - targets)), axis=-1)
 
 
@@ -118,7 +118,7 @@ class LogCosh(SquaredError):
     """An objective that is no square."""
 
     def row_loss(self, outputs, targets):
-        """Σ_o log cosh(y_o − t_o)."""
+        """Compute Σ_o log cosh(y_o − t_o)."""
         return log_cosh(outputs, targets)
 
 

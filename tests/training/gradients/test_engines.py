@@ -1,4 +1,4 @@
-"""Which engine a config gets, and what is said where it cannot have the one it asks for."""
+"""Selection of the engine of a config, and the reasons against an engine."""
 
 import numpy as np
 import pytest

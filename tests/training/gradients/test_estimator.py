@@ -25,7 +25,7 @@ class RealTime(Estimator):
         self._network, self._loss = network, task.objective.row_loss
 
     def init(self, params, streams):
-        """A Jacobian [N, P] of the N numbers of the carry."""
+        """Return a Jacobian [N, P] of the N numbers of the carry."""
         return jax.jacobian(self._begin, argnums=0)(*self._flat(params, streams))
 
     def _flat(self, params, streams):
@@ -73,7 +73,7 @@ def parts(**train):
 
 
 def run(estimator, params, network, stream):
-    """The sum of the gradients over a stream, with the parameters held."""
+    """Return the sum of the gradients over a stream, with the parameters held."""
 
     def one(held, window):
         carry, memory, total = held

@@ -67,7 +67,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def built():
-    """The library, built as its user builds it."""
+    """Build the library as a user does."""
     done = subprocess.run(
         [sys.executable, "-m", "freqjax.native.build"], check=False, capture_output=True, text=True
     )
@@ -77,7 +77,7 @@ def built():
 
 
 def setup(name="adam"):
-    """Factory arguments, a state somewhere in the middle of a run, and a stream."""
+    """Return factory arguments, a state in the middle of a run, and a stream."""
     optimizer, network, task = CASES[name]
     config = tiny_config(optimizer=optimizer, network=network, task=task)
     task = make_task(config.task)
@@ -105,7 +105,7 @@ jit = functools.partial(
 
 @functools.cache
 def compiled(name):
-    """The native and the generic chunk of a case."""
+    """Return the native and the generic chunk of a case."""
     arguments, _, _ = setup(name)
     return [jit(make(*arguments)) for make in (make_native_chunk, make_chunk)]
 
@@ -115,7 +115,7 @@ def part(stream: Stream, first: int, last: int) -> Stream:
 
 
 def assert_close(ours, theirs, tolerance):
-    """Every array to `tolerance` of its largest number."""
+    """Check that every array agrees within `tolerance` of its largest number."""
     for (path, a), b in zip(
         jax.tree_util.tree_flatten_with_path(ours)[0], jax.tree.leaves(theirs), strict=True
     ):

@@ -84,7 +84,7 @@ def window_limit(task: ExtractionConfig, context: Context) -> StreamLimit:
 
 
 def _known(task: ExtractionConfig, windows: WindowsConfig) -> Bool[np.ndarray, " T"]:
-    """Tell whether a sample's output comes from a window that reads the block from its known start on."""
+    """Return whether a sample's output comes from a window that reads the block from its known start."""
     if task.start != "zero":
         return np.zeros(task.samples, bool)
     first = first_samples(task.samples, windows)[owners(task.samples, windows)]

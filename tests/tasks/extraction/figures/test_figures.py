@@ -52,7 +52,7 @@ def make_record(kind="good", frequencies_hz=(1.0, 3.0, 5.0, 7.0), samples=10_000
 
 
 def make_rows(count=5, losses=(0.277, 0.368, 0.39, 0.405, 0.41), frozen=0.501, frequencies=4):
-    """Rows of the strict online loop: the loss looks good, the frozen error does not."""
+    """Return rows of the strict online loop: the loss looks good, the frozen error does not."""
     return [
         {
             "epoch": i + 1,
@@ -253,7 +253,7 @@ def test_error_over_time_of_a_detuned_sine(tmp_path, drawn):
 
 
 def with_baselines(record, scale=0.1, **fields):
-    """One baseline that errs by a share of the target, and one that says nothing."""
+    """Return a baseline whose error is a share of the target, and one that predicts zero."""
     outputs = {"Kalman": (1 - scale) * record.targets, "Silence": 0 * record.targets}
     known = {"bayes_mse": 2e-4, "linear_mmse": 3e-3, "settled": 0}
     limits = {"bayes_mse_per_frequency": [1e-4] * len(record.frequencies_hz)}

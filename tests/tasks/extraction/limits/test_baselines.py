@@ -17,7 +17,7 @@ def task(**fields):
 
 
 def draw(config, streams, seed=0):
-    """Streams from the definition: mixtures [N, T] and clean components [N, T, F]."""
+    """Draw streams by the definition: mixtures [N, T] and clean components [N, T, F]."""
     rng = np.random.default_rng(seed)
     starts = rng.integers(0, round(config.sampling_rate), (streams, 1, 1))
     seconds = (starts + np.arange(config.samples)[:, None]) / config.sampling_rate
@@ -28,7 +28,7 @@ def draw(config, streams, seed=0):
 
 
 def conditioned(config, mixture):
-    """Estimates [T, F] and error variances [T, F] of one stream from joint Gaussian conditioning.
+    """Compute estimates [T, F] and error variances [T, F] of one stream from joint Gaussian conditioning.
 
     Each clean component has the autocovariance cos(ωτ)/2; a sample holds all of them with the gain and
     lag of the noise. No state, no recursion: a covariance matrix of all samples so far.

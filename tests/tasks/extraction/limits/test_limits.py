@@ -31,7 +31,7 @@ from tests.twins import tiny_config
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """A cache of one's own."""
+    """Use a separate cache folder."""
     monkeypatch.setenv("FREQJAX_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -141,7 +141,7 @@ def test_one_sample_of_one_sine_by_quadrature():
 
 
 def brute_force(config, samples_seen, streams):
-    """Squared errors of the posterior mean: densities by histograms, streams from the definition."""
+    """Compute squared errors of the posterior mean: densities by histograms, streams from the definition."""
     rate, scale = round(config.sampling_rate), config.phase_scale
     width, reach = 0.004, 700
     low, high = config.amplitude_range
