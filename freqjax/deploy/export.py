@@ -30,7 +30,7 @@ from freqjax.deploy.trained import Trained
 from freqjax.errors import UserError
 from freqjax.networks import Streams, count_parameters
 from freqjax.system import devices
-from freqjax.tasks import Extraction, make_task
+from freqjax.tasks import Task, make_task
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
@@ -137,20 +137,20 @@ def _without_source_paths() -> Iterator[None]:
         jax.config.update(name, before)
 
 
-def loader(task: Extraction, folder: str, *, causal: bool) -> str:
+def loader(task: Task, folder: str, *, causal: bool) -> str:
     """Return Python code that calls the programs in `folder` with jax and numpy alone."""
     select = ""
     if task.selectors:
         first, last = task.selectors[0], task.selectors[-1]
         select = (
             f"xs[:, 0, {first}] = xs[:, 1, {last}] = 1"
-            f"  # stream 0 selects {task.selected_hz[0]:g} Hz, stream 1 {task.selected_hz[-1]:g} Hz\n"
+            f"  # stream 0 selects {task.group_names[0]}, stream 1 {task.group_names[-1]}\n"
         )
     head = _LOADER.format(folder=folder, inputs=task.input_size, select=select)
     return head + (_ONE_BY_ONE if causal else _AT_ONCE)
 
 
-def _readme(trained: Trained, task: Extraction, folder: str, names: tuple[str, ...]) -> str:
+def _readme(trained: Trained, task: Task, folder: str, names: tuple[str, ...]) -> str:
     network, config = trained.network, trained.config.network
     sizes = f"D = {task.input_size}, O = {task.output_size}, H = {config.hidden_size}"
     carry = jax.tree.leaves(jax.eval_shape(lambda: network.init_carry(trained.params, 1)))

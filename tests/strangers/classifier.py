@@ -34,6 +34,7 @@ class Task(tasks.Task):
     """Says which gesture a sequence shows once it has seen all of it."""
 
     Config = GestureConfig
+    config: GestureConfig
     inputs = (Input("pose", 2), Input("trajectory", 1))
     output_size = len(CLASSES)
     group_label = group_word = "class"

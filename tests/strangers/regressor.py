@@ -28,6 +28,7 @@ class Task(tasks.Task):
     """Says once a walk is over how far it has come and where it began."""
 
     Config = WalkConfig
+    config: WalkConfig
     inputs = (Input("steps", 1),)
     output_size = 2
     objective = SquaredError()

@@ -13,8 +13,10 @@ from scipy import special
 
 from freqjax.checkpoints import store as checkpoints
 from freqjax.main import main
+from freqjax.tasks import Batch
 from freqjax.training.prepared import Prepared
 from tests.root import ROOT
+from tests.twins import split_of
 
 # What a report of a task without sinusoids must not say.
 SINUSOIDS = re.compile(
@@ -67,11 +69,11 @@ def read_config(folder):
     return overrides.load(folder / "config.json")
 
 
-def at_the_last_sample(outputs, batch):
+def at_the_last_sample(outputs: np.ndarray, batch: Batch) -> np.ndarray:
     """[B, O]: the outputs at the last sample that any input is there."""
     there = np.ones(outputs.shape[:2], bool)
     if batch.mask is not None:
-        there = np.logical_or.reduce([np.asarray(mask) for mask in batch.mask.values()])
+        there &= np.logical_or.reduce([np.asarray(mask) for mask in batch.mask.values()])
     last = there.shape[1] - 1 - np.argmax(there[:, ::-1], axis=1)
     return outputs[np.arange(len(last)), last].astype(np.float64)
 
@@ -79,7 +81,11 @@ def at_the_last_sample(outputs, batch):
 def test_the_numbers_are_those_of_numpy(trained):
     name, folder = trained
     task, outputs = kept_outputs(folder)
-    found, batch, train = read(folder / "summary.json"), task.split("test"), task.split("train")
+    found, batch, train = (
+        read(folder / "summary.json"),
+        split_of(task, "test"),
+        split_of(task, "train"),
+    )
     said = at_the_last_sample(outputs, batch)
     if name == "classifier":
         losses = -np.sum(batch.targets * special.log_softmax(said, axis=1), axis=1)

@@ -13,7 +13,7 @@ import numpy as np
 from freqjax.config.sections import Config, NetworkConfig
 from freqjax.deploy.torch.state_dict import GATES, Direction, Film, StateDict
 from freqjax.errors import UserError
-from freqjax.tasks import Extraction
+from freqjax.tasks import Extraction, Task
 
 
 def from_params(params: Any, config: NetworkConfig) -> StateDict:
@@ -78,7 +78,7 @@ def with_sizes(config: Config, network: StateDict) -> Config:
     return config
 
 
-def require_fit(network: StateDict, config: NetworkConfig, task: Extraction, source: str) -> None:
+def require_fit(network: StateDict, config: NetworkConfig, task: Task, source: str) -> None:
     """Raise UserError if the state_dict from `source` does not match the network of `config` and `task`."""
     for field, value in _settled(network).items():
         asked = getattr(config, field)
@@ -91,6 +91,8 @@ def require_fit(network: StateDict, config: NetworkConfig, task: Extraction, sou
     selectors = 0 if network.film is None else network.film[0].scale.shape[1]
     inputs = network.input_size + selectors
     if inputs != task.input_size or (network.film and selectors != len(task.selectors)):
+        if not isinstance(task, Extraction):
+            raise UserError(f"{source}: it has {inputs} inputs: it must have {task.input_size}.")
         raise UserError(
             f"task.frequencies holds {len(task.selected_hz)}: with the mixture these are {task.input_size} "
             f"inputs, but {source} has {inputs}."
