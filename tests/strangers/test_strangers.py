@@ -73,8 +73,8 @@ def at_the_last_sample(outputs: np.ndarray, batch: Batch) -> np.ndarray:
     """[B, O]: the outputs at the last sample that any input is there."""
     there = np.ones(outputs.shape[:2], bool)
     if batch.mask is not None:
-        there &= np.logical_or.reduce([np.asarray(mask) for mask in batch.mask.values()])
-    last = there.shape[1] - 1 - np.argmax(there[:, ::-1], axis=1)
+        there = np.logical_or.reduce([np.asarray(mask) for mask in batch.mask.values()])
+    last = outputs.shape[1] - 1 - np.argmax(there[:, ::-1], axis=1)
     return outputs[np.arange(len(last)), last].astype(np.float64)
 
 
