@@ -68,7 +68,7 @@ def affordable(rows: Sequences) -> Sequences:
     groups = len(np.unique(np.asarray(rows.groups)))
     if rows.weights is not None:
         streams = max(1, min(streams, MOST_ROWS // samples))
-        return Sequences(*(array[:streams] for array in rows))
+        return jax.tree.map(lambda array: array[:streams], rows)
     streams = max(groups, min(streams, MOST_ROWS // samples // groups * groups))
     samples = min(samples, max(1, MOST_ROWS // streams))
     return Sequences(

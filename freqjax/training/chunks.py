@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Num
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
@@ -37,17 +38,17 @@ class ChunkInfo(NamedTuple):
       bad_update: the first update whose loss or gradient is not finite, or U.
     """
 
-    loss_sums: jax.Array
-    row_counts: jax.Array
-    norm_sum: jax.Array
-    norm_max: jax.Array
-    norm_argmax: jax.Array
-    layer_norm_sums: jax.Array
-    layer_norm_maxima: jax.Array
-    layer_norm_argmax: jax.Array
-    update_ratios: jax.Array
-    rate: jax.Array
-    bad_update: jax.Array
+    loss_sums: Float[Array, " G"]
+    row_counts: Num[Array, " G"]
+    norm_sum: Float[Array, ""]
+    norm_max: Float[Array, ""]
+    norm_argmax: Int[Array, ""]
+    layer_norm_sums: Float[Array, " P"]
+    layer_norm_maxima: Float[Array, " P"]
+    layer_norm_argmax: Int[Array, " P"]
+    update_ratios: Float[Array, " P"]
+    rate: Float[Array, ""]
+    bad_update: Int[Array, ""]
 
 
 Chunk = Callable[[TrainState, Stream], tuple[TrainState, ChunkInfo]]
@@ -107,7 +108,7 @@ def summarise(infos: UpdateInfo, stream: Stream, before: Any, after: Any, groups
     )
 
 
-def change_ratios(before: Any, after: Any) -> jax.Array:
+def change_ratios(before: Any, after: Any) -> Float[Array, " P"]:
     """Return [P] norm of each parameter array's change / its norm before; NaN for an array of zeros."""
 
     def ratio(a: jax.Array, b: jax.Array) -> jax.Array:

@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int
 
 from freqjax.config.sections import Config
 from freqjax.networks import Linearizable
+from freqjax.networks.arrays import EitherArray
 from freqjax.tasks import Sequences, Task
 from freqjax.training import gauss_newton, monitors
 from freqjax.training.chunks import layer_names
@@ -41,7 +43,7 @@ class CurriculumState(NamedTuple):
     """
 
     iterate: Any
-    damping: jax.Array
+    damping: Float[Array, ""]
     settled_params: Any
 
 
@@ -192,7 +194,7 @@ class CurriculumTrainer:
             found.append(f"step {self.step}: no share of the step lowered the loss; damping raised")
         return found
 
-    def _move(self, before: float, losses: np.ndarray) -> None:
+    def _move(self, before: float, losses: Float[np.ndarray, " G"]) -> None:
         """Go on, stay or go back, by the groups' losses after the step."""
         curriculum, horizons = self._config.curriculum, self._horizons
         verdict = horizons.judge(curriculum, before, losses)
@@ -208,7 +210,7 @@ class CurriculumTrainer:
                 iterate=_copy(self._average), damping=jnp.asarray(curriculum.damping, jnp.float32)
             )
 
-    def _look_ahead(self) -> np.ndarray:
+    def _look_ahead(self) -> Float[np.ndarray, " T"]:
         """Compute the worst group's mean loss over the samples up to t, for t to the longest horizon."""
         outputs = self._forward(self._average, self._train_rows, "block")
         targets = jnp.asarray(self._train_rows.targets)
@@ -256,14 +258,16 @@ def _mix(mean: Any, new: Any, share: float) -> Any:
     return jax.tree.map(lambda a, b: (1 - share) * a + share * b, mean, new)
 
 
-def _time_first(array: Any, samples: int) -> jax.Array:
+def _time_first(
+    array: Float[EitherArray, "B T *row"], samples: int
+) -> Float[Array, "samples B *row"]:
     """Return the first samples of [B, T, ...] as [samples, B, ...]."""
     return jnp.swapaxes(jnp.asarray(array)[:, :samples], 0, 1)
 
 
 def _row_weights(
-    rows: Sequences, samples: int, burn_in: int, horizon: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+    rows: Sequences, samples: int, burn_in: int, horizon: Int[Array, ""]
+) -> tuple[Float[Array, "samples B"], Float[Array, "samples B"]]:
     """Weigh the rows from the burn-in to the horizon.
 
     Returns:
@@ -279,7 +283,9 @@ def _row_weights(
     return counted, counted / jnp.maximum(jnp.sum(counted), jnp.finfo(jnp.float32).tiny)
 
 
-def _running_mean(losses: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+def _running_mean(
+    losses: Float[np.ndarray, "B T"], weights: Float[np.ndarray, "B T"] | None
+) -> Float[np.ndarray, " T"]:
     """Average losses [B, T] over the sequences and the samples so far, [T]; 0 where none counts yet."""
     if weights is None:
         return np.cumsum(losses.mean(axis=0)) / np.arange(1, losses.shape[1] + 1)

@@ -13,8 +13,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Int
 
 from freqjax.config.sections import Config, WindowsConfig
+from freqjax.networks.arrays import AnyArray
 from freqjax.tasks import Sequences, Task
 from freqjax.tasks.windows import first_samples, warm_up, window_count
 from freqjax.training.seeds import noise_key, order_key
@@ -76,7 +78,7 @@ def windows_of(config: Config, sequences: int, samples: int) -> WindowsConfig:
     return WindowsConfig(length=samples, stride=samples, batch=batch)
 
 
-def shuffled(key: jax.Array, count: int, batch: int) -> jax.Array:
+def shuffled(key: jax.Array, count: int, batch: int) -> Int[Array, "U B"]:
     """Return [U, B] int32: the numbers 0 … N − 1 = `count` − 1 in the order of `key`, in batches.
 
     What the last batch lacks is −1, a window that does not count.
@@ -85,7 +87,9 @@ def shuffled(key: jax.Array, count: int, batch: int) -> jax.Array:
     return jnp.pad(order, (0, -count % batch), constant_values=-1).reshape(-1, batch)
 
 
-def gather(sequences: Sequences, order: jax.Array, windows: WindowsConfig, groups: int) -> Stream:
+def gather(
+    sequences: Sequences, order: Int[AnyArray, "U B"], windows: WindowsConfig, groups: int
+) -> Stream:
     """Gather the windows that `order` [U, B] names, as a stream to train on; traceable.
 
     Window n is number n mod W of sequence n // W. Of a window that is warmed up, M rows stand in front,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
@@ -35,9 +36,9 @@ class TrainState(NamedTuple):
     params: Any
     opt_state: Any
     carry: Any
-    step: jax.Array
-    schedule_start: jax.Array
-    rate_scale: jax.Array
+    step: Int[Array, ""]
+    schedule_start: Int[Array, ""]
+    rate_scale: Float[Array, ""]
     memory: Any = ()
 
 
@@ -50,9 +51,9 @@ class UpdateInfo(NamedTuple):
       rate: learning rate.
     """
 
-    losses: jax.Array
-    squared_norms: jax.Array
-    rate: jax.Array
+    losses: Float[Array, "K B"]
+    squared_norms: Float[Array, " P"]
+    rate: Float[Array, ""]
 
 
 def init_state(

@@ -278,7 +278,9 @@ def test_the_whole_gradient_is_what_jax_gives(tmp_path):
     run = examined(tmp_path, config(train={"regime": "tbptt", "truncation": 20}))
     same = gradients.compare(run.network, run.task, run.params, run.train_rows, 200)
     assert same.cosine == pytest.approx(1.0) and same.norm_ratio == pytest.approx(1.0)
-    xs, targets = (np.swapaxes(a, 0, 1) for a in (run.train_rows.inputs, run.train_rows.targets))
+    xs, targets = (
+        jnp.swapaxes(jnp.asarray(a), 0, 1) for a in (run.train_rows.inputs, run.train_rows.targets)
+    )
 
     def loss(params):
         carry = run.network.init_carry(params, 2)

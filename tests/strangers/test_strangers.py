@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -72,7 +73,7 @@ def read_config(folder):
 def at_the_last_sample(outputs: np.ndarray, batch: Batch) -> np.ndarray:
     """[B, O]: the outputs at the last sample that any input is there."""
     there = np.ones(outputs.shape[:2], bool)
-    if batch.mask is not None:
+    if isinstance(batch.mask, Mapping):
         there = np.logical_or.reduce([np.asarray(mask) for mask in batch.mask.values()])
     last = outputs.shape[1] - 1 - np.argmax(there[:, ::-1], axis=1)
     return outputs[np.arange(len(last)), last].astype(np.float64)

@@ -107,7 +107,7 @@ def test_rows_beyond_the_horizon_weigh_nothing(noise):
     outputs = network.unroll(
         start,
         network.init_carry(start, 2),
-        np.swapaxes(task.rows("train").inputs, 0, 1)[:25],
+        jax.numpy.swapaxes(jax.numpy.asarray(task.rows("train").inputs), 0, 1)[:25],
         jax.numpy.zeros((25, 2), bool),
     )[1]
     targets = np.swapaxes(task.rows("train").targets, 0, 1)[:25]

@@ -130,7 +130,7 @@ class Extraction(Task):
         """Return the test loss of predicting zero, which the mean of a sine is."""
         batch = frozen.batch("test")
         assert batch is not None  # as `split` gives them
-        return metrics.zero_predictor_mse(batch.targets[..., 0])
+        return metrics.zero_predictor_mse(np.asarray(batch.targets[..., 0]))
 
     def evaluate(self, frozen: Frozen) -> Evaluation:
         """Evaluate frozen weights: see `freqjax.tasks.extraction.evaluation`."""
@@ -144,7 +144,7 @@ class Extraction(Task):
             "mse": float(squared.mean()),
             "mse_per_frequency": self._by_frequency(squared, blocks),
             **self._after_first_second(outputs, blocks),
-            "zero_predictor_mse": metrics.zero_predictor_mse(blocks.targets[..., 0]),
+            "zero_predictor_mse": metrics.zero_predictor_mse(np.asarray(blocks.targets[..., 0])),
             "tones": [
                 {"frequency_hz": f, **tone._asdict()}
                 for f, tone in zip(self.frequencies, tones, strict=True)
@@ -168,7 +168,7 @@ class Extraction(Task):
         return tuple(
             metrics.tone_metrics(
                 outputs[blocks.group == i, :, 0],
-                blocks.targets[blocks.group == i, :, 0],
+                np.asarray(blocks.targets[blocks.group == i, :, 0]),
                 frequency,
                 self.config.sampling_rate,
             )

@@ -18,6 +18,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
@@ -26,7 +27,7 @@ from freqjax.training.gradients.estimator import Estimate, Estimator
 from freqjax.training.streams import Stream
 
 # (mean loss, (the carry after it, losses [K, B]))
-_Loss = tuple[jax.Array, tuple[Any, jax.Array]]
+_Loss = tuple[Float[Array, ""], tuple[Any, Float[Array, "K B"]]]
 
 
 class Backpropagation(Estimator):
@@ -38,7 +39,7 @@ class Backpropagation(Estimator):
         self._groups = len(task.group_names)
 
     def gradient(
-        self, params: Any, carry: Any, memory: Any, window: Stream, step: jax.Array
+        self, params: Any, carry: Any, memory: Any, window: Stream, step: Int[Array, ""]
     ) -> Estimate:
         """Differentiate the mean loss by the parameters."""
         key = jax.random.fold_in(self._dropout, step) if self._network.dropout else None
@@ -99,7 +100,7 @@ def full(network: Network, task: Task, config: Config, dropout: jax.Array) -> Es
     return WholeGradient(network, task, dropout)
 
 
-def _weighted_mean(losses: jax.Array, weights: jax.Array) -> jax.Array:
+def _weighted_mean(losses: Float[Array, "K B"], weights: Float[Array, "K B"]) -> Float[Array, ""]:
     """Return Σ w L / Σ w over the rows that count, 0 where none does; other rows may be anything."""
     total = jnp.sum(jnp.where(weights > 0, weights * losses, 0))
     return total / jnp.maximum(jnp.sum(weights), jnp.finfo(losses.dtype).tiny)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
-import jax
+from jaxtyping import Array, Float, Int
 
 from freqjax.training.streams import Stream
 
@@ -31,7 +31,7 @@ class Estimate(NamedTuple):
     grads: Any
     carry: Any
     memory: Any
-    losses: jax.Array
+    losses: Float[Array, "K B"]
 
 
 class Estimator(ABC):
@@ -44,7 +44,7 @@ class Estimator(ABC):
 
     @abstractmethod
     def gradient(
-        self, params: Any, carry: Any, memory: Any, window: Stream, step: jax.Array
+        self, params: Any, carry: Any, memory: Any, window: Stream, step: Int[Array, ""]
     ) -> Estimate:
         """Estimate the gradient of the mean loss over the rows of a window.
 
