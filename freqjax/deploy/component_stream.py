@@ -11,6 +11,7 @@ import numpy as np
 from freqjax.deploy.trained import Trained
 from freqjax.errors import UserError
 from freqjax.networks import require_streams
+from freqjax.networks.network import Carry, Params
 from freqjax.tasks import Extraction
 
 # N, samples of one call. Longer calls are not faster and delay the first output.
@@ -79,7 +80,7 @@ class ComponentStream:
         return outputs
 
     def _follow(
-        self, params: Any, carry: Any, samples: jax.Array, count: jax.Array
+        self, params: Params, carry: Carry, samples: jax.Array, count: jax.Array
     ) -> tuple[Any, jax.Array]:
         """Process the first `count` of samples [N]: → carry, outputs [N], valid up to `count`."""
         xs = self.task.inputs_of(samples, self.group)

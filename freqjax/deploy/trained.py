@@ -16,6 +16,7 @@ from freqjax.checkpoints.records import Record
 from freqjax.config import shipped, validation
 from freqjax.config.sections import Config
 from freqjax.networks import require_streams
+from freqjax.networks.network import Carry, Params
 from freqjax.system import devices
 from freqjax.training.prepared import assemble, param_shapes
 
@@ -29,7 +30,7 @@ class Trained:
       initializer: what they were before any training, as `network.initializer`.
     """
 
-    def __init__(self, config: Config, params: Any, initializer: str | None = None) -> None:
+    def __init__(self, config: Config, params: Params, initializer: str | None = None) -> None:
         """Keep `params`, laid out as the `init` of the network of `config` does.
 
         `initializer` is None where they began as `config` says.
@@ -47,7 +48,7 @@ class Trained:
         """Return the carry that B = `streams` streams start from."""
         return self.network.init_carry(self.params, streams)
 
-    def step(self, carry: Any, x: np.ndarray | jax.Array) -> tuple[Any, jax.Array]:
+    def step(self, carry: Carry, x: np.ndarray | jax.Array) -> tuple[Any, jax.Array]:
         """Advance one sample: carry, x [B, D] → carry, y [B, O].
 
         Raises:
@@ -55,7 +56,7 @@ class Trained:
         """
         return self._step(self.params, carry, jnp.asarray(x, jnp.float32))
 
-    def unroll(self, xs: np.ndarray | jax.Array, carry: Any = None) -> tuple[Any, jax.Array]:
+    def unroll(self, xs: np.ndarray | jax.Array, carry: Carry = None) -> tuple[Any, jax.Array]:
         """Run T samples: xs [T, B, D] → carry, ys [T, B, O]; from `init_carry` unless a carry is given."""
         xs = jnp.asarray(xs, jnp.float32)
         if carry is None:

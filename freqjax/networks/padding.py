@@ -13,12 +13,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from freqjax.networks.network import Carry, Params
+
 # A tree like the parameters: of each array one int an axis, the number of blocks of H that the axis
 # is made of; 0 where it does not grow with H.
 HiddenAxes = Any
 
 
-def pad_hidden(params: Any, axes: HiddenAxes, hidden: int, wider: int) -> Any:
+def pad_hidden(params: Params, axes: HiddenAxes, hidden: int, wider: int) -> Any:
     """Pad `params` of H = `hidden` with zeros for the units up to `wider`; also moments and gradients.
 
     Args:
@@ -34,7 +36,7 @@ def pad_hidden(params: Any, axes: HiddenAxes, hidden: int, wider: int) -> Any:
     return jax.tree.map(lambda a, blocks: _resize(a, blocks, hidden, wider), params, axes)
 
 
-def crop_hidden(params: Any, axes: HiddenAxes, hidden: int, wider: int) -> Any:
+def crop_hidden(params: Params, axes: HiddenAxes, hidden: int, wider: int) -> Any:
     """Undo `pad_hidden`: return the first `hidden` units of parameters that have `wider`.
 
     Raises:
@@ -44,17 +46,17 @@ def crop_hidden(params: Any, axes: HiddenAxes, hidden: int, wider: int) -> Any:
     return jax.tree.map(lambda a, blocks: _resize(a, blocks, wider, hidden), params, axes)
 
 
-def pad_carry(carry: Any, hidden: int, wider: int) -> Any:
+def pad_carry(carry: Carry, hidden: int, wider: int) -> Any:
     """Pad a carry, whose leaves are [..., H], as `pad_hidden` does."""
     return pad_hidden(carry, _last_axis(carry), hidden, wider)
 
 
-def crop_carry(carry: Any, hidden: int, wider: int) -> Any:
+def crop_carry(carry: Carry, hidden: int, wider: int) -> Any:
     """Undo `pad_carry`."""
     return crop_hidden(carry, _last_axis(carry), hidden, wider)
 
 
-def _last_axis(carry: Any) -> HiddenAxes:
+def _last_axis(carry: Carry) -> HiddenAxes:
     return jax.tree.map(lambda a: (0,) * (a.ndim - 1) + (1,), carry)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
+from freqjax.networks.network import Params
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -27,7 +29,7 @@ class NearSolution(NamedTuple):
     """
 
     network: Network
-    params: Any
+    params: Params
     directions: Sequence[Any]
     words: str
     evidence: Mapping[str, float]

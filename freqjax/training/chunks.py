@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int, Num
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
+from freqjax.networks.network import Params
 from freqjax.tasks import Task
 from freqjax.training.gradients import make_estimator
 from freqjax.training.optimizers import Optimizer, Schedule
@@ -118,7 +119,7 @@ def change_ratios(before: Any, after: Any) -> Float[Array, " P"]:
     return jnp.stack(jax.tree.leaves(jax.tree.map(ratio, before, after)))
 
 
-def layer_names(params: Any) -> list[str]:
+def layer_names(params: Params) -> list[str]:
     """Name the P parameter arrays, in the order in which infos list them."""
     paths = jax.tree_util.tree_flatten_with_path(params)[0]
     return ["/".join(str(getattr(key, "key", key)) for key in path) for path, _ in paths]

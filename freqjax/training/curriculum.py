@@ -19,6 +19,7 @@ from jaxtyping import Array, Float, Int
 from freqjax.config.sections import Config
 from freqjax.networks import Linearizable
 from freqjax.networks.arrays import EitherArray
+from freqjax.networks.network import Params
 from freqjax.tasks import Sequences, Task
 from freqjax.training import gauss_newton, monitors
 from freqjax.training.chunks import layer_names
@@ -57,7 +58,7 @@ class CurriculumTrainer:
         config: Config,
         train_rows: Sequences,
         forward: Forward,
-        params: Any = None,
+        params: Params | None = None,
     ) -> None:
         """Prepare the first horizon; each shape is compiled when it is first reached.
 
@@ -83,7 +84,7 @@ class CurriculumTrainer:
         self.step = 0
 
     @property
-    def params(self) -> Any:
+    def params(self) -> Params:
         """Mean of the last `curriculum.average` iterates at this horizon."""
         return self._average
 
@@ -124,15 +125,15 @@ class CurriculumTrainer:
         scales, fresh = network.scales(), self._config.task.noise == "fresh"
         groups, burn_in = len(task.group_names), self._burn_in
 
-        def step(params: Any, damping: jax.Array, key: jax.Array, horizon: jax.Array):
+        def step(params: Params, damping: jax.Array, key: jax.Array, horizon: jax.Array):
             rows = task.sequences(task.sample(key, shape)) if fresh else self._train_rows
             xs, targets = (_time_first(array, shape) for array in (rows.inputs, rows.targets))
             counted, weights = _row_weights(rows, shape, burn_in, horizon)
 
-            def linearize(params: Any):
+            def linearize(params: Params):
                 return network.linearize(params, xs)
 
-            def predict(params: Any) -> jax.Array:
+            def predict(params: Params) -> jax.Array:
                 carry = network.init_carry(params, xs.shape[1])
                 return network.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))[1]
 
@@ -236,7 +237,7 @@ class CurriculumTrainer:
             "rows_seen": self._rows_seen,
         }
 
-    def restore(self, params: Any, device_state: Any, host_state: dict[str, Any]) -> None:
+    def restore(self, params: Params, device_state: Any, host_state: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self._average, self._state = params, device_state
         self.epoch, self.step = host_state["epoch"], host_state["step"]

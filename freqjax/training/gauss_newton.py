@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from freqjax.networks import Linearization
+from freqjax.networks.network import Params
 from freqjax.training.chunks import change_ratios
 
 # The largest damping; when conjugate gradients stop, relative to the squared first residual, but not
@@ -63,7 +64,7 @@ def step(
     predict: Callable[[Any], Outputs],
     row_losses: Callable[[Outputs], RowLosses],
     weights: RowLosses,
-    params: Any,
+    params: Params,
     scales: Any,
     damping: Scalar,
     damping_floor: float,

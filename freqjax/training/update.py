@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
+from freqjax.networks.network import Carry, Params
 from freqjax.tasks import Task
 from freqjax.training.gradients import Estimator, make_estimator
 from freqjax.training.optimizers import Optimizer, make_direction
@@ -33,9 +34,9 @@ class TrainState(NamedTuple):
       memory: of the gradient estimator, beside the carry; no arrays where it has none.
     """
 
-    params: Any
+    params: Params
     opt_state: Any
-    carry: Any
+    carry: Carry
     step: Int[Array, ""]
     schedule_start: Int[Array, ""]
     rate_scale: Float[Array, ""]
@@ -63,7 +64,9 @@ def init_state(
     return state_of(network, task, config, network.init(key), streams)
 
 
-def state_of(network: Network, task: Task, config: Config, params: Any, streams: int) -> TrainState:
+def state_of(
+    network: Network, task: Task, config: Config, params: Params, streams: int
+) -> TrainState:
     """Return the state of no updates that begins with `params`."""
     return TrainState(
         params=params,

@@ -13,10 +13,11 @@ import numpy as np
 from freqjax.config.sections import Config, NetworkConfig
 from freqjax.deploy.torch.state_dict import GATES, Direction, Film, StateDict
 from freqjax.errors import UserError
+from freqjax.networks.network import Params
 from freqjax.tasks import Extraction, Task
 
 
-def from_params(params: Any, config: NetworkConfig) -> StateDict:
+def from_params(params: Params, config: NetworkConfig) -> StateDict:
     """Convert parameters of `freqjax.networks.make_network(config, …)` to a state_dict.
 
     Raises:
@@ -114,7 +115,7 @@ def _settled(network: StateDict) -> dict[str, Any]:
     }
 
 
-def _layers(params: Any, config: NetworkConfig) -> list[list[Any]]:
+def _layers(params: Params, config: NetworkConfig) -> list[list[Any]]:
     """Return each layer's cells by direction, {input, recurrent}, with the carry if it is learned."""
     if not config.beyond_one_lstm:
         return [[params["cell"] | {key: params[key] for key in params if key == "carry"}]]

@@ -22,6 +22,7 @@ from jaxtyping import Array, Float, Int
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
+from freqjax.networks.network import Carry, Params
 from freqjax.tasks import Task
 from freqjax.training.gradients.estimator import Estimate, Estimator
 from freqjax.training.streams import Stream
@@ -39,7 +40,7 @@ class Backpropagation(Estimator):
         self._groups = len(task.group_names)
 
     def gradient(
-        self, params: Any, carry: Any, memory: Any, window: Stream, step: Int[Array, ""]
+        self, params: Params, carry: Carry, memory: Any, window: Stream, step: Int[Array, ""]
     ) -> Estimate:
         """Differentiate the mean loss by the parameters."""
         key = jax.random.fold_in(self._dropout, step) if self._network.dropout else None
@@ -47,14 +48,14 @@ class Backpropagation(Estimator):
         return Estimate(grads, carry, memory, losses)
 
     @abstractmethod
-    def _loss(self, params: Any, carry: Any, window: Stream, key: jax.Array | None) -> _Loss:
+    def _loss(self, params: Params, carry: Carry, window: Stream, key: jax.Array | None) -> _Loss:
         """Return the mean loss; with a `key`, features are dropped."""
 
 
 class TruncatedGradient(Backpropagation):
     """Gradient through the samples of an update; the state is carried on from the one before."""
 
-    def _loss(self, params: Any, carry: Any, window: Stream, key: jax.Array | None) -> _Loss:
+    def _loss(self, params: Params, carry: Carry, window: Stream, key: jax.Array | None) -> _Loss:
         """Return the weighted mean over the window's K·B rows."""
         carry, outputs = self._network.unroll(
             params, carry, window.inputs, window.resets, dropout_key=key
@@ -68,7 +69,7 @@ class TruncatedGradient(Backpropagation):
 class WholeGradient(Backpropagation):
     """Gradient through whole windows or sequences, each from a fresh state; the carry goes on as it came."""
 
-    def _loss(self, params: Any, carry: Any, window: Stream, key: jax.Array | None) -> _Loss:
+    def _loss(self, params: Params, carry: Carry, window: Stream, key: jax.Array | None) -> _Loss:
         """Return the weighted mean over the rows that count towards a group."""
         warm = window.inputs.shape[0] - window.targets.shape[0]
         state = self._network.init_carry(params, window.inputs.shape[1])

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from jaxtyping import Array, Float, Int
 
+from freqjax.networks.network import Carry, Params
 from freqjax.training.streams import Stream
 
 
@@ -29,7 +30,7 @@ class Estimate(NamedTuple):
     """
 
     grads: Any
-    carry: Any
+    carry: Carry
     memory: Any
     losses: Float[Array, "K B"]
 
@@ -37,14 +38,14 @@ class Estimate(NamedTuple):
 class Estimator(ABC):
     """Base of estimators; every method is pure and traceable."""
 
-    def init(self, params: Any, streams: int) -> Any:
+    def init(self, params: Params, streams: int) -> Any:
         """Return the memory before the first update of B = `streams` streams: none, unless overridden."""
         del params, streams
         return ()
 
     @abstractmethod
     def gradient(
-        self, params: Any, carry: Any, memory: Any, window: Stream, step: Int[Array, ""]
+        self, params: Params, carry: Carry, memory: Any, window: Stream, step: Int[Array, ""]
     ) -> Estimate:
         """Estimate the gradient of the mean loss over the rows of a window.
 
@@ -56,7 +57,7 @@ class Estimator(ABC):
           step: the number of the update, from 0; all that is random depends on it and on the seed alone.
         """
 
-    def correct(self, carry: Any, memory: Any, change: Any) -> Any:
+    def correct(self, carry: Carry, memory: Any, change: Any) -> Any:
         """Return the carry that the parameters, changed by `change`, go on from: `carry`, unless overridden.
 
         An estimator that knows how the carried state depends on the parameters can move it with them.
