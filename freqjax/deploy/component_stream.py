@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -81,11 +79,11 @@ class ComponentStream:
 
     def _follow(
         self, params: Params, carry: Carry, samples: jax.Array, count: jax.Array
-    ) -> tuple[Any, jax.Array]:
+    ) -> tuple[Carry, jax.Array]:
         """Process the first `count` of samples [N]: → carry, outputs [N], valid up to `count`."""
         xs = self.task.inputs_of(samples, self.group)
 
-        def body(t: jax.Array, state: tuple[Any, jax.Array]) -> tuple[Any, jax.Array]:
+        def body(t: jax.Array, state: tuple[Carry, jax.Array]) -> tuple[Carry, jax.Array]:
             carry, ys = state
             x = jax.lax.dynamic_index_in_dim(xs, t, keepdims=True)
             carry, y = self._network.step(params, carry, x)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -41,14 +40,14 @@ class Trained:
         self._unroll = jax.jit(self.network.unroll)
 
     @functools.cached_property
-    def _step(self) -> Callable[..., tuple[Any, jax.Array]]:
+    def _step(self) -> Callable[..., tuple[Carry, jax.Array]]:
         return jax.jit(require_streams(self.network).step)
 
-    def init_carry(self, streams: int = 1) -> Any:
+    def init_carry(self, streams: int = 1) -> Carry:
         """Return the carry that B = `streams` streams start from."""
         return self.network.init_carry(self.params, streams)
 
-    def step(self, carry: Carry, x: np.ndarray | jax.Array) -> tuple[Any, jax.Array]:
+    def step(self, carry: Carry, x: np.ndarray | jax.Array) -> tuple[Carry, jax.Array]:
         """Advance one sample: carry, x [B, D] → carry, y [B, O].
 
         Raises:
@@ -56,7 +55,9 @@ class Trained:
         """
         return self._step(self.params, carry, jnp.asarray(x, jnp.float32))
 
-    def unroll(self, xs: np.ndarray | jax.Array, carry: Carry = None) -> tuple[Any, jax.Array]:
+    def unroll(
+        self, xs: np.ndarray | jax.Array, carry: Carry | None = None
+    ) -> tuple[Carry, jax.Array]:
         """Run T samples: xs [T, B, D] → carry, ys [T, B, O]; from `init_carry` unless a carry is given."""
         xs = jnp.asarray(xs, jnp.float32)
         if carry is None:

@@ -17,6 +17,7 @@ import numpy as np
 
 from freqjax.config.sections import Config
 from freqjax.networks import GivesRotors, Network
+from freqjax.networks.arrays import EitherArray
 from freqjax.networks.network import Params
 from freqjax.tasks import Sequences, Task
 from freqjax.tasks.evaluation import Evaluation
@@ -278,7 +279,7 @@ def mean_error(outputs: np.ndarray, rows: Sequences, task: Task) -> float:
     return float(np.nanmean(errors_of(outputs, rows, task)))
 
 
-def _finite(losses: Sequence[float | None], groups: Any) -> list[float]:
+def _finite(losses: Sequence[float | None], groups: EitherArray) -> list[float]:
     """Return [G] losses, infinite where not finite, and NaN for a group that is not among `groups`."""
     there = set(np.asarray(groups).tolist())
     return [

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from freqjax.networks import Network
+from freqjax.networks.arrays import EitherArray
 from freqjax.networks.network import Carry, Params
 from freqjax.tasks import Sequences, Task
 from freqjax.tasks.constructible import NearSolution
@@ -138,7 +139,7 @@ def _mean_gradient(
 def _windows(rows: Sequences, count: int, window: int) -> _Window:
     kept = slice(0, count * window) if rows.weights is None else slice(-count * window, None)
 
-    def cut(array: Any) -> jax.Array:
+    def cut(array: EitherArray) -> jax.Array:
         array = jnp.swapaxes(jnp.asarray(array), 0, 1)[kept]
         return array.reshape(count, window, *array.shape[1:])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -69,7 +69,7 @@ class _Recipe(NamedTuple):
     parts: int
     updates: int
     windows: int
-    error: Callable[[Any], float]
+    error: Callable[[Params], float]
 
 
 def retrain(

@@ -7,7 +7,7 @@ Axes: T samples, N directions.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from freqjax.networks.network import Params
 
@@ -30,7 +30,7 @@ class NearSolution(NamedTuple):
 
     network: Network
     params: Params
-    directions: Sequence[Any]
+    directions: Sequence[Params]
     words: str
     evidence: Mapping[str, float]
 
@@ -47,7 +47,7 @@ class Solution(Protocol):
     name: str
     along: str
 
-    def params_of(self, network: Network) -> Any | None:
+    def params_of(self, network: Network) -> Params | None:
         """Return them as parameters of `network`; None where it is too small or of another kind."""
         ...
 

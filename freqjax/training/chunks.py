@@ -6,7 +6,7 @@ Axes: U updates in a chunk, K samples in a window, B streams, G groups, P parame
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -84,7 +84,9 @@ def make_chunk(
     return chunk
 
 
-def summarise(infos: UpdateInfo, stream: Stream, before: Any, after: Any, groups: int) -> ChunkInfo:
+def summarise(
+    infos: UpdateInfo, stream: Stream, before: Params, after: Params, groups: int
+) -> ChunkInfo:
     """Reduce the stacked infos of U updates to what the host wants to know."""
     losses, row_groups, counts = infos.losses, stream.groups.reshape(-1), 1
     kind = jnp.int32
@@ -109,7 +111,7 @@ def summarise(infos: UpdateInfo, stream: Stream, before: Any, after: Any, groups
     )
 
 
-def change_ratios(before: Any, after: Any) -> Float[Array, " P"]:
+def change_ratios(before: Params, after: Params) -> Float[Array, " P"]:
     """Return [P] norm of each parameter array's change / its norm before; NaN for an array of zeros."""
 
     def ratio(a: jax.Array, b: jax.Array) -> jax.Array:

@@ -43,7 +43,7 @@ class CurriculumState(NamedTuple):
       settled_params: the parameters that settled last, to go back to.
     """
 
-    iterate: Any
+    iterate: Params
     damping: Float[Array, ""]
     settled_params: Any
 
@@ -249,12 +249,12 @@ class CurriculumTrainer:
         return "Gauss-Newton steps have neither schedule nor moments, and do not use it"
 
 
-def _copy(tree: Any) -> Any:
+def _copy(tree: Params) -> Params:
     """Copy into buffers of their own, since a step's are donated."""
     return jax.tree.map(jnp.copy, tree)
 
 
-def _mix(mean: Any, new: Any, share: float) -> Any:
+def _mix(mean: Params, new: Params, share: float) -> Params:
     """Mix to (1 − share) mean + share · new; `new` itself, to the bit, where the share is all."""
     return jax.tree.map(lambda a, b: (1 - share) * a + share * b, mean, new)
 

@@ -14,7 +14,7 @@ rate for both.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -60,16 +60,16 @@ class StepInfo(NamedTuple):
 
 
 def step(
-    linearize: Callable[[Any], Linearization],
-    predict: Callable[[Any], Outputs],
+    linearize: Callable[[Params], Linearization],
+    predict: Callable[[Params], Outputs],
     row_losses: Callable[[Outputs], RowLosses],
     weights: RowLosses,
     params: Params,
-    scales: Any,
+    scales: Params,
     damping: Scalar,
     damping_floor: float,
     solver_steps: int,
-) -> tuple[Any, Scalar, StepInfo, tuple[RowLosses, RowLosses]]:
+) -> tuple[Params, Scalar, StepInfo, tuple[RowLosses, RowLosses]]:
     """Take one step on the weighted sum of the rows' losses; traceable.
 
     Args:
@@ -97,7 +97,7 @@ def step(
     loss, gradient, proposal = _propose(linear, mean_loss, scales, damping, solver_steps)
     direction, promised, used = proposal
 
-    def moved(share: Scalar) -> Any:
+    def moved(share: Scalar) -> Params:
         # Where nothing helped the parameters stay, even if the direction is not a number.
         return jax.tree.map(lambda p, d: jnp.where(share > 0, p + share * d, p), params, direction)
 
@@ -124,16 +124,16 @@ def step(
 def _propose(
     linear: Linearization,
     mean_loss: Callable[[Outputs], Scalar],
-    scales: Any,
+    scales: Params,
     damping: Scalar,
     solver_steps: int,
-) -> tuple[Scalar, Any, tuple[Any, Scalar, Int[Array, ""]]]:
+) -> tuple[Scalar, Params, tuple[Params, Scalar, Int[Array, ""]]]:
     """Solve for the step d: loss, gradient, and (d, the decrease that the model promises, iterations)."""
     outputs, tangent, adjoint = linear
     loss, output_gradient = jax.value_and_grad(mean_loss)(outputs)
     gradient = adjoint(output_gradient)
 
-    def curvature(v: Any) -> Any:
+    def curvature(v: Params) -> Params:
         """Compute (S JᵀℓʺJ S + λ) v, in parameters divided by their scales."""
         change = tangent(_times(v, scales))
         curved = jax.jvp(jax.grad(mean_loss), (outputs,), (change,))[1]
@@ -148,8 +148,8 @@ def _propose(
 
 
 def _conjugate_gradients(
-    matrix: Callable[[Any], Any], target: Any, most: int
-) -> tuple[Any, Any, Int[Array, ""]]:
+    matrix: Callable[[Params], Params], target: Params, most: int
+) -> tuple[Params, Params, Int[Array, ""]]:
     """Solve matrix x = target from zero: x, target − matrix x, iterations."""
     # Never 0: an exact solution must not be divided by.
     goal = jnp.maximum(_TOLERANCE * _dot(target, target), jnp.finfo(jnp.float32).tiny)
@@ -201,13 +201,13 @@ def _next_damping(damping: Scalar, floor: float, tried: Int[Array, ""], gain: Sc
     return jnp.clip(damping * factor, floor, _MOST_DAMPING)
 
 
-def _dot(a: Any, b: Any) -> Scalar:
+def _dot(a: Params, b: Params) -> Scalar:
     return sum(jax.tree.leaves(jax.tree.map(jnp.vdot, a, b)), jnp.zeros(()))
 
 
-def _add(scale: Any, a: Any, b: Any) -> Any:
+def _add(scale: Scalar | float, a: Params, b: Params) -> Params:
     return jax.tree.map(lambda u, v: scale * u + v, a, b)
 
 
-def _times(a: Any, b: Any) -> Any:
+def _times(a: Params, b: Params) -> Params:
     return jax.tree.map(lambda u, v: u * v, a, b)

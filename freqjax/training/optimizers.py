@@ -40,14 +40,14 @@ class Optimizer:
         self._rule = make_direction(config)
 
     def change(
-        self, grads: Any, opt_state: Any, params: Params, rate: Float[Array, ""]
+        self, grads: Params, opt_state: Any, params: Params, rate: Float[Array, ""]
     ) -> tuple[Any, Any]:
         """Return what to add to the parameters, and the state of the rule after it."""
         clipped = self._clip(grads, params)
         directions, opt_state = self._rule.update(clipped, opt_state, params)
         return jax.tree.map(lambda d: -rate * d, directions), opt_state
 
-    def _clip(self, grads: Any, params: Params) -> Any:
+    def _clip(self, grads: Params, params: Params) -> Any:
         config = self._config
         if config.clip == "adaptive":
             return clip_adaptively(grads, params, config.clip_ratio)
@@ -90,12 +90,12 @@ def clip_scale(
     return jnp.minimum(1.0, clip_norm / jnp.maximum(norm, jnp.finfo(norm.dtype).tiny))
 
 
-def global_norm(grads: Any) -> Float[Array, ""]:
+def global_norm(grads: Params) -> Float[Array, ""]:
     """Return the norm of all gradients as one vector."""
     return jnp.sqrt(jnp.sum(jnp.stack([jnp.sum(jnp.square(g)) for g in jax.tree.leaves(grads)])))
 
 
-def clip_adaptively(grads: Any, params: Params, ratio: Float[Array, ""] | float) -> Any:
+def clip_adaptively(grads: Params, params: Params, ratio: Float[Array, ""] | float) -> Any:
     """Shorten each unit's gradient to `ratio` times the norm of the unit's weights (Brock et al. 2021).
 
     A unit is a column of a kernel, its weights from all inputs (of a recurrent layer a gate of a unit), or a

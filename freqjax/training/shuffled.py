@@ -8,8 +8,6 @@ a window, M samples of warming up.
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -47,7 +45,7 @@ class ShuffledRows:
         self.updates = -(-count // self.streams)
         self.rows = (windows.length + warm_up(windows)) * self.streams
         self._sequences = None if self._fresh else jax.tree.map(jnp.asarray, train_rows)
-        self._order: Any = None
+        self._order: Int[np.ndarray, "U B"] | None = None
         self._pass = -1
         self._draw = jax.jit(draw)
         self._shuffle = jax.jit(lambda key: shuffled(key, count, self.streams))
@@ -60,6 +58,7 @@ class ShuffledRows:
             if self._fresh:
                 self._sequences = self._draw(jax.random.fold_in(self._noise_key, number))
             self._pass = number
+        assert self._order is not None
         return self._gather(self._sequences, self._order[first : first + count])
 
     def drawn(self, updates: int) -> int:

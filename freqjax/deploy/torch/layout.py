@@ -45,7 +45,7 @@ def from_params(params: Params, config: NetworkConfig) -> StateDict:
     )
 
 
-def to_params(network: StateDict, config: NetworkConfig) -> Any:
+def to_params(network: StateDict, config: NetworkConfig) -> Params:
     """Invert `from_params`, for a `config` that `require_fit` has checked.
 
     If `config.learned_carry` is set and the file has no carry, the carry is zero, as in PyTorch.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +31,9 @@ from freqjax.tasks.extraction.limits.scores import baseline_outputs, least_possi
 from freqjax.tasks.extraction.near_clock import ClockSolution
 from freqjax.tasks.objectives import SquaredError
 from freqjax.tasks.task import Input, Task, TimeUnit
+
+if TYPE_CHECKING:
+    from freqjax.tasks.extraction.figures import Baselines
 
 # A test over unknown starts averages over at least this many of them.
 _FEWEST_TEST_STARTS = 64
@@ -252,7 +255,7 @@ class Extraction(Task):
             folder,
         )
 
-    def _baselines(self, blocks: Batch) -> Any:
+    def _baselines(self, blocks: Batch) -> Baselines:
         """Return the `figures.Baselines` of `blocks`."""
         from freqjax.tasks.extraction import figures
 

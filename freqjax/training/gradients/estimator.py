@@ -29,7 +29,7 @@ class Estimate(NamedTuple):
       losses: [K, B] of every row, before the update.
     """
 
-    grads: Any
+    grads: Params
     carry: Carry
     memory: Any
     losses: Float[Array, "K B"]
