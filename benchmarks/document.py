@@ -19,6 +19,7 @@ from benchmarks import config_table, example_page, record, speed
 from benchmarks.markdown import bullet, paragraph, table
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction import figures
+from freqjax.tasks.extraction.config import extraction_of
 from freqjax.training.frozen import make_forward
 
 _ROOT = Path(__file__).parent.parent
@@ -417,7 +418,7 @@ def _replaced(text: str, begin: str, end: str, block: str) -> str:
 def draw() -> None:
     """Draw docs/headline.png from the shipped checkpoint."""
     network = freqjax.load(_ROOT / "checkpoints" / "clock64")
-    task = make_task(network.config.task)
+    task = make_task(extraction_of(network.config))
     blocks, batch = task.rows("test"), task.split("test")
     assert batch is not None
     outputs = make_forward(network.network)(network.params, blocks, "block")

@@ -6,16 +6,18 @@ import numpy as np
 
 from freqjax import Config, NetworkConfig, TaskConfig, TrainConfig
 from freqjax.networks import LstmSetting, RotorSetting
-from freqjax.tasks import Sequences, make_task
+from freqjax.tasks import Batch, Extraction, Sequences, Task, make_task
+from freqjax.tasks.extraction.config import extraction_of
 
 # The main job's: one mixture, four selectors.
+ROTORS = RotorSetting(band=(0.0005, 0.02), peaks=(0.001, 0.003, 0.005, 0.007))
 SETTING = LstmSetting(
     input_size=5,
     hidden_size=64,
     output_size=1,
     selectors=(1, 2, 3, 4),
     longest=10_000,
-    rotors=RotorSetting(band=(0.0005, 0.02), peaks=(0.001, 0.003, 0.005, 0.007)),
+    rotors=ROTORS,
 )
 
 
@@ -36,6 +38,18 @@ def tiny_config(**sections) -> Config:
 def tiny_rows() -> Sequences:
     """Return the training rows of `tiny_config()`: 40, in two blocks."""
     return make_task(tiny_config().task).rows("train")
+
+
+def extraction(config: Config) -> Extraction:
+    """Return the task of a config, which is extraction."""
+    return make_task(extraction_of(config))
+
+
+def split_of(task: Task, name: str) -> Batch:
+    """Return the rows of a split that the task has."""
+    batch = task.split(name)
+    assert batch is not None
+    return batch
 
 
 def sigmoid(x):

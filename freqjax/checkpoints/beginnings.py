@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from freqjax.checkpoints import leaves, manifests, store
 from freqjax.checkpoints.records import Origin, Record
 from freqjax.config import shipped
 from freqjax.errors import UserError
 from freqjax.networks import Network
+from freqjax.networks.network import Params
 from freqjax.training.prepared import Prepared, param_shapes
 
 Warn = Callable[[str], None]
@@ -23,7 +24,7 @@ Warn = Callable[[str], None]
 class Beginning(NamedTuple):
     """Weights, and the checkpoint they come from; None if they were drawn."""
 
-    params: Any
+    params: Params
     origin: Origin | None
 
 

@@ -31,6 +31,7 @@ from typing import Any, NamedTuple
 from freqjax.checkpoints import manifests, orbax_files
 from freqjax.checkpoints.leaves import describe, nested_template, require_match, to_device, to_host
 from freqjax.errors import UserError
+from freqjax.networks.network import Params
 from freqjax.system import files
 
 _NEWEST_KEPT = 2
@@ -47,7 +48,7 @@ class Restored(NamedTuple):
     """
 
     step: int  # parameter updates made when it was saved
-    params: Any  # with the template's structure
+    params: Params  # with the template's structure
     training: Any | None  # the rest of the train state, with the template's structure
     meta: dict[str, Any]  # the argument of `save`, as read back from JSON
     metric: float  # lower is better; +inf where none was measured
@@ -84,7 +85,7 @@ class CheckpointStore:
     def save(
         self,
         step: int,
-        params: Any,
+        params: Params,
         training: Any,
         meta: Mapping[str, Any],
         *,
@@ -296,7 +297,7 @@ def export_params_only(source: Path, destination: Path, *, warn: Warn) -> Path:
 def save_params_only(
     destination: Path,
     step: int,
-    params: Any,
+    params: Params,
     meta: Mapping[str, Any],
     *,
     metric: float,

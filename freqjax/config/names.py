@@ -13,12 +13,14 @@ import inspect
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from freqjax.errors import UserError
 
 if TYPE_CHECKING:
     from freqjax.networks.cell import Cell
+    from freqjax.tasks.task import Task
 
 TASKS = {
     "extraction": "freqjax.tasks.extraction.task:Extraction",
@@ -44,7 +46,7 @@ def is_path(name: str) -> bool:
     )
 
 
-def task_class(name: str) -> Any:
+def task_class(name: str) -> type[Task]:
     """Import the task `name`, one of `TASKS` or `package.module:Class`.
 
     Raises:
@@ -67,7 +69,7 @@ def cell_class(name: str) -> type[Cell]:
     return found
 
 
-def load_class(field: str, name: str, table: Mapping[str, str]) -> Any:
+def load_class(field: str, name: str, table: Mapping[str, str]) -> type[Any]:
     """Import the class that `name` refers to, a key of `table` or the path of a class.
 
     Raises:
@@ -87,7 +89,7 @@ def load_class(field: str, name: str, table: Mapping[str, str]) -> Any:
     return getattr(module, attribute)
 
 
-def _import(field: str, name: str, path: str) -> Any:
+def _import(field: str, name: str, path: str) -> ModuleType:
     """Import a user's module, from the current folder first, as `python -m` does."""
     _add_current_folder()
     try:

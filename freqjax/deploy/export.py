@@ -99,7 +99,9 @@ def programs(trained: Trained) -> dict[str, bytes]:
     def init_carry(x: jax.Array) -> tuple[jax.Array, ...]:
         return tuple(jax.tree.leaves(network.init_carry(params, x.shape[0])))
 
-    def unroll(carry: tuple[jax.Array, ...], xs: jax.Array) -> Any:
+    def unroll(
+        carry: tuple[jax.Array, ...], xs: jax.Array
+    ) -> tuple[tuple[jax.Array, ...], jax.Array]:
         resets = jnp.zeros(xs.shape[:2], bool)
         after, ys = network.unroll(params, jax.tree.unflatten(structure, carry), xs, resets)
         return tuple(jax.tree.leaves(after)), ys
@@ -112,7 +114,9 @@ def programs(trained: Trained) -> dict[str, bytes]:
     if isinstance(network, Streams):
         advance = network.step
 
-        def step(carry: tuple[jax.Array, ...], x: jax.Array) -> Any:
+        def step(
+            carry: tuple[jax.Array, ...], x: jax.Array
+        ) -> tuple[tuple[jax.Array, ...], jax.Array]:
             after, y = advance(params, jax.tree.unflatten(structure, carry), x)
             return tuple(jax.tree.leaves(after)), y
 

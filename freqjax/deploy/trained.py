@@ -6,7 +6,6 @@ import functools
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +16,7 @@ from freqjax.checkpoints.records import Origin, Record
 from freqjax.config import shipped, validation
 from freqjax.config.sections import Config
 from freqjax.networks import require_streams
+from freqjax.networks.network import Carry, Params
 from freqjax.system import devices
 from freqjax.training.prepared import assemble, param_shapes
 
@@ -35,7 +35,7 @@ class Trained:
     def __init__(
         self,
         config: Config,
-        params: Any,
+        params: Params,
         initializer: str | None = None,
         weights: str = "last",
         origin: Origin | None = None,
@@ -51,14 +51,14 @@ class Trained:
         self._unroll = jax.jit(self.network.unroll)
 
     @functools.cached_property
-    def _step(self) -> Callable[..., tuple[Any, jax.Array]]:
+    def _step(self) -> Callable[..., tuple[Carry, jax.Array]]:
         return jax.jit(require_streams(self.network).step)
 
-    def init_carry(self, streams: int = 1) -> Any:
+    def init_carry(self, streams: int = 1) -> Carry:
         """Return the initial carry of B = `streams` streams."""
         return self.network.init_carry(self.params, streams)
 
-    def step(self, carry: Any, x: np.ndarray | jax.Array) -> tuple[Any, jax.Array]:
+    def step(self, carry: Carry, x: np.ndarray | jax.Array) -> tuple[Carry, jax.Array]:
         """Advance one sample: carry, x [B, D] → carry, y [B, O].
 
         Raises:
@@ -66,7 +66,9 @@ class Trained:
         """
         return self._step(self.params, carry, jnp.asarray(x, jnp.float32))
 
-    def unroll(self, xs: np.ndarray | jax.Array, carry: Any = None) -> tuple[Any, jax.Array]:
+    def unroll(
+        self, xs: np.ndarray | jax.Array, carry: Carry | None = None
+    ) -> tuple[Carry, jax.Array]:
         """Run T samples: xs [T, B, D] → carry, ys [T, B, O]; from `init_carry` unless a carry is given."""
         xs = jnp.asarray(xs, jnp.float32)
         if carry is None:

@@ -17,6 +17,8 @@ import numpy as np
 
 from freqjax.config.sections import Config
 from freqjax.networks import GivesRotors, Network
+from freqjax.networks.arrays import EitherArray
+from freqjax.networks.network import Params
 from freqjax.tasks import Sequences, Task
 from freqjax.tasks.evaluation import Evaluation
 from freqjax.tasks.examination import GOAL_SHARE, Evidence
@@ -46,9 +48,9 @@ class RunUnderExamination:
 
     folder: Path
     prepared: Prepared
-    initial_params: Any
-    params: Any
-    last_params: Any
+    initial_params: Params
+    params: Params
+    last_params: Params
     rows: Sequence[dict[str, Any]]
     evaluation: Evaluation
     seconds: float
@@ -153,10 +155,10 @@ class RunUnderExamination:
         """Mean loss of the initial weights over the groups of the training rows."""
         return self._mean_train_error(self.initial_params)
 
-    def _mean_train_error(self, params: Any) -> float:
+    def _mean_train_error(self, params: Params) -> float:
         return mean_error(self._train_outputs(params), self.train_rows, self.task)
 
-    def _train_outputs(self, params: Any) -> np.ndarray:
+    def _train_outputs(self, params: Params) -> np.ndarray:
         return self.prepared.forward(params, self.train_rows, self.config.task.reset)
 
     @property
@@ -277,7 +279,7 @@ def mean_error(outputs: np.ndarray, rows: Sequences, task: Task) -> float:
     return float(np.nanmean(errors_of(outputs, rows, task)))
 
 
-def _finite(losses: Sequence[float | None], groups: Any) -> list[float]:
+def _finite(losses: Sequence[float | None], groups: EitherArray) -> list[float]:
     """Return [G] losses, infinite if not finite, and NaN for a group that is not among `groups`."""
     there = set(np.asarray(groups).tolist())
     return [

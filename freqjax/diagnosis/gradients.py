@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from freqjax.networks import Network
+from freqjax.networks.arrays import EitherArray
+from freqjax.networks.network import Carry, Params
 from freqjax.tasks import Sequences, Task
 from freqjax.tasks.constructible import NearSolution
 
@@ -36,7 +38,7 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    network: Network, task: Task, params: Any, rows: Sequences, truncation: int
+    network: Network, task: Task, params: Params, rows: Sequences, truncation: int
 ) -> Comparison:
     """Compare the truncated and the full gradient at `params`, each the mean over all `rows`."""
     samples = rows.inputs.shape[1]
@@ -68,7 +70,7 @@ def affordable(rows: Sequences) -> Sequences:
     groups = len(np.unique(np.asarray(rows.groups)))
     if rows.weights is not None:
         streams = max(1, min(streams, MOST_ROWS // samples))
-        return Sequences(*(array[:streams] for array in rows))
+        return jax.tree.map(lambda array: array[:streams], rows)
     streams = max(groups, min(streams, MOST_ROWS // samples // groups * groups))
     samples = min(samples, max(1, MOST_ROWS // streams))
     return Sequences(
@@ -77,7 +79,7 @@ def affordable(rows: Sequences) -> Sequences:
 
 
 def cut_and_whole(
-    network: Network, task: Task, params: Any, rows: Sequences, truncation: int
+    network: Network, task: Task, params: Params, rows: Sequences, truncation: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the gradient truncated after `truncation` samples and the full one, as flat vectors."""
     samples = rows.inputs.shape[1]
@@ -96,7 +98,7 @@ class _Window(NamedTuple):
 
 
 def _mean_gradient(
-    network: Network, task: Task, params: Any, rows: Sequences, window: int
+    network: Network, task: Task, params: Params, rows: Sequences, window: int
 ) -> np.ndarray:
     """Return the mean over the rows of the gradient truncated at each window's start, as a flat vector.
 
@@ -108,7 +110,7 @@ def _mean_gradient(
     streams = rows.inputs.shape[0]
     resets = jnp.zeros((window, streams), bool)
 
-    def loss(params: Any, carry: Any, part: _Window):
+    def loss(params: Params, carry: Carry, part: _Window):
         carry, outputs = network.unroll(params, carry, part.inputs, resets)
         losses = task.objective.row_loss(outputs, part.targets)
         if part.weights is None:
@@ -116,7 +118,7 @@ def _mean_gradient(
         return jnp.sum(jnp.where(part.weights > 0, part.weights * losses, 0)), carry
 
     @jax.jit
-    def run(params: Any) -> Any:
+    def run(params: Params) -> Any:
         def body(state: tuple[Any, Any], part: _Window):
             carry, gradient = state
             more, carry = jax.grad(loss, has_aux=True)(params, carry, part)
@@ -137,7 +139,7 @@ def _mean_gradient(
 def _windows(rows: Sequences, count: int, window: int) -> _Window:
     kept = slice(0, count * window) if rows.weights is None else slice(-count * window, None)
 
-    def cut(array: Any) -> jax.Array:
+    def cut(array: EitherArray) -> jax.Array:
         array = jnp.swapaxes(jnp.asarray(array), 0, 1)[kept]
         return array.reshape(count, window, *array.shape[1:])
 
@@ -145,7 +147,7 @@ def _windows(rows: Sequences, count: int, window: int) -> _Window:
     return _Window(cut(rows.inputs), cut(rows.targets), weights)
 
 
-def _flat(params: Any) -> np.ndarray:
+def _flat(params: Params) -> np.ndarray:
     return np.concatenate(
         [np.asarray(leaf, np.float64).ravel() for leaf in jax.tree.leaves(params)]
     )

@@ -15,6 +15,7 @@ from freqjax.config import validation
 from freqjax.config.sections import Config
 from freqjax.diagnosis.examined import RunUnderExamination
 from freqjax.errors import UserError
+from freqjax.networks.network import Params
 from freqjax.report import summary
 from freqjax.system import files
 from freqjax.training.prepared import Prepared
@@ -85,7 +86,7 @@ def read(folder: Path, config: Config, say: Say) -> SavedRun:
     return SavedRun(run, values)
 
 
-def _weights(folder: Path, initial: Any, say: Say) -> tuple[Any, Any, Record]:
+def _weights(folder: Path, initial: Params, say: Say) -> tuple[Params, Params, Record]:
     """Return the best weights, the last ones, and the record beside the last."""
     directory = folder / "checkpoints"
     if not directory.is_dir():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from freqjax.config.sections import Config
 from freqjax.diagnosis.examined import RunUnderExamination, mean_error
 from freqjax.networks import make_network
+from freqjax.networks.network import Params
 from freqjax.training.frozen import choose_forward
 from freqjax.training.gradients import make_estimator
 from freqjax.training.optimizers import Optimizer, make_schedule
@@ -68,7 +69,7 @@ class _Recipe(NamedTuple):
     parts: int
     updates: int
     windows: int
-    error: Callable[[Any], float]
+    error: Callable[[Params], float]
 
 
 def retrain(
@@ -143,7 +144,7 @@ def _prepare(run: RunUnderExamination, config: Config) -> _Recipe:
 
     compiled = jax.jit(advance, donate_argnums=0).lower(begin(1.0), source.part(0, 0)).compile()
 
-    def error(params: Any) -> float:
+    def error(params: Params) -> float:
         return mean_error(forward(params, rows, config.task.reset), rows, task)
 
     return _Recipe(

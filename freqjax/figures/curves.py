@@ -1,6 +1,7 @@
 """Figures of the course of training: losses, frozen errors and gradients over the epochs."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,7 @@ def gradient_norms(rows: Rows, directory: str | Path, second_order: bool = False
 def _gradient_finding(
     means: dict[str, np.ndarray], largest: dict[str, np.ndarray], second_order: bool
 ) -> str:
-    def extreme(layers: dict[str, np.ndarray], pick: Any) -> tuple[str, float]:
+    def extreme(layers: dict[str, np.ndarray], pick: Callable[..., Any]) -> tuple[str, float]:
         values = {k: pick(v[np.isfinite(v)]) for k, v in layers.items() if np.isfinite(v).any()}
         name = pick(values, key=values.__getitem__) if values else "none"
         return name, values.get(name, math.nan)

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float, Int
 
 from freqjax.errors import UserError
 from freqjax.networks.arrays import AnyArray
@@ -30,7 +29,7 @@ class Streams(Network, Protocol):
 
     def step(
         self, params: Params, carry: Carry, x: Float[AnyArray, "B D"]
-    ) -> tuple[Carry, jax.Array]:
+    ) -> tuple[Carry, Float[Array, "B O"]]:
         """Advance one sample: carry, x [B, D] → carry, y [B, O]."""
         ...
 
@@ -82,11 +81,11 @@ class SingleLstm(Network, Protocol):
 class TurningPairs(Network, Protocol):
     """Network that was initialised as rotating pairs of units (`freqjax.networks.rotors`)."""
 
-    def pair_cycles(self, params: Params) -> np.ndarray:
+    def pair_cycles(self, params: Params) -> Float[np.ndarray, " P"]:
         """Compute the rotation speed of each pair, [P] cycles per sample."""
         ...
 
-    def pair_owners(self) -> np.ndarray:
+    def pair_owners(self) -> Int[np.ndarray, " P"]:
         """Return [P] int, the selector under which each pair rotates."""
         ...
 

@@ -12,5 +12,7 @@ if TYPE_CHECKING:
     AnyArray = jax.Array
 else:
     AnyArray = jax.Array | np.ndarray
+# Where it matters which of them it is.
+EitherArray = jax.Array | np.ndarray
 # An integer, which may be symbolic under `jax.export`.
 Size = Any

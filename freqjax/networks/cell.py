@@ -15,17 +15,17 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from jaxtyping import Bool, Float
+from jaxtyping import Array, Bool, Float
 
 from freqjax.networks.arrays import AnyArray
 from freqjax.networks.cell_backward import scan_cell
-from freqjax.networks.network import reset_where
+from freqjax.networks.network import Carry, Params, reset_where
 
 
 class HiddenCarry(NamedTuple):
     """Carry of a cell whose output is its whole state: h, [B, H]."""
 
-    h: jax.Array
+    h: Float[Array, "B H"]
 
 
 class Cell(nn.Module):
@@ -54,17 +54,21 @@ class Cell(nn.Module):
         self.input = nn.Dense(len(self.gates) * self.hidden_size)
         self.recurrent = nn.Dense(len(self.gates) * self.hidden_size)
 
-    def project(self, x: AnyArray) -> jax.Array:
+    def project(self, x: Float[AnyArray, "*rows D"]) -> Float[Array, "*rows GH"]:
         """Compute W_i x + b_i: [..., D] → [..., GH]."""
         return self.input(x)
 
-    def __call__(self, carry: Any, projected: jax.Array) -> tuple[Any, jax.Array]:
+    def __call__(
+        self, carry: Carry, projected: Float[Array, "B GH"]
+    ) -> tuple[Carry, Float[Array, "B H"]]:
         """Advance one sample: carry, [B, GH] → carry, h [B, H]."""
         carry = self.combine(carry, projected, self.recurrent(carry.h))
         return carry, carry.h
 
     @staticmethod
-    def combine(carry: Any, driven: jax.Array, recurrent: jax.Array) -> Any:
+    def combine(
+        carry: Carry, driven: Float[Array, "B GH"], recurrent: Float[Array, "B GH"]
+    ) -> Carry:
         """Compute the next carry from the carry, W_i x + b_i and W_h h + b_h, [B, GH] each."""
         raise NotImplementedError
 
@@ -79,12 +83,12 @@ class Cell(nn.Module):
     @classmethod
     def scan(
         cls,
-        params: Any,
-        carry: Any,
-        initial: Any,
+        params: Params,
+        carry: Carry,
+        initial: Carry,
         xs: Float[AnyArray, "T B D"],
         resets: Bool[AnyArray, "T B"],
-    ) -> tuple[Any, jax.Array]:
+    ) -> tuple[Carry, Float[Array, "T B H"]]:
         """Run T samples: carry, initial, xs [T, B, D], resets [T, B] → carry, hs [T, B, H].
 
         If resets[t, b] is set, the carry of stream b is `initial` before sample t. Differentiable
@@ -95,17 +99,17 @@ class Cell(nn.Module):
     @classmethod
     def scan_autodiff(
         cls,
-        params: Any,
-        carry: Any,
-        initial: Any,
+        params: Params,
+        carry: Carry,
+        initial: Carry,
         xs: Float[AnyArray, "T B D"],
         resets: Bool[AnyArray, "T B"],
-    ) -> tuple[Any, jax.Array]:
+    ) -> tuple[Carry, Float[Array, "T B H"]]:
         """Run as `scan`, with JAX's gradient: faster for one sample, and the slow reference for many."""
         cell = cls(params["recurrent"]["kernel"].shape[0])
         driven: Any = cell.apply({"params": params}, xs, method="project")
 
-        def body(carry: Any, row: tuple[jax.Array, jax.Array]) -> Any:
+        def body(carry: Carry, row: tuple[jax.Array, jax.Array]) -> Any:
             driven, flags = row
             return cell.apply({"params": params}, reset_where(flags, initial, carry), driven)
 
@@ -113,6 +117,6 @@ class Cell(nn.Module):
         return carry, hs
 
 
-def split_gates(z: jax.Array, count: int) -> list[jax.Array]:
+def split_gates(z: Float[Array, "*rows GH"], count: int) -> list[Float[Array, "*rows H"]]:
     """Split [..., GH] into G arrays [..., H]."""
     return jnp.split(z, count, axis=-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from freqjax.networks.cell import Cell, HiddenCarry, split_gates
 
@@ -21,7 +22,9 @@ class GruCell(Cell):
     keeps = "z"
 
     @staticmethod
-    def combine(carry: HiddenCarry, driven: jax.Array, recurrent: jax.Array) -> HiddenCarry:
+    def combine(
+        carry: HiddenCarry, driven: Float[Array, "B GH"], recurrent: Float[Array, "B GH"]
+    ) -> HiddenCarry:
         """Advance by the equations above; v_n includes PyTorch's b_hn, inside of r ⊙."""
         u_r, u_z, u_n = split_gates(driven, 3)
         v_r, v_z, v_n = split_gates(recurrent, 3)

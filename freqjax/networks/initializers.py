@@ -27,7 +27,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.nn.initializers import glorot_uniform, orthogonal
+from jax.nn.initializers import Initializer, glorot_uniform, orthogonal
+from jaxtyping import Array, Float
 
 from freqjax.networks.rotors import rotor_weights, spectral_weights
 from freqjax.networks.weights import (
@@ -156,19 +157,26 @@ def _uniform(key: jax.Array, width: int, shapes: list[tuple[int, ...]]) -> list[
     ]
 
 
-def _gate_by_gate(init: Any, key: jax.Array, inputs: int, hidden: int, gates: int) -> jax.Array:
+def _gate_by_gate(
+    init: Initializer, key: jax.Array, inputs: int, hidden: int, gates: int
+) -> Float[Array, "inputs GH"]:
     """Draw [inputs, GH] gate by gate, so that each of the G gates has its own matrix."""
     drawn = [init(k, (inputs, hidden), jnp.float32) for k in jax.random.split(key, gates)]
     return jnp.concatenate(drawn, axis=1)
 
 
-def _chrono_biases(key: jax.Array, hidden: int, longest: int) -> jax.Array:
+def _chrono_biases(key: jax.Array, hidden: int, longest: int) -> Float[Array, " H"]:
     """Draw [H], log U(1, T − 1)."""
     most = max(longest - 1.0, 2.0)
     return jnp.log(jax.random.uniform(key, (hidden,), minval=1.0, maxval=most))
 
 
-def _with_bias(layer: Any, setting: LayerSetting, gate: str | None, value: Any) -> dict[str, Any]:
+def _with_bias(
+    layer: dict[str, Any],
+    setting: LayerSetting,
+    gate: str | None,
+    value: float | Float[Array, " H"],
+) -> dict[str, Any]:
     """Return `layer` with `value` in the input bias of `gate`."""
     if gate is None:
         raise ValueError(f"A cell with the gates {setting.gates} has none that keeps.")

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
-from jaxtyping import Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from freqjax.networks.arrays import AnyArray, Size
 from freqjax.networks.cell import Cell, split_gates
@@ -35,8 +35,8 @@ from freqjax.networks.weights import LstmInitializer, LstmSetting, LstmWeights
 class LstmCarry(NamedTuple):
     """Carry of an LSTM: c and h, each [B, H]."""
 
-    c: jax.Array
-    h: jax.Array
+    c: Float[Array, "B H"]
+    h: Float[Array, "B H"]
 
 
 class LstmCell(Cell):
@@ -48,7 +48,9 @@ class LstmCell(Cell):
     carry = LstmCarry
 
     @staticmethod
-    def combine(carry: LstmCarry, driven: jax.Array, recurrent: jax.Array) -> LstmCarry:
+    def combine(
+        carry: LstmCarry, driven: Float[Array, "B GH"], recurrent: Float[Array, "B GH"]
+    ) -> LstmCarry:
         """Advance by the equations above; the gates depend only on the sum of both products."""
         i, f, g, o = split_gates(driven + recurrent, 4)
         c = nn.sigmoid(f) * carry.c + nn.sigmoid(i) * jnp.tanh(g)
@@ -57,12 +59,12 @@ class LstmCell(Cell):
     @classmethod
     def scan(
         cls,
-        params: Any,
-        carry: Any,
-        initial: Any,
+        params: Params,
+        carry: Carry,
+        initial: Carry,
         xs: Float[AnyArray, "T B D"],
         resets: Bool[AnyArray, "T B"],
-    ) -> tuple[LstmCarry, jax.Array]:
+    ) -> tuple[LstmCarry, Float[Array, "T B H"]]:
         """Run as `Cell.scan`, with explicit derivatives: see `freqjax.networks.lstm_backward`."""
         carry, hs = scan_lstm(params, carry, initial, xs, resets)
         return LstmCarry(*carry), hs
@@ -139,7 +141,7 @@ class LstmNetwork:
 
     def step(
         self, params: Params, carry: Carry, x: Float[AnyArray, "B D"]
-    ) -> tuple[LstmCarry, jax.Array]:
+    ) -> tuple[LstmCarry, Float[Array, "B O"]]:
         """Advance one sample: carry, x [B, D] → carry, y [B, O]."""
         carry, h = self._recur(params, carry, self._project(params, x))
         return carry, self._read(params, h)
@@ -152,7 +154,7 @@ class LstmNetwork:
         resets: Bool[AnyArray, "T B"],
         *,
         dropout_key: jax.Array | None = None,
-    ) -> tuple[LstmCarry, jax.Array]:
+    ) -> tuple[LstmCarry, Float[Array, "T B O"]]:
         """Run T samples: carry, xs [T, B, D], resets [T, B] → carry, ys [T, B, O].
 
         Dropout acts between layers: with one layer `dropout_key` has no effect.
@@ -171,7 +173,7 @@ class LstmNetwork:
         carry: Carry,
         xs: Float[AnyArray, "T B D"],
         resets: Bool[AnyArray, "T B"],
-    ) -> tuple[LstmCarry, jax.Array]:
+    ) -> tuple[LstmCarry, Float[Array, "T B O"]]:
         """Run as `unroll` with JAX's gradient: a slower reference, differentiable any number of times."""
         initial = self.init_carry(params, xs.shape[1])
 
@@ -200,10 +202,10 @@ class LstmNetwork:
 class RotorNetwork(LstmNetwork):
     """LSTM that was initialised as rotating pairs of units: see `freqjax.networks.rotors`."""
 
-    def pair_cycles(self, params: Params) -> np.ndarray:
+    def pair_cycles(self, params: Params) -> Float[np.ndarray, " P"]:
         """Compute the rotation speed of each pair, [H // 2] cycles per sample: see `rotors.pair_cycles`."""
         return pair_cycles(self.weights(params), self.setting)
 
-    def pair_owners(self) -> np.ndarray:
+    def pair_owners(self) -> Int[np.ndarray, " P"]:
         """Return [H // 2], the selector under which each pair rotates."""
         return pair_owners(self.setting)

@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from freqjax.networks.arrays import AnyArray, Size
+from freqjax.networks.network import Carry, Params
 
 
 class Linearization(NamedTuple):
@@ -47,7 +48,7 @@ class _Record(NamedTuple):
     m: jax.Array
 
 
-def linearize_lstm(params: Any, xs: AnyArray) -> Linearization:
+def linearize_lstm(params: Params, xs: AnyArray) -> Linearization:
     """Linearise at `params`, which hold a learned carry, over xs [T, B, D]."""
     record = _forward(params, xs)
     head = params["head"]
@@ -58,7 +59,7 @@ def linearize_lstm(params: Any, xs: AnyArray) -> Linearization:
     )
 
 
-def _forward(params: Any, xs: AnyArray) -> _Record:
+def _forward(params: Params, xs: AnyArray) -> _Record:
     kernel = params["cell"]["recurrent"]["kernel"]
 
     def body(carry, projected):
@@ -77,7 +78,7 @@ def _forward(params: Any, xs: AnyArray) -> _Record:
     return jax.lax.scan(body, _start(params["carry"], xs.shape[1]), _project(params["cell"], xs))[1]
 
 
-def _tangent(params: Any, change: Any, xs: AnyArray, record: _Record) -> jax.Array:
+def _tangent(params: Params, change: Any, xs: AnyArray, record: _Record) -> jax.Array:
     kernel, hidden = params["cell"]["recurrent"]["kernel"], record.h.shape[-1]
     driven = _project(change["cell"], xs) + record.h_before @ change["cell"]["recurrent"]["kernel"]
 
@@ -96,7 +97,7 @@ def _tangent(params: Any, change: Any, xs: AnyArray, record: _Record) -> jax.Arr
     return moved + head["bias"][None, None]
 
 
-def _adjoint(params: Any, ys: jax.Array, xs: AnyArray, record: _Record) -> Any:
+def _adjoint(params: Params, ys: jax.Array, xs: AnyArray, record: _Record) -> Any:
     transposed = params["cell"]["recurrent"]["kernel"].T
 
     def body(carry, row):
@@ -127,7 +128,7 @@ def _project(cell: Any, xs: AnyArray) -> jax.Array:
     return xs @ cell["input"]["kernel"] + bias[None, None]
 
 
-def _start(carry: Any, streams: Size) -> tuple[jax.Array, jax.Array]:
+def _start(carry: Carry, streams: Size) -> tuple[jax.Array, jax.Array]:
     c = jnp.broadcast_to(carry, (streams, carry.shape[-1]))
     return c, jnp.zeros_like(c)
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Bool, Float
+from jaxtyping import Array, Bool, Float
 
 from freqjax.networks.arrays import AnyArray, Size
 
@@ -51,7 +51,7 @@ class Network(Protocol):
         resets: Bool[AnyArray, "T B"],
         *,
         dropout_key: jax.Array | None = None,
-    ) -> tuple[Carry, jax.Array]:
+    ) -> tuple[Carry, Float[Array, "T B O"]]:
         """Run T samples: carry, xs [T, B, D], resets [T, B] bool → carry, ys [T, B, O].
 
         If resets[t, b] is true, a new sequence begins in stream b: the carry is `init_carry` before sample t,
@@ -61,7 +61,7 @@ class Network(Protocol):
         ...
 
 
-def reset_where(flags: jax.Array, initial: Carry, carry: Carry) -> Carry:
+def reset_where(flags: Bool[AnyArray, " B"], initial: Carry, carry: Carry) -> Carry:
     """Return `initial` for the streams flagged in [B] bool, and `carry` for the others."""
     return jax.tree.map(lambda a, b: jnp.where(flags[:, None], a, b), initial, carry)
 

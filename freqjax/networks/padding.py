@@ -13,12 +13,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from freqjax.networks.network import Params
+
 # A tree like the parameters: for each array one int per axis, the number of blocks of H in the axis; 0 if
 # its length does not depend on H.
 HiddenAxes = Any
 
 
-def pad_hidden(params: Any, axes: HiddenAxes, hidden: int, wider: int) -> Any:
+def pad_hidden(params: Params, axes: HiddenAxes, hidden: int, wider: int) -> Any:
     """Pad `params` of H = `hidden` with zeros for the units up to `wider`; also moments and gradients.
 
     Args:
@@ -34,7 +36,7 @@ def pad_hidden(params: Any, axes: HiddenAxes, hidden: int, wider: int) -> Any:
     return jax.tree.map(lambda a, blocks: _resize(a, blocks, hidden, wider), params, axes)
 
 
-def crop_hidden(params: Any, axes: HiddenAxes, hidden: int, wider: int) -> Any:
+def crop_hidden(params: Params, axes: HiddenAxes, hidden: int, wider: int) -> Any:
     """Undo `pad_hidden`: return the first `hidden` units of parameters that have `wider`.
 
     Raises:

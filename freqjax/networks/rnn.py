@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from freqjax.networks.cell import Cell, HiddenCarry
 
@@ -14,6 +14,8 @@ class RnnCell(Cell):
     gates = "h"
 
     @staticmethod
-    def combine(carry: HiddenCarry, driven: jax.Array, recurrent: jax.Array) -> HiddenCarry:
+    def combine(
+        carry: HiddenCarry, driven: Float[Array, "B GH"], recurrent: Float[Array, "B GH"]
+    ) -> HiddenCarry:
         """Advance by the equation above."""
         return HiddenCarry(jnp.tanh(driven + recurrent))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int
 
 from freqjax.networks.weights import LstmSetting, LstmWeights, RotorSetting, gate_columns
 
@@ -40,12 +41,14 @@ def spectral_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
     return turning_weights(weights_key, setting, cycles)
 
 
-def pair_owners(setting: LstmSetting) -> np.ndarray:
+def pair_owners(setting: LstmSetting) -> Int[np.ndarray, " P"]:
     """Return [P], the selector that owns each pair: selector p mod F for pair p."""
     return np.arange(setting.hidden_size // 2) % max(1, len(setting.selectors))
 
 
-def turning_weights(key: jax.Array, setting: LstmSetting, cycles: jax.Array) -> LstmWeights:
+def turning_weights(
+    key: jax.Array, setting: LstmSetting, cycles: Float[Array, " P"]
+) -> LstmWeights:
     """Make pairs of units that rotate at `cycles` [P], each while its selector is on.
 
     Near c = 0 and with input and output gates at 1/2, h = c/2 and c' = f c + W c/4, so that
@@ -79,7 +82,9 @@ def turning_weights(key: jax.Array, setting: LstmSetting, cycles: jax.Array) -> 
     )
 
 
-def _recurrence(setting: LstmSetting, cycles: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _recurrence(
+    setting: LstmSetting, cycles: Float[Array, " P"]
+) -> tuple[Float[Array, "H GH"], Float[Array, " GH"]]:
     """Return the recurrent kernel [H, 4H], W of every pair, and the bias [4H], which sets f."""
     h, rotors, gates = setting.hidden_size, _rotors(setting), gate_columns(setting.hidden_size)
     first, second = _units(h)
@@ -106,7 +111,7 @@ def _recurrence(setting: LstmSetting, cycles: jax.Array) -> tuple[jax.Array, jax
     return recurrent, bias
 
 
-def _held(setting: LstmSetting) -> jax.Array:
+def _held(setting: LstmSetting) -> Float[Array, "D GH"]:
     """Return the input kernel [D, 4H] with which each selector holds the pairs of the others."""
     gates, owners = gate_columns(setting.hidden_size), pair_owners(setting)
     kernel = jnp.zeros((setting.input_size, 4 * setting.hidden_size))
@@ -118,7 +123,9 @@ def _held(setting: LstmSetting) -> jax.Array:
     return kernel
 
 
-def _driven(key: jax.Array, setting: LstmSetting, kernel: jax.Array) -> jax.Array:
+def _driven(
+    key: jax.Array, setting: LstmSetting, kernel: Float[Array, "D GH"]
+) -> Float[Array, "D GH"]:
     """Return `kernel` with weights of `setting.gain` for the other inputs, in one direction per pair."""
     first, second = _units(setting.hidden_size)
     candidate = gate_columns(setting.hidden_size)["g"]
@@ -129,7 +136,7 @@ def _driven(key: jax.Array, setting: LstmSetting, kernel: jax.Array) -> jax.Arra
     return kernel
 
 
-def _on_circle(key: jax.Array, hidden: int) -> jax.Array:
+def _on_circle(key: jax.Array, hidden: int) -> Float[Array, " H"]:
     """Draw c [H] with every pair at a random phase on its circle."""
     first, second = _units(hidden)
     phases = jax.random.uniform(key, first.shape, maxval=2 * jnp.pi)
@@ -137,7 +144,7 @@ def _on_circle(key: jax.Array, hidden: int) -> jax.Array:
     return carry.at[second].set(_RADIUS * jnp.sin(phases))
 
 
-def _stratified(key: jax.Array, setting: LstmSetting) -> jax.Array:
+def _stratified(key: jax.Array, setting: LstmSetting) -> Float[Array, " P"]:
     """Draw [P] cycles per sample: for each selector a jittered logarithmic grid over the band."""
     (low, high), owners = _rotors(setting).band, pair_owners(setting)
     count = np.bincount(owners)[owners]
@@ -146,7 +153,7 @@ def _stratified(key: jax.Array, setting: LstmSetting) -> jax.Array:
     return low * (high / low) ** ((jnp.asarray(place) + jitter) / jnp.asarray(count))
 
 
-def _units(hidden: int) -> tuple[np.ndarray, np.ndarray]:
+def _units(hidden: int) -> tuple[Int[np.ndarray, " P"], Int[np.ndarray, " P"]]:
     """Return [P] twice, the first and the second unit of every pair."""
     first = 2 * np.arange(hidden // 2)
     return first, first + 1
@@ -160,7 +167,7 @@ def _rotors(setting: LstmSetting) -> RotorSetting:
     return setting.rotors
 
 
-def pair_cycles(weights: LstmWeights, setting: LstmSetting) -> np.ndarray:
+def pair_cycles(weights: LstmWeights, setting: LstmSetting) -> Float[np.ndarray, " P"]:
     """Compute [P] cycles per sample: the speed of each isolated pair while its selector is on, near c = 0.
 
     With gates i, f, o of the pair's units at h = 0 and its 2 × 2 block W of the candidate's kernel,

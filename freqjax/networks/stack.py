@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
-from jaxtyping import Bool, Float
+from jaxtyping import Array, Bool, Float
 
 from freqjax.networks.arrays import AnyArray, Size
 from freqjax.networks.cell import Cell
@@ -120,7 +120,7 @@ class _Stack:
         resets: Bool[AnyArray, "T B"],
         *,
         dropout_key: jax.Array | None = None,
-    ) -> tuple[Carry, jax.Array]:
+    ) -> tuple[Carry, Float[Array, "T B O"]]:
         """Run T samples: carry, xs [T, B, D], resets [T, B] → carry, ys [T, B, O].
 
         With a `dropout_key`, features are dropped; without one, none are. The gradient is that of
@@ -137,7 +137,7 @@ class _Stack:
         resets: Bool[AnyArray, "T B"],
         *,
         dropout_key: jax.Array | None = None,
-    ) -> tuple[Carry, jax.Array]:
+    ) -> tuple[Carry, Float[Array, "T B O"]]:
         """Run as `unroll` with JAX's gradient: a slower reference, differentiable any number of times."""
         return self._run(self._cell.scan_autodiff, params, carry, xs, resets, dropout_key)
 
@@ -149,7 +149,7 @@ class _Stack:
         xs: Float[AnyArray, "T B D"],
         resets: Bool[AnyArray, "T B"],
         dropout_key: jax.Array | None,
-    ) -> tuple[Carry, jax.Array]:
+    ) -> tuple[Carry, Float[Array, "T B O"]]:
         after, h = [], xs[..., self._first_inputs]
         for number, (name, _) in enumerate(self._named_layers()):
             state, h = self._scan_layer(scan, params[name], carry[number], h, resets)
@@ -174,7 +174,7 @@ class _Stack:
         carry: Carry,
         xs: Float[AnyArray, "T B D"],
         resets: Bool[AnyArray, "T B"],
-    ) -> tuple[Carry, jax.Array]:
+    ) -> tuple[Carry, Float[Array, "T B N"]]:
         """Run one layer: carry, xs [T, B, ·] → carry, features [T, B, N]."""
         raise NotImplementedError
 
@@ -210,7 +210,7 @@ class StackedNetwork(_Stack):
 
     def step(
         self, params: Params, carry: Carry, x: Float[AnyArray, "B D"]
-    ) -> tuple[Carry, jax.Array]:
+    ) -> tuple[Carry, Float[Array, "B O"]]:
         """Advance one sample: carry, x [B, D] → carry, y [B, O]."""
         after: list[Carry] = []
         h: Any = x[:, self._first_inputs]
@@ -235,7 +235,7 @@ class StackedNetwork(_Stack):
         carry: Carry,
         xs: Float[AnyArray, "T B D"],
         resets: Bool[AnyArray, "T B"],
-    ) -> tuple[Carry, jax.Array]:
+    ) -> tuple[Carry, Float[Array, "T B N"]]:
         return scan(_products(layer), carry, self._initial(layer, xs.shape[1]), xs, resets)
 
 
@@ -261,7 +261,7 @@ class BidirectionalNetwork(_Stack):
         carry: Carry,
         xs: Float[AnyArray, "T B D"],
         resets: Bool[AnyArray, "T B"],
-    ) -> tuple[Carry, jax.Array]:
+    ) -> tuple[Carry, Float[Array, "T B N"]]:
         forth, back = (_products(layer[name]) for name in self._directions)
         initial = self._initial(layer, xs.shape[1])
         after_forth, h_forth = scan(forth, carry[0], initial[0], xs, resets)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+from jaxtyping import Array, Float
 
 
 class RotorSetting(NamedTuple):
@@ -68,13 +69,13 @@ class LstmWeights(NamedTuple):
       carry: [H], c of the initial carry; its h is zero.
     """
 
-    input_kernel: jax.Array
-    input_bias: jax.Array
-    recurrent_kernel: jax.Array
-    recurrent_bias: jax.Array
-    head_kernel: jax.Array
-    head_bias: jax.Array
-    carry: jax.Array
+    input_kernel: Float[Array, "D 4*H"]
+    input_bias: Float[Array, " 4*H"]
+    recurrent_kernel: Float[Array, "H 4*H"]
+    recurrent_bias: Float[Array, " 4*H"]
+    head_kernel: Float[Array, "H O"]
+    head_bias: Float[Array, " O"]
+    carry: Float[Array, " H"]
 
 
 class LayerSetting(NamedTuple):

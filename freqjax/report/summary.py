@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from freqjax.networks import count_parameters
+from freqjax.networks.network import Params
 from freqjax.report.tables import text_section, text_table
 from freqjax.system import devices
 from freqjax.tasks import Task
@@ -23,7 +24,7 @@ _NOTHING_SHARE = 0.9
 def assemble(
     evaluation: Evaluation,
     task: Task,
-    params: Any,
+    params: Params,
     *,
     initializer: str,
     weights: str,

@@ -23,6 +23,7 @@ from freqjax.config import validation
 from freqjax.config.sections import Config
 from freqjax.diagnosis import Diagnosis, RunUnderExamination, diagnose
 from freqjax.errors import UserError
+from freqjax.networks.network import Params
 from freqjax.report import markdown as report
 from freqjax.report import summary
 from freqjax.run.interrupts import Interrupts
@@ -157,7 +158,7 @@ class Experiment:
             self._save(store, trainer, metric=math.inf, keep=True)
 
     @property
-    def _initial_params(self) -> Any:
+    def _initial_params(self) -> Params:
         """Initial weights of the run; None before they were found."""
         return None if self._beginning is None else self._beginning.params
 
@@ -276,7 +277,7 @@ class Experiment:
         self._saved_at = time.monotonic()
 
     def _diagnose(
-        self, folder: Workdir, trainer: Trainer, params: Any, evaluation: Evaluation
+        self, folder: Workdir, trainer: Trainer, params: Params, evaluation: Evaluation
     ) -> Diagnosis:
         """Find the causes of the error of the weights `params`, if it is above the goal."""
         initial = self._initial_params

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from freqjax.figures import canvas
 from freqjax.figures.words import number
@@ -67,7 +68,7 @@ def sweep(
 
 
 def _column(
-    panel: Any,
+    panel: Axes,
     place: int,
     value: dict[str, Any],
     losses: Sequence[float | None],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -18,6 +18,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from freqjax.config.sections import RunConfig
 from freqjax.errors import UserError
+
+Tree = TypeVar("Tree")
+Made = TypeVar("Made")
+
 
 # Timeouts for all processes to connect, for a heartbeat, and for all processes to shut down.
 _MEETING_SECONDS = 300
@@ -111,7 +115,7 @@ def gather_lists(own: list[Any]) -> list[Any]:
     return [value for part in gather(own) for value in part]
 
 
-def gather_arrays(tree: Any) -> Any:
+def gather_arrays(tree: Tree) -> Tree:
     """Concatenate arrays [r, ...] of each process's r replicas to [R, ...], as numpy, on every process."""
     host = jax.tree.map(np.asarray, tree)
     if jax.process_count() == 1:
@@ -136,22 +140,23 @@ def from_lead(find: Callable[[], Any]) -> Any:
     return gather(on_all(lambda: find() if is_lead() else None))[0]
 
 
-def arrays_from_lead(tree: Any) -> Any:
+def arrays_from_lead(tree: Tree) -> Tree:
     """Return the lead's arrays on every process, as numpy; every process gives a tree of equal shapes."""
     if jax.process_count() == 1:
         return tree
     return jax.tree.map(lambda array: _all(np.asarray(array))[0], tree)
 
 
-def on_all(work: Callable[[], Any]) -> Any:
+def on_all(work: Callable[[], Made]) -> Made:
     """Call `work` on every process, wait for all of them, and return this process's result.
 
     Raises:
       UserError: `work` raised UserError or OSError on some process; raised on every process.
     """
-    value, error = None, None
+    made: list[Made] = []
+    error = None
     try:
-        value = work()
+        made.append(work())
     except UserError as found:
         error = str(found)
     except OSError as found:
@@ -159,7 +164,7 @@ def on_all(work: Callable[[], Any]) -> Any:
     errors = [e for e in gather(error) if e is not None]
     if errors:
         raise UserError(errors[0])
-    return value
+    return made[0]
 
 
 def _all(array: np.ndarray) -> np.ndarray:

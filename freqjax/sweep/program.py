@@ -21,6 +21,7 @@ from jax.sharding import PartitionSpec as Spec
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
+from freqjax.networks.network import Params
 from freqjax.tasks import Sequences, Task
 from freqjax.training.chunks import ChunkInfo
 from freqjax.training.frozen import make_frozen_losses
@@ -114,7 +115,7 @@ class Program:
         """Run a chunk of U updates of the active replicas; all arrays are [R, ...], `state` is donated."""
         return self._run("train", self._train, self.place(replicated), state, streams)
 
-    def frozen(self, source: np.ndarray, params: Any, blocks: Sequences) -> np.ndarray:
+    def frozen(self, source: np.ndarray, params: Params, blocks: Sequences) -> np.ndarray:
         """Compute [R, G], the frozen loss of each group on the rows `source` [R] of N sets [N, B, ...]."""
         return np.asarray(self._run("frozen", self._frozen, self.place(source), params, blocks))
 
@@ -192,7 +193,7 @@ def _with(section: Any, numbers: Mapping[str, jax.Array]) -> Any:
 
 
 def _of_source(frozen: Callable[[Any, Sequences], jax.Array]) -> Callable[..., jax.Array]:
-    def of_source(source: jax.Array, params: Any, blocks: Sequences) -> jax.Array:
+    def of_source(source: jax.Array, params: Params, blocks: Sequences) -> jax.Array:
         return frozen(params, jax.tree.map(lambda a: a[source], blocks))
 
     return of_source

@@ -29,6 +29,7 @@ from freqjax.networks import (
     needs_of,
     network_of,
 )
+from freqjax.networks.network import Params
 from freqjax.networks.padding import pad_hidden
 from freqjax.sweep.axes import Bucket, Replica, differing_numbers, numbers
 from freqjax.sweep.logs import Arrays, ReplicaLog, Row, result_of
@@ -127,7 +128,7 @@ class SharedReplicas:
             return self._sets.prepared[0].train_rows
         return jax.eval_shape(lambda k: task.sequences(task.sample(k, task.samples)), noise_key(0))
 
-    def _initial_params(self) -> Any:
+    def _initial_params(self) -> Params:
         """Return [R, ...], the initial weights of each replica, padded to the bucket's width; on the host."""
         networks: dict[Any, tuple[Network, Any]] = {}
         solo: dict[Any, tuple[Network, Any]] = {}
@@ -159,7 +160,7 @@ class SharedReplicas:
                 log.origin = beginning.origin
         return beginning.params
 
-    def _widened(self, params: Any, hidden: int) -> Any:
+    def _widened(self, params: Params, hidden: int) -> Any:
         """Pad `params` of H = `hidden` to the width of the bucket."""
         if hidden == self._bucket.hidden_size or not isinstance(self._network, Paddable):
             return params
@@ -274,7 +275,7 @@ class SharedReplicas:
     def _task_of(self, place: int) -> Task:
         return self._sets.prepared[self._source[place]].task
 
-    def _losses(self, split: str, params: Any) -> list[FrozenLosses]:
+    def _losses(self, split: str, params: Params) -> list[FrozenLosses]:
         """Compute the frozen losses of each of the R replicas on its rows of a split."""
         source = np.array(self._source, np.int32)
         found = self._program.frozen(source, params, self._blocks[split]).astype(np.float64)
@@ -311,7 +312,7 @@ class SharedReplicas:
         """True if the score is not the loss, so that the network must be run."""
         return self._task.score_name is not None
 
-    def _judge(self, place: int, test: FrozenLosses, params: Any) -> Row:
+    def _judge(self, place: int, test: FrozenLosses, params: Params) -> Row:
         """Compare a replica with padded weights `params` with the standard of its rows."""
         source = self._source[place]
         prepared, reset = self._sets.prepared[source], self._config.task.reset

@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from freqjax.networks.arrays import EitherArray
 
 
 class Batch(NamedTuple):
@@ -25,11 +28,11 @@ class Batch(NamedTuple):
       weight: [B] float32, weight of a sequence; 0 is padding. None for 1 each.
     """
 
-    inputs: Mapping[str, Any]
-    targets: Any
-    group: Any
-    mask: Any = None
-    weight: Any = None
+    inputs: Mapping[str, Float[EitherArray, "B T D"]]
+    targets: Float[EitherArray, "B T O"] | Float[EitherArray, "B O"]
+    group: Int[EitherArray, " B"]
+    mask: Bool[EitherArray, "B T"] | Mapping[str, Bool[EitherArray, "B T"]] | None = None
+    weight: Float[EitherArray, " B"] | None = None
 
 
 class Sequences(NamedTuple):
@@ -42,10 +45,10 @@ class Sequences(NamedTuple):
       weights: [B, T] float32, weight of a sample's loss; None for 1 each.
     """
 
-    inputs: Any
-    targets: Any
-    groups: Any
-    weights: Any = None
+    inputs: Float[EitherArray, "B T D"]
+    targets: Float[EitherArray, "B T O"]
+    groups: Int[EitherArray, " B"]
+    weights: Float[EitherArray, "B T"] | None = None
 
 
 def sequences_of(batch: Batch, names: Sequence[str]) -> Sequences:
@@ -78,7 +81,7 @@ def sequences_of(batch: Batch, names: Sequence[str]) -> Sequences:
     return Sequences(inputs, targets, batch.group, weights)
 
 
-def samples_there(batch: Batch) -> Any | None:
+def samples_there(batch: Batch) -> Bool[EitherArray, "B T"] | None:
     """Return [B, T] bool, the samples at which any input is present; None if nothing is missing."""
     if not isinstance(batch.mask, Mapping):
         return batch.mask
@@ -88,7 +91,7 @@ def samples_there(batch: Batch) -> Any | None:
     return jnp.any(jnp.stack(there), axis=0)
 
 
-def _weights(batch: Batch, shape: tuple[int, int], xp: Any) -> Any | None:
+def _weights(batch: Batch, shape: tuple[int, int], xp: Any) -> Float[EitherArray, "B T"] | None:
     there = samples_there(batch)
     if there is None and batch.weight is None and batch.targets.ndim == 3:
         return None
@@ -102,7 +105,9 @@ def _weights(batch: Batch, shape: tuple[int, int], xp: Any) -> Any | None:
     return weights
 
 
-def means_by_group(losses: Any, sequences: Sequences, groups: int) -> list[float]:
+def means_by_group(
+    losses: Float[EitherArray, "B ..."], sequences: Sequences, groups: int
+) -> list[float]:
     """Return [G], the weighted mean of the row losses [B, T] of each group; NaN for one without rows."""
     losses = np.asarray(losses, np.float64).reshape(len(losses), -1)
     belongs = np.asarray(sequences.groups)
@@ -121,7 +126,7 @@ def means_by_group(losses: Any, sequences: Sequences, groups: int) -> list[float
     return found
 
 
-def mean_of_all(losses: Any, sequences: Sequences) -> float:
+def mean_of_all(losses: Float[EitherArray, "B ..."], sequences: Sequences) -> float:
     """Return the weighted mean of the row losses [B, T] over all groups, in float64."""
     everything = sequences._replace(groups=np.zeros(len(losses), np.int32))
     return means_by_group(losses, everything, 1)[0]

@@ -7,7 +7,9 @@ Axes: T samples, N directions.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+from freqjax.networks.network import Params
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,8 +29,8 @@ class NearSolution(NamedTuple):
     """
 
     network: Network
-    params: Any
-    directions: Sequence[Any]
+    params: Params
+    directions: Sequence[Params]
     words: str
     evidence: Mapping[str, float]
 
@@ -45,7 +47,7 @@ class Solution(Protocol):
     name: str
     along: str
 
-    def params_of(self, network: Network) -> Any | None:
+    def params_of(self, network: Network) -> Params | None:
         """Return the weights as parameters of `network`; None if it is too small or of another kind."""
         ...
 

@@ -10,9 +10,15 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float
 
 from freqjax.networks import Network
+from freqjax.networks.arrays import EitherArray
+from freqjax.networks.network import Params
 from freqjax.tasks.batch import Batch
+
+# A score, or outputs on the test rows: one a sample, or one a sequence.
+Baseline = float | Float[EitherArray, "B T O"] | Float[EitherArray, "B O"]
 
 
 @runtime_checkable
@@ -25,9 +31,9 @@ class Frozen(Protocol):
     """
 
     network: Network
-    params: Any
+    params: Params
 
-    def initial_params(self) -> Any:
+    def initial_params(self) -> Params:
         """Return the weights that training began with."""
         ...
 
@@ -35,11 +41,11 @@ class Frozen(Protocol):
         """Return the rows of a split (train, validation or test); None if the task has none."""
         ...
 
-    def outputs(self, split: str) -> np.ndarray:
+    def outputs(self, split: str) -> Float[np.ndarray, "B T O"]:
         """Return the outputs [B, T, O] on the rows of a split."""
         ...
 
-    def run(self, batch: Batch, reset: str) -> np.ndarray:
+    def run(self, batch: Batch, reset: str) -> Float[np.ndarray, "B T O"]:
         """Return the outputs [B, T, O] on `batch`, under a value of `task.reset`."""
         ...
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from freqjax.networks.network import Params
+
 if TYPE_CHECKING:
     from freqjax.networks import Network
     from freqjax.tasks.batch import Batch
@@ -60,7 +62,7 @@ class Evidence(NamedTuple):
     """
 
     network: Network
-    params: Any
+    params: Params
     updated: bool
     train_rows: Batch
     test_rows: Batch

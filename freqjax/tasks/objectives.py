@@ -19,6 +19,9 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
+
+from freqjax.networks.arrays import AnyArray
 
 # Below this norm a vector has no direction.
 _TINY = 1e-12
@@ -43,11 +46,15 @@ class Objective(ABC):
         """True if the loss is convex in the outputs, as Gauss-Newton steps require."""
 
     @abstractmethod
-    def row_loss(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
+    def row_loss(
+        self, outputs: Float[AnyArray, "*N O"], targets: Float[AnyArray, "*N O"]
+    ) -> Float[Array, "*N"]:
         """Return the loss of every row: [..., O] and [..., O] → [...]; traceable."""
 
     @abstractmethod
-    def constant(self, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def constant(
+        self, targets: Float[np.ndarray, "N O"], weights: Float[np.ndarray, " N"]
+    ) -> Float[np.ndarray, " O"]:
         """Return the output [O] with the least weighted mean row loss on targets [N, O], weights [N]."""
 
 
@@ -64,11 +71,15 @@ class SquaredError(Objective):
         """True: the square is convex."""
         return True
 
-    def row_loss(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
+    def row_loss(
+        self, outputs: Float[AnyArray, "*N O"], targets: Float[AnyArray, "*N O"]
+    ) -> Float[Array, "*N"]:
         """Return Σ_o (y_o − t_o)²."""
         return jnp.sum(jnp.square(outputs - targets), axis=-1)
 
-    def constant(self, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def constant(
+        self, targets: Float[np.ndarray, "N O"], weights: Float[np.ndarray, " N"]
+    ) -> Float[np.ndarray, " O"]:
         """Return the weighted mean of the targets."""
         return np.average(np.asarray(targets, np.float64), axis=0, weights=weights)
 
@@ -85,7 +96,9 @@ class Cosine(Objective):
         """False: a quotient of norms is not convex."""
         return False
 
-    def row_loss(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
+    def row_loss(
+        self, outputs: Float[AnyArray, "*N O"], targets: Float[AnyArray, "*N O"]
+    ) -> Float[Array, "*N"]:
         """Return 1 − y · t / (‖y‖ ‖t‖)."""
         # Clipped under the root: at y = 0 the gradient of a norm is not a number.
         norms = [
@@ -94,7 +107,9 @@ class Cosine(Objective):
         ]
         return 1 - jnp.sum(outputs * targets, axis=-1) / (norms[0] * norms[1])
 
-    def constant(self, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def constant(
+        self, targets: Float[np.ndarray, "N O"], weights: Float[np.ndarray, " N"]
+    ) -> Float[np.ndarray, " O"]:
         """Return the weighted mean of the targets' directions, which maximises the mean cosine."""
         targets = np.asarray(targets, np.float64)
         norms = np.maximum(np.linalg.norm(targets, axis=1, keepdims=True), _TINY)
@@ -120,7 +135,9 @@ class CrossEntropy(Objective):
         """True without focus; a focal loss is not convex."""
         return self.focus == 0
 
-    def row_loss(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
+    def row_loss(
+        self, outputs: Float[AnyArray, "*N O"], targets: Float[AnyArray, "*N O"]
+    ) -> Float[Array, "*N"]:
         """Return −Σ_c w_c t_c (1 − p_c)^γ log p_c; targets are one-hot or probabilities."""
         log_p = jax.nn.log_softmax(outputs, axis=-1)
         terms = targets * log_p
@@ -132,7 +149,9 @@ class CrossEntropy(Objective):
             terms = terms * weights.reshape((1,) * (terms.ndim - 1) + (-1,))
         return -jnp.sum(terms, axis=-1)
 
-    def constant(self, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def constant(
+        self, targets: Float[np.ndarray, "N O"], weights: Float[np.ndarray, " N"]
+    ) -> Float[np.ndarray, " O"]:
         """Return the logits of the best constant distribution.
 
         It is the distribution of the (class-weighted) targets; with a focus it is found numerically.
@@ -145,7 +164,7 @@ class CrossEntropy(Objective):
         if not self.focus:
             return logits
 
-        def mean_loss(y: np.ndarray) -> float:
+        def mean_loss(y: Float[np.ndarray, " O"]) -> float:
             log_p = y - np.logaddexp.reduce(y)
             return float(-np.sum(mass * np.maximum(-np.expm1(log_p), 1e-7) ** self.focus * log_p))
 

@@ -8,18 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
-from freqjax.tasks.batch import Sequences, mean_of_all, means_by_group
-from freqjax.tasks.evaluation import Evaluation, Frozen, Section, Table
+from freqjax.networks.arrays import EitherArray
+from freqjax.tasks.batch import Batch, Sequences, mean_of_all, means_by_group
+from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section, Table
 from freqjax.text import number
 
 if TYPE_CHECKING:
     from freqjax.tasks.task import Task
 
 # (outputs, targets), each [B, T, O] → [B, T].
-Measure = Callable[[Any, Any], Any]
+Measure = Callable[[jax.Array, jax.Array], jax.Array]
 
 
 class Means(NamedTuple):
@@ -96,7 +99,9 @@ def score_key(task: Task) -> str:
     return name.replace(" ", "_").replace("-", "_")
 
 
-def means(task: Task, measure: Measure, outputs: Any, rows: Sequences) -> Means:
+def means(
+    task: Task, measure: Measure, outputs: Float[EitherArray, "B T O"], rows: Sequences
+) -> Means:
     """Return the means of `measure` over `rows`, weighted as the rows are.
 
     Args:
@@ -109,7 +114,7 @@ def means(task: Task, measure: Measure, outputs: Any, rows: Sequences) -> Means:
     return Means(mean_of_all(values, rows), means_by_group(values, rows, len(task.group_names)))
 
 
-def constant_outputs(task: Task, frozen: Frozen) -> np.ndarray:
+def constant_outputs(task: Task, frozen: Frozen) -> Float[np.ndarray, "B T O"]:
     """Return the best constant of the training rows, as outputs [B, T, O] on the test rows."""
     batch = frozen.batch("train")
     assert batch is not None  # every task has training rows
@@ -138,17 +143,17 @@ def what_is_possible(evaluation: Evaluation) -> Section:
     )
 
 
-def _score_of(task: Task, value: Any, rows: Sequences) -> float:
+def _score_of(task: Task, value: Baseline, rows: Sequences) -> float:
     """Return a baseline's score: `value` itself, or the score of outputs [B, T, O] or [B, O]."""
-    if np.ndim(value) == 0:
-        return float(value)
     value = np.asarray(value)
+    if value.ndim == 0:
+        return float(value)
     outputs = value[:, None] if value.ndim == 2 else value
     outputs = np.broadcast_to(outputs, np.shape(rows.targets))
     return means(task, task.row_score, outputs, rows).all
 
 
-def _test_batch(frozen: Frozen) -> Any:
+def _test_batch(frozen: Frozen) -> Batch:
     batch = frozen.batch("test")
     assert batch is not None  # every task has test rows
     return batch

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import jax
+from jaxtyping import Array, Float
 
 from freqjax.config.sections import Context, TaskConfig
 from freqjax.errors import UserError
+from freqjax.networks.arrays import AnyArray
 from freqjax.tasks.batch import Batch, Sequences, sequences_of
 from freqjax.tasks.columns import Columns, columns_of
 from freqjax.tasks.drawing import draw_run
-from freqjax.tasks.evaluation import Evaluation, Frozen, Section
+from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section
 from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.objectives import Objective
 from freqjax.tasks.scoring import constant_outputs, evaluate_rows, means
@@ -187,7 +189,9 @@ class Task:
             raise KeyError(split)
         return self.sequences(batch)
 
-    def row_score(self, outputs: Any, targets: Any) -> Any:
+    def row_score(
+        self, outputs: Float[AnyArray, "*N O"], targets: Float[AnyArray, "*N O"]
+    ) -> Float[Array, "*N"]:
         """Return the score of every row: outputs and targets [..., O] → [...]; the loss unless overridden.
 
         The score of a split is their mean, with the weights of the losses.
@@ -201,7 +205,7 @@ class Task:
         rows = self.sequences(batch)
         return means(self, self.objective.row_loss, constant_outputs(self, frozen), rows).all
 
-    def baselines(self, frozen: Frozen) -> Mapping[str, Any]:
+    def baselines(self, frozen: Frozen) -> Mapping[str, Baseline]:
         """Return the results of other methods on the test rows, by name; none unless overridden.
 
         A result is their outputs on the test rows, [B, T, O] or [B, O] (one per sequence), or a score. The

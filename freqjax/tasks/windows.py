@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from jaxtyping import Int
 
 from freqjax.config.sections import WindowsConfig
 from freqjax.errors import UserError
@@ -22,7 +23,7 @@ def warm_up(windows: WindowsConfig) -> int:
     return windows.warm_up if windows.start == "warm" else 0
 
 
-def first_samples(samples: int, windows: WindowsConfig) -> np.ndarray:
+def first_samples(samples: int, windows: WindowsConfig) -> Int[np.ndarray, " W"]:
     """Return the first sample of every window of a block of T = `samples`, ascending."""
     last = samples - windows.length
     regular = np.arange(0, last + 1, windows.stride)
@@ -34,7 +35,7 @@ def window_count(samples: int, windows: WindowsConfig) -> int:
     return math.ceil((samples - windows.length) / windows.stride) + 1
 
 
-def owners(samples: int, windows: WindowsConfig) -> np.ndarray:
+def owners(samples: int, windows: WindowsConfig) -> Int[np.ndarray, " T"]:
     """Return [T], the window of a block that provides the output of each sample.
 
     It is the first window that contains the sample, which has the most context before it; for `centre` the
@@ -56,7 +57,7 @@ def owners(samples: int, windows: WindowsConfig) -> np.ndarray:
     return np.clip(nearer, earliest, latest)
 
 
-def covering(samples: int, windows: WindowsConfig) -> np.ndarray:
+def covering(samples: int, windows: WindowsConfig) -> Int[np.ndarray, " T"]:
     """Return [T], the number of windows of a block that contain each sample."""
     first, time = first_samples(samples, windows), np.arange(samples)
     begun = np.searchsorted(first, time, side="right")

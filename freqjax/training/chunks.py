@@ -6,13 +6,15 @@ Axes: U updates in a chunk, K samples in a window, B streams, G groups, P parame
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Num
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
+from freqjax.networks.network import Params
 from freqjax.tasks import Task
 from freqjax.training.gradients import make_estimator
 from freqjax.training.optimizers import Optimizer, Schedule
@@ -37,17 +39,17 @@ class ChunkInfo(NamedTuple):
       bad_update: the first update whose loss or gradient is not finite, or U.
     """
 
-    loss_sums: jax.Array
-    row_counts: jax.Array
-    norm_sum: jax.Array
-    norm_max: jax.Array
-    norm_argmax: jax.Array
-    layer_norm_sums: jax.Array
-    layer_norm_maxima: jax.Array
-    layer_norm_argmax: jax.Array
-    update_ratios: jax.Array
-    rate: jax.Array
-    bad_update: jax.Array
+    loss_sums: Float[Array, " G"]
+    row_counts: Num[Array, " G"]
+    norm_sum: Float[Array, ""]
+    norm_max: Float[Array, ""]
+    norm_argmax: Int[Array, ""]
+    layer_norm_sums: Float[Array, " P"]
+    layer_norm_maxima: Float[Array, " P"]
+    layer_norm_argmax: Int[Array, " P"]
+    update_ratios: Float[Array, " P"]
+    rate: Float[Array, ""]
+    bad_update: Int[Array, ""]
 
 
 Chunk = Callable[[TrainState, Stream], tuple[TrainState, ChunkInfo]]
@@ -82,7 +84,9 @@ def make_chunk(
     return chunk
 
 
-def summarise(infos: UpdateInfo, stream: Stream, before: Any, after: Any, groups: int) -> ChunkInfo:
+def summarise(
+    infos: UpdateInfo, stream: Stream, before: Params, after: Params, groups: int
+) -> ChunkInfo:
     """Reduce the stacked infos of U updates to the report for the host."""
     losses, row_groups, counts = infos.losses, stream.groups.reshape(-1), 1
     kind = jnp.int32
@@ -107,7 +111,7 @@ def summarise(infos: UpdateInfo, stream: Stream, before: Any, after: Any, groups
     )
 
 
-def change_ratios(before: Any, after: Any) -> jax.Array:
+def change_ratios(before: Params, after: Params) -> Float[Array, " P"]:
     """Compute [P], norm of each parameter array's change / its norm before; NaN for an array of zeros."""
 
     def ratio(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -117,7 +121,7 @@ def change_ratios(before: Any, after: Any) -> jax.Array:
     return jnp.stack(jax.tree.leaves(jax.tree.map(ratio, before, after)))
 
 
-def layer_names(params: Any) -> list[str]:
+def layer_names(params: Params) -> list[str]:
     """Return the names of the P parameter arrays, in the order of the infos."""
     paths = jax.tree_util.tree_flatten_with_path(params)[0]
     return ["/".join(str(getattr(key, "key", key)) for key in path) for path, _ in paths]

@@ -9,13 +9,15 @@ all. Every sample has an output, including the first ones of a block, which are 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from freqjax.config.sections import WindowsConfig
 from freqjax.networks import Network
+from freqjax.networks.arrays import AnyArray, EitherArray
+from freqjax.networks.network import Params
 from freqjax.tasks import Sequences
 from freqjax.tasks.windows import covering, first_samples, owners, warm_up
 from freqjax.training.streams import padding_resets
@@ -26,7 +28,7 @@ _WINDOWS = 256
 
 def make_windows_forward(
     network: Network, windows: WindowsConfig
-) -> Callable[[Any, Sequences, str], np.ndarray]:
+) -> Callable[[Params, Sequences, str], Float[np.ndarray, "B T O"]]:
     """Make a function (params, blocks, reset) → outputs [B, T, O] with frozen weights, from windows.
 
     As in training, windows are independent, so that `reset`, which concerns a carried state, has no effect.
@@ -38,11 +40,13 @@ def make_windows_forward(
     """
 
     @jax.jit
-    def unroll(params: Any, xs: jax.Array, resets: jax.Array) -> jax.Array:
+    def unroll(
+        params: Params, xs: Float[AnyArray, "T B D"], resets: Bool[AnyArray, "T B"]
+    ) -> Float[Array, "L B O"]:
         carry = network.init_carry(params, xs.shape[1])
         return network.unroll(params, carry, xs, resets)[1][-windows.length :]
 
-    def forward(params: Any, blocks: Sequences, reset: str) -> np.ndarray:
+    def forward(params: Params, blocks: Sequences, reset: str) -> Float[np.ndarray, "B T O"]:
         del reset
         inputs = np.asarray(blocks.inputs)
         count, samples = inputs.shape[:2]
@@ -72,18 +76,20 @@ class _Shares:
         self._mean = windows.combine == "mean"
         self._at = covering(samples, windows) if self._mean else owners(samples, windows)
 
-    def of(self, number: np.ndarray, place: np.ndarray) -> np.ndarray:
+    def of(
+        self, number: Int[np.ndarray, " N"], place: Int[np.ndarray, "L N"]
+    ) -> Float[np.ndarray, "L N"]:
         """Return the weights [L, N] of windows [N] of a block at samples [L, N]."""
         return 1 / self._at[place] if self._mean else (self._at[place] == number).astype(float)
 
 
 def _rows(
-    inputs: np.ndarray,
-    padding: np.ndarray | None,
-    block: np.ndarray,
-    first: np.ndarray,
+    inputs: Float[np.ndarray, "S T D"],
+    padding: Bool[EitherArray, "S T"] | None,
+    block: Int[np.ndarray, " N"],
+    first: Int[np.ndarray, " N"],
     windows: WindowsConfig,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Float[np.ndarray, "L B D"], Bool[np.ndarray, "L B"]]:
     """Return xs [M + L, B, D] and resets [M + L, B] of the windows at `first` [N] of blocks [N].
 
     B is the largest number that is run at once, whatever N is, so that there is one compilation. `padding`

@@ -14,9 +14,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int
 
 from freqjax.config.sections import Config
 from freqjax.networks import Linearizable
+from freqjax.networks.arrays import EitherArray
+from freqjax.networks.network import Params
 from freqjax.tasks import Sequences, Task
 from freqjax.training import gauss_newton, monitors
 from freqjax.training.chunks import layer_names
@@ -40,8 +43,8 @@ class CurriculumState(NamedTuple):
       settled_params: the last parameters that settled, to return to.
     """
 
-    iterate: Any
-    damping: jax.Array
+    iterate: Params
+    damping: Float[Array, ""]
     settled_params: Any
 
 
@@ -55,7 +58,7 @@ class CurriculumTrainer:
         config: Config,
         train_rows: Sequences,
         forward: Forward,
-        params: Any = None,
+        params: Params | None = None,
     ) -> None:
         """Set the first horizon; each shape is compiled when it is first needed.
 
@@ -81,7 +84,7 @@ class CurriculumTrainer:
         self.step = 0
 
     @property
-    def params(self) -> Any:
+    def params(self) -> Params:
         """Mean of the last `curriculum.average` iterates at this horizon."""
         return self._average
 
@@ -122,15 +125,15 @@ class CurriculumTrainer:
         scales, fresh = network.scales(), self._config.task.noise == "fresh"
         groups, burn_in = len(task.group_names), self._burn_in
 
-        def step(params: Any, damping: jax.Array, key: jax.Array, horizon: jax.Array):
+        def step(params: Params, damping: jax.Array, key: jax.Array, horizon: jax.Array):
             rows = task.sequences(task.sample(key, shape)) if fresh else self._train_rows
             xs, targets = (_time_first(array, shape) for array in (rows.inputs, rows.targets))
             counted, weights = _row_weights(rows, shape, burn_in, horizon)
 
-            def linearize(params: Any):
+            def linearize(params: Params):
                 return network.linearize(params, xs)
 
-            def predict(params: Any) -> jax.Array:
+            def predict(params: Params) -> jax.Array:
                 carry = network.init_carry(params, xs.shape[1])
                 return network.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))[1]
 
@@ -192,7 +195,7 @@ class CurriculumTrainer:
             found.append(f"step {self.step}: no share of the step lowered the loss; damping raised")
         return found
 
-    def _move(self, before: float, losses: np.ndarray) -> None:
+    def _move(self, before: float, losses: Float[np.ndarray, " G"]) -> None:
         """Lengthen, keep or shorten the horizon, depending on the groups' losses after the step."""
         curriculum, horizons = self._config.curriculum, self._horizons
         verdict = horizons.judge(curriculum, before, losses)
@@ -208,7 +211,7 @@ class CurriculumTrainer:
                 iterate=_copy(self._average), damping=jnp.asarray(curriculum.damping, jnp.float32)
             )
 
-    def _look_ahead(self) -> np.ndarray:
+    def _look_ahead(self) -> Float[np.ndarray, " T"]:
         """Compute the worst group's mean loss over the samples up to t, for t to the longest horizon."""
         outputs = self._forward(self._average, self._train_rows, "block")
         targets = jnp.asarray(self._train_rows.targets)
@@ -234,7 +237,7 @@ class CurriculumTrainer:
             "rows_seen": self._rows_seen,
         }
 
-    def restore(self, params: Any, device_state: Any, host_state: dict[str, Any]) -> None:
+    def restore(self, params: Params, device_state: Any, host_state: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
         self._average, self._state = params, device_state
         self.epoch, self.step = host_state["epoch"], host_state["step"]
@@ -246,24 +249,26 @@ class CurriculumTrainer:
         return "Gauss-Newton steps have neither schedule nor moments, and do not use it"
 
 
-def _copy(tree: Any) -> Any:
+def _copy(tree: Params) -> Params:
     """Copy the arrays, since those of a step are donated."""
     return jax.tree.map(jnp.copy, tree)
 
 
-def _mix(mean: Any, new: Any, share: float) -> Any:
+def _mix(mean: Params, new: Params, share: float) -> Params:
     """Return (1 − share) mean + share · new; exactly `new` if the share is 1."""
     return jax.tree.map(lambda a, b: (1 - share) * a + share * b, mean, new)
 
 
-def _time_first(array: Any, samples: int) -> jax.Array:
+def _time_first(
+    array: Float[EitherArray, "B T *row"], samples: int
+) -> Float[Array, "samples B *row"]:
     """Return the first samples of [B, T, ...] as [samples, B, ...]."""
     return jnp.swapaxes(jnp.asarray(array)[:, :samples], 0, 1)
 
 
 def _row_weights(
-    rows: Sequences, samples: int, burn_in: int, horizon: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+    rows: Sequences, samples: int, burn_in: int, horizon: Int[Array, ""]
+) -> tuple[Float[Array, "samples B"], Float[Array, "samples B"]]:
     """Compute the weights of the rows from the burn-in to the horizon.
 
     Returns:
@@ -279,7 +284,9 @@ def _row_weights(
     return counted, counted / jnp.maximum(jnp.sum(counted), jnp.finfo(jnp.float32).tiny)
 
 
-def _running_mean(losses: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+def _running_mean(
+    losses: Float[np.ndarray, "B T"], weights: Float[np.ndarray, "B T"] | None
+) -> Float[np.ndarray, " T"]:
     """Average losses [B, T] over the sequences and the samples so far, [T]; 0 if none has a weight yet."""
     if weights is None:
         return np.cumsum(losses.mean(axis=0)) / np.arange(1, losses.shape[1] + 1)

@@ -8,9 +8,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network, Streams
+from freqjax.networks.arrays import AnyArray
+from freqjax.networks.network import Carry, Params
 from freqjax.tasks import Batch, Sequences, Task, means_by_group
 from freqjax.training.combination import make_windows_forward
 from freqjax.training.streams import padding_resets
@@ -19,7 +22,7 @@ from freqjax.training.streams import padding_resets
 _STREAMS = 16
 
 # (params, sequences, reset) → outputs [B, T, O].
-Forward = Callable[[Any, Sequences, str], np.ndarray]
+Forward = Callable[[Params, Sequences, str], Float[np.ndarray, "B T O"]]
 
 
 def choose_forward(network: Network, config: Config) -> Forward:
@@ -38,11 +41,16 @@ def make_forward(network: Network) -> Forward:
     """
 
     @jax.jit
-    def unroll(params: Any, carry: Any, xs: jax.Array, resets: Any) -> tuple[Any, jax.Array]:
+    def unroll(
+        params: Params,
+        carry: Carry,
+        xs: Float[AnyArray, "T B D"],
+        resets: Bool[AnyArray, "T B"] | None,
+    ) -> tuple[Carry, Float[Array, "T B O"]]:
         flags = jnp.zeros(xs.shape[:2], bool) if resets is None else resets
         return network.unroll(params, carry, xs, flags)
 
-    def side_by_side(params: Any, sequences: Sequences) -> np.ndarray:
+    def side_by_side(params: Params, sequences: Sequences) -> Float[np.ndarray, "B T O"]:
         inputs = np.swapaxes(np.asarray(sequences.inputs), 0, 1)
         resets = None
         if sequences.weights is not None and not isinstance(network, Streams):
@@ -60,14 +68,14 @@ def make_forward(network: Network) -> Forward:
             parts.append(outputs[:, : part.shape[1]])
         return np.swapaxes(np.concatenate(parts, axis=1), 0, 1)
 
-    def carried_through(params: Any, sequences: Sequences) -> np.ndarray:
+    def carried_through(params: Params, sequences: Sequences) -> Float[np.ndarray, "B T O"]:
         carry, parts = network.init_carry(params, 1), []
         for block in np.asarray(sequences.inputs):
             carry, outputs = unroll(params, carry, block[:, None], None)
             parts.append(np.asarray(outputs)[:, 0])
         return np.stack(parts)
 
-    def forward(params: Any, sequences: Sequences, reset: str) -> np.ndarray:
+    def forward(params: Params, sequences: Sequences, reset: str) -> Float[np.ndarray, "B T O"]:
         together = reset == "block" or not isinstance(network, Streams)
         return (side_by_side if together else carried_through)(params, sequences)
 
@@ -76,7 +84,7 @@ def make_forward(network: Network) -> Forward:
 
 def make_frozen_losses(
     network: Network, task: Task, reset: str, groups: int
-) -> Callable[[Any, Sequences], jax.Array]:
+) -> Callable[[Params, Sequences], Float[Array, " G"]]:
     """Make a traceable function (params, sequences) → [G] weighted mean loss of each group.
 
     The state is carried as in `make_forward`.
@@ -88,7 +96,13 @@ def make_frozen_losses(
       groups: G.
     """
 
-    def losses_of(params: Any, carry: Any, inputs: Any, targets: Any, weights: Any = None) -> Any:
+    def losses_of(
+        params: Params,
+        carry: Carry,
+        inputs: Float[Array, "T B D"],
+        targets: Float[Array, "T B O"],
+        weights: Float[Array, "T B"] | None = None,
+    ) -> tuple[Carry, tuple[Float[Array, " B"], Float[Array, " B"]]]:
         """Compute the carry, [B] sums of weighted losses and of weights from [T, B, D], [T, B, O], [T, B]."""
         carry, outputs = network.unroll(params, carry, inputs, jnp.zeros(inputs.shape[:2], bool))
         losses = task.objective.row_loss(outputs, targets)
@@ -99,11 +113,11 @@ def make_frozen_losses(
         )  # the loss of a row with weight 0 is arbitrary
         return carry, (jnp.sum(weighted, axis=0), jnp.sum(weights, axis=0))
 
-    def frozen(params: Any, blocks: Sequences) -> jax.Array:
+    def frozen(params: Params, blocks: Sequences) -> Float[Array, " G"]:
         count = blocks.inputs.shape[0]
         streams = min(count, _STREAMS) if reset == "block" else 1
 
-        def part(carry: Any, rows: tuple[jax.Array, ...]) -> Any:
+        def part(carry: Carry, rows: tuple[jax.Array, ...]) -> Any:
             start = network.init_carry(params, streams) if reset == "block" else carry
             return losses_of(params, start, *(jnp.swapaxes(a, 0, 1) for a in rows))
 
@@ -130,10 +144,10 @@ class FrozenNetwork:
         task: Task,
         network: Network,
         forward: Forward,
-        params: Any,
+        params: Params,
         batches: Mapping[str, Batch],
         reset: str,
-        initial: Callable[[], Any],
+        initial: Callable[[], Params],
     ) -> None:
         """Store the network and its weights; nothing is run yet.
 
@@ -151,7 +165,7 @@ class FrozenNetwork:
         self._batches, self._reset = batches, reset
         self._outputs: dict[str, np.ndarray] = {}
 
-    def initial_params(self) -> Any:
+    def initial_params(self) -> Params:
         """Return the weights that training began with."""
         return self._initial()
 
@@ -159,13 +173,13 @@ class FrozenNetwork:
         """Return the rows of a split (train, validation or test); None if the task has none."""
         return self._batches.get(split)
 
-    def outputs(self, split: str) -> np.ndarray:
+    def outputs(self, split: str) -> Float[np.ndarray, "B T O"]:
         """Return the outputs [B, T, O] on the rows of a split."""
         if split not in self._outputs:
             self._outputs[split] = self.run(self._batches[split], self._reset)
         return self._outputs[split]
 
-    def run(self, batch: Batch, reset: str) -> np.ndarray:
+    def run(self, batch: Batch, reset: str) -> Float[np.ndarray, "B T O"]:
         """Return the outputs [B, T, O] on `batch`, under a value of `task.reset`."""
         return self._forward(self.params, self._task.sequences(batch), reset)
 
@@ -184,7 +198,7 @@ class FrozenLosses(NamedTuple):
     per_group: list[float]
 
     @staticmethod
-    def of(per_group: Sequence[float], shares: np.ndarray) -> FrozenLosses:
+    def of(per_group: Sequence[float], shares: Float[np.ndarray, " G"]) -> FrozenLosses:
         """Combine the means of the groups with `shares` [G], from `group_shares`."""
         there = shares > 0
         means = np.asarray(per_group, np.float64)[there]
@@ -193,7 +207,7 @@ class FrozenLosses(NamedTuple):
         )
 
 
-def group_shares(rows: Sequences, groups: int) -> np.ndarray:
+def group_shares(rows: Sequences, groups: int) -> Float[np.ndarray, " G"]:
     """Return [G], the share of each group in a mean over all rows, float64."""
     weights = 1.0 if rows.weights is None else np.sum(np.asarray(rows.weights, np.float64), axis=1)
     totals = np.zeros(groups)
@@ -201,7 +215,7 @@ def group_shares(rows: Sequences, groups: int) -> np.ndarray:
     return totals / totals.sum()
 
 
-def group_means(outputs: np.ndarray, rows: Sequences, task: Task) -> list[float]:
+def group_means(outputs: Float[np.ndarray, "B T O"], rows: Sequences, task: Task) -> list[float]:
     """Return the weighted mean loss of the rows of each group, float64."""
     losses = task.objective.row_loss(jnp.asarray(outputs), jnp.asarray(rows.targets))
     return means_by_group(losses, rows, len(task.group_names))

@@ -13,13 +13,14 @@ along its rate and its phase differ by T², and first-order steps have one learn
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from freqjax.networks import Linearization
+from freqjax.networks.network import Params
 from freqjax.training.chunks import change_ratios
 
 # The largest damping; the tolerance of conjugate gradients, relative to the squared first residual, and their
@@ -58,16 +59,16 @@ class StepInfo(NamedTuple):
 
 
 def step(
-    linearize: Callable[[Any], Linearization],
-    predict: Callable[[Any], Outputs],
+    linearize: Callable[[Params], Linearization],
+    predict: Callable[[Params], Outputs],
     row_losses: Callable[[Outputs], RowLosses],
     weights: RowLosses,
-    params: Any,
-    scales: Any,
+    params: Params,
+    scales: Params,
     damping: Scalar,
     damping_floor: float,
     solver_steps: int,
-) -> tuple[Any, Scalar, StepInfo, tuple[RowLosses, RowLosses]]:
+) -> tuple[Params, Scalar, StepInfo, tuple[RowLosses, RowLosses]]:
     """Take one step on the weighted sum of the rows' losses; traceable.
 
     Args:
@@ -95,7 +96,7 @@ def step(
     loss, gradient, proposal = _propose(linear, mean_loss, scales, damping, solver_steps)
     direction, promised, used = proposal
 
-    def moved(share: Scalar) -> Any:
+    def moved(share: Scalar) -> Params:
         # If no share lowered the loss, the parameters do not change, even if the direction is NaN.
         return jax.tree.map(lambda p, d: jnp.where(share > 0, p + share * d, p), params, direction)
 
@@ -122,16 +123,16 @@ def step(
 def _propose(
     linear: Linearization,
     mean_loss: Callable[[Outputs], Scalar],
-    scales: Any,
+    scales: Params,
     damping: Scalar,
     solver_steps: int,
-) -> tuple[Scalar, Any, tuple[Any, Scalar, Int[Array, ""]]]:
+) -> tuple[Scalar, Params, tuple[Params, Scalar, Int[Array, ""]]]:
     """Solve for the step d; return loss, gradient, and (d, the predicted decrease, iterations)."""
     outputs, tangent, adjoint = linear
     loss, output_gradient = jax.value_and_grad(mean_loss)(outputs)
     gradient = adjoint(output_gradient)
 
-    def curvature(v: Any) -> Any:
+    def curvature(v: Params) -> Params:
         """Compute (S JᵀℓʺJ S + λ) v, in parameters divided by their scales."""
         change = tangent(_times(v, scales))
         curved = jax.jvp(jax.grad(mean_loss), (outputs,), (change,))[1]
@@ -146,8 +147,8 @@ def _propose(
 
 
 def _conjugate_gradients(
-    matrix: Callable[[Any], Any], target: Any, most: int
-) -> tuple[Any, Any, Int[Array, ""]]:
+    matrix: Callable[[Params], Params], target: Params, most: int
+) -> tuple[Params, Params, Int[Array, ""]]:
     """Solve matrix x = target from zero; return x, target − matrix x and the number of iterations."""
     goal = jnp.maximum(_TOLERANCE * _dot(target, target), jnp.finfo(jnp.float32).tiny)
 
@@ -198,13 +199,13 @@ def _next_damping(damping: Scalar, floor: float, tried: Int[Array, ""], gain: Sc
     return jnp.clip(damping * factor, floor, _MOST_DAMPING)
 
 
-def _dot(a: Any, b: Any) -> Scalar:
+def _dot(a: Params, b: Params) -> Scalar:
     return sum(jax.tree.leaves(jax.tree.map(jnp.vdot, a, b)), jnp.zeros(()))
 
 
-def _add(scale: Any, a: Any, b: Any) -> Any:
+def _add(scale: Scalar | float, a: Params, b: Params) -> Params:
     return jax.tree.map(lambda u, v: scale * u + v, a, b)
 
 
-def _times(a: Any, b: Any) -> Any:
+def _times(a: Params, b: Params) -> Params:
     return jax.tree.map(lambda u, v: u * v, a, b)

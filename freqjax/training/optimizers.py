@@ -18,6 +18,7 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from freqjax.config.sections import OptimizerConfig
+from freqjax.networks.network import Params
 
 # (updates made, updates made when the schedule began) → learning rate.
 Schedule = Callable[[Int[Array, ""], Int[Array, ""]], Float[Array, ""]]
@@ -39,14 +40,14 @@ class Optimizer:
         self._rule = make_direction(config)
 
     def change(
-        self, grads: Any, opt_state: Any, params: Any, rate: Float[Array, ""]
+        self, grads: Params, opt_state: Any, params: Params, rate: Float[Array, ""]
     ) -> tuple[Any, Any]:
         """Return the change of the parameters, and the new state of the rule."""
         clipped = self._clip(grads, params)
         directions, opt_state = self._rule.update(clipped, opt_state, params)
         return jax.tree.map(lambda d: -rate * d, directions), opt_state
 
-    def _clip(self, grads: Any, params: Any) -> Any:
+    def _clip(self, grads: Params, params: Params) -> Any:
         config = self._config
         if config.clip == "adaptive":
             return clip_adaptively(grads, params, config.clip_ratio)
@@ -89,12 +90,12 @@ def clip_scale(
     return jnp.minimum(1.0, clip_norm / jnp.maximum(norm, jnp.finfo(norm.dtype).tiny))
 
 
-def global_norm(grads: Any) -> Float[Array, ""]:
+def global_norm(grads: Params) -> Float[Array, ""]:
     """Return the norm of all gradients as one vector."""
     return jnp.sqrt(jnp.sum(jnp.stack([jnp.sum(jnp.square(g)) for g in jax.tree.leaves(grads)])))
 
 
-def clip_adaptively(grads: Any, params: Any, ratio: Float[Array, ""] | float) -> Any:
+def clip_adaptively(grads: Params, params: Params, ratio: Float[Array, ""] | float) -> Any:
     """Limit each unit's gradient to `ratio` times the norm of the unit's weights (Brock et al. 2021).
 
     A unit is a column of a kernel, its weights from all inputs (of a recurrent layer a gate of a unit), or a

@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 import jax
+from jaxtyping import Array, Int
 
 from freqjax.config.sections import Config
 from freqjax.tasks import Sequences, Task
@@ -45,6 +46,6 @@ class OrderedRows:
 
 
 @functools.partial(jax.jit, static_argnums=2)
-def _slice(stream: Stream, first: Any, count: int) -> Stream:
+def _slice(stream: Stream, first: int | Int[Array, ""], count: int) -> Stream:
     # `first` is traced, so that one program serves all positions.
     return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, count), stream)

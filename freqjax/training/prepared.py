@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 
 from freqjax.config.sections import Config, context_of
 from freqjax.networks import Network, make_network
+from freqjax.networks.network import Params
 from freqjax.tasks import Batch, Sequences, Task, make_task
 from freqjax.training.frozen import (
     FrozenLosses,
@@ -37,7 +38,7 @@ def assemble(config: Config) -> Assembled:
     return Assembled(task, make_network(config.network, task))
 
 
-def param_shapes(network: Network) -> Any:
+def param_shapes(network: Network) -> Params:
     """Return the shapes and dtypes of a network's parameters."""
     return jax.eval_shape(network.init, jax.random.key(0))
 
@@ -90,17 +91,17 @@ class Prepared:
         """Training rows in the form that a network reads."""
         return self.rows("train")
 
-    def frozen_losses(self, params: Any, split: str | None = None) -> FrozenLosses:
+    def frozen_losses(self, params: Params, split: str | None = None) -> FrozenLosses:
         """Return the losses of frozen weights on the rows of `split`, by default of `choosing`."""
         rows = self.rows(split or self.choosing)
         means = group_means(self.forward(params, rows, self.config.task.reset), rows, self.task)
         return FrozenLosses.of(means, group_shares(rows, len(self.task.group_names)))
 
-    def initial_params(self) -> Any:
+    def initial_params(self) -> Params:
         """Return the initial weights of a run of this config."""
         return self.network.init(initial_key(self.config.train.seed))
 
-    def frozen(self, params: Any, initial: Any = None) -> FrozenNetwork:
+    def frozen(self, params: Params, initial: Params | None = None) -> FrozenNetwork:
         """Return the network with frozen weights `params`, for the task to evaluate.
 
         `initial` are the initial weights of the training; None for those of `train.seed`.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.networks import Linearizable, Network
+from freqjax.networks.network import Params
 from freqjax.tasks import Sequences, Task
 from freqjax.training.curriculum import CurriculumTrainer
 from freqjax.training.frozen import Forward
@@ -35,7 +34,7 @@ def make_trainer(
     config: Config,
     train_rows: Sequences,
     forward: Forward,
-    params: Any = None,
+    params: Params | None = None,
 ) -> Trainer:
     """Make the trainer of `config`.
 

@@ -8,13 +8,13 @@ a window, M samples of warming up.
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Int
 
 from freqjax.config.sections import Config, WindowsConfig
+from freqjax.networks.arrays import AnyArray
 from freqjax.tasks import Sequences, Task
 from freqjax.tasks.windows import first_samples, warm_up, window_count
 from freqjax.training.seeds import noise_key, order_key
@@ -45,7 +45,7 @@ class ShuffledRows:
         self.updates = -(-count // self.streams)
         self.rows = (windows.length + warm_up(windows)) * self.streams
         self._sequences = None if self._fresh else jax.tree.map(jnp.asarray, train_rows)
-        self._order: Any = None
+        self._order: Int[np.ndarray, "U B"] | None = None
         self._pass = -1
         self._draw = jax.jit(draw)
         self._shuffle = jax.jit(lambda key: shuffled(key, count, self.streams))
@@ -58,6 +58,7 @@ class ShuffledRows:
             if self._fresh:
                 self._sequences = self._draw(jax.random.fold_in(self._noise_key, number))
             self._pass = number
+        assert self._order is not None
         return self._gather(self._sequences, self._order[first : first + count])
 
     def drawn(self, updates: int) -> int:
@@ -76,7 +77,7 @@ def windows_of(config: Config, sequences: int, samples: int) -> WindowsConfig:
     return WindowsConfig(length=samples, stride=samples, batch=batch)
 
 
-def shuffled(key: jax.Array, count: int, batch: int) -> jax.Array:
+def shuffled(key: jax.Array, count: int, batch: int) -> Int[Array, "U B"]:
     """Return [U, B] int32, the numbers 0 … N − 1 = `count` − 1 in random order, in batches.
 
     The last batch is filled up with −1, a window that does not count.
@@ -85,7 +86,9 @@ def shuffled(key: jax.Array, count: int, batch: int) -> jax.Array:
     return jnp.pad(order, (0, -count % batch), constant_values=-1).reshape(-1, batch)
 
 
-def gather(sequences: Sequences, order: jax.Array, windows: WindowsConfig, groups: int) -> Stream:
+def gather(
+    sequences: Sequences, order: Int[AnyArray, "U B"], windows: WindowsConfig, groups: int
+) -> Stream:
     """Gather the windows that `order` [U, B] names, as a stream to train on; traceable.
 
     Window n is number n mod W of sequence n // W. A window that is warmed up has M rows before it, and the

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from freqjax.config.sections import Config
+from freqjax.networks.arrays import EitherArray
 from freqjax.tasks import Sequences
 
 
@@ -26,11 +28,11 @@ class Stream(NamedTuple):
       weights: [U, K, B] float32, weight of a row in the loss; None for 1 each.
     """
 
-    inputs: jax.Array
-    targets: jax.Array
-    groups: jax.Array
-    resets: jax.Array
-    weights: Any = None
+    inputs: Float[Array, "*U rows B D"]
+    targets: Float[Array, "*U K B O"]
+    groups: Int[Array, "*U K B"]
+    resets: Bool[Array, "*U rows B"]
+    weights: Float[Array, "*U K B"] | None = None
 
 
 def window_length(config: Config) -> int:
@@ -68,7 +70,7 @@ def layout(blocks: Sequences, config: Config) -> Stream:
     )
 
 
-def padding_resets(weights: Any) -> Any:
+def padding_resets(weights: Float[EitherArray, "B T"]) -> Bool[EitherArray, "B T"]:
     """Flag the first sample of the padding at the end of every sequence.
 
     A bidirectional network starts over there, and so reads no padding. The outputs of a causal network that

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
+from freqjax.networks.network import Params
 from freqjax.tasks import Sequences, Task
 from freqjax.training.chunks import layer_names
 from freqjax.training.epochs import EpochResult, UpdateLog
@@ -38,7 +39,7 @@ class Trainer(Protocol):
     def step(self) -> int: ...
 
     @property
-    def params(self) -> Any: ...
+    def params(self) -> Params: ...
 
     @property
     def distinct_rows(self) -> int | None: ...
@@ -55,7 +56,7 @@ class Trainer(Protocol):
         """Return everything else that a resume needs, ready for JSON, including `epoch` and `step`."""
         ...
 
-    def restore(self, params: Any, device_state: Any, host_state: dict[str, Any]) -> None:
+    def restore(self, params: Params, device_state: Any, host_state: dict[str, Any]) -> None:
         """Continue from a checkpoint of `params`, `device_state` and `host_state`."""
         ...
 
@@ -73,7 +74,7 @@ class StreamTrainer:
         task: Task,
         config: Config,
         train_rows: Sequences,
-        params: Any = None,
+        params: Params | None = None,
     ) -> None:
         """Create state and source; nothing is compiled yet.
 
@@ -107,7 +108,7 @@ class StreamTrainer:
         return self._log.step
 
     @property
-    def params(self) -> Any:
+    def params(self) -> Params:
         """Present parameters."""
         return self._state.params
 
@@ -144,7 +145,7 @@ class StreamTrainer:
         """Return the log of the updates and the position in the epoch."""
         return self._log.to_json() | {"next_chunk": self._next_chunk}
 
-    def restore(self, params: Any, device_state: Any, host_state: dict[str, Any]) -> None:
+    def restore(self, params: Params, device_state: Any, host_state: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
         self._state = device_state._replace(params=params)
         self._log = UpdateLog.from_json(host_state, self._config.optimizer)

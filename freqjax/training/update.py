@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
+from freqjax.networks.network import Carry, Params
 from freqjax.tasks import Task
 from freqjax.training.gradients import Estimator, make_estimator
 from freqjax.training.optimizers import Optimizer, make_direction
@@ -32,12 +34,12 @@ class TrainState(NamedTuple):
       memory: memory of the gradient estimator, beside the carry; empty if it has none.
     """
 
-    params: Any
+    params: Params
     opt_state: Any
-    carry: Any
-    step: jax.Array
-    schedule_start: jax.Array
-    rate_scale: jax.Array
+    carry: Carry
+    step: Int[Array, ""]
+    schedule_start: Int[Array, ""]
+    rate_scale: Float[Array, ""]
     memory: Any = ()
 
 
@@ -50,9 +52,9 @@ class UpdateInfo(NamedTuple):
       rate: learning rate.
     """
 
-    losses: jax.Array
-    squared_norms: jax.Array
-    rate: jax.Array
+    losses: Float[Array, "K B"]
+    squared_norms: Float[Array, " P"]
+    rate: Float[Array, ""]
 
 
 def init_state(
@@ -62,7 +64,9 @@ def init_state(
     return state_of(network, task, config, network.init(key), streams)
 
 
-def state_of(network: Network, task: Task, config: Config, params: Any, streams: int) -> TrainState:
+def state_of(
+    network: Network, task: Task, config: Config, params: Params, streams: int
+) -> TrainState:
     """Return the initial state with parameters `params`, for B = `streams` streams."""
     return TrainState(
         params=params,

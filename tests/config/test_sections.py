@@ -19,6 +19,12 @@ def apply(config, *pairs):
     return overrides.apply(config, pairs)
 
 
+def toy(config: Config) -> ToyConfig:
+    """The section of the toy."""
+    assert isinstance(config.task, ToyConfig)
+    return config.task
+
+
 # Attributes.
 
 
@@ -131,9 +137,9 @@ def test_a_task_of_ones_own_has_its_own_fields():
         ("disturbance.level", "0.5"), ("task.noise", "fresh"),
     ]  # fmt: skip
     apply(config, *pairs)
-    assert (config.task.words, config.task.balanced) == (("x", "y"), (True, False))
-    assert (config.task.limit, config.disturbance.level, config.task.noise) == (7, 0.5, "fresh")
-    assert apply(config, ("task.limit", "none")).task.limit is None
+    assert (toy(config).words, toy(config).balanced) == (("x", "y"), (True, False))
+    assert (toy(config).limit, config.disturbance.level, config.task.noise) == (7, 0.5, "fresh")
+    assert toy(apply(config, ("task.limit", "none"))).limit is None
     values = json.loads(json.dumps(configs.to_dict(config)))
     assert values["task"]["name"] == TOY
     assert validation.from_dict(values, "here") == config
@@ -158,7 +164,7 @@ def test_the_task_is_changed_where_no_field_of_the_other_is_set():
     assert config.task.reset == "never"
     assert config.train.epochs == 3
     assert list(config.own) == ["disturbance"]
-    assert apply(config, ("task.name", TOY)).task.classes == 3
+    assert toy(apply(config, ("task.name", TOY))).classes == 3
     with pytest.raises(UserError, match=r"it must be .*Toy where task.classes is set, a field of"):
         apply(config, ("task.name", "extraction"))
 
@@ -193,7 +199,7 @@ def test_a_config_file_may_set_the_name_or_the_section():
     assert validation.validate(config).task == ToyConfig(name=TOY)
     config = Config()
     config.task = ToyConfig(name=TOY, classes=3)
-    assert validation.validate(config).task.classes == 3
+    assert toy(validation.validate(config)).classes == 3
     with pytest.raises(
         UserError, match=r"task.name is '': it must be one of extraction, or package"
     ):

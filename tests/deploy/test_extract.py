@@ -16,6 +16,7 @@ from freqjax.tasks import make_task
 from freqjax.tasks.extraction import figures
 from tests.root import ROOT
 from tests.sentences import assert_one_sentence
+from tests.twins import extraction
 
 CLOCK = str(ROOT / "checkpoints" / "clock64")
 TIME = np.arange(3000) / 1000
@@ -25,7 +26,7 @@ MIXTURE = np.sin(2 * np.pi * TIME[:, None] * [1, 3, 5, 7]).mean(axis=1)
 @pytest.fixture(scope="module")
 def clock():
     trained = freqjax.load(CLOCK)
-    return ComponentStream(trained, make_task(trained.config.task), 1)
+    return ComponentStream(trained, extraction(trained.config), 1)
 
 
 @pytest.fixture

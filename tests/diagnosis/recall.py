@@ -6,6 +6,7 @@ import numpy as np
 
 from freqjax import tasks
 from freqjax.config.fields import at_least
+from freqjax.config.sections import Context
 from freqjax.config.task import TaskConfig
 from freqjax.tasks import Batch, Input
 from freqjax.tasks.examination import Examination
@@ -33,7 +34,7 @@ class Recall(tasks.Task):
     objective = SquaredError()
     goal = 0.05
 
-    def __init__(self, config, context=None):
+    def __init__(self, config: RecallConfig, context: Context | None = None) -> None:
         """Take the length from `config`."""
         super().__init__(config, context)
         self.samples = config.steps

@@ -123,7 +123,8 @@ def test_the_whole_gradient_of_masked_rows_is_what_jax_gives():
         outputs = network.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))[1]
         targets = jnp.asarray(rows.targets)
         losses = task.objective.row_loss(jnp.swapaxes(outputs, 0, 1), targets)
-        return (losses * rows.weights).sum() / rows.weights.sum()
+        weights = jnp.asarray(rows.weights)
+        return (losses * weights).sum() / weights.sum()
 
     expected = np.concatenate([np.ravel(g) for g in jax.tree.leaves(jax.grad(loss)(params))])
     for samples in (7, 20):  # windows of 7 do not divide 20 samples: all that has a weight is kept

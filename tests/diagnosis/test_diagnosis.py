@@ -4,6 +4,7 @@ import json
 import shlex
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -11,9 +12,9 @@ from freqjax import commandline
 from freqjax.config import overrides, validation
 from freqjax.diagnosis import diagnose, gradients, recorded, trial, tried
 from freqjax.diagnosis.limit import information_limit
-from freqjax.tasks import make_task
 from freqjax.tasks.extraction.datasets import write_rows
 from tests.diagnosis.runs import LAYERS, RANKED, by_cause, config, examined, row
+from tests.twins import extraction, split_of
 
 
 def task_checks(run):
@@ -188,11 +189,11 @@ def test_non_finite(tmp_path):
 
 def test_the_information_limit(tmp_path):
     unknown = config(task={"start": "random", "phase_scale": 1.0})
-    task = make_task(unknown.task)
-    run = examined(tmp_path, unknown, limit=task.limits(task.split("test")))
+    task = extraction(unknown)
+    run = examined(tmp_path, unknown, limit=task.limits(split_of(task, "test")))
     assert information_limit(run).found
-    task = make_task(config().task)
-    known = information_limit(examined(tmp_path, limit=task.limits(task.split("test"))))
+    task = extraction(config())
+    known = information_limit(examined(tmp_path, limit=task.limits(split_of(task, "test"))))
     assert known.found is False and known.evidence["bayes_mse"] == 0
 
 
@@ -277,11 +278,13 @@ def test_the_whole_gradient_is_what_jax_gives(tmp_path):
     run = examined(tmp_path, config(train={"regime": "tbptt", "truncation": 20}))
     same = gradients.compare(run.network, run.task, run.params, run.train_rows, 200)
     assert same.cosine == pytest.approx(1.0) and same.norm_ratio == pytest.approx(1.0)
-    xs, targets = (np.swapaxes(a, 0, 1) for a in (run.train_rows.inputs, run.train_rows.targets))
+    xs, targets = (
+        jnp.swapaxes(jnp.asarray(a), 0, 1) for a in (run.train_rows.inputs, run.train_rows.targets)
+    )
 
     def loss(params):
         carry = run.network.init_carry(params, 2)
-        outputs = run.network.unroll(params, carry, xs, np.zeros(xs.shape[:2], bool))[1]
+        outputs = run.network.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))[1]
         return ((outputs - targets) ** 2).mean()
 
     expected = np.concatenate([np.ravel(g) for g in jax.tree.leaves(jax.grad(loss)(run.params))])
@@ -414,8 +417,8 @@ def test_a_dear_run_is_not_tried(tmp_path):
 
 def test_rows_of_a_file_reach_the_examination(tmp_path):
     whole = config()
-    task = make_task(whole.task)
+    task = extraction(whole)
     path = tmp_path / "rows.npz"
-    write_rows(path, task.dataset(task.split("train")), 100.0, 200)
+    write_rows(path, task.dataset(split_of(task, "train")), 100.0, 200)
     from_file = config(task={"train_path": str(path)})
     assert by_cause(task_checks(examined(tmp_path, from_file)))["bad_data"].found is False

@@ -65,6 +65,7 @@ def test_weights_and_tree_undo_each_other():
     network = make_network(
         NetworkConfig(hidden_size=4, learned_carry=True), make_task(TaskConfig())
     )
+    assert isinstance(network, SingleLstm)
     params = network.init(jax.random.key(0))
     jax.tree.map(np.testing.assert_array_equal, network.tree(network.weights(params)), params)
 

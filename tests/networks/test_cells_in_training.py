@@ -73,7 +73,8 @@ def assert_close(ours, theirs, tolerance):
 @pytest.mark.parametrize("name", CASES)
 def test_every_regime_trains_as_with_autodiff(name, monkeypatch):
     chunk, state, stream = chunk_of(*CASES[name])
-    expected, start, _ = chunk_of(*CASES[name], monkeypatch)
+    network_fields, train = CASES[name]
+    expected, start, _ = chunk_of(network_fields, train, monkeypatch)
     stream = jax.tree.map(lambda a: a[:10], stream)
     (ours, info), (theirs, same) = chunk(state, stream), expected(start, stream)
     assert_close(ours, theirs, 1e-5)

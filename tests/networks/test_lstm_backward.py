@@ -238,7 +238,9 @@ def test_memory_grows_linearly_with_time():
     def temporary(time):
         (params, carry, xs), resets = point(net, jnp.float32, time=time)
         grad = jax.jit(jax.grad(lambda p: loss_of(net.unroll, resets)(p, carry, xs)))
-        return grad.lower(params).compile().memory_analysis().temp_size_in_bytes
+        analysis = grad.lower(params).compile().memory_analysis()
+        assert analysis is not None
+        return analysis.temp_size_in_bytes
 
     few, many = temporary(500), temporary(5000)
     assert many < 10.5 * few

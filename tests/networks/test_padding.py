@@ -18,7 +18,7 @@ def lstm(hidden, learned_carry):
     return LstmNetwork(setting, INITIALIZERS["pytorch"], learned_carry=learned_carry)
 
 
-def stack(cell, kind=StackedNetwork, **changes):
+def stack(cell, kind: type[StackedNetwork | BidirectionalNetwork] = StackedNetwork, **changes):
     def make(hidden):
         setting = SETTING._replace(hidden_size=hidden)
         return kind(setting, cell_class(cell), LAYER_INITIALIZERS["pytorch"], **changes)

@@ -13,9 +13,7 @@ from freqjax.networks.rotors import (
     spectral_weights,
     turning_weights,
 )
-from tests.twins import SETTING, sigmoid
-
-ROTORS = SETTING.rotors
+from tests.twins import ROTORS, SETTING, sigmoid
 
 
 def draw(make=rotor_weights, seed=0, setting=SETTING):

@@ -31,7 +31,13 @@ _TENSORS = (
 )
 
 
-def network(cell="gru", hidden=HIDDEN, initializer="pytorch", bidirectional=False, **changes):
+def network(
+    cell: str | type[Cell] = "gru",
+    hidden=HIDDEN,
+    initializer="pytorch",
+    bidirectional=False,
+    **changes,
+):
     setting = SETTING._replace(hidden_size=hidden)
     kind = BidirectionalNetwork if bidirectional else StackedNetwork
     cell = cell_class(cell) if isinstance(cell, str) else cell
@@ -96,8 +102,8 @@ def torch_twin(torch, net, cell, params, layers, bidirectional):
 
                 pairs.append((getattr(module, f"{tensor}_l{number}{suffix}"), ours))
     with torch.no_grad():
-        for theirs, ours in pairs:
-            theirs.copy_(torch.from_numpy(np.array(ours(params)).T))
+        for theirs, here in pairs:
+            theirs.copy_(torch.from_numpy(np.array(here(params)).T))
     return module, head, pairs
 
 
@@ -162,7 +168,7 @@ def test_one_sample_at_a_time_scanned_and_batched_agree(case):
     net = network(**STACKS[case])
     params, _, xs, resets = point(net)
     _, scanned = jax.jit(net.unroll)(params, net.init_carry(params, STREAMS), xs, resets)
-    step = jax.jit(net.step)
+    step = jax.jit(require_streams(net).step)
     for b in range(STREAMS):
         carry = net.init_carry(params, 1)
         for t in range(TIME):

@@ -203,6 +203,7 @@ def test_the_width_grows_only_where_capacity_is_the_cause(
     assert said in decided[-1]["why"] and any(said in line for line in lines)
     for step in decided:
         saved = files.read_json(tmp_path / step["folder"] / "config.json")
+        assert saved is not None
         assert saved["network"]["hidden_size"] == step["hidden_size"]
 
 

@@ -28,6 +28,7 @@ class Task(tasks.Task):
     """Regression of the distance and the start of a walk, at its end."""
 
     Config = WalkConfig
+    config: WalkConfig
     inputs = (Input("steps", 1),)
     output_size = 2
     objective = SquaredError()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from freqjax.networks import make_network
+from freqjax.networks import Linearizable, make_network
 from freqjax.training.curriculum import CurriculumTrainer
 from freqjax.training.frozen import make_forward
 from tests.training.masked import GROUPS, LENGTHS, Masked
@@ -20,6 +20,7 @@ def made(horizon):
     )
     task = Masked(config.task, 9.0, WEIGHT)
     network = make_network(config.network, task)
+    assert isinstance(network, Linearizable)
     rows = task.rows("train")
     return CurriculumTrainer(network, task, config, rows, make_forward(network)), network, rows
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jax.numpy as jnp
@@ -105,7 +106,7 @@ def _read_safetensors(path: Path, source: str) -> tuple[dict[str, np.ndarray], d
     return arrays, text
 
 
-def _torch(source: str) -> Any:
+def _torch(source: str) -> ModuleType:
     try:
         import torch
     except ImportError:
@@ -143,7 +144,7 @@ def _read_torch(path: Path, source: str) -> dict[str, np.ndarray]:
     }
 
 
-def _state_dicts(content: Any, torch: Any, name: str = "") -> Iterator[tuple[str, Mapping]]:
+def _state_dicts(content: Any, torch: ModuleType, name: str = "") -> Iterator[tuple[str, Mapping]]:
     """Yield every dictionary, at any depth, that directly holds the first weights of a recurrent module."""
     if not isinstance(content, Mapping):
         return

@@ -43,7 +43,7 @@ def evaluate(task: Extraction, frozen: Frozen) -> Evaluation:
     constant = score_outputs(
         task.config,
         constant_outputs(task, frozen)[..., 0],
-        test_rows.targets[..., 0],
+        np.asarray(test_rows.targets[..., 0]),
         np.asarray(test_rows.group),
     )
     scores = {"constant": constant, **limit["baselines"]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +31,9 @@ from freqjax.tasks.extraction.limits.scores import baseline_outputs, least_possi
 from freqjax.tasks.extraction.near_clock import ClockSolution
 from freqjax.tasks.objectives import SquaredError
 from freqjax.tasks.task import Input, Task, TimeUnit
+
+if TYPE_CHECKING:
+    from freqjax.tasks.extraction.figures import Baselines
 
 # Least number of random starts that a test averages over.
 _FEWEST_TEST_STARTS = 64
@@ -130,7 +133,7 @@ class Extraction(Task):
         """Return the test loss of predicting zero, the mean of a sine."""
         batch = frozen.batch("test")
         assert batch is not None  # as `split` gives them
-        return metrics.zero_predictor_mse(batch.targets[..., 0])
+        return metrics.zero_predictor_mse(np.asarray(batch.targets[..., 0]))
 
     def evaluate(self, frozen: Frozen) -> Evaluation:
         """Evaluate frozen weights: see `freqjax.tasks.extraction.evaluation`."""
@@ -144,7 +147,7 @@ class Extraction(Task):
             "mse": float(squared.mean()),
             "mse_per_frequency": self._by_frequency(squared, blocks),
             **self._after_first_second(outputs, blocks),
-            "zero_predictor_mse": metrics.zero_predictor_mse(blocks.targets[..., 0]),
+            "zero_predictor_mse": metrics.zero_predictor_mse(np.asarray(blocks.targets[..., 0])),
             "tones": [
                 {"frequency_hz": f, **tone._asdict()}
                 for f, tone in zip(self.frequencies, tones, strict=True)
@@ -168,7 +171,7 @@ class Extraction(Task):
         return tuple(
             metrics.tone_metrics(
                 outputs[blocks.group == i, :, 0],
-                blocks.targets[blocks.group == i, :, 0],
+                np.asarray(blocks.targets[blocks.group == i, :, 0]),
                 frequency,
                 self.config.sampling_rate,
             )
@@ -252,7 +255,7 @@ class Extraction(Task):
             folder,
         )
 
-    def _baselines(self, blocks: Batch) -> Any:
+    def _baselines(self, blocks: Batch) -> Baselines:
         """Return the `figures.Baselines` of `blocks`."""
         from freqjax.tasks.extraction import figures
 

@@ -18,15 +18,17 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
+from freqjax.networks.network import Carry, Params
 from freqjax.tasks import Task
 from freqjax.training.gradients.estimator import Estimate, Estimator
 from freqjax.training.streams import Stream
 
 # (mean loss, (the carry after it, losses [K, B]))
-_Loss = tuple[jax.Array, tuple[Any, jax.Array]]
+_Loss = tuple[Float[Array, ""], tuple[Any, Float[Array, "K B"]]]
 
 
 class Backpropagation(Estimator):
@@ -38,7 +40,7 @@ class Backpropagation(Estimator):
         self._groups = len(task.group_names)
 
     def gradient(
-        self, params: Any, carry: Any, memory: Any, window: Stream, step: jax.Array
+        self, params: Params, carry: Carry, memory: Any, window: Stream, step: Int[Array, ""]
     ) -> Estimate:
         """Compute the gradient of the mean loss with respect to the parameters."""
         key = jax.random.fold_in(self._dropout, step) if self._network.dropout else None
@@ -46,14 +48,14 @@ class Backpropagation(Estimator):
         return Estimate(grads, carry, memory, losses)
 
     @abstractmethod
-    def _loss(self, params: Any, carry: Any, window: Stream, key: jax.Array | None) -> _Loss:
+    def _loss(self, params: Params, carry: Carry, window: Stream, key: jax.Array | None) -> _Loss:
         """Compute the mean loss; with a `key`, features are dropped."""
 
 
 class TruncatedGradient(Backpropagation):
     """Gradient through the samples of an update; the state is carried over from the previous update."""
 
-    def _loss(self, params: Any, carry: Any, window: Stream, key: jax.Array | None) -> _Loss:
+    def _loss(self, params: Params, carry: Carry, window: Stream, key: jax.Array | None) -> _Loss:
         """Compute the weighted mean over the window's K·B rows."""
         carry, outputs = self._network.unroll(
             params, carry, window.inputs, window.resets, dropout_key=key
@@ -67,7 +69,7 @@ class TruncatedGradient(Backpropagation):
 class WholeGradient(Backpropagation):
     """Gradient through whole windows or sequences, each from a fresh state; the carry does not change."""
 
-    def _loss(self, params: Any, carry: Any, window: Stream, key: jax.Array | None) -> _Loss:
+    def _loss(self, params: Params, carry: Carry, window: Stream, key: jax.Array | None) -> _Loss:
         """Compute the weighted mean over the rows that count towards a group."""
         warm = window.inputs.shape[0] - window.targets.shape[0]
         state = self._network.init_carry(params, window.inputs.shape[1])
@@ -99,7 +101,7 @@ def full(network: Network, task: Task, config: Config, dropout: jax.Array) -> Es
     return WholeGradient(network, task, dropout)
 
 
-def _weighted_mean(losses: jax.Array, weights: jax.Array) -> jax.Array:
+def _weighted_mean(losses: Float[Array, "K B"], weights: Float[Array, "K B"]) -> Float[Array, ""]:
     """Compute Σ w L / Σ w over the rows with weight, 0 if there are none; other losses are arbitrary."""
     total = jnp.sum(jnp.where(weights > 0, weights * losses, 0))
     return total / jnp.maximum(jnp.sum(weights), jnp.finfo(losses.dtype).tiny)

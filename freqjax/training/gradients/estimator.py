@@ -13,8 +13,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
-import jax
+from jaxtyping import Array, Float, Int
 
+from freqjax.networks.network import Carry, Params
 from freqjax.training.streams import Stream
 
 
@@ -28,23 +29,23 @@ class Estimate(NamedTuple):
       losses: [K, B] loss of every row, before the update.
     """
 
-    grads: Any
-    carry: Any
+    grads: Params
+    carry: Carry
     memory: Any
-    losses: jax.Array
+    losses: Float[Array, "K B"]
 
 
 class Estimator(ABC):
     """Base class of estimators; every method is pure and traceable."""
 
-    def init(self, params: Any, streams: int) -> Any:
+    def init(self, params: Params, streams: int) -> Any:
         """Return the memory before the first update of B = `streams` streams: none, unless overridden."""
         del params, streams
         return ()
 
     @abstractmethod
     def gradient(
-        self, params: Any, carry: Any, memory: Any, window: Stream, step: jax.Array
+        self, params: Params, carry: Carry, memory: Any, window: Stream, step: Int[Array, ""]
     ) -> Estimate:
         """Estimate the gradient of the mean loss over the rows of a window.
 
@@ -56,7 +57,7 @@ class Estimator(ABC):
           step: the number of the update, from 0; randomness depends only on it and on the seed.
         """
 
-    def correct(self, carry: Any, memory: Any, change: Any) -> Any:
+    def correct(self, carry: Carry, memory: Any, change: Any) -> Any:
         """Return the carry for the parameters after `change`: `carry` itself, unless overridden.
 
         An estimator that knows the derivative of the carry by the parameters can correct it for the change.

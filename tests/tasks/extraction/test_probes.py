@@ -6,6 +6,7 @@ import pytest
 from freqjax import TaskConfig
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction.probes import late_start
+from tests.twins import split_of
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_an_exact_clock_is_called_one(frequencies):
         return blocks.targets * heard[:, None, None]
 
     task = make_task(config)
-    targets = np.asarray(task.split("test").targets)
-    np.testing.assert_allclose(clock(task.split("test"), "block"), targets, atol=1e-5)
+    test = split_of(task, "test")
+    np.testing.assert_allclose(clock(test, "block"), test.targets, atol=1e-5)
     assert task.probe(clock)["verdict"] == "clock"
     assert task.probe(locker)["verdict"] == "locker"

@@ -8,7 +8,7 @@ from jax.flatten_util import ravel_pytree
 
 from freqjax import Config, NetworkConfig, TaskConfig
 from freqjax.config import overrides
-from freqjax.networks import make_network
+from freqjax.networks import make_network, require_streams
 from freqjax.tasks import make_task
 from freqjax.tasks.objectives import SquaredError
 from freqjax.training.chunks import make_chunk
@@ -141,7 +141,7 @@ def test_gradient_against_finite_differences(float64, small_blocks, reset):
     def loss(flat):
         params = unflatten(flat)
         carry = network.init_carry(params, 1) if reset else state.carry
-        y = network.step(params, carry, row.inputs[0, 0])[1]
+        y = require_streams(network).step(params, carry, row.inputs[0, 0])[1]
         return jnp.sum(log_cosh(y, row.targets[0, 0]))
 
     steps = 1e-5 * np.eye(flat.size)

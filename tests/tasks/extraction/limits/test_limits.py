@@ -13,8 +13,9 @@ from freqjax.config import sections as configs
 from freqjax.config import validation
 from freqjax.main import main
 from freqjax.system import cache
-from freqjax.tasks import make_task
+from freqjax.tasks import Extraction, make_task
 from freqjax.tasks.extraction import datasets
+from freqjax.tasks.extraction.config import extraction_of
 from freqjax.tasks.extraction.evaluation import possible
 from freqjax.tasks.extraction.limits import (
     NoBayesLimit,
@@ -26,7 +27,7 @@ from freqjax.tasks.extraction.limits import (
 )
 from freqjax.tasks.extraction.limits.survey import survey_row
 from freqjax.tasks.extraction.synthesis import common_period
-from tests.twins import tiny_config
+from tests.twins import split_of, tiny_config
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +38,10 @@ def folder(tmp_path, monkeypatch):
 
 
 def task(**fields):
-    tiny = {"frequencies": (1.0, 3.0), "sampling_rate": 20.0, "duration": 1.0, "phase_scale": 0.3}
-    return TaskConfig(**(tiny | {"start": "random"} | fields))
+    tiny = TaskConfig(
+        frequencies=(1.0, 3.0), sampling_rate=20.0, duration=1.0, phase_scale=0.3, start="random"
+    )
+    return dataclasses.replace(tiny, **fields)
 
 
 def default(scale):
@@ -56,7 +59,8 @@ def test_the_table_has_the_characteristic_function_of_its_law(scale, amplitudes)
     mass = np.exp(table.log_mass.astype(float))
     np.testing.assert_allclose(mass.sum(axis=0), 1, atol=1e-6)
     heard = (np.arange(1024) - 512) * table.width
-    a = np.linspace(*amplitudes, 201)[:-1] + (amplitudes[1] - amplitudes[0]) / 400  # midpoints
+    low, high = amplitudes
+    a = np.linspace(low, high, 201)[:-1] + (high - low) / 400  # midpoints
     x = 2 * np.pi * scale * (np.arange(2000) + 0.5) / 2000
     for place in (0, 3, 7):
         for k in (1.0, 9.0, 40.0):
@@ -224,7 +228,7 @@ def test_noise_too_small_for_the_table_widens_the_interval_or_is_refused():
 def test_a_carried_state_has_no_limit_of_streams_that_begin_unknown():
     config = task(start="random", phase_scale=0.1, sampling_rate=50.0, duration=1.0, reset="never")
     extraction = make_task(config)
-    limits = extraction.limits(extraction.split("test"))
+    limits = extraction.limits(split_of(extraction, "test"))
     assert limits["bayes_mse"] is None and "task.reset is never" in limits["note"]
 
 
@@ -292,7 +296,7 @@ def test_a_common_period_too_long_is_refused():
     config = task(frequencies=(1.0, 3.137), sampling_rate=1000.0, duration=2.0)
     with pytest.raises(UserError, match=r"task\.frequencies .* have a common period of"):
         bayes_curve(config, (1,))
-    limits = make_task(config).limits(make_task(config).split("test"))
+    limits = make_task(config).limits(split_of(make_task(config), "test"))
     assert limits["bayes_mse"] is None and limits["bayes_after_1s_per_frequency"] is None
     assert limits["note"].startswith("No Bayes limit: task.frequencies (1.0, 3.137)")
     assert 0.001 < limits["linear_mmse"] < 0.1
@@ -320,6 +324,7 @@ def test_what_follows_the_first_second():
     every = bayes_curve(config, range(1, 161), bayes._BLOCK_STREAMS)
     assert limit.mse == pytest.approx(every.mse.mean(), rel=0.02)
     late = every.mse_per_frequency[20:].mean(axis=0)
+    assert limit.after_1s_per_frequency is not None
     np.testing.assert_allclose(limit.after_1s_per_frequency, late, rtol=0.05)
     assert limit.low < every.mse.mean() < limit.high
 
@@ -378,7 +383,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
 
 def test_a_task_tells_its_limits():
     extraction = make_task(task(phase_scale=0.2, duration=4.0))
-    blocks = extraction.split("test")
+    blocks = split_of(extraction, "test")
     limits = json.loads(json.dumps(extraction.limits(blocks), allow_nan=False))
     assert limits["bayes_low"] < limits["bayes_mse"] < limits["bayes_high"]
     assert limits["bayes_mse"] == pytest.approx(np.mean(limits["bayes_mse_per_frequency"]))
@@ -392,7 +397,7 @@ def test_a_task_tells_its_limits():
         assert score["mse"] == pytest.approx(np.mean(score["mse_per_frequency"]))
         assert np.all(np.array(late) > limits["bayes_after_1s_per_frequency"])
     known = make_task(task(start="zero", duration=4.0))
-    limits = known.limits(known.split("test"))
+    limits = known.limits(split_of(known, "test"))
     assert limits["bayes_mse"] == 0 and limits["baselines"]["kalman"]["mse"] > 0
     assert limits["bayes_after_1s_per_frequency"] is None
 
@@ -400,7 +405,8 @@ def test_a_task_tells_its_limits():
 def test_the_evaluation_tells_how_far_the_network_is():
     def told(config, outputs=lambda targets: 0.9 * targets):
         extraction = make_task(config)
-        blocks = extraction.split("test")
+        assert isinstance(extraction, Extraction)
+        blocks = split_of(extraction, "test")
         found = extraction.measure(outputs(np.asarray(blocks.targets)), blocks)
         limits = extraction.limits(blocks)
         section = possible(extraction, found, limits)
@@ -411,6 +417,7 @@ def test_the_evaluation_tells_how_far_the_network_is():
     mine = np.mean(test["mse_after_1s_per_frequency"])
     assert f"after the first second is {mine / least:.3g} times the least possible" in words
     assert "Over whole streams no estimator is below" in words
+    assert table is not None
     assert table.columns == ("", "network", "limit", "Kalman", "Sliding least squares")
     assert [row[1] for row in table.rows] == test["mse_after_1s_per_frequency"]
     words, *_ = told(task(phase_scale=0.5))
@@ -424,12 +431,12 @@ def test_the_evaluation_tells_how_far_the_network_is():
 def test_rows_from_a_file_are_named(tmp_path):
     config = task(duration=2.0)
     extraction = make_task(config)
-    rows = extraction.dataset(extraction.split("test"))
+    rows = extraction.dataset(split_of(extraction, "test"))
     datasets.write_rows(tmp_path / "rows.npz", rows, config.sampling_rate, config.samples)
     own = make_task(dataclasses.replace(config, test_path=str(tmp_path / "rows.npz")))
-    limits = own.limits(own.split("test"))
+    limits = own.limits(split_of(own, "test"))
     assert limits["note"].endswith("the limits are those of the law in the config.")
-    expected = extraction.limits(extraction.split("test"))
+    expected = extraction.limits(split_of(extraction, "test"))
     for name, score in expected["baselines"].items():
         assert limits["baselines"][name]["mse"] == pytest.approx(score["mse"], rel=1e-5)
 
@@ -458,7 +465,7 @@ def test_the_mode_leaves_a_table_and_a_figure(tmp_path, capsys):
         for scale in (1.0, 0.5)
         for n in (1, 5, 20)
     ]
-    task_config = dataclasses.replace(tiny_config().task, start="random", phase_scale=0.5)
+    task_config = dataclasses.replace(extraction_of(tiny_config()), start="random", phase_scale=0.5)
     expected = survey_row(task_config, (1, 5, 20))
     for name in ("bayes_mse", "bayes_mse_per_frequency", "low", "high", "linear_mmse"):
         assert [row[name] for row in rows[9:]] == expected[name]
