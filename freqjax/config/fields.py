@@ -111,6 +111,12 @@ class Section:
             _require_field(cls, name)
         return super().__new__(cls)
 
+    def __post_init__(self, *moved: Any) -> None:
+        """Keep what is given for fields of an earlier version; validation puts it in its place."""
+        for name, value in zip(self.moved, moved, strict=True):
+            if value is not None:
+                setattr(self, name, value)
+
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:

@@ -54,11 +54,6 @@ class NetworkConfig(Section, section="network"):
     rotor_leak: InitVar[float | None] = None
     rotor_decay: InitVar[float | None] = None
 
-    def __post_init__(self, *moved: float | None) -> None:
-        for name, value in zip(self.moved, moved, strict=True):
-            if value is not None:
-                setattr(self, name, value)
-
     @property
     def beyond_one_lstm(self) -> dict[str, tuple[Any, Any]]:
         """Fields that differ from a one-layer LSTM: name → (value, the LSTM's value)."""

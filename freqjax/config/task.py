@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from freqjax.config.fields import Section, anything, choice, field_types, random_seed, rule
+from freqjax.config.fields import (
+    Section,
+    anything,
+    at_least,
+    choice,
+    field_types,
+    random_seed,
+    rule,
+)
 from freqjax.config.names import TASK_SECTIONS, TASKS, load_class, task_class
 from freqjax.errors import UserError
 
@@ -54,6 +62,11 @@ class TaskConfig(Section, section="task"):
     test_seed: int = random_seed(2, "seed of the test rows")
     train_path: str = anything("", "training rows from this file; empty for none")
     test_path: str = anything("", "test rows from this file; empty for none")
+    burn_in: float = at_least(
+        0.0,
+        0.0,
+        "time at the start of every sequence that no loss and no score counts, in the task's unit of time",
+    )
     split: tuple[float, ...] = rule(
         (0.8, 0.1, 0.1),
         "shares of training, validation and test if one set of rows is divided",
@@ -77,6 +90,11 @@ class TaskConfig(Section, section="task"):
     def samples_per_unit(self) -> float:
         """Samples in one `time_unit`."""
         return 1.0
+
+    @property
+    def burn_in_samples(self) -> int:
+        """`burn_in` in samples."""
+        return round(self.burn_in * self.samples_per_unit)
 
     def check(self, config: Config) -> None:
         """Check the rules about several fields of this task, or of the task and the rest of `config`.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass
+from typing import ClassVar
 
 from freqjax.config.fields import (
     Section,
@@ -179,14 +181,11 @@ class WindowsConfig(Section, section="windows"):
 class CurriculumConfig(Section, section="curriculum"):
     """Curriculum of lengthening horizons with Gauss-Newton steps (train.regime full)."""
 
+    moved: ClassVar[Mapping[str, str]] = {"burn_in": "task.burn_in"}
+
     first_horizon: float | None = positive(
         None,
         "the first horizon, in s (in samples if the task has no unit of time), or none for no curriculum",
-    )
-    burn_in: float = at_least(
-        0.0,
-        0.0,
-        "time at the start of every block without loss, in the unit of the horizon; needed by a locker",
     )
     longest_horizon: float | None = positive(None, "largest horizon, or none for the whole block")
     growth: float = rule(
@@ -209,3 +208,5 @@ class CurriculumConfig(Section, section="curriculum"):
     damping: float = positive(1e-2, "λ of the first step, and after going back")
     damping_floor: float = positive(1e-9, "least λ; higher for noisy rows")
     solver_steps: int = at_least(1, 20, "largest number of conjugate-gradient iterations in a step")
+    # A field of version 0.1 that belongs to the task now; validation moves its value there.
+    burn_in: InitVar[float | None] = None

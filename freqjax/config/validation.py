@@ -48,6 +48,7 @@ def validate(config: Config) -> Config:
     for name, section in sections(config):
         _validate_fields(config, name, section)
     _validate_network(config)
+    _validate_burn_in(config.task)
     config.task.check(config)
     _validate_windows(config)
     return config
@@ -125,6 +126,15 @@ def _validate_network(config: Config) -> None:
         )
     if network.cell not in CELLS:  # those of freqjax are there, and bring JAX
         cell_class(network.cell)
+
+
+def _validate_burn_in(task: TaskConfig) -> None:
+    if task.burn_in and task.burn_in_samples >= task.samples:
+        length, unit = task.samples / task.samples_per_unit, task.time_unit
+        raise UserError(
+            f"task.burn_in is {task.burn_in:g} {unit}: it must be below the length of a sequence, "
+            f"{length:g} {unit}."
+        )
 
 
 def _validate_windows(config: Config) -> None:
@@ -220,9 +230,9 @@ def _validate_curriculum(config: Config) -> None:
             f"curriculum.first_horizon is {first:g} {unit}: it must be at least 2 samples, "
             f"{2 / rate:g} {unit}."
         )
-    if round(curriculum.burn_in * rate) >= round(first * rate):
+    if config.task.burn_in_samples >= round(first * rate):
         raise UserError(
-            f"curriculum.burn_in is {curriculum.burn_in:g} {unit}: it must be below "
+            f"task.burn_in is {config.task.burn_in:g} {unit}: it must be below "
             f"curriculum.first_horizon, {first:g} {unit}."
         )
     for field, found, wanted in (

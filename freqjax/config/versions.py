@@ -6,9 +6,14 @@ import copy
 from typing import Any
 
 from freqjax.config.network import NetworkConfig
+from freqjax.config.training import CurriculumConfig
 
 # Old name → present name. The old one stays valid on the command line, in config files and in sweep.axes.
-MOVED = {f"network.{old}": name for old, name in NetworkConfig.moved.items()}
+MOVED = {
+    f"{section.section}.{old}": name
+    for section in (NetworkConfig, CurriculumConfig)
+    for old, name in section.moved.items()
+}
 
 
 def present_name(name: str) -> str:
@@ -25,13 +30,13 @@ def upgrade(values: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
     Returns:
       The config in the present format, and a note on the change for the user, or None if nothing changed.
     """
-    network = values.get("network")
-    old = [field for field in NetworkConfig.moved if isinstance(network, dict) and field in network]
+    given = {f"{section}.{field}" for section, fields in values.items() for field in fields}
+    old = [name for name in MOVED if name in given]
     if not old:
         return values, None
     values = copy.deepcopy(values)
-    for field in old:
-        section, _, name = NetworkConfig.moved[field].partition(".")
-        values.setdefault(section, {}).setdefault(name, values["network"].pop(field))
-    pairs = ", ".join(f"network.{field} as {NetworkConfig.moved[field]}" for field in old)
+    for name in old:
+        (before, field), (section, present) = name.split("."), MOVED[name].split(".")
+        values.setdefault(section, {}).setdefault(present, values[before].pop(field))
+    pairs = ", ".join(f"{name} as {MOVED[name]}" for name in old)
     return values, f"it is of version 0.1, and this version reads {pairs}"

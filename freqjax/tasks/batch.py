@@ -81,6 +81,15 @@ def sequences_of(batch: Batch, names: Sequence[str]) -> Sequences:
     return Sequences(inputs, targets, batch.group, weights)
 
 
+def without_burn_in(sequences: Sequences, samples: int) -> Sequences:
+    """Return `sequences` with a weight of 0 for the first samples of each; traceable."""
+    xp: Any = np if isinstance(sequences.targets, np.ndarray) else jnp
+    shape = sequences.inputs.shape[:2]
+    weights = xp.ones(shape, np.float32) if sequences.weights is None else sequences.weights
+    counted = (np.arange(shape[1]) >= samples).astype(np.float32)
+    return sequences._replace(weights=weights * counted[None])
+
+
 def samples_there(batch: Batch) -> Bool[EitherArray, "B T"] | None:
     """Return [B, T] bool, the samples at which any input is present; None if nothing is missing."""
     if not isinstance(batch.mask, Mapping):

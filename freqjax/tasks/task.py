@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 from freqjax.config.sections import Context, TaskConfig
 from freqjax.errors import UserError
 from freqjax.networks.arrays import AnyArray
-from freqjax.tasks.batch import Batch, Sequences, sequences_of
+from freqjax.tasks.batch import Batch, Sequences, sequences_of, without_burn_in
 from freqjax.tasks.columns import Columns, columns_of
 from freqjax.tasks.drawing import draw_run
 from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section
@@ -68,6 +68,7 @@ class Task:
       inputs: the named inputs, in the order in which a network reads them.
       output_size: O.
       samples: T, samples of a sequence.
+      burn_in: samples at the start of a sequence that no loss and no score counts.
       time: the unit of time.
       group_label: a group in names, singular; rows of metrics.jsonl hold `loss_per_<group_label>`.
       group_word: a group in sentences, singular.
@@ -110,7 +111,9 @@ class Task:
     def __init__(self, config: TaskConfig, context: Context | None = None) -> None:
         """Store `config` and `context`; rows are read or drawn on demand."""
         self.config, self.context = config, context
-        self.samples = config.samples
+        self.samples, self.burn_in = config.samples, config.burn_in_samples
+        if self.burn_in:
+            self.weighted = True
 
     def split(self, name: str) -> Batch | None:
         """Return the rows of train, validation or test, on the host; None if there is no such split.
@@ -176,7 +179,8 @@ class Task:
 
     def sequences(self, batch: Batch) -> Sequences:
         """Return `batch` in the form that a network reads; traceable."""
-        return sequences_of(batch, [part.name for part in self.inputs])
+        found = sequences_of(batch, [part.name for part in self.inputs])
+        return without_burn_in(found, self.burn_in) if self.burn_in else found
 
     def rows(self, split: str) -> Sequences:
         """Return the rows of a split in the form that a network reads.

@@ -75,7 +75,6 @@ class CurriculumTrainer:
         longest = config.curriculum.longest_horizon or task.samples / task.time.samples
         self._longest = round(longest * task.time.samples)
         self._streams = len(train_rows.groups)
-        self._burn_in = round(config.curriculum.burn_in * task.time.samples)
         self._shapes = [math.ceil(share * self._longest) for share in _SHAPES]
         self._layers = layer_names(self._average)
         self._compiled: dict[int, Any] = {}
@@ -110,7 +109,7 @@ class CurriculumTrainer:
         share = 1 / min(self._horizons.waited + 1, self._config.curriculum.average)
         self._average = _mix(self._average, iterate, share)
         self.step, self.epoch = self.step + 1, self.epoch + 1
-        self._rows_seen += (horizon - self._burn_in) * self._streams
+        self._rows_seen += (horizon - self._task.burn_in) * self._streams
         row = self._row(info, before, seconds) | {
             self._task.columns.horizon: horizon / self._task.time.samples,
             self._task.columns.settled: after.tolist(),
@@ -123,12 +122,12 @@ class CurriculumTrainer:
         """Make the function of one step on the first `shape` samples of fresh or fixed rows."""
         network, task, curriculum = self._network, self._task, self._config.curriculum
         scales, fresh = network.scales(), self._config.task.noise == "fresh"
-        groups, burn_in = len(task.group_names), self._burn_in
+        groups = len(task.group_names)
 
         def step(params: Params, damping: jax.Array, key: jax.Array, horizon: jax.Array):
             rows = task.sequences(task.sample(key, shape)) if fresh else self._train_rows
             xs, targets = (_time_first(array, shape) for array in (rows.inputs, rows.targets))
-            counted, weights = _row_weights(rows, shape, burn_in, horizon)
+            counted, weights = _row_weights(rows, shape, horizon)
 
             def linearize(params: Params):
                 return network.linearize(params, xs)
@@ -217,12 +216,12 @@ class CurriculumTrainer:
         targets = jnp.asarray(self._train_rows.targets)
         losses = np.asarray(self._task.objective.row_loss(jnp.asarray(outputs), targets))
         groups = np.asarray(self._train_rows.groups)
-        weights, time = self._train_rows.weights, slice(self._burn_in, self._longest)
+        weights, time = self._train_rows.weights, slice(0, self._longest)
         running = []
         for group in range(len(self._task.group_names)):
             of_group = None if weights is None else np.asarray(weights)[groups == group, time]
             running.append(_running_mean(losses[groups == group, time], of_group))
-        return np.concatenate([np.zeros(self._burn_in), np.max(running, axis=0)])
+        return np.max(running, axis=0)
 
     def device_state(self) -> CurriculumState:
         """Return iterate, damping and the parameters to return to."""
@@ -267,18 +266,17 @@ def _time_first(
 
 
 def _row_weights(
-    rows: Sequences, samples: int, burn_in: int, horizon: Int[Array, ""]
+    rows: Sequences, samples: int, horizon: Int[Array, ""]
 ) -> tuple[Float[Array, "samples B"], Float[Array, "samples B"]]:
-    """Compute the weights of the rows from the burn-in to the horizon.
+    """Compute the weights of the rows up to the horizon.
 
     Returns:
       [samples, B] weight of a row within its group; [samples, B] its weight in the loss, with sum 1.
     """
     time, count = jnp.arange(samples), len(rows.groups)
-    counted = (time >= burn_in) & (time < horizon)
+    counted = time < horizon
     if rows.weights is None:
-        shape = (samples, count)
-        counted = jnp.broadcast_to(counted[:, None] / (horizon - burn_in), shape)
+        counted = jnp.broadcast_to(counted[:, None] / horizon, (samples, count))
         return counted, counted / count
     counted = counted[:, None] * _time_first(rows.weights, samples)
     return counted, counted / jnp.maximum(jnp.sum(counted), jnp.finfo(jnp.float32).tiny)

@@ -16,7 +16,9 @@ def made(horizon):
     config = tiny_config(
         train={"regime": "full", "streams": "parallel"},
         network={"learned_carry": True},
-        curriculum={"first_horizon": horizon, "burn_in": 1.0},
+        # One sample: the section counts in seconds of 20 samples, the task in samples.
+        task={"burn_in": 0.05},
+        curriculum={"first_horizon": horizon},
     )
     task = Masked(config.task, 9.0, WEIGHT)
     network = make_network(config.network, task)

@@ -99,6 +99,18 @@ class ExtractionConfig(TaskConfig):
         """The sampling rate, Hz."""
         return self.sampling_rate
 
+    @property
+    def unjudged_samples(self) -> int:
+        """Samples at the start of a stream that are not judged.
+
+        These are the burn-in or, without one and if streams start at random, the first second, in which the
+        phase cannot be known; 0 if a stream is not longer than a second.
+        """
+        if self.burn_in:
+            return self.burn_in_samples
+        second = round(self.sampling_rate)
+        return second if self.start == "random" and second < self.samples else 0
+
     def check(self, config: Config) -> None:
         """Check the frequencies against the sampling rate, and the network's rotors against both.
 

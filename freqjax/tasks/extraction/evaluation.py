@@ -9,6 +9,7 @@ import numpy as np
 
 from freqjax.tasks.evaluation import Evaluation, Frozen, Section, Table
 from freqjax.tasks.examination import GOAL_SHARE
+from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.limits.scores import score_outputs
 from freqjax.tasks.scoring import constant_outputs
 from freqjax.text import number
@@ -31,7 +32,8 @@ _LATE = "mse_after_1s_per_frequency"
 def evaluate(task: Extraction, frozen: Frozen) -> Evaluation:
     """Evaluate frozen weights on the training rows, the test rows and the probes; find the limits.
 
-    If streams start at random, no estimator knows the phase at first: the first second is not judged.
+    If streams start at random, no estimator knows the phase at first: the burn-in is not judged, or the first
+    second if there is none.
     """
     train_rows, test_rows = frozen.batch("train"), frozen.batch("test")
     assert train_rows is not None and test_rows is not None  # as `Extraction.split` gives them
@@ -66,7 +68,7 @@ def evaluate(task: Extraction, frozen: Frozen) -> Evaluation:
         losses=errors,
         constant_loss=zero,
         constant_name=task.constant_name,
-        when=" after the first second" if late else "",
+        when=_when(task.config),
         metrics={
             "train": {key: train[key] for key in ("mse", "mse_per_frequency")},
             "test": test,
@@ -114,12 +116,20 @@ def possible(task: Extraction, test: dict[str, Any], limit: dict[str, Any]) -> S
         for row, group in enumerate(task.group_names)
     ]
     network, least = (_mean(columns[name]) for name in ("network", "limit"))
-    when = " after the first second" if late else ""
+    when = _when(task.config)
     return Section(
         title="What is possible",
         words=(_above_the_limit(limit, network, least, when), limit["note"]),
         table=Table(("", *columns), rows),
     )
+
+
+def _when(config: ExtractionConfig) -> str:
+    """Return which samples are judged, as words after a number; empty for all."""
+    if not config.unjudged_samples:
+        return ""
+    usual = config.burn_in in (0, 1)
+    return " after the first second" if usual else f" after the first {config.burn_in:g} s"
 
 
 def _mean(values: Sequence[float] | None) -> float | None:

@@ -43,11 +43,10 @@ def probe(config: ExtractionConfig, draw: Draw, run: Run) -> dict[str, Any]:
 
     Returns:
       `verdict` (clock, locker, mixed or nothing), `words`, and `table`, one row a probe with `probe`,
-      `mse` and `mse_per_frequency`. If the start is random, every MSE excludes the first second, in which
-      no network can know the phase.
+      `mse` and `mse_per_frequency`. Every MSE excludes what is not judged
+      (`ExtractionConfig.unjudged_samples`).
     """
-    settle = round(config.sampling_rate) if config.start == "random" else 0
-    settle = settle if settle < config.samples else 0
+    settle = config.unjudged_samples
     plain = draw(config, None)
     other = 0.5 if config.phase_scale == 0 else config.phase_scale / 2
     cases: list[tuple[str, Batch, str]] = [

@@ -133,7 +133,7 @@ class Extraction(Task):
         """Return the test loss of predicting zero, the mean of a sine."""
         batch = frozen.batch("test")
         assert batch is not None  # as `split` gives them
-        return metrics.zero_predictor_mse(np.asarray(batch.targets[..., 0]))
+        return self._zero_mse(batch)
 
     def evaluate(self, frozen: Frozen) -> Evaluation:
         """Evaluate frozen weights: see `freqjax.tasks.extraction.evaluation`."""
@@ -141,13 +141,13 @@ class Extraction(Task):
 
     def measure(self, outputs: np.ndarray, blocks: Batch) -> dict[str, Any]:
         """Return the MSE of all frequencies and of each, and the tone metrics of each frequency."""
-        squared = np.square(np.asarray(outputs, np.float64) - blocks.targets)[..., 0].mean(axis=1)
-        tones = self.tones(outputs, blocks)
+        squared = np.square(np.asarray(outputs, np.float64) - blocks.targets)[:, self.burn_in :, 0]
+        squared, tones = squared.mean(axis=1), self.tones(outputs, blocks)
         return {
             "mse": float(squared.mean()),
             "mse_per_frequency": self._by_frequency(squared, blocks),
-            **self._after_first_second(outputs, blocks),
-            "zero_predictor_mse": metrics.zero_predictor_mse(np.asarray(blocks.targets[..., 0])),
+            **self._once_judged(outputs, blocks),
+            "zero_predictor_mse": self._zero_mse(blocks),
             "tones": [
                 {"frequency_hz": f, **tone._asdict()}
                 for f, tone in zip(self.frequencies, tones, strict=True)
@@ -158,20 +158,25 @@ class Extraction(Task):
         groups = np.asarray(blocks.group)
         return [float(per_block[groups == i].mean()) for i in range(len(self.frequencies))]
 
-    def _after_first_second(self, outputs: np.ndarray, blocks: Batch) -> dict[str, Any]:
-        """Return the MSE after the first second if streams start at random; before, the phase is unknown."""
-        second = round(self.sampling_rate)
-        if self.config.start == "zero" or second >= self.samples:
+    def _zero_mse(self, blocks: Batch) -> float:
+        """Return the MSE of predicting zero after the burn-in."""
+        return metrics.zero_predictor_mse(np.asarray(blocks.targets[:, self.burn_in :, 0]))
+
+    def _once_judged(self, outputs: np.ndarray, blocks: Batch) -> dict[str, Any]:
+        """Return the MSE of the judged samples if streams start at random: before, the phase is unknown."""
+        first = self.config.unjudged_samples
+        if self.config.start == "zero" or not first:
             return {}
-        late = np.square(np.asarray(outputs, np.float64) - blocks.targets)[:, second:, 0]
+        late = np.square(np.asarray(outputs, np.float64) - blocks.targets)[:, first:, 0]
         return {"mse_after_1s_per_frequency": self._by_frequency(late.mean(axis=1), blocks)}
 
     def tones(self, outputs: np.ndarray, blocks: Batch) -> tuple[metrics.ToneMetrics, ...]:
-        """Return the tone metrics of outputs [B, T, 1], by frequency."""
+        """Return the tone metrics of outputs [B, T, 1] after the burn-in, by frequency."""
+        outputs, targets = (a[:, self.burn_in :, 0] for a in (outputs, np.asarray(blocks.targets)))
         return tuple(
             metrics.tone_metrics(
-                outputs[blocks.group == i, :, 0],
-                np.asarray(blocks.targets[blocks.group == i, :, 0]),
+                outputs[blocks.group == i],
+                targets[blocks.group == i],
                 frequency,
                 self.config.sampling_rate,
             )
@@ -261,7 +266,6 @@ class Extraction(Task):
 
         judged = self._judge(blocks)
         late = judged.limits["bayes_after_1s_per_frequency"]
-        settles = self.config.start != "zero" and round(self.sampling_rate) < self.samples
         curve = () if isinstance(judged.least, NoBayesLimit) else judged.least.curve
         seen = () if isinstance(judged.least, NoBayesLimit) else judged.least.samples_seen
         return figures.Baselines(
@@ -269,7 +273,7 @@ class Extraction(Task):
             bayes_mse=judged.limits["bayes_mse"],
             linear_mmse=judged.limits["linear_mmse"],
             bayes_mse_per_frequency=late or judged.limits["bayes_mse_per_frequency"],
-            settled=round(self.sampling_rate) if settles else 0,
+            settled=self.config.unjudged_samples,
             bayes_over_time=(np.array(seen), np.array(curve)) if curve else None,
         )
 
