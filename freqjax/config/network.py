@@ -24,6 +24,9 @@ class NetworkConfig(Section, section="network"):
         f"one of {', '.join(CELLS)}, or package.module:Class",
         lambda v: v in CELLS or is_path(v),
     )
+    nonlinearity: str = choice(
+        "tanh", ("tanh", "relu"), "what the cell rnn applies to its sum; other cells have their own"
+    )
     hidden_size: int = within(1, 16384, 64, "H, width of the hidden state")
     layers: int = within(1, 4, 1, "recurrent layers on one another")
     dropout: float = fraction(
@@ -62,7 +65,13 @@ class NetworkConfig(Section, section="network"):
     @property
     def beyond_one_lstm(self) -> dict[str, tuple[Any, Any]]:
         """The fields that make it another network than the one-layer LSTM: name → (value, the LSTM's)."""
-        plain = {"cell": "lstm", "layers": 1, "bidirectional": False, "conditioning": "input"}
+        plain = {
+            "cell": "lstm",
+            "layers": 1,
+            "bidirectional": False,
+            "conditioning": "input",
+            "nonlinearity": "tanh",
+        }
         values = {name: (getattr(self, name), wanted) for name, wanted in plain.items()}
         return {
             name: (found, wanted) for name, (found, wanted) in values.items() if found != wanted

@@ -55,7 +55,7 @@ def network_of(
     stack = BidirectionalNetwork if config.bidirectional else StackedNetwork
     return stack(
         setting,
-        cell_class(config.cell),
+        cell_class(config.cell, config.nonlinearity),
         LAYER_INITIALIZERS[config.initializer],
         layers=config.layers,
         dropout=config.dropout,
@@ -66,7 +66,7 @@ def network_of(
 
 def can_pad(config: NetworkConfig) -> bool:
     """Tell whether networks of `config` that differ in hidden size can share a program, padded with zeros."""
-    return cell_class(config.cell).rests()
+    return cell_class(config.cell, config.nonlinearity).rests()
 
 
 def _lstm_initializer(name: str, needs: Needs) -> LstmInitializer:

@@ -1,4 +1,4 @@
-"""The cell of the simple recurrent network."""
+"""The cells of the simple recurrent network, one a nonlinearity."""
 
 from __future__ import annotations
 
@@ -17,3 +17,14 @@ class RnnCell(Cell):
     def combine(carry: HiddenCarry, driven: jax.Array, recurrent: jax.Array) -> HiddenCarry:
         """Advance by the equation above."""
         return HiddenCarry(jnp.tanh(driven + recurrent))
+
+
+class ReluRnnCell(Cell):
+    """h_t = max(0, W_i x_t + b_i + W_h h_{t-1} + b_h), whose slope at 0 is 0, as in PyTorch."""
+
+    gates = "h"
+
+    @staticmethod
+    def combine(carry: HiddenCarry, driven: jax.Array, recurrent: jax.Array) -> HiddenCarry:
+        """Advance by the equation above."""
+        return HiddenCarry(jax.nn.relu(driven + recurrent))
