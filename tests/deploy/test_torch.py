@@ -297,6 +297,17 @@ def test_a_damaged_state_dict_is_refused_by_key(damage, sentence):
         state_dict.from_arrays(damage(arrays_of(trained())), "the file")
 
 
+def test_a_state_dict_larger_than_memory_is_refused():
+    """Ten thousand terabytes, of which every row is the same one."""
+    hidden = 5 * 10**7
+    shapes = {"weight_ih": (hidden, 3), "weight_hh": (hidden, hidden)}
+    zero = np.float32(0)
+    arrays = {f"rnn.{part}_l0": np.broadcast_to(zero, shape) for part, shape in shapes.items()}
+    arrays["fc.weight"] = np.broadcast_to(zero, (1, hidden))
+    with pytest.raises(UserError, match="not enough memory for its hidden size, 50,000,000"):
+        state_dict.from_arrays(arrays, "the file")
+
+
 @pytest.mark.parametrize(
     ("network", "task", "sentence"),
     [
@@ -408,7 +419,7 @@ def test_a_truncated_or_altered_safetensors_is_refused(tmp_path):
     for damaged in (content[:-4], content[:30], content.replace(b"F32", b"I32", 1)):
         path.write_bytes(damaged)
         with pytest.raises(
-            UserError, match="cannot be read as safetensors|holds I32: it must be|claims"
+            UserError, match=r"cannot be read as safetensors|holds I32: it must be|claims"
         ):
             interop.load(path)
     path.write_bytes(content.replace(b'{\\"task', b'[\\"task'))

@@ -131,7 +131,7 @@ def from_arrays(arrays: Mapping[str, np.ndarray], source: str) -> StateDict:
 
     Raises:
       UserError: a key is missing, there are two modules or heads, or further tensors; a shape does not
-        match the others; a value is not finite or not a float32.
+        match the others; a value is not finite or not a float32; or there is not enough memory.
     """
     names = keys.find(arrays, source)
     layers, films = names.layers, names.film
@@ -147,10 +147,15 @@ def from_arrays(arrays: Mapping[str, np.ndarray], source: str) -> StateDict:
     if CARRY in arrays:
         wanted[CARRY] = (len(layers) * len(layers[0]), hidden)
     _require_shapes(wanted, (*layers[0][0][:2], weight), arrays, source)
-    single = {
-        key: _single(key, arrays[key], source) if key in arrays else np.zeros(shape, np.float32)
-        for key, shape in wanted.items()
-    }
+    try:
+        single = {
+            key: _single(key, arrays[key], source) if key in arrays else np.zeros(shape, np.float32)
+            for key, shape in wanted.items()
+        }
+    except MemoryError:
+        raise UserError(
+            f"{source}: there is not enough memory for its hidden size, {hidden:,}."
+        ) from None
     return StateDict(
         cell=_cell(wanted[layers[0][0].weight_hh]),
         layers=tuple(
