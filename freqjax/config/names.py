@@ -34,6 +34,10 @@ CELLS = {
     "gru": "freqjax.networks.gru:GruCell",
     "rnn": "freqjax.networks.rnn:RnnCell",
 }
+# Those that have a form with another nonlinearity than tanh: nonlinearity → cell → class.
+OTHER_NONLINEARITIES = {
+    "relu": {"rnn": "freqjax.networks.rnn:ReluRnnCell"},
+}
 # Base of every cell.
 _CELL = "freqjax.networks.cell:Cell"
 
@@ -55,13 +59,17 @@ def task_class(name: str) -> type[Task]:
     return load_class("task.name", name, TASKS)
 
 
-def cell_class(name: str) -> type[Cell]:
+def cell_class(name: str, nonlinearity: str = "tanh") -> type[Cell]:
     """Import the cell `name`, one of `CELLS` or `package.module:Class`.
+
+    Args:
+      name: of the cell.
+      nonlinearity: tanh, or one of `OTHER_NONLINEARITIES` that has the cell.
 
     Raises:
       UserError: there is no such class, or it is not a cell.
     """
-    found = load_class("network.cell", name, CELLS)
+    found = load_class("network.cell", name, CELLS | OTHER_NONLINEARITIES.get(nonlinearity, {}))
     if name not in CELLS and not issubclass(found, load_class("network.cell", _CELL, {})):
         raise UserError(
             f"network.cell is {name}: it must be a subclass of {_CELL.replace(':', '.')}."

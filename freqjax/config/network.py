@@ -24,6 +24,9 @@ class NetworkConfig(Section, section="network"):
         f"one of {', '.join(CELLS)}, or package.module:Class",
         lambda v: v in CELLS or is_path(v),
     )
+    nonlinearity: str = choice(
+        "tanh", ("tanh", "relu"), "what the cell rnn applies to its sum; other cells have their own"
+    )
     hidden_size: int = within(1, 16384, 64, "H, width of the hidden state")
     layers: int = within(1, 4, 1, "number of stacked recurrent layers")
     dropout: float = fraction(
@@ -57,7 +60,13 @@ class NetworkConfig(Section, section="network"):
     @property
     def beyond_one_lstm(self) -> dict[str, tuple[Any, Any]]:
         """Fields that differ from a one-layer LSTM: name → (value, the LSTM's value)."""
-        plain = {"cell": "lstm", "layers": 1, "bidirectional": False, "conditioning": "input"}
+        plain = {
+            "cell": "lstm",
+            "layers": 1,
+            "bidirectional": False,
+            "conditioning": "input",
+            "nonlinearity": "tanh",
+        }
         values = {name: (getattr(self, name), wanted) for name, wanted in plain.items()}
         return {
             name: (found, wanted) for name, (found, wanted) in values.items() if found != wanted

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from freqjax.config.fields import AXES, Section, field_types, item_type, optional
-from freqjax.config.names import CELLS, cell_class, look_in
+from freqjax.config.names import CELLS, OTHER_NONLINEARITIES, cell_class, look_in
 from freqjax.config.network import NetworkConfig
 from freqjax.config.sections import (
     AXIS_SECTIONS,
@@ -126,6 +126,12 @@ def _validate_network(config: Config) -> None:
         )
     if network.cell not in CELLS:  # those of freqjax are there, and bring JAX
         cell_class(network.cell)
+    able = OTHER_NONLINEARITIES.get(network.nonlinearity)
+    if able is not None and network.cell not in able:
+        raise UserError(
+            f"network.nonlinearity is {network.nonlinearity}: it must be tanh where network.cell is "
+            f"{network.cell}, since {', '.join(able)} alone has another one."
+        )
 
 
 def _validate_burn_in(task: TaskConfig) -> None:

@@ -76,7 +76,7 @@ def of_input(flags: dict[str, Any], _: Overrides) -> Config:
     """
     if flags["input"] is None:
         raise UserError(
-            "--input is missing: it must name a state_dict, FILE.pt, FILE.pth or FILE.safetensors."
+            "--input is missing: it must name a state_dict, FILE.pt, FILE.ckpt or FILE.safetensors."
         )
     if flags["config"] is not None:
         return overrides.load(flags["config"], warn)

@@ -54,7 +54,7 @@ def network_of(
     stack = BidirectionalNetwork if config.bidirectional else StackedNetwork
     return stack(
         setting,
-        cell_class(config.cell),
+        cell_class(config.cell, config.nonlinearity),
         LAYER_INITIALIZERS[config.initializer],
         layers=config.layers,
         dropout=config.dropout,
@@ -65,7 +65,7 @@ def network_of(
 
 def can_pad(config: NetworkConfig) -> bool:
     """Return whether networks of `config` that differ in hidden size can share a program by zero padding."""
-    return cell_class(config.cell).rests()
+    return cell_class(config.cell, config.nonlinearity).rests()
 
 
 def _lstm_initializer(name: str, needs: Needs) -> LstmInitializer:

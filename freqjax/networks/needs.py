@@ -143,7 +143,7 @@ def _check_initializer(config: NetworkConfig, task: Sized) -> None:
                 f"network.{field} is {found!r}: it must be {wanted!r} where network.initializer is {name}, "
                 "which sets the weights of a one-layer LSTM."
             )
-    if name in GATED_INITIALIZERS and cell_class(config.cell).keeps is None:
+    if name in GATED_INITIALIZERS and cell_class(config.cell, config.nonlinearity).keeps is None:
         others = sorted(set(LAYER_INITIALIZERS) - set(GATED_INITIALIZERS))
         raise UserError(
             f"network.initializer is {name}: it must be one of {', '.join(others)} where "

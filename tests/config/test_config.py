@@ -98,6 +98,8 @@ def test_rules_that_join_fields_bind_training(pairs, sentence):
 
 _REFUSED_NETWORKS = [
     ([("network.cell", "elman")], "network.cell is 'elman': it must be one of lstm, gru, rnn"),
+    ([("network.nonlinearity", "elu")], "network.nonlinearity is 'elu': it must be one of tanh, relu"),
+    ([("network.nonlinearity", "relu")], "nonlinearity is relu: it must be tanh where network.cell is lstm"),
     ([("network.layers", "5")], "network.layers is 5: it must be from 1 to 4"),
     ([("network.dropout", "1")], "network.dropout is 1: it must be at least 0 and below 1"),
     ([("network.dropout", "0.2")], "network.dropout is 0.2: it must be 0 where network.layers is 1"),

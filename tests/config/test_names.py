@@ -86,6 +86,11 @@ def test_the_tables_lead_to_tasks_their_sections_and_cells():
         assert task_section(name)().name == name
     for name in names.CELLS:
         assert issubclass(names.cell_class(name), Cell)
+    for nonlinearity, cells in names.OTHER_NONLINEARITIES.items():
+        for name in cells:
+            other = names.cell_class(name, nonlinearity)
+            assert issubclass(other, Cell)
+            assert other is not names.cell_class(name)
     assert names.task_class("tests.config.toys:Toy") is toys.Toy
 
 

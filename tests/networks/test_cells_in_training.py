@@ -30,6 +30,7 @@ _CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 
 CASES = {
     "rnn, online": ({"cell": "rnn", "layers": 2, "dropout": 0.3}, {"regime": "online"}),
+    "rnn of relu, online": ({"cell": "rnn", "nonlinearity": "relu"}, {"regime": "online"}),
     "gru, online": ({"cell": "gru", "conditioning": "film"}, {"regime": "online"}),
     "lstm, tbptt": (
         {"cell": "lstm", "layers": 2, "dropout": 0.3, "initializer": "chrono"},
@@ -147,9 +148,10 @@ def test_a_run_of_a_gru_is_resumed_evaluated_and_diagnosed(words, capsys):
     capsys.readouterr()
 
 
-def test_what_a_diagnosis_proposes_for_a_gru_is_a_valid_run(tmp_path):
+@pytest.mark.parametrize("cell", [{"cell": "gru"}, {"cell": "rnn", "nonlinearity": "relu"}])
+def test_what_a_diagnosis_proposes_for_another_cell_is_a_valid_run(tmp_path, cell):
     whole = tiny_config(
-        network={"cell": "gru", "layers": 2, "dropout": 0.2, "conditioning": "film"},
+        network={"layers": 2, "dropout": 0.2, "conditioning": "film", **cell},
         task={"sampling_rate": 100.0},
     )
     words = shlex.split(examined(tmp_path, whole).through_time)

@@ -38,9 +38,10 @@ def network(
     bidirectional=False,
     **changes,
 ):
+    """A stack; `cell` is a class, or a name, after which may stand a nonlinearity."""
     setting = SETTING._replace(hidden_size=hidden)
     kind = BidirectionalNetwork if bidirectional else StackedNetwork
-    cell = cell_class(cell) if isinstance(cell, str) else cell
+    cell = cell_class(*cell.split()) if isinstance(cell, str) else cell
     return kind(setting, cell, LAYER_INITIALIZERS[initializer], **changes)
 
 
@@ -71,6 +72,7 @@ STACKS = {
     "gru": {"cell": "gru", "layers": 2},
     "lstm, film": {"cell": "lstm", "layers": 2, "film": True, "learned_carry": True},
     "rnn, film": {"cell": "rnn", "layers": 1, "film": True},
+    "rnn relu": {"cell": "rnn relu", "layers": 2, "learned_carry": True},
 }
 BOTH_WAYS = {
     "gru, both ways": {
@@ -85,8 +87,13 @@ BOTH_WAYS = {
 
 def torch_twin(torch, net, cell, params, layers, bidirectional):
     """Return PyTorch's module with the weights of `params`, in double precision, and pairs to compare."""
-    kind = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}[cell]
-    module = kind(5, HIDDEN, num_layers=layers, bidirectional=bidirectional).double()
+    kind, options = {
+        "lstm": (torch.nn.LSTM, {}),
+        "gru": (torch.nn.GRU, {}),
+        "rnn": (torch.nn.RNN, {}),
+        "rnn relu": (torch.nn.RNN, {"nonlinearity": "relu"}),
+    }[cell]
+    module = kind(5, HIDDEN, num_layers=layers, bidirectional=bidirectional, **options).double()
     head = torch.nn.Linear(HIDDEN * (1 + bidirectional), 1).double()
     pairs = [
         (head.weight, lambda tree: tree["head"]["kernel"]),
@@ -109,8 +116,16 @@ def torch_twin(torch, net, cell, params, layers, bidirectional):
 
 @pytest.mark.parametrize(
     ("cell", "layers", "bidirectional"),
-    [("rnn", 1, False), ("rnn", 2, True), ("gru", 3, False), ("lstm", 2, False), ("lstm", 3, True)],
-)  # fmt: skip
+    [
+        ("rnn", 1, False),
+        ("rnn", 2, True),
+        ("rnn relu", 1, False),
+        ("rnn relu", 3, True),
+        ("gru", 3, False),
+        ("lstm", 2, False),
+        ("lstm", 3, True),
+    ],
+)
 def test_forward_and_gradients_equal_pytorch(float64, cell, layers, bidirectional):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed: twin not checked")
     net = network(cell, layers=layers, bidirectional=bidirectional)
@@ -141,6 +156,18 @@ def test_forward_and_gradients_equal_pytorch(float64, cell, layers, bidirectiona
     np.testing.assert_allclose(h, (last[0] if cell == "lstm" else last).detach(), atol=1e-12)
     dh = np.stack([c.h for layer in grads[1] for c in (layer if bidirectional else (layer,))])
     np.testing.assert_allclose(dh, start[0].grad, atol=1e-12)
+
+
+def test_a_relu_at_rest_has_no_slope():
+    """As PyTorch's: a unit whose sum is exactly 0 passes nothing back."""
+    combine, carry_type = cell_class("rnn", "relu").combine, cell_class("rnn", "relu").carry
+    carry, sums = carry_type(jnp.zeros((1, 3))), jnp.array([[-1.0, 0.0, 2.0]])
+
+    def total(sums):
+        return combine(carry, sums, jnp.zeros_like(sums)).h.sum()
+
+    assert total(sums) == 2
+    np.testing.assert_array_equal(jax.grad(total)(sums), [[0, 0, 1]])
 
 
 @pytest.mark.parametrize("case", sorted(STACKS | BOTH_WAYS))

@@ -69,7 +69,7 @@ def test_one_criterion_chooses_judges_and_is_told(regime, tmp_path):
     assert summary["zero_predictor_mse"] == pytest.approx(zero[0], rel=1e-5)
     assert summary["goal"] == pytest.approx(0.02 * zero[0], rel=1e-5)
     for name, found in summary["limit"]["baselines"].items():
-        outputs = prepared.task._judge(frozen.batch("test")).outputs[name]
+        outputs = extraction(whole)._judge(split_of(prepared.task, "test")).outputs[name]
         assert found["mse"] == pytest.approx(
             counted_mse(outputs[..., None], frozen.batch("test"))[0], rel=1e-5
         )

@@ -42,6 +42,7 @@ def from_params(params: Params, config: NetworkConfig) -> StateDict:
         head_bias=params["head"]["bias"],
         film=film,
         carry=np.stack([cell["carry"] for cell in cells]) if config.learned_carry else None,
+        nonlinearity=config.nonlinearity if config.cell == "rnn" else None,
     )
 
 
@@ -106,13 +107,16 @@ def require_fit(network: StateDict, config: NetworkConfig, task: Task, source: s
 
 def _settled(network: StateDict) -> dict[str, Any]:
     """Return the fields of `NetworkConfig` that a state_dict determines."""
-    return {
+    settled = {
         "cell": network.cell,
         "hidden_size": network.hidden_size,
         "layers": len(network.layers),
         "bidirectional": network.bidirectional,
         "conditioning": "input" if network.film is None else "film",
     }
+    if network.nonlinearity is not None:
+        settled["nonlinearity"] = network.nonlinearity
+    return settled
 
 
 def _layers(params: Params, config: NetworkConfig) -> list[list[Any]]:
