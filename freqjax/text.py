@@ -36,3 +36,10 @@ def printable(text: str) -> str:
     Letters of every language stay as they are, and so does what is escaped already.
     """
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def shortened(text: str, most: int = 300) -> str:
+    """Return `text`, or its ends and how long it is if it has more than `most` characters."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most // 3]}… ({len(text):,} characters){text[-2:]}"

@@ -24,8 +24,8 @@ from freqjax.config.sections import Config
 from freqjax.diagnosis import Diagnosis, RunUnderExamination, diagnose
 from freqjax.errors import UserError
 from freqjax.report import markdown as report
-from freqjax.report import summary
-from freqjax.run.interrupts import Interrupts
+from freqjax.report import summary, unfinished
+from freqjax.run.interrupts import Interrupted, Interrupts
 from freqjax.run.progress import Progress
 from freqjax.run.workdir import Workdir
 from freqjax.system import devices
@@ -69,12 +69,17 @@ def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
 
     Raises:
       UserError: bad config, data or folder; one sentence.
+      Interrupted: a signal came before anything was written.
     """
     devices.select(None)
+    devices.require()
     validation.validate_training(config)
     with (
         Interrupts() as interrupts,
-        _open(config, workdir, resume=resume, say=say) as (experiment, folder),
+        _open(config, workdir, resume=resume, say=say, interrupts=interrupts) as (
+            experiment,
+            folder,
+        ),
         CheckpointStore(folder.path / "checkpoints", warn=say) as store,
     ):
         return experiment.run(folder, store, interrupts)
@@ -82,11 +87,12 @@ def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
 
 @contextlib.contextmanager
 def _open(
-    config: Config, workdir: Path, *, resume: bool, say: Say
+    config: Config, workdir: Path, *, resume: bool, say: Say, interrupts: Interrupts
 ) -> Iterator[tuple[Experiment, Workdir]]:
     """Read and check the data first, so that a folder is made only for a run that can begin."""
     begun = resume and bool(manifests.steps(workdir / "checkpoints"))
-    experiment = Experiment(config, say, begun=begun)
+    with interrupts.acting():
+        experiment = Experiment(config, say, begun=begun)
     with Workdir(workdir, resume=resume) as folder:
         yield experiment, folder
 
@@ -145,7 +151,40 @@ class Experiment:
             self._say(f"signal {interrupts.signum}: saving")
         if reason != "non_finite" and trainer.step not in store.steps():
             self._save(store, trainer, metric=math.inf)
-        return Outcome(self._sum_up(folder, store, trainer, reason), interrupts.signum)
+        if reason == "interrupted":
+            return self._end_early(folder, trainer, interrupts.signum)
+        try:
+            # Everything is saved: from here on a signal need not wait for the end of anything.
+            with interrupts.acting():
+                return Outcome(self._sum_up(folder, store, trainer, reason))
+        except Interrupted as interrupted:
+            return self._end_early(folder, trainer, interrupted.signum)
+
+    def _end_early(self, folder: Workdir, trainer: Trainer, signum: int | None) -> Outcome:
+        """Write what is known at once of a run that a signal ended; a summary that is there stays."""
+        values = folder.read_json("summary.json")
+        if values is not None:
+            self._say(
+                "interrupted after the summary: figures and causes that are missing are made by --mode "
+                f"evaluate and --mode diagnose --workdir {folder.path}"
+            )
+            return Outcome(values, signum)
+        origin = self._origin
+        values = unfinished.assemble(
+            self._task,
+            trainer.params,
+            self._rows,
+            initializer=origin.initializer if origin else self.config.network.initializer,
+            epochs=trainer.epoch,
+            updates=trainer.step,
+            wall_seconds=self._elapsed,
+            distinct_rows=trainer.distinct_rows,
+        )
+        if origin is not None:
+            values["init_from"] = origin.to_json()
+        folder.write_json("summary.json", values)
+        self._say(unfinished.text(values, folder.path))
+        return Outcome(values, signum)
 
     def _keep_beginning(self, folder: Workdir, store: CheckpointStore, trainer: Trainer) -> None:
         """Find the weights that the run began with; save them as step 0 if they are another checkpoint's."""
@@ -320,9 +359,7 @@ class Experiment:
         )
         if origin is not None:
             values["init_from"] = origin.to_json()
-        figures: list[Path] = []
-        if reason != "interrupted":
-            figures = self._task.draw(frozen, evaluation, self._rows, folder.path / "figures")
+        figures = self._task.draw(frozen, evaluation, self._rows, folder.path / "figures")
         write = functools.partial(
             report.write,
             folder.path / "report.md",
@@ -335,7 +372,7 @@ class Experiment:
         diagnosis = None
         write(diagnosis)
         folder.write_json("summary.json", values)  # a run with a summary is a finished run
-        if self.config.train.diagnose and reason != "interrupted":
+        if self.config.train.diagnose:
             self._say("diagnosing")
             diagnosis = self._diagnose(folder, trainer, params, evaluation)
             folder.write_json("diagnosis.json", diagnosis.to_json())

@@ -18,6 +18,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from freqjax.config.sections import RunConfig
 from freqjax.errors import UserError
+from freqjax.sweep import meeting
 
 # How long to wait for all processes at the start, for a sign of life, and for all at the end.
 _MEETING_SECONDS = 300
@@ -45,14 +46,17 @@ def connect(config: RunConfig) -> None:
             jax.distributed.initialize()
         else:
             _require_whole(config)
+            address, count, index = config.coordinator, config.num_processes, config.process_id
+            assert count is not None and index is not None
+            meeting.meet(address, count, index, _MEETING_SECONDS)
             jax.distributed.initialize(
-                config.coordinator,
-                config.num_processes,
-                config.process_id,
+                address,
+                count,
+                index,
                 initialization_timeout=_MEETING_SECONDS,
                 heartbeat_timeout_seconds=_SILENCE_SECONDS,
                 shutdown_timeout_seconds=_PARTING_SECONDS,
-                coordinator_bind_address=config.coordinator,
+                coordinator_bind_address=address,
             )
     except (RuntimeError, ValueError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from freqjax.system import ownership
+from freqjax.system import output, ownership
 from freqjax.system.files import write_text
 
 # Goes into every hash: raise it whenever the same question gets another answer, or the files another form.
@@ -87,7 +87,7 @@ def is_trusted(path: Path) -> bool:
     found = fault(path)
     if found is not None and found not in _said:
         _said.add(found)
-        print(f"freqjax: {found}: it is not used as a cache.", file=sys.stderr)
+        output.warn(f"{found}: it is not used as a cache.")
     return found is None
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from pathlib import Path
 
 import jax
 from jax._src import compilation_cache
 
-from freqjax.system import cache, files, processors
+from freqjax.system import cache, files, output, processors
 
 # Bytes on disk beyond which the oldest programs are removed. One takes 10 to 70 KB.
 _MOST = 200_000_000
@@ -87,10 +86,9 @@ def keep() -> None:
 def _take_the_place_of_jax_files() -> bool:
     """Make JAX keep programs in `Programs`, since its own files prove nothing; False where it cannot be."""
     if not hasattr(compilation_cache, "get_file_cache"):
-        print(
-            f"freqjax: JAX {jax.__version__} keeps compiled programs in another way than those that freqjax "
-            "knows: programs are compiled anew.",
-            file=sys.stderr,
+        output.warn(
+            f"JAX {jax.__version__} keeps compiled programs in another way than those that freqjax knows: "
+            "programs are compiled anew."
         )
         return False
     original = compilation_cache.get_file_cache

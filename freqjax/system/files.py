@@ -58,7 +58,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` so that a reader sees the old file or the new one, never a part."""
     with replacing(path) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="backslashreplace"))  # a path may hold other bytes
 
 
 @contextmanager
