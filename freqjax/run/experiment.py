@@ -31,7 +31,7 @@ from freqjax.run.workdir import Workdir
 from freqjax.system import devices
 from freqjax.tasks import windows
 from freqjax.tasks.evaluation import Evaluation
-from freqjax.training import epochs
+from freqjax.training import epochs, footprint
 from freqjax.training.epochs import EpochResult
 from freqjax.training.gradients import engines
 from freqjax.training.prepared import Prepared
@@ -107,6 +107,7 @@ class Experiment:
         """
         self.config, self._say = config, say
         self._prepared = prepared = Prepared(config)
+        footprint.require(prepared)
         self._beginning = None if begun else beginnings.begin(prepared, say)
         self._task, self._network = prepared.task, prepared.network
         if config.train.regime == "windows":

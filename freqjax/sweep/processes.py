@@ -88,6 +88,11 @@ def is_lead() -> bool:
     return jax.process_index() == 0
 
 
+def count() -> int:
+    """How many processes there are."""
+    return jax.process_count()
+
+
 def share_of(count: int) -> slice:
     """Which of `count` replicas are this process's own; equal shares, the first ones a replica larger."""
     size, more = divmod(count, jax.process_count())
