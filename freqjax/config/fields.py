@@ -95,11 +95,14 @@ class Section:
 
     section: ClassVar[str] = ""
     moved: ClassVar[Mapping[str, str]] = {}
+    # What the class was written with; what is set on it later does not reach its objects.
+    _declared: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, *, section: str | None = None) -> None:
         super().__init_subclass__()
         if section is not None:
             cls.section = section
+        cls._declared = frozenset(vars(cls))
 
     def __new__(cls, *_: Any, **fields: Any) -> Any:
         """Check the names of the fields, so that the error names the nearest one, which Python's does not.
@@ -145,6 +148,28 @@ def _require_field(section: type[Section], name: str) -> None:
     if name not in known and name not in section.moved:
         where, near = section.section, nearest(name, known)
         raise UserError(f"{where}.{name} is not a field: the nearest one is {where}.{near}.")
+
+
+def require_untouched(section: type[Section]) -> None:
+    """Require that nothing was set on a section's class, in place of a section of the config.
+
+    A default that is changed there reaches no object, and a name that is not there is nothing.
+
+    Raises:
+      UserError: something was.
+    """
+    for cls in section.__mro__:
+        if not issubclass(cls, Section) or cls is Section:
+            continue
+        fields = vars(cls).get("__dataclass_fields__", {})
+        for name, value in vars(cls).items():
+            default = fields[name].default if name in fields else dataclasses.MISSING
+            changed = default is not dataclasses.MISSING and value is not default
+            if changed or not (name.startswith("_") or name in cls._declared):
+                raise UserError(
+                    f"{cls.__name__}.{name} was set on the class, which changes no config: set it on a "
+                    f"section, as in config.{section.section}.{name}."
+                )
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

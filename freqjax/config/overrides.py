@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import runpy
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from freqjax.config import shipped
 from freqjax.config.fields import AXES, item_type, optional
 from freqjax.config.sections import Config, change_task, field_type
-from freqjax.config.validation import coerce, from_dict, validate
+from freqjax.config.validation import MOST_VALUES, coerce, from_dict, validate
 from freqjax.config.versions import present_name
 from freqjax.errors import UserError
 
-# Most values of one axis of a sweep, which equals the most replicas.
-_MOST_VALUES = 10_000
+# Modules that a config imported from its own folder, and the folder.
+_imported: dict[str, str] = {}
 
 
 def load(path: str | Path, say: Callable[[str], None] | None = None) -> Config:
@@ -46,23 +49,60 @@ def load(path: str | Path, say: Callable[[str], None] | None = None) -> Config:
 
 
 def _call_get_config(path: Path) -> Config:
-    try:
-        # It is not imported, since that leaves a __pycache__ beside the file, and may load an outdated one.
-        config = runpy.run_path(str(path), run_name="freqjax_user_config")["get_config"]()
-    except UserError:
-        raise
-    except (Exception, SystemExit) as error:
-        # A config file is the user's program: any exception is reported as one sentence.
-        raise UserError(
-            f"--config is {path}: it must define get_config(), but running it gave "
-            f"{type(error).__name__}: {str(error).rstrip('.')}."
-        ) from None
+    with _siblings(path):
+        # Not imported: that leaves a __pycache__ beside the file, and may take an older one for it.
+        defined = _told(path, lambda: runpy.run_path(str(path), run_name="freqjax_user_config"))
+        if not callable(defined.get("get_config")):
+            raise UserError(f"--config is {path}: it must define get_config(), and does not.")
+        config = _told(path, defined["get_config"])
     if not isinstance(config, Config):
         raise UserError(
             f"--config is {path}: get_config() must return a freqjax Config, "
             f"not {type(config).__name__}."
         )
     return config
+
+
+def _told(path: Path, run: Callable[[], Any]) -> Any:
+    """Run a part of a config file, which is the user's program: tell what it raises as one sentence."""
+    try:
+        return run()
+    except (UserError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        said = " ".join(str(error).splitlines()).rstrip(".")
+        takes = "get_config() is called without arguments; " if isinstance(error, TypeError) else ""
+        raise UserError(
+            f"--config is {path}: {takes}running it gave {type(error).__name__}: {said}."
+        ) from None
+
+
+@contextlib.contextmanager
+def _siblings(path: Path) -> Iterator[None]:
+    """Let a config import modules beside it, as a script can.
+
+    They stay imported, since classes of theirs may be part of the config, until a config of another folder,
+    which may have modules of the same names, is read.
+    """
+    folder, before = str(path.resolve().parent), sys.dont_write_bytecode
+    for name in [name for name, place in _imported.items() if place != folder]:
+        sys.modules.pop(name, None)
+        del _imported[name]
+    known = set(sys.modules)
+    sys.path.insert(0, folder)
+    sys.dont_write_bytecode = True
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+        sys.path.remove(folder)
+        for name in set(sys.modules) - known:
+            place = Path(folder, *name.split("."))
+            file = Path(getattr(sys.modules[name], "__file__", None) or "")
+            ours = file.resolve() in (place.with_suffix(".py"), place / "__init__.py")
+            if ours and name.partition(".")[0] not in known:
+                _imported[name] = folder
 
 
 def apply(config: Config, overrides: Sequence[tuple[str, str]]) -> Config:
@@ -133,8 +173,8 @@ def _parse_values(config: Config, field: str, kind: Any, text: str) -> list[Any]
     first, dots, last = text.partition("..")
     if dots and optional(kind)[0] is int:
         ends = [int(_number(field, int, end)) for end in (first, last)]
-        if ends[1] - ends[0] >= _MOST_VALUES:
-            raise UserError(f"{field} is {text.strip()}: it gives more than {_MOST_VALUES} values.")
+        if ends[1] - ends[0] >= MOST_VALUES:
+            raise UserError(f"{field} is {text.strip()}: it gives more than {MOST_VALUES} values.")
         return list(range(ends[0], ends[1] + 1))
     separator = "," if item_type(kind) is None else "|"
     return [_parse(config, field, kind, value) for value in text.split(separator)]

@@ -3,6 +3,7 @@
 pyplot is not used, so that there is no display and no global state, and figures can be drawn in any thread.
 """
 
+import io
 import math
 import textwrap
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
+
+from freqjax.system.files import replacing
 
 # Okabe & Ito (2008) without black and yellow, which are hard to see beside text and on white, and two of
 # Tol's muted scheme. Distinguishable with colour blindness.
@@ -92,7 +95,10 @@ def save(figure: Figure, directory: str | Path, name: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    imsave(path, _SHADES[np.asarray(canvas.buffer_rgba())], format="png")
+    content = io.BytesIO()
+    imsave(content, _SHADES[np.asarray(canvas.buffer_rgba())], format="png")
+    with replacing(path) as file:
+        file.write(content.getbuffer())
     return path
 
 

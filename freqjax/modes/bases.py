@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from freqjax.config import sections as configs
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.run import workdir
+from freqjax.system.output import warn
 
 Overrides = Sequence[tuple[str, str]]
 
@@ -88,11 +88,6 @@ def of_input(flags: dict[str, Any], _: Overrides) -> Config:
 def work_folder(flags: dict[str, Any]) -> Path:
     """Return the folder of --workdir, or a fresh one that is not made yet."""
     return workdir.fresh() if flags["workdir"] is None else Path(flags["workdir"])
-
-
-def warn(line: str) -> None:
-    """Print a line on standard error; standard output may be a stream of numbers."""
-    print(f"freqjax: {line}", file=sys.stderr)
 
 
 def of_workdir(flags: dict[str, Any], _: Overrides) -> Config:

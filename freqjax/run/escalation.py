@@ -25,6 +25,7 @@ def train(
 
     Raises:
       UserError: bad config, data or folder; one sentence.
+      KeyboardInterrupt: a signal to end came before anything was written.
     """
     return run(config, Path(workdir), resume=resume, say=say).summary
 
@@ -51,7 +52,7 @@ def run(config: Config, folder: Path, *, resume: bool, say: Say) -> Outcome:
             {
                 "hidden_size": size,
                 "folder": place.relative_to(folder).as_posix(),
-                f"test_{metric}": outcome.summary["test"][metric],
+                f"test_{metric}": outcome.summary["test"].get(metric),
                 "stop_reason": outcome.summary["stop_reason"],
                 "goes_on": goes_on,
                 "why": why,

@@ -25,14 +25,14 @@ from freqjax.diagnosis import Diagnosis, RunUnderExamination, diagnose
 from freqjax.errors import UserError
 from freqjax.networks.network import Params
 from freqjax.report import markdown as report
-from freqjax.report import summary
-from freqjax.run.interrupts import Interrupts
+from freqjax.report import summary, unfinished
+from freqjax.run.interrupts import Interrupted, Interrupts
 from freqjax.run.progress import Progress
 from freqjax.run.workdir import Workdir
 from freqjax.system import devices
 from freqjax.tasks import windows
 from freqjax.tasks.evaluation import Evaluation
-from freqjax.training import epochs
+from freqjax.training import epochs, footprint
 from freqjax.training.epochs import EpochResult
 from freqjax.training.gradients import engines
 from freqjax.training.prepared import Prepared
@@ -70,12 +70,17 @@ def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
 
     Raises:
       UserError: bad config, data or folder; one sentence.
+      Interrupted: a signal came before anything was written.
     """
     devices.select(None)
+    devices.require()
     validation.validate_training(config)
     with (
         Interrupts() as interrupts,
-        _open(config, workdir, resume=resume, say=say) as (experiment, folder),
+        _open(config, workdir, resume=resume, say=say, interrupts=interrupts) as (
+            experiment,
+            folder,
+        ),
         CheckpointStore(folder.path / "checkpoints", warn=say) as store,
     ):
         return experiment.run(folder, store, interrupts)
@@ -83,11 +88,12 @@ def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
 
 @contextlib.contextmanager
 def _open(
-    config: Config, workdir: Path, *, resume: bool, say: Say
+    config: Config, workdir: Path, *, resume: bool, say: Say, interrupts: Interrupts
 ) -> Iterator[tuple[Experiment, Workdir]]:
     """Open the run; data are read and checked first, so that a folder is created only for a valid run."""
     begun = resume and bool(manifests.steps(workdir / "checkpoints"))
-    experiment = Experiment(config, say, begun=begun)
+    with interrupts.acting():
+        experiment = Experiment(config, say, begun=begun)
     with Workdir(workdir, resume=resume) as folder:
         yield experiment, folder
 
@@ -102,6 +108,7 @@ class Experiment:
         """
         self.config, self._say = config, say
         self._prepared = prepared = Prepared(config)
+        footprint.require(prepared)
         self._beginning = None if begun else beginnings.begin(prepared, say)
         self._task, self._network = prepared.task, prepared.network
         if config.train.regime == "windows":
@@ -146,7 +153,40 @@ class Experiment:
             self._say(f"signal {interrupts.signum}: saving")
         if reason != "non_finite" and trainer.step not in store.steps():
             self._save(store, trainer, metric=math.inf)
-        return Outcome(self._sum_up(folder, store, trainer, reason), interrupts.signum)
+        if reason == "interrupted":
+            return self._end_early(folder, trainer, interrupts.signum)
+        try:
+            # Everything is saved: from here on a signal need not wait for the end of anything.
+            with interrupts.acting():
+                return Outcome(self._sum_up(folder, store, trainer, reason))
+        except Interrupted as interrupted:
+            return self._end_early(folder, trainer, interrupted.signum)
+
+    def _end_early(self, folder: Workdir, trainer: Trainer, signum: int | None) -> Outcome:
+        """Write what is known at once of a run that a signal ended; a summary that is there stays."""
+        values = folder.read_json("summary.json")
+        if values is not None:
+            self._say(
+                "interrupted after the summary: figures and causes that are missing are made by --mode "
+                f"evaluate and --mode diagnose --workdir {folder.path}"
+            )
+            return Outcome(values, signum)
+        origin = self._origin
+        values = unfinished.assemble(
+            self._task,
+            trainer.params,
+            self._rows,
+            initializer=origin.initializer if origin else self.config.network.initializer,
+            epochs=trainer.epoch,
+            updates=trainer.step,
+            wall_seconds=self._elapsed,
+            distinct_rows=trainer.distinct_rows,
+        )
+        if origin is not None:
+            values["init_from"] = origin.to_json()
+        folder.write_json("summary.json", values)
+        self._say(unfinished.text(values, folder.path))
+        return Outcome(values, signum)
 
     def _keep_beginning(self, folder: Workdir, store: CheckpointStore, trainer: Trainer) -> None:
         """Find the run's initial weights; save them as step 0 if they come from another checkpoint."""
@@ -321,9 +361,7 @@ class Experiment:
         )
         if origin is not None:
             values["init_from"] = origin.to_json()
-        figures: list[Path] = []
-        if reason != "interrupted":
-            figures = self._task.draw(frozen, evaluation, self._rows, folder.path / "figures")
+        figures = self._task.draw(frozen, evaluation, self._rows, folder.path / "figures")
         write = functools.partial(
             report.write,
             folder.path / "report.md",
@@ -336,7 +374,7 @@ class Experiment:
         diagnosis = None
         write(diagnosis)
         folder.write_json("summary.json", values)  # a run with a summary is a finished run
-        if self.config.train.diagnose and reason != "interrupted":
+        if self.config.train.diagnose:
             self._say("diagnosing")
             diagnosis = self._diagnose(folder, trainer, params, evaluation)
             folder.write_json("diagnosis.json", diagnosis.to_json())

@@ -6,14 +6,20 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
+import jax
+
 from freqjax.checkpoints import beginnings
 from freqjax.checkpoints.beginnings import Warn
 from freqjax.checkpoints.records import Record, data_hashes
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
-from freqjax.networks import needs_of, network_of
+from freqjax.networks import Network, needs_of, network_of
+from freqjax.sweep import processes
 from freqjax.sweep.axes import Bucket
+from freqjax.system import capacity
+from freqjax.system.capacity import Need
 from freqjax.tasks import make_task
+from freqjax.training import footprint
 from freqjax.training.gradients import engines
 from freqjax.training.prepared import assemble
 from freqjax.training.regimes import is_alone
@@ -48,8 +54,24 @@ def check(buckets: Sequence[Bucket], warn: Warn, *, resume: bool = False) -> lis
         config = bucket.replicas[0].config
         if not is_alone(config):
             task, network = assemble(config)
+            _require_memory(bucket, network, task.samples)
             notes.append(engines.choose(network, task, config).note)
     return [note for note in dict.fromkeys(notes) if note is not None]
+
+
+def _require_memory(bucket: Bucket, network: Network, samples: int) -> None:
+    """Require that the replicas of a bucket that this process trains have the memory they need, at least.
+
+    Raises:
+      UserError: they have not.
+    """
+    if jax.default_backend() != "cpu":
+        return
+    replicas = len(bucket.replicas) // processes.count() or 1
+    needs = footprint.needs(bucket.replicas[0].config, network, 1, samples)
+    said = f"sweep.axes give {len(bucket.replicas)} replicas that are trained together"
+    worst = max(needs, key=lambda need: need.bytes)
+    capacity.require([Need(said, worst.what, replicas * sum(need.bytes for need in needs))])
 
 
 def _by_task(buckets: Sequence[Bucket]) -> list[list[Config]]:

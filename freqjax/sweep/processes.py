@@ -18,6 +18,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from freqjax.config.sections import RunConfig
 from freqjax.errors import UserError
+from freqjax.sweep import meeting
 
 Tree = TypeVar("Tree")
 Made = TypeVar("Made")
@@ -49,14 +50,17 @@ def connect(config: RunConfig) -> None:
             jax.distributed.initialize()
         else:
             _require_whole(config)
+            address, count, index = config.coordinator, config.num_processes, config.process_id
+            assert count is not None and index is not None
+            meeting.meet(address, count, index, _MEETING_SECONDS)
             jax.distributed.initialize(
-                config.coordinator,
-                config.num_processes,
-                config.process_id,
+                address,
+                count,
+                index,
                 initialization_timeout=_MEETING_SECONDS,
                 heartbeat_timeout_seconds=_SILENCE_SECONDS,
                 shutdown_timeout_seconds=_PARTING_SECONDS,
-                coordinator_bind_address=config.coordinator,
+                coordinator_bind_address=address,
             )
     except (RuntimeError, ValueError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")
@@ -86,6 +90,11 @@ class PeerLost(Exception):
 def is_lead() -> bool:
     """Return whether this process reads and writes the files."""
     return jax.process_index() == 0
+
+
+def count() -> int:
+    """How many processes there are."""
+    return jax.process_count()
 
 
 def share_of(count: int) -> slice:

@@ -20,7 +20,7 @@ from freqjax.networks import count_parameters
 from freqjax.sweep.axes import Bucket, Replica
 from freqjax.sweep.logs import Arrays, ReplicaLog, Row, result_of
 from freqjax.sweep.standards import Standard
-from freqjax.training import epochs
+from freqjax.training import epochs, footprint
 from freqjax.training.monitors import finite_or_null
 from freqjax.training.prepared import Prepared, assemble, param_shapes
 from freqjax.training.regimes import make_trainer
@@ -44,6 +44,7 @@ class SerialReplica:
 
     def _begin(self) -> Trainer:
         self._prepared = prepared = Prepared(self.replica.config)
+        footprint.require(prepared)
         params, self.log.origin = self._beginning()
         self._trainer = make_trainer(
             prepared.network,

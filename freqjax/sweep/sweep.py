@@ -17,7 +17,6 @@ import dataclasses
 import math
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -31,7 +30,7 @@ from freqjax.config import sections as configs
 from freqjax.config import validation
 from freqjax.config.sections import Config, RunConfig
 from freqjax.errors import UserError
-from freqjax.run.interrupts import Interrupts
+from freqjax.run.interrupts import Interrupted, Interrupts
 from freqjax.run.workdir import Workdir
 from freqjax.sweep import axes, best, checks, processes, results
 from freqjax.sweep.axes import Bucket, Replica
@@ -40,7 +39,7 @@ from freqjax.sweep.progress import Progress
 from freqjax.sweep.serial import SerialReplicas
 from freqjax.sweep.shared import SharedReplicas
 from freqjax.sweep.standards import names_of
-from freqjax.system import devices, files
+from freqjax.system import devices, files, output
 from freqjax.training.prepared import assemble
 from freqjax.training.regimes import is_alone
 
@@ -69,6 +68,7 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
     members = axes.replicas(config)
     devices.use_cpu_cores(config.run.cpu_devices)
     processes.connect(config.run)
+    devices.require()
     with contextlib.ExitStack() as stack:
         # With several processes the cluster handles signals, since all must stop at the same step.
         interrupts = stack.enter_context(Interrupts()) if jax.process_count() == 1 else None
@@ -81,8 +81,11 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
 
         with _naming_lost_processes():
             _refuse_other_processes(config)
-            buckets = processes.on_all(lambda: axes.buckets(members, config.sweep.widest_padding))
-            notes = processes.on_all(lambda: checks.check(buckets, say, resume=resume))
+            with _acting(interrupts):
+                buckets = processes.on_all(
+                    lambda: axes.buckets(members, config.sweep.widest_padding)
+                )
+                notes = processes.on_all(lambda: checks.check(buckets, say, resume=resume))
             processes.from_lead(claim)
             lead = processes.is_lead()
             say = say if lead else _silent
@@ -101,16 +104,19 @@ def _silent(_: str) -> None:
     return None
 
 
+def _acting(interrupts: Interrupts | None) -> contextlib.AbstractContextManager[None]:
+    """Let a signal end work of which nothing is lost, where this process may end alone."""
+    return contextlib.nullcontext() if interrupts is None else interrupts.acting()
+
+
 @contextlib.contextmanager
 def _naming_lost_processes() -> Iterator[None]:
     """Exit with a message and exit code 2 if another process no longer responds."""
     try:
         yield
     except processes.PeerLost as error:
-        print(
-            f"freqjax: a process of this sweep was lost ({error}): start all of them again with --resume.",
-            file=sys.stderr,
-            flush=True,
+        output.warn(
+            f"a process of this sweep was lost ({error}): start all of them again with --resume."
         )
         # Files are complete. JAX would wait for the lost process now, and end with a stack trace.
         os._exit(2)
@@ -180,16 +186,25 @@ class _Sweep:
             f"{jax.devices()[0].platform} devices of {jax.process_count()} processes"
         )
         rows: list[dict[str, Any]] = []
-        for place, bucket in enumerate(self._buckets):
-            found = self._train(place, bucket)
-            if found is None:
-                self._say("interrupted: --resume goes on from here")
-                return self._interrupts.signum if self._interrupts else signal.SIGTERM
-            rows += found
-        rows.sort(key=lambda row: row["replica"])
-        # The others wait here for the lead, since JAX limits the time a process waits at its exit.
-        processes.from_lead(lambda: self._finish(rows, figures=figures))
+        try:
+            for place, bucket in enumerate(self._buckets):
+                found = self._train(place, bucket)
+                if found is None:
+                    return self._end_early()
+                rows += found
+            rows.sort(key=lambda row: row["replica"])
+            with _acting(self._interrupts):
+                # The others wait here for the lead, since JAX limits the time a process waits at its exit.
+                processes.from_lead(lambda: self._finish(rows, figures=figures))
+        except Interrupted:
+            return self._end_early()
         return None
+
+    def _end_early(self) -> int:
+        """Say that a signal ended the sweep, and return which."""
+        self._say("interrupted: --resume goes on from here")
+        signum = self._interrupts.signum if self._interrupts else None
+        return signal.SIGTERM if signum is None else signum
 
     def _open(self, place: int) -> CheckpointStore | None:
         if self._folder is None:
@@ -207,13 +222,19 @@ class _Sweep:
                 return record.results
             share = processes.share_of(len(bucket.replicas))
             mine, resumed = bucket.replicas[share], record is not None
-            replicas = processes.on_all(lambda: _make_replicas(bucket, mine, resumed=resumed))
+            with _acting(self._interrupts):
+                replicas = processes.on_all(lambda: _make_replicas(bucket, mine, resumed=resumed))
             if record is not None:
                 self._restore(store, replicas, record, share)
             self._cut_rows(bucket, record)
             if not self._advance_all(store, bucket, replicas):
                 return None
-            found = processes.gather_lists(replicas.results())
+            try:
+                with _acting(self._interrupts):
+                    found = processes.gather_lists(replicas.results())
+            except Interrupted:
+                self._save(store, bucket, replicas, None)
+                return None
             self._save(store, bucket, replicas, found)
             self._compiled_before += replicas.compilations
             return found

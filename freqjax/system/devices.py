@@ -16,6 +16,8 @@ from freqjax.errors import UserError
 from freqjax.system import apple, compiled, memory, processors
 
 _PLATFORMS = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
+# What `select` was given, the last at the end.
+_selected: list[str] = []
 
 
 def select(name: str | None) -> None:
@@ -33,6 +35,7 @@ def select(name: str | None) -> None:
     if name is not None and name not in _PLATFORMS:
         raise UserError(f"--device is {name!r}: it must be one of {', '.join(_PLATFORMS)}.")
     if name is not None:
+        _selected.append(name)
         found = apple.gpu_platform() if name == "gpu" and sys.platform == "darwin" else None
         jax.config.update("jax_platforms", found or _PLATFORMS[name])
     elif sys.platform == "darwin" and not _chosen() and apple.gpu_platform() is None:
@@ -40,10 +43,10 @@ def select(name: str | None) -> None:
         jax.config.update("jax_platforms", "cpu")
 
 
-def require(name: str | None) -> None:
+def require() -> None:
     """Check that the selected platform is available; this initialises JAX and fixes its devices.
 
-    If nothing was selected, neither by `name` nor by $JAX_PLATFORMS, nothing is done.
+    If nothing was selected, neither by `select` nor by $JAX_PLATFORMS, nothing is done.
 
     Raises:
       UserError: this machine or installation lacks the platform.
@@ -54,9 +57,9 @@ def require(name: str | None) -> None:
     try:
         jax.devices()
     except (RuntimeError, AssertionError):  # JAX raises AssertionError if it finds no GPU
-        said, remedy = f"--device is {name}", "leave --device out"
-        if name is None:
-            said, remedy = f"JAX_PLATFORMS is {chosen}", "unset it"
+        said, remedy = f"JAX_PLATFORMS is {chosen}", "unset it"
+        if _selected:
+            said, remedy = f"--device is {_selected[-1]}", "leave --device out"
         raise UserError(
             f"{said}: JAX finds no such device here; {remedy} to use what it finds."
         ) from None

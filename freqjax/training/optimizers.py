@@ -23,6 +23,8 @@ from freqjax.networks.network import Params
 # (updates made, updates made when the schedule began) → learning rate.
 Schedule = Callable[[Int[Array, ""], Int[Array, ""]], Float[Array, ""]]
 
+# JAX counts updates in int32.
+_LARGEST_COUNT = 2**31 - 1
 # Lower bound of the norm of weights in adaptive clipping, so that weights of 0 can grow.
 _LEAST_NORM = 1e-3
 
@@ -152,6 +154,8 @@ def make_schedule(
         return jnp.where(count < warmup, rising, falling)
 
     first, factor = config.restart_epochs * updates_per_epoch, config.restart_factor
+    if max(first, factor) > _LARGEST_COUNT:  # a cycle that no run reaches the end of
+        first, factor = float(first), float(factor)
 
     def warm_restarts(step: Int[Array, ""], begin: Int[Array, ""]) -> Float[Array, ""]:
         count = step - begin

@@ -93,7 +93,7 @@ def test_a_mac_runs_whatever_its_plugin_does(plugin, kind, words, expected):
         "from freqjax.system import devices\n"
         "from freqjax import UserError\n"
         "try:\n"
-        f"    devices.select({words}); devices.require({words}); devices.select(None)\n"
+        f"    devices.select({words}); devices.require(); devices.select(None)\n"
         "    assert jnp.arange(3.0).sum() == 3\n"
         "    chosen = backend.get_backend()\n"
         "    print([n for n, b in backend.backends().items() if b is chosen][0])\n"

@@ -144,3 +144,16 @@ def test_plateau_never_takes_nan_for_an_improvement():
     assert plateau.observe(math.nan) == 0.5
     assert plateau.best == 1.0
     assert plateau.observe(0.5) == 0.5
+
+
+@pytest.mark.parametrize("factor", [1, 2**32 - 1])
+def test_cycles_longer_than_any_run_are_one_half_cosine(factor):
+    config = OptimizerConfig(
+        learning_rate=0.5, schedule="warm_restarts", restart_epochs=2**32 - 1, restart_factor=factor
+    )
+    schedule = make_schedule(config, 20, 10)
+    first = 10 * (2**32 - 1)
+    for step in (0, 19, 2**31 - 1):
+        expected = 0.25 * (1 + np.cos(np.pi * step / first))
+        found = schedule(jnp.asarray(step, jnp.int32), jnp.asarray(0, jnp.int32))
+        np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -7,6 +7,7 @@ text beside its tensors; a .pt written here holds none.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ import safetensors.numpy
 from freqjax.deploy.torch import saved_objects
 from freqjax.deploy.torch.found import state_dict_in
 from freqjax.errors import UserError
+from freqjax.system import files
 
 _TORCH = (".pt", ".pth")
 _SAFETENSORS = ".safetensors"
@@ -99,15 +101,17 @@ def write(path: Path, arrays: Mapping[str, np.ndarray], text: Mapping[str, str])
     require_suffix(path, f"{path}")
     torch = saved_objects.require_torch(f"{path}") if path.suffix.lower() in _TORCH else None
     try:
-        with path.open("xb") as file:
+        with files.creating(path) as file:
             if torch is None:
                 file.write(to_safetensors(arrays, text))
             else:
-                torch.save({k: torch.from_numpy(np.array(a)) for k, a in arrays.items()}, file)
+                content = io.BytesIO()  # PyTorch has errors of its own if a disk is full
+                torch.save({k: torch.from_numpy(np.array(a)) for k, a in arrays.items()}, content)
+                file.write(content.getbuffer())
     except FileExistsError:
         raise UserError(f"{path} exists already, and is left as it is.") from None
     except OSError as error:
-        raise UserError(f"{path} cannot be written ({error.strerror}).") from None
+        raise UserError(f"{path} cannot be written ({files.reason(error)}).") from None
 
 
 def to_safetensors(arrays: Mapping[str, np.ndarray], text: Mapping[str, str]) -> bytes:

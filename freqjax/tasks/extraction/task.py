@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +15,8 @@ from freqjax.config.sections import Context
 from freqjax.errors import UserError
 from freqjax.networks import TurningPairs
 from freqjax.networks.weights import RotorSetting
+from freqjax.system import capacity
+from freqjax.system.capacity import Need
 from freqjax.tasks.batch import Batch
 from freqjax.tasks.columns import Columns
 from freqjax.tasks.constructible import Solution
@@ -75,6 +78,7 @@ class Extraction(Task):
         self.keeps_time = config.start == "zero" and context is None
         no_start = config.start == "zero" or context is not None
         self.easier = "task.phase_scale=0.01" if no_start else "task.start=zero"
+        self._require_memory(1)
         self._synthesizer = signals.make_synthesizer(config)
         # Stored, so that training and test rows of one shape are compiled once.
         self._drawn = jax.jit(self._draw, static_argnums=(1, 2, 3))
@@ -288,6 +292,23 @@ class Extraction(Task):
     def _start_count(self, fewest: int) -> int:
         return max(self.config.starts, fewest) if self.config.start == "random" else 1
 
+    def _require_memory(self, starts: int) -> None:
+        """Require that rows of so many starts can be held, at least once while they are drawn and once after.
+
+        Raises:
+          UserError: they cannot.
+        """
+        frequencies = len(self.frequencies)
+        drawn = (
+            2 * 4 * starts * self.samples * frequencies * (frequencies + 2)
+        )  # selectors in each row
+        fields = {
+            f"task.frequencies holds {frequencies} of them": frequencies,
+            f"task.starts is {self.config.starts}": math.sqrt(starts),
+            f"task.duration is {self.config.duration:g} s": math.sqrt(self.samples / 1000),
+        }
+        capacity.require([Need(max(fields, key=fields.__getitem__), "the rows", drawn)])
+
     def _draw(self, key: jax.Array, count: int, samples: int, start: int | None = None) -> Batch:
         frequencies = len(self.frequencies)
         start_key, noise_key = jax.random.split(key)
@@ -318,6 +339,7 @@ class Extraction(Task):
             check_blocks(blocks, self.config, f"{field} {path}")
             return blocks
         count = self._start_count(fewest_starts)
+        self._require_memory(count)
         drawn = self._drawn(jax.random.key(seed), count, self.samples, None)
         blocks = jax.tree.map(np.asarray, drawn)
         check_blocks(blocks, self.config, f"the rows of seed {seed}")
