@@ -5,10 +5,10 @@
     run/checkpoints/<step>/meta/            configuration and counters     (orbax, JsonSave)
     run/checkpoints/manifests/<step>.json   SHA-256 of every file, metric, names and types of leaves
     run/checkpoints/unfinished-*/           a step on its way in
-    run/checkpoints/trash/                  steps on their way out
+    run/checkpoints/trash-*/                steps on their way out
 
 A step is written and its manifest too, then it is renamed into place, and only then are older steps
-removed; a step is removed by renaming it into trash/ first. So whatever the moment of a kill, each
+removed; a step is removed by renaming it into trash-*/ first. So whatever the moment of a kill, each
 step is whole or not there.
 
 `freqjax.checkpoints.orbax_files` drives orbax's `Checkpointer`, which writes one folder atomically, and not
@@ -22,35 +22,18 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from freqjax.checkpoints import manifests, orbax_files
-from freqjax.checkpoints.leaves import describe, nested_template, require_match, to_device, to_host
+from freqjax.checkpoints import clearing, manifests, orbax_files
+from freqjax.checkpoints.leaves import describe, nested_template, to_host
+from freqjax.checkpoints.reading import Described, Restored, Templates, Warn, first_good
 from freqjax.errors import UserError
 from freqjax.system import files
 
 _NEWEST_KEPT = 2
-_TRASH = "trash"
-_UNFINISHED = "unfinished-"
-
-Warn = Callable[[str], None]
-
-
-class Restored(NamedTuple):
-    """One checkpoint in memory; parts that were not asked for are None.
-
-    Arrays are jax arrays on the default device, committed to none, whatever they were saved from.
-    """
-
-    step: int  # parameter updates made when it was saved
-    params: Any  # as the template's structure
-    training: Any | None  # the rest of the train state, as the template's structure
-    meta: dict[str, Any]  # what `save` was given, as JSON gives it back
-    metric: float  # lower is better; +inf where none was measured
 
 
 class CheckpointStore:
@@ -70,11 +53,12 @@ class CheckpointStore:
         """
         self._directory = Path(directory).absolute()
         self._warn = warn
+        self._told: set[str] = set()
         self._read_only = read_only
         if not read_only:
             try:
                 (self._directory / manifests.FOLDER).mkdir(parents=True, exist_ok=True)
-                _sweep(self._directory)
+                clearing.sweep(self._directory)
             except OSError as error:
                 raise UserError(f"cannot write checkpoints in {directory}: {error}.") from error
             # Refuse a newer format now: going on would rank, and remove, what cannot be read.
@@ -125,23 +109,26 @@ class CheckpointStore:
             UserError: there are checkpoints but none is good; or the one found differs from the
                 templates in the name, shape or dtype of a leaf, or is of a newer format.
         """
-        steps = sorted(manifests.steps(self._directory), reverse=True)
         templates = {"params": params_template, "training": training_template}
-        return self._restore_first(steps, templates)
+        return self._first_good(self._newest_first, templates)
 
-    def restore_best(self, params_template: Any, training_template: Any) -> Restored | None:
-        """As `restore_last`, but of the good steps the one with the lowest metric."""
-        steps = manifests.best_first(self._directory)
-        templates = {"params": params_template, "training": training_template}
-        return self._restore_first(steps, templates)
+    def restore_last_params(self, params_template: Any) -> Restored | None:
+        """As `restore_last`, but parameters and meta alone; the training state need not be good."""
+        return self._first_good(self._newest_first, {"params": params_template})
+
+    def restore_best(self, params_template: Any) -> Restored | None:
+        """As `restore_last_params`, but of the good steps the one with the lowest metric."""
+        return self._first_good(
+            lambda: manifests.best_first(self._directory), {"params": params_template}
+        )
 
     def steps(self) -> list[int]:
         """Steps on disk, good or not, ascending."""
         return sorted(manifests.steps(self._directory))
 
     def last_meta(self) -> dict[str, Any] | None:
-        """The meta of the step that `restore_last` gives, which tells what templates it needs."""
-        restored = self._restore_first(sorted(manifests.steps(self._directory), reverse=True), {})
+        """The meta of the newest step whose parameters are good."""
+        restored = self._first_good(self._newest_first, {})
         return None if restored is None else restored.meta
 
     def discard_after(self, step: int) -> None:
@@ -168,10 +155,20 @@ class CheckpointStore:
         if self._read_only:
             raise RuntimeError(f"{self._directory} was opened read-only")
 
-    def _restore_first(self, steps: Sequence[int], templates: Mapping[str, Any]) -> Restored | None:
-        if not steps:
-            return None
-        return _first_good(self._checkpointer, self._directory, steps, templates, self._warn)
+    def _newest_first(self) -> list[int]:
+        return sorted(manifests.steps(self._directory), reverse=True)
+
+    def _first_good(
+        self, list_steps: Callable[[], list[int]], templates: Mapping[str, Any]
+    ) -> Restored | None:
+        return first_good(
+            self._checkpointer, self._directory, list_steps, templates, self._warn_once
+        )
+
+    def _warn_once(self, sentence: str) -> None:
+        if sentence not in self._told:
+            self._told.add(sentence)
+            self._warn(sentence)
 
     def _write(
         self,
@@ -192,7 +189,7 @@ class CheckpointStore:
         try:
             # A fresh name each time: after an error, orbax's writers may go on for a while, and
             # must not write into the next attempt.
-            unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self._directory))
+            unfinished = Path(tempfile.mkdtemp(prefix=clearing.UNFINISHED, dir=self._directory))
             orbax_files.save(self._checkpointer, unfinished / folder.name, arrays, meta)
             # orbax writes the machine's own path into these, and reads no more than that they exist.
             for marker in (unfinished / folder.name).rglob("commit_success.txt"):
@@ -206,8 +203,8 @@ class CheckpointStore:
             # Free what was written. Should that fail too, the next store to open does it, and
             # the error to report is the first.
             with contextlib.suppress(OSError, UserError):
-                self._remove(step)
-                _sweep(self._directory)
+                clearing.take_away(self._directory, step)
+                clearing.sweep(self._directory)
             # orbax tells the cause last, behind names of files that have gone since.
             last = str(error).partition("\n")[0].rpartition(": ")[2].rstrip(".")
             reason = (isinstance(error, OSError) and error.strerror) or last
@@ -219,17 +216,8 @@ class CheckpointStore:
             self._remove(step)
 
     def _remove(self, step: int) -> None:
-        """Takes a step away in one rename; what follows may be cut short and is then swept up."""
-        folder = self._directory / str(step)
-        trash = self._directory / _TRASH
         try:
-            shutil.rmtree(trash, ignore_errors=True)  # a rename onto a folder with files fails
-            trash.mkdir(exist_ok=True)
-            if folder.exists():
-                files.replace(folder, trash / folder.name)
-                files.sync(self._directory)
-            manifests.path_of(self._directory, step).unlink(missing_ok=True)
-            shutil.rmtree(trash)
+            clearing.take_away(self._directory, step)
         except OSError as error:
             raise UserError(
                 f"cannot remove checkpoint {step} in {self._directory}: {error}."
@@ -241,8 +229,8 @@ def read_meta(path: Path, *, warn: Warn) -> Restored:
 
     Args:
         path: a run's folder, which means the best good step in its `checkpoints/`; or the folder
-            of one step, `.../checkpoints/<step>`. While a run goes on its best changes: for a
-            second read of the same checkpoint, give the folder of the step returned.
+            of one step, `.../checkpoints/<step>`. While a run goes on its best changes, and what was the
+            best may be gone by the next read.
         warn: called with one sentence for each damaged step that is passed over.
 
     Raises:
@@ -250,6 +238,25 @@ def read_meta(path: Path, *, warn: Warn) -> Restored:
             format.
     """
     return _restore_from(path, {}, warn)
+
+
+def restore_described(
+    path: Path, template_of: Callable[[Described], Any], *, warn: Warn
+) -> Restored:
+    """Restores parameters and meta, where only the checkpoint tells what template they need.
+
+    Two reads, of the meta and then of the parameters, might be of two steps: a run that goes on may remove
+    the first in between.
+
+    Args:
+        path: as for `read_meta`.
+        template_of: makes the template of a step's meta and leaves; called again where the step has gone.
+        warn: as for `read_meta`.
+
+    Raises:
+        UserError: as for `restore_params`.
+    """
+    return _restore_from(path, lambda found: {"params": template_of(found)}, warn)
 
 
 def restore_params(path: Path, params_template: Any, *, warn: Warn) -> Restored:
@@ -278,13 +285,16 @@ def export_params_only(source: Path, destination: Path, *, warn: Warn) -> Path:
     Raises:
         UserError: as for `read_meta`; or the step exists at the destination, or cannot be written.
     """
-    directory, _ = manifests.locate(source)
-    step = read_meta(source, warn=warn).step
-    manifest = manifests.read(directory, step)
-    template = nested_template(manifest.leaves["params"])
-    restored = restore_params(directory / str(step), template, warn=warn)
+    restored = restore_described(
+        source, lambda found: nested_template(found.leaves["params"]), warn=warn
+    )
     return save_params_only(
-        destination, step, restored.params, restored.meta, metric=manifest.metric, warn=warn
+        destination,
+        restored.step,
+        restored.params,
+        restored.meta,
+        metric=restored.metric,
+        warn=warn,
     )
 
 
@@ -315,53 +325,11 @@ def save_params_only(
         return store._directory / str(step)
 
 
-def _restore_from(path: Path, templates: Mapping[str, Any], warn: Warn) -> Restored:
-    directory, steps = manifests.locate(path)
+def _restore_from(path: Path, templates: Templates, warn: Warn) -> Restored:
+    directory, _ = manifests.locate(path)  # a wrong path need not wait for orbax
     with contextlib.closing(orbax_files.new_checkpointer()) as checkpointer:
-        return _first_good(checkpointer, directory, steps, templates, warn)
-
-
-def _first_good(
-    checkpointer: Any,
-    directory: Path,
-    steps: Sequence[int],
-    templates: Mapping[str, Any],
-    warn: Warn,
-) -> Restored:
-    """Restores the first good one of `steps`, with the items in `templates`."""
-    damages = []
-    for step in steps:
-        try:
-            return _load(checkpointer, directory, step, templates)
-        except manifests.Damaged as damage:
-            damages.append(f"checkpoint {directory / str(step)} is damaged: {damage}.")
-            if len(steps) > 1:
-                warn(damages[-1])
-    everything = f"every checkpoint in {directory} is damaged."
-    raise UserError(damages[0] if len(steps) == 1 else everything)
-
-
-def _load(checkpointer: Any, directory: Path, step: int, templates: Mapping[str, Any]) -> Restored:
-    """Raises manifests.Damaged; or UserError where it is good but does not fit the templates."""
-    folder = directory / str(step)
-    manifest = manifests.read(directory, step)
-    manifests.prove(folder, manifest, needs_training="training" in templates)
-    for item, template in templates.items():
-        if item not in manifest.leaves:
-            raise UserError(f"checkpoint {folder} was exported without its {item} state.")
-        require_match(folder, item, manifest.leaves[item], template)
-    arrays, meta = orbax_files.read(checkpointer, folder, tuple(templates))
-    trees = {
-        item: to_device(manifest.leaves[item], arrays[item], template)
-        for item, template in templates.items()
-    }
-    return Restored(step, trees.get("params"), trees.get("training"), meta, manifest.metric)
-
-
-def _sweep(directory: Path) -> None:
-    """Removes what an interrupted save or removal left behind; it never touches a whole step."""
-    for unfinished in directory.glob(_UNFINISHED + "*"):
-        shutil.rmtree(unfinished)
-    if (directory / _TRASH).exists():
-        shutil.rmtree(directory / _TRASH)
-    manifests.sweep(directory)
+        found = first_good(
+            checkpointer, directory, lambda: manifests.locate(path)[1], templates, warn
+        )
+    assert found is not None  # `locate` gives a step or raises
+    return found

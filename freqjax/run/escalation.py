@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from freqjax.config.sections import Config
+from freqjax.errors import UserError
 from freqjax.run.experiment import Outcome, Say
 from freqjax.run.experiment import run as run_once
 from freqjax.system import files
@@ -51,7 +52,7 @@ def run(config: Config, folder: Path, *, resume: bool, say: Say) -> Outcome:
             {
                 "hidden_size": size,
                 "folder": place.relative_to(folder).as_posix(),
-                f"test_{metric}": outcome.summary["test"][metric],
+                f"test_{metric}": outcome.summary["test"].get(metric),
                 "stop_reason": outcome.summary["stop_reason"],
                 "goes_on": goes_on,
                 "why": why,
@@ -81,10 +82,12 @@ def _decide(outcome: Outcome, place: Path, following: int | None) -> tuple[bool,
     """Return whether to go on to `following` units, and why or why not."""
     if outcome.summary["stop_reason"] == "interrupted":
         return False, "stops here: the run was interrupted."
-    causes: list[dict[str, Any]] = files.read_json(place / "diagnosis.json") or []
+    causes: list[dict[str, Any]] = files.read_json(place / "diagnosis.json", list) or []
     if not causes:
         return False, "stops here: no cause was found for more units to mend."
-    first = causes[0]["cause"]
+    first = causes[0].get("cause") if isinstance(causes[0], dict) else None
+    if not isinstance(first, str):
+        raise UserError(f"{place / 'diagnosis.json'} is damaged: its first entry names no cause.")
     if first != "capacity":
         return (
             False,

@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from freqjax.checkpoints import beginnings, manifests
 from freqjax.checkpoints.records import Origin, Record, ReplicaRecord, Spent, data_hashes
@@ -23,14 +23,18 @@ from freqjax.config import validation
 from freqjax.config.sections import Config
 from freqjax.diagnosis import Diagnosis, RunUnderExamination, diagnose
 from freqjax.errors import UserError
+from freqjax.figures.attempt import attempt
 from freqjax.report import markdown as report
 from freqjax.report import summary
+from freqjax.report.saved import read as read_summary
+from freqjax.report.saved import write as write_summary
 from freqjax.run.interrupts import Interrupts
 from freqjax.run.progress import Progress
 from freqjax.run.workdir import Workdir
 from freqjax.system import devices
 from freqjax.tasks import windows
 from freqjax.tasks.evaluation import Evaluation
+from freqjax.text import printable
 from freqjax.training import epochs
 from freqjax.training.epochs import EpochResult
 from freqjax.training.gradients import engines
@@ -80,6 +84,18 @@ def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
         return experiment.run(folder, store, interrupts)
 
 
+class _Saved(NamedTuple):
+    """What a folder tells of its run: the config, and the record beside its newest checkpoint."""
+
+    config: Config
+    record: Record | None = None
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether there is a training state, which weights that were exported do not have."""
+        return self.record is not None and bool(self.record.replicas)
+
+
 @contextlib.contextmanager
 def _open(
     config: Config, workdir: Path, *, resume: bool, say: Say
@@ -116,13 +132,13 @@ class Experiment:
     def run(self, folder: Workdir, store: CheckpointStore, interrupts: Interrupts) -> Outcome:
         """Start or resume in `folder`, train until a rule or a signal stops it, and sum up."""
         began = time.perf_counter()
-        trainer, finished = self._start(folder, store)
-        if finished is not None:
-            self._say(
-                f"{folder.path} is finished ({finished['stop_reason']} after epoch "
-                f"{finished['epochs']}); nothing to do. A larger train.epochs goes on."
-            )
-            return Outcome(finished)
+        saved = self._saved(folder, store)
+        changed = [] if saved is None else _refuse_other_changes(self.config, saved.config)
+        if saved is not None and not changed:
+            finished = self._finished(folder, saved)
+            if finished is not None:
+                return Outcome(finished)
+        trainer = self._start(folder, store, saved, changed)
         folder.write_json("config.json", configs.to_dict(self.config))
         folder.remove("summary.json")  # an earlier end of this run is not its end any more
         self._keep_beginning(folder, store, trainer)
@@ -153,7 +169,7 @@ class Experiment:
             self._beginning = beginnings.begun(self._prepared, folder.path, self._say)
         origin = self._beginning.origin
         if origin is not None and not store.steps():
-            self._say(f"begins with the weights of {origin.path}, update {origin.step}")
+            self._say(f"begins with the weights of {printable(origin.path)}, update {origin.step}")
             self._save(store, trainer, metric=math.inf, keep=True)
 
     @property
@@ -165,43 +181,58 @@ class Experiment:
     def _origin(self) -> Origin | None:
         return None if self._beginning is None else self._beginning.origin
 
-    def _start(
-        self, folder: Workdir, store: CheckpointStore
-    ) -> tuple[Trainer, dict[str, Any] | None]:
-        """Return the trainer, restored if there is a checkpoint, and the summary if the run is done."""
-        record, saved_config = self._saved(folder, store)
-        if saved_config is None:
-            self._rows = folder.cut_rows(lambda row: False)
-            return self._make_trainer(self.config), None
-        changed = _refuse_other_changes(self.config, saved_config)
-        finished = folder.read_json("summary.json")
-        if finished is not None and finished["stop_reason"] != "interrupted" and not changed:
-            return self._make_trainer(self.config), finished
-        template = self._make_trainer(saved_config)
-        restored = store.restore_last(template.params, template.device_state())
-        trainer = self._make_trainer(self.config)
-        if restored is None or record is None:
-            self._rows = folder.cut_rows(lambda row: False)
-            return trainer, None
-        self._restore(trainer, restored, record, changed)
-        step = restored.step
-        store.discard_after(step)
-        self._rows = folder.cut_rows(lambda row: row["step"] <= step)
-        return trainer, None
-
-    def _saved(
-        self, folder: Workdir, store: CheckpointStore
-    ) -> tuple[Record | None, Config | None]:
-        """Return the record of the newest checkpoint, and the config of it or of config.json.
+    def _saved(self, folder: Workdir, store: CheckpointStore) -> _Saved | None:
+        """Return what the newest checkpoint tells of the run, or config.json, or None where it never began.
 
         A run that was killed before its first checkpoint has a config.json alone.
         """
         meta = store.last_meta()
         if meta is not None:
             record = Record.from_json(meta, "the checkpoint")
-            return record, validation.from_dict(record.config, "the checkpoint")
+            return _Saved(validation.from_dict(record.config, "the checkpoint"), record)
         saved = folder.read_json("config.json")
-        return None, None if saved is None else validation.from_dict(saved, "config.json")
+        return None if saved is None else _Saved(validation.from_dict(saved, "config.json"))
+
+    def _finished(self, folder: Workdir, saved: _Saved) -> dict[str, Any] | None:
+        """Return the summary if there is nothing left to do, and say so.
+
+        A run that was killed after its summary has no report; one that can be restored is summed up again.
+        """
+        found = read_summary(folder.path / "summary.json", self._say)
+        if found is None or found["stop_reason"] == "interrupted":
+            return None
+        if saved.can_go_on and not (folder.path / "report.md").exists():
+            return None
+        folder.read_rows(self._say)  # whoever looks at a run is told what is wrong with it
+        folder.say_missing_rows({None: found["epochs"]}, self._say)
+        self._say(
+            f"{printable(str(folder.path))} is finished ({found['stop_reason']} after epoch "
+            f"{found['epochs']}); nothing to do. A larger train.epochs goes on."
+        )
+        return found
+
+    def _start(
+        self, folder: Workdir, store: CheckpointStore, saved: _Saved | None, changed: list[str]
+    ) -> Trainer:
+        """Return the trainer, restored if there is a checkpoint.
+
+        `changed` are the fields in which the config differs from the saved one.
+        """
+        trainer, restored = self._make_trainer(self.config), None
+        if saved is not None and saved.record is not None:
+            # Arrays of another optimiser have another structure.
+            same = not any(field.startswith("optimizer.") for field in changed)
+            template = trainer if same else self._make_trainer(saved.config)
+            restored = store.restore_last(template.params, template.device_state())
+        if restored is None:
+            self._rows = folder.cut_rows({None: 0}, self._say)
+            return trainer
+        # Not the record of `saved`: a newer checkpoint with a damaged training state was passed over.
+        record = Record.from_json(restored.meta, "the checkpoint")
+        self._restore(trainer, restored, record, changed)
+        store.discard_after(restored.step)
+        self._rows = folder.cut_rows({None: record.replicas[0].epoch}, self._say)
+        return trainer
 
     def _make_trainer(self, config: Config) -> Trainer:
         prepared, params = self._prepared, self._initial_params
@@ -299,7 +330,7 @@ class Experiment:
         """Evaluate the best weights, or the last if none were evaluated yet, and write the summary."""
         params, weights = trainer.params, "last"
         if self._stopping.best_frozen is not None:
-            best = store.restore_best(trainer.params, trainer.device_state())
+            best = store.restore_best(trainer.params)
             if best is not None:
                 params, weights = best.params, "best"
         origin = self._origin
@@ -314,15 +345,20 @@ class Experiment:
             wall_seconds=self._elapsed,
             stop_reason=reason,
             distinct_rows=trainer.distinct_rows,
-            **summary.of_rows(self._rows, self._task),
+            **summary.of_rows(self._rows, self._task, trainer.epoch),
             epochs=trainer.epoch,
             updates=trainer.step,
         )
         if origin is not None:
             values["init_from"] = origin.to_json()
+        # First, so that nothing which follows can cost the numbers.
+        write_summary(folder.path / "summary.json", values)
         figures: list[Path] = []
         if reason != "interrupted":
-            figures = self._task.draw(frozen, evaluation, self._rows, folder.path / "figures")
+            place = folder.path / "figures"
+            figures = attempt(
+                lambda: self._task.draw(frozen, evaluation, self._rows, place), self._say
+            )
         write = functools.partial(
             report.write,
             folder.path / "report.md",
@@ -333,8 +369,7 @@ class Experiment:
             figures,
         )
         diagnosis = None
-        write(diagnosis)
-        folder.write_json("summary.json", values)  # a run with a summary is a finished run
+        write(diagnosis)  # a run with a summary and a report is a finished run
         if self.config.train.diagnose and reason != "interrupted":
             self._say("diagnosing")
             diagnosis = self._diagnose(folder, trainer, params, evaluation)

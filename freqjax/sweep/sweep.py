@@ -31,6 +31,7 @@ from freqjax.config import sections as configs
 from freqjax.config import validation
 from freqjax.config.sections import Config, RunConfig
 from freqjax.errors import UserError
+from freqjax.figures.attempt import attempt
 from freqjax.run.interrupts import Interrupts
 from freqjax.run.workdir import Workdir
 from freqjax.sweep import axes, best, checks, processes, results
@@ -41,6 +42,7 @@ from freqjax.sweep.serial import SerialReplicas
 from freqjax.sweep.shared import SharedReplicas
 from freqjax.sweep.standards import names_of
 from freqjax.system import devices, files
+from freqjax.text import printable
 from freqjax.training.prepared import assemble
 from freqjax.training.regimes import is_alone
 
@@ -153,6 +155,12 @@ def _make_replicas(bucket: Bucket, mine: Sequence[Replica], *, resumed: bool) ->
     return SharedReplicas(bucket, mine, resumed=resumed)
 
 
+def _epochs(bucket: Bucket, record: Record | None) -> dict[int | None, int]:
+    """Return how many epochs each replica of a bucket had done at the save that has `record`, or at none."""
+    epochs: dict[int | None, int] = {replica.index: 0 for replica in bucket.replicas}
+    return epochs | ({r.index: r.epoch for r in record.replicas} if record is not None else {})
+
+
 class _Sweep:
     """A sweep on one of its processes; `folder` is None where this is not the lead."""
 
@@ -179,6 +187,10 @@ class _Sweep:
             f"{self._count} replicas in {len(self._buckets)} {programs}, on {len(jax.devices())} "
             f"{jax.devices()[0].platform} devices of {jax.process_count()} processes"
         )
+        if self._folder is not None:
+            self._folder.read_rows(
+                self._say
+            )  # a damaged line is named once, whatever is left to do
         rows: list[dict[str, Any]] = []
         for place, bucket in enumerate(self._buckets):
             found = self._train(place, bucket)
@@ -204,13 +216,15 @@ class _Sweep:
                 stack.enter_context(store)
             record = self._saved(store, bucket)
             if record is not None and record.results is not None:
+                if self._folder is not None:
+                    self._folder.say_missing_rows(_epochs(bucket, record), self._say)
                 return record.results
             share = processes.share_of(len(bucket.replicas))
             mine, resumed = bucket.replicas[share], record is not None
             replicas = processes.on_all(lambda: _make_replicas(bucket, mine, resumed=resumed))
             if record is not None:
                 self._restore(store, replicas, record, share)
-            self._cut_rows(bucket, record)
+            processes.on_all(lambda: self._cut_rows(bucket, record))
             if not self._advance_all(store, bucket, replicas):
                 return None
             found = processes.gather_lists(replicas.results())
@@ -278,11 +292,9 @@ class _Sweep:
         progress.show(rows)
 
     def _cut_rows(self, bucket: Bucket, record: Record | None) -> None:
-        """Drop the rows of what was trained after the save that has `record`."""
+        """Drop the rows of what was trained after the save that has `record`, and tell of those that lack."""
         if self._folder is not None:
-            epochs = {replica.index: 0 for replica in bucket.replicas}
-            epochs |= {r.index: r.epoch for r in record.replicas} if record is not None else {}
-            self._folder.cut_rows(lambda row: row["epoch"] <= epochs.get(row["replica"], math.inf))
+            self._folder.cut_rows(_epochs(bucket, record), self._say)
 
     def _save(
         self,
@@ -357,11 +369,17 @@ class _Sweep:
             values["init_from"] = [{"path": path, "step": step} for path, step in origins]
         folder.write_json("summary.json", values)
         if figures:
-            from freqjax.sweep.figure import sweep  # matplotlib takes most of a second to import
 
-            sweep(rows, aggregates, fields, names, folder.path / "figures")
+            def draw() -> list[Path]:
+                from freqjax.sweep.figure import (
+                    sweep,  # matplotlib takes most of a second to import
+                )
+
+                return [sweep(rows, aggregates, fields, names, folder.path / "figures")]
+
+            attempt(draw, self._say)
         said = results.text(rows, aggregates, names)
-        self._say("\n".join(["", *said, f"everything: {folder.path}"]))
+        self._say("\n".join(["", *said, f"everything: {printable(str(folder.path))}"]))
 
     def _export(self, index: int, folder: Path) -> None:
         """Write the best replica's weights to best/, a folder that --checkpoint takes."""

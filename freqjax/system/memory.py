@@ -1,8 +1,9 @@
-"""How much memory this process has held, as each system tells it."""
+"""How much memory this process has held, and the machine has, as each system tells it."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 
 try:
@@ -52,3 +53,19 @@ def _windows_peak_mb() -> float | None:
     if not kernel.K32GetProcessMemoryInfo(process, ctypes.byref(counters), counters.cb):
         return None
     return counters.peak_working_set / 1e6
+
+
+def physical_bytes() -> int | None:
+    """Return how much main memory the machine has; None if the system does not say."""
+    if hasattr(os, "sysconf"):
+        try:
+            pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+        except (OSError, ValueError):
+            return None
+        return pages * size if pages > 0 else None
+    if hasattr(ctypes, "WinDLL"):
+        kernel = ctypes.WinDLL("kernel32")  # pyright: ignore[reportAttributeAccessIssue]
+        kilobytes = ctypes.c_ulonglong()
+        if kernel.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes)):
+            return 1024 * kilobytes.value
+    return None
