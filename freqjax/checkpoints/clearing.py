@@ -52,14 +52,14 @@ def sweep(directory: Path) -> None:
     for place in directory.iterdir():
         if _ON_ITS_WAY.fullmatch(place.name) and place.is_dir() and not place.is_symlink():
             for entry in place.iterdir():
-                if _is_step(entry):
+                if is_step(entry):
                     shutil.rmtree(entry)
             with contextlib.suppress(OSError):  # not empty: it holds what is not a step
                 place.rmdir()
     manifests.sweep(directory)
 
 
-def _is_step(folder: Path) -> bool:
+def is_step(folder: Path) -> bool:
     """Tell whether `folder` has the form of a step, or of a part of one."""
     if not _STEP.fullmatch(folder.name) or folder.is_symlink() or not folder.is_dir():
         return False

@@ -106,15 +106,17 @@ def cut(path: Path, epochs: Mapping[int | None, int], say: Say) -> list[Row]:
       path: the file; nothing happens where it is missing.
       epochs: how many epochs were done, by replica; None names the only one of a run. Rows of other
         replicas stay.
-      say: is told of every row that should be there and is not.
+      say: is told of every line that is damaged, and of every row that should be there and is not.
     """
     lines = read_lines(path)
-    kept = _kept(lines, epochs)
+    # The place in the new file, which is what a reader will look at.
+    kept = [line._replace(number=n) for n, line in enumerate(_kept(lines, epochs), 1)]
     content = b"".join(line.raw + b"\n" for line in kept)
     if path.is_file() and content != path.read_bytes():
         with files.replacing(path) as file:
             file.write(content)
     rows = [line.row for line in kept if line.row is not None]
+    say_damages(path, kept, say)
     say_missing(path, rows, epochs, say)
     return rows
 

@@ -134,11 +134,11 @@ class CheckpointStore:
     def discard_after(self, step: int) -> None:
         """Removes every step newer than `step`, good or damaged; the newest first.
 
-        A kill on the way leaves the rest of them untouched.
+        A kill on the way leaves the rest of them untouched. A folder that only has the name of a step stays.
         """
         self._require_writable()
-        for newer in sorted(manifests.steps(self._directory), reverse=True):
-            if newer > step:
+        for newer in self._newest_first():
+            if newer > step and clearing.is_step(self._directory / str(newer)):
                 self._remove(newer)
 
     def close(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import runpy
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from freqjax.config.sections import Config, change_task, field_type
 from freqjax.config.validation import coerce, from_dict, validate
 from freqjax.config.versions import present_name
 from freqjax.errors import UserError
+from freqjax.system.files import parse_json
 
 # Of one axis of a sweep, which may hold as many replicas.
 _MOST_VALUES = 10_000
@@ -32,7 +32,7 @@ def load(path: str | Path, say: Callable[[str], None] | None = None) -> Config:
     path = shipped.config(path)
     if path.suffix == ".json":
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = parse_json(path.read_text(encoding="utf-8"))
         except ValueError as error:  # bytes that are no text, or text that is not JSON
             raise UserError(f"--config is {path}: it is not JSON ({error}).") from None
         except OSError as error:

@@ -43,7 +43,7 @@ def read(path: Path, say: Callable[[str], None]) -> dict[str, Any] | None:
         if values is not None:
             _check(path, values)
     except UserError as error:
-        say(f"{str(error).rstrip('.')}: what it says is found anew.")
+        say(f"{str(error).rstrip('.')}; what it says is found anew.")
         return None
     return values
 

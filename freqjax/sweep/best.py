@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,7 +28,7 @@ def export(
       bucket: the replica's.
       index: the replica's.
       source: the folder of the bucket's checkpoints; the newest is the one with its results.
-      destination: replaced where it exists.
+      destination: steps in its checkpoints/ are replaced; all else in it stays.
       warn: called with a sentence for a damaged checkpoint that is passed over.
     """
     place = [replica.index for replica in bucket.replicas].index(index)
@@ -47,11 +46,12 @@ def export(
     own = jax.tree.map(lambda a: a[place], saved.params)
     if hidden < wider and isinstance(network, Paddable):
         own = crop_hidden(own, network.hidden_axes(), hidden, wider)
-    shutil.rmtree(destination, ignore_errors=True)
     replica = Record.from_json(saved.meta, str(newest)).replicas[place]
     record = Record(config=configs.to_dict(config), replicas=[replica]).to_json()
     step = replica.trainer["step"]
     frozen = replica.stopping.best_frozen
     metric = math.inf if frozen is None else frozen
+    with checkpoints.CheckpointStore(destination / "checkpoints", warn=warn) as store:
+        store.discard_after(-1)  # the best of an earlier end
     checkpoints.save_params_only(destination, step, own, record, metric=metric, warn=warn)
     files.write_json(destination / "config.json", configs.to_dict(config))

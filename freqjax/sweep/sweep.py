@@ -174,6 +174,7 @@ class _Sweep:
     ) -> None:
         self._config, self._buckets, self._folder = config, buckets, folder
         self._interrupts, self._say = interrupts, say
+        self._told: set[str] = set()
         self._count = sum(len(b.replicas) for b in buckets)
         self._spent, self._began = Spent(), time.perf_counter()
         self._origins: dict[str, int] = {}
@@ -187,10 +188,6 @@ class _Sweep:
             f"{self._count} replicas in {len(self._buckets)} {programs}, on {len(jax.devices())} "
             f"{jax.devices()[0].platform} devices of {jax.process_count()} processes"
         )
-        if self._folder is not None:
-            self._folder.read_rows(
-                self._say
-            )  # a damaged line is named once, whatever is left to do
         rows: list[dict[str, Any]] = []
         for place, bucket in enumerate(self._buckets):
             found = self._train(place, bucket)
@@ -202,6 +199,12 @@ class _Sweep:
         # The others stay until the lead is done: JAX does not let a process wait long at its exit.
         processes.from_lead(lambda: self._finish(rows, figures=figures))
         return None
+
+    def _say_once(self, line: str) -> None:
+        """Say what is wrong with a file that is looked at for every bucket."""
+        if line not in self._told:
+            self._told.add(line)
+            self._say(line)
 
     def _open(self, place: int) -> CheckpointStore | None:
         if self._folder is None:
@@ -217,7 +220,8 @@ class _Sweep:
             record = self._saved(store, bucket)
             if record is not None and record.results is not None:
                 if self._folder is not None:
-                    self._folder.say_missing_rows(_epochs(bucket, record), self._say)
+                    self._folder.read_rows(self._say_once)
+                    self._folder.say_missing_rows(_epochs(bucket, record), self._say_once)
                 return record.results
             share = processes.share_of(len(bucket.replicas))
             mine, resumed = bucket.replicas[share], record is not None
@@ -294,7 +298,7 @@ class _Sweep:
     def _cut_rows(self, bucket: Bucket, record: Record | None) -> None:
         """Drop the rows of what was trained after the save that has `record`, and tell of those that lack."""
         if self._folder is not None:
-            self._folder.cut_rows(_epochs(bucket, record), self._say)
+            self._folder.cut_rows(_epochs(bucket, record), self._say_once)
 
     def _save(
         self,
