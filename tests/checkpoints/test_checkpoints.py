@@ -616,6 +616,23 @@ def test_damage_is_passed_over_in_a_run_and_refused_in_a_step(tmp_path):
         read_meta(run / "checkpoints" / "4", warn=unexpected)
 
 
+def test_a_damaged_training_state_costs_no_weights(tmp_path):
+    run = make_run(tmp_path / "run")
+    flip_bit(max((run / "checkpoints" / "2" / "training").rglob("*/d/*")), random.Random(3))
+    with open_store(run / "checkpoints", read_only=True) as store:
+        best = store.restore_best(state_at(0)[0])
+    assert best is not None and (best.step, best.training) == (2, None)
+    shutil.rmtree(run / "checkpoints" / "4" / "training")
+    warnings: list[str] = []
+    with open_store(run / "checkpoints", warn=warnings.append, read_only=True) as store:
+        last = store.restore_last_params(state_at(0)[0])
+        whole = store.restore_last(*state_at(0))
+        store.restore_last(*state_at(0))
+    assert last is not None and (last.step, last.meta) == (4, {"step": 4})
+    assert whole is not None and (whole.step, whole.meta) == (3, {"step": 3})
+    assert len(warnings) == 1 and "checkpoints/4 is damaged" in warnings[0]  # told once
+
+
 def test_what_is_no_checkpoint_is_refused(tmp_path):
     run = make_run(tmp_path / "run")
     (tmp_path / "empty" / "checkpoints").mkdir(parents=True)
