@@ -82,7 +82,7 @@ def first_good(
             except manifests.Damaged as damage:
                 if before is None or _identity(folder) != before:
                     break
-                damages.append(f"checkpoint {printable(str(folder))} is damaged: {damage}.")
+                damages.append(printable(f"checkpoint {folder} is damaged: {damage}."))
                 if len(steps) > 1 and damages[-1] not in told:
                     told.add(damages[-1])
                     warn(damages[-1])

@@ -19,6 +19,7 @@ from freqjax.errors import UserError
 from freqjax.report import summary
 from freqjax.report.saved import read as read_summary
 from freqjax.system import files
+from freqjax.text import printable
 from freqjax.training.prepared import Prepared
 
 Say = Callable[[str], None]
@@ -91,14 +92,16 @@ def _weights(folder: Path, initial: Any, say: Say) -> tuple[Any, Any, Record]:
     """Return the best weights, the last ones, and the record beside the last."""
     directory = folder / "checkpoints"
     if not directory.is_dir():
-        say(f"{folder} holds no checkpoint yet: its first weights are examined.")
+        say(f"{printable(str(folder))} holds no checkpoint yet: its first weights are examined.")
         return initial, initial, Record({})
     template = jax.eval_shape(lambda tree: tree, initial)
     with checkpoints.CheckpointStore(directory, warn=say, read_only=True) as store:
         last = store.restore_last_params(template)
         best = store.restore_best(template)
     if last is None or best is None:
-        say(f"{folder} holds no whole checkpoint yet: its first weights are examined.")
+        say(
+            f"{printable(str(folder))} holds no whole checkpoint yet: its first weights are examined."
+        )
         return initial, initial, Record({})
     record = Record.from_json(last.meta, f"the checkpoint {directory / str(last.step)}")
     return best.params, last.params if last.step else initial, record

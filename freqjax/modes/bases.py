@@ -13,6 +13,7 @@ from freqjax.config import sections as configs
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.run import workdir
+from freqjax.text import printable
 
 Overrides = Sequence[tuple[str, str]]
 
@@ -102,7 +103,7 @@ def work_folder(flags: dict[str, Any]) -> Iterator[Path]:
 
 def warn(line: str) -> None:
     """Print a line on standard error; standard output may be a stream of numbers."""
-    print(f"freqjax: {line}", file=sys.stderr)
+    print(f"freqjax: {printable(line)}", file=sys.stderr)
 
 
 def of_workdir(flags: dict[str, Any], _: Overrides) -> Config:

@@ -11,6 +11,7 @@ from freqjax.errors import UserError
 from freqjax.modes import bases
 from freqjax.run import workdir
 from freqjax.system import files
+from freqjax.text import printable
 
 
 def train(config: Config, flags: dict[str, Any]) -> int:
@@ -52,7 +53,7 @@ def diagnose(config: Config, flags: dict[str, Any]) -> int:
     report.write(folder / "report.md", values, evaluation, task, run.rows, figures, found)
     verdict = summary.verdict(values, evaluation, task, chasing=report.finds_chasing(found))
     print("\n".join([verdict, "", *report.causes(found)]))
-    print(f"\neverything: {folder / 'report.md'}")
+    print(f"\neverything: {printable(str(folder / 'report.md'))}")
     return 0
 
 
@@ -87,5 +88,5 @@ def generate(config: Config, flags: dict[str, Any]) -> int:
     rows = task.dataset(blocks)
     path = Path(flags["out"])
     datasets.write_rows(path, rows, section.sampling_rate, section.samples)
-    print(f"wrote {len(rows.targets):,} rows to {path}")
+    print(f"wrote {len(rows.targets):,} rows to {printable(str(path))}")
     return 0

@@ -15,7 +15,7 @@ from freqjax.config import sections as configs
 from freqjax.networks import Paddable
 from freqjax.networks.padding import crop_hidden
 from freqjax.sweep.axes import Bucket
-from freqjax.system import files
+from freqjax.system import files, leftovers
 from freqjax.training.prepared import assemble, param_shapes
 
 
@@ -54,4 +54,5 @@ def export(
     with checkpoints.CheckpointStore(destination / "checkpoints", warn=warn) as store:
         store.discard_after(-1)  # the best of an earlier end
     checkpoints.save_params_only(destination, step, own, record, metric=metric, warn=warn)
+    leftovers.remove_temporaries(destination, ["config.json"])
     files.write_json(destination / "config.json", configs.to_dict(config))
