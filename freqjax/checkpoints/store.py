@@ -112,6 +112,12 @@ class CheckpointStore:
         templates = {"params": params_template, "training": training_template}
         return self._first_good(self._newest_first, templates)
 
+    def restore_last_described(
+        self, templates_of: Callable[[Described], Mapping[str, Any]]
+    ) -> Restored | None:
+        """As `restore_last`, with templates that are made of each step's own meta and leaves, by item."""
+        return self._first_good(self._newest_first, templates_of)
+
     def restore_last_params(self, params_template: Any) -> Restored | None:
         """As `restore_last`, but parameters and meta alone; the training state need not be good."""
         return self._first_good(self._newest_first, {"params": params_template})
@@ -159,7 +165,7 @@ class CheckpointStore:
         return sorted(manifests.steps(self._directory), reverse=True)
 
     def _first_good(
-        self, list_steps: Callable[[], list[int]], templates: Mapping[str, Any]
+        self, list_steps: Callable[[], list[int]], templates: Templates
     ) -> Restored | None:
         return first_good(
             self._checkpointer, self._directory, list_steps, templates, self._warn_once

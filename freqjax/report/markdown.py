@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import shlex
 from collections.abc import Sequence
@@ -137,12 +138,18 @@ def _trajectory(rows: Sequence[dict[str, Any]], evaluation: Evaluation, task: Ta
         horizons = f"{rows[0][horizon]:g} {unit} to {rows[-1][horizon]:g} {unit}"
         lines += ["", f"The loss is over the horizon, which went from {horizons}."]
     found = {row["epoch"] for row in rows}
-    missing = [str(epoch) for epoch in range(1, max(found)) if epoch not in found]
-    if missing:
-        named = ", ".join(missing[:_ALERTS]) + (" …" if len(missing) > _ALERTS else "")
-        lines += ["", f"metrics.jsonl has no whole row of {len(missing)} epochs: {named}."]
+    missing = max(found) - len(found)
+    if missing > 0:
+        epochs = (str(epoch) for epoch in itertools.count(1) if epoch not in found)
+        named = ", ".join(itertools.islice(epochs, min(missing, _ALERTS)))
+        more = " …" if missing > _ALERTS else ""
+        lines += ["", f"metrics.jsonl has no whole row of {missing} epochs: {named}{more}."]
     alerts = [alert for row in rows for alert in row["alerts"]]
-    lines += ["", f"Alerts: {len(alerts)}.", *(f"- {inline(alert)}" for alert in alerts[:_ALERTS])]
+    lines += [
+        "",
+        f"Alerts: {len(alerts)}.",
+        *(f"- {inline(str(alert))}" for alert in alerts[:_ALERTS]),
+    ]
     if len(alerts) > _ALERTS:
         lines.append(f"- … and {len(alerts) - _ALERTS} more in metrics.jsonl")
     return lines
@@ -150,7 +157,7 @@ def _trajectory(rows: Sequence[dict[str, Any]], evaluation: Evaluation, task: Ta
 
 def _frozen(rows: Sequence[dict[str, Any]], column: str) -> str:
     """Return the first evaluation among `rows` and the last."""
-    known = [row[column] for row in rows if row[column] is not None]
+    known = [row[column] for row in rows if row.get(column) is not None]
     return _from_to(known[0], known[-1]) if known else "-"
 
 
@@ -169,9 +176,9 @@ def _gradients(rows: Sequence[dict[str, Any]]) -> list[str]:
     ]
     table = []
     for name in layers:
-        norms = [row["grad_norm_max_per_layer"][name] for row in rows]
+        norms = [row.get("grad_norm_max_per_layer", {}).get(name) for row in rows]
         finite = [norm for norm in norms if norm is not None]
-        moved = [row["update_ratio_per_layer"][name] for row in rows]
+        moved = [row.get("update_ratio_per_layer", {}).get(name) for row in rows]
         cells = [
             norms[0],
             float(np.median(finite)) if finite else None,

@@ -88,7 +88,7 @@ def of_rows(rows: Sequence[dict[str, Any]], task: Task, epochs: int) -> dict[str
     ratios = [
         row[columns.frozen] / row["loss"]
         for row in rows
-        if row[columns.frozen] is not None and row["loss"] and columns.horizon not in row
+        if row.get(columns.frozen) is not None and row["loss"] and columns.horizon not in row
     ]
     return {
         "prequential": last.get("loss"),

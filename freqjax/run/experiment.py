@@ -13,9 +13,10 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from freqjax.checkpoints import beginnings, manifests
+from freqjax.checkpoints.reading import Described
 from freqjax.checkpoints.records import Origin, Record, ReplicaRecord, Spent, data_hashes
 from freqjax.checkpoints.store import CheckpointStore, Restored
 from freqjax.config import sections as configs
@@ -26,8 +27,8 @@ from freqjax.errors import UserError
 from freqjax.figures.attempt import attempt
 from freqjax.report import markdown as report
 from freqjax.report import summary
-from freqjax.report.saved import read as read_summary
 from freqjax.report.saved import write as write_summary
+from freqjax.run import resuming
 from freqjax.run.interrupts import Interrupts
 from freqjax.run.progress import Progress
 from freqjax.run.workdir import Workdir
@@ -84,18 +85,6 @@ def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
         return experiment.run(folder, store, interrupts)
 
 
-class _Saved(NamedTuple):
-    """What a folder tells of its run: the config, and the record beside its newest checkpoint."""
-
-    config: Config
-    record: Record | None = None
-
-    @property
-    def can_go_on(self) -> bool:
-        """Whether there is a training state, which weights that were exported do not have."""
-        return self.record is not None and bool(self.record.replicas)
-
-
 @contextlib.contextmanager
 def _open(
     config: Config, workdir: Path, *, resume: bool, say: Say
@@ -132,13 +121,13 @@ class Experiment:
     def run(self, folder: Workdir, store: CheckpointStore, interrupts: Interrupts) -> Outcome:
         """Start or resume in `folder`, train until a rule or a signal stops it, and sum up."""
         began = time.perf_counter()
-        saved = self._saved(folder, store)
-        changed = [] if saved is None else _refuse_other_changes(self.config, saved.config)
+        saved = resuming.read(folder, store)
+        changed = [] if saved is None else resuming.refuse_other_changes(self.config, saved.config)
         if saved is not None and not changed:
-            finished = self._finished(folder, saved)
+            finished = resuming.finished(folder, saved, self._say)
             if finished is not None:
                 return Outcome(finished)
-        trainer = self._start(folder, store, saved, changed)
+        trainer = self._start(folder, store)
         folder.write_json("config.json", configs.to_dict(self.config))
         folder.remove("summary.json")  # an earlier end of this run is not its end any more
         self._keep_beginning(folder, store, trainer)
@@ -181,57 +170,26 @@ class Experiment:
     def _origin(self) -> Origin | None:
         return None if self._beginning is None else self._beginning.origin
 
-    def _saved(self, folder: Workdir, store: CheckpointStore) -> _Saved | None:
-        """Return what the newest checkpoint tells of the run, or config.json, or None where it never began.
+    def _start(self, folder: Workdir, store: CheckpointStore) -> Trainer:
+        """Return the trainer, restored if there is a checkpoint."""
+        trainer = self._make_trainer(self.config)
 
-        A run that was killed before its first checkpoint has a config.json alone.
-        """
-        meta = store.last_meta()
-        if meta is not None:
-            record = Record.from_json(meta, "the checkpoint")
-            return _Saved(validation.from_dict(record.config, "the checkpoint"), record)
-        saved = folder.read_json("config.json")
-        return None if saved is None else _Saved(validation.from_dict(saved, "config.json"))
-
-    def _finished(self, folder: Workdir, saved: _Saved) -> dict[str, Any] | None:
-        """Return the summary if there is nothing left to do, and say so.
-
-        A run that was killed after its summary has no report; one that can be restored is summed up again.
-        """
-        found = read_summary(folder.path / "summary.json", self._say)
-        if found is None or found["stop_reason"] == "interrupted":
-            return None
-        if saved.can_go_on and not (folder.path / "report.md").exists():
-            return None
-        folder.read_rows(self._say)  # whoever looks at a run is told what is wrong with it
-        folder.say_missing_rows({None: found["epochs"]}, self._say)
-        self._say(
-            f"{printable(str(folder.path))} is finished ({found['stop_reason']} after epoch "
-            f"{found['epochs']}); nothing to do. A larger train.epochs goes on."
-        )
-        return found
-
-    def _start(
-        self, folder: Workdir, store: CheckpointStore, saved: _Saved | None, changed: list[str]
-    ) -> Trainer:
-        """Return the trainer, restored if there is a checkpoint.
-
-        `changed` are the fields in which the config differs from the saved one.
-        """
-        trainer, restored = self._make_trainer(self.config), None
-        if saved is not None and saved.record is not None:
-            # Arrays of another optimiser have another structure.
+        def templates_of(found: Described) -> dict[str, Any]:
+            # Arrays of another optimiser have another structure; each step has its own config.
+            config = resuming.config_of(found.meta)
+            changed = configs.differing_fields(self.config, config)
             same = not any(field.startswith("optimizer.") for field in changed)
-            template = trainer if same else self._make_trainer(saved.config)
-            restored = store.restore_last(template.params, template.device_state())
-        if restored is None:
-            self._rows = folder.cut_rows({None: 0}, self._say)
-            return trainer
-        # Not the record of `saved`: a newer checkpoint with a damaged training state was passed over.
-        record = Record.from_json(restored.meta, "the checkpoint")
-        self._restore(trainer, restored, record, changed)
-        store.discard_after(restored.step)
-        self._rows = folder.cut_rows({None: record.replicas[0].epoch}, self._say)
+            template = trainer if same else self._make_trainer(config)
+            return {"params": template.params, "training": template.device_state()}
+
+        restored = store.restore_last_described(templates_of)
+        done = 0
+        if restored is not None:
+            record = Record.from_json(restored.meta, "the checkpoint")
+            self._restore(trainer, restored, record)
+            store.discard_after(restored.step)
+            done = record.replicas[0].epoch
+        self._rows = folder.cut_rows({None: done}, self._say)
         return trainer
 
     def _make_trainer(self, config: Config) -> Trainer:
@@ -239,11 +197,10 @@ class Experiment:
         rows, forward = prepared.train_rows, prepared.forward
         return make_trainer(self._network, self._task, config, rows, forward, params)
 
-    def _restore(
-        self, trainer: Trainer, restored: Restored, record: Record, changed: list[str]
-    ) -> None:
-        """Go on from a checkpoint; `changed` are the fields in which the config differs from its own."""
+    def _restore(self, trainer: Trainer, restored: Restored, record: Record) -> None:
+        """Go on from a checkpoint."""
         (replica,) = record.replicas
+        changed = resuming.refuse_other_changes(self.config, resuming.config_of(restored.meta))
         for field in record.changed_files(self.config):
             raise UserError(
                 f"{field}: the file is not the one the run was trained on (its SHA-256 differs); a "
@@ -380,19 +337,3 @@ class Experiment:
         self._say(said)
         self._say(report.cause_line(diagnosis))
         return values
-
-
-def _refuse_other_changes(config: Config, saved: Config) -> list[str]:
-    """Return the fields in which a resume differs from its checkpoint, if all of them may."""
-    changed = configs.differing_fields(config, saved)
-    for field in changed:
-        if field != "train.epochs" and not field.startswith("optimizer."):
-            section, name = field.split(".")
-            others = [f for f in changed if f != "train.epochs" and not f.startswith("optimizer.")]
-            raise UserError(
-                f"{', '.join(others)} differ from the run's own ({field} is "
-                f"{getattr(getattr(config, section), name)!r} and was "
-                f"{getattr(getattr(saved, section), name)!r}): only train.epochs and optimizer.* may "
-                "change on a resume."
-            )
-    return changed

@@ -35,6 +35,15 @@ def contents(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def damage_training(folder, epoch):
+    """Flip a bit of what training needs, and weights do not, of the step at the end of `epoch`."""
+    step = folder / "checkpoints" / str(40 * epoch)
+    victim = next((step / "training").rglob("*ocdbt.process_0/d/*"))
+    content = bytearray(victim.read_bytes())
+    content[len(content) // 2] ^= 1
+    victim.write_bytes(content)
+
+
 def damage_row(folder, line):
     path = folder / "metrics.jsonl"
     lines = path.read_bytes().splitlines(True)
@@ -128,9 +137,7 @@ def test_a_run_ends_after_its_optimizer_was_changed_for_a_worse_one(run):
 
 
 def test_a_damaged_training_state_gives_way_to_that_of_the_step_before(run, runs):
-    step = run / "checkpoints" / str(40 * EPOCHS)
-    victim = next((step / "training").rglob("*ocdbt.process_0/d/*"))
-    victim.write_bytes(b"x" + victim.read_bytes()[1:])
+    damage_training(run, EPOCHS)
     _, said = resume(run, EPOCHS + 1)
     assert [line for line in said if "is damaged" in line] == [said[0]]
     assert f"resumed at update {40 * (EPOCHS - 1)}, epoch {EPOCHS - 1}" in said
@@ -138,6 +145,17 @@ def test_a_damaged_training_state_gives_way_to_that_of_the_step_before(run, runs
     assert [row | measured for row in rows.read(run / "metrics.jsonl", pytest.fail)] == [
         row | measured for row in rows.read(runs / "long" / "metrics.jsonl", pytest.fail)
     ]
+
+
+def test_the_step_before_may_be_of_another_optimizer(run):
+    changed = {"name": "sgd", "learning_rate": 0.1}
+    resume(run, EPOCHS + 1, **changed)
+    damage_training(run, EPOCHS + 1)
+    (run / "summary.json").unlink()
+    summary, said = resume(run, EPOCHS + 1, **changed)
+    assert f"resumed at update {40 * EPOCHS}, epoch {EPOCHS}" in said
+    assert any("with fresh moments" in line for line in said)
+    assert (summary["epochs"], epochs_of(run)) == (EPOCHS + 1, [1, 2, 3, 4])
 
 
 @pytest.mark.parametrize(
