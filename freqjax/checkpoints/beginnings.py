@@ -67,20 +67,14 @@ def read(named: str, network: Network, warn: Warn) -> Beginning:
         named.
     """
     path = shipped.checkpoint(named, "train.init_from")
-    template = param_shapes(network)
     try:
-        found = store.read_meta(path, warn=warn)
+        found = store.restore_params(path, param_shapes(network), warn=warn)
         record = Record.from_json(found.meta, f"the checkpoint {path}")
-        # The best step of a run that is still training may have changed.
-        step = path / "checkpoints" / str(found.step) if (path / "checkpoints").is_dir() else path
-        saved = manifests.read(step.parent, found.step).leaves["params"]
-    except (UserError, manifests.Damaged) as error:
-        raise UserError(f"train.init_from is {named}: {error}") from None
-    differing = leaves.differences(saved, template)
-    if differing:
+    except leaves.Misfit as misfit:
         raise UserError(
-            f"train.init_from is {named}: its weights do not fit the network in {len(differing)} arrays: "
-            f"{'; '.join(differing)}."
-        )
-    params = store.restore_params(step, template, warn=warn).params
-    return Beginning(params, Origin(named, found.step, record.initializer))
+            f"train.init_from is {named}: its weights do not fit the network in {len(misfit.clauses)} "
+            f"arrays: {'; '.join(misfit.clauses)}."
+        ) from None
+    except UserError as error:
+        raise UserError(f"train.init_from is {named}: {error}") from None
+    return Beginning(found.params, Origin(named, found.step, record.initializer))

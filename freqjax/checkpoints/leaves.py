@@ -7,6 +7,7 @@ checkpoint; and every dtype is checked here, since orbax casts dtypes silently.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,23 @@ import jax.numpy as jnp
 import numpy as np
 
 from freqjax.errors import UserError
+from freqjax.text import printable
+
+# So many leaves that differ are named.
+_NAMED = 5
+
+
+class Misfit(UserError):
+    """Leaves that differ from those of a template.
+
+    Attributes:
+      clauses: one for every leaf that differs.
+    """
+
+    def __init__(self, sentence: str, clauses: Sequence[str]) -> None:
+        """Keep the clauses beside the sentence that names the first of them."""
+        super().__init__(sentence)
+        self.clauses = clauses
 
 
 class Leaf(NamedTuple):
@@ -28,6 +46,58 @@ class Leaf(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.dtype}[{','.join(map(str, self.shape))}]"
+
+
+def parse(values: Any) -> list[Leaf]:
+    """Return the leaves that JSON `values` describe: [[name, shape, dtype, key_impl], ...].
+
+    Raises:
+      ValueError: they describe none; the message says why.
+    """
+    if not isinstance(values, list):
+        raise ValueError("leaves must be a list")
+    leaves = [_parse(value) for value in values]
+    names = {leaf.name for leaf in leaves}
+    if len(names) < len(leaves):
+        raise ValueError("two leaves have the same name")
+    return leaves
+
+
+def _parse(value: Any) -> Leaf:
+    if not (isinstance(value, list) and len(value) == 4 and isinstance(value[0], str) and value[0]):
+        raise ValueError("a leaf must be its name, shape, dtype and key_impl")
+    name, shape, dtype, key_impl = value
+    if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
+        raise ValueError(f"the shape of leaf {name!r} must be a list of whole numbers")
+    if key_impl is None:
+        is_right = isinstance(dtype, str) and _is_dtype(dtype)
+    else:
+        is_right = isinstance(key_impl, str) and _key_dtype(key_impl) == dtype
+    if not is_right:
+        raise ValueError(f"leaf {name!r} has a dtype that JAX does not have")
+    return Leaf(name, tuple(shape), dtype, key_impl)
+
+
+def _is_dtype(name: str) -> bool:
+    try:
+        dtype = jnp.dtype(name)
+    except (TypeError, ValueError):
+        return False
+    return dtype.name == name and dtype.kind not in "OSUMm" and dtype.fields is None
+
+
+@functools.cache
+def _key_dtype(key_impl: str) -> str | None:
+    """Return the dtype of keys of a generator; None if there is no such generator."""
+    try:
+        return str(jax.eval_shape(lambda: jax.random.key(0, impl=key_impl)).dtype)
+    except ValueError:
+        return None
+
+
+def size_of(leaves: Sequence[Leaf]) -> int:
+    """Return how many bytes the arrays take, keys aside, which are small."""
+    return sum(math.prod(x.shape) * jnp.dtype(x.dtype).itemsize for x in leaves if not x.key_impl)
 
 
 def _named(tree: Any) -> list[tuple[str, Any]]:
@@ -107,7 +177,7 @@ def differences(saved: Sequence[Leaf], template: Any) -> list[str]:
     had = {leaf.name: str(leaf) for leaf in saved}
     wanted = {leaf.name: str(leaf) for leaf in describe(template)}
     return [
-        f"{name} is {had.get(name, 'absent')} there and {wanted.get(name, 'absent')} here"
+        f"{printable(name)} is {had.get(name, 'absent')} there and {wanted.get(name, 'absent')} here"
         for name in sorted(had.keys() | wanted.keys())
         if had.get(name) != wanted.get(name)
     ]
@@ -117,12 +187,14 @@ def require_match(folder: Path, item: str, saved: Sequence[Leaf], template: Any)
     """Check that the leaves have the template's names, shapes and dtypes.
 
     Raises:
-      UserError: some differ; the first five are named.
+      Misfit: some differ; the first five are named.
     """
-    differing = [f"{item} {clause}" for clause in differences(saved, template)]
-    if differing:
-        more = f"; and {len(differing) - 5} more" if len(differing) > 5 else ""
-        raise UserError(
-            f"checkpoint {folder} does not fit this configuration in {len(differing)} of "
-            f"{len(describe(template))} leaves: {'; '.join(differing[:5])}{more}."
+    clauses = differences(saved, template)
+    if clauses:
+        named = "; ".join(f"{item} {clause}" for clause in clauses[:_NAMED])
+        more = f"; and {len(clauses) - _NAMED} more" if len(clauses) > _NAMED else ""
+        raise Misfit(
+            f"checkpoint {printable(str(folder))} does not fit this configuration in {len(clauses)} "
+            f"leaves: {named}{more}.",
+            clauses,
         )

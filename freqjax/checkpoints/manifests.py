@@ -13,13 +13,17 @@ import hashlib
 import json
 import math
 import os
+import re
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from freqjax.checkpoints.leaves import Leaf
+from freqjax.checkpoints.leaves import parse as parse_leaves
 from freqjax.errors import UserError
-from freqjax.system import files
+from freqjax.system import files, leftovers
+from freqjax.text import printable
 
 FORMAT_VERSION = 1
 FOLDER = "manifests"
@@ -116,11 +120,8 @@ def write(directory: Path, step: int, manifest: Manifest) -> None:
         "metric": manifest.metric if math.isfinite(manifest.metric) else None,  # JSON has no inf
     }
     path = path_of(directory, step)
-    unfinished = path.with_suffix(".tmp")
     envelope = {"sha256": _checksum(content), "manifest": content}
-    unfinished.write_text(json.dumps(envelope, indent=1), encoding="utf-8")
-    files.sync(unfinished)
-    files.replace(unfinished, path)
+    files.write_text(path, json.dumps(envelope, indent=1))
     files.sync(path.parent)
 
 
@@ -128,34 +129,71 @@ def read(directory: Path, step: int) -> Manifest:
     """Read the manifest of `step`.
 
     Raises:
-      Damaged: the manifest is missing or altered.
+      Damaged: the manifest is missing, altered, or not of the form that this module writes.
       UserError: the manifest has a newer format.
     """
     path = path_of(directory, step)
     try:
-        envelope = json.loads(path.read_text(encoding="utf-8"))
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise Damaged(f"its manifest {path} is not a file")
+        envelope = files.parse_json(path.read_text(encoding="utf-8"))
         content = envelope["manifest"]
         intact = _checksum(content) == envelope["sha256"] and content["step"] == step
     except FileNotFoundError as error:
         raise Damaged("it has no manifest") from error
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise Damaged(f"its manifest {path} cannot be read") from error
     if not intact:
         raise Damaged(f"its manifest {path} was altered")
-    if content["format_version"] > FORMAT_VERSION:
+    version = content.get("format_version")
+    if type(version) is int and version > FORMAT_VERSION:
         raise UserError(
-            f"checkpoint {directory / str(step)} has format {content['format_version']}, but this "
+            f"checkpoint {directory / str(step)} has format {version}, but this "
             f"freqjax reads up to {FORMAT_VERSION}: update it."
         )
-    return Manifest(
-        metric=math.inf if content["metric"] is None else content["metric"],
-        keep=content["keep"],
-        files={name: (size, digest) for name, (size, digest) in content["files"].items()},
-        leaves={
-            item: [Leaf(name, tuple(shape), *rest) for name, shape, *rest in leaves]
-            for item, leaves in content["leaves"].items()
-        },
+    try:
+        return _parse(content)
+    except ValueError as error:
+        reason = printable(str(error))
+        raise Damaged(f"its manifest {path} is not of the right form: {reason}") from error
+
+
+def _parse(content: Mapping[str, Any]) -> Manifest:
+    """Return the manifest that JSON `content` holds; raises ValueError, with the reason, where it is none."""
+    metric, keep, proof, leaves = (
+        content.get(key) for key in ("metric", "keep", "files", "leaves")
     )
+    if type(content.get("format_version")) is not int or content["format_version"] < 1:
+        raise ValueError("format_version must be a whole number")
+    if metric is not None and (type(metric) not in (int, float) or not math.isfinite(metric)):
+        raise ValueError("metric must be a finite number or null")
+    if type(keep) is not bool:
+        raise ValueError("keep must be true or false")
+    if not isinstance(leaves, dict) or not {"params"} <= leaves.keys() <= {"params", "training"}:
+        raise ValueError("leaves must be those of params and of training")
+    if not isinstance(proof, dict):
+        raise ValueError("files must be an object")
+    found = {item: parse_leaves(values) for item, values in leaves.items()}
+    proven = {name: _parse_file(name, value) for name, value in proof.items()}
+    for item in ("meta", *(item for item in found if any(math.prod(x.shape) for x in found[item]))):
+        if not any(name.startswith(f"{item}/") for name in proven):
+            raise ValueError(f"files names none of {item}")
+    return Manifest(math.inf if metric is None else float(metric), keep, proven, found)
+
+
+def _parse_file(name: str, value: Any) -> tuple[int, str]:
+    """Return size and SHA-256 of a file that a manifest names; it must lie in the folder of the step."""
+    parts = name.split("/")
+    if any(part in ("", ".", "..") for part in parts) or set(name) & set("\\:\0"):
+        raise ValueError(f"{name!r} is not the name of a file in the step's folder")
+    if not (isinstance(value, list) and len(value) == 2):
+        raise ValueError(f"file {name!r} must have a size and a SHA-256")
+    size, digest = value
+    if type(size) is not int or size < 0:
+        raise ValueError(f"the size of file {name!r} must be a whole number")
+    if not isinstance(digest, str) or re.fullmatch("[0-9a-f]{64}", digest) is None:
+        raise ValueError(f"the SHA-256 of file {name!r} must be 64 hexadecimal digits")
+    return size, digest
 
 
 def read_all(directory: Path) -> dict[int, Manifest | None]:
@@ -171,9 +209,17 @@ def read_all(directory: Path) -> dict[int, Manifest | None]:
 
 def sweep(directory: Path) -> None:
     """Remove incomplete manifests and those whose steps no longer exist."""
-    names = set(map(str, steps(directory)))
+    there = set(map(str, steps(directory)))
     for path in (directory / FOLDER).iterdir():
-        if path.suffix == ".tmp" or (path.suffix == ".json" and path.stem not in names):
+        number = path.name.removeprefix(".").partition(".")[0]
+        if not number.isdecimal():
+            continue
+        is_orphan = path.name == f"{number}.json" and number not in there
+        # The second is what version 0.1 wrote.
+        is_half = leftovers.is_temporary(path.name, of=f"{number}.json") or (
+            path.name == f"{number}.tmp"
+        )
+        if is_orphan or is_half:
             path.unlink()
 
 
@@ -196,12 +242,18 @@ def prove(folder: Path, manifest: Manifest, *, needs_training: bool) -> None:
     Raises:
       Damaged: a file is missing or differs.
     """
+    inside = folder.resolve()
     for name, expected in manifest.files.items():
         if name.startswith("training/") and not needs_training:
             continue
+        path, shown = folder / name, printable(name)
         try:
-            found = _fingerprint(folder / name)
+            state = path.stat()
+            if not stat.S_ISREG(state.st_mode) or not path.resolve().is_relative_to(inside):
+                raise Damaged(f"its {shown} is not a file in its folder")
+            # What is too long or too short need not be read.
+            is_right = state.st_size == expected[0] and _fingerprint(path) == expected
         except OSError as error:
-            raise Damaged(f"its file {name} cannot be read ({error.strerror})") from error
-        if found != expected:
-            raise Damaged(f"its file {name} differs from the manifest")
+            raise Damaged(f"its file {shown} cannot be read ({error.strerror})") from error
+        if not is_right:
+            raise Damaged(f"its file {shown} differs from the manifest")

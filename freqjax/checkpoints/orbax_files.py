@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,12 @@ import jax
 import numpy as np
 
 from freqjax.checkpoints import manifests
+from freqjax.checkpoints.leaves import Leaf
+from freqjax.text import printable
+
+# So many signs of what orbax says are told.
+_MOST_WORDS = 160
+_MOST_KEY_WORDS = 16
 
 
 @functools.cache
@@ -74,18 +81,52 @@ def save(
 
 
 def read(
-    checkpointer: Any, folder: Path, items: Sequence[str]
+    checkpointer: Any, folder: Path, wanted: Mapping[str, Sequence[Leaf]]
 ) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
     """Read the named arrays of each item, and the meta, as they were given to `save`.
 
+    Args:
+      checkpointer: as `new_checkpointer` makes it.
+      folder: of the step.
+      wanted: what each item holds by its manifest.
+
     Raises:
-      manifests.Damaged: orbax cannot read them.
+      manifests.Damaged: orbax cannot read them, or they are others; those are not read.
     """
     args = _orbax().args
-    present = {item: args.StandardRestore() for item in items if (folder / item).exists()}
-    wanted = args.Composite(meta=args.JsonRestore(), **present)
+    present = {item: args.StandardRestore() for item in wanted if (folder / item).exists()}
+    asked = args.Composite(meta=args.JsonRestore(), **present)
     try:
-        restored = checkpointer.restore(folder, args=wanted)
+        for item in present:
+            _require_same(folder / item, wanted[item])
+        restored = checkpointer.restore(folder, args=asked)
+    except manifests.Damaged:
+        raise
     except Exception as error:  # files removed since they were verified, or of another orbax
-        raise manifests.Damaged(f"orbax cannot read it: {error}") from error
-    return {item: restored[item] if item in present else {} for item in items}, restored["meta"]
+        reason = printable(str(error).strip().partition("\n")[0][:_MOST_WORDS].rstrip(". "))
+        raise manifests.Damaged(f"orbax cannot read it: {reason}") from error
+    if not isinstance(restored["meta"], dict):
+        raise manifests.Damaged("its meta is not an object")
+    return {item: restored[item] if item in present else {} for item in wanted}, restored["meta"]
+
+
+def _require_same(folder: Path, leaves: Sequence[Leaf]) -> None:
+    """Compare names, shapes and dtypes of the arrays in `folder` with `leaves`, before any is read."""
+    found = _orbax().StandardCheckpointHandler().metadata(folder).tree
+    by_name = {leaf.name: leaf for leaf in leaves if 0 not in leaf.shape}
+    if found.keys() != by_name.keys():
+        raise manifests.Damaged(
+            f"the arrays of {folder.name} are not those that its manifest names"
+        )
+    for name, array in found.items():
+        leaf = by_name[name]
+        shape, dtype = tuple(array.shape), str(np.dtype(array.dtype))
+        # A key is kept as its data, of a few words each.
+        is_key = leaf.key_impl is not None
+        words = math.prod(shape[len(leaf.shape) :])
+        same = shape[: len(leaf.shape)] == leaf.shape and words <= (
+            _MOST_KEY_WORDS if is_key else 1
+        )
+        if not same or (not is_key and (len(shape) != len(leaf.shape) or dtype != leaf.dtype)):
+            kind = f"{dtype}[{','.join(map(str, shape))}]"
+            raise manifests.Damaged(f"its {printable(name)} is {kind}, and {leaf} in its manifest")

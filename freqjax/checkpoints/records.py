@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from freqjax.checkpoints.versions import FORMAT, upgrade
+from freqjax.config.network import NetworkConfig
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.system import files
@@ -76,11 +77,17 @@ class ReplicaRecord:
 
     @staticmethod
     def from_json(values: dict[str, Any]) -> ReplicaRecord:
-        """Return the record whose fields are `values`."""
-        origin = values.get("origin")
+        """Return the record whose fields are `values`.
+
+        Raises:
+          LookupError, TypeError: they are not those of a record.
+        """
+        origin, trainer = values.get("origin"), values["trainer"]
+        if type(trainer["epoch"]) is not int or type(trainer["step"]) is not int:
+            raise TypeError("epoch and step must be whole numbers")
         return ReplicaRecord(
             index=values["index"],
-            trainer=values["trainer"],
+            trainer=trainer,
             stopping=Stopping(**values["stopping"]),
             best_epoch=values["best_epoch"],
             origin=None if origin is None else Origin(**origin),
@@ -122,7 +129,10 @@ class Record:
     def initializer(self) -> str:
         """The initialiser of a run's weights before any training, as in `network.initializer`."""
         origin = self.origin
-        return self.config["network"]["initializer"] if origin is None else origin.initializer
+        if origin is not None:
+            return origin.initializer
+        # What a config leaves out is as a config of today begins.
+        return self.config.get("network", {}).get("initializer", NetworkConfig().initializer)
 
     def changed_files(self, config: Config) -> dict[str, str]:
         """Return the fields of `config` whose file differs from the one trained on, with its path."""
@@ -164,7 +174,7 @@ class Record:
                 spent=Spent(**values["spent"]),
                 data_hashes=values["data_hashes"],
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
             raise UserError(
                 f"{source} has a record that cannot be read ({type(error).__name__}: {error})."
             ) from None

@@ -5,10 +5,10 @@
     run/checkpoints/<step>/meta/            configuration and counters     (orbax, JsonSave)
     run/checkpoints/manifests/<step>.json   SHA-256 of every file, metric, names and types of leaves
     run/checkpoints/unfinished-*/           a step that is being written
-    run/checkpoints/trash/                  steps that are being removed
+    run/checkpoints/trash-*/                steps that are being removed
 
 A step and its manifest are written, then the step is renamed into place, and only then are older steps
-removed; to remove a step, it is first renamed into trash/. Whenever the process is killed, each step is
+removed; to remove a step, it is first renamed into trash-*/. Whenever the process is killed, each step is
 therefore complete or absent.
 
 `freqjax.checkpoints.orbax_files` uses orbax's `Checkpointer`, which writes one folder atomically, instead of
@@ -22,36 +22,19 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from freqjax.checkpoints import manifests, orbax_files
-from freqjax.checkpoints.leaves import describe, nested_template, require_match, to_device, to_host
+from freqjax.checkpoints import clearing, manifests, orbax_files
+from freqjax.checkpoints.leaves import describe, nested_template, to_host
+from freqjax.checkpoints.reading import Described, Restored, Templates, Warn, first_good
 from freqjax.errors import UserError
 from freqjax.networks.network import Params
 from freqjax.system import files
 
 _NEWEST_KEPT = 2
-_TRASH = "trash"
-_UNFINISHED = "unfinished-"
-
-Warn = Callable[[str], None]
-
-
-class Restored(NamedTuple):
-    """One checkpoint in memory; parts that were not asked for are None.
-
-    Arrays are uncommitted jax arrays on the default device, whatever they were saved from.
-    """
-
-    step: int  # parameter updates made when it was saved
-    params: Params  # with the template's structure
-    training: Any | None  # the rest of the train state, with the template's structure
-    meta: dict[str, Any]  # the argument of `save`, as read back from JSON
-    metric: float  # lower is better; +inf where none was measured
 
 
 class CheckpointStore:
@@ -71,11 +54,12 @@ class CheckpointStore:
         """
         self._directory = Path(directory).absolute()
         self._warn = warn
+        self._told: set[str] = set()
         self._read_only = read_only
         if not read_only:
             try:
                 (self._directory / manifests.FOLDER).mkdir(parents=True, exist_ok=True)
-                _sweep(self._directory)
+                clearing.sweep(self._directory)
             except OSError as error:
                 raise UserError(f"cannot write checkpoints in {directory}: {error}.") from error
             # Reject a newer format now: otherwise steps that cannot be read would be ranked and removed.
@@ -127,33 +111,43 @@ class CheckpointStore:
           UserError: there are checkpoints but none is intact; or the one found differs from the
             templates in the name, shape or dtype of a leaf, or has a newer format.
         """
-        steps = sorted(manifests.steps(self._directory), reverse=True)
         templates = {"params": params_template, "training": training_template}
-        return self._restore_first(steps, templates)
+        return self._first_good(self._newest_first, templates)
 
-    def restore_best(self, params_template: Any, training_template: Any) -> Restored | None:
-        """Restore the intact step with the lowest metric; otherwise as `restore_last`."""
-        steps = manifests.best_first(self._directory)
-        templates = {"params": params_template, "training": training_template}
-        return self._restore_first(steps, templates)
+    def restore_last_described(
+        self, templates_of: Callable[[Described], Mapping[str, Any]]
+    ) -> Restored | None:
+        """As `restore_last`, with templates that are made of each step's own meta and leaves, by item."""
+        return self._first_good(self._newest_first, templates_of)
+
+    def restore_last_params(self, params_template: Any) -> Restored | None:
+        """As `restore_last`, but parameters and meta alone; the training state need not be good."""
+        return self._first_good(self._newest_first, {"params": params_template})
+
+    def restore_best(self, params_template: Any) -> Restored | None:
+        """As `restore_last_params`, but of the good steps the one with the lowest metric."""
+        return self._first_good(
+            lambda: manifests.best_first(self._directory), {"params": params_template}
+        )
 
     def steps(self) -> list[int]:
         """Return the steps on disk, intact or damaged, ascending."""
         return sorted(manifests.steps(self._directory))
 
     def last_meta(self) -> dict[str, Any] | None:
-        """Return the meta of the step that `restore_last` restores, from which templates can be made."""
-        restored = self._restore_first(sorted(manifests.steps(self._directory), reverse=True), {})
+        """Return the meta of the newest step whose parameters are good."""
+        restored = self._first_good(self._newest_first, {})
         return None if restored is None else restored.meta
 
     def discard_after(self, step: int) -> None:
         """Remove every step newer than `step`, intact or damaged; the newest first.
 
-        If the process is killed meanwhile, the remaining ones are untouched.
+        If the process is killed meanwhile, the remaining ones are untouched. A folder that only has the name
+        of a step stays.
         """
         self._require_writable()
-        for newer in sorted(manifests.steps(self._directory), reverse=True):
-            if newer > step:
+        for newer in self._newest_first():
+            if newer > step and clearing.is_step(self._directory / str(newer)):
                 self._remove(newer)
 
     def close(self) -> None:
@@ -170,10 +164,20 @@ class CheckpointStore:
         if self._read_only:
             raise RuntimeError(f"{self._directory} was opened read-only")
 
-    def _restore_first(self, steps: Sequence[int], templates: Mapping[str, Any]) -> Restored | None:
-        if not steps:
-            return None
-        return _first_good(self._checkpointer, self._directory, steps, templates, self._warn)
+    def _newest_first(self) -> list[int]:
+        return sorted(manifests.steps(self._directory), reverse=True)
+
+    def _first_good(
+        self, list_steps: Callable[[], list[int]], templates: Templates
+    ) -> Restored | None:
+        return first_good(
+            self._checkpointer, self._directory, list_steps, templates, self._warn_once
+        )
+
+    def _warn_once(self, sentence: str) -> None:
+        if sentence not in self._told:
+            self._told.add(sentence)
+            self._warn(sentence)
 
     def _write(
         self,
@@ -197,7 +201,7 @@ class CheckpointStore:
         try:
             # The name is new each time: after an error, orbax's threads may continue for a while and
             # must not write into the next attempt.
-            unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self._directory))
+            unfinished = Path(tempfile.mkdtemp(prefix=clearing.UNFINISHED, dir=self._directory))
             orbax_files.save(self._checkpointer, unfinished / folder.name, arrays, meta)
             # orbax writes a path of this machine into these files, and only checks that they exist.
             for marker in (unfinished / folder.name).rglob("commit_success.txt"):
@@ -211,8 +215,8 @@ class CheckpointStore:
             # Delete what was written. If that fails too, the next store to open does it, and the
             # error to report is the first.
             with contextlib.suppress(OSError, UserError):
-                self._remove(step)
-                _sweep(self._directory)
+                clearing.take_away(self._directory, step)
+                clearing.sweep(self._directory)
             # orbax names the cause last, after files that no longer exist.
             last = str(error).partition("\n")[0].rpartition(": ")[2].rstrip(".")
             reason = (isinstance(error, OSError) and error.strerror) or last
@@ -224,17 +228,9 @@ class CheckpointStore:
             self._remove(step)
 
     def _remove(self, step: int) -> None:
-        """Remove a step by one rename; the rest may be interrupted and is then completed by `_sweep`."""
-        folder = self._directory / str(step)
-        trash = self._directory / _TRASH
+        """Remove a step by one rename; the rest may be interrupted and is then swept up."""
         try:
-            shutil.rmtree(trash, ignore_errors=True)  # a rename onto a folder with files fails
-            trash.mkdir(exist_ok=True)
-            if folder.exists():
-                files.replace(folder, trash / folder.name)
-                files.sync(self._directory)
-            manifests.path_of(self._directory, step).unlink(missing_ok=True)
-            shutil.rmtree(trash)
+            clearing.take_away(self._directory, step)
         except OSError as error:
             raise UserError(
                 f"cannot remove checkpoint {step} in {self._directory}: {error}."
@@ -246,14 +242,33 @@ def read_meta(path: Path, *, warn: Warn) -> Restored:
 
     Args:
       path: a run's folder, for the best intact step in its `checkpoints/`; or the folder of one
-        step, `.../checkpoints/<step>`. The best step of a run that is still training may change:
-        to read the same checkpoint again, give the folder of the step returned.
+        step, `.../checkpoints/<step>`. The best step of a run that is still training may change, and may be
+        gone by the next read.
       warn: called with one sentence for each damaged step that is skipped.
 
     Raises:
       UserError: the path does not exist, is not a checkpoint, is damaged, or has a newer format.
     """
     return _restore_from(path, {}, warn)
+
+
+def restore_described(
+    path: Path, template_of: Callable[[Described], Any], *, warn: Warn
+) -> Restored:
+    """Restores parameters and meta, where only the checkpoint tells what template they need.
+
+    Two reads, of the meta and then of the parameters, might be of two steps: a run that goes on may remove
+    the first in between.
+
+    Args:
+        path: as for `read_meta`.
+        template_of: makes the template of a step's meta and leaves; called again where the step has gone.
+        warn: as for `read_meta`.
+
+    Raises:
+        UserError: as for `restore_params`.
+    """
+    return _restore_from(path, lambda found: {"params": template_of(found)}, warn)
 
 
 def restore_params(path: Path, params_template: Any, *, warn: Warn) -> Restored:
@@ -284,13 +299,16 @@ def export_params_only(source: Path, destination: Path, *, warn: Warn) -> Path:
     Raises:
       UserError: as for `read_meta`; or the step exists at the destination, or cannot be written.
     """
-    directory, _ = manifests.locate(source)
-    step = read_meta(source, warn=warn).step
-    manifest = manifests.read(directory, step)
-    template = nested_template(manifest.leaves["params"])
-    restored = restore_params(directory / str(step), template, warn=warn)
+    restored = restore_described(
+        source, lambda found: nested_template(found.leaves["params"]), warn=warn
+    )
     return save_params_only(
-        destination, step, restored.params, restored.meta, metric=manifest.metric, warn=warn
+        destination,
+        restored.step,
+        restored.params,
+        restored.meta,
+        metric=restored.metric,
+        warn=warn,
     )
 
 
@@ -321,58 +339,11 @@ def save_params_only(
         return store._directory / str(step)
 
 
-def _restore_from(path: Path, templates: Mapping[str, Any], warn: Warn) -> Restored:
-    directory, steps = manifests.locate(path)
+def _restore_from(path: Path, templates: Templates, warn: Warn) -> Restored:
+    directory, _ = manifests.locate(path)  # a wrong path need not wait for orbax
     with contextlib.closing(orbax_files.new_checkpointer()) as checkpointer:
-        return _first_good(checkpointer, directory, steps, templates, warn)
-
-
-def _first_good(
-    checkpointer: Any,
-    directory: Path,
-    steps: Sequence[int],
-    templates: Mapping[str, Any],
-    warn: Warn,
-) -> Restored:
-    """Restore the first intact one of `steps`, with the items in `templates`."""
-    damages = []
-    for step in steps:
-        try:
-            return _load(checkpointer, directory, step, templates)
-        except manifests.Damaged as damage:
-            damages.append(f"checkpoint {directory / str(step)} is damaged: {damage}.")
-            if len(steps) > 1:
-                warn(damages[-1])
-    everything = f"every checkpoint in {directory} is damaged."
-    raise UserError(damages[0] if len(steps) == 1 else everything)
-
-
-def _load(checkpointer: Any, directory: Path, step: int, templates: Mapping[str, Any]) -> Restored:
-    """Verify one step and load the items in `templates`.
-
-    Raises:
-      manifests.Damaged: the step is damaged.
-      UserError: the step is intact but does not match the templates.
-    """
-    folder = directory / str(step)
-    manifest = manifests.read(directory, step)
-    manifests.prove(folder, manifest, needs_training="training" in templates)
-    for item, template in templates.items():
-        if item not in manifest.leaves:
-            raise UserError(f"checkpoint {folder} was exported without its {item} state.")
-        require_match(folder, item, manifest.leaves[item], template)
-    arrays, meta = orbax_files.read(checkpointer, folder, tuple(templates))
-    trees = {
-        item: to_device(manifest.leaves[item], arrays[item], template)
-        for item, template in templates.items()
-    }
-    return Restored(step, trees.get("params"), trees.get("training"), meta, manifest.metric)
-
-
-def _sweep(directory: Path) -> None:
-    """Delete the remains of an interrupted save or removal; complete steps are not touched."""
-    for unfinished in directory.glob(_UNFINISHED + "*"):
-        shutil.rmtree(unfinished)
-    if (directory / _TRASH).exists():
-        shutil.rmtree(directory / _TRASH)
-    manifests.sweep(directory)
+        found = first_good(
+            checkpointer, directory, lambda: manifests.locate(path)[1], templates, warn
+        )
+    assert found is not None  # `locate` gives a step or raises
+    return found

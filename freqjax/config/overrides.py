@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import json
 import runpy
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ from freqjax.config.sections import Config, change_task, field_type
 from freqjax.config.validation import MOST_VALUES, coerce, from_dict, validate
 from freqjax.config.versions import present_name
 from freqjax.errors import UserError
+from freqjax.system.files import parse_json
 
 # Modules that a config imported from its own folder, and the folder.
 _imported: dict[str, str] = {}
@@ -35,7 +35,7 @@ def load(path: str | Path, say: Callable[[str], None] | None = None) -> Config:
     path = shipped.config(path)
     if path.suffix == ".json":
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = parse_json(path.read_text(encoding="utf-8"))
         except ValueError as error:  # the bytes are not text, or the text is not JSON
             raise UserError(f"--config is {path}: it is not JSON ({error}).") from None
         except OSError as error:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -89,16 +91,21 @@ def load(path: str | Path, warn: Callable[[str], None] = print) -> Trained:
     """
     devices.select(None)
     path = shipped.checkpoint(path, "the checkpoint")
-    restored = checkpoints.read_meta(path, warn=warn)
-    record = Record.from_json(restored.meta, f"the checkpoint {path}")
+    source = f"the checkpoint {path}"
+    templates: dict[str, Any] = {}  # a run that goes on gives another step, of the same config
+
+    def template_of(found: checkpoints.Described) -> Any:
+        config = Record.from_json(found.meta, source).config
+        text = json.dumps(config, sort_keys=True)
+        if text not in templates:
+            templates[text] = param_shapes(assemble(validation.from_dict(config, source)).network)
+        return templates[text]
+
+    restored = checkpoints.restore_described(path, template_of, warn=warn)
+    record = Record.from_json(restored.meta, source)
     # Shipped checkpoints may be of version 0.1, too; their users need no warning.
     say = None if shipped.is_shipped(path) else warn
-    config = validation.from_dict(record.config, f"the checkpoint {path}", say)
-    template = param_shapes(assemble(config).network)
-    # The best step of a run that is still training may change: read the same step again by its folder.
-    steps = path / "checkpoints"
-    step = steps / str(restored.step) if steps.is_dir() else path
-    params = checkpoints.restore_params(step, template, warn=warn).params
+    config = validation.from_dict(record.config, source, say)
     chosen = "best" if math.isfinite(restored.metric) else "last"
-    weights = chosen if steps.is_dir() else f"step {restored.step}"
-    return Trained(config, params, record.initializer, weights, record.origin)
+    weights = chosen if (path / "checkpoints").is_dir() else f"step {restored.step}"
+    return Trained(config, restored.params, record.initializer, weights, record.origin)

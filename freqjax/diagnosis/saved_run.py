@@ -11,13 +11,16 @@ import jax
 from freqjax.checkpoints import beginnings
 from freqjax.checkpoints import store as checkpoints
 from freqjax.checkpoints.records import Record
+from freqjax.checkpoints.rows import read as read_rows
 from freqjax.config import validation
 from freqjax.config.sections import Config
 from freqjax.diagnosis.examined import RunUnderExamination
 from freqjax.errors import UserError
 from freqjax.networks.network import Params
 from freqjax.report import summary
+from freqjax.report.saved import read as read_summary
 from freqjax.system import files
+from freqjax.text import printable
 from freqjax.training.prepared import Prepared
 
 Say = Callable[[str], None]
@@ -59,7 +62,7 @@ def read(folder: Path, config: Config, say: Say) -> SavedRun:
     initial, origin = beginnings.begun(prepared, folder, say)
     kept, last, record = _weights(folder, initial, say)
     evaluation = prepared.task.evaluate(prepared.frozen(kept))
-    rows = files.read_rows(folder / "metrics.jsonl")
+    rows = read_rows(folder / "metrics.jsonl", say)
     run = RunUnderExamination(
         folder=folder,
         prepared=prepared,
@@ -71,7 +74,7 @@ def read(folder: Path, config: Config, say: Say) -> SavedRun:
         seconds=max(record.spent.wall_seconds, sum(row["seconds"] for row in rows)),
         changed_files=list(record.changed_files(config)) if record.replicas else [],
     )
-    values = files.read_json(folder / "summary.json")
+    values = read_summary(folder / "summary.json", say)
     if values is None or "limit" not in values:  # not ended yet, or a version without limits
         values = summary.assemble(
             evaluation,
@@ -79,7 +82,7 @@ def read(folder: Path, config: Config, say: Say) -> SavedRun:
             kept,
             initializer=origin.initializer if origin else config.network.initializer,
             weights="first" if kept is initial else "best",
-            **summary.of_rows(rows, prepared.task),
+            **summary.of_rows(rows, prepared.task, rows[-1]["epoch"] if rows else 0),
             epochs=rows[-1]["epoch"] if rows else 0,
             updates=rows[-1]["step"] if rows else 0,
         )
@@ -90,16 +93,16 @@ def _weights(folder: Path, initial: Params, say: Say) -> tuple[Params, Params, R
     """Return the best weights, the last ones, and the record beside the last."""
     directory = folder / "checkpoints"
     if not directory.is_dir():
-        say(f"{folder} holds no checkpoint yet: its first weights are examined.")
-        return initial, initial, Record({})
-    with checkpoints.CheckpointStore(directory, warn=say, read_only=True) as store:
-        steps, meta = store.steps(), store.last_meta()
-    if not steps or meta is None:
-        say(f"{folder} holds no whole checkpoint yet: its first weights are examined.")
+        say(f"{printable(str(folder))} holds no checkpoint yet: its first weights are examined.")
         return initial, initial, Record({})
     template = jax.eval_shape(lambda tree: tree, initial)
-    last = checkpoints.restore_params(directory / str(steps[-1]), template, warn=say).params
-    best = checkpoints.read_meta(folder, warn=say).step
-    kept = checkpoints.restore_params(directory / str(best), template, warn=say).params
-    record = Record.from_json(meta, f"the checkpoint {directory / str(steps[-1])}")
-    return kept, last if steps[-1] else initial, record
+    with checkpoints.CheckpointStore(directory, warn=say, read_only=True) as store:
+        last = store.restore_last_params(template)
+        best = store.restore_best(template)
+    if last is None or best is None:
+        say(
+            f"{printable(str(folder))} holds no whole checkpoint yet: its first weights are examined."
+        )
+        return initial, initial, Record({})
+    record = Record.from_json(last.meta, f"the checkpoint {directory / str(last.step)}")
+    return best.params, last.params if last.step else initial, record

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +86,18 @@ def of_input(flags: dict[str, Any], _: Overrides) -> Config:
     return imports.base_config(Path(flags["input"]))
 
 
-def work_folder(flags: dict[str, Any]) -> Path:
-    """Return the folder of --workdir, or a fresh one that is not made yet."""
-    return workdir.fresh() if flags["workdir"] is None else Path(flags["workdir"])
+@contextlib.contextmanager
+def work_folder(flags: dict[str, Any]) -> Iterator[Path]:
+    """Give the folder of --workdir, which need not be there, or a fresh one, as `workdir.fresh` does.
+
+    Raises:
+      UserError: a fresh one cannot be made.
+    """
+    if flags["workdir"] is not None:
+        yield Path(flags["workdir"])
+        return
+    with workdir.fresh() as folder:
+        yield folder
 
 
 def of_workdir(flags: dict[str, Any], _: Overrides) -> Config:

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 def evaluate(config: Config, flags: dict[str, Any]) -> int:
     """Evaluate the weights of a checkpoint and write the results to a folder."""
     from freqjax.deploy.trained import load
+    from freqjax.figures.attempt import attempt
     from freqjax.report import summary
     from freqjax.training.prepared import Prepared
 
     trained = load(flags["checkpoint"], warn)
     _refuse_other_network(config, trained.config, flags["checkpoint"])
-    prepared, folder = Prepared(config), work_folder(flags)
+    prepared = Prepared(config)
     task = prepared.task
     frozen = prepared.frozen(trained.params)
     evaluation = task.evaluate(frozen)
@@ -38,12 +39,15 @@ def evaluate(config: Config, flags: dict[str, Any]) -> int:
     )
     if trained.origin is not None:
         values["init_from"] = trained.origin.to_json()
-    workdir.make(folder)
-    figures = []
-    if flags["figures"]:
-        figures = task.draw(frozen, evaluation, [], folder / "evaluation")
-    files.write_json(folder / "evaluation.json", values)
-    tell(summary.text(values, evaluation, task, folder, figures))
+    with work_folder(flags) as folder:
+        workdir.make(folder)
+        files.write_json(folder / "evaluation.json", values)
+        figures = []
+        if flags["figures"]:
+            figures = attempt(
+                lambda: task.draw(frozen, evaluation, [], folder / "evaluation"), warn
+            )
+        tell(summary.text(values, evaluation, task, folder, figures))
     return 0
 
 
@@ -71,7 +75,8 @@ def import_(config: Config, flags: dict[str, Any]) -> int:
     """Convert a PyTorch state_dict to the folder of a run."""
     from freqjax.deploy.torch import imports
 
-    imports.run(Path(flags["input"]), config, work_folder(flags), say=tell)
+    with work_folder(flags) as folder:
+        imports.run(Path(flags["input"]), config, folder, say=tell)
     return 0
 
 

@@ -18,7 +18,8 @@ def train(config: Config, flags: dict[str, Any]) -> int:
     """Train a network and evaluate it."""
     from freqjax.run import escalation
 
-    outcome = escalation.run(config, bases.work_folder(flags), resume=flags["resume"], say=tell)
+    with bases.work_folder(flags) as folder:
+        outcome = escalation.run(config, folder, resume=flags["resume"], say=tell)
     return 0 if outcome.signum is None else 128 + outcome.signum
 
 
@@ -27,7 +28,8 @@ def sweep(config: Config, flags: dict[str, Any]) -> int:
     from freqjax import sweep
 
     resume, figures = flags["resume"], flags["figures"]
-    signum = sweep.run(config, bases.work_folder(flags), resume=resume, figures=figures, say=tell)
+    with bases.work_folder(flags) as folder:
+        signum = sweep.run(config, folder, resume=resume, figures=figures, say=tell)
     return 0 if signum is None else 128 + signum
 
 
@@ -60,10 +62,10 @@ def limits(config: Config, flags: dict[str, Any]) -> int:
     from freqjax.tasks.extraction.config import limits_of
     from freqjax.tasks.extraction.limits import survey
 
-    folder = bases.work_folder(flags)
     limits_of(config)  # what cannot be surveyed leaves no folder
-    workdir.make(folder)
-    survey.run(config, folder, figures=flags["figures"], say=tell)
+    with bases.work_folder(flags) as folder:
+        workdir.make(folder)
+        survey.run(config, folder, figures=flags["figures"], say=tell)
     return 0
 
 

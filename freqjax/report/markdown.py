@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import shlex
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from freqjax.report import summary
+from freqjax.report.escapes import block, code, inline
 from freqjax.report.phases import split
 from freqjax.report.tables import markdown_figures, markdown_section, markdown_table
 from freqjax.system.files import write_text
@@ -52,7 +54,9 @@ def write(
         _opening(values, evaluation, task, diagnosis),
         ["## How the loss went", "", *_trajectory(rows, evaluation, task)],
         [
-            "## Losses" if len(task.group_names) == 1 else f"## {label.capitalize()} by {label}",
+            "## Losses"
+            if len(task.group_names) == 1
+            else f"## {inline(label.capitalize())} by {inline(label)}",
             "",
             *groups,
         ],
@@ -74,14 +78,16 @@ def _opening(
         sentence = "Nothing was trained yet: no update has been made."
     else:
         sentence = summary.verdict(values, evaluation, task, chasing=finds_chasing(diagnosis))
-    lines = [f"# {sentence.split(':')[0].rstrip('.')}", sentence, cause_line(diagnosis), ""]
+    title, cause = sentence.split(":")[0].rstrip("."), cause_line(diagnosis)
+    lines = [f"# {inline(title)}", inline(sentence), inline(cause), ""]
     if values["stop_reason"] is not None:
-        lines.append(
+        said = (
             f"It stopped by {values['stop_reason']} after {values['updates']:,} updates in "
             f"{duration(values['wall_seconds'])}; {values['parameters']:,} parameters, begun as "
             f"{values['initializer']}; the numbers are of the {values['weights']} weights; "
             f"{values['device']}."
         )
+        lines.append(inline(said))
     else:
         lines.append(f"The run has no end yet: the numbers are of its {values['weights']} weights.")
     return lines
@@ -95,7 +101,7 @@ def finds_chasing(diagnosis: Diagnosis | None) -> bool:
 def cause_line(diagnosis: Diagnosis | None) -> str:
     """Return the ranked causes in one line."""
     if diagnosis is None:
-        return "Not diagnosed yet; run `--mode diagnose`."
+        return "Not diagnosed yet; run --mode diagnose."
     if diagnosis.healthy:
         return "Nothing is wrong: what the task asks for was reached, so no cause was looked for."
     if not diagnosis.causes:
@@ -131,8 +137,19 @@ def _trajectory(rows: Sequence[dict[str, Any]], evaluation: Evaluation, task: Ta
     if horizon in rows[-1]:
         horizons = f"{rows[0][horizon]:g} {unit} to {rows[-1][horizon]:g} {unit}"
         lines += ["", f"The loss is over the horizon, which went from {horizons}."]
+    found = {row["epoch"] for row in rows}
+    missing = max(found) - len(found)
+    if missing > 0:
+        epochs = (str(epoch) for epoch in itertools.count(1) if epoch not in found)
+        named = ", ".join(itertools.islice(epochs, min(missing, _ALERTS)))
+        more = " …" if missing > _ALERTS else ""
+        lines += ["", f"metrics.jsonl has no whole row of {missing} epochs: {named}{more}."]
     alerts = [alert for row in rows for alert in row["alerts"]]
-    lines += ["", f"Alerts: {len(alerts)}.", *(f"- {alert}" for alert in alerts[:_ALERTS])]
+    lines += [
+        "",
+        f"Alerts: {len(alerts)}.",
+        *(f"- {inline(str(alert))}" for alert in alerts[:_ALERTS]),
+    ]
     if len(alerts) > _ALERTS:
         lines.append(f"- … and {len(alerts) - _ALERTS} more in metrics.jsonl")
     return lines
@@ -140,7 +157,7 @@ def _trajectory(rows: Sequence[dict[str, Any]], evaluation: Evaluation, task: Ta
 
 def _frozen(rows: Sequence[dict[str, Any]], column: str) -> str:
     """Return the first evaluation among `rows` and the last."""
-    known = [row[column] for row in rows if row[column] is not None]
+    known = [row[column] for row in rows if row.get(column) is not None]
     return _from_to(known[0], known[-1]) if known else "-"
 
 
@@ -159,9 +176,9 @@ def _gradients(rows: Sequence[dict[str, Any]]) -> list[str]:
     ]
     table = []
     for name in layers:
-        norms = [row["grad_norm_max_per_layer"][name] for row in rows]
+        norms = [row.get("grad_norm_max_per_layer", {}).get(name) for row in rows]
         finite = [norm for norm in norms if norm is not None]
-        moved = [row["update_ratio_per_layer"][name] for row in rows]
+        moved = [row.get("update_ratio_per_layer", {}).get(name) for row in rows]
         cells = [
             norms[0],
             float(np.median(finite)) if finite else None,
@@ -181,22 +198,22 @@ def _short(value: float | None) -> str:
 def causes(diagnosis: Diagnosis | None) -> list[str]:
     """Return the ranked causes, each with its threshold, a remedy and the experiment that can refute it."""
     if diagnosis is None or not diagnosis.causes:
-        return [cause_line(diagnosis)]
+        return [inline(cause_line(diagnosis))]
     lines = []
     for rank, cause in enumerate(diagnosis.causes, 1):
         lines += [
-            f"{rank}. **{cause.cause.replace('_', ' ')}.** {cause.words}",
-            f"   - Threshold: {cause.threshold}.",
-            f"   - What to change: {cause.advice}",
-            f"   - Refuted, if {cause.refuted_if}:",
-            f"     `{cause.experiment}`",
+            f"{rank}. **{inline(cause.cause.replace('_', ' '))}.** {inline(cause.words)}",
+            f"   - Threshold: {inline(cause.threshold)}.",
+            f"   - What to change: {inline(cause.advice)}",
+            f"   - Refuted, if {inline(cause.refuted_if)}:",
+            f"     {code(cause.experiment)}",
         ]
     return lines
 
 
 def _refuted(diagnosis: Diagnosis | None) -> list[str]:
     if diagnosis is None or diagnosis.healthy:
-        return [cause_line(diagnosis)]
+        return [inline(cause_line(diagnosis))]
     lines = [_line(e) for e in diagnosis.examinations if e.found is False]
     unknown = [_line(e) for e in diagnosis.examinations if e.found is None]
     if unknown:
@@ -205,7 +222,7 @@ def _refuted(diagnosis: Diagnosis | None) -> list[str]:
 
 
 def _line(examination: Examination) -> str:
-    return f"- {examination.cause.replace('_', ' ')}: {examination.words}"
+    return inline(f"- {examination.cause.replace('_', ' ')}: {examination.words}")
 
 
 def _next(diagnosis: Diagnosis | None, folder: Path, epochs: int) -> list[str]:
@@ -218,4 +235,4 @@ def _next(diagnosis: Diagnosis | None, folder: Path, epochs: int) -> list[str]:
         commands = [f"{program} --mode evaluate --checkpoint {place} --config.task.test_seed=7"]
     else:
         commands = [f"{program} --workdir {place} --resume --config.train.epochs={10 * epochs}"]
-    return ["```sh", *commands, "```"]
+    return block(commands, "sh")

@@ -12,7 +12,7 @@ from freqjax.report.tables import text_section, text_table
 from freqjax.system import devices
 from freqjax.tasks import Task
 from freqjax.tasks.evaluation import Evaluation, Table
-from freqjax.text import duration, number
+from freqjax.text import duration, number, printable
 from freqjax.training.monitors import finite_or_null
 
 # A frozen error this many times the prequential one means that the weights chase the target.
@@ -82,13 +82,14 @@ def validates(evaluation: Evaluation) -> bool:
     return "validation" in evaluation.metrics
 
 
-def of_rows(rows: Sequence[dict[str, Any]], task: Task) -> dict[str, Any]:
-    """Return the arguments of `assemble` that come from the rows of metrics.jsonl."""
-    last, columns = rows[-1] if rows else {}, task.columns
+def of_rows(rows: Sequence[dict[str, Any]], task: Task, epochs: int) -> dict[str, Any]:
+    """Return the arguments of `assemble` that come from the rows of metrics.jsonl after `epochs` epochs."""
+    columns = task.columns
+    last = rows[-1] if rows and rows[-1]["epoch"] == epochs else {}  # its row may be damaged
     ratios = [
         row[columns.frozen] / row["loss"]
         for row in rows
-        if row[columns.frozen] is not None and row["loss"] and columns.horizon not in row
+        if row.get(columns.frozen) is not None and row["loss"] and columns.horizon not in row
     ]
     return {
         "prequential": last.get("loss"),
@@ -120,8 +121,8 @@ def text(
     if values["distinct_rows"] is not None:
         lines.append(f"training saw {values['distinct_rows']:,} distinct rows (fresh noise)")
     if figures:
-        lines.append(f"figures: {figures[0].parent}")
-    lines.append(f"everything: {folder}")
+        lines.append(f"figures: {printable(str(figures[0].parent))}")
+    lines.append(f"everything: {printable(str(folder))}")
     return "\n".join(lines)
 
 

@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from freqjax.report.escapes import inline
 from freqjax.tasks.evaluation import Section, Table
 from freqjax.text import number
 
@@ -38,9 +40,9 @@ def text_table(table: Table) -> list[str]:
 
 def markdown_table(table: Table) -> list[str]:
     """Return `table` in the syntax of Markdown tables."""
-    lines = [table.columns, ["---"] * len(table.columns)]
-    lines += [[cell(value) for value in row] for row in table.rows]
-    return ["| " + " | ".join(value.replace("|", "\\|") for value in line) + " |" for line in lines]
+    lines = [[inline(name) for name in table.columns], ["---"] * len(table.columns)]
+    lines += [[inline(cell(value)) for value in row] for row in table.rows]
+    return ["| " + " | ".join(line) + " |" for line in lines]
 
 
 def text_section(section: Section) -> list[str]:
@@ -51,7 +53,8 @@ def text_section(section: Section) -> list[str]:
 
 def markdown_section(section: Section, folder: Path) -> list[str]:
     """Return `section` as Markdown for report.md in `folder`, under a second-level heading."""
-    parts: list[Sequence[str]] = [[f"## {section.title}"], *([words] for words in section.words)]
+    words = [[inline(said)] for said in section.words]
+    parts: list[Sequence[str]] = [[f"## {inline(section.title)}"], *words]
     if section.table is not None:
         parts.append(markdown_table(section.table))
     if section.figures:
@@ -61,4 +64,5 @@ def markdown_section(section: Section, folder: Path) -> list[str]:
 
 def markdown_figures(figures: Sequence[Path], folder: Path) -> list[str]:
     """Return links to PNGs below `folder`, one per line."""
-    return [f"![{figure.stem}]({figure.relative_to(folder).as_posix()})" for figure in figures]
+    places = [(figure.stem, figure.relative_to(folder).as_posix()) for figure in figures]
+    return [f"![{inline(name)}]({quote(place)})" for name, place in places]

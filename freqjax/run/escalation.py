@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from freqjax.config.sections import Config
+from freqjax.errors import UserError
 from freqjax.run.experiment import Outcome, Say
 from freqjax.run.experiment import run as run_once
 from freqjax.system import files
@@ -82,10 +83,12 @@ def _decide(outcome: Outcome, place: Path, following: int | None) -> tuple[bool,
     """Return whether to continue with `following` units, and the reason."""
     if outcome.summary["stop_reason"] == "interrupted":
         return False, "stops here: the run was interrupted."
-    causes: list[dict[str, Any]] = files.read_json(place / "diagnosis.json") or []
+    causes: list[dict[str, Any]] = files.read_json(place / "diagnosis.json", list) or []
     if not causes:
         return False, "stops here: no cause was found that more units could remove."
-    first = causes[0]["cause"]
+    first = causes[0].get("cause") if isinstance(causes[0], dict) else None
+    if not isinstance(first, str):
+        raise UserError(f"{place / 'diagnosis.json'} is damaged: its first entry names no cause.")
     if first != "capacity":
         return (
             False,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from freqjax.checkpoints import beginnings, manifests
+from freqjax.checkpoints.reading import Described
 from freqjax.checkpoints.records import Origin, Record, ReplicaRecord, Spent, data_hashes
 from freqjax.checkpoints.store import CheckpointStore, Restored
 from freqjax.config import sections as configs
@@ -23,15 +24,19 @@ from freqjax.config import validation
 from freqjax.config.sections import Config
 from freqjax.diagnosis import Diagnosis, RunUnderExamination, diagnose
 from freqjax.errors import UserError
+from freqjax.figures.attempt import attempt
 from freqjax.networks.network import Params
 from freqjax.report import markdown as report
 from freqjax.report import summary, unfinished
+from freqjax.report.saved import write as write_summary
+from freqjax.run import resuming
 from freqjax.run.interrupts import Interrupted, Interrupts
 from freqjax.run.progress import Progress
 from freqjax.run.workdir import Workdir
 from freqjax.system import devices
 from freqjax.tasks import windows
 from freqjax.tasks.evaluation import Evaluation
+from freqjax.text import printable
 from freqjax.training import epochs, footprint
 from freqjax.training.epochs import EpochResult
 from freqjax.training.gradients import engines
@@ -124,13 +129,13 @@ class Experiment:
     def run(self, folder: Workdir, store: CheckpointStore, interrupts: Interrupts) -> Outcome:
         """Start or resume in `folder`, train until a rule or a signal stops it, and summarise."""
         began = time.perf_counter()
-        trainer, finished = self._start(folder, store)
-        if finished is not None:
-            self._say(
-                f"{folder.path} is finished ({finished['stop_reason']} after epoch "
-                f"{finished['epochs']}); nothing to do. A larger train.epochs goes on."
-            )
-            return Outcome(finished)
+        saved = resuming.read(folder, store)
+        changed = [] if saved is None else resuming.refuse_other_changes(self.config, saved.config)
+        if saved is not None and not changed:
+            finished = resuming.finished(folder, saved, self._say)
+            if finished is not None:
+                return Outcome(finished)
+        trainer = self._start(folder, store)
         folder.write_json("config.json", configs.to_dict(self.config))
         folder.remove("summary.json")  # the run continues beyond its earlier end
         self._keep_beginning(folder, store, trainer)
@@ -184,7 +189,7 @@ class Experiment:
         )
         if origin is not None:
             values["init_from"] = origin.to_json()
-        folder.write_json("summary.json", values)
+        write_summary(folder.path / "summary.json", values)
         self._say(unfinished.text(values, folder.path))
         return Outcome(values, signum)
 
@@ -194,7 +199,7 @@ class Experiment:
             self._beginning = beginnings.begun(self._prepared, folder.path, self._say)
         origin = self._beginning.origin
         if origin is not None and not store.steps():
-            self._say(f"begins with the weights of {origin.path}, update {origin.step}")
+            self._say(f"begins with the weights of {printable(origin.path)}, update {origin.step}")
             self._save(store, trainer, metric=math.inf, keep=True)
 
     @property
@@ -206,54 +211,37 @@ class Experiment:
     def _origin(self) -> Origin | None:
         return None if self._beginning is None else self._beginning.origin
 
-    def _start(
-        self, folder: Workdir, store: CheckpointStore
-    ) -> tuple[Trainer, dict[str, Any] | None]:
-        """Return the trainer, restored if there is a checkpoint, and the summary if the run is done."""
-        record, saved_config = self._saved(folder, store)
-        if saved_config is None:
-            self._rows = folder.cut_rows(lambda row: False)
-            return self._make_trainer(self.config), None
-        changed = _refuse_other_changes(self.config, saved_config)
-        finished = folder.read_json("summary.json")
-        if finished is not None and finished["stop_reason"] != "interrupted" and not changed:
-            return self._make_trainer(self.config), finished
-        template = self._make_trainer(saved_config)
-        restored = store.restore_last(template.params, template.device_state())
+    def _start(self, folder: Workdir, store: CheckpointStore) -> Trainer:
+        """Return the trainer, restored if there is a checkpoint."""
         trainer = self._make_trainer(self.config)
-        if restored is None or record is None:
-            self._rows = folder.cut_rows(lambda row: False)
-            return trainer, None
-        self._restore(trainer, restored, record, changed)
-        step = restored.step
-        store.discard_after(step)
-        self._rows = folder.cut_rows(lambda row: row["step"] <= step)
-        return trainer, None
 
-    def _saved(
-        self, folder: Workdir, store: CheckpointStore
-    ) -> tuple[Record | None, Config | None]:
-        """Return the record of the newest checkpoint, and its config or that of config.json.
+        def templates_of(found: Described) -> dict[str, Any]:
+            # Arrays of another optimiser have another structure; each step has its own config.
+            config = resuming.config_of(found.meta)
+            changed = configs.differing_fields(self.config, config)
+            same = not any(field.startswith("optimizer.") for field in changed)
+            template = trainer if same else self._make_trainer(config)
+            return {"params": template.params, "training": template.device_state()}
 
-        A run that was killed before its first checkpoint has only a config.json.
-        """
-        meta = store.last_meta()
-        if meta is not None:
-            record = Record.from_json(meta, "the checkpoint")
-            return record, validation.from_dict(record.config, "the checkpoint")
-        saved = folder.read_json("config.json")
-        return None, None if saved is None else validation.from_dict(saved, "config.json")
+        restored = store.restore_last_described(templates_of)
+        done = 0
+        if restored is not None:
+            record = Record.from_json(restored.meta, "the checkpoint")
+            self._restore(trainer, restored, record)
+            store.discard_after(restored.step)
+            done = record.replicas[0].epoch
+        self._rows = folder.cut_rows({None: done}, self._say)
+        return trainer
 
     def _make_trainer(self, config: Config) -> Trainer:
         prepared, params = self._prepared, self._initial_params
         rows, forward = prepared.train_rows, prepared.forward
         return make_trainer(self._network, self._task, config, rows, forward, params)
 
-    def _restore(
-        self, trainer: Trainer, restored: Restored, record: Record, changed: list[str]
-    ) -> None:
-        """Continue from a checkpoint; `changed` are the fields whose values differ from the checkpoint's."""
+    def _restore(self, trainer: Trainer, restored: Restored, record: Record) -> None:
+        """Go on from a checkpoint."""
         (replica,) = record.replicas
+        changed = resuming.refuse_other_changes(self.config, resuming.config_of(restored.meta))
         for field in record.changed_files(self.config):
             raise UserError(
                 f"{field}: the file is not the one the run was trained on (its SHA-256 differs); a "
@@ -340,7 +328,7 @@ class Experiment:
         """Evaluate the best weights, or the last if none were evaluated yet, and write the summary."""
         params, weights = trainer.params, "last"
         if self._stopping.best_frozen is not None:
-            best = store.restore_best(trainer.params, trainer.device_state())
+            best = store.restore_best(trainer.params)
             if best is not None:
                 params, weights = best.params, "best"
         origin = self._origin
@@ -355,13 +343,16 @@ class Experiment:
             wall_seconds=self._elapsed,
             stop_reason=reason,
             distinct_rows=trainer.distinct_rows,
-            **summary.of_rows(self._rows, self._task),
+            **summary.of_rows(self._rows, self._task, trainer.epoch),
             epochs=trainer.epoch,
             updates=trainer.step,
         )
         if origin is not None:
             values["init_from"] = origin.to_json()
-        figures = self._task.draw(frozen, evaluation, self._rows, folder.path / "figures")
+        # First, so that nothing that follows can cost the numbers.
+        write_summary(folder.path / "summary.json", values)
+        place = folder.path / "figures"
+        figures = attempt(lambda: self._task.draw(frozen, evaluation, self._rows, place), self._say)
         write = functools.partial(
             report.write,
             folder.path / "report.md",
@@ -372,8 +363,7 @@ class Experiment:
             figures,
         )
         diagnosis = None
-        write(diagnosis)
-        folder.write_json("summary.json", values)  # a run with a summary is a finished run
+        write(diagnosis)  # a run with a summary and a report is a finished run
         if self.config.train.diagnose:
             self._say("diagnosing")
             diagnosis = self._diagnose(folder, trainer, params, evaluation)
@@ -384,19 +374,3 @@ class Experiment:
         self._say(said)
         self._say(report.cause_line(diagnosis))
         return values
-
-
-def _refuse_other_changes(config: Config, saved: Config) -> list[str]:
-    """Return the fields in which a resume differs from its checkpoint; raise if one may not differ."""
-    changed = configs.differing_fields(config, saved)
-    for field in changed:
-        if field != "train.epochs" and not field.startswith("optimizer."):
-            section, name = field.split(".")
-            others = [f for f in changed if f != "train.epochs" and not f.startswith("optimizer.")]
-            raise UserError(
-                f"{', '.join(others)} differ from the run's own ({field} is "
-                f"{getattr(getattr(config, section), name)!r} and was "
-                f"{getattr(getattr(saved, section), name)!r}): only train.epochs and optimizer.* may "
-                "change on a resume."
-            )
-    return changed

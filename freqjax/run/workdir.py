@@ -2,27 +2,60 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-import json
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from freqjax.checkpoints import rows
 from freqjax.errors import UserError
-from freqjax.system import locks
-from freqjax.system.files import naming, read_json, read_rows, reason, write_json, write_text
+from freqjax.system import files, leftovers, locks
+from freqjax.text import printable
 
+METRICS = "metrics.jsonl"
 _LOCK = ".lock"
+# What is replaced in one step in the folder of a run or a sweep, by way of a temporary file.
+_WRITTEN = (
+    "config.json", METRICS, "summary.json", "diagnosis.json", "report.md", "escalation.json",
+    "sweep.json", "sweep.csv",
+)  # fmt: skip
 
 
-def fresh(root: Path = Path("runs")) -> Path:
-    """Return an unused folder name under `root`, made from the date and time; create nothing."""
-    name = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
-    path, count = root / name, 1
-    while path.exists():
-        count += 1
-        path = root / f"{name}-{count}"
-    return path
+@contextlib.contextmanager
+def fresh(root: Path = Path("runs")) -> Iterator[Path]:
+    """Make a folder under `root`, named by the time of day, that no other run has.
+
+    It is removed at the end of the context if nothing was written to it, and so is `root` if it is new.
+
+    Raises:
+      UserError: it cannot be made.
+    """
+    is_new = not root.exists()
+    path = _make_fresh(root)
+    try:
+        yield path
+    finally:
+        with contextlib.suppress(OSError):  # not empty
+            path.rmdir()
+            if is_new:
+                root.rmdir()
+
+
+def _make_fresh(root: Path) -> Path:
+    name, count = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S"), 1
+    while True:
+        path = root / (name if count == 1 else f"{name}-{count}")
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            path.mkdir()
+            return path
+        except FileExistsError:
+            if not root.is_dir():
+                raise UserError(f"no folder can be made in {root}: it is a file.") from None
+            count += 1
+        except OSError as error:
+            raise UserError(f"no folder can be made in {root}: {error.strerror}.") from None
 
 
 class Workdir:
@@ -32,15 +65,15 @@ class Workdir:
     """
 
     def __init__(self, path: Path, *, resume: bool) -> None:
-        """Create and lock `path`.
+        """Create and claim `path`, and remove what a kill has left half-written in it.
 
         Raises:
           UserError: it holds files and `resume` is not set, it holds files that are not a
             run's, another process is using it, or it cannot be written.
         """
-        self.path = path
+        self.path, shown = path, printable(str(path))
         if path.exists() and not path.is_dir():
-            raise UserError(f"--workdir is {path}: it is a file, and must be a folder.")
+            raise UserError(f"--workdir is {shown}: it is a file, and must be a folder.")
         held = (
             sorted(p.name for p in path.iterdir() if not p.name.startswith(_LOCK))
             if path.is_dir()
@@ -48,18 +81,23 @@ class Workdir:
         )
         if held and not resume:
             raise UserError(
-                f"--workdir is {path}: it is not empty; --resume goes on with the run in it, "
+                f"--workdir is {shown}: it is not empty; --resume goes on with the run in it, "
                 "another --workdir starts a new one."
             )
         # A run that was killed at its start has left checkpoints/, or an incomplete config.json.
-        others = [n for n in held if n != "checkpoints" and not n.startswith(".config.json.")]
+        others = [
+            n
+            for n in held
+            if n != "checkpoints" and not leftovers.is_temporary(n, of="config.json")
+        ]
         if others and "config.json" not in held:
-            raise UserError(f"--workdir is {path}: it holds files but no config.json of a run.")
+            raise UserError(f"--workdir is {shown}: it holds files but no config.json of a run.")
         make(path)
         try:
             self._lock = locks.FileLock(path / _LOCK)
         except BlockingIOError:
-            raise UserError(f"--workdir is {path}: another process is using it.") from None
+            raise UserError(f"--workdir is {shown}: another process is using it.") from None
+        leftovers.remove_temporaries(path, _WRITTEN)
 
     def __enter__(self) -> Workdir:
         return self
@@ -69,29 +107,33 @@ class Workdir:
 
     def read_json(self, name: str) -> Any | None:
         """Read the object in file `name`, or return None if there is no such file."""
-        return read_json(self.path / name)
+        return files.read_json(self.path / name)
 
     def write_json(self, name: str, value: Any) -> None:
         """Replace file `name` atomically."""
-        write_json(self.path / name, value)
+        files.write_json(self.path / name, value)
 
     def remove(self, name: str) -> None:
         """Remove file `name` if it exists."""
         (self.path / name).unlink(missing_ok=True)
 
-    def append_row(self, row: dict[str, Any]) -> None:
-        """Append a line to metrics.jsonl and flush it to the system."""
-        path = self.path / "metrics.jsonl"
-        with naming(path), path.open("a", encoding="utf-8", newline="\n") as file:
-            file.write(json.dumps(row, allow_nan=False) + "\n")
+    def append_row(self, row: rows.Row) -> None:
+        """Add a line to metrics.jsonl and hand it to the system."""
+        rows.append(self.path / METRICS, row)
 
-    def cut_rows(self, stays: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
-        """Remove the rows of metrics.jsonl that `stays` rejects or that are incomplete; return the others."""
-        path = self.path / "metrics.jsonl"
-        rows = [row for row in read_rows(path) if stays(row)]
-        if path.exists():
-            write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
-        return rows
+    def read_rows(self, say: rows.Say) -> list[rows.Row]:
+        """Return the whole rows of metrics.jsonl; `say` is told of damaged lines."""
+        return rows.read(self.path / METRICS, say)
+
+    def say_missing_rows(self, epochs: Mapping[int | None, int], say: rows.Say) -> None:
+        """Tell of rows that metrics.jsonl should hold of the first `epochs`, and does not."""
+        path = self.path / METRICS
+        found = [line.row for line in rows.read_lines(path) if line.row is not None]
+        rows.say_missing(path, found, epochs, say)
+
+    def cut_rows(self, epochs: Mapping[int | None, int], say: rows.Say) -> list[rows.Row]:
+        """Cut metrics.jsonl to the rows of the first `epochs`, as `rows.cut` does; return them."""
+        return rows.cut(self.path / METRICS, epochs, say)
 
 
 def make(path: Path) -> None:
@@ -100,8 +142,12 @@ def make(path: Path) -> None:
     Raises:
       UserError: it cannot be written.
     """
+    lock, shown = path / _LOCK, printable(str(path))
     try:
         path.mkdir(parents=True, exist_ok=True)
-        (path / _LOCK).open("ab").close()
+        if lock.is_symlink():  # to open it would make or change a file elsewhere
+            raise UserError(f"--workdir is {shown}: its {_LOCK} is a link, and must be a file.")
+        lock.open("ab").close()
     except OSError as error:
-        raise UserError(f"--workdir is {path}: it cannot be written ({reason(error)}).") from None
+        why = files.reason(error)
+        raise UserError(f"--workdir is {shown}: it cannot be written ({why}).") from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from freqjax.config import sections as configs
 from freqjax.networks import Paddable
 from freqjax.networks.padding import crop_hidden
 from freqjax.sweep.axes import Bucket
-from freqjax.system import files
+from freqjax.system import files, leftovers
 from freqjax.training.prepared import assemble, param_shapes
 
 
@@ -29,7 +28,7 @@ def export(
       bucket: the bucket of the replica.
       index: the index of the replica.
       source: the folder of the bucket's checkpoints; the newest is the one with the results.
-      destination: the folder to write, replaced if it exists.
+      destination: steps in its checkpoints/ are replaced; all else in it stays.
       warn: called with a sentence for a damaged checkpoint that is skipped.
     """
     place = [replica.index for replica in bucket.replicas].index(index)
@@ -47,11 +46,13 @@ def export(
     own = jax.tree.map(lambda a: a[place], saved.params)
     if hidden < wider and isinstance(network, Paddable):
         own = crop_hidden(own, network.hidden_axes(), hidden, wider)
-    shutil.rmtree(destination, ignore_errors=True)
     replica = Record.from_json(saved.meta, str(newest)).replicas[place]
     record = Record(config=configs.to_dict(config), replicas=[replica]).to_json()
     step = replica.trainer["step"]
     frozen = replica.stopping.best_frozen
     metric = math.inf if frozen is None else frozen
+    with checkpoints.CheckpointStore(destination / "checkpoints", warn=warn) as store:
+        store.discard_after(-1)  # the best of an earlier end
     checkpoints.save_params_only(destination, step, own, record, metric=metric, warn=warn)
+    leftovers.remove_temporaries(destination, ["config.json"])
     files.write_json(destination / "config.json", configs.to_dict(config))

@@ -30,6 +30,7 @@ from freqjax.config import sections as configs
 from freqjax.config import validation
 from freqjax.config.sections import Config, RunConfig
 from freqjax.errors import UserError
+from freqjax.figures.attempt import attempt
 from freqjax.run.interrupts import Interrupted, Interrupts
 from freqjax.run.workdir import Workdir
 from freqjax.sweep import axes, best, checks, processes, results
@@ -40,6 +41,7 @@ from freqjax.sweep.serial import SerialReplicas
 from freqjax.sweep.shared import SharedReplicas
 from freqjax.sweep.standards import names_of
 from freqjax.system import devices, files, output
+from freqjax.text import printable
 from freqjax.training.prepared import assemble
 from freqjax.training.regimes import is_alone
 
@@ -159,6 +161,12 @@ def _make_replicas(bucket: Bucket, mine: Sequence[Replica], *, resumed: bool) ->
     return SharedReplicas(bucket, mine, resumed=resumed)
 
 
+def _epochs(bucket: Bucket, record: Record | None) -> dict[int | None, int]:
+    """Return how many epochs each replica of a bucket had done at the save that has `record`, or at none."""
+    epochs: dict[int | None, int] = {replica.index: 0 for replica in bucket.replicas}
+    return epochs | ({r.index: r.epoch for r in record.replicas} if record is not None else {})
+
+
 class _Sweep:
     """Sweep on one of its processes; `folder` is None unless this is the lead."""
 
@@ -172,6 +180,7 @@ class _Sweep:
     ) -> None:
         self._config, self._buckets, self._folder = config, buckets, folder
         self._interrupts, self._say = interrupts, say
+        self._told: set[str] = set()
         self._count = sum(len(b.replicas) for b in buckets)
         self._spent, self._began = Spent(), time.perf_counter()
         self._origins: dict[str, int] = {}
@@ -206,6 +215,12 @@ class _Sweep:
         signum = self._interrupts.signum if self._interrupts else None
         return signal.SIGTERM if signum is None else signum
 
+    def _say_once(self, line: str) -> None:
+        """Say what is wrong with a file that is looked at for every bucket."""
+        if line not in self._told:
+            self._told.add(line)
+            self._say(line)
+
     def _open(self, place: int) -> CheckpointStore | None:
         if self._folder is None:
             return None
@@ -219,6 +234,9 @@ class _Sweep:
                 stack.enter_context(store)
             record = self._saved(store, bucket)
             if record is not None and record.results is not None:
+                if self._folder is not None:
+                    self._folder.read_rows(self._say_once)
+                    self._folder.say_missing_rows(_epochs(bucket, record), self._say_once)
                 return record.results
             share = processes.share_of(len(bucket.replicas))
             mine, resumed = bucket.replicas[share], record is not None
@@ -226,7 +244,7 @@ class _Sweep:
                 replicas = processes.on_all(lambda: _make_replicas(bucket, mine, resumed=resumed))
             if record is not None:
                 self._restore(store, replicas, record, share)
-            self._cut_rows(bucket, record)
+            processes.on_all(lambda: self._cut_rows(bucket, record))
             if not self._advance_all(store, bucket, replicas):
                 return None
             try:
@@ -299,11 +317,9 @@ class _Sweep:
         progress.show(rows)
 
     def _cut_rows(self, bucket: Bucket, record: Record | None) -> None:
-        """Remove the rows of epochs after the checkpoint with `record`."""
+        """Remove the rows of epochs after the checkpoint with `record`, and tell of those that lack."""
         if self._folder is not None:
-            epochs = {replica.index: 0 for replica in bucket.replicas}
-            epochs |= {r.index: r.epoch for r in record.replicas} if record is not None else {}
-            self._folder.cut_rows(lambda row: row["epoch"] <= epochs.get(row["replica"], math.inf))
+            self._folder.cut_rows(_epochs(bucket, record), self._say_once)
 
     def _save(
         self,
@@ -378,11 +394,17 @@ class _Sweep:
             values["init_from"] = [{"path": path, "step": step} for path, step in origins]
         folder.write_json("summary.json", values)
         if figures:
-            from freqjax.sweep.figure import sweep  # matplotlib takes most of a second to import
 
-            sweep(rows, aggregates, fields, names, folder.path / "figures")
+            def draw() -> list[Path]:
+                from freqjax.sweep.figure import (
+                    sweep,  # matplotlib takes most of a second to import
+                )
+
+                return [sweep(rows, aggregates, fields, names, folder.path / "figures")]
+
+            attempt(draw, self._say)
         said = results.text(rows, aggregates, names)
-        self._say("\n".join(["", *said, f"everything: {folder.path}"]))
+        self._say("\n".join(["", *said, f"everything: {printable(str(folder.path))}"]))
 
     def _export(self, index: int, folder: Path) -> None:
         """Write the best replica's weights to best/, a folder that --checkpoint accepts."""

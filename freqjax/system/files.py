@@ -19,39 +19,48 @@ from pathlib import Path
 from typing import IO, Any
 
 from freqjax.errors import UserError
+from freqjax.text import printable
 
 # On Windows a file that another process has open, such as a virus scanner, cannot be replaced: seconds to
 # wait before each further attempt.
 _WAITS = (0.01, 0.03, 0.1, 0.3, 1.0) if os.name == "nt" else ()
 
 
-def read_json(path: Path) -> Any | None:
-    """Read the object in the JSON file `path`, or return None if there is no such file.
+def parse_json(text: str) -> Any:
+    """Return the value that JSON `text` holds.
 
     Raises:
-      UserError: it is not JSON.
+      ValueError: it is not JSON, or nested too deep to be read.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def read_json(path: Path, kind: type = dict) -> Any | None:
+    """Read the JSON file `path`, or return None if there is no such file.
+
+    Args:
+      path: the file.
+      kind: what it must hold: dict (an object) or list.
+
+    Raises:
+      UserError: it is not JSON, or holds something else.
+    """
+    try:
+        found = parse_json(path.read_text(encoding="utf-8")) if path.is_file() else None
     except ValueError as error:
-        raise UserError(f"{path} is damaged: it is not JSON ({error}).") from None
+        raise UserError(f"{printable(str(path))} is damaged: it is not JSON ({error}).") from None
+    if found is not None and not isinstance(found, kind):
+        wanted = "an object" if kind is dict else "a list"
+        raise UserError(f"{printable(str(path))} is damaged: it must hold {wanted} of JSON.")
+    return found
 
 
 def write_json(path: Path, value: Any) -> None:
     """Replace the JSON file `path` atomically."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read the rows of a metrics.jsonl up to the first incomplete line."""
-    rows: list[dict[str, Any]] = []
-    if path.is_file():
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError:
-                break
-    return rows
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import freqjax
-from freqjax import UserError
+from freqjax import UserError, sweep
 from freqjax.checkpoints import store as checkpoints
 from freqjax.main import main
 from freqjax.training.prepared import Prepared
@@ -104,7 +104,7 @@ def test_weights_that_do_not_fit_are_named(other, tmp_path):
 def test_replicas_of_a_sweep_begin_with_them(other, tmp_path):
     whole = config(init_from=str(other), epochs=2)
     whole.sweep.axes = {"optimizer.learning_rate": (0.05, 0.01)}
-    freqjax.sweep.run(whole, tmp_path / "sweep", resume=False, figures=False, say=lambda _: None)
+    sweep.run(whole, tmp_path / "sweep", resume=False, figures=False, say=lambda _: None)
     rows = json.loads((tmp_path / "sweep" / "sweep.json").read_text())["rows"]
     for row, rate in zip(rows, (0.05, 0.01), strict=True):
         solo = config(init_from=str(other), epochs=2)

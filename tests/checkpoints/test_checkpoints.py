@@ -144,7 +144,7 @@ def test_restored_arrays_are_uncommitted_and_own_their_memory(tmp_path):
     params = jax.device_put(make_params(), device)
     with open_store(tmp_path) as store:
         store.save(0, params, make_training(), {}, metric=0.0)
-        restored = store.restore_best(params, make_training())
+        restored = store.restore_best(params)
     assert restored is not None
     for leaf in jax.tree.leaves((restored.params, restored.training)):
         assert isinstance(leaf, jax.Array) and not leaf.committed
@@ -182,7 +182,7 @@ def test_an_orbax_manager_reads_the_same_folders(tmp_path):
 def test_nothing_there_is_none(tmp_path):
     with open_store(tmp_path) as store:
         assert store.restore_last({}, {}) is None
-        assert store.restore_best({}, {}) is None
+        assert store.restore_best({}) is None
     with open_store(tmp_path / "absent", read_only=True) as store:
         assert store.restore_last({}, {}) is None
     assert not (tmp_path / "absent").exists()
@@ -209,7 +209,7 @@ def test_retention_keeps_newest_two_best_and_kept(tmp_path):
             "manifests"
         ]
     with open_store(tmp_path) as store:
-        best = store.restore_best(*state_at(0))
+        best = store.restore_best(state_at(0)[0])
     assert best is not None and best.step == 7
 
 
@@ -219,7 +219,7 @@ def test_a_metric_that_is_not_finite_is_the_worst(tmp_path, metric):
         store.save(1, *state_at(1), {}, metric=3.0)
         for step in (2, 3, 4, 5):
             store.save(step, *state_at(step), {}, metric=metric)
-        best = store.restore_best(*state_at(0))
+        best = store.restore_best(state_at(0)[0])
     assert best is not None and best.step == 1
     assert on_disk(tmp_path) == [1, 4, 5]
 
@@ -274,7 +274,7 @@ def test_incomplete_steps_are_passed_over(tmp_path, damage):
 
     warnings: list[str] = []
     with open_store(tmp_path, warn=warnings.append) as store:
-        best = store.restore_best(*state_at(0))
+        best = store.restore_best(state_at(0)[0])
         assert best is not None and best.step == 1 and len(warnings) == 1
         with pytest.raises(UserError, match="2 exists already"):
             store.save(2, *state_at(2), {}, metric=0.0)
@@ -329,7 +329,7 @@ def test_leaves_that_differ_are_named(tmp_path):
         wrong = make_params()
         wrong["LSTM_0"]["ii"]["kernel"] = jnp.zeros((3, 9))
         with pytest.raises(UserError, match=r"LSTM_0/ii/kernel is float32\[3,8\] .*float32\[3,9\]"):
-            store.restore_best(wrong, make_training())
+            store.restore_best(wrong)
 
         wrong = make_params()
         wrong["Dense_1"] = wrong.pop("Dense_0")
@@ -402,7 +402,7 @@ def test_read_only_touches_nothing(tmp_path):
 
 def test_leftovers_of_a_kill_are_swept_up(tmp_path):
     fill(tmp_path)
-    for leftover in ("unfinished-x/3.orbax-checkpoint-tmp/params", "trash/1/params"):
+    for leftover in ("unfinished-ab_d12x4/3.orbax-checkpoint-tmp/params", "trash/1/params"):
         (tmp_path / leftover).mkdir(parents=True)
         (tmp_path / leftover / "file").write_text("half")
     (tmp_path / "manifests" / "3.tmp").write_text("{")
@@ -443,10 +443,10 @@ def test_a_full_disk_leaves_the_earlier_ones_good(tmp_path, limit, capfd):
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert on_disk(tmp_path) == [1, 2, 3]
         assert {path: path.read_bytes() for path in before} == before
-        restored = store.restore_best(*state_at(0))
+        restored = store.restore_best(state_at(0)[0])
         assert restored is not None and restored.step == 1
         store.save(4, *state_at(4), {}, metric=0.0)  # once there is room again
-        restored = store.restore_best(*state_at(0))
+        restored = store.restore_best(state_at(0)[0])
         assert restored is not None and restored.step == 4
     for thread in set(threading.enumerate()) - threads:
         thread.join(timeout=5)  # one that waits for what never comes would hold up the exit
@@ -523,7 +523,7 @@ def test_an_end_at_any_change_of_the_disk(tmp_path, monkeypatch, error):
             assert made < count
         with open_store(directory) as store:
             last = store.restore_last(*state_at(0))
-            best = store.restore_best(*state_at(0))
+            best = store.restore_best(state_at(0)[0])
             assert last is not None and best is not None
             assert (last.step, best.step) in ((3, 1), (4, 4))
             assert_same((last.params, last.training), state_at(last.step))
@@ -556,7 +556,7 @@ def test_kill_at_any_moment(tmp_path):
         assert victim.returncode == -signal.SIGKILL
         with open_store(tmp_path, read_only=True) as store:
             last = store.restore_last(*state_at(0))
-            best = store.restore_best(*state_at(0))
+            best = store.restore_best(state_at(0)[0])
         if last is None:
             assert not promised and reached == 0
             continue
@@ -564,9 +564,9 @@ def test_kill_at_any_moment(tmp_path):
         # What the process saw saved is there; one more may have been finished unseen.
         assert max([reached, *promised]) <= last.step <= max([reached, *promised]) + 1
         assert best.step == min(range(1, last.step + 1), key=metric_at)
-        for restored in (last, best):
-            assert_same((restored.params, restored.training), state_at(restored.step))
-            assert restored.meta == {"step": restored.step}
+        assert_same((last.params, last.training), state_at(last.step))
+        assert_same(best.params, state_at(best.step)[0])
+        assert (last.meta, best.meta) == ({"step": last.step}, {"step": best.step})
         reached = last.step
     assert reached >= 6
     open_store(tmp_path).close()
@@ -588,7 +588,7 @@ def test_a_run_means_its_best_step_and_a_step_means_itself(tmp_path):
     run = make_run(tmp_path / "run")
     template = state_at(0)[0]
     for path, step in ((run, 2), (run / "checkpoints" / "4", 4)):
-        assert read_meta(path, warn=unexpected) == (step, None, None, {"step": step})
+        assert read_meta(path, warn=unexpected)[:4] == (step, None, None, {"step": step})
         restored = restore_params(path, template, warn=unexpected)
         assert_same(restored.params, state_at(step)[0])
         assert (restored.step, restored.training, restored.meta) == (step, None, {"step": step})
@@ -614,6 +614,23 @@ def test_damage_is_passed_over_in_a_run_and_refused_in_a_step(tmp_path):
     (run / "checkpoints" / "manifests" / "4.json").unlink()
     with pytest.raises(UserError, match="checkpoints/4 is damaged: it has no manifest"):
         read_meta(run / "checkpoints" / "4", warn=unexpected)
+
+
+def test_a_damaged_training_state_costs_no_weights(tmp_path):
+    run = make_run(tmp_path / "run")
+    flip_bit(max((run / "checkpoints" / "2" / "training").rglob("*/d/*")), random.Random(3))
+    with open_store(run / "checkpoints", read_only=True) as store:
+        best = store.restore_best(state_at(0)[0])
+    assert best is not None and (best.step, best.training) == (2, None)
+    shutil.rmtree(run / "checkpoints" / "4" / "training")
+    warnings: list[str] = []
+    with open_store(run / "checkpoints", warn=warnings.append, read_only=True) as store:
+        last = store.restore_last_params(state_at(0)[0])
+        whole = store.restore_last(*state_at(0))
+        store.restore_last(*state_at(0))
+    assert last is not None and (last.step, last.meta) == (4, {"step": 4})
+    assert whole is not None and (whole.step, whole.meta) == (3, {"step": 3})
+    assert len(warnings) == 1 and "checkpoints/4 is damaged" in warnings[0]  # told once
 
 
 def test_what_is_no_checkpoint_is_refused(tmp_path):

@@ -16,11 +16,11 @@ import pytest
 import freqjax
 from freqjax import UserError, sweep
 from freqjax.checkpoints.records import Record
+from freqjax.checkpoints.rows import read as read_rows
 from freqjax.checkpoints.store import read_meta
 from freqjax.checkpoints.versions import upgrade
 from freqjax.config import overrides, shipped
 from freqjax.main import main
-from freqjax.system import files
 from freqjax.tasks import Extraction
 
 DATA = Path(__file__).parents[1] / "data" / "version01"
@@ -57,7 +57,7 @@ def assert_alike(found, expected):
 
 def assert_rows_alike(folder):
     found, expected = (
-        sorted(files.read_rows(path), key=lambda row: (row.get("replica", 0), row["epoch"]))
+        sorted(read_rows(path, pytest.fail), key=lambda row: (row.get("replica", 0), row["epoch"]))
         for path in (folder / "metrics.jsonl", folder.parent / "whole.jsonl")
     )
     assert len(found) == len(expected)

@@ -169,6 +169,7 @@ def test_the_last_override_wins():
         ),
         ("a.py", "syntax error", "SyntaxError"),
         ("a.json", "{", "is not JSON"),
+        ("a.json", "[" * 10**5, r"is not JSON \(it is nested too deep\)"),
         ("a.json", "[]", "holds no config"),
         ("a.json", '{"task": 3}', "task must be a section"),
         ("a.json", '{"task": {"frequenies": [1]}}', "nearest one is config.task.frequencies"),

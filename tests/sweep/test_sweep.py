@@ -17,6 +17,7 @@ from scipy import stats
 import freqjax
 from freqjax import Config, RunConfig, SweepConfig, UserError, sweep
 from freqjax.checkpoints.records import ReplicaRecord
+from freqjax.checkpoints.rows import read as read_rows
 from freqjax.config import overrides
 from freqjax.config import sections as configs
 from freqjax.main import main
@@ -25,7 +26,6 @@ from freqjax.sweep import progress, results
 from freqjax.sweep import sweep as sweeping
 from freqjax.sweep.axes import buckets, replicas
 from freqjax.sweep.shared import SharedReplicas
-from freqjax.system import files
 from freqjax.tasks import Extraction, make_task
 from freqjax.training.frozen import group_means, make_forward
 from freqjax.training.trainers import StreamTrainer
@@ -52,7 +52,7 @@ def found(folder):
 
 
 def rows_of(folder, replica=None):
-    kept = [row for row in files.read_rows(folder / "metrics.jsonl")]
+    kept = [row for row in read_rows(folder / "metrics.jsonl", pytest.fail)]
     return [row for row in kept if replica is None or row["replica"] == replica]
 
 

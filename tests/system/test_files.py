@@ -54,10 +54,20 @@ def test_json_comes_back_and_damage_is_named(tmp_path):
     files.write_json(tmp_path / "a.json", {"σ": [1, None]})
     assert files.read_json(tmp_path / "a.json") == {"σ": [1, None]}
     assert files.read_json(tmp_path / "none.json") is None
-    for damage in (b"{", b"\xff\xfe"):
+    for damage in (b"{", b"\xff\xfe", b"[" * 10**5):
         (tmp_path / "a.json").write_bytes(damage)
         with pytest.raises(UserError, match=r"a\.json is damaged: it is not JSON"):
             files.read_json(tmp_path / "a.json")
+
+
+def test_json_of_another_kind_is_named(tmp_path):
+    files.write_json(tmp_path / "a.json", [1])
+    assert files.read_json(tmp_path / "a.json", list) == [1]
+    with pytest.raises(UserError, match=r"a\.json is damaged: it must hold an object of JSON"):
+        files.read_json(tmp_path / "a.json")
+    files.write_json(tmp_path / "a.json", {})
+    with pytest.raises(UserError, match=r"a\.json is damaged: it must hold a list of JSON"):
+        files.read_json(tmp_path / "a.json", list)
 
 
 def test_what_fails_leaves_the_old_file(tmp_path):

@@ -71,15 +71,16 @@ def make_synthesizer(task: ExtractionConfig) -> Synthesizer:
     steps = np.asarray(task.frequencies, np.float64) / task.sampling_rate
     period = common_period(task.frequencies, task.sampling_rate) if task.start == "random" else 1
     return Synthesizer(
-        cycles=_cycles(task.samples, steps),
-        start_cycles=_cycles(period, steps),
+        cycles=_cycles(np.arange(task.samples), steps),
+        start_cycles=_cycles(np.arange(period), steps),
         amplitude_range=(task.amplitude_range[0], task.amplitude_range[1]),
         phase_scale=task.phase_scale,
     )
 
 
-def _cycles(samples: int, cycles_per_sample: np.ndarray) -> np.ndarray:
-    return np.mod(np.arange(samples)[:, None] * cycles_per_sample, 1.0).astype(np.float32)
+def _cycles(samples: np.ndarray, cycles_per_sample: np.ndarray) -> np.ndarray:
+    """Return the phases [T, F] at the `samples` [T], cycles."""
+    return np.mod(samples[:, None] * cycles_per_sample, 1.0).astype(np.float32)
 
 
 def draw_starts(synthesizer: Synthesizer, key: jax.Array, count: int) -> jax.Array:
@@ -91,7 +92,7 @@ def draw_starts(synthesizer: Synthesizer, key: jax.Array, count: int) -> jax.Arr
 def fixed_start(task: ExtractionConfig, start: int) -> jax.Array:
     """Return the phases [1, F], cycles, of a stream that begins at sample `start`."""
     steps = np.asarray(task.frequencies, np.float64) / task.sampling_rate
-    return jnp.asarray(_cycles(start + 1, steps)[start:])
+    return jnp.asarray(_cycles(np.asarray([start]), steps))
 
 
 def synthesize(

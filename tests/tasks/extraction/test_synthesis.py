@@ -6,7 +6,7 @@ import pytest
 
 from freqjax import TaskConfig, UserError
 from freqjax.tasks import make_task
-from freqjax.tasks.extraction.synthesis import common_period
+from freqjax.tasks.extraction.synthesis import common_period, fixed_start
 from freqjax.tasks.extraction.task import check_blocks, noise_variance
 from tests.twins import split_of
 
@@ -82,6 +82,14 @@ def test_random_starts_lie_on_the_grid_and_targets_follow_them():
             expected = np.sin(2 * np.pi * f * (seconds + start / 100))
             np.testing.assert_allclose(blocks.targets[4 * n + i, :, 0], expected, atol=1e-5)
     assert len(starts) > 30
+
+
+def test_a_start_takes_no_memory_however_late():
+    config = TaskConfig(sampling_rate=1e9, duration=1e-8)
+    for start in (0, 7, 10**15 + 123_456_789):
+        expected = np.array([f * start % 10**9 for f in (1, 3, 5, 7)]) / 1e9  # of whole numbers
+        apart = np.mod(np.asarray(fixed_start(config, start), np.float64) - expected + 0.5, 1) - 0.5
+        np.testing.assert_allclose(apart, np.zeros((1, 4)), atol=1e-6)
 
 
 @pytest.mark.parametrize(

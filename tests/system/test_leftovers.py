@@ -1,0 +1,61 @@
+"""Temporary files: nobody can foresee their names, and what a kill left of them is removed."""
+
+import os
+
+import pytest
+
+from freqjax.system import files, leftovers
+
+
+def test_a_temporary_is_a_new_file_beside_its_goal(tmp_path):
+    names = []
+    for _ in range(2):
+        with files.replacing(tmp_path / "a.json") as file:
+            file.write(b"1")
+            names += os.listdir(tmp_path)
+            (name,) = [n for n in os.listdir(tmp_path) if n != "a.json"]
+            assert leftovers.is_temporary(name, of="a.json")
+    assert os.listdir(tmp_path) == ["a.json"]
+    assert len(set(names)) == 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_a_link_in_the_place_of_a_temporary_is_not_followed(tmp_path, monkeypatch):
+    victim = tmp_path / "victim"
+    victim.write_text("before")
+    monkeypatch.setattr(files.secrets, "token_hex", lambda n: "0" * 2 * n)
+    (tmp_path / files.temporary_name("a.json")).symlink_to(victim)
+    with pytest.raises(FileExistsError):
+        files.write_json(tmp_path / "a.json", {})
+    assert victim.read_text() == "before" and not (tmp_path / "a.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "is_one"),
+    [
+        (".a.json.0123456789abcdef", "a.json", True),
+        (".a.json.4711", "a.json", True),
+        (".a.json.0123456789abcdef", "b.json", False),
+        (".a.json.0123456789abcdeg", "a.json", False),
+        (".a.json.", "a.json", False),
+        (".a.json.backup", "a.json", False),
+        ("a.json", "a.json", False),
+        (".a.json", "a.json", False),
+    ],
+)
+def test_names_of_temporaries(name, of, is_one):
+    assert leftovers.is_temporary(name, of=of) == is_one
+
+
+def test_what_a_kill_left_is_removed_and_no_more(tmp_path):
+    for name in (
+        ".a.json.4711",
+        ".a.json.0123456789abcdef",
+        ".b.json.4711",
+        ".a.json.old",
+        "a.json",
+    ):
+        (tmp_path / name).write_text("")
+    (tmp_path / ".a.json.4712").mkdir()
+    leftovers.remove_temporaries(tmp_path, ["a.json"])
+    assert sorted(os.listdir(tmp_path)) == [".a.json.4712", ".a.json.old", ".b.json.4711", "a.json"]
