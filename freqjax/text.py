@@ -1,6 +1,15 @@
-"""Numbers and times as people read them."""
+"""Numbers and times as people read them, and text that is safe to show."""
 
 from __future__ import annotations
+
+import re
+
+# Controls of terminals (C0, DEL, C1), line and paragraph separators, marks that turn or hide text, and halves
+# of characters. The joiners U+200C and U+200D stay: some languages are not written without them.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
 
 
 def number(value: float | None) -> str:
@@ -19,3 +28,11 @@ def duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with what a terminal would obey, turn round or hide as escapes, such as \x1b or \u202e.
+
+    Letters of every language stay as they are, and so does what is escaped already.
+    """
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)

@@ -80,10 +80,77 @@ def test_a_second_process_compiles_nothing(tmp_path):
     assert hits == 0
     assert misses > 0
     assert python(PROGRAM, FREQJAX_CACHE=str(tmp_path)).split() == [str(misses), "0"]
-    # A kill may cut a file short: it is compiled again, and nothing is said.
-    for entry in tmp_path.rglob("*-cache"):
-        entry.write_bytes(entry.read_bytes()[:100])
+
+
+def test_a_program_of_another_key_is_compiled_again(tmp_path):
+    misses = int(python(PROGRAM, FREQJAX_CACHE=str(tmp_path)).split()[1])
+    entries = sorted(tmp_path.rglob("*.program"))
+    assert len(entries) == misses > 1
+    contents = [entry.read_bytes() for entry in entries]
+    for entry, content in zip(entries, [*contents[1:], contents[0]], strict=True):
+        entry.write_bytes(content)
     assert python(PROGRAM, FREQJAX_CACHE=str(tmp_path)).split() == ["0", str(misses)]
+    # What was damaged is written anew.
+    assert python(PROGRAM, FREQJAX_CACHE=str(tmp_path)).split() == [str(misses), "0"]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda c: c[:-3], lambda c: b"", lambda c: c[:-1] + b"?", lambda c: c + b"?"]
+)
+def test_a_program_proves_that_it_is_whole(tmp_path, damage):
+    programs = compiled.Programs(tmp_path)
+    assert programs.get("key") is None
+    programs.put("key", b"a program")
+    assert (programs.get("key"), programs.get("other")) == (b"a program", None)
+    (entry,) = tmp_path.iterdir()
+    entry.write_bytes(damage(entry.read_bytes()))
+    assert programs.get("key") is None
+    programs.put("key", b"another")
+    assert programs.get("key") == b"another"
+
+
+def test_a_program_that_cannot_be_kept_is_done_without(tmp_path):
+    compiled.Programs(tmp_path / "none").put("key", b"a program")
+    assert compiled.Programs(tmp_path / "none").get("key") is None
+
+
+def test_a_jax_that_keeps_programs_in_another_way_is_told(tmp_path):
+    code = (
+        "import io, sys\nsys.stderr = io.StringIO()\n"
+        "from jax._src import compilation_cache\ndel compilation_cache.get_file_cache\n"
+        f"{PROGRAM}\nprint(sys.stderr.getvalue())"
+    )
+    said = python(code, FREQJAX_CACHE=str(tmp_path))
+    assert said.startswith("0 0\nfreqjax: JAX ")
+    assert "programs are compiled anew" in said
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="the system does not tell modes")
+@pytest.mark.parametrize("place", ["", "compiled"])
+def test_a_folder_that_others_can_write_is_done_without(tmp_path, place):
+    cache = tmp_path / "cache"
+    python(PROGRAM, FREQJAX_CACHE=str(cache))
+    (cache / place).chmod(0o720)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=ROOT, env=os.environ | {"FREQJAX_CACHE": str(cache)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "0 0\n"
+    assert done.stderr == (
+        f"freqjax: {cache / place} can be written by others (chmod go-w takes that away): "
+        "it is not used as a cache.\n"
+    )
+
+
+def test_every_folder_of_the_cache_is_the_users_alone(tmp_path):
+    if not hasattr(os, "getuid"):
+        pytest.skip("the system does not tell modes")
+    code = f"import os; os.umask(0)\n{PROGRAM}"
+    python(code, FREQJAX_CACHE=str(tmp_path / "cache"))
+    modes = {p: p.stat().st_mode & 0o777 for p in tmp_path.rglob("*") if p.is_dir()}
+    assert len(modes) == 3
+    assert set(modes.values()) == {0o700}
 
 
 def test_a_folder_that_cannot_be_is_done_without(tmp_path):

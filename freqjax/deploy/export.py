@@ -29,7 +29,7 @@ from freqjax.deploy import torch as interop
 from freqjax.deploy.trained import Trained
 from freqjax.errors import UserError
 from freqjax.networks import Streams, count_parameters
-from freqjax.system import devices
+from freqjax.system import devices, files
 from freqjax.tasks import Task, make_task
 from freqjax.tasks.task import SAMPLES, Input
 
@@ -62,7 +62,7 @@ _AT_ONCE = "carry, ys = unroll(carry, xs)  # ys [T, B, O]\n"
 
 
 def run(trained: Trained, folder: Path, *, say: Callable[[str], None]) -> None:
-    """Write the files of `trained` to a new or empty `folder`.
+    """Write the files of `trained` to a new or empty `folder`: all of them, or none.
 
     Raises:
       UserError: the folder holds files or cannot be written, or PyTorch has no such cell.
@@ -74,11 +74,15 @@ def run(trained: Trained, folder: Path, *, say: Callable[[str], None]) -> None:
     names = tuple(contents)
     contents["README.md"] = _readme(trained, task, folder.absolute().name, names).encode()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
-            (folder / name).write_bytes(content)
+        with files.filling(folder, contents):
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, content in contents.items():
+                with files.creating(folder / name) as file:
+                    file.write(content)
     except OSError as error:
-        raise UserError(f"--output is {folder}: it cannot be written ({error.strerror}).") from None
+        raise UserError(
+            f"--output is {folder}: it cannot be written ({files.reason(error)})."
+        ) from None
     say(f"wrote {', '.join(contents)} to {folder}")
 
 

@@ -21,6 +21,7 @@ from freqjax.deploy.spectrum import Spectrum
 from freqjax.errors import UserError
 from freqjax.recordings import Recording, choose_channel, open_recording, signal
 from freqjax.recordings.resampling import ratio, resample
+from freqjax.system import files
 from freqjax.tasks import Extraction
 
 _CHUNK = 65_536
@@ -170,7 +171,7 @@ def run(component: ComponentStream, planned: Plan, say: Callable[[str], None]) -
                 count += len(part)
     except OSError as error:
         raise UserError(
-            f"--output is {planned.output}: it cannot be written ({error.strerror})."
+            f"--output is {planned.output}: it cannot be written ({files.reason(error)})."
         ) from None
     seconds = time.perf_counter() - began
     done = Extracted(count, before.rms, after.rms, writer.clipped, seconds)

@@ -6,6 +6,7 @@ JAX and the processor, so that a library built for others is never loaded.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -78,10 +79,11 @@ def build() -> Path:
             f"no C++ compiler is installed: the native loop needs one of {', '.join(_COMPILERS)}, or $CXX."
         )
     # Replaced atomically: a process that has loaded the old file keeps it, others find the old or the new.
-    partial = goal.with_name(f".{goal.name}.{os.getpid()}")
+    partial = goal.with_name(files.temporary_name(goal.name))
     includes = ("-isystem", jax.ffi.include_dir())
     try:
         cache.make_folder(goal.parent)
+        _require_trust(goal.parent)
         done = subprocess.run(
             [*compiler, *_FLAGS, *includes, str(_SOURCE), "-o", str(partial)],
             check=False,
@@ -95,11 +97,25 @@ def build() -> Path:
         files.replace(partial, goal)
     except OSError as error:
         raise UserError(
-            f"the native loop cannot be built in {goal.parent}: {error.strerror}."
+            f"the native loop cannot be built in {goal.parent}: {files.reason(error)}."
         ) from None
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
     return goal
+
+
+def _require_trust(place: Path) -> None:
+    """Require that nobody but the user can have written what is run from the cache.
+
+    Raises:
+      UserError: somebody could.
+    """
+    found = cache.fault(place)
+    if found is not None:
+        raise UserError(
+            f"{found}: the native loop is not run from there; set FREQJAX_CACHE to a folder of your own."
+        )
 
 
 @functools.cache
@@ -107,21 +123,20 @@ def load() -> ctypes.CDLL:
     """Load the library and register its loop with XLA.
 
     Raises:
-      UserError: it is not built, belongs to another user, or cannot be loaded.
+      UserError: it is not built, others could have changed it, or it cannot be loaded.
     """
     place = path()
     if not place.is_file():
         raise UserError(f"the native loop is not built: {COMMAND} builds it.")
-    if not files.is_own(place):
-        raise UserError(
-            f"{place} belongs to another user: set FREQJAX_CACHE to a folder of your own."
-        )
+    _require_trust(place)
     try:
         library = ctypes.CDLL(str(place))
-    except OSError as error:
-        raise UserError(f"{place} cannot be loaded ({error}): {COMMAND} rebuilds it.") from None
-    capsule = jax.ffi.pycapsule(getattr(library, TARGET))
-    jax.ffi.register_ffi_target(TARGET, capsule, platform="cpu")
+        capsule = jax.ffi.pycapsule(getattr(library, TARGET))
+        jax.ffi.register_ffi_target(TARGET, capsule, platform="cpu")
+    # No library, one without the loop, or one for another version of XLA's interface.
+    except (OSError, AttributeError, jax.errors.JaxRuntimeError) as error:
+        said = str(error).partition("\n")[0].rstrip(".")
+        raise UserError(f"{place} cannot be loaded ({said}): {COMMAND} rebuilds it.") from None
     return library
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from freqjax.errors import UserError
 from freqjax.system import locks
-from freqjax.system.files import read_json, read_rows, write_json, write_text
+from freqjax.system.files import naming, read_json, read_rows, reason, write_json, write_text
 
 _LOCK = ".lock"
 
@@ -81,7 +81,8 @@ class Workdir:
 
     def append_row(self, row: dict[str, Any]) -> None:
         """Add a line to metrics.jsonl and hand it to the system."""
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8", newline="\n") as file:
+        path = self.path / "metrics.jsonl"
+        with naming(path), path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(json.dumps(row, allow_nan=False) + "\n")
 
     def cut_rows(self, stays: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
@@ -103,4 +104,4 @@ def make(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
         (path / _LOCK).open("ab").close()
     except OSError as error:
-        raise UserError(f"--workdir is {path}: it cannot be written ({error.strerror}).") from None
+        raise UserError(f"--workdir is {path}: it cannot be written ({reason(error)}).") from None

@@ -13,6 +13,7 @@ import pkgutil
 import platform
 import subprocess
 import sys
+from typing import Any
 
 from freqjax.system import cache
 
@@ -51,7 +52,11 @@ def gpu_platform() -> str | None:
     versions = [importlib.metadata.version(name) for name in ("jax", "jaxlib")]
     question = {"what": "gpu_platform", "plugins": plugins, "versions": versions}
     question |= {"system": platform.platform(), "python": platform.python_version()}
-    found = cache.cached(question, lambda: {"platform": _try()})["platform"]
+
+    def fits(kept: dict[str, Any]) -> bool:
+        return kept["platform"] is None or isinstance(kept["platform"], str)
+
+    found = cache.cached(question, lambda: {"platform": _try()}, fits)["platform"]
     return None if found == "cpu" else found
 
 

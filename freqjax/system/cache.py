@@ -2,8 +2,8 @@
 
 The folder is $FREQJAX_CACHE, else `freqjax` in $XDG_CACHE_HOME, else in the system's own place: ~/.cache, on
 macOS ~/Library/Caches, on Windows %LOCALAPPDATA%. Everything in it is named by the hash of what decides it.
-The cache is a convenience: if it cannot be read or written, freqjax runs without one. Files that belong to
-another user are not read, if the system tells.
+The cache is a convenience: if it cannot be read or written, freqjax runs without one. A folder or a file that
+others than the user could have changed is not used, and a line on standard error says so.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from freqjax.system.files import is_own, write_text
+from freqjax.system import ownership
+from freqjax.system.files import write_text
 
-# Goes into every hash: raise it whenever the same question gets another answer.
-VERSION = 2
+# Goes into every hash: raise it whenever the same question gets another answer, or the files another form.
+VERSION = 3
 
 
 def folder() -> Path:
@@ -44,32 +45,88 @@ def _custom() -> Path:
 
 
 def make_folder(path: Path) -> None:
-    """Create the folder `path` of the cache for its user alone, if it is not there."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Create the folder `path`, which is the cache's or in it, for its user alone, if it is not there."""
+    top = folder()
+    inside = [place for place in (path, *path.parents) if place == top or top in place.parents]
+    for place in reversed(
+        inside
+    ):  # the mode that `mkdir` takes is not that of the parents it makes
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def cached(question: dict[str, Any], answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def fault(path: Path) -> str | None:
+    """Say why `path`, of the cache, is not to be trusted: a clause that begins with what is wrong, and where.
+
+    Its folders up to the cache's own count: who may write there may put another file in its place. A path
+    that is not there yet has no fault of its own.
+
+    Raises:
+      OSError: it cannot be looked at.
+      RuntimeError: there is no home folder.
+    """
+    top = folder()
+    for place in (path, *path.parents):
+        found = ownership.fault(place) if place.exists() else None
+        if found is not None:
+            return f"{place} {found}"
+        if place == top:
+            break
+    return None
+
+
+# What was said already: a run looks into the cache many times.
+_said: set[str] = set()
+
+
+def is_trusted(path: Path) -> bool:
+    """Whether nobody else could have changed `path`; if somebody could, a line on standard error says so.
+
+    Raises:
+      OSError, RuntimeError: as `fault`.
+    """
+    found = fault(path)
+    if found is not None and found not in _said:
+        _said.add(found)
+        print(f"freqjax: {found}: it is not used as a cache.", file=sys.stderr)
+    return found is None
+
+
+def cached(
+    question: dict[str, Any],
+    answer: Callable[[], dict[str, Any]],
+    fits: Callable[[dict[str, Any]], bool] = lambda _: True,
+) -> dict[str, Any]:
     """Look up the answer to `question`; if it is not in the cache, compute it and put it there.
+
+    A file is believed if it holds this question, the digest of its answer, and an answer that `fits`.
 
     Args:
       question: everything that decides the answer, ready for JSON.
       answer: computes it, ready for JSON.
+      fits: whether what was found has the shape and the range of an answer; it may raise LookupError,
+        TypeError or ValueError for one that has not.
     """
-    text = json.dumps({"version": VERSION, **question}, sort_keys=True)
-    name = hashlib.sha256(text.encode()).hexdigest()[:32]
+    asked = json.dumps({"version": VERSION, **question}, sort_keys=True)
+    name = f"answer-{hashlib.sha256(asked.encode()).hexdigest()[:32]}.json"
     try:
-        path = folder() / f"answer-{name}.json"
-        kept = json.loads(path.read_text(encoding="utf-8")) if is_own(path) else {}
-        # The question is kept as well: a file of another one, or half a file, is no answer.
-        if kept["question"] == json.loads(text):
-            return kept["answer"]
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+        kept = json.loads((folder() / name).read_text(encoding="utf-8"))
+        found = kept["answer"]
+        whole = kept["question"] == json.loads(asked) and kept["digest"] == _digest(asked, found)
+        if whole and fits(found) and is_trusted(folder() / name):
+            return found
+    except (OSError, LookupError, RecursionError, RuntimeError, TypeError, ValueError):
         pass
     found = answer()
     try:
-        path = folder() / f"answer-{name}.json"
-        make_folder(path.parent)
-        write_text(path, json.dumps({"question": json.loads(text), "answer": found}) + "\n")
+        make_folder(folder())
+        if is_trusted(folder()):
+            kept = {"question": json.loads(asked), "answer": found, "digest": _digest(asked, found)}
+            write_text(folder() / name, json.dumps(kept) + "\n")
     except (OSError, RuntimeError):  # RuntimeError: there is no home folder
         pass
     return found
+
+
+def _digest(asked: str, found: Any) -> str:
+    """Return the digest of a question and its answer."""
+    return hashlib.sha256(f"{asked}\n{json.dumps(found, sort_keys=True)}".encode()).hexdigest()

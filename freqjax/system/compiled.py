@@ -1,23 +1,63 @@
 """Programs that XLA compiled before, kept on disk: a command that ran once starts in half the time.
 
-They stand in the folder `compiled` of `freqjax.system.cache.folder`, as JAX's own compilation cache keeps
-them, under the hash of the processor they were compiled for, since a home folder may be shared by several
-machines. As there, if the cache cannot be read or written, freqjax runs without one.
+They stand in the folder `compiled` of `freqjax.system.cache.folder`, under the hash of the processor they
+were compiled for, since a home folder may be shared by several machines. JAX asks `Programs` for them and
+hands over new ones. If the cache cannot be read or written, or others could change it, freqjax runs without.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import warnings
+import sys
 from pathlib import Path
 
 import jax
+from jax._src import compilation_cache
 
 from freqjax.system import cache, files, processors
 
 # Bytes on disk beyond which the oldest programs are removed. One takes 10 to 70 KB.
 _MOST = 200_000_000
+# Begins every file, before the digest of key and program.
+_MARK = b"freqjax program 1\n"
+
+
+class Programs:
+    """A folder of programs as JAX's compilation cache asks for them: a file for each key.
+
+    A file proves that it is what its key says: it begins with the digest of the key and of the program. One
+    that is cut short, changed, or another's is no program; it is compiled and written again.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Use `folder`, which is there and which nobody else can write."""
+        self._path = folder
+
+    def get(self, key: str) -> bytes | None:
+        """Read the program of `key`; None where there is none."""
+        try:
+            content = self._place(key).read_bytes()
+        except OSError:
+            return None
+        head, program = content[: len(_MARK) + 32], content[len(_MARK) + 32 :]
+        return program if head == _MARK + _proof(key, program) else None
+
+    def put(self, key: str, value: bytes) -> None:
+        """Keep the program of `key`, in place of what is there."""
+        try:
+            with files.replacing(self._place(key)) as file:
+                file.write(_MARK + _proof(key, value) + value)
+        except OSError:  # the next command compiles it again
+            pass
+
+    def _place(self, key: str) -> Path:
+        return self._path / f"{_hash(key)}.program"
+
+
+def _proof(key: str, program: bytes) -> bytes:
+    """Return the digest, 32 bytes, of a key and its program."""
+    return hashlib.sha256(hashlib.sha256(key.encode()).digest() + program).digest()
 
 
 def keep() -> None:
@@ -31,21 +71,36 @@ def keep() -> None:
         return
     try:
         folder = cache.folder() / "compiled" / _hash(processors.describe())
-        # What is found there is run: no other user may write there.
         cache.make_folder(folder)
-        if not files.is_own(folder):
+        # What is found there is run: no other user may write there.
+        if not cache.is_trusted(folder):
             return
         _shrink(folder)
     except (OSError, RuntimeError):  # RuntimeError: there is no home folder
         return
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    # Of the many small programs of a command none takes long, and all of them together do.
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    # If the disk is full, or a kill cut a file short, JAX compiles as it would without a cache.
-    for verb in ("reading", "writing"):
-        warnings.filterwarnings("ignore", f"Error {verb} persistent compilation cache entry")
+    if os.access(folder, os.W_OK | os.X_OK) and _take_the_place_of_jax_files():
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        # Of the many small programs of a command none takes long, and all of them together do.
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
+def _take_the_place_of_jax_files() -> bool:
+    """Make JAX keep programs in `Programs`, since its own files prove nothing; False where it cannot be."""
+    if not hasattr(compilation_cache, "get_file_cache"):
+        print(
+            f"freqjax: JAX {jax.__version__} keeps compiled programs in another way than those that freqjax "
+            "knows: programs are compiled anew.",
+            file=sys.stderr,
+        )
+        return False
+    original = compilation_cache.get_file_cache
+
+    def choose(path: str):
+        ours = Path(path).parent == cache.folder() / "compiled"
+        return (Programs(Path(path)), path) if ours else original(path)
+
+    compilation_cache.get_file_cache = choose  # pyright: ignore[reportAttributeAccessIssue]
+    return True
 
 
 def _hash(words: str) -> str:

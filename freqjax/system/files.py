@@ -6,11 +6,15 @@ the same everywhere.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
+import secrets
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -59,16 +63,113 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a binary file that takes the place of `path` when the context ends without an error."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+    """Open a binary file that takes the place of `path` when the context ends without an error.
+
+    Raises:
+      OSError: it cannot be written; the error names `path`.
+    """
+    with _whole(path) as (temporary, file):
+        yield file
+        finish(file)
         replace(temporary, path)
+
+
+@contextmanager
+def creating(path: Path) -> Iterator[IO[bytes]]:
+    """Open a binary file that appears as `path` when the context ends without an error, and not before.
+
+    Raises:
+      FileExistsError: there is something at `path`, at the beginning or at the end; it is left as it is.
+      OSError: it cannot be written; the error names `path`.
+    """
+    _require_none(path)
+    with _whole(path) as (temporary, file):
+        yield file
+        finish(file)
+        try:
+            os.link(temporary, path)  # unlike a renaming it never takes the place of another file
+        except FileExistsError:
+            _require_none(path)
+            raise
+        except (OSError, AttributeError):  # a file system or a system without hard links
+            _require_none(path)
+            replace(temporary, path)
+
+
+def _require_none(path: Path) -> None:
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[tuple[Path, IO[bytes]]]:
+    """Give a new file beside `path`, closed and removed at the end unless it was renamed."""
+    temporary = path.with_name(temporary_name(path.name))
+    try:
+        with naming(path, temporary), temporary.open("xb") as file:
+            yield temporary, file
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what went wrong before says more
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def filling(folder: Path, names: Iterable[str]) -> Iterator[None]:
+    """Leave nothing of `names` in `folder`, nor the folder if it is new, where what writes them fails."""
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # what went wrong before says more
+            for name in names:
+                place = folder / name
+                shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            for place in made:
+                place.rmdir()
+        raise
+
+
+def finish(file: IO[bytes]) -> None:
+    """Force what was written to the disk and close the file."""
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()  # Windows renames nothing that is open
+
+
+def temporary_name(name: str) -> str:
+    """Make a name for what will be called `name` that nobody can foresee, so that none can lie in wait."""
+    return f".{name[:40]}.{secrets.token_hex(8)}"
+
+
+@contextmanager
+def naming(path: Path, *others: Path) -> Iterator[None]:
+    """Make a failure to write to an open file name `path`; the system names no file there.
+
+    A failure that names one of `others`, which stand for `path`, names `path` as well.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or error.filename in (*others, *map(str, others)):
+            error.filename, error.filename2 = str(path), None
+        raise
+
+
+# What the system says of these names no cause that a person can mend.
+_REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EFBIG: "the file is larger than the limit for files (ulimit -f) or the file system allows",
+    errno.EROFS: "the file system is read-only",
+}
+if hasattr(errno, "EDQUOT"):  # not on Windows
+    _REASONS[errno.EDQUOT] = "the disk quota is used up"
+
+
+def reason(error: OSError) -> str:
+    """Say why the system refused to read or write, without a full stop."""
+    known = _REASONS.get(error.errno) if error.errno is not None else None
+    return known or error.strerror or str(error).rstrip(".") or type(error).__name__
 
 
 def replace(source: Path, goal: Path) -> None:
@@ -99,12 +200,6 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def is_own(path: Path) -> bool:
-    """Tell whether `path` belongs to the user of this process; True if the system does not say."""
-    getuid = getattr(os, "getuid", None)
-    return getuid is None or path.stat().st_uid == getuid()
 
 
 def file_hash(path: Path) -> str:

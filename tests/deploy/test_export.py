@@ -1,5 +1,6 @@
 """Exported programs: called in a process without freqjax they are the network they were made of."""
 
+import errno
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ from freqjax.deploy import export
 from freqjax.deploy import torch as interop
 from freqjax.main import main
 from freqjax.networks import Streams
+from freqjax.system import files
 from tests.deploy.test_torch import KINDS, assert_same, trained
 from tests.root import ROOT
 
@@ -142,6 +144,29 @@ def test_the_config_that_an_export_was_asked_for_goes_with_it(tmp_path, monkeypa
     assert main([*words.split(), "--config.task.test_seed=9"]) == 0
     assert capsys.readouterr().out == f"wrote weights.safetensors, README.md to {tmp_path / 'e'}\n"
     assert interop.read(tmp_path / "e" / "weights.safetensors", "it")[1].task.test_seed == 9
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_an_export_to_a_full_disk_leaves_nothing(tmp_path, monkeypatch, capsys, there):
+    goal, written, original = tmp_path / "new" / "e", [], files.finish
+
+    def finish(file):
+        written.append(file.name)
+        if len(written) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        original(file)
+
+    monkeypatch.setattr(files, "finish", finish)
+    monkeypatch.setattr(export, "programs", lambda trained: {"step": b"1"})
+    if there:
+        goal.mkdir(parents=True)
+    words = ["--mode=export", f"--checkpoint={CLOCK}", f"--output={goal}"]
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert error == f"freqjax: --output is {goal}: it cannot be written (the disk is full).\n"
+    assert [p.name for p in tmp_path.rglob("*")] == (["new", "e"] if there else [])
+    assert main(words) == 0
+    assert len(list(goal.iterdir())) == 3
 
 
 @pytest.mark.parametrize(

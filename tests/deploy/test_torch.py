@@ -1,8 +1,11 @@
 """PyTorch state_dicts: forward, round trip, layouts, and files that must be refused."""
 
+import errno
 import json
+import os
 import re
 import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +14,7 @@ import pytest
 import safetensors.numpy
 
 from freqjax import UserError
+from freqjax.checkpoints import manifests
 from freqjax.checkpoints.store import read_meta
 from freqjax.deploy import torch as interop
 from freqjax.deploy.torch import state_dict
@@ -378,6 +382,40 @@ def test_an_import_makes_a_run_that_other_modes_take(tmp_path, monkeypatch, caps
     ys = network.unroll(np.swapaxes(blocks.inputs, 0, 1))[1]
     expected = np.square(np.swapaxes(ys, 0, 1) - blocks.targets).mean()
     np.testing.assert_allclose(found["test"]["mse"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_an_import_to_a_full_disk_leaves_nothing(tmp_path, monkeypatch, capsys, there):
+    monkeypatch.chdir(tmp_path)
+    interop.save("model.safetensors", trained())
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if there:
+        Path("a/run").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    words = ["--mode", "import", "--input", "model.safetensors", "--workdir", "a/run"]
+    with monkeypatch.context() as patch:
+        patch.setattr(manifests, "write", full)
+        assert main(words) == 2
+    assert "cannot save checkpoint 0 in" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+    assert main(words) == 0
+    assert_same(load("a/run"), trained())
+
+
+def test_a_new_file_of_weights_is_whole_or_absent(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    for name in ("model.safetensors", "model.pt"):
+        if name.endswith("pt"):
+            pytest.importorskip("torch")
+        with pytest.raises(UserError, match=rf"{name} cannot be written \(the disk is full\)"):
+            interop.save(tmp_path / name, trained())
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_an_answer_is_computed_once(home, monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="the system does not tell owners")
-def test_what_belongs_to_another_user_is_not_believed(home, monkeypatch):
+def test_what_belongs_to_another_user_is_not_believed(home, monkeypatch, capsys):
     monkeypatch.setenv("FREQJAX_CACHE", str(home))
     cache.cached({"what": "test"}, lambda: {"found": "planted"})
     (path,) = home.iterdir()
@@ -73,6 +73,57 @@ def test_what_belongs_to_another_user_is_not_believed(home, monkeypatch):
     library.path().write_bytes(b"a library")
     stranger = os.getuid() + 1
     monkeypatch.setattr(os, "getuid", lambda: stranger)
-    assert cache.cached({"what": "test"}, lambda: {"found": "own"}) == {"found": "own"}
+    for _ in range(2):
+        assert cache.cached({"what": "test"}, lambda: {"found": "own"}) == {"found": "own"}
+    said = capsys.readouterr().err
+    assert said == f"freqjax: {path} belongs to another user: it is not used as a cache.\n" + (
+        f"freqjax: {home} belongs to another user: it is not used as a cache.\n"
+    )
     with pytest.raises(UserError, match=r"native-.*\.so belongs to another user"):
         library.load.__wrapped__()
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="the system does not tell modes")
+def test_what_others_can_write_is_neither_read_nor_run(home, monkeypatch, capsys):
+    monkeypatch.setenv("FREQJAX_CACHE", str(home))
+    cache.cached({"what": "shared"}, lambda: {"found": "planted"})
+    place = library.path()
+    place.write_bytes(b"a library")
+    home.chmod(0o777)
+    assert cache.cached({"what": "shared"}, lambda: {"found": "own"}) == {"found": "own"}
+    assert f"{home} can be written by others" in capsys.readouterr().err
+    for act in (library.load.__wrapped__, library.build):
+        with pytest.raises(UserError, match=r"can be written by others .* FREQJAX_CACHE"):
+            act()
+    home.chmod(0o700)
+    assert cache.cached({"what": "shared"}, dict) == {"found": "planted"}
+    place.chmod(0o666)
+    with pytest.raises(UserError, match=r"native-.*\.so can be written by others"):
+        library.load.__wrapped__()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda kept: kept | {"answer": {"found": 7}},
+        lambda kept: kept | {"answer": None},
+        lambda kept: kept | {"question": {"what": "another"}},
+        lambda kept: {"question": kept["question"], "answer": kept["answer"]},
+        lambda kept: [],
+        lambda kept: None,
+    ],
+)
+def test_an_answer_that_was_changed_is_computed_again(home, monkeypatch, change):
+    monkeypatch.setenv("FREQJAX_CACHE", str(home))
+    cache.cached({"what": "test"}, lambda: {"found": 1})
+    (path,) = home.iterdir()
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    assert cache.cached({"what": "test"}, lambda: {"found": 2}) == {"found": 2}
+    assert cache.cached({"what": "test"}, lambda: {"found": 3}) == {"found": 2}
+
+
+def test_an_answer_that_does_not_fit_is_computed_again(home, monkeypatch):
+    monkeypatch.setenv("FREQJAX_CACHE", str(home))
+    cache.cached({"what": "test"}, lambda: {"found": [1, 2]})
+    for fits in (lambda kept: len(kept["found"]) == 3, lambda kept: kept["other"] == 3):
+        assert cache.cached({"what": "test"}, lambda: {"found": "new"}, fits) == {"found": "new"}

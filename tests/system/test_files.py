@@ -1,6 +1,7 @@
 """Files that appear whole, whatever the system."""
 
 import ast
+import errno
 import hashlib
 import os
 import stat
@@ -107,14 +108,77 @@ def test_a_folder_that_cannot_be_opened_is_not_forced(tmp_path, monkeypatch):
         files.sync(tmp_path / "none")
 
 
-def test_whose_a_file_is(tmp_path, monkeypatch):
-    assert files.is_own(tmp_path)
-    if hasattr(os, "getuid"):
-        other = tmp_path.stat().st_uid + 1
-        monkeypatch.setattr(os, "getuid", lambda: other)
-        assert not files.is_own(tmp_path)
-    monkeypatch.delattr(os, "getuid", raising=False)
-    assert files.is_own(tmp_path)
+def test_nobody_can_foresee_the_temporary_name(tmp_path, monkeypatch):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    seen = []
+    for name in ("a", "b"):
+        with files.replacing(tmp_path / name) as file:
+            seen += [path.name for path in tmp_path.glob(f".{name}.*")]
+            file.write(b"1")
+    assert len(seen) == 2
+    assert seen[0][3:] != seen[1][3:]
+    # Were it foreseen, a link in its place would not be followed.
+    monkeypatch.setattr(files, "temporary_name", lambda name: ".foreseen")
+    (tmp_path / ".foreseen").symlink_to(victim)
+    with pytest.raises(FileExistsError):
+        files.write_text(tmp_path / "c", "1")
+    assert victim.read_bytes() == b"precious"
+
+
+def test_a_new_file_appears_whole_and_takes_no_place(tmp_path, monkeypatch):
+    goal = tmp_path / "new"
+    with files.creating(goal) as file:
+        file.write(b"12")
+        assert not goal.exists()
+    assert goal.read_bytes() == b"12"
+    with pytest.raises(FileExistsError, match="new"), files.creating(goal) as file:
+        file.write(b"other")
+    for links in (True, False):  # a file system without hard links
+        late = tmp_path / f"late-{links}"
+        if not links:
+            monkeypatch.delattr(os, "link")
+        with pytest.raises(FileExistsError, match="late"), files.creating(late) as file:
+            late.write_bytes(b"another was quicker")
+        assert late.read_bytes() == b"another was quicker"
+    with files.creating(tmp_path / "last") as file:
+        file.write(b"3")
+    assert sorted(os.listdir(tmp_path)) == ["last", "late-False", "late-True", "new"]
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="the system has no limits")
+def test_what_is_too_large_is_named_and_leaves_nothing(tmp_path):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    found = []
+    for write in (files.replacing, files.creating):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        try:
+            with (
+                pytest.raises(OSError, match="File too large") as caught,
+                write(tmp_path / "a") as file,
+            ):
+                file.write(bytes(100_000))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        found.append((caught.value.filename, files.reason(caught.value)))
+    assert [name for name, _ in found] == [str(tmp_path / "a")] * 2
+    assert "ulimit -f" in found[0][1]
+    assert os.listdir(tmp_path) == []
+
+
+def test_reasons_are_words():
+    said = [
+        files.reason(OSError(code, "as the system has it")) for code in (errno.ENOSPC, errno.EIO)
+    ]
+    assert said == ["the disk is full", "as the system has it"]
+    assert files.reason(OSError("one of another library.")) == "one of another library"
+    assert files.reason(OSError()) == "OSError"
+
+
+def test_a_long_name_has_room_for_a_temporary_one(tmp_path):
+    files.write_text(tmp_path / ("é" * 120), "1")
+    assert len(os.listdir(tmp_path)) == 1
 
 
 def test_hashes(tmp_path):

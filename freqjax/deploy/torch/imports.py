@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from freqjax.config.sections import Config
 from freqjax.deploy import torch as interop
 from freqjax.networks import count_parameters
 from freqjax.run.workdir import Workdir
+from freqjax.system import files
 
 
 def base_config(path: Path) -> Config:
@@ -32,7 +34,12 @@ def run(path: Path, config: Config, folder: Path, *, say: Callable[[str], None])
     network, _ = interop.read(path, _source(path))
     trained = interop.fit(network, config, _source(path))
     values = configs.to_dict(config)
-    with Workdir(folder, resume=False) as work:
+    written = ("config.json", "checkpoints", ".lock", ".lock.holder")
+    empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    with (
+        files.filling(folder, written) if empty else contextlib.nullcontext(),
+        Workdir(folder, resume=False) as work,
+    ):
         work.write_json("config.json", values)
         # The error of the weights is unknown.
         checkpoints.save_params_only(

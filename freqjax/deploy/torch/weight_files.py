@@ -6,6 +6,7 @@ beside its tensors; a .pt written here holds none.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ import safetensors
 import safetensors.numpy
 
 from freqjax.errors import UserError
+from freqjax.system import files
 
 _TORCH = (".pt", ".pth")
 _SUFFIXES = (*_TORCH, ".safetensors")
@@ -60,15 +62,17 @@ def write(path: Path, arrays: Mapping[str, np.ndarray], text: Mapping[str, str])
     require_suffix(path, f"{path}")
     save = _torch(f"{path}").save if path.suffix in _TORCH else None
     try:
-        with path.open("xb") as file:
+        with files.creating(path) as file:
             if save is None:
                 file.write(to_safetensors(arrays, text))
             else:
-                save(_tensors(arrays), file)
+                content = io.BytesIO()  # PyTorch has errors of its own where a disk is full
+                save(_tensors(arrays), content)
+                file.write(content.getbuffer())
     except FileExistsError:
         raise UserError(f"{path} exists already, and is left as it is.") from None
     except OSError as error:
-        raise UserError(f"{path} cannot be written ({error.strerror}).") from None
+        raise UserError(f"{path} cannot be written ({files.reason(error)}).") from None
 
 
 def to_safetensors(arrays: Mapping[str, np.ndarray], text: Mapping[str, str]) -> bytes:

@@ -16,6 +16,7 @@ import numpy as np
 
 from freqjax.errors import UserError
 from freqjax.recordings.arrays import BROKEN
+from freqjax.system import files
 
 
 class Rows(NamedTuple):
@@ -35,6 +36,8 @@ class Rows(NamedTuple):
 def write_rows(path: Path, rows: Rows, sampling_rate: float, samples: int) -> None:
     """Write `rows` to a new .npz or .csv file; blocks of T = `samples` rows each start at t = 0 s.
 
+    The file appears when it is whole; where it cannot be written nothing is left.
+
     Raises:
       UserError: another suffix, the file exists already, or it cannot be written.
     """
@@ -42,7 +45,7 @@ def write_rows(path: Path, rows: Rows, sampling_rate: float, samples: int) -> No
         raise UserError(f"--out is {path}: it must end in .npz or .csv.")
     seconds = np.arange(len(rows.mixture)) % samples / sampling_rate
     try:
-        with path.open("xb") as file:
+        with files.creating(path) as file:
             if path.suffix == ".npz":
                 np.savez_compressed(
                     file, t=seconds, S=rows.mixture, C=rows.selectors, target=rows.targets
@@ -52,7 +55,7 @@ def write_rows(path: Path, rows: Rows, sampling_rate: float, samples: int) -> No
     except FileExistsError:
         raise UserError(f"--out is {path}: it exists already, and is left as it is.") from None
     except OSError as error:
-        raise UserError(f"--out is {path}: it cannot be written ({error.strerror}).") from None
+        raise UserError(f"--out is {path}: it cannot be written ({files.reason(error)}).") from None
 
 
 def _write_csv(file, seconds: np.ndarray, rows: Rows) -> None:

@@ -1,5 +1,8 @@
 """Datasets on disk: the same rows back, and bad files refused by row and column."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 
@@ -73,6 +76,21 @@ def test_damage_anywhere_in_an_npz_is_one_sentence(written):
         except UserError:
             refused += 1
     assert refused > 30
+
+
+@pytest.mark.parametrize("suffix", ["csv", "npz"])
+def test_rows_that_cannot_be_written_whole_leave_nothing(written, tmp_path, monkeypatch, suffix):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(UserError, match=rf"rows\.{suffix}: .* \(the disk is full\)\."):
+            written(suffix)
+    assert not list(tmp_path.iterdir())
+    assert written(suffix).is_file()  # with room, the same name serves
+    with pytest.raises(UserError, match="it exists already, and is left as it is"):
+        written(suffix)
 
 
 def edit(row, column, text):

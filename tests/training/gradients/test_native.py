@@ -1,11 +1,13 @@
 """The native online loop against differentiation and optax, and what it says where it is not."""
 
+import _ctypes
 import concurrent.futures
 import ctypes
 import dataclasses
 import functools
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -276,9 +278,11 @@ def test_a_damaged_library_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("FREQJAX_CACHE", str(tmp_path))
     with pytest.raises(UserError, match="the native loop is not built"):
         library.load.__wrapped__()
-    library.path().write_bytes(b"no library")
-    with pytest.raises(UserError, match=r"native-.*\.so cannot be loaded .* rebuilds it\."):
-        library.load.__wrapped__()
+    # No library at all, and one that holds another program.
+    for content in (b"no library", Path(_ctypes.__file__).read_bytes()):
+        library.path().write_bytes(content)
+        with pytest.raises(UserError, match=r"native-.*\.so cannot be loaded .* rebuilds it\."):
+            library.load.__wrapped__()
 
 
 def test_the_place_depends_on_all_that_the_library_does(monkeypatch, tmp_path):

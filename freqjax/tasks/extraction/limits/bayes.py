@@ -137,7 +137,7 @@ def bayes_curve(
         "streams": streams,
         "seed": seed,
     }
-    found = cached(question, simulate)
+    found = cached(question, simulate, lambda kept: _fits(kept, len(seen), len(turns), streams))
     mean, error = np.array(found["mean"]), 1.96 * np.array(found["error"])
     mse, rounding = mean.mean(axis=1), np.array(found["rounding"])
     if (rounding > _MOST_ROUNDING * np.maximum(mse, _NEGLIGIBLE)).any():
@@ -151,6 +151,24 @@ def bayes_curve(
     certain = (mse == 0) & (error == 0)
     high = np.where(certain, 0.5 * 3 / np.array(found["streams"]), high)
     return Curve(seen, mse, mean, low, high, found["resolution"], np.array(found["streams"]))
+
+
+def _fits(kept: dict[str, Any], count: int, frequencies: int, streams: int) -> bool:
+    """Whether an answer that was kept has the shape and the range of one.
+
+    Raises:
+      KeyError, TypeError, ValueError: it lacks a part, or one is no array of numbers.
+    """
+    parts = {name: np.array(kept[name], float) for name in ("mean", "error", "rounding", "streams")}
+    shapes = [parts["mean"].shape, *(parts[n].shape for n in ("error", "rounding", "streams"))]
+    return (
+        shapes == [(count, frequencies), (count,), (count,), (count,)]
+        and all(bool(np.isfinite(part).all() and (part > -1e-6).all()) for part in parts.values())
+        and bool((parts["mean"] <= 1).all())  # the mean square of a sine is 1/2
+        and bool(((parts["streams"] >= 1) & (parts["streams"] <= streams)).all())
+        and isinstance(kept["resolution"], float)
+        and 0 <= kept["resolution"] < np.inf
+    )
 
 
 def _exact_curve(seen: tuple[int, ...], per_frequency: Float[np.ndarray, "n F"]) -> Curve:

@@ -366,6 +366,33 @@ def test_a_damaged_file_is_written_anew(folder, damage):
     assert kept.read_bytes() == good
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mean": [[0.1, 0.2, 0.3]]},
+        {"mean": [[-0.1, 0.2]]},
+        {"mean": [[1e9, 0.2]]},
+        {"mean": []},
+        {"error": "none"},
+        {"streams": [0]},
+        {"rounding": [float("nan")]},
+        {"resolution": None},
+    ],
+)
+def test_an_answer_of_a_wrong_shape_or_range_is_computed_anew(folder, change):
+    expected = bayes_curve(task(), (2,))
+    (kept,) = folder.iterdir()
+    good = kept.read_bytes()
+    # Its digest is right: it was written by a program with an error.
+    values = json.loads(good)
+    asked = json.dumps(values["question"], sort_keys=True)
+    values["answer"] |= change
+    values["digest"] = cache._digest(asked, values["answer"])
+    kept.write_text(json.dumps(values))
+    np.testing.assert_array_equal(bayes_curve(task(), (2,)).mse, expected.mse)
+    assert kept.read_bytes() == good
+
+
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FREQJAX_CACHE", str(tmp_path / "file"))

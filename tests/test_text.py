@@ -1,0 +1,39 @@
+"""Text that is safe to show."""
+
+import unicodedata
+
+import pytest
+
+from freqjax.text import printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2J", r"\x1b[2J"),
+        ("a\tb\r\n", r"a\tb\r\n"),
+        ("\x9b31m", r"\x9b31m"),
+        ("\u202etxt.exe", r"\u202etxt.exe"),
+        ("a\u2066b\u2069", r"a\u2066b\u2069"),
+        ("a\u2028b", r"a\u2028b"),
+        ("\ufeffa\u200b", r"\ufeffa\u200b"),
+        ("half \udcff", r"half \udcff"),
+        ("\U000e0041", r"\U000e0041"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_escaped(text, shown):
+    assert printable(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["Läufe/日本語/नहीं", "می\u200cخواهم", "שלום", "χ² → ½ 🎵", r"C:\x1b"]
+)
+def test_text_of_every_language_stays(text):
+    assert printable(text) == text
+
+
+def test_no_control_is_left():
+    everything = "".join(map(chr, range(0x11000)))
+    kinds = {unicodedata.category(sign) for sign in printable(everything)}
+    assert not kinds & {"Cc", "Cs", "Zl", "Zp"}
+    printable(everything).encode()  # no half of a character, which no terminal could be sent
