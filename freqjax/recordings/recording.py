@@ -16,9 +16,6 @@ from jaxtyping import Float
 
 from freqjax.errors import UserError
 
-# The shares of a step by which the times in a file may be off, as rounded decimals are.
-_UNEVEN = 0.01
-
 
 @runtime_checkable
 class Writer(Protocol):
@@ -44,14 +41,18 @@ class Recording(Protocol):
       layout: its format in words.
       names: of the channels, for people; C of them.
       sampling_rate: samples a second, Hz, or None where the file does not say.
+      rate_slack: the share by which the rate may be off, where it was measured; else 0.
       samples: T, or None where only reading the file can tell.
+      notes: how the file was read where it could be read in another way, sentences without a full stop.
     """
 
     path: Path
     layout: str
     names: tuple[str, ...]
     sampling_rate: float | None
+    rate_slack: float
     samples: int | None
+    notes: tuple[str, ...]
 
     def chunks(self, size: int) -> Iterator[Float[np.ndarray, "n C"]]:
         """Read the samples in order, [n, C] float64 with n at most `size`; values as they are in the file.
@@ -88,44 +89,3 @@ def signal(
             )
         yield samples
         row += len(samples)
-
-
-class Clock:
-    """A check that times go on evenly; a file of several blocks starts over at each."""
-
-    def __init__(self, first: float, second: float, source: str) -> None:
-        """Take the step from the first two times, s.
-
-        Raises:
-          UserError: time does not rise.
-        """
-        self._first, self.step, self._source = first, second - first, source
-        self._last, self._row = first - self.step, 0
-        if not (self.step > 0 and np.isfinite(self.step)):
-            raise UserError(
-                f"{source}: column t goes from {first:g} to {second:g} s: it must rise evenly."
-            )
-
-    @property
-    def sampling_rate(self) -> float:
-        """Return the samples a second, Hz, rid of what rounding the times left of a round number."""
-        rate = 1 / self.step
-        return float(f"{rate:.6g}") if abs(rate / float(f"{rate:.6g}") - 1) < 1e-7 else rate
-
-    def check(self, times: Float[np.ndarray, " n"]) -> None:
-        """Refuse times [n] that do not go on where the last ones ended.
-
-        Raises:
-          UserError: a gap, by row from 1.
-        """
-        steps = np.diff(times, prepend=self._last)
-        slack = _UNEVEN * self.step + 1e-8 * np.abs(times)  # nine digits are written
-        starts_over = np.abs(times - self._first) <= slack
-        bad = np.flatnonzero(~((np.abs(steps - self.step) <= slack) | starts_over))
-        if bad.size:
-            raise UserError(
-                f"{self._source}: row {self._row + bad[0] + 1}, column t is {times[bad[0]]:.9g}: it must "
-                f"rise by {self.step:g} s with every row; samples are missing or out of order."
-            )
-        if times.size:
-            self._last, self._row = float(times[-1]), self._row + times.size
