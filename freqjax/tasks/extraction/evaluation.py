@@ -117,7 +117,7 @@ def possible(task: Extraction, test: dict[str, Any], limit: dict[str, Any]) -> S
     when = " after the first second" if late else ""
     return Section(
         title="What is possible",
-        words=(_above_the_limit(limit, network, least, when), limit["note"]),
+        words=tuple(filter(None, (_above_the_limit(limit, network, least, when), limit["note"]))),
         table=Table(("", *columns), rows),
     )
 
@@ -130,11 +130,13 @@ def _mean(values: Sequence[float] | None) -> float | None:
 def _above_the_limit(
     limit: dict[str, Any], network: float | None, least: float | None, when: str
 ) -> str:
-    """Tell in sentences how far the network is from what is possible."""
+    """Tell in sentences how far the network is from what is possible; nothing where that is not known."""
     if network is None:
         said = "The output is not finite: it cannot be compared with what is possible."
     elif least is None:
         linear = limit["linear_mmse"]
+        if linear is None:
+            return ""
         said = f"The best linear estimate has {number(linear)} over a whole stream."
     elif least == 0:
         said = f"The least possible error{when} is 0, so that the network's {number(network)} is all its own."
