@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +65,7 @@ class Archive:
             most = packed if member.compress_type == zipfile.ZIP_STORED else _LARGEST_RATIO * packed
             if size > most + _LARGEST_RATIO:
                 raise UserError(f"{source}: its header promises {size} bytes, and it has {packed}.")
-        with self._file.open(member) as file:
+        with _damage(self._source), self._file.open(member) as file:
             return read_head(file, size, source)
 
     def is_numeric(self, name: str) -> bool:
@@ -79,15 +79,12 @@ class Archive:
     def chunks(self, name: str, size: int) -> Iterator[Float[np.ndarray, "n C"]]:
         """Read an array in chunks [n, C] float64 of at most `size` samples."""
         head = self.head(name)
-        files = []
-        try:
+        with _damage(self._source), ExitStack() as stack:
+            files = []
             for start in channel_starts(head):
-                files.append(self._file.open(name + ".npy"))
+                files.append(stack.enter_context(self._file.open(name + ".npy")))
                 files[-1].seek(start)
             yield from read_chunks([file.read for file in files], head, size, self._of(name))
-        finally:
-            for file in files:
-                file.close()
 
     def whole(self, name: str) -> Float[np.ndarray, "T C"]:
         """Read an array [T, C] float64."""
@@ -146,14 +143,23 @@ class Archive:
 
 @contextmanager
 def open_archive(path: Path, source: str) -> Iterator[Archive]:
-    """Open an .npz; damage anywhere in it becomes one sentence.
+    """Open an .npz.
 
     Raises:
       UserError: it is damaged, or no .npz.
     """
-    try:
-        with zipfile.ZipFile(path) as file:
+    with path.open("rb") as raw:
+        with _damage(source):
+            file = zipfile.ZipFile(raw)
+        with file:
             yield Archive(file, source)
+
+
+@contextmanager
+def _damage(source: str) -> Iterator[None]:
+    """Turn whatever damage makes NumPy and zipfile raise into one sentence."""
+    try:
+        yield
     except BROKEN as error:
         what = printable(" ".join(str(error).split())[:200].rstrip("."))
         raise UserError(

@@ -234,7 +234,7 @@ def test_a_mixture_and_its_components_are_the_rows_they_were(tmp_path, fields):
     ("stems", "rate", "sentence"),
     [
         (np.zeros(20), 20, "has 1 channels: it must have 3, the mixture and then the target"),
-        (np.zeros((20, 4)), 20, "has 4 channels: it must have 3"),
+        (np.zeros((20, 6)), 20, "has 6 channels: it must have 3, .* or 4, S, C1 to C2 and the"),
         (np.zeros((20, 3)), 40, "has 40 samples a second: it must have 20"),
         (np.zeros((21, 3)), 20, "has 21 samples: it must have a multiple of 20, task.duration"),
         (np.zeros((40, 3)), 20, "has 80 rows: it must have 40 rows"),

@@ -117,7 +117,9 @@ def _bayes(task: ExtractionConfig, found: StreamLimit | NoBayesLimit) -> tuple[d
     names = ("bayes_mse", "bayes_mse_per_frequency", "bayes_low", "bayes_high")
     after = "bayes_after_1s_per_frequency"
     if isinstance(found, NoBayesLimit):
-        return dict.fromkeys((*names, after)), f"{'No limit' if from_file(task) else 'No Bayes limit'}: {found}"
+        return dict.fromkeys(
+            (*names, after)
+        ), f"{'No limit' if from_file(task) else 'No Bayes limit'}: {found}"
     values = (found.mse, list(found.mse_per_frequency), found.low, found.high)
     late = found.after_1s_per_frequency
     bayes = dict(zip(names, values, strict=True)) | {after: None if late is None else list(late)}

@@ -454,11 +454,15 @@ def test_rows_from_a_file_have_no_limit(tmp_path, fields):
     extraction = make_task(config)
     rows = extraction.dataset(extraction.split("test"))
     datasets.write_rows(tmp_path / "rows.npz", rows, config.sampling_rate, config.samples)
-    own = make_task(dataclasses.replace(config, **dict.fromkeys(fields, str(tmp_path / "rows.npz"))))
+    own = make_task(
+        dataclasses.replace(config, **dict.fromkeys(fields, str(tmp_path / "rows.npz")))
+    )
     blocks = own.split("test")
     limits = own.limits(blocks)
     named = " and ".join(f"task.{field}" for field in fields)
-    assert limits["note"].startswith(f"No limit: the rows come from a file ({named}), and their law")
+    assert limits["note"].startswith(
+        f"No limit: the rows come from a file ({named}), and their law"
+    )
     for name in ("bayes_mse", "bayes_mse_per_frequency", "bayes_low", "bayes_high", "linear_mmse"):
         assert limits[name] is None
     found = own.measure(0.9 * np.asarray(blocks.targets), blocks)
