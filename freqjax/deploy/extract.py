@@ -23,6 +23,7 @@ from freqjax.recordings import Recording, choose_channel, open_recording, signal
 from freqjax.recordings.resampling import ratio, resample
 from freqjax.system import files
 from freqjax.tasks import Extraction
+from freqjax.text import printable
 
 _CHUNK = 65_536
 # Relative difference up to which rates are equal: a file may store few digits.
@@ -181,7 +182,7 @@ def run(component: ComponentStream, planned: Plan, say: Callable[[str], None]) -
     seconds = time.perf_counter() - began
     done = Extracted(count, before.rms, after.rms, writer.clipped, seconds)
     for line in report(planned, component.task, component.group, known, done):
-        say(line)
+        say(printable(line))
     if planned.figure is not None:
         from freqjax.tasks.extraction import figures  # matplotlib takes most of a second to import
 

@@ -149,7 +149,7 @@ def measure(
         )
     rounding = max(rounding, share * latest, 4 * float(np.spacing(latest)))
     off, squares, gaps = _residuals(read, rounding, line, first, source, name)
-    # One gap or two among even times could come of rounding alone, but hardly do.
+    # One gap or two among even times could come of rounding alone, but hardly do; a time that is repeated may.
     if off > _UNEVEN * step + rounding or gaps in (1, 2):
         allowed = 0.0 if gaps in (1, 2) else rounding
         raise _uneven(read, allowed, line, first, source, name)
@@ -183,7 +183,7 @@ def _residuals(
             usual = _usual_step(times)
         change = np.diff(times, prepend=times[0] - usual if last is None else last)
         if usual > 0:
-            gaps += int(np.count_nonzero((np.abs(change - usual) > _GAP * usual) & (rows > 0)))
+            gaps += int(np.count_nonzero((change - usual > _GAP * usual) & (rows > 0)))
         last = times[-1]
     return off, squares, gaps
 

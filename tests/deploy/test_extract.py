@@ -101,6 +101,36 @@ def test_generated_rows_and_bare_arrays_can_be_listened_to(clock, tmp_path, suff
     assert ("since the file states none" in text) == (suffix == "npy")
 
 
+def test_a_rate_of_few_digits_is_used_and_told(clock, tmp_path):
+    seconds = np.arange(2205) / 44_100
+    table = np.c_[seconds, 0.2 * np.sin(6 * np.pi * seconds)]
+    source, output = tmp_path / "a.csv", tmp_path / "b.csv"
+    np.savetxt(source, table, ["%.6f", "%.9g"], ",", header="Time (s),S", comments="")
+    text = run(clock, source, output, resampled=True)
+    assert "2,205 samples, 0.05 s at 44100 Hz\n" in text
+    assert "column Time (s): 2,205 times tell 44100 Hz, to within 1.5 Hz" in text
+    assert np.loadtxt(output, delimiter=",", skiprows=1).shape == (2205, 2)
+
+
+def test_the_rate_of_the_network_is_taken_where_the_times_permit_it(clock, tmp_path):
+    """Times that are rounded to 1 ms tell 1000 Hz no better than to a thousandth."""
+    seconds = np.arange(3000) / 1000.3
+    table = np.c_[seconds, MIXTURE]
+    np.savetxt(tmp_path / "a.csv", table, ["%.3f", "%.9g"], ",", header="t,S", comments="")
+    assert "3,000 samples" in run(clock, tmp_path / "a.csv", tmp_path / "b.csv")
+    np.savetxt(tmp_path / "c.csv", table, ["%.6f", "%.9g"], ",", header="t,S", comments="")
+    with pytest.raises(
+        UserError, match=r"has 1000\.3 samples a second .* --resample must be given"
+    ):
+        run(clock, tmp_path / "c.csv", tmp_path / "d.csv")
+
+
+def test_control_characters_in_a_name_reach_no_terminal(clock, tmp_path):
+    np.save(tmp_path / "a\x1b[2J.npy", MIXTURE[:50])
+    text = run(clock, tmp_path / "a\x1b[2J.npy", tmp_path / "b.npy")
+    assert "\x1b" not in text and "a\\x1b[2J.npy" in text
+
+
 def test_a_sample_that_is_not_finite_leaves_nothing(clock, tmp_path):
     np.save(tmp_path / "bad.npy", np.where(TIME == 2, np.nan, MIXTURE))
     with pytest.raises(UserError, match="row 2001, channel 1 is nan: it must be"):

@@ -26,7 +26,7 @@ def test_fresh_noise_becomes_fixed_where_rows_come_from_a_file(capsys):
 
 def test_what_the_command_line_says_itself_is_not_changed(capsys):
     given = (_PATH, ("task.noise", "fresh"))
-    with pytest.raises(UserError, match="task.noise is fresh: it must be fixed"):
+    with pytest.raises(UserError, match=r"task\.noise is fresh: it must be fixed"):
         validation.validate_training(base(*given))
     base(_PATH, ("task.noise", "fixed"))
     base(_PATH, config="original_a")

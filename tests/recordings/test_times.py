@@ -86,7 +86,7 @@ def test_blocks_start_over():
         (np.delete(np.arange(400.0), 200), 201),
         (np.delete(np.arange(4000.0), 3998), 3999),
         (np.r_[np.arange(100) / 10, 10 + np.arange(100) / 5], 102),
-        (np.insert(np.arange(300) / 10, 120, 11.9), 121),
+        (np.insert(0.0123 + np.arange(300) / 10, 120, 11.9123), 121),
         (np.r_[np.arange(9), np.nan, np.arange(9)], 10),
         (np.r_[np.arange(9.0), 4.0, 5.0], 10),
     ],

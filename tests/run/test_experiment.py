@@ -131,7 +131,7 @@ def test_a_run_repeats_itself_bitwise(tmp_path, name):
     assert synthesised["limit"]["bayes_mse"] is not None
     assert own["limit"]["bayes_mse"] is None and own["limit"]["linear_mmse"] is None
     assert own["limit"]["baselines"] == synthesised["limit"]["baselines"]
-    assert "the rows come from a file (task.train_path)" in own["limit_note"]
+    assert "Rows of a file (task.train_path) have no limit" in own["limit_note"]
     assert comparable(first) == comparable(second)
 
 

@@ -386,5 +386,6 @@ def _check_randomness(mixture: np.ndarray, config: ExtractionConfig, source: str
             raise UserError(
                 f"{source}: the mixture of block {b + 1} is quieter than "
                 f"task.phase_scale={config.phase_scale:g} and task.amplitude_range={low:g},{high:g} say (its "
-                f"mean squared second difference is {found:.3g}, theirs {expected:.3g}): {wanted} would fit it."
+                f"mean squared second difference is {found:.3g}, theirs {expected:.3g}): {wanted} would "
+                "fit it."
             )

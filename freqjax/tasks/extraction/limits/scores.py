@@ -92,8 +92,7 @@ def least_possible(
     fields = from_file(task)
     if fields:
         return NoBayesLimit(
-            f"the rows come from a file ({' and '.join(fields)}), and their law, which a limit is computed "
-            "from, is not known."
+            f"Rows of a file ({' and '.join(fields)}) have no limit, since their law is not stated."
         )
     if task.start == "random" and task.reset != "block":
         # Blocks of one start repeat one mixture, which a carried state has read before.
@@ -117,9 +116,8 @@ def _bayes(task: ExtractionConfig, found: StreamLimit | NoBayesLimit) -> tuple[d
     names = ("bayes_mse", "bayes_mse_per_frequency", "bayes_low", "bayes_high")
     after = "bayes_after_1s_per_frequency"
     if isinstance(found, NoBayesLimit):
-        return dict.fromkeys(
-            (*names, after)
-        ), f"{'No limit' if from_file(task) else 'No Bayes limit'}: {found}"
+        why = str(found) if from_file(task) else f"No Bayes limit: {found}"
+        return dict.fromkeys((*names, after)), why
     values = (found.mse, list(found.mse_per_frequency), found.low, found.high)
     late = found.after_1s_per_frequency
     bayes = dict(zip(names, values, strict=True)) | {after: None if late is None else list(late)}

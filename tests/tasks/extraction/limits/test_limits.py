@@ -460,9 +460,7 @@ def test_rows_from_a_file_have_no_limit(tmp_path, fields):
     blocks = own.split("test")
     limits = own.limits(blocks)
     named = " and ".join(f"task.{field}" for field in fields)
-    assert limits["note"].startswith(
-        f"No limit: the rows come from a file ({named}), and their law"
-    )
+    assert limits["note"].startswith(f"Rows of a file ({named}) have no limit, since their law")
     for name in ("bayes_mse", "bayes_mse_per_frequency", "bayes_low", "bayes_high", "linear_mmse"):
         assert limits[name] is None
     found = own.measure(0.9 * np.asarray(blocks.targets), blocks)
