@@ -149,7 +149,7 @@ def measure(
         )
     rounding = max(rounding, share * latest, 4 * float(np.spacing(latest)))
     off, squares, gaps = _residuals(read, rounding, line, first, source, name)
-    # One gap or two among even times could come of rounding alone, but hardly do; a time that is repeated may.
+    # One gap or two among even times could come of rounding alone, but hardly do; a time twice may.
     if off > _UNEVEN * step + rounding or gaps in (1, 2):
         allowed = 0.0 if gaps in (1, 2) else rounding
         raise _uneven(read, allowed, line, first, source, name)
