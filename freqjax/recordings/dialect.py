@@ -248,7 +248,11 @@ def _decide(ways: list[Dialect], rows: Sequence[str], lines: Iterator[str], sour
         open_yet = len({way.decimal for way in ways}) > 1
         if not differ and not open_yet:
             return ways[0]
-        looked_at = list(itertools.islice(filter(_holds, lines), 10 * _LOOKED_AT))
+        # Rows of whole numbers leave it open, however many they are.
+        telling = (
+            line for line in lines if (differ or "," in line or "." in line) and _holds(line)
+        )
+        looked_at = list(itertools.islice(telling, _LOOKED_AT))
         if not looked_at:
             break
         fits = [_count_good(way, looked_at, _width(way, rows)) for way in ways]
