@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: configs/ and checkpoints/ go into the package, under freqjax/shipped."""
+"""Build steps beyond pyproject.toml: configs/ and checkpoints/ are packaged under freqjax/shipped."""
 
 from setuptools import find_packages, setup
 

@@ -27,7 +27,7 @@ _EXPECTED = {
     "original_b_l1": "the same at phase_scale 0.1, 30 epochs: 0.2 to 0.3 while training, 0.3 to 0.4 frozen "
     "at best",
     "original_b": "windows of 50 samples, two layers of 256 units, dropout: 0.25 to 0.3 frozen, as reported",
-    "windows_best": "the same windows learned with patience: within 1.25 times what is possible",
+    "windows_best": "the same windows with longer training: within 1.25 times the limit",
     "sweep_seeds": "a hundred replicas of original A, 25 seeds at four learning rates, with `--mode sweep`: "
     "0.50 frozen, all of them",
 }

@@ -50,7 +50,7 @@ def examine(plant: Plant, seed: int, folder: Path) -> dict[str, Any]:
 
 
 def _is_well(folder: Path) -> bool:
-    """Tell whether the report says that nothing is wrong."""
+    """Return whether the report states that nothing is wrong."""
     return (folder / "report.md").read_text().splitlines()[2].startswith("Nothing is wrong")
 
 
@@ -101,8 +101,8 @@ def main(arguments: Sequence[str]) -> None:
         print(
             f"wrong: {row['plant']}, seed {row['seed']}: {row['planted']} taken for {row['first']}"
         )
-    ill = sum(row["planted"] == _HEALTHY and not row["right"] for row in rows)
-    print(f"{len(rows) - len(wrong)} of {len(rows)} right; {ill} healthy runs called ill")
+    false_alarms = sum(row["planted"] == _HEALTHY and not row["right"] for row in rows)
+    print(f"{len(rows) - len(wrong)} of {len(rows)} right; {false_alarms} false alarms")
     if list(seeds) == list(_GRADED):
         record.write("diagnosis", "python -m benchmarks.diagnosis", rows)
         draw(rows, record.RESULTS / "diagnosis.png")

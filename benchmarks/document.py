@@ -19,6 +19,7 @@ from benchmarks import config_table, example_page, record, speed
 from benchmarks.markdown import bullet, paragraph, table
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction import figures
+from freqjax.tasks.extraction.config import extraction_of
 from freqjax.training.frozen import make_forward
 
 _ROOT = Path(__file__).parent.parent
@@ -365,13 +366,13 @@ def diagnosis_page() -> str:
     """Make docs/diagnosis.md: how the diagnosis works, and its confusion matrix."""
     rows = record.read("diagnosis")
     right, healthy = sum(r["right"] for r in rows), [r for r in rows if r["planted"] == "healthy"]
-    ill = sum(not row["right"] for row in healthy)
+    false_alarms = sum(not row["right"] for row in healthy)
     plants = {row["plant"]: row["planted"] for row in rows}
     of = {plant: [row for row in rows if row["plant"] == plant] for plant in plants}
     lines = [
         *paragraph(
             f"The first-ranked cause is right in {right} of {len(rows)} runs ({right / len(rows):.0%}); "
-            f"{ill} of {len(healthy)} healthy runs are diagnosed with a fault."
+            f"{false_alarms} of {len(healthy)} healthy runs are diagnosed with a fault."
         ),
         *table(
             ("planted cause", "plant", "right", "mistaken for"),
@@ -417,7 +418,7 @@ def _replaced(text: str, begin: str, end: str, block: str) -> str:
 def draw() -> None:
     """Draw docs/headline.png from the shipped checkpoint."""
     network = freqjax.load(_ROOT / "checkpoints" / "clock64")
-    task = make_task(network.config.task)
+    task = make_task(extraction_of(network.config))
     blocks, batch = task.rows("test"), task.split("test")
     assert batch is not None
     outputs = make_forward(network.network)(network.params, blocks, "block")

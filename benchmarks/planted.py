@@ -211,8 +211,8 @@ _Tamper = Callable[[np.random.Generator, np.ndarray, np.ndarray], tuple[np.ndarr
 
 def rows_of_file(rows: Sequences) -> datasets.Rows:
     """Convert rows as a network reads them, the signal before the selector, to those of a file."""
-    inputs = rows.inputs.reshape(-1, rows.inputs.shape[-1])
-    return datasets.Rows(inputs[:, 0], inputs[:, 1:], rows.targets.reshape(-1))
+    inputs = np.asarray(rows.inputs).reshape(-1, rows.inputs.shape[-1])
+    return datasets.Rows(inputs[:, 0], inputs[:, 1:], np.asarray(rows.targets).reshape(-1))
 
 
 def _files(tamper: _Tamper, stretch: int = 1) -> Sabotage:
@@ -229,7 +229,7 @@ def _files(tamper: _Tamper, stretch: int = 1) -> Sabotage:
         longer = Extraction(task).rows("train")
         task.duration = duration
         inputs, targets = tamper(
-            np.random.default_rng(seed), longer.inputs.copy(), longer.targets[..., 0].copy()
+            np.random.default_rng(seed), np.array(longer.inputs), np.array(longer.targets[..., 0])
         )
         changed = longer._replace(inputs=inputs, targets=targets[..., None])
         rows = {

@@ -1,4 +1,4 @@
-"""Runs of the program in processes of their own, and the files of results."""
+"""Runs of the program in subprocesses, and the files of results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOAD = os.getloadavg()[0]
 
 
 def train(flags: Sequence[str], folder: Path) -> dict[str, Any]:
-    """Run `python -m freqjax.main` with `flags` in a process of its own.
+    """Run `python -m freqjax.main` with `flags` in a subprocess.
 
     Returns:
       summary.json, with `process_seconds`, the whole command from start to exit, figures included.

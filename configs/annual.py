@@ -28,6 +28,7 @@ def get_config() -> Config:
             start="random",
             starts=16,
             noise="fresh",
+            burn_in=2.0,
             rotor_low=0.5,
             rotor_high=4.0,
             rotor_leak=3.0,
@@ -49,7 +50,6 @@ def get_config() -> Config:
         # As in locker.py: the least possible error is positive at any horizon, and large at first.
         curriculum=CurriculumConfig(
             first_horizon=5.0,
-            burn_in=2.0,
             settled_mse=0.01,
             patience=1000,
             damping_floor=1e-5,

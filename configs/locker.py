@@ -17,6 +17,7 @@ def get_config() -> Config:
             start="random",
             starts=8,
             noise="fresh",
+            burn_in=1.0,
             rotor_leak=15.0,
             rotor_decay=2.0,
         ),
@@ -38,7 +39,6 @@ def get_config() -> Config:
         curriculum=CurriculumConfig(
             first_horizon=2.0,
             longest_horizon=3.0,
-            burn_in=1.0,
             settled_mse=0.01,
             patience=1000,
             damping_floor=1e-5,

@@ -1,11 +1,13 @@
 """The command line: `python -m freqjax.main --config configs/default.py`, or `freqjax --config default`.
 
 Parse, build and validate the config, hand over to the mode. A `UserError` is one sentence on standard
-error and exit code 2; anything else is a bug and keeps its traceback.
+error and exit code 2, and so is a file that the system refuses; anything else is a bug and keeps its
+traceback.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -14,45 +16,55 @@ from freqjax import commandline
 from freqjax.config import overrides
 from freqjax.errors import UserError
 from freqjax.modes import MODES
+from freqjax.run import interrupts
+from freqjax.system import files, output
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one invocation and return its exit code."""
-    # Progress must reach a pipe or a log line by line; a sign that cannot be shown must not end a run.
-    sys.stdout.reconfigure(line_buffering=True, errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
+    output.prepare()
     try:
-        words = sys.argv[1:] if arguments is None else arguments
-        if "--version" in words:
-            print(f"freqjax {freqjax.__version__}")
-            return 0
-        answer = commandline.answer(words)
-        if answer is not None:
-            print(answer)
-            return 0
-        invocation = commandline.parse(words)
-        # Not before the arguments are known to be right: with it comes JAX.
-        from freqjax.system import devices
-
-        mode = MODES[invocation.mode]
-        devices.select(invocation.flags["device"])
-        config = overrides.apply(
-            mode.base(invocation.flags, invocation.overrides), invocation.overrides
-        )
-        if not config.run.coordinator:  # processes have to meet before JAX runs
-            devices.require(invocation.flags["device"])
-        return mode.run(config, invocation.flags)
-    except KeyboardInterrupt:
-        print("freqjax: interrupted", file=sys.stderr)
-        return 130
+        with interrupts.raising():
+            return _run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt as error:
+        output.warn("interrupted")
+        return 128 + getattr(error, "signum", signal.SIGINT)
+    except UserError as error:
+        output.warn(str(error))
     except OSError as error:
         named = "" if error.filename is None else f"{error.filename}: "
-        what = error.strerror or str(error) or type(error).__name__
-        print(f"freqjax: {named}{what}.", file=sys.stderr)
-        return 2
-    except UserError as error:
-        # A path or another program's message may break lines; what is printed here does not.
-        print("freqjax:", " ".join(str(error).splitlines()), file=sys.stderr)
-        return 2
+        output.warn(f"{named}{files.reason(error)}.")
+    except Exception as error:
+        if not _lacks_memory(error):
+            raise
+        output.warn("there is not enough memory for this: smaller sizes in the config need less.")
+    return 2
+
+
+def _run(words: Sequence[str]) -> int:
+    if "--version" in words:
+        return output.answer(f"freqjax {freqjax.__version__}")
+    answer = commandline.answer(words)
+    if answer is not None:
+        return output.answer(answer)
+    invocation = commandline.parse(words)
+    # Not before the arguments are known to be right: with it comes JAX.
+    from freqjax.system import devices
+
+    mode = MODES[invocation.mode]
+    devices.select(invocation.flags["device"])
+    config = overrides.apply(
+        mode.base(invocation.flags, invocation.overrides), invocation.overrides
+    )
+    if not config.run.coordinator:  # processes have to meet before JAX runs
+        devices.require()
+    return mode.run(config, invocation.flags)
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Tell whether Python, NumPy or XLA could not have the memory that they asked for."""
+    of_xla = type(error).__name__ in ("JaxRuntimeError", "XlaRuntimeError")
+    return isinstance(error, MemoryError) or (of_xla and "RESOURCE_EXHAUSTED" in str(error))
 
 
 if __name__ == "__main__":

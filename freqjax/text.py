@@ -1,4 +1,4 @@
-"""Numbers and times as people read them, and text that is safe to show."""
+"""Formatting of numbers and durations, and of text that is safe to show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _UNSEEN = re.compile(
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, or a word for what is not a number."""
+    """Format a number with three significant digits, or "not finite" for None."""
     if value is None:
         return "not finite"
     if value == 0:
@@ -22,7 +22,7 @@ def number(value: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
+    """Format a duration in seconds, minutes or hours."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:
@@ -36,3 +36,10 @@ def printable(text: str) -> str:
     Letters of every language stay as they are, and so does what is escaped already.
     """
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def shortened(text: str, most: int = 300) -> str:
+    """Return `text`, or its ends and how long it is if it has more than `most` characters."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most // 3]}… ({len(text):,} characters){text[-2:]}"

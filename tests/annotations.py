@@ -1,4 +1,4 @@
-"""How the tests hold the package to its annotations: see `tests/conftest.py`."""
+"""Runtime check of the package's annotations in the tests: see `tests/conftest.py`."""
 
 from collections.abc import Callable
 from typing import Any

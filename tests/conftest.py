@@ -1,4 +1,4 @@
-"""What every test runs under: strict ranks, and no accelerator."""
+"""Settings of all tests: strict ranks, and no accelerator."""
 
 import atexit
 import os

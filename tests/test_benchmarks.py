@@ -26,7 +26,7 @@ def problem():
 
 
 def copy_into_pytorch(torch, params, lstm, head):
-    """Gate order and the two biases are PyTorch's; kernels are transposed."""
+    """Copy weights into PyTorch: gate order and biases are the same, kernels are transposed."""
     names = {"weight_ih": "input", "weight_hh": "recurrent"}
     names |= {"bias_ih": "input_bias", "bias_hh": "recurrent_bias"}
     with torch.no_grad():
@@ -92,6 +92,12 @@ class Trainer:
         self.step += 16
 
 
+def reason(found):
+    """Why a contender is not there."""
+    assert isinstance(found, Absent)
+    return found.reason
+
+
 def test_every_engine_is_there_or_says_why_not(monkeypatch, tmp_path):
     config = Config(task=TaskConfig(duration=0.01), network=NetworkConfig(hidden_size=H))
     blocks = make_task(config.task).rows("train")
@@ -104,16 +110,16 @@ def test_every_engine_is_there_or_says_why_not(monkeypatch, tmp_path):
     assert isinstance(online_jobs._native(config, blocks, 40, "gpu"), Absent)
     monkeypatch.setenv("CXX", "no-such-compiler")
     monkeypatch.setenv("FREQJAX_CACHE", str(tmp_path))
-    assert "no-such-compiler" in online_jobs._native(config, blocks, 40, "cpu").reason
-    assert online_jobs.pytorch_missing("gpu").reason == "PyTorch is timed on the CPU alone."
+    assert "no-such-compiler" in reason(online_jobs._native(config, blocks, 40, "cpu"))
+    assert reason(online_jobs.pytorch_missing("gpu")) == "PyTorch is timed on the CPU alone."
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert online_jobs.pytorch_missing("cpu").reason == "PyTorch is not installed."
+    assert reason(online_jobs.pytorch_missing("cpu")) == "PyTorch is not installed."
     monkeypatch.setattr(online_jobs, "time_cpp", lambda hidden, rows: None)
-    assert "no C++ compiler" in online_jobs._cpp(H, 40, "cpu").reason
+    assert "no C++ compiler" in reason(online_jobs._cpp(H, 40, "cpu"))
 
 
 def fake(engine, times, log):
-    """A contender that takes the times given, the first of them to warm up."""
+    """Return a contender that takes the times given, the first of them to warm up."""
     left = iter(times)
 
     def run():
@@ -145,7 +151,7 @@ def test_contenders_take_turns_and_ratios_are_of_one_round(monkeypatch):
 
 @pytest.fixture
 def results(monkeypatch, tmp_path):
-    """The folder of the results, after a benchmark of two tiny jobs."""
+    """Return the folder of the results, after a benchmark of two tiny jobs."""
 
     def tiny(*, quick):
         make = bptt_jobs.contenders

@@ -1,4 +1,4 @@
-"""What the documents say is what the program does."""
+"""The documents against the program."""
 
 import re
 import subprocess
@@ -54,8 +54,11 @@ def test_the_readmes_commands_name_flags_and_files_that_exist():
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.py")), ids=lambda p: p.stem)
 def test_every_config_is_valid_tells_its_command_and_stands_in_the_readme(path):
     config = overrides.load(path)
-    for replica in sweep.replicas(config) if config.sweep.axes else [config]:
-        validation.validate_training(getattr(replica, "config", replica))
+    swept = (
+        [replica.config for replica in sweep.replicas(config)] if config.sweep.axes else [config]
+    )
+    for one in swept:
+        validation.validate_training(one)
     text = path.read_text()
     mode = "--mode sweep " if config.sweep.axes else ""
     assert f"python -m freqjax.main {mode}--config configs/{path.name}" in text

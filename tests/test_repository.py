@@ -1,4 +1,4 @@
-"""What the repository holds: little, nothing that a program puts out, and checks that can run."""
+"""The content of the repository: its size, no generated files, and checks that can run."""
 
 import json
 import os

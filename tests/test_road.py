@@ -1,4 +1,4 @@
-"""The README's road through the code, against the functions that a run of each route enters."""
+"""The README's path through the code, against the functions that a run of each route enters."""
 
 import json
 import re
@@ -41,7 +41,7 @@ class _Arrived(BaseException):
 
 
 def road(route):
-    """The functions of a route in order: those of the list, which all have, and those of its line."""
+    """Return the functions of a route in order: those of the list, common to all, and those of its line."""
     shared = [line for line in _SECTION.splitlines() if re.match(r"\d\. ", line)]
     own = [line for line in _SECTION.splitlines() if line.startswith(f"| {route}")]
     assert len(shared) == 3

@@ -62,12 +62,12 @@ MODULES = modules()
 
 
 def room_of(module: str) -> str:
-    """The folder, or the module beside the folders, that `module` is in."""
+    """Return the folder, or the module beside the folders, that `module` is in."""
     return module.split(".")[1]
 
 
 def running(node: ast.AST):
-    """`node` and what is below it, without what stands under `if TYPE_CHECKING`."""
+    """Yield `node` and its descendants, except those under `if TYPE_CHECKING`."""
     yield node
     for child in ast.iter_child_nodes(node):
         if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
@@ -75,7 +75,7 @@ def running(node: ast.AST):
 
 
 def imports_of(path: Path) -> set[str]:
-    """The modules of the package that a file imports when it runs, at any depth."""
+    """Return the modules of the package that a file imports when it runs, at any depth."""
     found: set[str] = set()
     for node in running(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -133,6 +133,6 @@ def test_what_only_sinusoids_have_stands_where_it_is_at_home():
 
 
 def has_words(path: Path) -> bool:
-    """Whether a file says a word of sinusoids."""
+    """Return whether a file contains a word about sinusoids."""
     text = path.read_text(encoding="utf-8").lower()
     return any(word in text for word in WORDS)

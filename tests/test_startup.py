@@ -1,4 +1,4 @@
-"""What a command waits for before it does anything: imports, and programs compiled once before."""
+"""Start-up of commands: imports, and the cache of compiled programs."""
 
 import os
 import subprocess

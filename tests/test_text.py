@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from freqjax.text import printable
+from freqjax.text import printable, shortened
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,9 @@ def test_no_control_is_left():
     kinds = {unicodedata.category(sign) for sign in printable(everything)}
     assert not kinds & {"Cc", "Cs", "Zl", "Zp"}
     printable(everything).encode()  # no half of a character, which no terminal could be sent
+
+
+def test_long_text_is_shortened_and_short_text_stays():
+    assert shortened("x" * 300) == "x" * 300
+    assert shortened("y" * 2000 + "':") == "y" * 100 + "… (2,002 characters)':"
+    assert shortened("abcdefghij", 6) == "ab… (10 characters)ij"

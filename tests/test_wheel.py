@@ -17,7 +17,7 @@ _PARTS = ("freqjax", "configs", "checkpoints", "pyproject.toml", "setup.py", "RE
 
 
 def run(folder, *words):
-    """What a command prints."""
+    """Run a command and return its output."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     found = subprocess.run(
         list(map(str, words)),
@@ -33,7 +33,7 @@ def run(folder, *words):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """The wheel of a copy of the sources, so that nothing is left in the clone and nothing old gets in."""
+    """Build the wheel from a copy of the sources, without files in the clone and without old build files."""
     folder = tmp_path_factory.mktemp("wheel")
     for name in _PARTS:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
@@ -59,7 +59,7 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
-    """The folder of the programs of an environment that has the wheel, and what is installed here."""
+    """Return the folder of programs of an environment with the wheel and the packages installed here."""
     folder = tmp_path_factory.mktemp("clean")
     venv.create(folder, with_pip=False)
     places = {"base": str(folder), "platbase": str(folder)}

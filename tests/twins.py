@@ -6,21 +6,23 @@ import numpy as np
 
 from freqjax import Config, NetworkConfig, TaskConfig, TrainConfig
 from freqjax.networks import LstmSetting, RotorSetting
-from freqjax.tasks import Sequences, make_task
+from freqjax.tasks import Batch, Extraction, Sequences, Task, make_task
+from freqjax.tasks.extraction.config import extraction_of
 
 # The main job's: one mixture, four selectors.
+ROTORS = RotorSetting(band=(0.0005, 0.02), peaks=(0.001, 0.003, 0.005, 0.007))
 SETTING = LstmSetting(
     input_size=5,
     hidden_size=64,
     output_size=1,
     selectors=(1, 2, 3, 4),
     longest=10_000,
-    rotors=RotorSetting(band=(0.0005, 0.02), peaks=(0.001, 0.003, 0.005, 0.007)),
+    rotors=ROTORS,
 )
 
 
 def tiny_config(**sections) -> Config:
-    """Two frequencies, 20 rows a block, 4 hidden units, online: the smallest whole task."""
+    """Return the config of a minimal run: two frequencies, 20 rows per block, 4 hidden units, online."""
     config = Config(
         task=TaskConfig(frequencies=(1.0, 3.0), sampling_rate=20.0, duration=1.0),
         network=NetworkConfig(hidden_size=4),
@@ -38,13 +40,25 @@ def tiny_rows() -> Sequences:
     return make_task(tiny_config().task).rows("train")
 
 
+def extraction(config: Config) -> Extraction:
+    """Return the task of a config, which is extraction."""
+    return make_task(extraction_of(config))
+
+
+def split_of(task: Task, name: str) -> Batch:
+    """Return the rows of a split that the task has."""
+    batch = task.split(name)
+    assert batch is not None
+    return batch
+
+
 def sigmoid(x):
-    """The logistic function."""
+    """Compute the logistic function."""
     return 1 / (1 + np.exp(-x))
 
 
 def lstm_step(params, c, h, x):
-    """One LSTM step and head in float64: c, h [B, H], x [B, D] → c, h, y [B, O]."""
+    """Compute one LSTM step and head in float64: c, h [B, H], x [B, D] → c, h, y [B, O]."""
     cell, head = params["cell"], params["head"]
     size = c.shape[1]
     z = np.zeros((len(x), 4 * size))

@@ -1,1 +1,1 @@
-"""Checkpoints, each proven by a manifest."""
+"""Checkpoints, each verified against a manifest."""

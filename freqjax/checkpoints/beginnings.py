@@ -1,34 +1,35 @@
-"""Weights that a training begins with: drawn from `train.seed`, or those that `train.init_from` names.
+"""Initial weights of a training: drawn from `train.seed`, or those that `train.init_from` names.
 
-A run keeps weights of the second kind as its step 0, so that they are there when the other checkpoint has
-gone or has been trained on.
+A run saves weights of the second kind as its step 0, so that they are available after the other checkpoint
+has been deleted or trained further.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from freqjax.checkpoints import leaves, manifests, store
 from freqjax.checkpoints.records import Origin, Record
 from freqjax.config import shipped
 from freqjax.errors import UserError
 from freqjax.networks import Network
+from freqjax.networks.network import Params
 from freqjax.training.prepared import Prepared, param_shapes
 
 Warn = Callable[[str], None]
 
 
 class Beginning(NamedTuple):
-    """Weights, and the checkpoint that they are of; None where they were drawn."""
+    """Weights, and the checkpoint they come from; None if they were drawn."""
 
-    params: Any
+    params: Params
     origin: Origin | None
 
 
 def begin(prepared: Prepared, warn: Warn) -> Beginning:
-    """Return the weights that a training of `prepared.config` begins with.
+    """Return the initial weights of a training of `prepared.config`.
 
     Raises:
       UserError: as `read`.
@@ -57,19 +58,20 @@ def read(named: str, network: Network, warn: Warn) -> Beginning:
     """Return the weights of the checkpoint `named`, for `network`.
 
     Args:
-      named: a run's folder, which means its best step; the folder of a step; or one that ships.
-      network: must have the same arrays.
-      warn: called with a sentence for each damaged step that is passed over.
+      named: a run's folder, for its best step; the folder of a step; or a checkpoint that ships.
+      network: a network with the same arrays.
+      warn: called with a sentence for each damaged step that is skipped.
 
     Raises:
-      UserError: there is no such checkpoint, it is damaged, or its arrays are others; each is named.
+      UserError: there is no such checkpoint, it is damaged, or its arrays differ; each one that differs is
+        named.
     """
     path = shipped.checkpoint(named, "train.init_from")
     template = param_shapes(network)
     try:
         found = store.read_meta(path, warn=warn)
         record = Record.from_json(found.meta, f"the checkpoint {path}")
-        # A run that goes on may have another best step by now.
+        # The best step of a run that is still training may have changed.
         step = path / "checkpoints" / str(found.step) if (path / "checkpoints").is_dir() else path
         saved = manifests.read(step.parent, found.step).leaves["params"]
     except (UserError, manifests.Damaged) as error:

@@ -1,7 +1,7 @@
-"""Trees as named arrays on the host, and back.
+"""Conversion of trees to named arrays on the host, and back.
 
 orbax is given flat dicts of numpy arrays, so that neither a device nor a class is part of a
-checkpoint; and every type is checked here, for orbax casts dtypes silently.
+checkpoint; and every dtype is checked here, since orbax casts dtypes silently.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from freqjax.errors import UserError
 
 
 class Leaf(NamedTuple):
-    """Name and type of one array: what a template must match exactly."""
+    """Name and type of one array; a template must match both exactly."""
 
     name: str
     shape: tuple[int, ...]
@@ -51,10 +51,14 @@ def _is_key(leaf: jax.Array | jax.ShapeDtypeStruct) -> bool:
 
 
 def describe(tree: Any) -> list[Leaf]:
-    """Return name and type of every leaf; raises TypeError for one that is no array as JAX holds it."""
+    """Return name and type of every leaf.
+
+    Raises:
+      TypeError: a leaf is not an array of a dtype that JAX supports.
+    """
     described = []
     for name, leaf in _named(tree):
-        key = isinstance(leaf, jax.Array) and _is_key(leaf)  # a struct does not tell its generator
+        key = isinstance(leaf, jax.Array) and _is_key(leaf)  # a struct does not know its generator
         key_impl = str(jax.random.key_impl(leaf)) if key else None
         described.append(Leaf(name, tuple(leaf.shape), str(leaf.dtype), key_impl))
     return described
@@ -66,12 +70,12 @@ def to_host(tree: Any) -> dict[str, np.ndarray]:
         name: np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
         for name, leaf in _named(tree)
     }
-    # orbax refuses empty arrays; their type, in the manifest, is all there is to them.
+    # orbax rejects empty arrays; their type, in the manifest, describes them completely.
     return {name: array for name, array in data.items() if array.size}
 
 
 def to_device(saved: Sequence[Leaf], arrays: Mapping[str, np.ndarray], template: Any) -> Any:
-    """Return the template's structure with the saved arrays, which `require_match` found to fit it."""
+    """Return the template's structure with the saved arrays, which `require_match` has checked."""
     by_name = {leaf.name: leaf for leaf in saved}
 
     def put(leaf: Leaf) -> jax.Array:
@@ -80,7 +84,7 @@ def to_device(saved: Sequence[Leaf], arrays: Mapping[str, np.ndarray], template:
         if leaf.name not in arrays:
             return jnp.zeros(leaf.shape, leaf.dtype)
         array = jnp.array(arrays[leaf.name])
-        if str(array.dtype) != leaf.dtype:  # 64 bits, saved where jax_enable_x64 was on
+        if str(array.dtype) != leaf.dtype:  # 64 bits, saved with jax_enable_x64
             raise UserError(f"leaf {leaf.name} is {leaf}, which this JAX would cut: enable x64.")
         return array
 
@@ -89,7 +93,7 @@ def to_device(saved: Sequence[Leaf], arrays: Mapping[str, np.ndarray], template:
 
 
 def nested_template(leaves: Sequence[Leaf]) -> dict[str, Any]:
-    """Return the nested dict of linen parameters that the names of the leaves spell."""
+    """Return the nested dict of linen parameters given by the names of the leaves."""
     root: dict[str, Any] = {}
     for leaf in leaves:
         *parents, last = leaf.name.split("/")
@@ -110,10 +114,10 @@ def differences(saved: Sequence[Leaf], template: Any) -> list[str]:
 
 
 def require_match(folder: Path, item: str, saved: Sequence[Leaf], template: Any) -> None:
-    """Refuse leaves that differ from the template's in name, shape or dtype.
+    """Check that the leaves have the template's names, shapes and dtypes.
 
     Raises:
-      UserError: some do; the first five are named.
+      UserError: some differ; the first five are named.
     """
     differing = [f"{item} {clause}" for clause in differences(saved, template)]
     if differing:

@@ -1,10 +1,10 @@
-"""Manifests: the proof, beside each step's folder, that it is whole and as it was written.
+"""Manifests: a checksum file for each step, which shows that the step is complete and unaltered.
 
     checkpoints/<step>/                 the step
     checkpoints/manifests/<step>.json   SHA-256 of every file in it, metric, names and types of leaves
 
-A manifest holds its own SHA-256 too. What steps there are, which is the best and whether one is whole
-is told from here; to read one is the business of `freqjax.checkpoints.store`.
+A manifest also holds its own SHA-256. This module lists the steps, finds the best one and verifies the
+files of a step; `freqjax.checkpoints.store` reads the arrays.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ FOLDER = "manifests"
 
 
 class Manifest(NamedTuple):
-    """What is known of a step without opening its folder."""
+    """Description of a step, available without opening its folder."""
 
-    metric: float  # lower is better; +inf where it was not finite
+    metric: float  # lower is better; +inf if it was not finite
     keep: bool
     files: dict[str, tuple[int, str]]  # path inside the step's folder: bytes, SHA-256
     leaves: dict[str, list[Leaf]]  # of "params" and, unless exported without it, "training"
@@ -39,7 +39,7 @@ class Damaged(Exception):
 
 
 def steps(directory: Path) -> list[int]:
-    """Steps whose folders are there, good or not; none where the directory is missing."""
+    """Return the steps that have a folder, intact or damaged; none if the directory is missing."""
     if not directory.is_dir():
         return []
     names = [entry.name for entry in directory.iterdir() if entry.is_dir()]
@@ -47,9 +47,9 @@ def steps(directory: Path) -> list[int]:
 
 
 def best_first(directory: Path) -> list[int]:
-    """Steps by metric, the newest of equals first; before all, those without a readable manifest.
+    """Return the steps by metric, the newest first among equals; those without a readable manifest lead.
 
-    Those must be tried, and so reported: any of them may have been the best.
+    Any of the latter may have been the best, so that they must be tried and reported.
     """
     found = read_all(directory)
 
@@ -61,9 +61,9 @@ def best_first(directory: Path) -> list[int]:
 
 
 def superfluous(directory: Path, *, newest: int) -> list[int]:
-    """Steps that need not be kept, ascending: neither the newest ones, nor the best, nor to be kept.
+    """Return the steps that may be removed, ascending: all but the best, the `newest` and those to keep.
 
-    Steps without a readable manifest are not among them: they cannot be judged.
+    Steps without a readable manifest are not among them, since their metric is unknown.
     """
     readable = {step: found for step, found in read_all(directory).items() if found is not None}
     best = min(readable, key=lambda step: (readable[step].metric, -step), default=None)
@@ -72,13 +72,13 @@ def superfluous(directory: Path, *, newest: int) -> list[int]:
 
 
 def locate(path: Path) -> tuple[Path, list[int]]:
-    """The folder of the steps that `path` means, and which of them, in the order to be tried.
+    """Return the folder of steps that `path` refers to, and its steps in the order to try them.
 
     Args:
-        path: a run's folder, which means all its steps, the best first; or the folder of one step.
+      path: a run's folder, for all its steps, the best first; or the folder of one step.
 
     Raises:
-        UserError: nothing is there, or it is neither.
+      UserError: the path does not exist, or is neither.
     """
     path = Path(path).absolute()
     if not path.exists():
@@ -98,17 +98,17 @@ def locate(path: Path) -> tuple[Path, list[int]]:
 
 
 def path_of(directory: Path, step: int) -> Path:
-    """Where the manifest of `step` lies, there or not."""
+    """Return the path of the manifest of `step`, whether it exists or not."""
     return directory / FOLDER / f"{step}.json"
 
 
 def _checksum(content: Mapping[str, Any]) -> str:
-    """The manifest's own SHA-256, of its canonical JSON."""
+    """Compute the manifest's own SHA-256, of its canonical JSON."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def write(directory: Path, step: int, manifest: Manifest) -> None:
-    """Writes the manifest of `step` durably, and in one rename."""
+    """Write the manifest of `step` durably and atomically."""
     content = {
         **manifest._asdict(),
         "format_version": FORMAT_VERSION,
@@ -125,11 +125,11 @@ def write(directory: Path, step: int, manifest: Manifest) -> None:
 
 
 def read(directory: Path, step: int) -> Manifest:
-    """Reads the manifest of `step`.
+    """Read the manifest of `step`.
 
     Raises:
-        Damaged: it is missing or altered.
-        UserError: it is of a newer format.
+      Damaged: the manifest is missing or altered.
+      UserError: the manifest has a newer format.
     """
     path = path_of(directory, step)
     try:
@@ -159,7 +159,7 @@ def read(directory: Path, step: int) -> Manifest:
 
 
 def read_all(directory: Path) -> dict[int, Manifest | None]:
-    """The manifests of all steps on disk; None where one cannot be read."""
+    """Read the manifests of all steps on disk; None for one that cannot be read."""
     found: dict[int, Manifest | None] = {}
     for step in steps(directory):
         try:
@@ -170,7 +170,7 @@ def read_all(directory: Path) -> dict[int, Manifest | None]:
 
 
 def sweep(directory: Path) -> None:
-    """Removes half-written manifests, and those whose steps are gone."""
+    """Remove incomplete manifests and those whose steps no longer exist."""
     names = set(map(str, steps(directory)))
     for path in (directory / FOLDER).iterdir():
         if path.suffix == ".tmp" or (path.suffix == ".json" and path.stem not in names):
@@ -183,7 +183,7 @@ def _fingerprint(path: Path) -> tuple[int, str]:
 
 
 def fingerprints(folder: Path) -> dict[str, tuple[int, str]]:
-    """Bytes and SHA-256 of every file in `folder`, all forced to the disk on the way."""
+    """Flush every file in `folder` to the disk and return its bytes and SHA-256."""
     paths = sorted(folder.rglob("*"))
     for path in (*paths, folder):
         files.sync(path)
@@ -191,7 +191,11 @@ def fingerprints(folder: Path) -> dict[str, tuple[int, str]]:
 
 
 def prove(folder: Path, manifest: Manifest, *, needs_training: bool) -> None:
-    """Compares the files in `folder` with the manifest; raises Damaged where they differ."""
+    """Compare the files in `folder` with the manifest.
+
+    Raises:
+      Damaged: a file is missing or differs.
+    """
     for name, expected in manifest.files.items():
         if name.startswith("training/") and not needs_training:
             continue

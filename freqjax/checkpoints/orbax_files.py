@@ -1,4 +1,4 @@
-"""Folders of arrays, written and read by orbax; no other module knows it."""
+"""Folders of arrays, written and read by orbax; no other module uses orbax."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ from freqjax.checkpoints import manifests
 
 @functools.cache
 def _orbax() -> ModuleType:
-    """Imports orbax on first use: commands that touch no checkpoint should not wait for it.
+    """Import orbax on first use, so that commands without checkpoints do not wait for it.
 
-    It also keeps orbax's noise off the terminal: orbax narrates every save at level INFO, and
-    prints a traceback per thread at level ERROR for errors that it raises as well; those reach
-    the user through the exception.
+    Its log messages are suppressed: orbax logs every save at level INFO, and a traceback per thread at
+    level ERROR for errors that it raises as well.
     """
     import orbax.checkpoint
 
@@ -34,8 +33,10 @@ def _orbax() -> ModuleType:
 
 
 def _report_unraisable(report: Callable[[Any], object], unraisable: Any) -> None:
-    """Reports all but one complaint: when an array cannot be written, the writers of its siblings
-    find their event loop closed, at any later time, and say so from threads that are not Python's.
+    """Report every unraisable exception except a late "Event loop is closed" of orbax.
+
+    If an array cannot be written, the threads that write the other arrays find their event loop closed,
+    at any later time.
     """
     late_writer = unraisable.object is None and isinstance(unraisable.exc_value, RuntimeError)
     if not (late_writer and str(unraisable.exc_value) == "Event loop is closed"):
@@ -43,12 +44,12 @@ def _report_unraisable(report: Callable[[Any], object], unraisable: Any) -> None
 
 
 def new_checkpointer() -> Any:
-    """What writes and reads folders for one process alone; the caller closes it."""
+    """Return a checkpointer that works in a single process; the caller closes it."""
     ocp = _orbax()
-    # Made in the background, a folder that cannot be made leaves threads waiting for it for five
-    # minutes, and the interpreter's exit waits for them.
+    # If a folder that is created in the background cannot be created, threads wait for it for five
+    # minutes, and the interpreter does not exit before they end.
     options = ocp.AsyncOptions(create_directories_asynchronously=False)
-    # One process writes, and must not wait for others: without this orbax would, for ever.
+    # Only one process writes; without this, orbax would wait for the others indefinitely.
     me = jax.process_index()
     alone = ocp.options.MultiprocessingOptions(
         primary_host=me, active_processes={me}, barrier_sync_key_prefix=f"freqjax-{me}"
@@ -65,9 +66,9 @@ def save(
     arrays: Mapping[str, dict[str, np.ndarray]],
     meta: Mapping[str, Any],
 ) -> None:
-    """Write the named arrays of each item, and `meta`, to a folder that appears whole or not at all."""
+    """Write the named arrays of each item, and `meta`, to a folder that is created atomically."""
     args = _orbax().args
-    # orbax refuses an item without arrays; the manifest tells that it was there.
+    # orbax rejects an item without arrays; the manifest records that it existed.
     items = {item: args.StandardSave(tree) for item, tree in arrays.items() if tree}
     checkpointer.save(folder, args=args.Composite(meta=args.JsonSave(dict(meta)), **items))
 
@@ -75,7 +76,7 @@ def save(
 def read(
     checkpointer: Any, folder: Path, items: Sequence[str]
 ) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
-    """The named arrays of each item, and the meta, as they were given to `save`.
+    """Read the named arrays of each item, and the meta, as they were given to `save`.
 
     Raises:
       manifests.Damaged: orbax cannot read them.
@@ -85,6 +86,6 @@ def read(
     wanted = args.Composite(meta=args.JsonRestore(), **present)
     try:
         restored = checkpointer.restore(folder, args=wanted)
-    except Exception as error:  # the files were right, but are gone since, or not for this orbax
+    except Exception as error:  # files removed since they were verified, or of another orbax
         raise manifests.Damaged(f"orbax cannot read it: {error}") from error
     return {item: restored[item] if item in present else {} for item in items}, restored["meta"]

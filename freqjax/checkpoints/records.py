@@ -1,4 +1,4 @@
-"""The record beside the arrays of a checkpoint: a sweep's replicas, or the one replica that a run is.
+"""Record beside the arrays of a checkpoint: the replicas of a sweep, or the single one of a run.
 
     {"format": 2,
      "config":      of the run or the sweep
@@ -7,8 +7,8 @@
      "spent":       {"wall_seconds", "training_seconds", "compilations"}
      "data_hashes": path of a file of rows → its SHA-256}
 
-A checkpoint of weights alone has a record without replicas. What version 0.1 wrote, which had no format, is
-read as `freqjax.checkpoints.versions` translates it.
+The record of a checkpoint with only weights has no replicas. Records of version 0.1, which had no format
+number, are translated by `freqjax.checkpoints.versions`.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ class Origin:
 
 @dataclass
 class ReplicaRecord:
-    """Everything that the host remembers of a replica; a run has one, of index 0.
+    """State of a replica on the host; a run has one replica, of index 0.
 
     Attributes:
-      index: its place among the replicas of a sweep.
+      index: its index among the replicas of a sweep.
       trainer: the state of its trainer on the host, with `epoch` and `step`.
-      stopping: memory of the stopping rules; its reason is why training stopped, if it has.
-      best_epoch: the epoch of the best weights; None before any were evaluated.
-      origin: the checkpoint whose weights it began with; None where they were drawn.
+      stopping: state of the stopping rules; its `reason` is why training stopped, if it has.
+      best_epoch: the epoch of the best weights; None before the first evaluation.
+      origin: the checkpoint of its initial weights; None if they were drawn.
     """
 
     index: int
@@ -71,7 +71,7 @@ class ReplicaRecord:
 
     @property
     def epoch(self) -> int:
-        """Epochs done."""
+        """Number of completed epochs."""
         return self.trainer["epoch"]
 
     @staticmethod
@@ -92,7 +92,7 @@ class Spent:
     """Time that training has taken, over all resumes.
 
     Attributes:
-      wall_seconds: in all.
+      wall_seconds: total.
       training_seconds: in chunks of updates and their compilation (sweeps).
       compilations: programs compiled by one process (sweeps).
     """
@@ -104,7 +104,7 @@ class Spent:
 
 @dataclass
 class Record:
-    """What stands beside the arrays of a checkpoint; see the head of this module."""
+    """Record of a checkpoint; the module's docstring lists its fields."""
 
     config: dict[str, Any]
     replicas: list[ReplicaRecord] = dataclasses.field(default_factory=list)
@@ -115,17 +115,17 @@ class Record:
 
     @property
     def origin(self) -> Origin | None:
-        """The checkpoint whose weights a run began with; None where they were drawn."""
+        """The checkpoint of a run's initial weights; None if they were drawn."""
         return self.replicas[0].origin if self.replicas else None
 
     @property
     def initializer(self) -> str:
-        """How the weights of a run began before any training, as `network.initializer`."""
+        """The initialiser of a run's weights before any training, as in `network.initializer`."""
         origin = self.origin
         return self.config["network"]["initializer"] if origin is None else origin.initializer
 
     def changed_files(self, config: Config) -> dict[str, str]:
-        """Return the fields of `config` whose file is not the one trained on, with its path."""
+        """Return the fields of `config` whose file differs from the one trained on, with its path."""
         fields = {f"task.{name}": getattr(config.task, name) for name in config.task.files}
         return {
             field: path
@@ -134,7 +134,7 @@ class Record:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON holds it."""
+        """Return the record as a JSON-serialisable dictionary."""
         return dataclasses.asdict(self)
 
     @staticmethod
@@ -142,11 +142,11 @@ class Record:
         """Read a record of this version or of version 0.1.
 
         Args:
-          values: as JSON holds them.
-          source: where they came from, for error messages.
+          values: the record as read from JSON.
+          source: its origin, for error messages.
 
         Raises:
-          UserError: it is no record, or one of a later version.
+          UserError: it is not a record, or has a later format.
         """
         if not isinstance(values, dict):
             raise UserError(f"{source} has no record of a training: it must be an object.")

@@ -1,20 +1,20 @@
-"""Checkpoints: each one is whole and proven by a manifest, or it is passed over by name.
+"""Checkpoints of a run, each verified against a manifest; damaged ones are reported and skipped.
 
     run/checkpoints/<step>/params/          the network's parameters       (orbax, StandardSave)
     run/checkpoints/<step>/training/        the rest of the train state    (orbax, StandardSave)
     run/checkpoints/<step>/meta/            configuration and counters     (orbax, JsonSave)
     run/checkpoints/manifests/<step>.json   SHA-256 of every file, metric, names and types of leaves
-    run/checkpoints/unfinished-*/           a step on its way in
-    run/checkpoints/trash/                  steps on their way out
+    run/checkpoints/unfinished-*/           a step that is being written
+    run/checkpoints/trash/                  steps that are being removed
 
-A step is written and its manifest too, then it is renamed into place, and only then are older steps
-removed; a step is removed by renaming it into trash/ first. So whatever the moment of a kill, each
-step is whole or not there.
+A step and its manifest are written, then the step is renamed into place, and only then are older steps
+removed; to remove a step, it is first renamed into trash/. Whenever the process is killed, each step is
+therefore complete or absent.
 
-`freqjax.checkpoints.orbax_files` drives orbax's `Checkpointer`, which writes one folder atomically, and not
-the `CheckpointManager` around it: the manager puts a step in place, and removes old ones, before a
-manifest of it can exist, and cleans up in a thread that nothing waits for until the next save. The
-folders are the same, and a manager can read them.
+`freqjax.checkpoints.orbax_files` uses orbax's `Checkpointer`, which writes one folder atomically, instead of
+the `CheckpointManager`: the manager moves a step into place, and removes old ones, before its manifest can
+exist, and cleans up in a thread that is not joined until the next save. The folders have the same layout,
+and a manager can read them.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from typing import Any, NamedTuple
 from freqjax.checkpoints import manifests, orbax_files
 from freqjax.checkpoints.leaves import describe, nested_template, require_match, to_device, to_host
 from freqjax.errors import UserError
+from freqjax.networks.network import Params
 from freqjax.system import files
 
 _NEWEST_KEPT = 2
@@ -43,30 +44,30 @@ Warn = Callable[[str], None]
 class Restored(NamedTuple):
     """One checkpoint in memory; parts that were not asked for are None.
 
-    Arrays are jax arrays on the default device, committed to none, whatever they were saved from.
+    Arrays are uncommitted jax arrays on the default device, whatever they were saved from.
     """
 
     step: int  # parameter updates made when it was saved
-    params: Any  # as the template's structure
-    training: Any | None  # the rest of the train state, as the template's structure
-    meta: dict[str, Any]  # what `save` was given, as JSON gives it back
+    params: Params  # with the template's structure
+    training: Any | None  # the rest of the train state, with the template's structure
+    meta: dict[str, Any]  # the argument of `save`, as read back from JSON
     metric: float  # lower is better; +inf where none was measured
 
 
 class CheckpointStore:
-    """The checkpoints of one run, written by one process.
+    """Checkpoints of one run, written by one process.
 
-    `save` is synchronous: when it returns, the step is on disk and proven.
+    `save` is synchronous: when it returns, the step and its manifest are on disk.
     """
 
     def __init__(self, directory: Path, *, warn: Warn, read_only: bool = False) -> None:
-        """Opens the folder of the steps, by custom `<run>/checkpoints`.
+        """Open the folder of the steps, by convention `<run>/checkpoints`.
 
-        Unless `read_only`, makes it where missing and removes what a kill left half-done in it.
-        `warn` is called with one sentence for each damaged step that is passed over.
+        Unless `read_only`, the folder is created if it is missing, and the remains of an interrupted save
+        or removal are deleted. `warn` is called with one sentence for each damaged step that is skipped.
 
         Raises:
-            UserError: the folder cannot be written, or holds checkpoints of a newer freqjax.
+          UserError: the folder cannot be written, or holds checkpoints of a newer freqjax.
         """
         self._directory = Path(directory).absolute()
         self._warn = warn
@@ -77,37 +78,38 @@ class CheckpointStore:
                 _sweep(self._directory)
             except OSError as error:
                 raise UserError(f"cannot write checkpoints in {directory}: {error}.") from error
-            # Refuse a newer format now: going on would rank, and remove, what cannot be read.
+            # Reject a newer format now: otherwise steps that cannot be read would be ranked and removed.
             manifests.read_all(self._directory)
         self._checkpointer = orbax_files.new_checkpointer()
 
     def save(
         self,
         step: int,
-        params: Any,
+        params: Params,
         training: Any,
         meta: Mapping[str, Any],
         *,
         metric: float,
         keep: bool = False,
     ) -> None:
-        """Saves a step durably, then removes those that need not be kept.
+        """Save a step durably, then remove those that need not be kept.
 
-        Kept are the newest 2, the best by metric and every one saved with `keep`. A step without
-        a readable manifest is neither counted nor removed: it cannot be judged.
+        The newest 2, the best by metric and every step saved with `keep` are kept. A step without a
+        readable manifest is neither counted nor removed, since its metric is unknown.
 
         Args:
-            step: parameter updates made so far, from 0.
-            params: pytree of arrays.
-            training: pytree of arrays; NamedTuples, optax states and typed PRNG keys are welcome.
-            meta: what JSON can hold.
-            metric: lower is better; NaN and infinities count as +inf, the worst.
-            keep: never remove this one.
+          step: parameter updates made so far, from 0.
+          params: pytree of arrays.
+          training: pytree of arrays; NamedTuples, optax states and typed PRNG keys are supported.
+          meta: a JSON-serialisable dictionary.
+          metric: lower is better; NaN and infinities count as +inf, the worst.
+          keep: whether this step is never removed.
 
         Raises:
-            UserError: the step exists already, or the disk is full or cannot be written; in both
-                cases the earlier checkpoints are as they were.
-            TypeError: a leaf is not an array of a type that JAX holds, or meta is not JSON.
+          UserError: the step exists already, or the disk is full or cannot be written; in both
+            cases the earlier checkpoints are unchanged.
+          TypeError: a leaf is not an array of a dtype that JAX supports, or meta is not
+            JSON-serialisable.
         """
         self._require_writable()
         if step < 0:
@@ -117,37 +119,37 @@ class CheckpointStore:
         self._prune()
 
     def restore_last(self, params_template: Any, training_template: Any) -> Restored | None:
-        """Restores the newest good step; None where there is no checkpoint at all.
+        """Restore the newest intact step; return None if there is no checkpoint.
 
         Templates are pytrees of arrays or of `jax.ShapeDtypeStruct`s.
 
         Raises:
-            UserError: there are checkpoints but none is good; or the one found differs from the
-                templates in the name, shape or dtype of a leaf, or is of a newer format.
+          UserError: there are checkpoints but none is intact; or the one found differs from the
+            templates in the name, shape or dtype of a leaf, or has a newer format.
         """
         steps = sorted(manifests.steps(self._directory), reverse=True)
         templates = {"params": params_template, "training": training_template}
         return self._restore_first(steps, templates)
 
     def restore_best(self, params_template: Any, training_template: Any) -> Restored | None:
-        """As `restore_last`, but of the good steps the one with the lowest metric."""
+        """Restore the intact step with the lowest metric; otherwise as `restore_last`."""
         steps = manifests.best_first(self._directory)
         templates = {"params": params_template, "training": training_template}
         return self._restore_first(steps, templates)
 
     def steps(self) -> list[int]:
-        """Steps on disk, good or not, ascending."""
+        """Return the steps on disk, intact or damaged, ascending."""
         return sorted(manifests.steps(self._directory))
 
     def last_meta(self) -> dict[str, Any] | None:
-        """The meta of the step that `restore_last` gives, which tells what templates it needs."""
+        """Return the meta of the step that `restore_last` restores, from which templates can be made."""
         restored = self._restore_first(sorted(manifests.steps(self._directory), reverse=True), {})
         return None if restored is None else restored.meta
 
     def discard_after(self, step: int) -> None:
-        """Removes every step newer than `step`, good or damaged; the newest first.
+        """Remove every step newer than `step`, intact or damaged; the newest first.
 
-        A kill on the way leaves the rest of them untouched.
+        If the process is killed meanwhile, the remaining ones are untouched.
         """
         self._require_writable()
         for newer in sorted(manifests.steps(self._directory), reverse=True):
@@ -155,7 +157,7 @@ class CheckpointStore:
                 self._remove(newer)
 
     def close(self) -> None:
-        """Frees orbax's resources; nothing is ever pending."""
+        """Free orbax's resources; no write is ever pending."""
         self._checkpointer.close()
 
     def __enter__(self) -> CheckpointStore:
@@ -181,20 +183,23 @@ class CheckpointStore:
         metric: float,
         keep: bool,
     ) -> None:
-        """Writes the step aside, then its manifest, and moves it in; on any error, leaves none."""
+        """Write the step to a temporary folder, then its manifest, and move it into place.
+
+        On any error, neither is left behind.
+        """
         folder = self._directory / str(step)
         if folder.exists():
             raise UserError(f"checkpoint {step} exists already in {self._directory}.")
-        json.dumps(meta)  # what is wrong with meta must not be reported as a failing disk
+        json.dumps(meta)  # an error in meta must not be reported as one of the disk
         leaves = {item: describe(tree) for item, tree in trees.items()}
         arrays = {item: to_host(tree) for item, tree in trees.items()}
         metric = float(metric) if math.isfinite(metric) else math.inf
         try:
-            # A fresh name each time: after an error, orbax's writers may go on for a while, and
+            # The name is new each time: after an error, orbax's threads may continue for a while and
             # must not write into the next attempt.
             unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self._directory))
             orbax_files.save(self._checkpointer, unfinished / folder.name, arrays, meta)
-            # orbax writes the machine's own path into these, and reads no more than that they exist.
+            # orbax writes a path of this machine into these files, and only checks that they exist.
             for marker in (unfinished / folder.name).rglob("commit_success.txt"):
                 marker.write_text("committed\n", encoding="utf-8", newline="\n")
             proof = manifests.fingerprints(unfinished / folder.name)
@@ -203,12 +208,12 @@ class CheckpointStore:
             files.sync(self._directory)
             unfinished.rmdir()
         except Exception as error:  # orbax raises ValueError for a full disk, among others
-            # Free what was written. Should that fail too, the next store to open does it, and
-            # the error to report is the first.
+            # Delete what was written. If that fails too, the next store to open does it, and the
+            # error to report is the first.
             with contextlib.suppress(OSError, UserError):
                 self._remove(step)
                 _sweep(self._directory)
-            # orbax tells the cause last, behind names of files that have gone since.
+            # orbax names the cause last, after files that no longer exist.
             last = str(error).partition("\n")[0].rpartition(": ")[2].rstrip(".")
             reason = (isinstance(error, OSError) and error.strerror) or last
             message = f"cannot save checkpoint {step} in {self._directory}: {reason}."
@@ -219,7 +224,7 @@ class CheckpointStore:
             self._remove(step)
 
     def _remove(self, step: int) -> None:
-        """Takes a step away in one rename; what follows may be cut short and is then swept up."""
+        """Remove a step by one rename; the rest may be interrupted and is then completed by `_sweep`."""
         folder = self._directory / str(step)
         trash = self._directory / _TRASH
         try:
@@ -237,46 +242,47 @@ class CheckpointStore:
 
 
 def read_meta(path: Path, *, warn: Warn) -> Restored:
-    """Reads step and meta of a checkpoint, as one needs them to make a template.
+    """Read step and meta of a checkpoint, from which a template can be made.
 
     Args:
-        path: a run's folder, which means the best good step in its `checkpoints/`; or the folder
-            of one step, `.../checkpoints/<step>`. While a run goes on its best changes: for a
-            second read of the same checkpoint, give the folder of the step returned.
-        warn: called with one sentence for each damaged step that is passed over.
+      path: a run's folder, for the best intact step in its `checkpoints/`; or the folder of one
+        step, `.../checkpoints/<step>`. The best step of a run that is still training may change:
+        to read the same checkpoint again, give the folder of the step returned.
+      warn: called with one sentence for each damaged step that is skipped.
 
     Raises:
-        UserError: nothing is there, it is not a checkpoint, it is damaged, or it is of a newer
-            format.
+      UserError: the path does not exist, is not a checkpoint, is damaged, or has a newer format.
     """
     return _restore_from(path, {}, warn)
 
 
 def restore_params(path: Path, params_template: Any, *, warn: Warn) -> Restored:
-    """Restores parameters and meta for evaluation; the training state need not be on disk.
+    """Restore parameters and meta for evaluation; the training state need not be on disk.
 
     Args:
-        path: as for `read_meta`.
-        params_template: pytree of arrays or of `jax.ShapeDtypeStruct`s.
-        warn: as for `read_meta`.
+      path: as for `read_meta`.
+      params_template: pytree of arrays or of `jax.ShapeDtypeStruct`s.
+      warn: as for `read_meta`.
 
     Raises:
-        UserError: as for `read_meta`; or a leaf differs from the template in name, shape or dtype.
+      UserError: as for `read_meta`; or a leaf differs from the template in name, shape or dtype.
     """
     return _restore_from(path, {"params": params_template}, warn)
 
 
 def export_params_only(source: Path, destination: Path, *, warn: Warn) -> Path:
-    """Copies a checkpoint without its training state, for shipping.
+    """Copy a checkpoint without its training state, for distribution.
 
     Args:
-        source: as for `read_meta`.
-        destination: a folder, made where missing, that becomes like a run's: the step is written
-            to `destination/checkpoints/<step>`, with its manifest. Returned is that folder.
-        warn: as for `read_meta`.
+      source: as for `read_meta`.
+      destination: a folder, created if missing, that gets the layout of a run's.
+      warn: as for `read_meta`.
+
+    Returns:
+      The folder of the step, `destination/checkpoints/<step>`; its manifest is written as well.
 
     Raises:
-        UserError: as for `read_meta`; or the step exists at the destination, or cannot be written.
+      UserError: as for `read_meta`; or the step exists at the destination, or cannot be written.
     """
     directory, _ = manifests.locate(source)
     step = read_meta(source, warn=warn).step
@@ -291,24 +297,24 @@ def export_params_only(source: Path, destination: Path, *, warn: Warn) -> Path:
 def save_params_only(
     destination: Path,
     step: int,
-    params: Any,
+    params: Params,
     meta: Mapping[str, Any],
     *,
     metric: float,
     warn: Warn,
 ) -> Path:
-    """Writes weights without a training state, as `export_params_only` does; returns the step's folder.
+    """Write weights without a training state, as `export_params_only` does, and return the step's folder.
 
     Args:
-        destination: a folder, made where missing, that becomes like a run's.
-        step: as for `CheckpointStore.save`, as are the next three.
-        params: pytree of arrays.
-        meta: what JSON can hold.
-        metric: lower is better.
-        warn: as for `read_meta`.
+      destination: a folder, created if missing, that gets the layout of a run's.
+      step: as for `CheckpointStore.save`, like the next three.
+      params: pytree of arrays.
+      meta: a JSON-serialisable dictionary.
+      metric: lower is better.
+      warn: as for `read_meta`.
 
     Raises:
-        UserError: the step exists at the destination, or cannot be written.
+      UserError: the step exists at the destination, or cannot be written.
     """
     with CheckpointStore(Path(destination) / "checkpoints", warn=warn) as store:
         store._write(step, {"params": params}, meta, metric, False)
@@ -328,7 +334,7 @@ def _first_good(
     templates: Mapping[str, Any],
     warn: Warn,
 ) -> Restored:
-    """Restores the first good one of `steps`, with the items in `templates`."""
+    """Restore the first intact one of `steps`, with the items in `templates`."""
     damages = []
     for step in steps:
         try:
@@ -342,7 +348,12 @@ def _first_good(
 
 
 def _load(checkpointer: Any, directory: Path, step: int, templates: Mapping[str, Any]) -> Restored:
-    """Raises manifests.Damaged; or UserError where it is good but does not fit the templates."""
+    """Verify one step and load the items in `templates`.
+
+    Raises:
+      manifests.Damaged: the step is damaged.
+      UserError: the step is intact but does not match the templates.
+    """
     folder = directory / str(step)
     manifest = manifests.read(directory, step)
     manifests.prove(folder, manifest, needs_training="training" in templates)
@@ -359,7 +370,7 @@ def _load(checkpointer: Any, directory: Path, step: int, templates: Mapping[str,
 
 
 def _sweep(directory: Path) -> None:
-    """Removes what an interrupted save or removal left behind; it never touches a whole step."""
+    """Delete the remains of an interrupted save or removal; complete steps are not touched."""
     for unfinished in directory.glob(_UNFINISHED + "*"):
         shutil.rmtree(unfinished)
     if (directory / _TRASH).exists():

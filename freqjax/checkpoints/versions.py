@@ -1,7 +1,7 @@
-"""Records of checkpoints that version 0.1 wrote, translated into those of today.
+"""Translation of the checkpoint records of version 0.1 into the present format.
 
 A run's was {config, trainer, stopping, elapsed_seconds, data_hashes}, with the hashes by field; a sweep's
-{stories, progress, results, spent, data_hashes}, with the hashes by path; that of weights alone {config}.
+{stories, progress, results, spent, data_hashes}, with the hashes by path; that of weights only {config}.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ FORMAT = 2
 
 
 def upgrade(values: dict[str, Any]) -> dict[str, Any]:
-    """Return a record of any version as one of today."""
+    """Return a record of any version in the present format."""
     if "format" in values:
         return values
     return _of_sweep(values) if "stories" in values else _of_run(values)
@@ -41,23 +41,23 @@ def _of_sweep(values: dict[str, Any]) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "config": {},
-        "replicas": [_of_story(story, progress["next_chunk"]) for story in values["stories"]],
+        "replicas": [_of_replica(saved, progress["next_chunk"]) for saved in values["stories"]],
         "results": values["results"],
         "spent": values["spent"],
         "data_hashes": values["data_hashes"],
     }
 
 
-def _of_story(story: dict[str, Any], next_chunk: int) -> dict[str, Any]:
+def _of_replica(saved: dict[str, Any], next_chunk: int) -> dict[str, Any]:
     kept = ("epoch", "step", "totals", "losses", "bad_step")
-    plateau = dict(zip(("scale", "best", "waited"), story["plateau"], strict=True))
+    plateau = dict(zip(("scale", "best", "waited"), saved["plateau"], strict=True))
     return {
-        "index": story["index"],
+        "index": saved["index"],
         "trainer": {
-            **{name: story[name] for name in kept},
+            **{name: saved[name] for name in kept},
             "plateau": plateau,
             "next_chunk": next_chunk,
         },
-        "stopping": story["stopping"],
-        "best_epoch": story["best_epoch"],
+        "stopping": saved["stopping"],
+        "best_epoch": saved["best_epoch"],
     }

@@ -1,6 +1,6 @@
-"""The words of a command: a mode with its flags and the overrides of its config, or a question.
+"""Command line: a mode with its flags and the overrides of its config, or a request for help or completion.
 
-`answer` answers the questions, help and completion; `parse` reads everything else.
+`answer` handles help and completion; `parse` reads everything else.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ _HELP = ("--help", "-h", "--helpfull", "--helpshort")
 
 
 def answer(arguments: Sequence[str]) -> str | None:
-    """Answer a question with the text to print; None where the arguments ask for a mode.
+    """Return the text of help or completion to print; None if the arguments ask for a mode.
 
     Raises:
-      UserError: help on a mode or a config that is not there, or completion for an unknown shell.
+      UserError: help on a mode or a config that does not exist, or completion for an unknown shell.
     """
     if arguments and arguments[0] == "completion":
         asks = len(arguments) == 2 and arguments[1] in _HELP

@@ -1,7 +1,6 @@
 """Completion of words in a shell: `freqjax completion bash` prints a script for it to read.
 
-The scripts know nothing themselves: they ask `freqjax completion candidates WORD …` for what the last of
-the words may become.
+The scripts call `freqjax completion candidates WORD …` for the possible completions of the last word.
 """
 
 from __future__ import annotations
@@ -58,10 +57,10 @@ USAGE = "\n".join(
 
 
 def answer(words: Sequence[str]) -> str:
-    """Answer `freqjax completion WORDS`: the script of a shell, or candidates one a line.
+    """Return the output of `freqjax completion WORDS`: the script of a shell, or candidates, one per line.
 
     Raises:
-      UserError: a shell that has no script.
+      UserError: there is no script for the shell.
     """
     if words and words[0] == "candidates":
         return "\n".join(candidates(words[1:]))
@@ -72,9 +71,9 @@ def answer(words: Sequence[str]) -> str:
 
 
 def candidates(words: Sequence[str]) -> list[str]:
-    """List what the last of the words of a command may become, in whole.
+    """List the possible completions of the last word of a command, as whole words.
 
-    Bash takes --name=text for three words, and wants no more than the text back.
+    Bash splits --name=text into three words, and expects only the text in return.
     """
     joined = [""]
     for last, word in itertools.pairwise(["", *words]):
@@ -101,7 +100,7 @@ def _known(before: Sequence[str], word: str) -> Iterable[str]:
 
 
 def _values(flag: str) -> list[str]:
-    """What a flag may be given, where that is a list of words."""
+    """List the values of a flag; empty if any text is allowed."""
     return {
         "--config": shipped.config_names(),
         "--checkpoint": shipped.checkpoint_names(),
@@ -139,7 +138,7 @@ def _fields(before: Sequence[str], word: str) -> list[str]:
 
 
 def _config(before: Sequence[str]) -> Config:
-    """The config whose fields are completed; a user's own program is not run for that."""
+    """Return the config whose fields are completed; a user's own config file is not executed for this."""
     named = value_of("config", before)
     if named is None or (named.endswith(".py") and named not in shipped.config_names()):
         return Config()

@@ -1,4 +1,4 @@
-"""Help, a screen at a time: the modes, the flags of a mode, or the fields of a config."""
+"""Texts of `--help`: the modes, the flags of a mode, or the fields of a config."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _WIDTH = 110
 
 
 def text(plain: Sequence[str], overrides: Overrides) -> str:
-    """Give the help that the words of a command ask for; flags that matter to none of it are ignored.
+    """Return the help that the words of a command ask for; flags without effect on it are ignored.
 
     Raises:
-      UserError: an unknown mode, or a config that is not there or not valid.
+      UserError: the mode is unknown, or the config does not exist or is not valid.
     """
     mode, config = leading_mode(plain) or value_of("mode", plain), value_of("config", plain)
     if mode is not None and mode not in MODES:
@@ -36,7 +36,7 @@ def text(plain: Sequence[str], overrides: Overrides) -> str:
 
 
 def value_of(flag: str, plain: Sequence[str]) -> str | None:
-    """Find what a flag is given among the words of a command, or None."""
+    """Return the value given to a flag among the words of a command, or None."""
     for word, following in itertools.zip_longest(plain, plain[1:]):
         if word == f"--{flag}":
             return following

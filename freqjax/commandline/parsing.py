@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
+import itertools
+import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from absl import flags as absl_flags
 
-from freqjax.config.fields import nearest
+from freqjax.config.fields import field_types, nearest
+from freqjax.config.sections import default_config, sections
 from freqjax.errors import UserError
 from freqjax.modes import FLAGS, MODES
 
@@ -29,6 +33,9 @@ def parse(arguments: Sequence[str]) -> Invocation:
       UserError: an unknown mode, a flag that the mode does not know, or a malformed one.
     """
     plain, overrides = split_overrides(arguments)
+    for word in plain:
+        if word.lstrip("-").partition("=")[0] in ("flagfile", "undefok"):  # absl's own
+            raise UserError(f"{word.partition('=')[0]} is not a flag: --config names a file.")
     mode = leading_mode(plain)
     values = absl_flags.FlagValues()
     for name, flag in FLAGS.items():
@@ -40,7 +47,7 @@ def parse(arguments: Sequence[str]) -> Invocation:
     try:
         rest = values(["freqjax", *plain[mode is not None :]])[1:]
     except absl_flags.UnrecognizedFlagError as error:
-        raise UserError(_unknown(error.flagname)) from None
+        raise UserError(_unknown(error.flagname, plain)) from None
     except absl_flags.IllegalFlagValueError as error:
         name, _, text = str(error).removeprefix("flag --").partition(":")[0].partition("=")
         raise UserError(f"--{name} is {text!r}: it must be true or false.") from None
@@ -90,7 +97,26 @@ def _of_mode(
         find = FLAGS[flag].find
         if find is not None and value is not None:
             flags[flag] = str(find(value))
+    _require_utf8(name, flags)
     return Invocation(name, flags, overrides)
+
+
+def _require_utf8(mode: str, flags: dict[str, Any]) -> None:
+    """Require folders of checkpoints to have names in UTF-8, which the library that writes them takes alone.
+
+    Raises:
+      UserError: one has not, by the flag or as the current folder.
+    """
+    asked = {"--checkpoint": flags.get("checkpoint")}
+    if mode in ("train", "sweep", "import"):
+        asked["--workdir"] = flags["workdir"] or "."
+    for flag, value in asked.items():
+        path = None if value is None else os.path.abspath(value)
+        if path is not None and os.fsencode(path) != path.encode(errors="replace"):
+            raise UserError(
+                f"{flag} is {path}: the path must be UTF-8 (on Unix in a locale of UTF-8), since checkpoints "
+                "are written to it."
+            )
 
 
 def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
@@ -116,6 +142,66 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[tuple[str
     return plain, overrides
 
 
-def _unknown(name: str) -> str:
+# What other programs call a field, under a name that is nothing like it.
+_OTHER_NAMES = {
+    "lr": "optimizer.learning_rate",
+    "batch_size": "train.batch windows.batch",
+    "epoch": "train.epochs",
+    "num_epochs": "train.epochs",
+    "max_epochs": "train.epochs",
+    "hidden": "network.hidden_size",
+    "num_layers": "network.layers",
+    "optim": "optimizer.name",
+    "wd": "optimizer.weight_decay",
+    "seq_len": "train.truncation",
+    "bptt": "train.truncation",
+}
+_OTHER_FLAGS = {
+    **dict.fromkeys(
+        ("out_dir", "output_dir", "outdir", "save_dir", "log_dir", "logdir"), "workdir"
+    ),
+    **dict.fromkeys(("ckpt", "restore", "load"), "checkpoint"),
+    **dict.fromkeys(("gpu", "cpu", "cuda", "tpu", "accelerator"), "device"),
+}
+# Of the flags and fields as near as this the nearest is told; a flag is preferred.
+_NEAR = 0.75
+
+
+def _unknown(name: str, plain: Sequence[str]) -> str:
+    """Say which flag or which field of the config was meant by a flag that is not there."""
+    value = f"={_given(name, plain) or 'VALUE'}"
+    plain_name = name.replace("-", "_").lower()
     known = [*FLAGS, "mode", "help", "version"]
+    if plain_name in _OTHER_FLAGS:
+        return f"--{name} is not a flag: the one for this is --{_OTHER_FLAGS[plain_name]}."
+    fields = _fields_like(plain_name)
+    if fields and not difflib.get_close_matches(name, known, n=1, cutoff=_NEAR):
+        meant = " or ".join(f"--config.{field}{value}" for field in fields)
+        return f"--{name} is not a flag: a field of the config is set as {meant}."
     return f"--{name} is not a flag: the nearest one is --{nearest(name, known)}."
+
+
+def _given(name: str, plain: Sequence[str]) -> str:
+    """Find the value of a flag, after its equals sign or as the next word; empty where it has none."""
+    for word, following in itertools.zip_longest(plain, plain[1:], fillvalue=""):
+        flag, equals, text = word.lstrip("-").partition("=")
+        if word.startswith("-") and flag == name:
+            return text if equals or following.startswith("--") else following
+    return ""
+
+
+def _fields_like(name: str) -> list[str]:
+    """Find the fields, as section.field, that are called `name`, or else the one called most like it."""
+    if name in _OTHER_NAMES:
+        return _OTHER_NAMES[name].split()
+    fields = [
+        f"{section}.{field}"
+        for section, values in sections(default_config())
+        for field in field_types(type(values))
+    ]
+    of_name = [f for f in fields if name in (f, f.replace(".", "_"), f.partition(".")[2])]
+    if of_name:
+        return of_name
+    names = {field.partition(".")[2]: field for field in reversed(fields)}
+    near = difflib.get_close_matches(name, names, n=1, cutoff=_NEAR)
+    return [names[near[0]]] if near else []

@@ -33,8 +33,8 @@ def rule(default: Any, doc: str, allowed: str, check: Callable[[Any], bool]) -> 
 
     Args:
       default: its value unless another is given; a dictionary is copied for every section.
-      doc: what it is, in one line, with its unit.
-      allowed: which values are, as in "it must be ...".
+      doc: its description in one line, with its unit.
+      allowed: the values allowed, in words that follow "it must be".
       check: whether a value, already of the field's type and not None, is allowed.
     """
     return _field(default, {"doc": doc, "allowed": allowed, "check": check})
@@ -81,12 +81,12 @@ def random_seed(default: int, doc: str) -> Any:
 
 
 def anything(default: Any, doc: str) -> Any:
-    """Make a field of which every value is allowed that has its type."""
+    """Make a field that allows every value of its type."""
     return rule(default, doc, "any", lambda v: True)
 
 
 class Section:
-    """A group of fields that stand under one name in a config.
+    """Group of fields under one name in a config.
 
     Attributes:
       section: that name, given as `class MyConfig(Section, section="mine")`.
@@ -95,14 +95,17 @@ class Section:
 
     section: ClassVar[str] = ""
     moved: ClassVar[Mapping[str, str]] = {}
+    # What the class was written with; what is set on it later does not reach its objects.
+    _declared: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, *, section: str | None = None) -> None:
         super().__init_subclass__()
         if section is not None:
             cls.section = section
+        cls._declared = frozenset(vars(cls))
 
     def __new__(cls, *_: Any, **fields: Any) -> Any:
-        """Refuse fields that are not there, before Python does without naming the nearest.
+        """Check the names of the fields, so that the error names the nearest one, which Python's does not.
 
         Raises:
           UserError: there is no such field.
@@ -110,6 +113,12 @@ class Section:
         for name in fields:
             _require_field(cls, name)
         return super().__new__(cls)
+
+    def __post_init__(self, *moved: Any) -> None:
+        """Keep what is given for fields of an earlier version; validation puts it in its place."""
+        for name, value in zip(self.moved, moved, strict=True):
+            if value is not None:
+                setattr(self, name, value)
 
     if not TYPE_CHECKING:
 
@@ -141,6 +150,28 @@ def _require_field(section: type[Section], name: str) -> None:
         raise UserError(f"{where}.{name} is not a field: the nearest one is {where}.{near}.")
 
 
+def require_untouched(section: type[Section]) -> None:
+    """Require that nothing was set on a section's class, in place of a section of the config.
+
+    A default that is changed there reaches no object, and a name that is not there is nothing.
+
+    Raises:
+      UserError: something was.
+    """
+    for cls in section.__mro__:
+        if not issubclass(cls, Section) or cls is Section:
+            continue
+        fields = vars(cls).get("__dataclass_fields__", {})
+        for name, value in vars(cls).items():
+            default = fields[name].default if name in fields else dataclasses.MISSING
+            changed = default is not dataclasses.MISSING and value is not default
+            if changed or not (name.startswith("_") or name in cls._declared):
+                raise UserError(
+                    f"{cls.__name__}.{name} was set on the class, which changes no config: set it on a "
+                    f"section, as in config.{section.section}.{name}."
+                )
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Find the one of `known` that is spelled most like `name`."""
     return difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)[0]
@@ -148,14 +179,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 @functools.cache
 def field_types(section: type[Section]) -> dict[str, Any]:
-    """Field → its type, in order.
+    """Return the type of each field, in order.
 
     Raises:
-      UserError: a type that no field may have, or a class that is no dataclass.
+      UserError: a field has a type that is not supported, or the class is not a dataclass.
     """
     if "__dataclass_fields__" not in section.__dict__:
         raise UserError(
-            f"{section.__name__} is no dataclass: put @dataclass in front of the class."
+            f"{section.__name__} is not a dataclass: put @dataclass in front of the class."
         )
     hints = get_type_hints(section)
     found = {field.name: hints[field.name] for field in dataclasses.fields(section)}  # pyright: ignore[reportArgumentType]
@@ -169,7 +200,7 @@ def field_types(section: type[Section]) -> dict[str, Any]:
 
 
 def optional(kind: Any) -> tuple[Any, bool]:
-    """Split a field's type into the type of its values and whether it may be None as well."""
+    """Split a field's type into the type of its values and whether it may also be None."""
     if get_origin(kind) not in (UnionType, Union):
         return kind, False
     others = [k for k in get_args(kind) if k is not NoneType]
@@ -177,7 +208,7 @@ def optional(kind: Any) -> tuple[Any, bool]:
 
 
 def item_type(kind: Any) -> Any | None:
-    """Give the type of the items where a field holds a list, else None."""
+    """Return the type of the items if a field holds a list, else None."""
     arguments = get_args(kind)
     is_list = get_origin(kind) is tuple and len(arguments) == 2 and arguments[1] is Ellipsis
     return arguments[0] if is_list else None

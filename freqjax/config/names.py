@@ -1,7 +1,7 @@
 """Tasks and cells by name: those of the tables here, and others as `package.module:Class`.
 
-The classes are named, not imported: a config is read before JAX is, and the rooms of tasks and networks
-build on this one.
+The classes are named, not imported: a config is read before JAX is imported, and the packages of tasks and
+networks depend on this one.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ import inspect
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from freqjax.errors import UserError
 
 if TYPE_CHECKING:
     from freqjax.networks.cell import Cell
+    from freqjax.tasks.task import Task
 
 TASKS = {
     "extraction": "freqjax.tasks.extraction.task:Extraction",
 }
-# The section of each of them, which is read without its task: with that comes JAX.
+# The section of each of them, which is imported without its task, since the task imports JAX.
 TASK_SECTIONS = {
     "extraction": "freqjax.tasks.extraction.config:ExtractionConfig",
 }
@@ -32,19 +34,23 @@ CELLS = {
     "gru": "freqjax.networks.gru:GruCell",
     "rnn": "freqjax.networks.rnn:RnnCell",
 }
+# Those that have a form with another nonlinearity than tanh: nonlinearity → cell → class.
+OTHER_NONLINEARITIES = {
+    "relu": {"rnn": "freqjax.networks.rnn:ReluRnnCell"},
+}
 # Base of every cell.
 _CELL = "freqjax.networks.cell:Cell"
 
 
 def is_path(name: str) -> bool:
-    """Whether `name` is written as `package.module:Class`."""
+    """Return whether `name` is written as `package.module:Class`."""
     module, colon, attribute = name.partition(":")
     return (
         bool(colon) and attribute.isidentifier() and all(map(str.isidentifier, module.split(".")))
     )
 
 
-def task_class(name: str) -> Any:
+def task_class(name: str) -> type[Task]:
     """Import the task `name`, one of `TASKS` or `package.module:Class`.
 
     Raises:
@@ -53,13 +59,17 @@ def task_class(name: str) -> Any:
     return load_class("task.name", name, TASKS)
 
 
-def cell_class(name: str) -> type[Cell]:
+def cell_class(name: str, nonlinearity: str = "tanh") -> type[Cell]:
     """Import the cell `name`, one of `CELLS` or `package.module:Class`.
 
+    Args:
+      name: of the cell.
+      nonlinearity: tanh, or one of `OTHER_NONLINEARITIES` that has the cell.
+
     Raises:
-      UserError: there is no such class, or it is no cell.
+      UserError: there is no such class, or it is not a cell.
     """
-    found = load_class("network.cell", name, CELLS)
+    found = load_class("network.cell", name, CELLS | OTHER_NONLINEARITIES.get(nonlinearity, {}))
     if name not in CELLS and not issubclass(found, load_class("network.cell", _CELL, {})):
         raise UserError(
             f"network.cell is {name}: it must be a subclass of {_CELL.replace(':', '.')}."
@@ -67,11 +77,11 @@ def cell_class(name: str) -> type[Cell]:
     return found
 
 
-def load_class(field: str, name: str, table: Mapping[str, str]) -> Any:
-    """Import the class that `name` stands for in `table`, or that it is the path of.
+def load_class(field: str, name: str, table: Mapping[str, str]) -> type[Any]:
+    """Import the class that `name` refers to, a key of `table` or the path of a class.
 
     Raises:
-      UserError: there is no such class; the sentence names `field`, which holds the name.
+      UserError: there is no such class; the message names `field`, which holds the name.
     """
     if name not in table and not is_path(name):
         raise UserError(
@@ -87,7 +97,7 @@ def load_class(field: str, name: str, table: Mapping[str, str]) -> Any:
     return getattr(module, attribute)
 
 
-def _import(field: str, name: str, path: str) -> Any:
+def _import(field: str, name: str, path: str) -> ModuleType:
     """Import a user's module, from the current folder first, as `python -m` does."""
     _add_current_folder()
     try:
@@ -97,14 +107,14 @@ def _import(field: str, name: str, path: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{path}.".startswith(f"{error.name}."):
             raise UserError(
-                f"{field} is {name}: {path} needs {error.name}, which is not here."
+                f"{field} is {name}: {path} needs {error.name}, which is not installed."
             ) from None
         raise UserError(
             f"{field} is {name}: there is no module {error.name} in the current folder or where Python "
             "looks for packages."
         ) from None
     except (Exception, SystemExit) as error:
-        # The module is the user's program: whatever it raises is told as one sentence.
+        # The module is the user's program: any exception is reported as one sentence.
         raise UserError(
             f"{field} is {name}: importing {path} gave {type(error).__name__}: "
             f"{str(error).rstrip('.')}."
@@ -119,9 +129,9 @@ def _add_current_folder() -> None:
 
 
 def origins(names: Iterable[str]) -> dict[str, str]:
-    """Find the folders that the modules of the users' own classes among `names` were imported from.
+    """Return the folders that the modules of the user's own classes among `names` were imported from.
 
-    They are kept beside a config, so that it can be read from another folder.
+    They are saved with a config, so that it can be read from another folder.
     """
     found = {}
     for path in (name.partition(":")[0] for name in names if is_path(name)):
@@ -135,7 +145,7 @@ def origins(names: Iterable[str]) -> dict[str, str]:
 def look_in(folders: Mapping[str, str]) -> None:
     """Import modules from `folders`, as `origins` gave them, before the current folder.
 
-    Another module of the same name there is not the one that the config was made with.
+    The current folder may hold another module of the same name.
     """
     for module, folder in folders.items():
         if module not in sys.modules and Path(folder).is_dir():

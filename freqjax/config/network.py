@@ -12,7 +12,7 @@ from freqjax.config.names import CELLS, is_path
 
 @dataclass
 class NetworkConfig(Section, section="network"):
-    """The network."""
+    """Architecture and initial weights of the network."""
 
     moved: ClassVar[Mapping[str, str]] = {
         name: f"task.{name}" for name in ("rotor_low", "rotor_high", "rotor_leak", "rotor_decay")
@@ -24,45 +24,49 @@ class NetworkConfig(Section, section="network"):
         f"one of {', '.join(CELLS)}, or package.module:Class",
         lambda v: v in CELLS or is_path(v),
     )
+    nonlinearity: str = choice(
+        "tanh", ("tanh", "relu"), "what the cell rnn applies to its sum; other cells have their own"
+    )
     hidden_size: int = within(1, 16384, 64, "H, width of the hidden state")
-    layers: int = within(1, 4, 1, "recurrent layers on one another")
+    layers: int = within(1, 4, 1, "number of stacked recurrent layers")
     dropout: float = fraction(
         0.0, "probability of dropping a feature between two layers while training"
     )
     bidirectional: bool = anything(
-        False, "whether each layer also runs from the end (train.regime windows or examples)"
+        False, "whether each layer also runs backwards in time (train.regime windows or examples)"
     )
     conditioning: str = choice(
         "input",
         ("input", "film"),
-        "the selector stands beside the sample, or scales and shifts each layer's features",
+        "the selector is an input beside the sample, or scales and shifts each layer's features",
     )
     initializer: str = choice(
         "pytorch",
         ("pytorch", "orthogonal", "unit_forget", "chrono", "rotor", "spectral", "constructed"),
-        "how the weights start",
+        "initialiser of the weights",
     )
     learned_carry: bool = anything(
-        False, "whether the state a stream starts from is learned, or zero"
+        False, "whether the initial state of a stream is learned, or zero"
     )
     rotor_gain: float = at_least(
-        0.0, 0.0, "weight with which rotors read the signal at first; 0 for a clock (rotor)"
+        0.0, 0.0, "initial weight of the signal in rotors; 0 for a clock (rotor)"
     )
-    # Fields of version 0.1 that are the task's now; validation puts what they are set to where they belong.
+    # Fields of version 0.1 that belong to the task now; validation moves their values there.
     rotor_low: InitVar[float | None] = None
     rotor_high: InitVar[float | None] = None
     rotor_leak: InitVar[float | None] = None
     rotor_decay: InitVar[float | None] = None
 
-    def __post_init__(self, *moved: float | None) -> None:
-        for name, value in zip(self.moved, moved, strict=True):
-            if value is not None:
-                setattr(self, name, value)
-
     @property
     def beyond_one_lstm(self) -> dict[str, tuple[Any, Any]]:
-        """The fields that make it another network than the one-layer LSTM: name → (value, the LSTM's)."""
-        plain = {"cell": "lstm", "layers": 1, "bidirectional": False, "conditioning": "input"}
+        """Fields that differ from a one-layer LSTM: name → (value, the LSTM's value)."""
+        plain = {
+            "cell": "lstm",
+            "layers": 1,
+            "bidirectional": False,
+            "conditioning": "input",
+            "nonlinearity": "tanh",
+        }
         values = {name: (getattr(self, name), wanted) for name, wanted in plain.items()}
         return {
             name: (found, wanted) for name, (found, wanted) in values.items() if found != wanted

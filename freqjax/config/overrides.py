@@ -1,30 +1,33 @@
-"""Where a config comes from: a Python file, the config.json of a run, and `--config.a.b=v` on top."""
+"""Sources of a config: a Python file or the config.json of a run, with overrides `--config.a.b=v`."""
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import runpy
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from freqjax.config import shipped
 from freqjax.config.fields import AXES, item_type, optional
 from freqjax.config.sections import Config, change_task, field_type
-from freqjax.config.validation import coerce, from_dict, validate
+from freqjax.config.validation import MOST_VALUES, coerce, from_dict, validate
 from freqjax.config.versions import present_name
 from freqjax.errors import UserError
 
-# Of one axis of a sweep, which may hold as many replicas.
-_MOST_VALUES = 10_000
+# Modules that a config imported from its own folder, and the folder.
+_imported: dict[str, str] = {}
 
 
 def load(path: str | Path, say: Callable[[str], None] | None = None) -> Config:
     """Read a config from a `.py` file with `get_config()` or from a run's `config.json`.
 
     Args:
-      path: the file, or the name of a config that ships; a file that exists wins.
-      say: is told in one line where a config.json is of version 0.1.
+      path: the file, or the name of a config that ships; an existing file takes precedence.
+      say: called with one line if a config.json is of version 0.1.
 
     Raises:
       UserError: the file is missing, of another kind, or does not give a valid config.
@@ -33,7 +36,7 @@ def load(path: str | Path, say: Callable[[str], None] | None = None) -> Config:
     if path.suffix == ".json":
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:  # bytes that are no text, or text that is not JSON
+        except ValueError as error:  # the bytes are not text, or the text is not JSON
             raise UserError(f"--config is {path}: it is not JSON ({error}).") from None
         except OSError as error:
             raise UserError(f"--config is {path}: it cannot be read ({error.strerror}).") from None
@@ -46,17 +49,12 @@ def load(path: str | Path, say: Callable[[str], None] | None = None) -> Config:
 
 
 def _call_get_config(path: Path) -> Config:
-    try:
+    with _siblings(path):
         # Not imported: that leaves a __pycache__ beside the file, and may take an older one for it.
-        config = runpy.run_path(str(path), run_name="freqjax_user_config")["get_config"]()
-    except UserError:
-        raise
-    except (Exception, SystemExit) as error:
-        # A config file is the user's program: whatever it raises is told as one sentence.
-        raise UserError(
-            f"--config is {path}: it must define get_config(), but running it gave "
-            f"{type(error).__name__}: {str(error).rstrip('.')}."
-        ) from None
+        defined = _told(path, lambda: runpy.run_path(str(path), run_name="freqjax_user_config"))
+        if not callable(defined.get("get_config")):
+            raise UserError(f"--config is {path}: it must define get_config(), and does not.")
+        config = _told(path, defined["get_config"])
     if not isinstance(config, Config):
         raise UserError(
             f"--config is {path}: get_config() must return a freqjax Config, "
@@ -65,17 +63,59 @@ def _call_get_config(path: Path) -> Config:
     return config
 
 
+def _told(path: Path, run: Callable[[], Any]) -> Any:
+    """Run a part of a config file, which is the user's program: tell what it raises as one sentence."""
+    try:
+        return run()
+    except (UserError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        said = " ".join(str(error).splitlines()).rstrip(".")
+        takes = "get_config() is called without arguments; " if isinstance(error, TypeError) else ""
+        raise UserError(
+            f"--config is {path}: {takes}running it gave {type(error).__name__}: {said}."
+        ) from None
+
+
+@contextlib.contextmanager
+def _siblings(path: Path) -> Iterator[None]:
+    """Let a config import modules beside it, as a script can.
+
+    They stay imported, since classes of theirs may be part of the config, until a config of another folder,
+    which may have modules of the same names, is read.
+    """
+    folder, before = str(path.resolve().parent), sys.dont_write_bytecode
+    for name in [name for name, place in _imported.items() if place != folder]:
+        sys.modules.pop(name, None)
+        del _imported[name]
+    known = set(sys.modules)
+    sys.path.insert(0, folder)
+    sys.dont_write_bytecode = True
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+        sys.path.remove(folder)
+        for name in set(sys.modules) - known:
+            place = Path(folder, *name.split("."))
+            file = Path(getattr(sys.modules[name], "__file__", None) or "")
+            ours = file.resolve() in (place.with_suffix(".py"), place / "__init__.py")
+            if ours and name.partition(".")[0] not in known:
+                _imported[name] = folder
+
+
 def apply(config: Config, overrides: Sequence[tuple[str, str]]) -> Config:
     """Set fields from command-line text and validate the whole again.
 
     Args:
       config: changed in place.
-      overrides: pairs (`section.field`, text), in the order given; the last one wins. `task.name` goes
-        first wherever it stands, since it decides which fields there are.
+      overrides: pairs (`section.field`, text), in the order given; later ones take precedence. `task.name`
+        is always set first, since it decides which fields there are.
 
     Raises:
-      UserError: an unknown field (with the nearest right one), a value that breaks a rule, or another task
-        where a field is set that the task of `config` alone has.
+      UserError: an unknown field (the message names the nearest one), a value that breaks a rule, or another
+        task while a field is set that only the task of `config` has.
     """
     named = task_name(overrides)
     if named is not None:
@@ -91,7 +131,7 @@ def apply(config: Config, overrides: Sequence[tuple[str, str]]) -> Config:
 
 
 def task_name(overrides: Sequence[tuple[str, str]]) -> str | None:
-    """Give the task that overrides ask for, or None."""
+    """Return the task that overrides ask for, or None."""
     return next((text.strip() for name, text in reversed(overrides) if name == "task.name"), None)
 
 
@@ -118,7 +158,7 @@ def _parse(config: Config, name: str, kind: Any, text: str) -> Any:
 
 
 def _parse_axes(config: Config, name: str, text: str) -> dict[str, tuple[Any, ...]]:
-    """`field=value,value;field=first..last`; where the field is itself a list, values end at a |."""
+    """Parse `field=value,value;field=first..last`; values that are lists are separated by |."""
     axes = {}
     for part in filter(None, (part.strip() for part in text.split(";"))):
         field, equals, values = part.partition("=")
@@ -133,15 +173,15 @@ def _parse_values(config: Config, field: str, kind: Any, text: str) -> list[Any]
     first, dots, last = text.partition("..")
     if dots and optional(kind)[0] is int:
         ends = [int(_number(field, int, end)) for end in (first, last)]
-        if ends[1] - ends[0] >= _MOST_VALUES:
-            raise UserError(f"{field} is {text.strip()}: it gives more than {_MOST_VALUES} values.")
+        if ends[1] - ends[0] >= MOST_VALUES:
+            raise UserError(f"{field} is {text.strip()}: it gives more than {MOST_VALUES} values.")
         return list(range(ends[0], ends[1] + 1))
     separator = "," if item_type(kind) is None else "|"
     return [_parse(config, field, kind, value) for value in text.split(separator)]
 
 
 def as_text(kind: Any, value: Any) -> str:
-    """Write a field's value as the command line reads it."""
+    """Format a field's value as the command line reads it."""
     if value is None:
         return "none"
     if kind == AXES:

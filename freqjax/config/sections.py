@@ -1,9 +1,8 @@
-"""What a run is: typed, documented fields with units, checked before anything is traced or written.
+"""Config of a run: typed, documented fields with units, checked before anything is traced or written.
 
-`Config` holds sections, and a section fields; each field carries its own rule and its description
-(`freqjax.config.fields`). Rules that join several fields stand in `freqjax.config.validation`, those of a
-task in its own section. `task.name` decides which fields `task` has, and which sections there are beside
-those of every task.
+`Config` holds sections, and a section holds fields; each field has its own rule and description
+(`freqjax.config.fields`). Rules about several fields are in `freqjax.config.validation`, those of a task in
+its own section. `task.name` decides which fields `task` has, and which further sections the task adds.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _DEFAULT_TASK = "extraction"
 
 @dataclass
 class SweepConfig(Section, section="sweep"):
-    """Many replicas of one config, each with some fields set to values of its own."""
+    """Replicas of one config, each with its own values of some fields."""
 
     axes: AXES = rule(  # noqa: RUF009 - every config gets a dictionary of its own
         {},
@@ -53,10 +52,10 @@ class SweepConfig(Section, section="sweep"):
 
 @dataclass
 class RunConfig(Section, section="run"):
-    """Where a sweep runs: the devices of this process, and the processes it is shared with."""
+    """Devices of this process in a sweep, and the processes that share the sweep."""
 
     cpu_devices: int | None = within(
-        1, 1024, None, "CPU devices of this process, or none for one a core"
+        1, 1024, None, "CPU devices of this process, or none for one per core"
     )
     coordinator: str = anything(
         "",
@@ -68,11 +67,11 @@ class RunConfig(Section, section="run"):
 
 @dataclass(init=False)
 class Config:
-    """A whole run.
+    """Config of a whole run.
 
     Attributes:
-      task: of the class that `task.name` asks for.
-      own: the sections that this task alone has, by name; each is an attribute as well.
+      task: the section of the class that `task.name` names.
+      own: the sections that only this task has, by name; each is an attribute as well.
     """
 
     task: TaskConfig
@@ -98,7 +97,7 @@ class Config:
         own: Mapping[str, Section] | None = None,
         **own_sections: Section,
     ) -> None:
-        """Take the sections that are given, those of the task alone by their names, and make the others."""
+        """Use the sections given, those that only the task has by name, and create the others."""
         self.own: dict[str, Section] = {}
         self.task = task_section(_DEFAULT_TASK)() if task is None else task
         self.network = network or NetworkConfig()
@@ -108,7 +107,7 @@ class Config:
         self.curriculum = curriculum or CurriculumConfig()
         self.sweep = sweep or SweepConfig()
         self.run = run or RunConfig()
-        # dataclasses.replace hands over all of `own`, and may change the task.
+        # dataclasses.replace passes all of `own`, and may change the task.
         self.own |= {name: own[name] for name in self.own if own is not None and name in own}
         for name, section in own_sections.items():
             setattr(self, name, section)
@@ -123,7 +122,7 @@ class Config:
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set a section; with `task` come the sections that the task alone has.
+        """Set a section; setting `task` adds the sections that only the task has.
 
         Raises:
           UserError: there is no such section.
@@ -159,8 +158,8 @@ class Context(NamedTuple):
     """Part of a stream that an output may depend on.
 
     Attributes:
-      windows: where they lie.
-      both_ways: whether it depends on the samples to come, too.
+      windows: the positions of the windows.
+      both_ways: whether an output also depends on later samples.
     """
 
     windows: WindowsConfig
@@ -168,7 +167,7 @@ class Context(NamedTuple):
 
 
 def context_of(config: Config) -> Context | None:
-    """Return what the network of `config` reads of a stream; None if that is all samples so far."""
+    """Return the part of a stream that an output depends on; None for all samples up to it."""
     both_ways = config.network.bidirectional
     if config.train.regime == "examples" and both_ways:
         samples = config.task.samples
@@ -176,12 +175,12 @@ def context_of(config: Config) -> Context | None:
     return Context(config.windows, both_ways) if config.train.regime == "windows" else None
 
 
-# What a sweep may vary.
+# Sections whose fields a sweep may vary.
 AXIS_SECTIONS = ("task", "network", "optimizer", "train", "windows", "curriculum")
 
 
 def default_config(task: str = _DEFAULT_TASK) -> Config:
-    """Make a config in which every field has its default.
+    """Return a config in which every field has its default.
 
     Args:
       task: a name of `freqjax.config.names.TASKS`, or package.module:Class.
@@ -195,15 +194,15 @@ def default_config(task: str = _DEFAULT_TASK) -> Config:
 
 
 def change_task(config: Config, name: str, given: Sequence[str] = ()) -> None:
-    """Give `config` the section of another task; what every task has keeps the values it was set to.
+    """Replace the section of the task by that of another; fields that every task has keep their values.
 
     Args:
       config: changed in place.
       name: the other task.
-      given: further fields that are about to be set.
+      given: further fields that will be set.
 
     Raises:
-      UserError: there is no such task, or a field is set that the task of `config` alone has.
+      UserError: there is no such task, or a field is set that only the task of `config` has.
     """
     old, section = config.task, task_section(name)
     if type(old) is section:
@@ -226,7 +225,7 @@ def change_task(config: Config, name: str, given: Sequence[str] = ()) -> None:
 
 
 def _fields_of(task: type[TaskConfig]) -> list[str]:
-    """Names `section.field` of the fields that a task brings along, those of its own sections too."""
+    """Return the names `section.field` of a task's fields, including those of its own sections."""
     brought = {"task": task, **task.sections}
     return [
         f"{name}.{field}" for name, section in brought.items() for field in field_types(section)
@@ -234,7 +233,7 @@ def _fields_of(task: type[TaskConfig]) -> list[str]:
 
 
 def sections(config: Config) -> Iterator[tuple[str, Any]]:
-    """The sections of `config` by name, those of its task alone beside the task's."""
+    """Yield the sections of `config` by name, those that only its task has next to the task's."""
     yield "task", config.task
     yield from config.own.items()
     for name in _SECTIONS:
@@ -255,16 +254,16 @@ def require_section(config: Config, name: str) -> None:
 
 
 def section_types(config: Config) -> dict[str, type[Section]]:
-    """Section → the class that it must be of, as `task.name` has it."""
+    """Return the class that each section must have, given `task.name`."""
     task = task_section(config.task.name)
     return {"task": task, **task.sections, **{k: v for k, v in _SECTIONS.items() if k != "task"}}
 
 
 def field_type(config: Config, name: str) -> Any:
-    """The type of the field `section.field`, or of the field that this old name stands for.
+    """Return the type of the field `section.field`, which may be an old name of a field.
 
     Raises:
-      UserError: there is no such field; the sentence names the nearest one.
+      UserError: there is no such field; the message names the nearest one.
     """
     known = {
         f"{section_name}.{field}": kind
@@ -279,9 +278,9 @@ def field_type(config: Config, name: str) -> Any:
 
 
 def to_dict(config: Config) -> dict[str, dict[str, Any]]:
-    """`config` as nested dictionaries that JSON can hold.
+    """Return `config` as nested dictionaries that are JSON-serialisable.
 
-    Where it names classes of the user's own, `modules` tells where they were imported from.
+    If it names classes of the user's own, `modules` holds the folders they were imported from.
     """
     values = {name: dataclasses.asdict(section) for name, section in sections(config)}
     modules = names.origins((config.task.name, config.network.cell))
@@ -289,7 +288,7 @@ def to_dict(config: Config) -> dict[str, dict[str, Any]]:
 
 
 def differing_fields(a: Config, b: Config) -> list[str]:
-    """Names `section.field` of the fields in which `a` and `b` differ, or that one of them alone has."""
+    """Return the names `section.field` of the fields that differ between `a` and `b` or are in only one."""
     left, right = (
         {
             f"{name}.{field}": getattr(section, field)

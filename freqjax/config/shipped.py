@@ -1,6 +1,6 @@
 """Configs and checkpoints that ship with freqjax, found by name from any folder.
 
-In a clone they stand in `configs/` and `checkpoints/` beside the package, in an installed wheel inside it.
+In a clone they are in `configs/` and `checkpoints/` beside the package, in an installed wheel inside it.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def folder() -> Path:
-    """Find the folder that holds `configs` and `checkpoints`."""
+    """Return the folder that holds `configs` and `checkpoints`."""
     inside = _PACKAGE / "shipped"
     return inside if inside.is_dir() else _PACKAGE.parent
 
 
 def config_names() -> list[str]:
-    """Names of the configs that ship."""
+    """Return the names of the configs that ship."""
     return sorted(path.stem for path in (folder() / "configs").glob("*.py"))
 
 
 def checkpoint_names() -> list[str]:
-    """Names of the checkpoints that ship."""
+    """Return the names of the checkpoints that ship."""
     return sorted(path.parent.name for path in (folder() / "checkpoints").glob("*/config.json"))
 
 
 def config(path: str | Path) -> Path:
-    """Find a config's file: the path as it is, or else the config that ships under that name.
+    """Return a config's file: the path if it exists, else the config that ships under that name.
 
-    `quick`, `quick.py` and `configs/quick.py` name the same one.
+    `quick`, `quick.py` and `configs/quick.py` name the same config.
 
     Raises:
       UserError: there is neither.
@@ -48,13 +48,13 @@ def config(path: str | Path) -> Path:
 
 
 def checkpoint(path: str | Path, what: str = "--checkpoint") -> Path:
-    """Find a checkpoint's folder: the path as it is, or else the one that ships under that name.
+    """Return a checkpoint's folder: the path if it exists, else the checkpoint that ships under that name.
 
     `clock64` and `checkpoints/clock64` name the same one; the folder of a step may follow.
 
     Args:
       path: the folder or name.
-      what: asks for it, for the error message.
+      what: the flag or field that names it, for the error message.
 
     Raises:
       UserError: there is neither.
@@ -69,12 +69,12 @@ def checkpoint(path: str | Path, what: str = "--checkpoint") -> Path:
 
 
 def is_shipped(path: str | Path) -> bool:
-    """Whether a checkpoint's folder is one that ships."""
+    """Return whether a checkpoint's folder is one that ships."""
     return (folder() / "checkpoints").resolve() in Path(path).resolve().parents
 
 
 def _hint(kind: str, name: str, known: list[str]) -> str:
-    """Name the nearest that ships; a path of several folders asks for none of them."""
+    """Return a hint with the nearest name that ships; empty for a path of several folders."""
     if "/" in name or not known:
         return ""
     return f", and of the {kind}s that ship the nearest is {nearest(name, known)}"

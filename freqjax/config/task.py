@@ -1,4 +1,4 @@
-"""What the section `task` has whatever the task; each task adds fields of its own in a subclass."""
+"""Fields of the section `task` that all tasks have; each task adds its own in a subclass."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from freqjax.config.fields import Section, anything, choice, field_types, random_seed, rule
+from freqjax.config.fields import (
+    Section,
+    anything,
+    at_least,
+    choice,
+    field_types,
+    random_seed,
+    rule,
+)
 from freqjax.config.names import TASK_SECTIONS, TASKS, load_class, task_class
 from freqjax.errors import UserError
 
@@ -15,7 +23,7 @@ if TYPE_CHECKING:
     from freqjax.config.sections import Config
 
 
-# What the field `name` is, for subclasses that give it a default.
+# Description of the field `name`, for subclasses that give it a default.
 NAME = f"which task: one of {', '.join(TASKS)}, or package.module:Class"
 
 
@@ -27,15 +35,15 @@ def _splits(shares: tuple[float, ...]) -> bool:
 class TaskConfig(Section, section="task"):
     """Base of every task's section.
 
-    A subclass adds fields, gives `samples`, and checks in `check` what joins several of them. It may change
-    the default and the description of a field that stands here.
+    A subclass adds fields, defines `samples`, and checks rules about several fields in `check`. It may
+    change the default and the description of the fields here.
 
     Attributes:
-      sections: sections of the config that this task alone has, by name.
-      time_unit: what horizons and times of this task are counted in.
-      files: fields that name a file of rows; a resume is refused where the content has changed.
-      data_fields: fields that change the values of rows, and neither their number nor what a network or a
-        loss is made of: replicas of a sweep that differ in them alone share a compiled program.
+      sections: sections of the config that only this task has, by name.
+      time_unit: the unit of this task's horizons and times.
+      files: fields that name a file of rows; a resume is refused if its content has changed.
+      data_fields: fields that change only the values of rows, and not their number, the network or the loss:
+        replicas of a sweep that differ only in them share a compiled program.
     """
 
     files: ClassVar[tuple[str, ...]] = ("train_path", "test_path")
@@ -54,9 +62,14 @@ class TaskConfig(Section, section="task"):
     test_seed: int = random_seed(2, "seed of the test rows")
     train_path: str = anything("", "training rows from this file; empty for none")
     test_path: str = anything("", "test rows from this file; empty for none")
+    burn_in: float = at_least(
+        0.0,
+        0.0,
+        "time at the start of every sequence that no loss and no score counts, in the task's unit of time",
+    )
     split: tuple[float, ...] = rule(
         (0.8, 0.1, 0.1),
-        "shares of training, validation and test where one set of rows is divided",
+        "shares of training, validation and test if one set of rows is divided",
         "three numbers of at least 0 that sum to 1",
         _splits,
     )
@@ -66,7 +79,7 @@ class TaskConfig(Section, section="task"):
         """T, the samples of the longest sequence.
 
         Raises:
-          UserError: the subclass does not tell.
+          UserError: the subclass does not define it.
         """
         raise UserError(
             f"task.name is {self.name}: {type(self).__name__} must define the property samples, how many a "
@@ -78,21 +91,26 @@ class TaskConfig(Section, section="task"):
         """Samples in one `time_unit`."""
         return 1.0
 
-    def check(self, config: Config) -> None:
-        """Check what joins several fields of this task, or fields of it and of the rest of `config`.
+    @property
+    def burn_in_samples(self) -> int:
+        """`burn_in` in samples."""
+        return round(self.burn_in * self.samples_per_unit)
 
-        Every field already has its type and fits its own rule.
+    def check(self, config: Config) -> None:
+        """Check the rules about several fields of this task, or of the task and the rest of `config`.
+
+        Every field already has its type and satisfies its own rule.
 
         Raises:
-          UserError: fields that do not go together.
+          UserError: fields contradict each other.
         """
 
 
 def task_section(name: str) -> type[TaskConfig]:
-    """Import the section of the task `name`; of one of `TASKS` that is done without JAX.
+    """Import the section of the task `name`; for a task of `TASKS` without importing JAX.
 
     Raises:
-      UserError: there is no such task, or it does not tell its section.
+      UserError: there is no such task, or it does not define its section.
     """
     if name in TASK_SECTIONS:
         return load_class("task.name", name, TASK_SECTIONS)

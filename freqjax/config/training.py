@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass
+from typing import ClassVar
 
 from freqjax.config.fields import (
     Section,
@@ -16,7 +18,7 @@ from freqjax.config.fields import (
     rule,
 )
 
-# Of each `train.regime` the ways to make a gradient, the one that `train.gradient` auto means first.
+# Values of `train.gradient` for each `train.regime`; the first is the one that auto selects.
 GRADIENTS = {
     "online": ("truncated",),
     "tbptt": ("truncated",),
@@ -28,15 +30,15 @@ GRADIENTS = {
 
 @dataclass
 class OptimizerConfig(Section, section="optimizer"):
-    """How gradients become steps."""
+    """Clipping, update rule and learning-rate schedule."""
 
     name: str = choice("adam", ("adam", "adamw", "sgd", "rmsprop"), "update rule")
     learning_rate: float = positive(1e-3, "peak learning rate")
     clip: str = choice(
         "global",
         ("global", "adaptive"),
-        "gradients are shortened by their global norm, or unit by unit against the norm of the unit's "
-        "weights (Brock et al. 2021)",
+        "gradients are clipped by their global norm, or per unit relative to the norm of the unit's weights "
+        "(Brock et al. 2021)",
     )
     clip_norm: float | None = positive(1.0, "largest global gradient norm, or none (global)")
     clip_ratio: float = positive(
@@ -53,7 +55,7 @@ class OptimizerConfig(Section, section="optimizer"):
     schedule: str = choice(
         "constant", ("constant", "cosine", "warm_restarts", "plateau"), "learning rate over updates"
     )
-    warmup_fraction: float = fraction(0.05, "share of all updates spent warming up (cosine)")
+    warmup_fraction: float = fraction(0.05, "share of all updates in the warm-up (cosine)")
     final_fraction: float = fraction(
         0.0, "learning rate at the end of a cosine, as a share of the peak"
     )
@@ -72,7 +74,7 @@ class OptimizerConfig(Section, section="optimizer"):
 
 @dataclass
 class TrainConfig(Section, section="train"):
-    """The loop: in which order rows come, how gradients are made, and when it stops."""
+    """Training loop: order of the rows, gradients and stopping rules."""
 
     regime: str = choice(
         "online",
@@ -86,13 +88,13 @@ class TrainConfig(Section, section="train"):
     )
     batch: int = at_least(1, 32, "sequences in an update (examples)")
     steps_per_epoch: int | None = at_least(
-        1, None, "updates that count as an epoch, or none for those of all rows once"
+        1, None, "number of updates in an epoch, or none for one pass over all rows"
     )
     gradient: str = choice(
         "auto",
         ("auto", "truncated", "full"),
-        "how the gradient is made: cut at the first sample of an update, through the whole window, block or "
-        "sequence, or as the regime has it",
+        "the gradient: truncated at the first sample of an update, through the whole window, block or "
+        "sequence, or the default of the regime (auto)",
     )
     streams: str = choice(
         "sequential", ("sequential", "parallel"), "the blocks one after another, or side by side"
@@ -100,7 +102,7 @@ class TrainConfig(Section, section="train"):
     engine: str = choice(
         "auto",
         ("auto", "closed_form", "autodiff", "native"),
-        "what computes the updates: of auto the closed form of online where there is one, else autodiff; "
+        "implementation of the updates; auto is the closed form of online if there is one, else autodiff; "
         "native is C++, which python -m freqjax.native.build builds",
     )
     init_from: str = anything(
@@ -121,7 +123,7 @@ class TrainConfig(Section, section="train"):
         None,
         "stop after this many evaluations without an improvement of the frozen loss, or none",
     )
-    min_delta: float = at_least(0.0, 1e-4, "what counts as improvement for patience")
+    min_delta: float = at_least(0.0, 1e-4, "least improvement for patience")
     divergence_factor: float | None = rule(
         1.5,
         "stop when the loss exceeds this many times its best, or none",
@@ -129,25 +131,25 @@ class TrainConfig(Section, section="train"):
         lambda v: v > 1,
     )
     checkpoint_every: int = at_least(
-        0, 0, "keep a checkpoint every so many epochs; 0 for best and last only"
+        0, 0, "number of epochs between kept checkpoints; 0 for best and last only"
     )
-    diagnose: bool = anything(True, "whether to name the causes of what is wrong at the end")
+    diagnose: bool = anything(True, "whether to diagnose the causes of an error at the end")
     escalate: tuple[int, ...] = rule(
         (),
-        "hidden sizes to go on to, one after another, where the diagnosis says capacity",
+        "further hidden sizes, one after another, if the diagnosis finds that capacity is the cause",
         "whole numbers that grow",
         lambda v: all(a < b for a, b in itertools.pairwise((0, *v))),
     )
 
     @property
     def gradient_method(self) -> str:
-        """`gradient`, or what its auto means in the regime."""
+        """The value of `gradient`, with auto replaced by its meaning in the regime."""
         return GRADIENTS[self.regime][0] if self.gradient == "auto" else self.gradient
 
 
 @dataclass
 class WindowsConfig(Section, section="windows"):
-    """Overlapping windows of a block, each with a state of its own; where train.regime is windows."""
+    """Overlapping windows of a block, each with its own state (train.regime windows)."""
 
     length: int = at_least(1, 50, "L, samples of a window; at most those of a block")
     stride: int = at_least(
@@ -157,53 +159,54 @@ class WindowsConfig(Section, section="windows"):
     start: str = choice(
         "zero",
         ("zero", "warm"),
-        "a window begins with a fresh state, or with that of samples before",
+        "initial state of a window: zero or learned, or that after the samples before it",
     )
     warm_up: int = at_least(
-        1, 50, "samples before a window that its state is carried through, not its gradient (warm)"
+        1,
+        50,
+        "samples before a window that its state, but not its gradient, is propagated through (warm)",
     )
     loss: str = choice(
-        "all", ("all", "last"), "the rows of a window that are learned from: each, or its last"
+        "all", ("all", "last"), "the rows of a window that count in the loss: all, or the last"
     )
     combine: str = choice(
         "last",
         ("last", "mean", "centre"),
-        "the window whose output a sample takes: the one with the most context before it, the mean of all, "
-        "or the one where it is nearest the middle",
+        "the output of a sample: that of the window with the most context before it, the mean over all "
+        "windows, or that of the window whose middle is nearest",
     )
 
 
 @dataclass
 class CurriculumConfig(Section, section="curriculum"):
-    """Horizons that lengthen as they settle, with Gauss-Newton steps; where train.regime is full."""
+    """Curriculum of lengthening horizons with Gauss-Newton steps (train.regime full)."""
+
+    moved: ClassVar[Mapping[str, str]] = {"burn_in": "task.burn_in"}
 
     first_horizon: float | None = positive(
         None,
         "the first horizon, in s (in samples if the task has no unit of time), or none for no curriculum",
     )
-    burn_in: float = at_least(
-        0.0,
-        0.0,
-        "time at the start of every block that does not count, as the horizon; a locker needs some",
-    )
-    longest_horizon: float | None = positive(
-        None, "the horizon goes no further than this, or none for the whole block"
-    )
+    longest_horizon: float | None = positive(None, "largest horizon, or none for the whole block")
     growth: float = rule(
         1.4,
         "a horizon is at most this many times the last, unless the look ahead "
-        "finds that the network keeps time for longer",
+        "finds that the network follows its targets for longer",
         "above 1",
         lambda v: v > 1,
     )
-    settled_mse: float = positive(1e-3, "every group below this loss: on to a longer horizon")
+    settled_mse: float = positive(
+        1e-3, "the horizon is lengthened when every group is below this loss"
+    )
     look_ahead_mse: float = positive(
-        0.1, "the look ahead ends where a group's mean loss so far exceeds this"
+        0.1, "the look ahead ends when a group's mean loss so far exceeds this"
     )
     patience: int = at_least(1, 12, "steps at a horizon before it counts as lost")
     average: int = at_least(
-        1, 1, "the weights kept are the mean of so many last steps; more where rows are noisy"
+        1, 1, "the weights kept are the mean of this many last steps; more for noisy rows"
     )
     damping: float = positive(1e-2, "λ of the first step, and after going back")
-    damping_floor: float = positive(1e-9, "λ never falls below this; higher where rows are noisy")
-    solver_steps: int = at_least(1, 20, "most conjugate-gradient iterations in a step")
+    damping_floor: float = positive(1e-9, "least λ; higher for noisy rows")
+    solver_steps: int = at_least(1, 20, "largest number of conjugate-gradient iterations in a step")
+    # A field of version 0.1 that belongs to the task now; validation moves its value there.
+    burn_in: InitVar[float | None] = None

@@ -8,12 +8,14 @@ stands in its section (`TaskConfig.check`), what a network needs of a task in `f
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from freqjax.config.fields import AXES, Section, field_types, item_type, optional
-from freqjax.config.names import CELLS, cell_class, look_in
+from freqjax.config.fields import AXES, Section, field_types, item_type, optional, require_untouched
+from freqjax.config.names import CELLS, OTHER_NONLINEARITIES, cell_class, look_in
 from freqjax.config.network import NetworkConfig
 from freqjax.config.sections import (
     AXIS_SECTIONS,
@@ -29,9 +31,16 @@ from freqjax.config.task import TaskConfig
 from freqjax.config.training import GRADIENTS
 from freqjax.config.versions import MOVED, present_name, upgrade
 from freqjax.errors import UserError
+from freqjax.text import shortened
 
 # The largest number of single precision, roughly.
 _LARGEST = 3e38
+# What the class was written with; what is set on it later does not reach its objects.
+_CONFIG = frozenset(vars(Config))
+# Items of a list in a message.
+_MOST_SHOWN = 12
+# As many values has an axis at most, which may hold as many replicas.
+MOST_VALUES = 10_000
 
 
 def validate(config: Config) -> Config:
@@ -48,6 +57,7 @@ def validate(config: Config) -> Config:
     for name, section in sections(config):
         _validate_fields(config, name, section)
     _validate_network(config)
+    _validate_burn_in(config.task)
     config.task.check(config)
     _validate_windows(config)
     return config
@@ -58,10 +68,21 @@ def _require_sections(config: Config) -> None:
     if not isinstance(config.task, TaskConfig):
         raise _wrong_section("task", config.task, TaskConfig)
     change_task(config, coerce("task.name", str, config.task.name))
+    if not isinstance(config.own, dict) or set(config.own) != set(config.task.sections):
+        own = ", ".join(config.task.sections) or "none"
+        raise UserError(
+            f"config.own is {_show(config.own)}: it must hold the sections of the task alone ({own})."
+        )
     for name, wanted in section_types(config).items():
         found = getattr(config, name)
         if not isinstance(found, wanted):
             raise _wrong_section(name, found, wanted)
+        require_untouched(type(found))
+    unknown = [name for name in vars(Config) if name not in _CONFIG and not name.startswith("_")]
+    if unknown:
+        raise UserError(
+            f"Config.{unknown[0]} was set on the class, which changes no config: set it on an object."
+        )
 
 
 def _wrong_section(name: str, found: Any, wanted: type[Section]) -> UserError:
@@ -125,6 +146,21 @@ def _validate_network(config: Config) -> None:
         )
     if network.cell not in CELLS:  # those of freqjax are there, and bring JAX
         cell_class(network.cell)
+    able = OTHER_NONLINEARITIES.get(network.nonlinearity)
+    if able is not None and network.cell not in able:
+        raise UserError(
+            f"network.nonlinearity is {network.nonlinearity}: it must be tanh where network.cell is "
+            f"{network.cell}, since {', '.join(able)} alone has another one."
+        )
+
+
+def _validate_burn_in(task: TaskConfig) -> None:
+    if task.burn_in and task.burn_in_samples >= task.samples:
+        length, unit = task.samples / task.samples_per_unit, task.time_unit
+        raise UserError(
+            f"task.burn_in is {task.burn_in:g} {unit}: it must be below the length of a sequence, "
+            f"{length:g} {unit}."
+        )
 
 
 def _validate_windows(config: Config) -> None:
@@ -220,9 +256,9 @@ def _validate_curriculum(config: Config) -> None:
             f"curriculum.first_horizon is {first:g} {unit}: it must be at least 2 samples, "
             f"{2 / rate:g} {unit}."
         )
-    if round(curriculum.burn_in * rate) >= round(first * rate):
+    if config.task.burn_in_samples >= round(first * rate):
         raise UserError(
-            f"curriculum.burn_in is {curriculum.burn_in:g} {unit}: it must be below "
+            f"task.burn_in is {config.task.burn_in:g} {unit}: it must be below "
             f"curriculum.first_horizon, {first:g} {unit}."
         )
     for field, found, wanted in (
@@ -262,6 +298,7 @@ def coerce(name: str, kind: Any, value: Any) -> Any:
     if value is None and may_be_none:
         return None
     of_items = item_type(kind)
+    value = _plain(value)
     if of_items is None:
         return _coerce_plain(name, kind, value)
     if _is_plain(of_items, value):
@@ -269,7 +306,16 @@ def coerce(name: str, kind: Any, value: Any) -> Any:
     if not isinstance(value, (list, tuple)):
         wanted = "numbers" if of_items in (int, float) else "values"
         raise UserError(f"{name} is {_show(value)}: it must be a list of {wanted}.")
-    return tuple(_coerce_plain(name, of_items, item) for item in value)
+    return tuple(_coerce_plain(name, of_items, _plain(item)) for item in value)
+
+
+def _plain(value: Any) -> Any:
+    """Return a path as text, and a number or a list of NumPy as Python's own; all else as it is."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return value.tolist()
+    return value
 
 
 def _is_plain(kind: type, value: Any) -> bool:
@@ -301,6 +347,10 @@ def _coerce_axes(config: Config, name: str, axes: Any) -> dict[str, tuple[Any, .
         )
     found, given = {}, {}
     for field, values in axes.items():
+        if not isinstance(field, str):
+            raise UserError(
+                f"{name} holds {_show(field)}: an axis is named by text, as train.seed is."
+            )
         kind = field_type(config, field)
         twin = given.setdefault(present_name(field), field)
         if twin != field:
@@ -315,7 +365,12 @@ def _coerce_axes(config: Config, name: str, axes: Any) -> dict[str, tuple[Any, .
             raise UserError(f"{name} holds {field}: it must not, since a sweep compares one task.")
         if isinstance(values, str) or not isinstance(values, Iterable):
             raise UserError(f"{name} has {field} = {_show(values)}: it must be a list of values.")
-        found[field] = tuple(coerce(field, kind, value) for value in values)
+        held = list(itertools.islice(values, MOST_VALUES + 1))  # it may not end by itself
+        if len(held) > MOST_VALUES:
+            raise UserError(
+                f"{name} has more than {MOST_VALUES} values of {field}: fewer are allowed."
+            )
+        found[field] = tuple(coerce(field, kind, value) for value in held)
         if len(set(found[field])) < len(found[field]):
             raise UserError(f"{name} has {field} = {_show(found[field])}: a value is there twice.")
     return found
@@ -325,9 +380,11 @@ _KIND_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "tru
 
 
 def _show(value: Any) -> str:
+    """Write a value as a message shows it: no more of it than a person reads."""
     if isinstance(value, tuple):
-        return "(" + ", ".join(_show(item) for item in value) + ")"
-    return f"{value:g}" if isinstance(value, float) else repr(value)
+        more = ", …" if len(value) > _MOST_SHOWN else ""
+        return f"({', '.join(_show(item) for item in value[:_MOST_SHOWN])}{more})"
+    return f"{value:g}" if isinstance(value, float) else shortened(repr(value))
 
 
 def from_dict(values: Any, source: str, say: Callable[[str], None] | None = None) -> Config:

@@ -1,4 +1,4 @@
-"""Configs of version 0.1, read as what they are now."""
+"""Translation of configs of version 0.1 into the present format."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import copy
 from typing import Any
 
 from freqjax.config.network import NetworkConfig
+from freqjax.config.training import CurriculumConfig
 
-# Old name → present name. It stays valid on the command line, in config files and as an axis of a sweep.
-MOVED = {f"network.{old}": name for old, name in NetworkConfig.moved.items()}
+# Old name → present name. The old one stays valid on the command line, in config files and in sweep.axes.
+MOVED = {
+    f"{section.section}.{old}": name
+    for section in (NetworkConfig, CurriculumConfig)
+    for old, name in section.moved.items()
+}
 
 
 def present_name(name: str) -> str:
@@ -17,21 +22,21 @@ def present_name(name: str) -> str:
 
 
 def upgrade(values: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
-    """Translate a config of version 0.1 as JSON holds it; one of today is given back as it is.
+    """Translate a config of version 0.1, as read from JSON; return one of this version unchanged.
 
-    What is new since has its default, which is what version 0.1 did: `train.gradient` auto cuts the gradient
-    as `train.regime` did alone.
+    Fields that are new have their defaults, which reproduce version 0.1: `train.gradient` auto truncates the
+    gradient as `train.regime` did.
 
     Returns:
-      The config of today, and what a reader should be told of the change, or None where there is none.
+      The config in the present format, and a note on the change for the user, or None if nothing changed.
     """
-    network = values.get("network")
-    old = [field for field in NetworkConfig.moved if isinstance(network, dict) and field in network]
+    given = {f"{section}.{field}" for section, fields in values.items() for field in fields}
+    old = [name for name in MOVED if name in given]
     if not old:
         return values, None
     values = copy.deepcopy(values)
-    for field in old:
-        section, _, name = NetworkConfig.moved[field].partition(".")
-        values.setdefault(section, {}).setdefault(name, values["network"].pop(field))
-    pairs = ", ".join(f"network.{field} as {NetworkConfig.moved[field]}" for field in old)
+    for name in old:
+        (before, field), (section, present) = name.split("."), MOVED[name].split(".")
+        values.setdefault(section, {}).setdefault(present, values[before].pop(field))
+    pairs = ", ".join(f"{name} as {MOVED[name]}" for name in old)
     return values, f"it is of version 0.1, and this version reads {pairs}"

@@ -1,8 +1,6 @@
-"""Sample-by-sample run of a trained network over one signal, with one component selected."""
+"""Sample-by-sample processing of a signal by a trained network, with one component selected."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +9,7 @@ import numpy as np
 from freqjax.deploy.trained import Trained
 from freqjax.errors import UserError
 from freqjax.networks import require_streams
+from freqjax.networks.network import Carry, Params
 from freqjax.tasks import Extraction
 
 # N, samples of one call. Longer calls are not faster and delay the first output.
@@ -79,12 +78,12 @@ class ComponentStream:
         return outputs
 
     def _follow(
-        self, params: Any, carry: Any, samples: jax.Array, count: jax.Array
-    ) -> tuple[Any, jax.Array]:
-        """Process the first `count` of samples [N]: → carry, outputs [N], valid up to `count`."""
+        self, params: Params, carry: Carry, samples: jax.Array, count: jax.Array
+    ) -> tuple[Carry, jax.Array]:
+        """Process the first `count` of samples [N]; return carry and outputs [N], valid up to `count`."""
         xs = self.task.inputs_of(samples, self.group)
 
-        def body(t: jax.Array, state: tuple[Any, jax.Array]) -> tuple[Any, jax.Array]:
+        def body(t: jax.Array, state: tuple[Carry, jax.Array]) -> tuple[Carry, jax.Array]:
             carry, ys = state
             x = jax.lax.dynamic_index_in_dim(xs, t, keepdims=True)
             carry, y = self._network.step(params, carry, x)

@@ -25,6 +25,7 @@ import jax
 import jax.export
 import jax.numpy as jnp
 
+from freqjax.config.sections import NetworkConfig
 from freqjax.deploy import torch as interop
 from freqjax.deploy.trained import Trained
 from freqjax.errors import UserError
@@ -103,7 +104,9 @@ def programs(trained: Trained) -> dict[str, bytes]:
     def init_carry(x: jax.Array) -> tuple[jax.Array, ...]:
         return tuple(jax.tree.leaves(network.init_carry(params, x.shape[0])))
 
-    def unroll(carry: tuple[jax.Array, ...], xs: jax.Array) -> Any:
+    def unroll(
+        carry: tuple[jax.Array, ...], xs: jax.Array
+    ) -> tuple[tuple[jax.Array, ...], jax.Array]:
         resets = jnp.zeros(xs.shape[:2], bool)
         after, ys = network.unroll(params, jax.tree.unflatten(structure, carry), xs, resets)
         return tuple(jax.tree.leaves(after)), ys
@@ -116,7 +119,9 @@ def programs(trained: Trained) -> dict[str, bytes]:
     if isinstance(network, Streams):
         advance = network.step
 
-        def step(carry: tuple[jax.Array, ...], x: jax.Array) -> Any:
+        def step(
+            carry: tuple[jax.Array, ...], x: jax.Array
+        ) -> tuple[tuple[jax.Array, ...], jax.Array]:
             after, y = advance(params, jax.tree.unflatten(structure, carry), x)
             return tuple(jax.tree.leaves(after)), y
 
@@ -168,6 +173,10 @@ def _describe(part: Input, task: Task) -> str:
     return f"{part.name}, {part.size} number{'' if part.size == 1 else 's'}"
 
 
+def _cell(config: NetworkConfig) -> str:
+    return f"rnn of {config.nonlinearity}" if config.cell == "rnn" else config.cell
+
+
 def _readme(trained: Trained, task: Task, folder: str, names: tuple[str, ...]) -> str:
     network, config = trained.network, trained.config.network
     sizes = f"D = {task.input_size}, O = {task.output_size}, H = {config.hidden_size}"
@@ -183,7 +192,7 @@ def _readme(trained: Trained, task: Task, folder: str, names: tuple[str, ...]) -
         [
             f"# {folder}",
             "",
-            f"A network of {count_parameters(trained.params):,} parameters ({config.cell}, layers: "
+            f"A network of {count_parameters(trained.params):,} parameters ({_cell(config)}, layers: "
             f"{config.layers}){_rate(task)}.",
             f"{sizes}; T and B are free. The D inputs are, side by side: "
             f"{'; '.join(_describe(part, task) for part in task.inputs)}.",

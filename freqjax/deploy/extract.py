@@ -53,7 +53,7 @@ class Reference(NamedTuple):
 
     @property
     def is_clock(self) -> bool:
-        """Tell whether the output does not depend on the input."""
+        """True if the output does not depend on the input."""
         return self.dependence < _INDEPENDENT
 
 

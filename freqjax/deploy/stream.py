@@ -15,6 +15,7 @@ from __future__ import annotations
 import codecs
 import math
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 
@@ -53,7 +54,7 @@ def run(
 
     Returns:
       The exit code: 0 at the end of the input or if the reader of `sink` has closed it, 2 if a bad line
-      stopped the stream, 130 after Ctrl-C.
+      stopped the stream, 128 + its number after a signal.
     """
     lines = _Lines(policy, report)
     try:
@@ -66,8 +67,8 @@ def run(
                 return 2
     except BrokenPipeError:
         pass
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt as error:
+        return 128 + getattr(error, "signum", signal.SIGINT)
     return 0
 
 

@@ -6,7 +6,6 @@ import functools
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +16,7 @@ from freqjax.checkpoints.records import Origin, Record
 from freqjax.config import shipped, validation
 from freqjax.config.sections import Config
 from freqjax.networks import require_streams
+from freqjax.networks.network import Carry, Params
 from freqjax.system import devices
 from freqjax.training.prepared import assemble, param_shapes
 
@@ -27,22 +27,22 @@ class Trained:
     Attributes:
       config: the config they were trained under.
       params: the parameters, a nested dictionary of arrays.
-      initializer: what they were before any training, as `network.initializer`.
+      initializer: the initialiser of the weights before any training, as in `network.initializer`.
       weights: which weights of a run they are: best (by frozen loss), last, or step N.
-      origin: the checkpoint that the run began with (`train.init_from`); None where weights were drawn.
+      origin: the checkpoint that the run began with (`train.init_from`); None if weights were drawn.
     """
 
     def __init__(
         self,
         config: Config,
-        params: Any,
+        params: Params,
         initializer: str | None = None,
         weights: str = "last",
         origin: Origin | None = None,
     ) -> None:
-        """Keep `params`, laid out as the `init` of the network of `config` does.
+        """Store `params`, in the layout of `init` of the network of `config`.
 
-        `initializer` is None where they began as `config` says.
+        `initializer` is None if they were initialised as `config` states.
         """
         self.config, self.params = config, params
         self.initializer = initializer or config.network.initializer
@@ -51,14 +51,14 @@ class Trained:
         self._unroll = jax.jit(self.network.unroll)
 
     @functools.cached_property
-    def _step(self) -> Callable[..., tuple[Any, jax.Array]]:
+    def _step(self) -> Callable[..., tuple[Carry, jax.Array]]:
         return jax.jit(require_streams(self.network).step)
 
-    def init_carry(self, streams: int = 1) -> Any:
-        """Return the carry that B = `streams` streams start from."""
+    def init_carry(self, streams: int = 1) -> Carry:
+        """Return the initial carry of B = `streams` streams."""
         return self.network.init_carry(self.params, streams)
 
-    def step(self, carry: Any, x: np.ndarray | jax.Array) -> tuple[Any, jax.Array]:
+    def step(self, carry: Carry, x: np.ndarray | jax.Array) -> tuple[Carry, jax.Array]:
         """Advance one sample: carry, x [B, D] → carry, y [B, O].
 
         Raises:
@@ -66,7 +66,9 @@ class Trained:
         """
         return self._step(self.params, carry, jnp.asarray(x, jnp.float32))
 
-    def unroll(self, xs: np.ndarray | jax.Array, carry: Any = None) -> tuple[Any, jax.Array]:
+    def unroll(
+        self, xs: np.ndarray | jax.Array, carry: Carry | None = None
+    ) -> tuple[Carry, jax.Array]:
         """Run T samples: xs [T, B, D] → carry, ys [T, B, O]; from `init_carry` unless a carry is given."""
         xs = jnp.asarray(xs, jnp.float32)
         if carry is None:

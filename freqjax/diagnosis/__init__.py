@@ -1,11 +1,10 @@
-"""The causes that explain a run's error, ranked, each with its evidence and how to refute it.
+"""Diagnosis of a run: the ranked causes of its error, each with evidence and an experiment to refute it.
 
-They are ranked in the order of explanation. A number that is not finite makes everything after it
-meaningless. Then comes what cannot be known; then a gradient that is nothing or far too much from the first
-epoch on, and what was learned and lost, which nothing else looks like; then steps of the wrong size; then
-what was learned of the training rows alone; then credit that could not be assigned; and last what the
-network could not hold. A task places its own causes among them: what is wrong with its rows before all,
-what may be a symptom of any other cause after all.
+A cause ranks before those that it may produce or imitate. Numbers that are not finite make all later results
+meaningless. Next are the limit of the information; gradients that vanish or explode from the first epoch on,
+weight chasing and forgetting, whose evidence is unambiguous; a wrong learning rate; overfitting; truncated
+gradients; and last the capacity of the network. A task places its own causes among them: errors in its rows
+before all others, possible symptoms of other causes after all others.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from freqjax.diagnosis.limit import information_limit
 from freqjax.tasks.examination import Examination
 from freqjax.training.monitors import finite_or_null
 
-# Of any task, in order of rank.
+# Causes of any task, in order of rank.
 CAUSES = (
     "non_finite",
     "information_limit",
@@ -35,11 +34,11 @@ CAUSES = (
 
 
 class Diagnosis(NamedTuple):
-    """Everything that was looked for.
+    """Result of a diagnosis.
 
     Attributes:
-      healthy: the run has reached its goal: nothing else was looked for.
-      examinations: one a cause, those that explain the error first, each part in order of rank.
+      healthy: whether the run has reached its goal, so that no cause was looked for.
+      examinations: one per cause; first those that explain the error, then the others, by rank.
     """
 
     healthy: bool
@@ -47,11 +46,11 @@ class Diagnosis(NamedTuple):
 
     @property
     def causes(self) -> list[Examination]:
-        """Those that were found, in order of rank."""
+        """Causes that were found, in order of rank."""
         return [e for e in self.examinations if e.found]
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Return what diagnosis.json holds: the causes in order of rank; empty where nothing is wrong."""
+        """Return the content of diagnosis.json: the causes in order of rank; empty if there are none."""
         return [
             finite_or_null({"cause": e.cause, "rank": rank, **_rest(e)})
             for rank, e in enumerate(self.causes, 1)
@@ -65,9 +64,9 @@ def _rest(examination: Examination) -> dict[str, Any]:
 
 
 def diagnose(run: RunUnderExamination) -> Diagnosis:
-    """Look for every cause, the cheap ones first; nothing of the run is changed.
+    """Look for every cause, the cheap ones first; the run is not changed.
 
-    Before the first update there is no run to explain: only rows and what is possible are examined.
+    Before the first update only the rows and the limit are examined.
     """
     if run.healthy:
         return Diagnosis(True, [])
@@ -89,7 +88,7 @@ def diagnose(run: RunUnderExamination) -> Diagnosis:
 
 
 def _rank(examination: Examination) -> float:
-    """Return where a cause stands among `CAUSES`; half a place before the one that it names."""
+    """Return the index of a cause in `CAUSES`, or half a place before the one that it names."""
     if examination.cause in CAUSES:
         return CAUSES.index(examination.cause)
     if not examination.before:

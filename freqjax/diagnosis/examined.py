@@ -1,4 +1,4 @@
-"""The run that is examined: its config, what it recorded, and how long its examination may take.
+"""The run under examination: its config, its records, and the time limit of the examination.
 
 Axes: G groups.
 """
@@ -17,19 +17,21 @@ import numpy as np
 
 from freqjax.config.sections import Config
 from freqjax.networks import GivesRotors, Network
+from freqjax.networks.arrays import EitherArray
+from freqjax.networks.network import Params
 from freqjax.tasks import Sequences, Task
 from freqjax.tasks.evaluation import Evaluation
 from freqjax.tasks.examination import GOAL_SHARE, Evidence
 from freqjax.training.frozen import group_means
 from freqjax.training.prepared import Prepared
 
-# An examination takes this share of the training time, or so many seconds, whichever is more.
+# Time limit of an examination: this share of the training time, or this many seconds, whichever is more.
 _SHARE, _SECONDS = 0.2, 30.0
 
 
 @dataclass
 class RunUnderExamination:
-    """A run, with what has been measured of it already.
+    """Run under examination, with the measurements made so far.
 
     Attributes:
       folder: its work directory.
@@ -37,18 +39,18 @@ class RunUnderExamination:
       initial_params: the weights it started from.
       params: the weights it kept: best or last.
       last_params: the weights it ended with.
-      rows: of metrics.jsonl.
-      evaluation: what the task says of `params`.
-      seconds: how long it has trained.
-      changed_files: fields whose file is not the one it was trained on.
-      began: when the examination began, on the clock of `time.monotonic`.
+      rows: rows of metrics.jsonl.
+      evaluation: the task's evaluation of `params`.
+      seconds: duration of the training.
+      changed_files: fields whose file differs from the one it was trained on.
+      began: start of the examination, on the clock of `time.monotonic`.
     """
 
     folder: Path
     prepared: Prepared
-    initial_params: Any
-    params: Any
-    last_params: Any
+    initial_params: Params
+    params: Params
+    last_params: Params
     rows: Sequence[dict[str, Any]]
     evaluation: Evaluation
     seconds: float
@@ -57,39 +59,39 @@ class RunUnderExamination:
 
     @property
     def config(self) -> Config:
-        """Its config, as it was trained."""
+        """Config that the run was trained with."""
         return self.prepared.config
 
     @property
     def task(self) -> Task:
-        """Its task."""
+        """Task of the run."""
         return self.prepared.task
 
     @property
     def network(self) -> Network:
-        """Its network."""
+        """Network of the run."""
         return self.prepared.network
 
     @property
     def train_rows(self) -> Sequences:
-        """Its training rows, as the network reads them."""
+        """Training rows in the form that the network reads."""
         return self.prepared.train_rows
 
     @property
     def metric(self) -> str:
-        """The short name of its loss, in which keys of the evidence end."""
+        """Short name of the loss, the ending of keys of the evidence."""
         return self.task.objective.metric
 
     @property
     def constant_loss(self) -> float:
-        """The test loss of a predictor without inputs: with nothing learned."""
+        """Test loss of a predictor without inputs."""
         return self.evaluation.constant_loss
 
     @property
     def goal(self) -> float:
-        """The loss below which a group counts as learned.
+        """Loss below which a group counts as learned.
 
-        Where the task sets no goal for its loss, it is a share of that of a predictor without inputs.
+        If the task sets no goal for its loss, it is a share of the loss of a predictor without inputs.
         """
         evaluation = self.evaluation
         if evaluation.goal is not None and evaluation.scores_loss:
@@ -98,25 +100,25 @@ class RunUnderExamination:
 
     @property
     def errors(self) -> list[float]:
-        """[G] test loss of the kept weights; infinite where not finite, NaN for a group without rows.
+        """[G] test loss of the kept weights; infinite if not finite, NaN for a group without rows.
 
-        What part of the rows is judged the task decides.
+        The task decides which part of the rows is judged.
         """
         return _finite(self.evaluation.losses, self.prepared.batches["test"].group)
 
     @property
     def error(self) -> float:
-        """The mean of `errors`."""
+        """Mean of `errors`."""
         return float(np.nanmean(self.errors))
 
     @property
     def train_loss(self) -> float:
-        """The loss of the kept weights over all training rows."""
+        """Loss of the kept weights over all training rows."""
         return self._loss("train")
 
     @property
     def test_loss(self) -> float:
-        """The loss of the kept weights over all test rows."""
+        """Loss of the kept weights over all test rows."""
         return self._loss("test")
 
     def _loss(self, split: str) -> float:
@@ -125,12 +127,12 @@ class RunUnderExamination:
 
     @property
     def updated(self) -> bool:
-        """Whether any update was made: before the first there is nothing to explain."""
+        """True if any update was made; before the first there is no error to explain."""
         return bool(self.rows) or self.last_params is not self.initial_params
 
     @property
     def healthy(self) -> bool:
-        """Whether it has reached its goal; where none is set, whether it is better than every baseline."""
+        """True if the run has reached its goal or, if none is set, is better than every baseline."""
         evaluation = self.evaluation
         if evaluation.goal is not None or not evaluation.is_finite:
             return evaluation.is_learned
@@ -140,28 +142,28 @@ class RunUnderExamination:
 
     @functools.cached_property
     def last_train_errors(self) -> list[float]:
-        """[G] loss of the last weights on the training rows, as `errors` are given."""
+        """[G] loss of the last weights on the training rows, with the conventions of `errors`."""
         return errors_of(self._train_outputs(self.last_params), self.train_rows, self.task)
 
     @functools.cached_property
     def kept_train_error(self) -> float:
-        """The mean loss of the kept weights over the groups of the training rows."""
+        """Mean loss of the kept weights over the groups of the training rows."""
         return self._mean_train_error(self.params)
 
     @functools.cached_property
     def initial_train_error(self) -> float:
-        """The mean loss of the first weights over the groups of the training rows."""
+        """Mean loss of the initial weights over the groups of the training rows."""
         return self._mean_train_error(self.initial_params)
 
-    def _mean_train_error(self, params: Any) -> float:
+    def _mean_train_error(self, params: Params) -> float:
         return mean_error(self._train_outputs(params), self.train_rows, self.task)
 
-    def _train_outputs(self, params: Any) -> np.ndarray:
+    def _train_outputs(self, params: Params) -> np.ndarray:
         return self.prepared.forward(params, self.train_rows, self.config.task.reset)
 
     @property
     def evidence(self) -> Evidence:
-        """What the task's own checks need."""
+        """Evidence for the task's own checks."""
         return Evidence(
             network=self.network,
             params=self.params,
@@ -179,26 +181,26 @@ class RunUnderExamination:
 
     @property
     def uses_rate(self) -> bool:
-        """Whether a learning rate decided its steps; the curriculum's damped steps have none."""
+        """True if a learning rate determines the steps; the curriculum's damped steps have none."""
         return not any(self.task.columns.horizon in row for row in self.rows) and not (
             self.config.train.regime == "full" and self.config.curriculum.first_horizon is not None
         )
 
     @property
     def window(self) -> int:
-        """K, the samples through which its gradient went."""
+        """K, the number of samples that the gradient is propagated through."""
         samples, train = self.task.samples, self.config.train
         kept = {"online": 1, "tbptt": train.truncation, "windows": self.config.windows.length}
         return min(kept.get(train.regime, samples), samples)
 
     @property
     def shuffled(self) -> bool:
-        """Whether its rows come in an order of chance, so that no update leads up to the next one's."""
+        """True if the rows are in random order, so that successive updates have unrelated targets."""
         return self.config.train.regime in ("windows", "examples")
 
     @property
     def credit_samples(self) -> int:
-        """The samples through which its last gradients went: a curriculum may not have come to the end."""
+        """Number of samples that the last gradients were propagated through, such as the last horizon."""
         horizon = self.rows[-1].get(self.task.columns.horizon) if self.rows else None
         if horizon is None:  # no curriculum, or none that has begun
             return self.window
@@ -206,7 +208,7 @@ class RunUnderExamination:
 
     @property
     def seconds_left(self) -> float:
-        """What the examination may still take."""
+        """Time left for the examination, s."""
         allowed = max(_SECONDS, _SHARE * self.seconds)
         return allowed - (time.monotonic() - self.began)
 
@@ -225,7 +227,7 @@ class RunUnderExamination:
 
     @property
     def to_one_lstm(self) -> list[str]:
-        """The changes that make its network the one-layer LSTM, which alone has rotors and a curriculum."""
+        """Changes to a one-layer LSTM, the only network with rotors and a curriculum."""
         network = self.config.network
         changes = [
             f"network.{name}={wanted}".lower()
@@ -235,20 +237,20 @@ class RunUnderExamination:
 
     @property
     def has_rotors(self) -> bool:
-        """Whether its task can give rotors to a network: pairs of units that turn."""
+        """True if the task supports rotors, rotating pairs of units."""
         return isinstance(self.task, GivesRotors)
 
     @property
     def has_horizons(self) -> bool:
-        """Whether lengthening horizons serve its task: a squared error at every sample."""
+        """True if lengthening horizons suit the task: a squared error at every sample."""
         targets = self.prepared.batches["train"].targets
         return self.task.objective.squared and targets.ndim == 3
 
     @property
     def through_time(self) -> str:
-        """The command that trains on the same task through a whole gradient.
+        """Command that trains on the same task with the full gradient.
 
-        Over lengthening horizons, where these serve the task.
+        It uses lengthening horizons if these suit the task.
         """
         if not self.has_horizons:
             return self.command("train.regime=tbptt", f"train.truncation={self.task.samples}")
@@ -268,7 +270,7 @@ class RunUnderExamination:
 
 
 def errors_of(outputs: np.ndarray, rows: Sequences, task: Task) -> list[float]:
-    """Return [G] mean loss, infinite where not finite, and NaN for a group without rows."""
+    """Return [G] mean loss, infinite if not finite, and NaN for a group without rows."""
     return _finite(group_means(outputs, rows, task), rows.groups)
 
 
@@ -277,8 +279,8 @@ def mean_error(outputs: np.ndarray, rows: Sequences, task: Task) -> float:
     return float(np.nanmean(errors_of(outputs, rows, task)))
 
 
-def _finite(losses: Sequence[float | None], groups: Any) -> list[float]:
-    """Return [G] losses, infinite where not finite, and NaN for a group that is not among `groups`."""
+def _finite(losses: Sequence[float | None], groups: EitherArray) -> list[float]:
+    """Return [G] losses, infinite if not finite, and NaN for a group that is not among `groups`."""
     there = set(np.asarray(groups).tolist())
     return [
         (loss if loss is not None and np.isfinite(loss) else np.inf) if group in there else np.nan

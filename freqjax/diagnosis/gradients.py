@@ -1,4 +1,4 @@
-"""Gradients of frozen weights: cut after K samples, as a run cut them, against the whole block's.
+"""Gradients of frozen weights: truncated after K samples, as in a run, and through the whole block.
 
 Axes: T samples, B sequences, D inputs, O outputs, N directions.
 """
@@ -12,19 +12,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from freqjax.networks import Network
+from freqjax.networks.arrays import EitherArray
+from freqjax.networks.network import Carry, Params
 from freqjax.tasks import Sequences, Task
 from freqjax.tasks.constructible import NearSolution
 
-# Rows through which a whole gradient is taken at most: what it needs of memory and time is linear in them.
+# Most rows of a full gradient, whose memory and time are linear in them.
 MOST_ROWS = 80_000
 
 
 class Comparison(NamedTuple):
-    """A gradient that is cut after K samples, against one through T.
+    """Comparison of a gradient truncated after K samples with the full gradient through T samples.
 
     Attributes:
-      cosine: of the angle between the two; None where one of them is zero or not finite.
-      norm_ratio: norm of the cut one / norm of the whole; None there too.
+      cosine: cosine of the angle between the two; None if one of them is zero or not finite.
+      norm_ratio: norm of the truncated gradient / norm of the full one; None in the same cases.
       truncation: K.
       samples: T.
     """
@@ -36,9 +38,9 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    network: Network, task: Task, params: Any, rows: Sequences, truncation: int
+    network: Network, task: Task, params: Params, rows: Sequences, truncation: int
 ) -> Comparison:
-    """Compare the cut and the whole gradient at `params`, each the mean over all `rows`."""
+    """Compare the truncated and the full gradient at `params`, each the mean over all `rows`."""
     samples = rows.inputs.shape[1]
     cut, whole = cut_and_whole(network, task, params, rows, truncation)
     norms = float(np.linalg.norm(cut)), float(np.linalg.norm(whole))
@@ -49,10 +51,10 @@ def compare(
 
 
 def slope_seen(near: NearSolution, task: Task, rows: Sequences, truncation: int) -> list[float]:
-    """Return [N] the slope of the cut gradient / that of the whole one, along each direction that mends.
+    """Compute [N], slope of the truncated gradient / slope of the full one, along each direction of `near`.
 
-    Near a solution the whole slope gathers over T samples, so that a gradient that is cut after K sees no
-    more of it than about K / T.
+    Near a solution the full slope accumulates over T samples, so that a gradient truncated after K samples
+    has at most about K / T of it.
     """
     cut, whole = cut_and_whole(near.network, task, near.params, rows, truncation)
     mends = [_flat(direction) for direction in near.directions]
@@ -60,15 +62,15 @@ def slope_seen(near: NearSolution, task: Task, rows: Sequences, truncation: int)
 
 
 def affordable(rows: Sequences) -> Sequences:
-    """Take at most `MOST_ROWS` rows: fewer sequences first, whole turns of the groups, then fewer samples.
+    """Select at most `MOST_ROWS` rows: fewer sequences first, in full cycles of groups, then fewer samples.
 
-    Where rows have weights the only target may be at the end, so that samples are not cut.
+    If rows have weights, the only target may be at the end, so that samples are not removed.
     """
     streams, samples = rows.inputs.shape[:2]
     groups = len(np.unique(np.asarray(rows.groups)))
     if rows.weights is not None:
         streams = max(1, min(streams, MOST_ROWS // samples))
-        return Sequences(*(array[:streams] for array in rows))
+        return jax.tree.map(lambda array: array[:streams], rows)
     streams = max(groups, min(streams, MOST_ROWS // samples // groups * groups))
     samples = min(samples, max(1, MOST_ROWS // streams))
     return Sequences(
@@ -77,9 +79,9 @@ def affordable(rows: Sequences) -> Sequences:
 
 
 def cut_and_whole(
-    network: Network, task: Task, params: Any, rows: Sequences, truncation: int
+    network: Network, task: Task, params: Params, rows: Sequences, truncation: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the gradient that is cut after `truncation` samples and the whole one, as flat vectors."""
+    """Return the gradient truncated after `truncation` samples and the full one, as flat vectors."""
     samples = rows.inputs.shape[1]
     whole = _mean_gradient(network, task, params, rows, samples)
     if truncation >= samples:
@@ -96,11 +98,11 @@ class _Window(NamedTuple):
 
 
 def _mean_gradient(
-    network: Network, task: Task, params: Any, rows: Sequences, window: int
+    network: Network, task: Task, params: Params, rows: Sequences, window: int
 ) -> np.ndarray:
-    """Return the mean over the rows of the gradient that stops at each window's edge, as a flat vector.
+    """Return the mean over the rows of the gradient truncated at each window's start, as a flat vector.
 
-    Samples after the last whole window are left out; where rows have weights, before the first one.
+    Samples after the last complete window are excluded; if rows have weights, those before the first one.
     """
     count = rows.inputs.shape[1] // window
     windows = _windows(rows, count, window)
@@ -108,7 +110,7 @@ def _mean_gradient(
     streams = rows.inputs.shape[0]
     resets = jnp.zeros((window, streams), bool)
 
-    def loss(params: Any, carry: Any, part: _Window):
+    def loss(params: Params, carry: Carry, part: _Window):
         carry, outputs = network.unroll(params, carry, part.inputs, resets)
         losses = task.objective.row_loss(outputs, part.targets)
         if part.weights is None:
@@ -116,13 +118,13 @@ def _mean_gradient(
         return jnp.sum(jnp.where(part.weights > 0, part.weights * losses, 0)), carry
 
     @jax.jit
-    def run(params: Any) -> Any:
+    def run(params: Params) -> Any:
         def body(state: tuple[Any, Any], part: _Window):
             carry, gradient = state
             more, carry = jax.grad(loss, has_aux=True)(params, carry, part)
             return (carry, jax.tree.map(jnp.add, gradient, more)), None
 
-        # The first window's gradient reaches a learned initial carry; later ones stop at their edge.
+        # The first window's gradient includes a learned initial carry; later ones stop at their start.
         first = jax.tree.map(lambda a: a[0], windows)
         rest = jax.tree.map(lambda a: a[1:], windows)
         gradient, carry = jax.grad(
@@ -137,7 +139,7 @@ def _mean_gradient(
 def _windows(rows: Sequences, count: int, window: int) -> _Window:
     kept = slice(0, count * window) if rows.weights is None else slice(-count * window, None)
 
-    def cut(array: Any) -> jax.Array:
+    def cut(array: EitherArray) -> jax.Array:
         array = jnp.swapaxes(jnp.asarray(array), 0, 1)[kept]
         return array.reshape(count, window, *array.shape[1:])
 
@@ -145,7 +147,7 @@ def _windows(rows: Sequences, count: int, window: int) -> _Window:
     return _Window(cut(rows.inputs), cut(rows.targets), weights)
 
 
-def _flat(params: Any) -> np.ndarray:
+def _flat(params: Params) -> np.ndarray:
     return np.concatenate(
         [np.asarray(leaf, np.float64).ravel() for leaf in jax.tree.leaves(params)]
     )

@@ -1,4 +1,4 @@
-"""The cause that no network could mend: that too little can be known."""
+"""The cause information_limit: no estimator can have a much lower error."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from freqjax.tasks.evaluation import Evaluation
 from freqjax.tasks.examination import Examination
 from freqjax.text import number
 
-# Where at least this share of what is missing cannot be reached, the limit explains it.
+# If at least this share of the error is irreducible, the limit explains it.
 _SHARE = 0.5
-# A network so many times as wide refutes a limit that it goes beyond.
+# Factor of the hidden size in the experiment that can refute the limit.
 _WIDER = 8
 
 
 def information_limit(run: RunUnderExamination) -> Examination:
-    """Tell whether what is possible lies close to what was reached."""
+    """Check whether the limit is close to the error of the run."""
     evaluation, task = run.evaluation, run.task
     reached = run.error if evaluation.scores_loss else evaluation.score
     limits = evaluation.limit_per_group
@@ -48,7 +48,7 @@ def _of_losses(run: RunUnderExamination, limits: Sequence[float], reached: float
 
 
 def _of_scores(run: RunUnderExamination, limits: Sequence[float], reached: float) -> bool:
-    """Tell whether half of what the score lacks is beyond the limit."""
+    """Return whether at least half of the gap between score and goal is beyond the limit."""
     sign = 1 if run.evaluation.higher_is_better else -1
     wanted = _wanted(run.evaluation)
     beyond = sign * (wanted - float(np.mean(limits)))
@@ -56,7 +56,7 @@ def _of_scores(run: RunUnderExamination, limits: Sequence[float], reached: float
 
 
 def _wanted(evaluation: Evaluation) -> float:
-    """Return the score from which a run is healthy: the goal, or the best of the baselines."""
+    """Return the score that a successful run reaches: the goal, or the best baseline."""
     if evaluation.goal is not None:
         return evaluation.goal
     best = max if evaluation.higher_is_better else min
@@ -65,7 +65,7 @@ def _wanted(evaluation: Evaluation) -> float:
 
 def _words(evaluation: Evaluation, limit: float | None, reached: float, found: bool | None) -> str:
     if not math.isfinite(reached):
-        return "The output is not finite: it cannot be held against what is possible."
+        return "The output is not finite: it cannot be compared with the limit."
     if limit is None:
         return f"The limit is not known: {evaluation.limit_note.rstrip('.')}."
     if found:
@@ -73,7 +73,7 @@ def _words(evaluation: Evaluation, limit: float | None, reached: float, found: b
             f"No estimator can do better than {number(limit)} on these rows; the network is at "
             f"{number(reached)}."
         )
-    return f"It is possible: the limit is {number(limit)}, and the network is at {number(reached)}."
+    return f"A better result is possible: the limit is {number(limit)}, the network is at {number(reached)}."
 
 
 def _evidence(

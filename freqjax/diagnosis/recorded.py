@@ -1,4 +1,4 @@
-"""Causes that show in a run's own records: its losses and its gradients."""
+"""Causes that are detected from a run's records: its losses and its gradients."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from freqjax.tasks.examination import Examination
 from freqjax.text import number
 from freqjax.training.monitors import EXPLODING_NORM, VANISHING_NORM
 
-# A prequential loss above this share of the constant predictor's shows no sign of success to be explained.
+# A prequential loss above this share of the constant predictor's is no apparent success.
 _SUCCESS_SHARE = 0.8
-# What was trained last is remembered and another forgotten if their errors differ by this much.
+# Ratio of the errors of a forgotten group and of the group trained last.
 _FORGETTING_RATIO = 3.0
 _OVERFITTING_RATIO = 2.0
-# Gradients are too large where they are so in this share of the epochs.
+# Share of the epochs in which gradients must be too large.
 _EXPLODED_SHARE = 0.25
-# Gradients are held against those of losses of size one: where the constant predictor's is larger they may
-# be larger, and where it is below a quarter they may be smaller.
+# Thresholds of gradients are for losses of size one: if the constant predictor's loss is larger, gradients
+# may be larger, and if it is below a quarter, they may be smaller.
 _SMALL_LOSS = 4.0
 
 
 def non_finite(run: RunUnderExamination) -> Examination:
-    """Tell whether a number of the run, or its output, is not finite."""
+    """Check whether a number of the run, or its output, is not finite."""
     bad = next((row for row in run.rows if row["loss"] is None or _named(row)), None)
     finite = run.evaluation.is_finite and math.isfinite(run.test_loss)
     words = "Every loss and gradient is finite, and so is the output."
@@ -44,7 +44,7 @@ def non_finite(run: RunUnderExamination) -> Examination:
             "step": None if bad is None else bad["step"],
             "largest_gradient_norm": _largest(run),
         },
-        threshold="any loss, gradient or output that is not finite: nothing after it means anything",
+        threshold="any loss, gradient or output that is not finite: all later numbers are meaningless",
         experiment=run.command("optimizer.learning_rate=0.001", *clipping(run)),
         advice="Clip the gradient and lower the learning rate; if it stays, look at the first bad rows.",
     )
@@ -61,7 +61,7 @@ def _named(row: dict[str, Any]) -> list[str]:
 
 
 def exploding_gradient(run: RunUnderExamination) -> Examination:
-    """Tell whether the gradient was too large before it was clipped, from the first epoch on, and often."""
+    """Check whether the gradient before clipping was too large from the first epoch on, and often."""
     largest, layer, epoch = _extreme_layer(run, largest=True)
     norms = [row["grad_norm"] for row in run.rows if row.get("grad_norm") is not None]
     most = EXPLODING_NORM * max(1.0, run.constant_loss)
@@ -85,17 +85,17 @@ def exploding_gradient(run: RunUnderExamination) -> Examination:
         },
         threshold=(
             f"an epoch's mean norm above {most:g}, in the first and in at least {_EXPLODED_SHARE:.0%} of the "
-            "epochs: first weights are right in nothing, and errors of size one give norms near one unless "
-            "the recurrence multiplies them. Nearly right weights may have hundreds later on, and a single "
-            "spike is clipped and passes"
+            "epochs: errors of size one give norms near one at the initial weights, unless the recurrence "
+            "amplifies them. Nearly right weights may have norms of hundreds later, and clipping removes a "
+            "single spike"
         ),
         experiment=run.command("network.initializer=orthogonal", *clipping(run)),
-        advice=f"Start from weights that keep an error's size ({starts}); clip; cut it sooner.",
+        advice=f"Start from weights that preserve an error's norm ({starts}); clip; truncate earlier.",
     )
 
 
 def vanishing_gradient(run: RunUnderExamination) -> Examination:
-    """Tell whether a layer's gradient was nothing from the first epoch on, and in most epochs."""
+    """Check whether a layer's gradient was negligible from the first epoch on, and in most epochs."""
     least = VANISHING_NORM * min(1.0, _SMALL_LOSS * run.constant_loss)
     dead = _dead_layers(run, least)
     start = ["network.initializer=orthogonal"]
@@ -119,8 +119,8 @@ def vanishing_gradient(run: RunUnderExamination) -> Examination:
         },
         threshold=(
             f"the largest norm in an epoch below {least:g}, in the first epoch and in at least half "
-            "of them: nothing but rounding is left in float32 beside losses of size one, and a gradient that "
-            "dies later was killed by something else"
+            "of them: beside losses of size one only rounding errors are left in float32, and a gradient "
+            "that vanishes later has another cause"
         ),
         experiment=run.command(*start),
         advice="Start from gates that are half open (any initialiser here); scale inputs to size one.",
@@ -128,20 +128,20 @@ def vanishing_gradient(run: RunUnderExamination) -> Examination:
 
 
 def weight_chasing(run: RunUnderExamination) -> Examination:
-    """Tell whether the loss while training looked better than the weights are."""
+    """Check whether the loss while training was lower than that of the frozen weights."""
     same_rows = run.prepared.choosing == "train"
-    # Frozen losses of other rows differ for other reasons.
+    # Frozen losses on other rows differ for other reasons.
     ratio, group, epoch, moving, frozen = _largest_gap(run) if same_rows else (None,) * 5
     within = run.window < run.task.samples and not run.shuffled
     found = within and ratio is not None and ratio > CHASING_RATIO and not _last_is_learned(run)
     if run.shuffled:
-        words = f"The {run.config.train.regime} are shuffled: no target moves on from one update to the next."
+        words = f"The {run.config.train.regime} are shuffled: successive updates have unrelated targets."
     elif not within:
-        words = "No update comes between the rows of a block: the weights cannot follow its target."
+        words = "There is no update within a block: the weights cannot follow its target."
     elif not same_rows:
-        words = "The frozen losses are of the validation rows: they are not compared with those of training."
+        words = "The frozen losses are on the validation rows, which training losses cannot be compared with."
     elif ratio is None:
-        words = "No epoch has both losses, or the loss while training shows nothing to explain."
+        words = "No epoch has both losses, or the loss while training is not low."
     else:
         words = (
             f"In epoch {epoch} the loss of {group} was {number(moving)} while training and {number(frozen)} "
@@ -159,22 +159,22 @@ def weight_chasing(run: RunUnderExamination) -> Examination:
             f"frozen_{run.metric}": frozen,
         },
         threshold=(
-            f"frozen / prequential above {CHASING_RATIO:g} in a {run.task.group_word}: weights that hold "
-            "what they learned give a ratio of one, and a noisy epoch stays well below this"
+            f"frozen / prequential above {CHASING_RATIO:g} in a {run.task.group_word}: weights that retain "
+            "what they learned have a ratio of one, and that of a noisy epoch is well below this"
         ),
         experiment=run.command(
             f"optimizer.learning_rate={run.config.optimizer.learning_rate / 1000:g}"
         ),
         refuted_if="the loss while training stays as low with steps a thousand times smaller",
         advice=(
-            "Do not read the loss while training: it falls because the weights move with the target. "
-            "Judge by the frozen loss, and let the gradient reach through time."
+            "Ignore the loss while training: it falls because the weights follow the target. Judge by the "
+            "frozen loss, and propagate the gradient through time."
         ),
     )
 
 
 def _largest_gap(run: RunUnderExamination) -> tuple[Any, ...]:
-    """Return (ratio, group, epoch, prequential, frozen) of the group and epoch where they differ most."""
+    """Return (ratio, group, epoch, prequential, frozen) for the group and epoch with the largest ratio."""
     columns = run.task.columns
     gaps: list[tuple[Any, ...]] = [
         (frozen / moving, name, row["epoch"], moving, frozen)
@@ -192,9 +192,9 @@ def _largest_gap(run: RunUnderExamination) -> tuple[Any, ...]:
 
 
 def forgetting(run: RunUnderExamination) -> Examination:
-    """Tell whether the group trained last is known and one trained before it is not, though it was."""
+    """Check whether the group trained last is learned and an earlier one was learned and then lost."""
     found, evidence, word = None, {}, run.task.group_word
-    words = f"No {word} comes last: each is trained beside the others."
+    words = f"No {word} is trained last: each is trained beside the others."
     in_order = run.config.train.streams == "sequential" and not run.shuffled
     if in_order and len(run.task.group_names) > 1:
         last, worst, name = _last_and_worst(run)
@@ -219,7 +219,7 @@ def forgetting(run: RunUnderExamination) -> Examination:
         evidence=evidence,
         threshold=(
             f"the {word} trained last is {_FORGETTING_RATIO:g} times better than another that had been "
-            "learned while it was trained: order alone makes no such difference to weights that keep both"
+            "learned while it was trained: the order makes no such difference for weights that retain both"
         ),
         experiment=run.command("train.streams=parallel"),
         advice=f"Train every {word} beside the others (train.streams=parallel), or lower the rate.",
@@ -238,7 +238,7 @@ def _last_and_worst(run: RunUnderExamination) -> tuple[float, float, str]:
 
 
 def _last_is_learned(run: RunUnderExamination) -> bool:
-    """Tell whether the last weights know the group that was trained last, and others far less."""
+    """Return whether the last weights have learned the group trained last, and others far less."""
     if run.config.train.streams != "sequential" or len(run.task.group_names) < 2:
         return False
     last, worst, _ = _last_and_worst(run)
@@ -253,7 +253,7 @@ def _last_prequential(run: RunUnderExamination, name: str) -> float | None:
 
 
 def overfitting(run: RunUnderExamination) -> Examination:
-    """Tell whether the training rows are known and the test rows are not."""
+    """Check whether the error on the test rows is much larger than on the training rows."""
     train, test = run.train_loss, run.test_loss
     known = bool(np.isfinite([train, test]).all()) and train > 0
     ratio = test / train if known else math.nan
@@ -281,13 +281,13 @@ def overfitting(run: RunUnderExamination) -> Examination:
             "training_rows": rows,
         },
         threshold=(
-            f"test / train above {_OVERFITTING_RATIO:g}: both follow the same law, so that chance alone "
-            "moves it by a few per cent"
+            f"test / train above {_OVERFITTING_RATIO:g}: both have the same distribution, so that random "
+            "differences are a few per cent"
         ),
         experiment=run.command("task.noise=fresh")
         if fresh
         else run.command("optimizer.name=adamw", "optimizer.weight_decay=0.01"),
-        advice=f"Show it more: {more}. Only then fewer weights.",
+        advice=f"Use more data: {more}. Only then use fewer weights.",
     )
 
 
@@ -311,7 +311,7 @@ def _extreme_layer(
 
 
 def _recorded(run: RunUnderExamination) -> bool:
-    """Tell whether any epoch has a gradient that is a number."""
+    """Return whether any epoch has a finite gradient norm."""
     return any(
         norm is not None
         for row in run.rows
@@ -320,7 +320,7 @@ def _recorded(run: RunUnderExamination) -> bool:
 
 
 def _dead_layers(run: RunUnderExamination, least: float) -> dict[str, float]:
-    """Return layers without a gradient in the first epoch and in at least half of them, and in what share."""
+    """Return the share of epochs without a gradient, for layers without one at first and in at least half."""
     counts: dict[str, int] = {}
     first = run.rows[0].get("grad_norm_max_per_layer", {}) if run.rows else {}
     dead = {name for name, norm in first.items() if norm is not None and norm < least}

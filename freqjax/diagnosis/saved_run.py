@@ -1,4 +1,4 @@
-"""The run in a folder, read for its examination: finished, running, stopped or killed; nothing is written."""
+"""Reading of a run for its examination, whether it is finished, running, stopped or killed."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from freqjax.config import validation
 from freqjax.config.sections import Config
 from freqjax.diagnosis.examined import RunUnderExamination
 from freqjax.errors import UserError
+from freqjax.networks.network import Params
 from freqjax.report import summary
 from freqjax.system import files
 from freqjax.training.prepared import Prepared
@@ -23,10 +24,10 @@ Say = Callable[[str], None]
 
 
 def run_config(folder: Path, say: Say | None = None) -> Config:
-    """Read the config.json of the run in `folder`; `say` is told where it is of version 0.1.
+    """Read the config.json of the run in `folder`; `say` is called if it is of version 0.1.
 
     Raises:
-      UserError: there is none, or it is damaged.
+      UserError: the file is missing or damaged.
     """
     value = files.read_json(folder / "config.json")
     if value is None:
@@ -35,11 +36,11 @@ def run_config(folder: Path, say: Say | None = None) -> Config:
 
 
 class SavedRun(NamedTuple):
-    """A run as its folder holds it.
+    """Run read from its folder.
 
     Attributes:
-      run: for the examination.
-      values: for the report: the object of its summary.json.
+      run: the run for the examination.
+      values: the object of summary.json for the report.
     """
 
     run: RunUnderExamination
@@ -49,7 +50,7 @@ class SavedRun(NamedTuple):
 def read(folder: Path, config: Config, say: Say) -> SavedRun:
     """Read the run in `folder` and evaluate its weights, frozen, on its rows.
 
-    Where no checkpoint was saved yet its weights are those it started from.
+    If no checkpoint has been saved yet, its initial weights are used.
 
     Raises:
       UserError: its data or its checkpoints cannot be read.
@@ -71,7 +72,7 @@ def read(folder: Path, config: Config, say: Say) -> SavedRun:
         changed_files=list(record.changed_files(config)) if record.replicas else [],
     )
     values = files.read_json(folder / "summary.json")
-    if values is None or "limit" not in values:  # it has no end yet, or is of before the limits
+    if values is None or "limit" not in values:  # not ended yet, or a version without limits
         values = summary.assemble(
             evaluation,
             prepared.task,
@@ -85,7 +86,7 @@ def read(folder: Path, config: Config, say: Say) -> SavedRun:
     return SavedRun(run, values)
 
 
-def _weights(folder: Path, initial: Any, say: Say) -> tuple[Any, Any, Record]:
+def _weights(folder: Path, initial: Params, say: Say) -> tuple[Params, Params, Record]:
     """Return the best weights, the last ones, and the record beside the last."""
     directory = folder / "checkpoints"
     if not directory.is_dir():

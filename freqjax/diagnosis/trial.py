@@ -1,11 +1,11 @@
-"""A trial: the run's own recipe, repeated from the start as long as can be afforded, with one change."""
+"""Trials: the run's training repeated from the start, for a limited time, with one change."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from freqjax.config.sections import Config
 from freqjax.diagnosis.examined import RunUnderExamination, mean_error
 from freqjax.networks import make_network
+from freqjax.networks.network import Params
 from freqjax.training.frozen import choose_forward
 from freqjax.training.gradients import make_estimator
 from freqjax.training.optimizers import Optimizer, make_schedule
@@ -21,21 +22,21 @@ from freqjax.training.sources import make_source
 from freqjax.training.streams import Stream
 from freqjax.training.update import TrainState, init_state, make_update
 
-# One dispatch holds about so many rows, so that the clock is looked at between dispatches.
+# Approximate number of rows in one dispatch; the time is checked between dispatches.
 _ROWS_AT_ONCE = 20_000
-# Fewer updates than these tell nothing.
+# Least number of updates for a conclusion.
 FEWEST_UPDATES = 20
 _MANY_UPDATES = 1000
 
 
 class Trial(NamedTuple):
-    """What a changed recipe reached.
+    """Result of a trial.
 
     Attributes:
       errors: [R] mean frozen error over the groups on the training rows, by multiple of the rate;
-        infinite where not finite.
-      updates: how many updates each made.
-      rows_seen: the share of an epoch that they saw, at most 1.
+        infinite if not finite.
+      updates: number of updates of each network.
+      rows_seen: the share of an epoch in these updates, at most 1.
     """
 
     errors: list[float]
@@ -43,23 +44,23 @@ class Trial(NamedTuple):
     rows_seen: float
 
     def tells(self, run: RunUnderExamination) -> bool:
-        """Tell whether it was long enough for a change that does not help to refute the cause.
+        """Return whether the trial was long enough to refute the cause if the change does not help.
 
-        Half of the run's updates do, and so does a whole epoch of at least a thousand.
+        Half of the run's updates are enough, and so is a whole epoch of at least a thousand.
         """
         made = run.rows[-1]["step"] if run.rows else 0
         return 2 * self.updates >= made or (self.rows_seen >= 1 and self.updates >= _MANY_UPDATES)
 
 
 class _Recipe(NamedTuple):
-    """A compiled recipe.
+    """Compiled training of a trial.
 
     Attributes:
-      begin: multiple of the learning rate → the state a run begins with.
+      begin: multiple of the learning rate → the initial state.
       advance: (state, number of the part) → the state after that part of the stream; donates it.
-      parts: how many parts an epoch has.
-      updates: in a part.
-      windows: in an epoch.
+      parts: number of parts of an epoch.
+      updates: number of updates in a part.
+      windows: number of windows in an epoch.
       error: parameters → mean frozen error on the training rows.
     """
 
@@ -68,7 +69,7 @@ class _Recipe(NamedTuple):
     parts: int
     updates: int
     windows: int
-    error: Callable[[Any], float]
+    error: Callable[[Params], float]
 
 
 def retrain(
@@ -79,21 +80,21 @@ def retrain(
     config: Config | None = None,
     most: int | None = None,
 ) -> Trial | None:
-    """Train R fresh networks, each at its own multiple of the learning rate.
+    """Train R new networks, each with its own multiple of the learning rate.
 
-    They begin as the run did, from its seed, on its fixed training rows, with the rate of its peak held
-    constant. The first makes as many updates as the run did, or as its share of `seconds` allows, and
-    the others as many.
+    They start from the run's seed, on its fixed training rows, with a constant learning rate, that of its
+    peak. The first makes as many updates as the run, or as its share of `seconds` allows, and the others
+    make the same number.
 
     Args:
       run: the run.
       scales: [R] multiples of `optimizer.learning_rate`.
-      seconds: stop after about so many.
-      config: another config than the run's, of the same task.
-      most: make no more updates than these.
+      seconds: approximate time limit.
+      config: another config of the same task; None for the run's.
+      most: largest number of updates.
 
     Returns:
-      What they reached; None where too few updates could be afforded to tell anything.
+      The result; None if the time allows too few updates for a conclusion.
     """
     began = time.monotonic()
     recipe = _prepare(run, run.config if config is None else config)
@@ -103,7 +104,7 @@ def retrain(
     rounds, errors = None, []
     for scale in scales:
         state, done, started = recipe.begin(scale), 0, time.monotonic()
-        # The first goes on while there is time and something left to repeat, the others as far as it went.
+        # The first trains until its time is over or it has made the run's updates; the others as many.
         while (
             done < rounds
             if rounds is not None
@@ -143,7 +144,7 @@ def _prepare(run: RunUnderExamination, config: Config) -> _Recipe:
 
     compiled = jax.jit(advance, donate_argnums=0).lower(begin(1.0), source.part(0, 0)).compile()
 
-    def error(params: Any) -> float:
+    def error(params: Params) -> float:
         return mean_error(forward(params, rows, config.task.reset), rows, task)
 
     return _Recipe(
@@ -159,14 +160,14 @@ def _prepare(run: RunUnderExamination, config: Config) -> _Recipe:
 
 
 def _even_parts(updates: int, rows: int) -> list[tuple[int, int]]:
-    """Cut an epoch into parts of one size, so that one program does for all, and no row left out."""
+    """Split an epoch into equal parts without a rest, so that one program serves all."""
     most = max(1, min(updates, _ROWS_AT_ONCE // rows))
     size = max(d for d in range(1, most + 1) if updates % d == 0)
     return [(low, low + size) for low in range(0, updates, size)]
 
 
 def _fixed_rows(config: Config) -> Config:
-    """Copy `config` for its fixed rows, whose learning rate stays at its peak."""
+    """Copy `config` with fixed rows and a constant learning rate."""
     return dataclasses.replace(
         config,
         task=dataclasses.replace(config.task, noise="fixed"),

@@ -1,4 +1,4 @@
-"""Causes that only a trial can tell: another rate, another width, a gradient that is not cut."""
+"""Causes that need a trial: learning rate, capacity and truncation of the gradient."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from freqjax.tasks.constructible import Constructible, Solution
 from freqjax.tasks.examination import Examination
 from freqjax.text import number
 
-# A change of the recipe explains the error if it alone takes at least this share of it away.
+# A change explains the error if it alone removes at least this share of it.
 _MENDED_SHARE = 0.5
-# From a thousandth of the rate to ten thousand times: rates that people set wrongly are wrong by decades.
+# From a thousandth of the rate to ten thousand times: a wrong rate is usually wrong by orders of magnitude.
 _SCALES = (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4)
 _SAME = _SCALES.index(1.0)
-# All rates together are tried for so many seconds at most.
+# Time limit for the trials of all rates together, s.
 _RATES_SECONDS = 8.0
-# A cut gradient that sees less than this share of the whole slope is too short.
+# A truncated gradient with less than this share of the full slope is too short.
 _SLOPE_SHARE = 1 / 3
-# At weights that are not nearly right, a cut gradient this far from the whole one points elsewhere.
+# At weights that are not nearly right, thresholds of a truncated gradient that differs from the full one.
 _COSINE, _NORM_RATIO = 0.5, 0.1
 _WIDER = 8
 
 
 def learning_rate(run: RunUnderExamination) -> tuple[Examination, Examination]:
-    """Try the run's recipe at eight rates from the same start: was its own too high, or too low?"""
+    """Check whether the learning rate was too high or too low, by trials at eight rates."""
     trial = None
     if run.uses_rate:
         trial = retrain(run, _SCALES, seconds=min(_RATES_SECONDS, run.seconds_left / 2))
@@ -59,14 +59,16 @@ def _rate(
             "No learning rate decided the steps: the curriculum's are damped Gauss-Newton steps."
         )
     elif trial is None:
-        words = f"Too dear to try: {FEWEST_UPDATES} updates at eight rates take longer than may be spent."
+        words = (
+            f"Not tried: {FEWEST_UPDATES} updates at eight rates take longer than the time limit."
+        )
     elif best is None:
-        words = "No rate that was tried gives finite numbers."
+        words = "No rate tried gives finite numbers."
     else:
         nearest = min(others, key=lambda r: trial.errors[r])
         scale, other, same = _SCALES[nearest], trial.errors[nearest], trial.errors[_SAME]
         kept = run.kept_train_error
-        # Where rates on both sides do better the better one names the side.
+        # If rates on both sides are better, the better one decides the side.
         found = best in others and _mends(run, other, kept, same)
         if not found and not trial.tells(run):
             found = None
@@ -89,8 +91,8 @@ def _rate(
         words=words,
         evidence=evidence,
         threshold=(
-            f"another rate alone takes at least {_MENDED_SHARE:.0%} of the error away, of the run's and of "
-            "the first weights': less could be luck, or another way of failing"
+            f"another rate alone removes at least {_MENDED_SHARE:.0%} of the error, of the run's and of the "
+            "initial weights': a smaller change could be chance, or another failure"
         ),
         experiment=run.command(f"optimizer.learning_rate={rate * scale:g}"),
         advice=f"Set optimizer.learning_rate to {rate * scale:g}, or to the best of the rates tried.",
@@ -98,24 +100,25 @@ def _rate(
 
 
 def _mends(run: RunUnderExamination, reached: float, kept: float, same: float) -> bool:
-    """Tell whether a change that reached an error explains what the run kept, and `same` without it.
+    """Return whether a change explains the error.
 
-    All of them are on the training rows: where the run has learned those, or would have in as many updates,
-    neither rate nor width failed. And it must be as much better than the first weights and than the best
-    constant, if they are better than the run: a change that only does less harm mends nothing.
+    `reached` is the error with the change, `kept` that of the run and `same` that of a trial without the
+    change, all on the training rows: if the run has learned these, or would have in as many updates, neither
+    rate nor width is the cause. The error must also be as much below those of the initial weights and of the
+    best constant, if they are better than the run, since a change that only does less harm is no remedy.
     """
     best = min(kept, same, run.initial_train_error, run.constant_loss)
     return min(kept, same) >= run.goal and reached < _MENDED_SHARE * best
 
 
 def gradient_truncation(run: RunUnderExamination) -> Examination:
-    """Tell whether the gradient was cut before the error could reach what caused it."""
+    """Check whether the gradient was truncated too early to assign credit."""
     found, evidence, solution = False, {}, _solution(run)
-    words = "The gradient goes through the whole block: nothing is cut"
+    words = "The gradient is propagated through the whole block: it is not truncated"
     if run.config.train.regime == "windows":
         words = (
-            f"The gradient goes through all {run.window} samples of a window, beyond which nothing is "
-            "learned from; what that costs is in the limit of the window"
+            f"The gradient is propagated through all {run.window} samples of a window; the effect of the "
+            "window is included in the limit"
         )
     elif run.window < run.task.samples:
         rows = gradients.affordable(run.train_rows)
@@ -124,15 +127,15 @@ def gradient_truncation(run: RunUnderExamination) -> Examination:
             found, more, seen = _near_the_solution(run, rows, solution, bool(found))
             words, evidence = f"{words}. {more}", evidence | seen
         elif found is None:
-            words += ": weights that remember nothing have nothing to lose by the cut, so that tells nothing"
+            words += ": for weights without memory truncation loses nothing, so that this is inconclusive"
             if not isinstance(run.task, Constructible):
                 found, more, tried = _with_the_whole_gradient(run)
                 words, evidence = f"{words}. {more}", evidence | tried
     longer = (
-        "Let the gradient reach through the block (train.regime=full), over horizons that lengthen."
+        "Propagate the gradient through the block (train.regime=full), over lengthening horizons."
     )
     if not run.has_horizons:
-        longer = "Let the gradient reach through whole sequences (train.truncation)."
+        longer = "Propagate the gradient through whole sequences (train.truncation)."
     return Examination(
         cause="gradient_truncation",
         found=found,
@@ -147,7 +150,7 @@ def gradient_truncation(run: RunUnderExamination) -> Examination:
 def _at_the_last_weights(
     run: RunUnderExamination, rows: Sequences
 ) -> tuple[bool | None, str, dict[str, Any]]:
-    """Compare cut and whole gradient at the run's last weights: what it tells, words and numbers."""
+    """Compare the truncated and the full gradient at the last weights; return finding, words and numbers."""
     own = gradients.compare(run.network, run.task, run.last_params, rows, run.window)
     evidence = {
         "truncation": run.window,
@@ -159,8 +162,8 @@ def _at_the_last_weights(
         return None, "At the run's last weights there is no gradient to compare", evidence
     found = True if own.cosine < _COSINE or own.norm_ratio < _NORM_RATIO else None
     words = (
-        f"At the run's last weights the gradient cut after {run.window} samples has a cosine of "
-        f"{own.cosine:.3g} with the whole one and {own.norm_ratio:.3g} of its norm"
+        f"At the run's last weights the gradient truncated after {run.window} samples has a cosine of "
+        f"{own.cosine:.3g} with the full one and {own.norm_ratio:.3g} of its norm"
     )
     return found, words, evidence
 
@@ -168,14 +171,15 @@ def _at_the_last_weights(
 def _near_the_solution(
     run: RunUnderExamination, rows: Sequences, solution: Solution, found: bool
 ) -> tuple[bool, str, dict[str, Any]]:
-    """Compare slopes at weights that are nearly right; `found` at the run's own weights holds."""
+    """Compare slopes at weights that are nearly right; `found` is the finding at the run's own weights."""
     near = solution.nearly(rows.inputs.shape[1])
     seen = gradients.slope_seen(near, run.task, rows, run.window)
     share = max(seen)
-    words = f"At {near.words} it sees {share:.2g} of the slope that would mend it"
+    words = f"At {near.words} it has {share:.2g} of the slope that would correct it"
     if share < _SLOPE_SHARE and not found:
-        words += ": weights that remember nothing have nothing to lose by the cut"
-        words += ", and never learn to remember"
+        words += (
+            ": for weights without memory truncation loses nothing, and they never acquire memory"
+        )
     evidence = {f"{solution.name}_slope_share": seen, **near.evidence}
     return found or share < _SLOPE_SHARE, words, evidence
 
@@ -183,9 +187,9 @@ def _near_the_solution(
 def _with_the_whole_gradient(
     run: RunUnderExamination,
 ) -> tuple[bool | None, str, dict[str, Any]]:
-    """Try the run's recipe with a gradient through whole sequences: what it tells, words and numbers.
+    """Train with the full gradient in a trial; return finding, words and numbers.
 
-    A task whose solution can be written down needs no trial, which takes longer and tells less.
+    A task whose solution can be constructed needs no trial, which takes longer and is less conclusive.
     """
     samples, left = run.task.samples, run.seconds_left
     train = dataclasses.replace(
@@ -197,11 +201,11 @@ def _with_the_whole_gradient(
     if whole is not None:
         cut = retrain(run, (1.0,), seconds=left / 4, most=whole.updates)
     if cut is None or whole is None or cut.updates < whole.updates:
-        return None, "The same recipe with a whole gradient is too dear to try", {}
+        return None, "The same training with the full gradient takes longer than the time limit", {}
     kept, reached, same = run.kept_train_error, whole.errors[0], cut.errors[0]
     words = (
         f"From the same start, {whole.updates} updates with a gradient through all {samples} samples reach a "
-        f"frozen error of {_say(reached)}; with the cut one they reach {_say(same)}, and the run kept "
+        f"frozen error of {_say(reached)}; with the truncated one they reach {_say(same)}, and the run kept "
         f"{_say(kept)}"
     )
     found = _mends(run, reached, kept, same) or (False if whole.tells(run) else None)
@@ -216,32 +220,33 @@ def _with_the_whole_gradient(
 
 def _truncation_threshold(run: RunUnderExamination, solution: Solution | None) -> str:
     said = (
-        f"at the run's own weights a cosine below {_COSINE:g} or {_NORM_RATIO:g} of the norm: what is left "
-        "is drowned by the noise of the samples"
+        f"at the run's own weights a cosine below {_COSINE:g} or {_NORM_RATIO:g} of the norm: the rest is "
+        "small compared with the noise of the samples"
     )
     if solution is not None:
         return (
-            f"at a nearly right {solution.name} the cut gradient sees less than {_SLOPE_SHARE:.2g} of the "
-            f"slope along {solution.along}, about K / T; or {said}"
+            f"at a nearly right {solution.name} the truncated gradient has less than {_SLOPE_SHARE:.2g} of "
+            f"the slope along {solution.along}, about K / T; or {said}"
         )
     if isinstance(run.task, Constructible):
         return said
-    return f"a whole gradient alone takes at least {_MENDED_SHARE:.0%} of the error away; or {said}"
+    return f"the full gradient alone removes at least {_MENDED_SHARE:.0%} of the error; or {said}"
 
 
 def _solution(run: RunUnderExamination) -> Solution | None:
-    """Return weights that are known to solve the task of the run, if there are any."""
+    """Return the known weights that solve the task of the run, or None."""
     return run.task.solution() if isinstance(run.task, Constructible) else None
 
 
 def capacity(run: RunUnderExamination) -> Examination:
-    """Tell whether more units would have done what these could not."""
+    """Check whether a wider network reaches a lower error."""
     hidden, metric = run.config.network.hidden_size, run.metric
     refuted = _refuted_by_solution(run)
     if refuted is not None:
         return refuted
     if not run.uses_rate:
-        return _capacity(run, None, "The curriculum's steps are too dear to repeat wider.", {})
+        words = "Repeating the curriculum with a wider network takes longer than the time limit."
+        return _capacity(run, None, words, {})
     wide, left = hidden * _WIDER, run.seconds_left
     network = dataclasses.replace(run.config.network, hidden_size=wide)
     wide_config = dataclasses.replace(run.config, network=network)
@@ -250,10 +255,11 @@ def capacity(run: RunUnderExamination) -> Examination:
     if wider is not None:
         narrow = retrain(run, (1.0,), seconds=left / 4, most=wider.updates)
     if narrow is None or wider is None or narrow.updates < wider.updates:
-        return _capacity(run, None, f"Too dear to try: the same recipe with {wide} units.", {})
+        words = f"Not tried: the same training with {wide} units takes longer than the time limit."
+        return _capacity(run, None, words, {})
     kept, reached, same = run.kept_train_error, wider.errors[0], narrow.errors[0]
     words = (
-        f"From the same recipe, {wider.updates} updates with {wide} units reach a frozen error of "
+        f"With the same training, {wider.updates} updates with {wide} units reach a frozen error of "
         f"{_say(reached)}; with {hidden} they reach {_say(same)}, and the run kept {_say(kept)}."
     )
     found = _mends(run, reached, kept, same)
@@ -271,7 +277,7 @@ def capacity(run: RunUnderExamination) -> Examination:
 
 
 def _refuted_by_solution(run: RunUnderExamination) -> Examination | None:
-    """Write a known solution into a network of this very size: what it can hold, if not learn."""
+    """Construct a known solution in a network of this size, which shows what it can represent."""
     solution = _solution(run)
     params = None if solution is None else solution.params_of(run.network)
     if solution is None or params is None:
@@ -282,7 +288,7 @@ def _refuted_by_solution(run: RunUnderExamination) -> Examination | None:
     if error >= run.goal:
         return None
     words = (
-        f"{hidden} units are enough: with a {solution.name} written into them (constructed, not learned) the "
+        f"{hidden} units are enough: with the weights of a {solution.name} (constructed, not learned) the "
         f"error on the test rows is {number(error)}."
     )
     return _capacity(run, False, words, {"hidden_size": hidden, f"constructed_{run.metric}": error})
@@ -298,8 +304,8 @@ def _capacity(
         words=words,
         evidence=evidence,
         threshold=(
-            "weights of this size that solve the task refute it; where none can be written down, it is found "
-            f"where {_WIDER} times as many units alone take at least {_MENDED_SHARE:.0%} of the error away"
+            "weights of this size that solve the task refute it; if none are known, it is found if "
+            f"{_WIDER} times as many units alone remove at least {_MENDED_SHARE:.0%} of the error"
         ),
         experiment=run.command(f"network.hidden_size={hidden * _WIDER}"),
         advice=f"Raise network.hidden_size above {hidden}.",

@@ -1,8 +1,7 @@
-"""Figures that a run of any task has: how training went, and what scores were reached.
+"""Figures of a run of any task: the course of training, and the scores.
 
 Every function writes one PNG into a directory and returns its path. A group has the same colour in every
-figure. Wherever a loss is drawn, so is that of a predictor without inputs: a loss says nothing until it is
-compared with that.
+figure. Every figure of a loss also shows that of a predictor without inputs, as a reference.
 """
 
 from freqjax.figures.canvas import GROUP_COLOURS, LAYER_COLOURS

@@ -1,8 +1,9 @@
-"""The page that figures are drawn on: palette, axes, headline, PNG.
+"""Common parts of all figures: palette, axes, headline, PNG.
 
-Nothing here touches pyplot: no display, no global state, safe in a thread.
+pyplot is not used, so that there is no display and no global state, and figures can be drawn in any thread.
 """
 
+import io
 import math
 import textwrap
 from collections.abc import Sequence
@@ -15,27 +16,29 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 
-# Okabe & Ito (2008) without black and yellow, which are lost beside ink and on paper, and two of
-# Tol's muted scheme. Distinct to the colour-blind.
+from freqjax.system.files import replacing
+
+# Okabe & Ito (2008) without black and yellow, which are hard to see beside text and on white, and two of
+# Tol's muted scheme. Distinguishable with colour blindness.
 GROUP_COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933",
 )  # fmt: skip
-# Tol's muted scheme: layers must not be taken for groups.
+# Tol's muted scheme, so that layers are not mistaken for groups.
 LAYER_COLOURS = (
     "#332288", "#CC6677", "#44AA99", "#AA4499", "#117733", "#88CCEE", "#661100", "#DDCC77",
 )  # fmt: skip
 INK, GREY, PALE = "#222222", "#777777", "#C9C9C9"
-# Sixteen shades a channel, none further than 8 of 255 away, halve the size of a PNG.
+# Sixteen shades per channel, with an error of at most 8 of 255, halve the size of a PNG.
 _SHADES = ((np.arange(256) + 8) // 17 * 17).astype(np.uint8)
 
 
 def blank(width: float, height: float) -> Figure:
-    """Make a figure of width × height inches without pyplot."""
+    """Create a figure of width × height inches without pyplot."""
     return Figure(figsize=(width, height), dpi=140, layout="constrained", facecolor="white")
 
 
 def dress(axis: Axes) -> None:
-    """Draw a pale grid behind the data, and no frame."""
+    """Draw a pale grid behind the data, and remove the frame."""
     axis.grid(True, color="#E6E6E6", lw=0.6)
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)
@@ -45,7 +48,7 @@ def dress(axis: Axes) -> None:
 def subplots(
     width: float, height: float, rows: int = 1, columns: int = 1, **options: Any
 ) -> tuple[Figure, np.ndarray]:
-    """Make a figure of width × height inches and its axes [rows, columns]."""
+    """Create a figure of width × height inches and its axes [rows, columns]."""
     figure = blank(width, height)
     axes = figure.subplots(
         rows, columns, squeeze=False, sharex=options.pop("sharex", False),
@@ -57,7 +60,7 @@ def subplots(
 
 
 def grid(panels: int, height: float, **options: Any) -> tuple[Figure, list[Axes]]:
-    """Make a figure with a panel for each group, at most four in a row."""
+    """Create a figure with a panel for each group, at most four in a row."""
     columns = _columns(panels)
     rows = math.ceil(panels / columns)
     figure, axes = subplots(max(7.0, 3.1 * columns), 0.9 + height * rows, rows, columns, **options)
@@ -68,7 +71,7 @@ def grid(panels: int, height: float, **options: Any) -> tuple[Figure, list[Axes]
 
 
 def _columns(panels: int) -> int:
-    """Return the panels of a row: as few rows of at most four as hold them, filled evenly: 5 are 3 + 2."""
+    """Return the panels per row: the fewest rows of at most four, filled evenly, such as 3 + 2 for 5."""
     return math.ceil(panels / math.ceil(panels / 4))
 
 
@@ -87,12 +90,15 @@ def set_headline(figure: Figure, text: str) -> None:
 
 
 def save(figure: Figure, directory: str | Path, name: str) -> Path:
-    """Write the figure as a PNG; the directory is made if absent."""
+    """Write the figure as a PNG; the directory is created if it is missing."""
     path = Path(directory) / name
     path.parent.mkdir(parents=True, exist_ok=True)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    imsave(path, _SHADES[np.asarray(canvas.buffer_rgba())], format="png")
+    content = io.BytesIO()
+    imsave(content, _SHADES[np.asarray(canvas.buffer_rgba())], format="png")
+    with replacing(path) as file:
+        file.write(content.getbuffer())
     return path
 
 
@@ -102,7 +108,7 @@ def colour(index: int) -> str:
 
 
 def say_not_finite(axis: Axes, values: np.ndarray) -> bool:
-    """Write onto the axis which share of the output is not finite, if any is."""
+    """Write the share of the output that is not finite onto the axis, and return whether there is any."""
     share = float(np.mean(~np.isfinite(values)))
     if share:
         box = {"facecolor": "white", "edgecolor": INK, "boxstyle": "round", "alpha": 0.9}

@@ -1,4 +1,4 @@
-"""Whether the weights know the task or follow the target: the loss in training beside the frozen error."""
+"""Figure of weight chasing: the loss while training beside the frozen error."""
 
 import math
 from pathlib import Path
@@ -20,15 +20,15 @@ def chasing_gap(
 ) -> Path:
     """Draw the gap between the loss while the weights move and the loss once they are frozen.
 
-    With a gradient cut after one step the loss looks good because the weights follow the slowly
-    moving target; frozen, the network does not know it. Where the horizon grew, only the rows at
-    the longest one count: a loss over a second is no promise for ten.
+    With a gradient truncated after one step the loss is low because the weights follow the slowly moving
+    target; with frozen weights the error is large. If the horizon grew, only the rows at the longest one
+    count, since losses over different horizons cannot be compared.
 
     Args:
-        history: the losses.
-        scale: what they are held against.
-        test_loss: frozen loss on test data, None where unknown.
-        directory: where chasing_gap.png goes.
+      history: the losses.
+      scale: names and reference levels of the losses.
+      test_loss: frozen loss on test data, None if unknown.
+      directory: the folder of chasing_gap.png.
     """
     history = history.at_longest_horizon
     epochs, moving, frozen = history.epochs, history.loss, history.frozen
@@ -54,7 +54,7 @@ def chasing_gap(
     epoch_axis(left, epochs)
     left.set_ylabel(scale.name)
     drawn = [moving, frozen, np.array([np.nan if test_loss is None else test_loss])]
-    # Losses near the constant's differ by a factor that a long log axis would hide.
+    # Losses near the constant predictor's differ by a factor that is not visible on a long log axis.
     known = np.concatenate(drawn)
     near = bool(np.all(known[np.isfinite(known)] > _NEAR * scale.constant))
     finish_loss_axis(left, scale, drawn, ends, linear=near)
@@ -70,12 +70,12 @@ def chasing_gap(
 
 
 def _goal(scale: Scale) -> float:
-    """Return the goal; 0, which nothing is below, where none is set."""
+    """Return the goal, or 0 if none is set: no loss is below 0."""
     return 0.0 if scale.goal is None else scale.goal
 
 
 def _gap_finding(history: History, scale: Scale, test_loss: float | None) -> str:
-    """Tell the widest gap overall, else that of one group, else that there is none."""
+    """Describe the widest gap of the mean loss, else that of one group, else that there is none."""
     epochs, moving, frozen, goal = history.epochs, history.loss, history.frozen, _goal(scale)
     widest = widest_gap(moving, frozen)
     if widest is None:
@@ -95,7 +95,7 @@ def _gap_finding(history: History, scale: Scale, test_loss: float | None) -> str
                 f"Frozen weights fit the training data alone: {last}, {number(test_loss)} in test"
             )
         return f"Frozen weights know the task after epoch {epochs[-1]:g}: {last}"
-    # The whole comes first; a single group speaks only where the whole shows nothing.
+    # The mean loss comes first; single groups are used only if it shows no gap.
     whole, worst = gaps[0], max(gaps, key=lambda gap: gap[0])
     ratio, name, at, loss, error = (
         whole if whole[0] >= CHASING_RATIO and frozen[widest] > goal else worst
@@ -117,7 +117,7 @@ def _draw_gap(axis: Axes, epoch: float, moving: float, frozen: float) -> None:
     )  # fmt: skip
     low, high = axis.get_xlim()
     side = 1 if epoch < (low + high) / 2 else -1
-    # A linear axis has room below; on a log axis the loss may lie on the edge.
+    # A linear axis has space below the loss; on a log axis the loss may be at the edge.
     below = axis.get_yscale() == "linear"
     axis.annotate(
         f"frozen = {times(frozen / moving)} training",

@@ -1,6 +1,7 @@
-"""How training went: losses, frozen errors and gradients over the epochs."""
+"""Figures of the course of training: losses, frozen errors and gradients over the epochs."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,12 @@ VANISHING_NORM, EXPLODING_NORM, USUAL_UPDATE_RATIO = 1e-7, 100.0, 1e-3
 
 
 def learning_curves(history: History, scale: Scale, directory: str | Path) -> Path:
-    """Draw the loss while the weights move beside that of frozen weights, in all and of each group.
+    """Draw the loss while training beside that of frozen weights, for all groups and for each group.
 
     Args:
-        history: the losses.
-        scale: what they are held against; what is possible is drawn beside the frozen losses.
-        directory: where learning_curves.png goes.
+      history: the losses.
+      scale: names and reference levels; the least possible losses are drawn beside the frozen losses.
+      directory: the folder of learning_curves.png.
     """
     epochs, moving, frozen = history.epochs, history.loss, history.frozen
     figure, axes = canvas.subplots(13, 4.3, 1, 3, sharey=True)
@@ -69,12 +70,12 @@ def learning_curves(history: History, scale: Scale, directory: str | Path) -> Pa
 def gradient_norms(rows: Rows, directory: str | Path, second_order: bool = False) -> Path:
     """Draw the gradient norm before clipping and the update-to-weight ratio of every layer.
 
-    Solid: mean over the epoch; faint: its largest. Rows without layers show the norm of all
-    parameters together. The size of a Gauss-Newton step does not follow the gradient's: of a
-    `second_order` method the limits of gradients are left out. Writes gradient_norms.png.
+    Solid: mean over the epoch; faint: maximum. Rows without layers show the norm of all parameters
+    together. The size of a Gauss-Newton step is not proportional to the gradient's: for a `second_order`
+    method the thresholds of gradients are not drawn. Writes gradient_norms.png.
 
     Raises:
-        ValueError: if there are no rows.
+      ValueError: if there are no rows.
     """
     if not rows:
         raise ValueError("there are no rows to draw")
@@ -100,7 +101,7 @@ def gradient_norms(rows: Rows, directory: str | Path, second_order: bool = False
         everything = list(layers.values())
         if axis is axes[0, 0]:
             for layer, values in largest.items():
-                # The running maximum: a spike is what this curve is for.
+                # The running maximum, since this curve must show spikes.
                 faint = {"alpha": 0.4, "lw": 1.2, "raw": 0, "summary": np.max}
                 draw_curve(axis, epochs, values, colours.get(layer, canvas.GREY), **faint)
             everything += list(largest.values())
@@ -108,7 +109,7 @@ def gradient_norms(rows: Rows, directory: str | Path, second_order: bool = False
         else:
             guides = ((USUAL_UPDATE_RATIO, "usual"),)
         low, high = log_limits(axis, everything)
-        for value, name in guides:  # within two decades of the data, else it would squash them
+        for value, name in guides:  # only within two decades of the data
             if low / 100 <= value <= high * 100:
                 axis.axhline(value, color=canvas.GREY, lw=1, ls="--")
                 ends.append((value, f"{name}, {value:g}", canvas.GREY))
@@ -126,7 +127,7 @@ def gradient_norms(rows: Rows, directory: str | Path, second_order: bool = False
 def _gradient_finding(
     means: dict[str, np.ndarray], largest: dict[str, np.ndarray], second_order: bool
 ) -> str:
-    def extreme(layers: dict[str, np.ndarray], pick: Any) -> tuple[str, float]:
+    def extreme(layers: dict[str, np.ndarray], pick: Callable[..., Any]) -> tuple[str, float]:
         values = {k: pick(v[np.isfinite(v)]) for k, v in layers.items() if np.isfinite(v).any()}
         name = pick(values, key=values.__getitem__) if values else "none"
         return name, values.get(name, math.nan)

@@ -1,5 +1,4 @@
-"""What figures of training are drawn from: the rows of metrics.jsonl as arrays, and what losses are held
-against.
+"""Data of the figures of training: the rows of metrics.jsonl as arrays, and reference levels of losses.
 
 Axes: E rows, G groups.
 """
@@ -14,17 +13,17 @@ Rows = Sequence[dict[str, Any]]
 
 
 class History(NamedTuple):
-    """How the losses of a run went; nan where a row does not tell.
+    """Losses of a run by epoch; nan if a row does not contain the value.
 
     Attributes:
-      epochs: [E].
-      updates: [E] made at the end of each.
-      loss: [E] while the weights move.
-      losses: [E, G] the same of each group.
-      frozen: [E] with frozen weights.
-      frozen_losses: [E, G] the same of each group.
-      settled_losses: [E, G] at the horizon, after the update.
-      horizon: [E] of a curriculum, in the unit of `Scale`; nan where there is none.
+      epochs: [E] number of each epoch.
+      updates: [E] updates made by the end of each epoch.
+      loss: [E] loss while training.
+      losses: [E, G] the same for each group.
+      frozen: [E] loss with frozen weights.
+      frozen_losses: [E, G] the same for each group.
+      settled_losses: [E, G] loss over the horizon, after the update.
+      horizon: [E] horizon of a curriculum, in the unit of `Scale`; nan if there is none.
     """
 
     epochs: np.ndarray
@@ -42,29 +41,29 @@ class History(NamedTuple):
 
     @property
     def is_staged(self) -> bool:
-        """Whether any row has a horizon."""
+        """True if any row has a horizon."""
         return bool(np.isfinite(self.horizon).any())
 
     @property
     def at_longest_horizon(self) -> "History":
-        """The rows at the longest horizon; all of them where there is none."""
+        """Rows at the longest horizon; all rows if there is none."""
         horizons = np.where(np.isfinite(self.horizon), self.horizon, 0.0)
         return self.where(horizons == horizons.max())
 
 
 class Scale(NamedTuple):
-    """What a loss is called, and what it is held against.
+    """Names and reference levels of a loss.
 
     Attributes:
-      name: of the loss, as an axis is labelled.
-      groups: [G] their names.
-      everything: what all groups together are called.
+      name: the loss, as the label of an axis.
+      groups: [G] names of the groups.
+      everything: name of all groups together.
       constant: loss of a predictor without inputs.
-      constant_name: what that predictor does.
-      goal: the loss that counts as learned; None where none is set.
-      unit: of a horizon.
+      constant_name: name of that predictor.
+      goal: the loss that counts as learned; None if none is set.
+      unit: unit of a horizon.
       frozen_on: the split on which frozen losses were measured in training, train or validation.
-      possible: losses that bound what is possible on the rows, with a name each; drawn beside frozen losses.
+      possible: (loss, name) of lower bounds and baselines on the rows; drawn beside frozen losses.
     """
 
     name: str
@@ -79,42 +78,42 @@ class Scale(NamedTuple):
 
     @property
     def guides(self) -> list[float]:
-        """The levels that every axis of the loss shows."""
+        """Levels that every axis of the loss shows."""
         return [self.constant] if self.goal is None else [self.constant, self.goal]
 
 
 @runtime_checkable
 class Columns(Protocol):
-    """The keys under which a row of metrics.jsonl holds losses, which depend on the task."""
+    """Keys of the losses in a row of metrics.jsonl, which depend on the task."""
 
     @property
     def loss(self) -> str:
-        """Of the losses of each group while the weights move."""
+        """Key of the losses of each group while training."""
         ...
 
     @property
     def frozen(self) -> str:
-        """Of the frozen loss."""
+        """Key of the frozen loss."""
         ...
 
     @property
     def frozen_per_group(self) -> str:
-        """Of the frozen losses of each group."""
+        """Key of the frozen losses of each group."""
         ...
 
     @property
     def settled(self) -> str:
-        """Of the losses of each group at the horizon."""
+        """Key of the losses of each group over the horizon."""
         ...
 
     @property
     def horizon(self) -> str:
-        """Of the horizon of a curriculum."""
+        """Key of the horizon of a curriculum."""
         ...
 
 
 def history_of(rows: Rows, groups: int, columns: Columns) -> History:
-    """Read parsed rows of metrics.jsonl with losses of G = `groups`; what a row does not tell becomes nan.
+    """Convert parsed rows of metrics.jsonl with losses of G = `groups`; missing values become nan.
 
     Raises:
       ValueError: there are no rows.
@@ -138,7 +137,7 @@ def history_of(rows: Rows, groups: int, columns: Columns) -> History:
 
 
 def field(rows: Rows, key: str, index: int | None = None) -> np.ndarray:
-    """Return [rows]: one field, or one entry of a list; nan where null, absent or not finite."""
+    """Return [rows]: one field, or one entry of a list; nan if null, absent or not finite."""
     values = [row.get(key) for row in rows]
     if index is not None:
         values = [v[index] if v is not None and index < len(v) else None for v in values]
@@ -147,24 +146,24 @@ def field(rows: Rows, key: str, index: int | None = None) -> np.ndarray:
 
 
 def by_layer(rows: Rows, key: str) -> dict[str, np.ndarray]:
-    """Return layer → [rows]."""
+    """Return the values of a field by layer, [rows] each."""
     layers = dict.fromkeys(layer for row in rows for layer in row.get(key) or {})
     flat = [row.get(key) or {} for row in rows]
     return {layer: field(flat, layer) for layer in layers}
 
 
 def positive(values: np.ndarray) -> np.ndarray:
-    """Return `values` with nan for what a log axis cannot show."""
+    """Return `values` with nan in place of values that a log axis cannot show."""
     return np.where(np.isfinite(values) & (values > 0), values, np.nan)
 
 
 def last_known(values: np.ndarray) -> float:
-    """Return the last value that was measured, nan if none was."""
+    """Return the last finite value, nan if there is none."""
     known = values[np.isfinite(values)]
     return float(known[-1]) if known.size else math.nan
 
 
 def widest_gap(moving: np.ndarray, frozen: np.ndarray) -> int | None:
-    """Return the row with the largest frozen / prequential, None where no row has both."""
+    """Return the row with the largest ratio frozen / prequential, None if no row has both."""
     ratio = frozen / positive(moving)
     return int(np.nanargmax(ratio)) if np.isfinite(ratio).any() else None

@@ -1,4 +1,4 @@
-"""Lines over epochs or seconds: curves, the axes they need, and their names beside them."""
+"""Lines over epochs or seconds: curves, their axes, and labels beside them."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -24,9 +24,9 @@ def draw_curve(
     summary: Callable[..., np.ndarray] = np.median,
     **style: Any,
 ) -> float:
-    """Draw a curve over epochs and return where it ends.
+    """Draw a curve over epochs and return its last value.
 
-    Few points are marked; many are drawn with opacity `raw` under their running summary.
+    Few points are marked; many are drawn with opacity `raw` under their running `summary`.
     """
     style = {"color": colour, "lw": 1.8, **style}
     known = np.isfinite(positive(values))
@@ -44,7 +44,7 @@ def draw_curve(
 
 
 def epoch_axis(axis: Axes, epochs: np.ndarray) -> None:
-    """Let the x axis show whole epochs, with a margin even around a single one."""
+    """Set the ticks of the x axis to whole epochs, with a margin even around a single one."""
     first, last = epochs[0], epochs[-1]
     margin = max(0.02 * (last - first), 0.3 if last > first else 0.5)
     axis.set_xlim(first - margin, last + margin)
@@ -53,7 +53,7 @@ def epoch_axis(axis: Axes, epochs: np.ndarray) -> None:
 
 
 def mark_horizons(axis: Axes, history: History, unit: str) -> None:
-    """Draw a line wherever the horizon changes, named at the top where there is room."""
+    """Draw a vertical line at every change of the horizon, labelled at the top if there is space."""
     horizons, epochs = history.horizon, history.epochs
     changes = [i for i in range(len(epochs)) if i == 0 or horizons[i] != horizons[i - 1]]
     changes = [i for i in changes if math.isfinite(horizons[i])]
@@ -69,7 +69,7 @@ def mark_horizons(axis: Axes, history: History, unit: str) -> None:
 
 
 def log_limits(axis: Axes, series: Iterable[np.ndarray], *include: float) -> tuple[float, float]:
-    """Make y logarithmic, with room around the positive values and those to include."""
+    """Make the y axis logarithmic, with margins around the positive values and those to include."""
     known = np.concatenate([positive(np.asarray(values)) for values in (*series, include)])
     known = np.maximum(known[np.isfinite(known)], 1e-15)
     low, high = (float(known.min()), float(known.max())) if known.size else (0.1, 1.0)
@@ -89,7 +89,7 @@ def finish_loss_axis(
     linear: bool = False,
     headroom: float = 1.0,
 ) -> None:
-    """Make the y axis that of a loss: logarithmic, with constant predictor and goal, and all lines named."""
+    """Set up the y axis of a loss: logarithmic, with constant predictor, goal and labels of all lines."""
     low, high = log_limits(axis, series, *scale.guides)
     axis.set_ylim(low, high * headroom)
     if linear:
@@ -111,7 +111,7 @@ def draw_guides(axis: Axes, scale: Scale) -> list[tuple[float, str, str]]:
 def label_ends(
     axis: Axes, labels: Iterable[tuple[float, str, str]], spacing: float = 0.062
 ) -> None:
-    """Name lines to the right of the axis at their last height, pushed apart where they crowd."""
+    """Label lines to the right of the axis at their last height, shifted apart if they would overlap."""
     scale, left = axis.transScale + axis.transLimits, axis.get_xlim()[0]
     wanted = [
         (float(np.clip(scale.transform((left, y))[1], 0.0, 1.0)), name, colour)
@@ -120,11 +120,11 @@ def label_ends(
     ]
     if not wanted:
         return
-    # From the bottom up; lines that all but coincide are named in their own order, top down.
+    # From the bottom up; the labels of lines that nearly coincide are in the given order, top down.
     wanted = sorted(reversed(wanted), key=lambda label: round(label[0], 2))
     heights = np.array([height for height, _, _ in wanted])
     steps = min(spacing, 1 / len(wanted)) * np.arange(len(wanted))
-    # Pushed up only, and pushed down only: half way between, a crowd stays where it belongs.
+    # The mean of positions shifted only up and only down keeps a group of labels at its place.
     pushed_up = np.maximum.accumulate(heights - steps) + steps
     pushed_down = np.minimum.accumulate((heights - steps)[::-1])[::-1] + steps
     places = (pushed_up + pushed_down) / 2

@@ -1,4 +1,4 @@
-"""The score of every group, beside what other methods reach on the same rows."""
+"""Figure of the score of every group, beside those of other methods on the same rows."""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import numpy as np
 from freqjax.figures import canvas
 from freqjax.figures.words import number
 
-# Scores that lie further apart than this factor are drawn on a log axis.
+# Scores that differ by more than this factor are drawn on a log axis.
 _DECADES = 20.0
 
 
@@ -25,13 +25,13 @@ def group_scores(
     """Draw a dot on a line for every group, for all of them together, and for other methods.
 
     Args:
-        name: of the score, which labels the axis.
-        groups: name -> score of each; one that is not finite is marked by a cross.
-        score: of all groups together.
-        others: name -> score of constant, baselines and limit.
-        goal: what every group must reach; None where none is set.
-        higher_is_better: whether a higher score is better.
-        directory: where group_scores.png goes.
+      name: name of the score, which labels the axis.
+      groups: name -> score of each; one that is not finite is marked by a cross.
+      score: score of all groups together.
+      others: name -> score of constant, baselines and limit.
+      goal: the score that every group must reach; None if none is set.
+      higher_is_better: whether a higher score is better.
+      directory: the folder of group_scores.png.
     """
     several = len(groups) > 1
     entries = [(n, v, canvas.colour(i)) for i, (n, v) in enumerate(groups.items()) if several]

@@ -1,4 +1,4 @@
-"""The horizon curriculum: how far it had come when, and what each group's error was there."""
+"""Figure of the horizon curriculum: the horizon over the updates, and each group's error."""
 
 import math
 from pathlib import Path
@@ -19,16 +19,16 @@ FEW_ROWS = 12  # are marked one by one
 def curriculum(history: History, scale: Scale, directory: str | Path) -> Path:
     """Draw the horizon over the updates, and below it the loss of every group.
 
-    Thin: loss over the horizon after the update; bold: frozen weights over the whole block. Red:
-    the curriculum went back, and until it had regained its longest horizon.
+    Thin: loss over the horizon after the update; bold: frozen weights over the whole block. Red: from a
+    return to a shorter horizon until the longest one is reached again.
 
     Args:
-        history: the losses, and a horizon in at least one row.
-        scale: what they are held against.
-        directory: where curriculum.png goes.
+      history: the losses, and a horizon in at least one row.
+      scale: names and reference levels of the losses.
+      directory: the folder of curriculum.png.
 
     Raises:
-        ValueError: if no row has a horizon.
+      ValueError: if no row has a horizon.
     """
     history = history.where(np.isfinite(history.horizon))
     updates, horizons = history.updates, history.horizon
@@ -66,7 +66,7 @@ def curriculum(history: History, scale: Scale, directory: str | Path) -> Path:
 
 
 def _errors(history: History, index: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return [E] loss at the horizon, after the update where that is known, and frozen loss."""
+    """Return [E] loss over the horizon, after the update if that is known, and frozen loss."""
     loss = history.settled_losses[:, index]
     if not np.isfinite(loss).any():
         loss = history.losses[:, index]
@@ -74,7 +74,7 @@ def _errors(history: History, index: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draw_horizons(axis: Axes, updates: np.ndarray, horizons: np.ndarray, unit: str) -> None:
-    """Draw a step line, red where it falls, with the horizons themselves as ticks."""
+    """Draw a step line, red where it falls, with ticks at the horizons."""
     marker = "o" if updates.size <= FEW_ROWS else None
     axis.plot(
         updates, horizons, color=canvas.INK, drawstyle="steps-mid", lw=1.8, marker=marker, ms=4
@@ -124,7 +124,7 @@ def _falls(horizons: np.ndarray) -> list[int]:
 
 
 def _retreats(horizons: np.ndarray) -> list[tuple[int, int]]:
-    """Return [start, stop) of the rows below the longest horizon so far."""
+    """Return the ranges [start, stop) of rows below the longest horizon so far."""
     below = horizons < np.maximum.accumulate(horizons)
     changes = np.flatnonzero(np.diff(below, prepend=False, append=False))
     return [(int(a), min(int(b), below.size - 1)) for a, b in changes.reshape(-1, 2)]

@@ -95,7 +95,7 @@ MODES = {
         runs.generate,
     ),
     "import": Mode(
-        "make a run of a PyTorch state_dict, .pt, .pth or .safetensors, for --checkpoint of other modes",
+        "make a run of PyTorch's weights, .pt, .ckpt or .safetensors, for --checkpoint of other modes",
         ("config", "input", "workdir", "device"),
         bases.of_input,
         networks.import_,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from freqjax.config.sections import Config
 from freqjax.config.versions import present_name
 from freqjax.errors import UserError
 from freqjax.run import workdir
+from freqjax.system.output import warn
 
 Overrides = Sequence[tuple[str, str]]
 
@@ -84,7 +84,7 @@ def of_input(flags: dict[str, Any], _: Overrides) -> Config:
     """
     if flags["input"] is None:
         raise UserError(
-            "--input is missing: it must name a state_dict, FILE.pt, FILE.pth or FILE.safetensors."
+            "--input is missing: it must name a state_dict, FILE.pt, FILE.ckpt or FILE.safetensors."
         )
     if flags["config"] is not None:
         return overrides.load(flags["config"], warn)
@@ -96,11 +96,6 @@ def of_input(flags: dict[str, Any], _: Overrides) -> Config:
 def work_folder(flags: dict[str, Any]) -> Path:
     """Return the folder of --workdir, or a fresh one that is not made yet."""
     return workdir.fresh() if flags["workdir"] is None else Path(flags["workdir"])
-
-
-def warn(line: str) -> None:
-    """Print a line on standard error; standard output may be a stream of numbers."""
-    print(f"freqjax: {line}", file=sys.stderr)
 
 
 def of_workdir(flags: dict[str, Any], _: Overrides) -> Config:

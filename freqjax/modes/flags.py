@@ -27,7 +27,7 @@ class Flag:
 FLAGS = {
     "config": Flag(
         str,
-        "a config that ships, a .py file with get_config(), or the config.json of an earlier run",
+        "a config that ships, the config.json of a run, or a .py with get_config(): a program, which is run",
     ),
     "workdir": Flag(
         str, "the folder to write to (default: a fresh one under runs/; extract: beside --output)"

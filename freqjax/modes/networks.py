@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from freqjax.config import sections as configs
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
-from freqjax.modes.bases import warn, work_folder
+from freqjax.modes.bases import work_folder
 from freqjax.run import workdir
 from freqjax.system import files
+from freqjax.system.output import tell, warn
 
 if TYPE_CHECKING:
     from freqjax.deploy.component_stream import ComponentStream
@@ -42,7 +43,7 @@ def evaluate(config: Config, flags: dict[str, Any]) -> int:
     if flags["figures"]:
         figures = task.draw(frozen, evaluation, [], folder / "evaluation")
     files.write_json(folder / "evaluation.json", values)
-    print(summary.text(values, evaluation, task, folder, figures))
+    tell(summary.text(values, evaluation, task, folder, figures))
     return 0
 
 
@@ -70,7 +71,7 @@ def import_(config: Config, flags: dict[str, Any]) -> int:
     """Convert a PyTorch state_dict to the folder of a run."""
     from freqjax.deploy.torch import imports
 
-    imports.run(Path(flags["input"]), config, work_folder(flags), say=print)
+    imports.run(Path(flags["input"]), config, work_folder(flags), say=tell)
     return 0
 
 
@@ -85,7 +86,7 @@ def export(config: Config, flags: dict[str, Any]) -> int:
     trained = load(flags["checkpoint"], warn)
     _refuse_other_network(config, trained.config, flags["checkpoint"])
     export.run(
-        Trained(config, trained.params, trained.initializer), Path(flags["output"]), say=print
+        Trained(config, trained.params, trained.initializer), Path(flags["output"]), say=tell
     )
     return 0
 
@@ -132,5 +133,5 @@ def extract(config: Config, flags: dict[str, Any]) -> int:
         workdir=flags["workdir"],
         figures=flags["figures"],
     )
-    extract.run(_component_stream(config, flags), planned, say=print)
+    extract.run(_component_stream(config, flags), planned, say=tell)
     return 0

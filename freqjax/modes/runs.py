@@ -11,13 +11,14 @@ from freqjax.errors import UserError
 from freqjax.modes import bases
 from freqjax.run import workdir
 from freqjax.system import files
+from freqjax.system.output import tell
 
 
 def train(config: Config, flags: dict[str, Any]) -> int:
     """Train a network and evaluate it."""
     from freqjax.run import escalation
 
-    outcome = escalation.run(config, bases.work_folder(flags), resume=flags["resume"], say=print)
+    outcome = escalation.run(config, bases.work_folder(flags), resume=flags["resume"], say=tell)
     return 0 if outcome.signum is None else 128 + outcome.signum
 
 
@@ -26,7 +27,7 @@ def sweep(config: Config, flags: dict[str, Any]) -> int:
     from freqjax import sweep
 
     resume, figures = flags["resume"], flags["figures"]
-    signum = sweep.run(config, bases.work_folder(flags), resume=resume, figures=figures, say=print)
+    signum = sweep.run(config, bases.work_folder(flags), resume=resume, figures=figures, say=tell)
     return 0 if signum is None else 128 + signum
 
 
@@ -42,15 +43,15 @@ def diagnose(config: Config, flags: dict[str, Any]) -> int:
             raise UserError(
                 f"{field} differs from the run's own: a diagnosis may change task.* alone."
             )
-    run, values = saved_run.read(folder, config, print)
+    run, values = saved_run.read(folder, config, tell)
     found = diagnose(run)
     figures = sorted((folder / "figures").glob("*.png"))
     files.write_json(folder / "diagnosis.json", found.to_json())
     task, evaluation = run.task, run.evaluation
     report.write(folder / "report.md", values, evaluation, task, run.rows, figures, found)
     verdict = summary.verdict(values, evaluation, task, chasing=report.finds_chasing(found))
-    print("\n".join([verdict, "", *report.causes(found)]))
-    print(f"\neverything: {folder / 'report.md'}")
+    tell("\n".join([verdict, "", *report.causes(found)]))
+    tell(f"\neverything: {folder / 'report.md'}")
     return 0
 
 
@@ -62,7 +63,7 @@ def limits(config: Config, flags: dict[str, Any]) -> int:
     folder = bases.work_folder(flags)
     limits_of(config)  # what cannot be surveyed leaves no folder
     workdir.make(folder)
-    survey.run(config, folder, figures=flags["figures"], say=print)
+    survey.run(config, folder, figures=flags["figures"], say=tell)
     return 0
 
 
@@ -85,5 +86,5 @@ def generate(config: Config, flags: dict[str, Any]) -> int:
     rows = task.dataset(blocks)
     path = Path(flags["out"])
     datasets.write_rows(path, rows, section.sampling_rate, section.samples)
-    print(f"wrote {len(rows.targets):,} rows to {path}")
+    tell(f"wrote {len(rows.targets):,} rows to {path}")
     return 0

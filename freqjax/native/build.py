@@ -7,18 +7,20 @@ import time
 
 from freqjax.errors import UserError
 from freqjax.native import library
+from freqjax.system import output
 
 
 def main() -> int:
     """Build and load the library, print its path, and return the exit code."""
+    output.prepare()
     began = time.perf_counter()
     try:
         path = library.build()
         library.load()
     except UserError as error:
-        print("freqjax:", error, file=sys.stderr)
+        output.warn(str(error))
         return 2
-    print(f"built {path} in {time.perf_counter() - began:.1f} s; train.engine=native uses it")
+    output.tell(f"built {path} in {time.perf_counter() - began:.1f} s; train.engine=native uses it")
     return 0
 
 

@@ -63,7 +63,7 @@ def path() -> Path:
 
 
 def is_built() -> bool:
-    """Tell whether the library exists."""
+    """Return whether the library exists."""
     return path().is_file()
 
 

@@ -27,7 +27,7 @@ from freqjax.networks.needs import (
     needs_of,
 )
 from freqjax.networks.network import Network, count_parameters, reset_where
-from freqjax.networks.rnn import RnnCell
+from freqjax.networks.rnn import ReluRnnCell, RnnCell
 from freqjax.networks.stack import BidirectionalNetwork, StackedNetwork
 from freqjax.networks.weights import LstmSetting, RotorSetting
 
@@ -49,6 +49,7 @@ __all__ = [
     "Needs",
     "Network",
     "Paddable",
+    "ReluRnnCell",
     "RnnCell",
     "RotorNetwork",
     "RotorSetting",

@@ -1,10 +1,10 @@
-"""What only some networks can do: a small protocol per ability, for `isinstance`.
+"""Abilities that only some networks have: a small protocol each, for `isinstance`.
 
     if isinstance(network, Streams):
         carry, y = network.step(params, carry, x)
 
-Callers ask for the ability that they use, never for a class, so that a network of another kind joins in
-by having the methods. Every ability is a `freqjax.networks.network.Network` as well.
+Callers test for the ability that they use, never for a class, so that any network with the methods can be
+used. Every ability is a `freqjax.networks.network.Network` as well.
 Axes: T time, B streams, D inputs, O outputs, H hidden, P pairs of units.
 """
 
@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float, Int
 
 from freqjax.errors import UserError
 from freqjax.networks.arrays import AnyArray
@@ -26,18 +25,18 @@ from freqjax.networks.weights import LstmSetting, LstmWeights
 
 @runtime_checkable
 class Streams(Network, Protocol):
-    """A causal network, which can go one sample at a time."""
+    """Causal network, which can process one sample at a time."""
 
     def step(
         self, params: Params, carry: Carry, x: Float[AnyArray, "B D"]
-    ) -> tuple[Carry, jax.Array]:
+    ) -> tuple[Carry, Float[Array, "B O"]]:
         """Advance one sample: carry, x [B, D] → carry, y [B, O]."""
         ...
 
 
 @runtime_checkable
 class Linearizable(Network, Protocol):
-    """A network whose outputs and Jacobian are written out, as Gauss-Newton steps need."""
+    """Network with an explicit linearisation, as Gauss-Newton steps need."""
 
     def linearize(self, params: Params, xs: Float[AnyArray, "T B D"]) -> Linearization:
         """Linearise at `params` over xs [T, B, D] from `init_carry`, which is learned."""
@@ -50,18 +49,18 @@ class Linearizable(Network, Protocol):
 
 @runtime_checkable
 class Paddable(Network, Protocol):
-    """A network that can be padded with zeros to a larger H, so that sizes can share a program."""
+    """Network that can be padded with zeros to a larger H, so that sizes can share a program."""
 
     def hidden_axes(self) -> HiddenAxes:
-        """Return of every parameter array how many blocks of H each axis is: see `networks.padding`."""
+        """Return the number of blocks of H in each axis of every array: see `networks.padding`."""
         ...
 
 
 @runtime_checkable
 class SingleLstm(Network, Protocol):
-    """One LSTM layer and a linear head, whose gates stand in one matrix.
+    """One LSTM layer with all gates in one matrix, and a linear head.
 
-    The online gradient in closed form and the native loop are written for these weights.
+    The online gradient in closed form and the native loop are implemented for these weights.
 
     Attributes:
       setting: its sizes.
@@ -70,7 +69,7 @@ class SingleLstm(Network, Protocol):
     setting: LstmSetting
 
     def weights(self, params: Params) -> LstmWeights:
-        """Return the arrays of `params` by what they are: [D, 4H], [H, 4H], [4H] …."""
+        """Return the arrays of `params` by name: [D, 4H], [H, 4H], [4H] …."""
         ...
 
     def tree(self, weights: LstmWeights) -> Params:
@@ -80,22 +79,22 @@ class SingleLstm(Network, Protocol):
 
 @runtime_checkable
 class TurningPairs(Network, Protocol):
-    """A network that began as pairs of units that turn (`freqjax.networks.rotors`)."""
+    """Network that was initialised as rotating pairs of units (`freqjax.networks.rotors`)."""
 
-    def pair_cycles(self, params: Params) -> np.ndarray:
-        """Measure how fast each pair turns, [P] cycles per sample."""
+    def pair_cycles(self, params: Params) -> Float[np.ndarray, " P"]:
+        """Compute the rotation speed of each pair, [P] cycles per sample."""
         ...
 
-    def pair_owners(self) -> np.ndarray:
-        """Return [P] int, the selector under which each pair turns."""
+    def pair_owners(self) -> Int[np.ndarray, " P"]:
+        """Return [P] int, the selector under which each pair rotates."""
         ...
 
 
 def require_streams(network: Network) -> Streams:
-    """Return `network` as one that goes one sample at a time.
+    """Return `network`, typed as one that can process one sample at a time.
 
     Raises:
-      UserError: it is not causal.
+      UserError: the network is not causal.
     """
     if isinstance(network, Streams):
         return network

@@ -1,4 +1,4 @@
-"""Types of what networks take: arrays of the host or of a device, and sizes."""
+"""Types of the arguments of networks: arrays of the host or of a device, and sizes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import jax
 import numpy as np
 
 if TYPE_CHECKING:
-    # JAX takes both but declares that it takes its own.
+    # JAX accepts both but declares only its own.
     AnyArray = jax.Array
 else:
     AnyArray = jax.Array | np.ndarray
-# A whole number; under `jax.export` it may be symbolic.
+# Where it matters which of them it is.
+EitherArray = jax.Array | np.ndarray
+# An integer, which may be symbolic under `jax.export`.
 Size = Any

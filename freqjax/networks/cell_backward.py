@@ -1,14 +1,14 @@
 """Scan of any cell over a whole stream, with a gradient whose matrix products are over all samples at once.
 
-Autodiff of a scan keeps every intermediate of every step, and adds an outer product to the gradient of
-every weight at each of them. Here the forward scan keeps the carries alone. Backwards, what the cell
-combines, u_t = W_i x_t + b_i and v_t = W_h h_{t-1} + b_h, is computed again for all samples in one product
-each; the scan, from the last sample to the first, pulls δcarry_t through `combine` to δu_t, δv_t and
-δcarry_{t-1}, to whose h it adds δv_t W_hᵀ; and all weights' gradients are one product each over the T·B
-rows, of x_t with δu_t and of h_{t-1} with δv_t. The LSTM has a form of its own, with its slopes written
-out: `freqjax.networks.lstm_backward`.
+Autodiff of a scan stores every intermediate value of every step, and adds an outer product to the gradient
+of every weight at each step. Here the forward scan stores only the carries. In the backward pass the
+arguments of `combine`, u_t = W_i x_t + b_i and v_t = W_h h_{t-1} + b_h, are recomputed for all samples in one
+product each; the scan, from the last sample to the first, propagates δcarry_t through `combine` to δu_t, δv_t
+and δcarry_{t-1}, and adds δv_t W_hᵀ to the h of the latter; and the gradient of each weight is one product
+over the T·B rows, of x_t with δu_t or of h_{t-1} with δv_t. The LSTM has its own implementation with explicit
+derivatives: `freqjax.networks.lstm_backward`.
 
-Where resets[t, b] is set, carry_{t-1} is the initial carry, which takes the gradient: none passes to
+If resets[t, b] is set, carry_{t-1} is the initial carry, which receives the gradient: none is propagated to
 earlier samples.
 """
 
@@ -27,7 +27,7 @@ from freqjax.networks.arrays import AnyArray
 CellParams = Any
 # A NamedTuple of arrays [B, H] with one named h.
 CellCarry = Any
-# (carry, [B, GH], [B, GH]) → carry; a function of module level, since it is compared by identity.
+# (carry, [B, GH], [B, GH]) → carry; a module-level function, since it is compared by identity.
 Combine = Callable[[CellCarry, jax.Array, jax.Array], CellCarry]
 
 
@@ -52,8 +52,8 @@ def scan_cell(
 ) -> tuple[CellCarry, jax.Array]:
     """Run T samples: carry, initial [B, H] each, xs [T, B, D], resets [T, B] bool → carry, hs [T, B, H].
 
-    Differentiable once and backwards only, by params, carry, initial and xs. Time and memory of the
-    gradient are linear in T.
+    Differentiable once and only in reverse mode, with respect to params, carry, initial and xs. Time and
+    memory of the gradient are linear in T.
     """
     arrays = (params, carry, initial, xs)
     dtype = jnp.result_type(*jax.tree.leaves(arrays))
@@ -93,7 +93,7 @@ def _states(
     resets: AnyArray,
     keep: Callable[[CellCarry], Any],
 ) -> tuple[CellCarry, Any]:
-    """Return the last carry, and what `keep` takes of every one, stacked over time."""
+    """Return the last carry, and the values of `keep` for every carry, stacked over time."""
 
     def body(carry: CellCarry, row: tuple[jax.Array, jax.Array]) -> tuple[CellCarry, Any]:
         driven, flags = row
@@ -148,5 +148,5 @@ def _outer(a: jax.Array, b: jax.Array) -> dict[str, jax.Array]:
 
 
 def _where(flags: jax.Array, a: CellCarry, b: CellCarry) -> CellCarry:
-    """Take `a` where flags [..., B] are set, else `b`; their leaves are [..., B, H]."""
+    """Select `a` where flags [..., B] are set, else `b`; their leaves are [..., B, H]."""
     return jax.tree.map(lambda a, b: jnp.where(flags[..., None], a, b), a, b)

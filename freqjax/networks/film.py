@@ -2,22 +2,23 @@
 
     h ← γ(s) ⊙ h + β(s),  γ = 1 + W_γ s,  β = W_β s
 
-(Perez et al. 2018). The layer's carry is not modulated, and the selector is no input of its cell. FiLM
-starts as the identity.
+(Perez et al. 2018). The layer's carry is not modulated, and the selector is not an input of its cell. FiLM
+is initialised as the identity.
 Axes: S selectors, N features.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
+from freqjax.networks.arrays import AnyArray
 from freqjax.networks.padding import HiddenAxes
 
 
-def init_film(selectors: int, features: int) -> Any:
+def init_film(selectors: int, features: int) -> dict[str, Float[Array, "S N"]]:
     """Make W_γ and W_β, [S, N] each, for the identity."""
     return {"scale": jnp.zeros((selectors, features)), "shift": jnp.zeros((selectors, features))}
 
@@ -27,6 +28,10 @@ def film_axes(blocks: int) -> HiddenAxes:
     return {"scale": (0, blocks), "shift": (0, blocks)}
 
 
-def modulate(film: Any, selector: jax.Array, h: jax.Array) -> jax.Array:
+def modulate(
+    film: Mapping[str, Float[AnyArray, "S N"]],
+    selector: Float[AnyArray, "*rows S"],
+    h: Float[Array, "*rows N"],
+) -> Float[Array, "*rows N"]:
     """Compute γ(s) ⊙ h + β(s), [..., N], of s [..., S] and h [..., N]."""
     return (1 + selector @ film["scale"]) * h + selector @ film["shift"]

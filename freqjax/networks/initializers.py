@@ -1,8 +1,8 @@
-"""Initializers: how the weights of a network start, by name.
+"""Initializers of a network's weights, by name.
 
 Gates are side by side, in the LSTM in the order i, f, g, o: a kernel is [inputs, 4H], a bias [4H].
-The first four serve any cell with the gates that they name, layer by layer; the others set the weights of
-the one-layer LSTM as a whole.
+The first four apply to any cell with the gates that they name, layer by layer; the others set all weights
+of a one-layer LSTM together.
 
 - pytorch: every weight and bias of cell and head uniform in ±1/√H, as torch.nn.LSTM and a Linear of
   H inputs do.
@@ -10,15 +10,15 @@ the one-layer LSTM as a whole.
   biases zero.
 - unit_forget: as orthogonal, with the forget gate's bias 1 (Jozefowicz et al. 2015); in a GRU that of z.
 - chrono: as orthogonal, with forget biases log U(1, T − 1) and input biases their negatives, so that
-  the units' memories spread evenly over T samples (Tallec & Ollivier 2018); in a GRU biases of z alone.
-- rotor: pairs of units that turn, at random speeds within a wide band (`freqjax.networks.rotors`), which
-  the task gives.
-- spectral: as rotor, with one pair of every selector at the peak of its targets' spectrum. Data-driven:
-  say so wherever its results are quoted.
-- constructed: weights that solve the task, which the task gives (`networks.needs.Constructed`).
-  A reference of what the network can hold; nothing in it is learned.
+  the units' time constants spread evenly over T samples (Tallec & Ollivier 2018); in a GRU only biases of z.
+- rotor: rotating pairs of units, at random speeds within a wide band (`freqjax.networks.rotors`), which the
+  task defines.
+- spectral: as rotor, with one pair of every selector at the peak of its targets' spectrum. It reads the
+  training targets: state this wherever its results are quoted.
+- constructed: weights that solve the task, which the task defines (`networks.needs.Constructed`).
+  A reference for what the network can represent; nothing is learned.
 
-A learned initial carry starts at zero, except in rotors, which turn from a point on a circle.
+A learned initial carry starts at zero, except in rotors, which start at a point on a circle.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.nn.initializers import glorot_uniform, orthogonal
+from jax.nn.initializers import Initializer, glorot_uniform, orthogonal
+from jaxtyping import Array, Float
 
 from freqjax.networks.rotors import rotor_weights, spectral_weights
 from freqjax.networks.weights import (
@@ -57,7 +58,7 @@ def orthogonal_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
     )
     return head._replace(
         input_kernel=kernels[0],
-        input_bias=jnp.zeros(4 * h),  # two buffers, since both are donated to the train step
+        input_bias=jnp.zeros(4 * h),  # a separate buffer, since both are donated to the train step
         recurrent_kernel=kernels[1],
         recurrent_bias=jnp.zeros(4 * h),
     )
@@ -115,12 +116,12 @@ def orthogonal_layer(key: jax.Array, setting: LayerSetting) -> dict[str, Any]:
 
 
 def unit_forget_layer(key: jax.Array, setting: LayerSetting) -> dict[str, Any]:
-    """Draw as `orthogonal_layer`, with biases of 1 at the gate that keeps."""
+    """Draw as `orthogonal_layer`, with biases of 1 at the gate `keeps`."""
     return _with_bias(orthogonal_layer(key, setting), setting, setting.keeps, 1.0)
 
 
 def chrono_layer(key: jax.Array, setting: LayerSetting) -> dict[str, Any]:
-    """Draw as `orthogonal_layer`, with log U(1, T − 1) at the gate that keeps, negated at one that admits."""
+    """Draw as `orthogonal_layer`, with biases log U(1, T − 1) at the gate `keeps`, negated at `admits`."""
     weights_key, bias_key = jax.random.split(key)
     spread = _chrono_biases(bias_key, setting.hidden_size, setting.longest)
     layer = _with_bias(orthogonal_layer(weights_key, setting), setting, setting.keeps, spread)
@@ -128,7 +129,7 @@ def chrono_layer(key: jax.Array, setting: LayerSetting) -> dict[str, Any]:
 
 
 def uniform_head(key: jax.Array, inputs: int, outputs: int) -> dict[str, jax.Array]:
-    """Draw {kernel, bias} uniform in ±1/√inputs, as a Linear of PyTorch's."""
+    """Draw {kernel, bias} uniform in ±1/√inputs, as PyTorch's Linear does."""
     kernel, bias = _uniform(key, inputs, [(inputs, outputs), (outputs,)])
     return {"kernel": kernel, "bias": bias}
 
@@ -139,7 +140,7 @@ LAYER_INITIALIZERS: dict[str, LayerInitializer] = {
     "unit_forget": unit_forget_layer,
     "chrono": chrono_layer,
 }
-# Those that set the bias of a gate that keeps (`Cell.keeps`), and so need one.
+# Initializers that set the bias of the gate `Cell.keeps`, and so need one.
 GATED_INITIALIZERS = ("unit_forget", "chrono")
 
 
@@ -156,19 +157,26 @@ def _uniform(key: jax.Array, width: int, shapes: list[tuple[int, ...]]) -> list[
     ]
 
 
-def _gate_by_gate(init: Any, key: jax.Array, inputs: int, hidden: int, gates: int) -> jax.Array:
-    """Draw [inputs, GH] gate by gate: drawn at once it would be one orthogonal matrix and not G."""
+def _gate_by_gate(
+    init: Initializer, key: jax.Array, inputs: int, hidden: int, gates: int
+) -> Float[Array, "inputs GH"]:
+    """Draw [inputs, GH] gate by gate, so that each of the G gates has its own matrix."""
     drawn = [init(k, (inputs, hidden), jnp.float32) for k in jax.random.split(key, gates)]
     return jnp.concatenate(drawn, axis=1)
 
 
-def _chrono_biases(key: jax.Array, hidden: int, longest: int) -> jax.Array:
+def _chrono_biases(key: jax.Array, hidden: int, longest: int) -> Float[Array, " H"]:
     """Draw [H], log U(1, T − 1)."""
     most = max(longest - 1.0, 2.0)
     return jnp.log(jax.random.uniform(key, (hidden,), minval=1.0, maxval=most))
 
 
-def _with_bias(layer: Any, setting: LayerSetting, gate: str | None, value: Any) -> dict[str, Any]:
+def _with_bias(
+    layer: dict[str, Any],
+    setting: LayerSetting,
+    gate: str | None,
+    value: float | Float[Array, " H"],
+) -> dict[str, Any]:
     """Return `layer` with `value` in the input bias of `gate`."""
     if gate is None:
         raise ValueError(f"A cell with the gates {setting.gates} has none that keeps.")

@@ -1,4 +1,4 @@
-"""The LSTM of one layer: a Flax cell, scanned over time, with a linear head.
+"""One-layer LSTM: a Flax cell, scanned over time, with a linear head.
 
 With a_t = W_i x_t + b_i + W_h h_{t-1} + b_h split into four gates in PyTorch's order i, f, g, o
 (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000):
@@ -7,9 +7,9 @@ With a_t = W_i x_t + b_i + W_h h_{t-1} + b_h split into four gates in PyTorch's 
     h_t = σ(o) tanh(c_t)
     y_t = W_y h_t + b_y
 
-The gates stand side by side in one matrix, so that a step is one product with W_i and one with W_h.
-There are two bias vectors as in PyTorch, so that weights go both ways without loss: 18,241 parameters
-at H = 64 with D = 5 inputs and one output. A learned initial carry adds H, its c; its h starts at zero.
+The gates are side by side in one matrix, so that a step is one product with W_i and one with W_h.
+There are two bias vectors as in PyTorch, so that weights can be converted both ways without loss: 18,241
+parameters at H = 64 with D = 5 inputs and one output. A learned initial carry adds H, its c; its h is zero.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
-from jaxtyping import Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from freqjax.networks.arrays import AnyArray, Size
 from freqjax.networks.cell import Cell, split_gates
@@ -35,8 +35,8 @@ from freqjax.networks.weights import LstmInitializer, LstmSetting, LstmWeights
 class LstmCarry(NamedTuple):
     """Carry of an LSTM: c and h, each [B, H]."""
 
-    c: jax.Array
-    h: jax.Array
+    c: Float[Array, "B H"]
+    h: Float[Array, "B H"]
 
 
 class LstmCell(Cell):
@@ -48,8 +48,10 @@ class LstmCell(Cell):
     carry = LstmCarry
 
     @staticmethod
-    def combine(carry: LstmCarry, driven: jax.Array, recurrent: jax.Array) -> LstmCarry:
-        """Advance by the equations above; the gates depend on the sum of both products alone."""
+    def combine(
+        carry: LstmCarry, driven: Float[Array, "B GH"], recurrent: Float[Array, "B GH"]
+    ) -> LstmCarry:
+        """Advance by the equations above; the gates depend only on the sum of both products."""
         i, f, g, o = split_gates(driven + recurrent, 4)
         c = nn.sigmoid(f) * carry.c + nn.sigmoid(i) * jnp.tanh(g)
         return LstmCarry(c, nn.sigmoid(o) * jnp.tanh(c))
@@ -57,22 +59,22 @@ class LstmCell(Cell):
     @classmethod
     def scan(
         cls,
-        params: Any,
-        carry: Any,
-        initial: Any,
+        params: Params,
+        carry: Carry,
+        initial: Carry,
         xs: Float[AnyArray, "T B D"],
         resets: Bool[AnyArray, "T B"],
-    ) -> tuple[LstmCarry, jax.Array]:
-        """Run as `Cell.scan`, with the slopes written out: see `freqjax.networks.lstm_backward`."""
+    ) -> tuple[LstmCarry, Float[Array, "T B H"]]:
+        """Run as `Cell.scan`, with explicit derivatives: see `freqjax.networks.lstm_backward`."""
         carry, hs = scan_lstm(params, carry, initial, xs, resets)
         return LstmCarry(*carry), hs
 
 
 class LstmNetwork:
-    """An LSTM of width H and a linear head: streams, linearises, pads, and is a `SingleLstm`.
+    """LSTM of width H and a linear head; it has all abilities of `freqjax.networks.abilities` but rotors.
 
-    Parameters are {cell: {input, recurrent}, head}, each {kernel, bias}, and {carry: c [H]} where the
-    initial carry is learned; it is zero otherwise.
+    Parameters are {cell: {input, recurrent}, head}, each {kernel, bias}, and {carry: c [H]} if the initial
+    carry is learned; otherwise it is zero.
     """
 
     dropout = 0.0
@@ -80,7 +82,7 @@ class LstmNetwork:
     def __init__(
         self, setting: LstmSetting, initializer: LstmInitializer, *, learned_carry: bool
     ) -> None:
-        """Take sizes from `setting`, and first weights from `initializer`."""
+        """Set the sizes to those of `setting`, and the initializer of the weights to `initializer`."""
         self.setting = setting
         self._initializer, self._learned_carry = initializer, learned_carry
         self._cell = LstmCell(setting.hidden_size)
@@ -121,7 +123,7 @@ class LstmNetwork:
         )
 
     def hidden_axes(self) -> HiddenAxes:
-        """Return of every parameter array how many blocks of H each axis is: see `networks.padding`."""
+        """Return the number of blocks of H in each axis of every array: see `networks.padding`."""
         axes = {
             "cell": {
                 "input": {"kernel": (0, 4), "bias": (4,)},
@@ -132,14 +134,14 @@ class LstmNetwork:
         return axes | ({"carry": (1,)} if self._learned_carry else {})
 
     def init_carry(self, params: Params, streams: Size) -> LstmCarry:
-        """Return [B, H] twice: c as learned, or zeros, and h zeros."""
+        """Return c and h, [B, H] each: c is learned or zero, h is zero."""
         shape = (streams, self.setting.hidden_size)
         c = jnp.broadcast_to(params["carry"], shape) if self._learned_carry else jnp.zeros(shape)
         return LstmCarry(c, jnp.zeros(shape))
 
     def step(
         self, params: Params, carry: Carry, x: Float[AnyArray, "B D"]
-    ) -> tuple[LstmCarry, jax.Array]:
+    ) -> tuple[LstmCarry, Float[Array, "B O"]]:
         """Advance one sample: carry, x [B, D] → carry, y [B, O]."""
         carry, h = self._recur(params, carry, self._project(params, x))
         return carry, self._read(params, h)
@@ -152,12 +154,12 @@ class LstmNetwork:
         resets: Bool[AnyArray, "T B"],
         *,
         dropout_key: jax.Array | None = None,
-    ) -> tuple[LstmCarry, jax.Array]:
+    ) -> tuple[LstmCarry, Float[Array, "T B O"]]:
         """Run T samples: carry, xs [T, B, D], resets [T, B] → carry, ys [T, B, O].
 
-        With one layer there is nothing to drop, whatever `dropout_key` is.
-        Its gradient is written out in `freqjax.networks.lstm_backward`: it goes backwards only. For a
-        single sample, where nothing passes through time, autodiff does less.
+        Dropout acts between layers: with one layer `dropout_key` has no effect.
+        The gradient is that of `freqjax.networks.lstm_backward`, in reverse mode only. For a single sample,
+        without propagation through time, autodiff is faster.
         """
         if xs.shape[0] == 1:
             return self.unroll_autodiff(params, carry, xs, resets)
@@ -171,15 +173,15 @@ class LstmNetwork:
         carry: Carry,
         xs: Float[AnyArray, "T B D"],
         resets: Bool[AnyArray, "T B"],
-    ) -> tuple[LstmCarry, jax.Array]:
-        """Run as `unroll` with JAX's gradient: slower, differentiable any number of times; a reference."""
+    ) -> tuple[LstmCarry, Float[Array, "T B O"]]:
+        """Run as `unroll` with JAX's gradient: a slower reference, differentiable any number of times."""
         initial = self.init_carry(params, xs.shape[1])
 
         def body(carry: LstmCarry, row: tuple[jax.Array, jax.Array]):
             projected, flags = row
             return self._recur(params, reset_where(flags, initial, carry), projected)
 
-        # What does not depend on the carry is done for all T samples at once, outside the scan.
+        # Terms that do not depend on the carry are computed for all T samples at once, outside the scan.
         carry, hs = jax.lax.scan(body, carry, (self._project(params, xs), resets))
         return carry, self._read(params, hs)
 
@@ -198,12 +200,12 @@ class LstmNetwork:
 
 
 class RotorNetwork(LstmNetwork):
-    """An LSTM whose units began as pairs that turn: see `freqjax.networks.rotors`."""
+    """LSTM that was initialised as rotating pairs of units: see `freqjax.networks.rotors`."""
 
-    def pair_cycles(self, params: Params) -> np.ndarray:
-        """Measure how fast each pair turns, [H // 2] cycles per sample: see `rotors.pair_cycles`."""
+    def pair_cycles(self, params: Params) -> Float[np.ndarray, " P"]:
+        """Compute the rotation speed of each pair, [H // 2] cycles per sample: see `rotors.pair_cycles`."""
         return pair_cycles(self.weights(params), self.setting)
 
-    def pair_owners(self) -> np.ndarray:
-        """Return [H // 2], the selector under which each pair turns."""
+    def pair_owners(self) -> Int[np.ndarray, " P"]:
+        """Return [H // 2], the selector under which each pair rotates."""
         return pair_owners(self.setting)

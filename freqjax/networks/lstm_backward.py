@@ -1,9 +1,9 @@
-"""Scan of the LSTM over a whole stream, with its gradient written out by hand.
+"""Scan of the LSTM over a whole stream, with a hand-written gradient.
 
-Autodiff of a scan keeps every intermediate of every step, and adds an outer product to the gradient of
-every weight at each of them. Written out (Hochreiter & Schmidhuber 1997; notation of
+Autodiff of a scan stores every intermediate value of every step, and adds an outer product to the gradient
+of every weight at each step. In explicit form (Hochreiter & Schmidhuber 1997; notation of
 `freqjax.networks.lstm`, z are the gates' arguments, s and l the slopes and levels below), the backward
-scan holds only what depends on the carry, from the last sample to the first:
+scan computes only the terms that depend on the carry, from the last sample to the first:
 
     δc_t = δc_t + (1 − tanh² c_t) o ⊙ δh_t
     δz_t = s² (1 − t_t²) ⊙ [g δc_t, c_{t-1} δc_t, i δc_t, tanh(c_t) δh_t]
@@ -14,11 +14,11 @@ and all weights' gradients are one product over the T·B rows, of [h_{t-1}, x_t,
 One tanh serves all gates: σ(z) = ½ tanh(½ z) + ½, so the gates are s ⊙ t + l with t = tanh(s ⊙ z),
 where s = ½, l = ½ for i, f, o and s = 1, l = 0 for g. Halving is exact.
 
-Of every sample c and h are kept, 2H numbers a stream. Wide networks on short streams keep t too, 4H more.
-Elsewhere z is computed again, backwards, for all samples in one product and overwritten by δz sample by
-sample, so that 4H are needed, once: there fresh memory costs more time than that product. Where
-resets[t, b] is set, c_{t-1} and h_{t-1} are the initial carry's, which takes their gradient: none passes to
-earlier samples.
+For every sample c and h are stored, 2H numbers per stream. Wide networks on short streams also store t, 4H
+more. Otherwise z is recomputed in the backward pass, for all samples in one product, and overwritten by δz
+sample by sample, so that 4H numbers are needed only once: there, allocating memory costs more time than that
+product. If resets[t, b] is set, c_{t-1} and h_{t-1} are the initial carry's, which receives their gradient:
+none is propagated to earlier samples.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ Cell = Any
 # c and h, each [B, H].
 State = tuple[jax.Array, jax.Array]
 
-# Of the gates i, f, g, o: see above.
+# Slopes s and levels l of the gates i, f, g, o.
 _SLOPES = (0.5, 0.5, 1.0, 0.5)
 _LEVELS = (0.5, 0.5, 0.0, 0.5)
 
-# From this H on the product for z costs more than keeping t, up to so many numbers T·B·4H.
+# From this H on, the product for z costs more than storing t, up to this many numbers T·B·4H.
 _WIDE, _SHORT = 128, 2**22
 
 
@@ -62,8 +62,8 @@ def scan_lstm(
 ) -> tuple[State, jax.Array]:
     """Run T samples: carry, initial [B, H] twice, xs [T, B, D], resets [T, B] bool → carry, hs [T, B, H].
 
-    Differentiable once and backwards only, by cell, carry, initial and xs. Time and memory of the
-    gradient are linear in T.
+    Differentiable once and only in reverse mode, with respect to cell, carry, initial and xs. Time and
+    memory of the gradient are linear in T.
     """
     arrays = (cell, tuple(carry), tuple(initial), xs)
     dtype = jnp.result_type(*jax.tree.leaves(arrays))
@@ -98,11 +98,11 @@ def _states(
     resets: AnyArray,
     keep: Callable[[jax.Array, jax.Array, jax.Array], Any],
 ) -> tuple[State, Any]:
-    """Return the last carry, and what `keep` takes of c_t, h_t and t_t, stacked over time."""
+    """Return the last carry, and the values of `keep` for c_t, h_t and t_t, stacked over time."""
     kernel = cell["recurrent"]["kernel"]
     driven = xs @ cell["input"]["kernel"] + _bias(cell)[None, None]
     driven = driven.reshape(*resets.shape, 4, -1)
-    # A reset exchanges h W_h rather than h: the select then is part of a sum that is made anyway.
+    # A reset replaces h W_h rather than h: the select is then fused into a sum that is computed anyway.
     from_initial = _by_gate(initial[1] @ kernel)
 
     def body(carry: State, row: tuple[jax.Array, jax.Array]):
@@ -159,7 +159,7 @@ def _adjoint(
         flags = flags[:, None]
         c_before = jnp.where(t > 0, _at(cs, jnp.maximum(t - 1, 0)), carry[0])
         c_before = jnp.where(flags, initial[0], c_before)
-        # The only reader of z_then_dz, and not cheap: XLA does it once, and overwrites without a copy.
+        # The only reader of z_then_dz, and expensive: XLA computes it once and overwrites without a copy.
         bounded = _bounded(_at(z_then_dz, t))
         i, f, g, o = _gates(bounded)
         read = jnp.tanh(c)
@@ -182,7 +182,7 @@ def _adjoint(
 def _adjoint_of_kept(
     record: _Record, bounded: jax.Array, cotangents: tuple[State, jax.Array]
 ) -> tuple[State, jax.Array, jax.Array]:
-    """Scan as `_adjoint`, over t [T, B, 4, H] as the forward scan kept it: all slopes are known at once."""
+    """Scan as `_adjoint`, over t [T, B, 4, H] stored by the forward scan: all slopes are known at once."""
     _, carry, initial, _, resets, cs, *_ = record
     (dc, dh), dhs = cotangents
     transposed = record.cell["recurrent"]["kernel"].T
@@ -201,7 +201,7 @@ def _adjoint_of_kept(
         flags = flags[:, None]
         dh = dh + from_output
         dc = dc + dh * by_c
-        # Two products side by side: a stack of δc, δc, δc, δh to multiply by takes longer.
+        # Two separate products: stacking δc, δc, δc, δh for one product takes longer.
         dz = jnp.concatenate([by_z[:, :3] * dc[:, None], by_z[:, 3:] * dh[:, None]], axis=1)
         dc = dc * f
         dh = dz.reshape(dh.shape[0], -1) @ transposed

@@ -1,15 +1,15 @@
-"""Linearisation of the LSTM over a whole stream, by hand: outputs, tangents and adjoints.
+"""Hand-written linearisation of the LSTM over a whole stream: outputs, tangents and adjoints.
 
-`jax.linearize` gives the same numbers (the tests hold this file to it), but carries every weight's
-tangent and gradient through the scan. Written out, all products with weights' tangents and all weight
-gradients are single matrix products over the T·B rows, and the scans hold only what depends on the
-carry: three times quicker on a CPU. Notation of `freqjax.networks.lstm`; z are the gates' arguments.
+`jax.linearize` gives the same numbers (the tests compare them), but carries every weight's tangent and
+gradient through the scan. Here all products with weights' tangents and all weight gradients are single matrix
+products over the T·B rows, and the scans compute only the terms that depend on the carry: three times faster
+on a CPU. Notation of `freqjax.networks.lstm`; z are the gates' arguments.
 
     δz_t = δ(W_i x_t + b_i + b_h) + h_{t-1} δW_h + δh_{t-1} W_h
     δc_t = f δc_{t-1} + k_i δz_i + k_f δz_f + k_g δz_g
     δh_t = m δc_t + k_o δz_o
 
-with k the derivative of the sum for c (for o: of h) by each gate's argument and m = o (1 − tanh² c).
+with k the derivative of c (for o: of h) with respect to each gate's argument and m = o (1 − tanh² c).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from freqjax.networks.arrays import AnyArray, Size
+from freqjax.networks.network import Carry, Params
 
 
 class Linearization(NamedTuple):
@@ -38,7 +39,7 @@ class Linearization(NamedTuple):
 
 
 class _Record(NamedTuple):
-    """Values that the forward scan keeps of every sample, each [T, B, ·]."""
+    """Values that the forward scan stores for every sample, each [T, B, ·]."""
 
     h_before: jax.Array
     h: jax.Array
@@ -47,7 +48,7 @@ class _Record(NamedTuple):
     m: jax.Array
 
 
-def linearize_lstm(params: Any, xs: AnyArray) -> Linearization:
+def linearize_lstm(params: Params, xs: AnyArray) -> Linearization:
     """Linearise at `params`, which hold a learned carry, over xs [T, B, D]."""
     record = _forward(params, xs)
     head = params["head"]
@@ -58,7 +59,7 @@ def linearize_lstm(params: Any, xs: AnyArray) -> Linearization:
     )
 
 
-def _forward(params: Any, xs: AnyArray) -> _Record:
+def _forward(params: Params, xs: AnyArray) -> _Record:
     kernel = params["cell"]["recurrent"]["kernel"]
 
     def body(carry, projected):
@@ -77,7 +78,7 @@ def _forward(params: Any, xs: AnyArray) -> _Record:
     return jax.lax.scan(body, _start(params["carry"], xs.shape[1]), _project(params["cell"], xs))[1]
 
 
-def _tangent(params: Any, change: Any, xs: AnyArray, record: _Record) -> jax.Array:
+def _tangent(params: Params, change: Any, xs: AnyArray, record: _Record) -> jax.Array:
     kernel, hidden = params["cell"]["recurrent"]["kernel"], record.h.shape[-1]
     driven = _project(change["cell"], xs) + record.h_before @ change["cell"]["recurrent"]["kernel"]
 
@@ -96,7 +97,7 @@ def _tangent(params: Any, change: Any, xs: AnyArray, record: _Record) -> jax.Arr
     return moved + head["bias"][None, None]
 
 
-def _adjoint(params: Any, ys: jax.Array, xs: AnyArray, record: _Record) -> Any:
+def _adjoint(params: Params, ys: jax.Array, xs: AnyArray, record: _Record) -> Any:
     transposed = params["cell"]["recurrent"]["kernel"].T
 
     def body(carry, row):
@@ -127,7 +128,7 @@ def _project(cell: Any, xs: AnyArray) -> jax.Array:
     return xs @ cell["input"]["kernel"] + bias[None, None]
 
 
-def _start(carry: Any, streams: Size) -> tuple[jax.Array, jax.Array]:
+def _start(carry: Carry, streams: Size) -> tuple[jax.Array, jax.Array]:
     c = jnp.broadcast_to(carry, (streams, carry.shape[-1]))
     return c, jnp.zeros_like(c)
 

@@ -1,4 +1,4 @@
-"""From a config and a task to the network that the config asks for."""
+"""Construction of the network of a config for a task."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def make_network(
     Args:
       config: of the network.
       task: its task.
-      train: gives the training rows, for an initializer that reads them (spectral). A network whose
-        weights will be loaded needs none.
+      train: returns the training rows, for an initializer that reads them (spectral). Not needed for a
+        network whose weights will be loaded.
 
     Raises:
-      UserError: the network does not fit the task, or itself.
+      UserError: the network does not match the task, or its fields contradict each other.
     """
     return network_of(config, needs_of(config, task, train))
 
@@ -36,8 +36,7 @@ def network_of(
 ) -> LstmNetwork | StackedNetwork | BidirectionalNetwork:
     """Make the network of `config`, which `needs_of` has checked, for a task with `needs`.
 
-    One LSTM layer that reads the selector beside the sample is a class of its own, with closed forms that
-    stacks lack.
+    One LSTM layer that reads the selector as an input has its own class, with closed forms that stacks lack.
     """
     setting = LstmSetting(
         input_size=needs.input_size,
@@ -55,7 +54,7 @@ def network_of(
     stack = BidirectionalNetwork if config.bidirectional else StackedNetwork
     return stack(
         setting,
-        cell_class(config.cell),
+        cell_class(config.cell, config.nonlinearity),
         LAYER_INITIALIZERS[config.initializer],
         layers=config.layers,
         dropout=config.dropout,
@@ -65,12 +64,12 @@ def network_of(
 
 
 def can_pad(config: NetworkConfig) -> bool:
-    """Tell whether networks of `config` that differ in hidden size can share a program, padded with zeros."""
-    return cell_class(config.cell).rests()
+    """Return whether networks of `config` that differ in hidden size can share a program by zero padding."""
+    return cell_class(config.cell, config.nonlinearity).rests()
 
 
 def _lstm_initializer(name: str, needs: Needs) -> LstmInitializer:
     constructed = needs.constructed
     if name == "constructed" and constructed is not None:
-        return lambda key, setting: constructed.weights(setting)  # nothing in it is random
+        return lambda key, setting: constructed.weights(setting)  # not random
     return INITIALIZERS[name]

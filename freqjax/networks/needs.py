@@ -1,8 +1,8 @@
-"""What a network needs of its task, and the rules that join the two.
+"""Requirements of a network on its task, and the rules that join the two.
 
-Networks know nothing of tasks: a task is anything with the attributes of `Sized`. What only some tasks can
-give, speeds for rotors or weights that solve them, is a small protocol each, and an initializer that needs
-it is refused for the others.
+Networks do not depend on tasks: a task is any object with the attributes of `Sized`. Each ability that only
+some tasks have, such as speeds for rotors or weights that solve the task, is a small protocol, and an
+initializer that needs it is rejected for the other tasks.
 """
 
 from __future__ import annotations
@@ -22,41 +22,41 @@ ROTOR_INITIALIZERS = ("rotor", "spectral")
 
 @runtime_checkable
 class Sized(Protocol):
-    """What every task tells a network; attributes or properties."""
+    """Sizes that every task gives a network, as attributes or properties."""
 
     @property
     def input_size(self) -> int:
-        """D."""
+        """D, number of inputs."""
         ...
 
     @property
     def output_size(self) -> int:
-        """O."""
+        """O, number of outputs."""
         ...
 
     @property
     def selectors(self) -> tuple[int, ...]:
-        """Which of the D inputs are a one-hot selector; empty where there is none."""
+        """Indices of the D inputs that are a one-hot selector; empty if there is none."""
         ...
 
     @property
     def longest(self) -> int:
-        """T, samples through which a state is carried at most."""
+        """T, the largest number of samples through which a state is carried."""
         ...
 
 
 @runtime_checkable
 class GivesRotors(Protocol):
-    """A task with oscillations in a known band, for rotors."""
+    """Task with oscillations in a known band, for rotors."""
 
     def rotors(self) -> RotorSetting:
-        """Return how fast pairs of units should turn, without peaks."""
+        """Return the rotation speeds of pairs of units, without peaks."""
         ...
 
 
 @runtime_checkable
 class GivesPeaks(GivesRotors, Protocol):
-    """A task whose training targets under each selector have a strongest oscillation."""
+    """Task whose training targets have a strongest oscillation under each selector."""
 
     def peaks(self, train: Any) -> tuple[float, ...]:
         """Measure [F] cycles per sample on the training rows, one per selector."""
@@ -65,11 +65,11 @@ class GivesPeaks(GivesRotors, Protocol):
 
 @runtime_checkable
 class Constructed(Protocol):
-    """Weights that solve a task, written down by hand; compared by value."""
+    """Constructed weights that solve a task; compared by value."""
 
     @property
     def units(self) -> int:
-        """The smallest H that holds them."""
+        """Smallest H that holds them."""
         ...
 
     def weights(self, setting: LstmSetting) -> LstmWeights:
@@ -79,19 +79,19 @@ class Constructed(Protocol):
 
 @runtime_checkable
 class GivesWeights(Protocol):
-    """A task whose solution by one LSTM is known."""
+    """Task that a one-layer LSTM with known weights solves."""
 
     def constructed(self) -> Constructed:
-        """Return weights that solve it."""
+        """Return weights that solve the task."""
         ...
 
 
 class Needs(NamedTuple):
-    """What a network needs of its task: hashable, and compared by value.
+    """Requirements of a network on its task: hashable, and compared by value.
 
     Attributes:
-      input_size, output_size, selectors, longest: as those of `Sized`.
-      rotors: how fast pairs of units should turn, or None.
+      input_size, output_size, selectors, longest: as in `Sized`.
+      rotors: rotation speeds of pairs of units, or None.
       constructed: weights that solve the task, or None.
     """
 
@@ -117,11 +117,12 @@ def needs_of(config: NetworkConfig, task: Sized, train: Callable[[], Any] | None
     Args:
       config: of the network.
       task: its task.
-      train: gives the training rows; called where the initializer reads them. A network whose weights
-        will be loaded needs none.
+      train: returns the training rows; called if the initializer reads them. Not needed for a network whose
+        weights will be loaded.
 
     Raises:
-      UserError: the network does not fit the task, or itself; before rows are read.
+      UserError: the network does not match the task, or its fields contradict each other; raised before rows
+        are read.
     """
     _check_initializer(config, task)
     setting = task.rotors() if isinstance(task, GivesRotors) else None
@@ -142,7 +143,7 @@ def _check_initializer(config: NetworkConfig, task: Sized) -> None:
                 f"network.{field} is {found!r}: it must be {wanted!r} where network.initializer is {name}, "
                 "which sets the weights of a one-layer LSTM."
             )
-    if name in GATED_INITIALIZERS and cell_class(config.cell).keeps is None:
+    if name in GATED_INITIALIZERS and cell_class(config.cell, config.nonlinearity).keeps is None:
         others = sorted(set(LAYER_INITIALIZERS) - set(GATED_INITIALIZERS))
         raise UserError(
             f"network.initializer is {name}: it must be one of {', '.join(others)} where "

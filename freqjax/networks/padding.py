@@ -1,9 +1,9 @@
 """Padding of parameters to a larger hidden size, so that sizes can share one program.
 
-A unit whose weights are all zero, out of it as well as into it, stays at h = 0 in a cell whose candidate is
-then 0 (`Cell.rests`), and gets a gradient of exactly zero: outputs and gradients of the padded network are
-those of the small one, and an update rule that maps a zero gradient to a zero step keeps the padding zero.
-Gates and directions stand side by side along an axis, in blocks of H, and each block is padded by itself.
+A unit whose incoming and outgoing weights are all zero stays at h = 0 in a cell whose candidate is then 0
+(`Cell.rests`), and gets a gradient of exactly zero: outputs and gradients of the padded network are those of
+the small one, and an update rule that maps a zero gradient to a zero step keeps the padding zero. Gates and
+directions are side by side along an axis, in blocks of H, and each block is padded separately.
 """
 
 from __future__ import annotations
@@ -13,28 +13,30 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-# A tree like the parameters: of each array one int an axis, the number of blocks of H that the axis
-# is made of; 0 where it does not grow with H.
+from freqjax.networks.network import Params
+
+# A tree like the parameters: for each array one int per axis, the number of blocks of H in the axis; 0 if
+# its length does not depend on H.
 HiddenAxes = Any
 
 
-def pad_hidden(params: Any, axes: HiddenAxes, hidden: int, wider: int) -> Any:
+def pad_hidden(params: Params, axes: HiddenAxes, hidden: int, wider: int) -> Any:
     """Pad `params` of H = `hidden` with zeros for the units up to `wider`; also moments and gradients.
 
     Args:
-      params: arrays as `Network.init` lays them out.
+      params: arrays in the layout of `Network.init`.
       axes: `Paddable.hidden_axes()`.
-      hidden: H as it is.
-      wider: H as it is to be, at least `hidden`.
+      hidden: present H.
+      wider: new H, at least `hidden`.
 
     Raises:
-      ValueError: `wider` is below `hidden`, or an array is not made of blocks of `hidden`.
+      ValueError: `wider` is below `hidden`, or an array does not consist of blocks of `hidden`.
     """
     _check(hidden, wider)
     return jax.tree.map(lambda a, blocks: _resize(a, blocks, hidden, wider), params, axes)
 
 
-def crop_hidden(params: Any, axes: HiddenAxes, hidden: int, wider: int) -> Any:
+def crop_hidden(params: Params, axes: HiddenAxes, hidden: int, wider: int) -> Any:
     """Undo `pad_hidden`: return the first `hidden` units of parameters that have `wider`.
 
     Raises:
@@ -50,7 +52,7 @@ def _check(hidden: int, wider: int) -> None:
 
 
 def _resize(array: Any, blocks: tuple[int, ...], before: int, after: int) -> Any:
-    """Cut every block of `before` along the axes that have some to `after`, or fill it with zeros."""
+    """Truncate or zero-pad every block of `before` to `after`, along the axes that have blocks."""
     if (
         tuple(n * before or size for n, size in zip(blocks, array.shape, strict=True))
         != array.shape

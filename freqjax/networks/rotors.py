@@ -1,7 +1,7 @@
-"""Rotors: pairs of LSTM units whose state turns on a circle, made, measured, and the metric of their steps.
+"""Rotors: pairs of LSTM units whose state rotates on a circle; their weights, speeds and step scales.
 
 Speeds are in cycles per sample.
-Axes: D inputs, H hidden, F selectors (1 where the task has none), P = H // 2 pairs.
+Axes: D inputs, H hidden, F selectors (1 if the task has none), P = H // 2 pairs.
 """
 
 from __future__ import annotations
@@ -9,24 +9,25 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int
 
 from freqjax.networks.weights import LstmSetting, LstmWeights, RotorSetting, gate_columns
 
 # Units of a pair.
 UNITS = 2
-# Added to the gates of the pairs of other selectors, so that they hold their state: σ(16) is 1 − 1e-7.
+# Added to the gates of the pairs of other selectors, so that they keep their state: σ(16) is 1 − 1e-7.
 _HOLD = 16.0
 # Radius of the circle on which a pair starts: large enough for the head, small enough to be linear.
 _RADIUS = 0.3
-# A gate that forgets nothing at all would have an infinite bias.
+# A forget gate of exactly 1 would need an infinite bias.
 _LEAK = 1e-6
 
 
 def rotor_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
     """Draw `turning_weights` at random speeds: a jittered logarithmic grid for each selector.
 
-    The pairs of one selector share the band evenly on a log scale, each at a random place within its
-    share. Nothing is read from the targets.
+    The pairs of one selector divide the band evenly on a log scale, each at a random position within its
+    part. The targets are not used.
     """
     speed_key, weights_key = jax.random.split(key)
     return turning_weights(weights_key, setting, _stratified(speed_key, setting))
@@ -40,28 +41,30 @@ def spectral_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
     return turning_weights(weights_key, setting, cycles)
 
 
-def pair_owners(setting: LstmSetting) -> np.ndarray:
-    """Return [P], the selector that a pair belongs to: pair p to selector p mod F."""
+def pair_owners(setting: LstmSetting) -> Int[np.ndarray, " P"]:
+    """Return [P], the selector that owns each pair: selector p mod F for pair p."""
     return np.arange(setting.hidden_size // 2) % max(1, len(setting.selectors))
 
 
-def turning_weights(key: jax.Array, setting: LstmSetting, cycles: jax.Array) -> LstmWeights:
-    """Make pairs of units that turn at `cycles` [P], each while its selector is on.
+def turning_weights(
+    key: jax.Array, setting: LstmSetting, cycles: Float[Array, " P"]
+) -> LstmWeights:
+    """Make pairs of units that rotate at `cycles` [P], each while its selector is on.
 
     Near c = 0 and with input and output gates at 1/2, h = c/2 and c' = f c + W c/4, so that
 
         W = 4 (R(ω) − f I),   R(ω) = [[cos ω, −sin ω], [sin ω, cos ω]],   f = cos ω (at least 1/2)
 
-    turns the pair by ω = 2π · cycles rad a sample without growth or decay; tanh then bounds its
-    amplitude. With a leak, f is lower and the candidate's diagonal makes up for it: tanh takes that part
-    from large amplitudes alone. With a decay, small amplitudes shrink.
-    Pairs start at random phases on a circle, so the initial carry must be learned. With `setting.gain`
-    at 0 the weights of all inputs but the selectors are 0. Above 0 those inputs drive every pair, each
-    along a random direction, and with a decay the pair forgets them: an observer of one oscillation.
+    rotates the pair by ω = 2π · cycles rad per sample without growth or decay; tanh then bounds its
+    amplitude. With a leak, f is lower and the candidate's diagonal compensates for it: tanh reduces that part
+    only at large amplitudes. With a decay, small amplitudes shrink.
+    Pairs start at random phases on a circle, so the initial carry must be learned. If `setting.gain` is 0,
+    the weights of all inputs except the selectors are 0. Above 0 those inputs drive every pair, each along a
+    random direction, and with a decay the pair forgets them: an observer of one oscillation.
 
-    Selectors that do not own a pair (`pair_owners`) hold it: input and output gates shut, forget gate
-    open, so that its c stays as it is and its h is 0. A held pair goes on from where it stands when its
-    selector comes on, so a state that is carried from block to block is as good as a fresh one.
+    Selectors that do not own a pair (`pair_owners`) hold it: its input and output gates are closed and its
+    forget gate is open, so that its c is constant and its h is 0. A held pair continues from its state when
+    its selector is switched on, so a state that is carried from block to block is as good as a fresh one.
 
     The weights of an odd last unit are all zero.
     """
@@ -79,20 +82,22 @@ def turning_weights(key: jax.Array, setting: LstmSetting, cycles: jax.Array) -> 
     )
 
 
-def _recurrence(setting: LstmSetting, cycles: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _recurrence(
+    setting: LstmSetting, cycles: Float[Array, " P"]
+) -> tuple[Float[Array, "H GH"], Float[Array, " GH"]]:
     """Return the recurrent kernel [H, 4H], W of every pair, and the bias [4H], which sets f."""
     h, rotors, gates = setting.hidden_size, _rotors(setting), gate_columns(setting.hidden_size)
     first, second = _units(h)
     omega = 2 * jnp.pi * cycles
     lost = _LEAK + rotors.leak
     forget = jnp.maximum(jnp.cos(omega), 0.5) - lost
-    # 1 − cos ω = 2 sin²(ω/2): as a difference it would lose the slow pairs' forget gates to rounding.
+    # 1 − cos ω = 2 sin²(ω/2): as a difference, rounding would distort the forget gates of slow pairs.
     remainder = jnp.minimum(2 * jnp.sin(omega / 2) ** 2, 0.5) + lost
-    # cos ω − f, less the decay: what the candidate adds to the pair's own units.
+    # cos ω − f, minus the decay: the candidate's contribution to the pair's own units.
     kept = remainder - 2 * jnp.sin(omega / 2) ** 2 - rotors.decay
 
     recurrent = jnp.zeros((h, 4 * h))
-    # Column gates["g"] + u of the kernel feeds unit u; row v is what unit v gives.
+    # Column gates["g"] + u of the kernel is the input of unit u; row v holds the weights of unit v's output.
     for source, unit, weight in (
         (first, first, kept),
         (second, second, kept),
@@ -106,8 +111,8 @@ def _recurrence(setting: LstmSetting, cycles: jax.Array) -> tuple[jax.Array, jax
     return recurrent, bias
 
 
-def _held(setting: LstmSetting) -> jax.Array:
-    """Return an input kernel [D, 4H] with which each selector holds the pairs of the others."""
+def _held(setting: LstmSetting) -> Float[Array, "D GH"]:
+    """Return the input kernel [D, 4H] with which each selector holds the pairs of the others."""
     gates, owners = gate_columns(setting.hidden_size), pair_owners(setting)
     kernel = jnp.zeros((setting.input_size, 4 * setting.hidden_size))
     for number, row in enumerate(setting.selectors):
@@ -118,8 +123,10 @@ def _held(setting: LstmSetting) -> jax.Array:
     return kernel
 
 
-def _driven(key: jax.Array, setting: LstmSetting, kernel: jax.Array) -> jax.Array:
-    """Return `kernel` with the inputs that are no selector at `setting.gain`, a direction per pair."""
+def _driven(
+    key: jax.Array, setting: LstmSetting, kernel: Float[Array, "D GH"]
+) -> Float[Array, "D GH"]:
+    """Return `kernel` with weights of `setting.gain` for the other inputs, in one direction per pair."""
     first, second = _units(setting.hidden_size)
     candidate = gate_columns(setting.hidden_size)["g"]
     directions = jax.random.uniform(key, first.shape, maxval=2 * jnp.pi)
@@ -129,15 +136,15 @@ def _driven(key: jax.Array, setting: LstmSetting, kernel: jax.Array) -> jax.Arra
     return kernel
 
 
-def _on_circle(key: jax.Array, hidden: int) -> jax.Array:
-    """Draw c [H] with every pair at a random phase of its circle."""
+def _on_circle(key: jax.Array, hidden: int) -> Float[Array, " H"]:
+    """Draw c [H] with every pair at a random phase on its circle."""
     first, second = _units(hidden)
     phases = jax.random.uniform(key, first.shape, maxval=2 * jnp.pi)
     carry = jnp.zeros(hidden).at[first].set(_RADIUS * jnp.cos(phases))
     return carry.at[second].set(_RADIUS * jnp.sin(phases))
 
 
-def _stratified(key: jax.Array, setting: LstmSetting) -> jax.Array:
+def _stratified(key: jax.Array, setting: LstmSetting) -> Float[Array, " P"]:
     """Draw [P] cycles per sample: for each selector a jittered logarithmic grid over the band."""
     (low, high), owners = _rotors(setting).band, pair_owners(setting)
     count = np.bincount(owners)[owners]
@@ -146,7 +153,7 @@ def _stratified(key: jax.Array, setting: LstmSetting) -> jax.Array:
     return low * (high / low) ** ((jnp.asarray(place) + jitter) / jnp.asarray(count))
 
 
-def _units(hidden: int) -> tuple[np.ndarray, np.ndarray]:
+def _units(hidden: int) -> tuple[Int[np.ndarray, " P"], Int[np.ndarray, " P"]]:
     """Return [P] twice, the first and the second unit of every pair."""
     first = 2 * np.arange(hidden // 2)
     return first, first + 1
@@ -160,17 +167,17 @@ def _rotors(setting: LstmSetting) -> RotorSetting:
     return setting.rotors
 
 
-def pair_cycles(weights: LstmWeights, setting: LstmSetting) -> np.ndarray:
-    """Measure [P] cycles per sample: the speed of each pair by itself while its selector is on, near c = 0.
+def pair_cycles(weights: LstmWeights, setting: LstmSetting) -> Float[np.ndarray, " P"]:
+    """Compute [P] cycles per sample: the speed of each isolated pair while its selector is on, near c = 0.
 
     With gates i, f, o of the pair's units at h = 0 and its 2 × 2 block W of the candidate's kernel,
 
         M = diag(f) + diag(i) Wᵀ diag(o)
 
-    maps (c, c') from sample to sample; the angle of its eigenvalues is the turn. Two real eigenvalues do
-    not turn: 0. Weights that are not finite give NaN. What other pairs add through the recurrent kernel
-    is left out, and so is what tanh takes from large amplitudes: a trained pair that grows until tanh
-    bounds it turns some percent slower.
+    maps (c, c') from sample to sample; the angle of its eigenvalues is the rotation, which is 0 for two real
+    eigenvalues. Weights that are not finite give NaN. The input from other pairs through the recurrent kernel
+    and the compression of large amplitudes by tanh are neglected: a trained pair that grows until tanh
+    bounds it rotates some percent slower.
     """
     kernel = np.asarray(weights.input_kernel, np.float64)
     recurrent = np.asarray(weights.recurrent_kernel, np.float64)
@@ -179,7 +186,7 @@ def pair_cycles(weights: LstmWeights, setting: LstmSetting) -> np.ndarray:
     for pair, owner in enumerate(pair_owners(setting)):
         units = np.array([2 * pair, 2 * pair + 1])
         z = bias + (kernel[setting.selectors[owner]] if setting.selectors else 0.0)
-        # Beyond, a gate is shut or open; exp of a diverged weight would overflow.
+        # Beyond this range a gate is closed or open; exp of a diverged weight would overflow.
         z = np.clip(z, -80, 80)
         i, f, o = (1 / (1 + np.exp(-z[gates[name] + units])) for name in "ifo")
         block = recurrent[np.ix_(units, gates["g"] + units)]
@@ -191,12 +198,12 @@ def pair_cycles(weights: LstmWeights, setting: LstmSetting) -> np.ndarray:
 
 
 def change_scales(setting: LstmSetting) -> LstmWeights:
-    """Return the size of a typical useful change of each weight, the metric in which steps are damped.
+    """Return the size of a typical useful change of each weight, which scales the damping of steps.
 
-    The numbers were found by trial on networks that keep time. Recurrent and candidate weights turn pairs
-    by an angle a sample, and scale with `RotorSetting.turn_scale`. Forget biases sit far out on the sigmoid
-    and may move by units. Inputs that are no selector, which are noisy, change the least, unless
-    `setting.gain` makes them drive the pairs.
+    The numbers were found by experiment on networks that learned a clock. Recurrent and candidate weights
+    rotate pairs by an angle per sample, and scale with `RotorSetting.turn_scale`. Forget biases are in the
+    saturated range of the sigmoid and may change by units. Inputs other than selectors, which are noisy,
+    change the least, unless `setting.gain` makes them drive the pairs.
     """
     d, h, o = setting.input_size, setting.hidden_size, setting.output_size
     turn = 1.0 if setting.rotors is None else setting.rotors.turn_scale

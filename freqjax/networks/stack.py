@@ -1,16 +1,16 @@
-"""Stacks of any cell: layers on one another, dropout between them, FiLM by the selector, and a linear head.
+"""Stacked layers of any cell, with dropout between layers, FiLM by the selector, and a linear head.
 
-The outputs of layer l, features [T, B, N] with N = H, or 2H in both directions (forward beside backward),
-are the inputs of layer l + 1, and a linear head reads the last. Between them:
+The outputs of layer l, features [T, B, N] with N = H, or 2H if bidirectional (forward beside backward), are
+the inputs of layer l + 1, and a linear head reads those of the last layer. Between layers:
 
-    FiLM     the selector scales and shifts the features (`freqjax.networks.film`), where asked for
-    dropout  after every layer but the last, while training only: each feature of each sample is 0 with
-             probability p, else 1/(1 − p) times itself (Srivastava et al. 2014, as PyTorch does)
+    FiLM     the selector scales and shifts the features (`freqjax.networks.film`), if configured
+    dropout  after every layer except the last, only in training: each feature of each sample is 0 with
+             probability p, else multiplied by 1/(1 − p) (Srivastava et al. 2014, as in PyTorch)
 
-Layers, gates and biases are those of PyTorch's nn.LSTM, nn.GRU and nn.RNN, so that weights go both ways.
-Parameters are {layer_0, layer_1, …, head}. A layer is a cell {input, recurrent}, each {kernel, bias},
-and {carry: [H]} where the initial carry is learned; in both directions it is {forward, backward}, a cell
-each; with FiLM, {film: {scale, shift}} is beside it.
+Layers, gates and biases are those of PyTorch's nn.LSTM, nn.GRU and nn.RNN, so that weights can be converted
+both ways. Parameters are {layer_0, layer_1, …, head}. A layer is a cell {input, recurrent}, each {kernel,
+bias}, and {carry: [H]} if the initial carry is learned; a bidirectional layer is {forward, backward}, a cell
+each; with FiLM, it also has {film: {scale, shift}}.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
-from jaxtyping import Bool, Float
+from jaxtyping import Array, Bool, Float
 
 from freqjax.networks.arrays import AnyArray, Size
 from freqjax.networks.cell import Cell
@@ -37,7 +37,7 @@ _Scan = Callable[[Any, Carry, Carry, jax.Array, jax.Array], tuple[Carry, jax.Arr
 
 
 class _Stack:
-    """What stacks have in common whichever way their layers run.
+    """Base class of stacks in one direction or both.
 
     A subclass names its directions, and scans one layer in them.
 
@@ -59,10 +59,10 @@ class _Stack:
         film: bool = False,
         learned_carry: bool = False,
     ) -> None:
-        """Take sizes from `setting`, and first weights from `initializer`.
+        """Set the sizes to those of `setting`, and the initializer of the weights to `initializer`.
 
         Raises:
-          ValueError: `film` where the inputs are all selectors, or none is.
+          ValueError: `film` is set and all inputs are selectors, or none is.
         """
         if film and not (setting.selectors and setting.others):
             raise ValueError("FiLM needs inputs that are a selector and inputs that are none.")
@@ -95,7 +95,7 @@ class _Stack:
         return params | {"head": head}
 
     def hidden_axes(self) -> HiddenAxes:
-        """Return of every parameter array how many blocks of H each axis is: see `networks.padding`."""
+        """Return the number of blocks of H in each axis of every array: see `networks.padding`."""
         gates, blocks = len(self._cell.gates), len(self._directions)
         axes = {}
         for number, (name, _) in enumerate(self._named_layers()):
@@ -109,7 +109,7 @@ class _Stack:
         return axes | {"head": {"kernel": (blocks, 0), "bias": (0,)}}
 
     def init_carry(self, params: Params, streams: Size) -> Carry:
-        """Return of every layer [B, H] each: the first field as learned, or zeros, and the others zeros."""
+        """Return each layer's carry, arrays [B, H]: the first field is learned or zero, the others zero."""
         return tuple(self._initial(params[name], streams) for name, _ in self._named_layers())
 
     def unroll(
@@ -120,11 +120,11 @@ class _Stack:
         resets: Bool[AnyArray, "T B"],
         *,
         dropout_key: jax.Array | None = None,
-    ) -> tuple[Carry, jax.Array]:
+    ) -> tuple[Carry, Float[Array, "T B O"]]:
         """Run T samples: carry, xs [T, B, D], resets [T, B] → carry, ys [T, B, O].
 
         With a `dropout_key`, features are dropped; without one, none are. The gradient is that of
-        `Cell.scan`; for a single sample, where nothing passes through time, autodiff does less.
+        `Cell.scan`; for a single sample, without propagation through time, autodiff is faster.
         """
         scan = self._cell.scan_autodiff if xs.shape[0] == 1 else self._cell.scan
         return self._run(scan, params, carry, xs, resets, dropout_key)
@@ -137,8 +137,8 @@ class _Stack:
         resets: Bool[AnyArray, "T B"],
         *,
         dropout_key: jax.Array | None = None,
-    ) -> tuple[Carry, jax.Array]:
-        """Run as `unroll` with JAX's gradient: slower, differentiable any number of times; a reference."""
+    ) -> tuple[Carry, Float[Array, "T B O"]]:
+        """Run as `unroll` with JAX's gradient: a slower reference, differentiable any number of times."""
         return self._run(self._cell.scan_autodiff, params, carry, xs, resets, dropout_key)
 
     def _run(
@@ -149,7 +149,7 @@ class _Stack:
         xs: Float[AnyArray, "T B D"],
         resets: Bool[AnyArray, "T B"],
         dropout_key: jax.Array | None,
-    ) -> tuple[Carry, jax.Array]:
+    ) -> tuple[Carry, Float[Array, "T B O"]]:
         after, h = [], xs[..., self._first_inputs]
         for number, (name, _) in enumerate(self._named_layers()):
             state, h = self._scan_layer(scan, params[name], carry[number], h, resets)
@@ -164,7 +164,7 @@ class _Stack:
         raise NotImplementedError
 
     def _initial(self, layer: Any, streams: Size) -> Carry:
-        """Return the carry that a layer starts from."""
+        """Return the initial carry of a layer."""
         raise NotImplementedError
 
     def _scan_layer(
@@ -174,22 +174,22 @@ class _Stack:
         carry: Carry,
         xs: Float[AnyArray, "T B D"],
         resets: Bool[AnyArray, "T B"],
-    ) -> tuple[Carry, jax.Array]:
+    ) -> tuple[Carry, Float[Array, "T B N"]]:
         """Run one layer: carry, xs [T, B, ·] → carry, features [T, B, N]."""
         raise NotImplementedError
 
     @property
     def _features(self) -> int:
-        """N, the features of a layer."""
+        """N, the number of features of a layer."""
         return len(self._directions) * self.setting.hidden_size
 
     def _named_layers(self) -> Iterator[tuple[str, int]]:
-        """Yield name and inputs of every layer."""
+        """Yield the name and the number of inputs of every layer."""
         for number in range(self._layers):
             yield f"layer_{number}", self._features if number else len(self._first_inputs)
 
     def _initial_of(self, cell: Any, streams: Size) -> Carry:
-        """Return the carry that one cell starts from."""
+        """Return the initial carry of one cell."""
         shape = (streams, self.setting.hidden_size)
         zeros = self._cell.carry(*(jnp.zeros(shape) for _ in self._cell.carry._fields))
         if not self._learned_carry:
@@ -204,13 +204,13 @@ class _Stack:
 
 
 class StackedNetwork(_Stack):
-    """Layers of a cell that run forward in time: streams and pads. Its carry is a cell's carry per layer."""
+    """Causal stack: all layers run forward in time. Its carry has a cell's carry for each layer."""
 
     _directions = ("forward",)
 
     def step(
         self, params: Params, carry: Carry, x: Float[AnyArray, "B D"]
-    ) -> tuple[Carry, jax.Array]:
+    ) -> tuple[Carry, Float[Array, "B O"]]:
         """Advance one sample: carry, x [B, D] → carry, y [B, O]."""
         after: list[Carry] = []
         h: Any = x[:, self._first_inputs]
@@ -235,14 +235,14 @@ class StackedNetwork(_Stack):
         carry: Carry,
         xs: Float[AnyArray, "T B D"],
         resets: Bool[AnyArray, "T B"],
-    ) -> tuple[Carry, jax.Array]:
+    ) -> tuple[Carry, Float[Array, "T B N"]]:
         return scan(_products(layer), carry, self._initial(layer, xs.shape[1]), xs, resets)
 
 
 class BidirectionalNetwork(_Stack):
-    """Layers of a cell that each run from both ends: not causal, and pads.
+    """Bidirectional stack, which is not causal.
 
-    Its carry is per layer a pair of the cell's carries, of which the backward one enters at the last
+    Its carry has for each layer a pair of the cell's carries; the backward one is the state at the last
     sample.
     """
 
@@ -261,18 +261,18 @@ class BidirectionalNetwork(_Stack):
         carry: Carry,
         xs: Float[AnyArray, "T B D"],
         resets: Bool[AnyArray, "T B"],
-    ) -> tuple[Carry, jax.Array]:
+    ) -> tuple[Carry, Float[Array, "T B N"]]:
         forth, back = (_products(layer[name]) for name in self._directions)
         initial = self._initial(layer, xs.shape[1])
         after_forth, h_forth = scan(forth, carry[0], initial[0], xs, resets)
-        # Counted from the end a stream starts over after the row that a reset is set before.
+        # In reverse order, a stream starts over after the row before which the reset is set.
         turned = jnp.roll(resets[::-1], 1, axis=0).at[0].set(False)
         after_back, h_back = scan(back, carry[1], initial[1], xs[::-1], turned)
         return (after_forth, after_back), jnp.concatenate([h_forth, h_back[::-1]], axis=-1)
 
 
 def _products(cell: Any) -> Any:
-    """Return the parameters of a cell's two products."""
+    """Return the parameters of a cell's two matrix products."""
     return {part: cell[part] for part in ("input", "recurrent")}
 
 

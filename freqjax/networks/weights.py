@@ -1,4 +1,4 @@
-"""LSTM weight containers, and the settings that initializers may read."""
+"""Containers of LSTM weights, and the settings that initializers may read."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+from jaxtyping import Array, Float
 
 
 class RotorSetting(NamedTuple):
-    """How fast pairs of units should turn, as a task asks for it; the unit of time is one sample.
+    """Rotation speeds of pairs of units, as a task asks for them; the unit of time is one sample.
 
     Attributes:
-      band: (low, high) between which pairs are spread, cycles per sample.
-      leak: what the forget gate of a pair loses, per sample.
-      decay: what small amplitudes of a pair lose, per sample.
-      turn_scale: factor on the steps of the weights that turn pairs (`rotors.change_scales`): larger
-        where a typical useful change of speed is more cycles per sample.
-      peaks: [F] of each selector the strongest oscillation in its training targets, cycles per sample;
-        empty where nothing was read from them (spectral).
+      band: (low, high) over which pairs are spread, cycles per sample.
+      leak: decrease of the forget gate of a pair, per sample.
+      decay: decay of small amplitudes of a pair, per sample.
+      turn_scale: factor on the steps of the weights that rotate pairs (`rotors.change_scales`): larger if a
+        typical useful change of speed is larger in cycles per sample.
+      peaks: [F] strongest oscillation in the training targets of each selector, cycles per sample (spectral);
+        empty if it was not measured.
     """
 
     band: tuple[float, float]
@@ -29,16 +30,16 @@ class RotorSetting(NamedTuple):
 
 
 class LstmSetting(NamedTuple):
-    """What an initializer may read of the network and of its task.
+    """Properties of the network and of its task that an initializer may read.
 
     Attributes:
       input_size: D.
       hidden_size: H.
       output_size: O.
-      selectors: which of the D inputs are a one-hot selector.
+      selectors: indices of the D inputs that are a one-hot selector.
       longest: T, samples of the longest dependency.
-      gain: weight of the inputs that are no selector in the candidates of rotors.
-      rotors: how fast pairs of units should turn; None where the task has no oscillations.
+      gain: weight of the other inputs in the candidates of rotors.
+      rotors: rotation speeds of pairs of units; None if the task has no oscillations.
     """
 
     input_size: int
@@ -51,12 +52,12 @@ class LstmSetting(NamedTuple):
 
     @property
     def others(self) -> tuple[int, ...]:
-        """Which of the D inputs are no selector."""
+        """Indices of the D inputs that are not a selector."""
         return tuple(sorted(set(range(self.input_size)) - set(self.selectors)))
 
 
 class LstmWeights(NamedTuple):
-    """The parameters of an LSTM with a head and an initial carry.
+    """Parameters of an LSTM with a head and an initial carry.
 
     Attributes:
       input_kernel: [D, 4H].
@@ -68,17 +69,17 @@ class LstmWeights(NamedTuple):
       carry: [H], c of the initial carry; its h is zero.
     """
 
-    input_kernel: jax.Array
-    input_bias: jax.Array
-    recurrent_kernel: jax.Array
-    recurrent_bias: jax.Array
-    head_kernel: jax.Array
-    head_bias: jax.Array
-    carry: jax.Array
+    input_kernel: Float[Array, "D 4*H"]
+    input_bias: Float[Array, " 4*H"]
+    recurrent_kernel: Float[Array, "H 4*H"]
+    recurrent_bias: Float[Array, " 4*H"]
+    head_kernel: Float[Array, "H O"]
+    head_bias: Float[Array, " O"]
+    carry: Float[Array, " H"]
 
 
 class LayerSetting(NamedTuple):
-    """What an initializer may read of one layer of any cell.
+    """Properties of one layer of any cell that an initializer may read.
 
     Attributes:
       input_size: of this layer.
@@ -97,7 +98,7 @@ class LayerSetting(NamedTuple):
     longest: int
 
 
-# Gives {input, recurrent}, each {kernel, bias}.
+# Returns {input, recurrent}, each {kernel, bias}.
 LayerInitializer = Callable[[jax.Array, LayerSetting], dict[str, Any]]
 
 LstmInitializer = Callable[[jax.Array, LstmSetting], LstmWeights]

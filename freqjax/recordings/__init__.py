@@ -1,4 +1,4 @@
-"""Recordings: a table of their formats by suffix, to which a class like `Recording` may be added."""
+"""Recordings of signals in files; a table maps each suffix to a class with the interface of `Recording`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -62,7 +62,7 @@ def choose_channel(recording: Recording, number: str | None, field: str) -> int:
 
     Args:
       recording: what was opened.
-      number: of the channel, from 1, as written on the command line, or None.
+      number: the channel, from 1, as written on the command line, or None.
       field: the flag that named the file.
 
     Raises:

@@ -1,7 +1,7 @@
-"""What a file of a signal is, whatever its format: a recording to read, a writer to make a new one.
+"""Interfaces of files of signals, whatever their format: a recording to read, and a writer of a new file.
 
-A recording is C channels of T samples each, read chunk by chunk, so that an hour at 48 kHz needs no more
-memory than a second. A writer makes a file of one channel in the format of a recording, of the same length.
+A recording has C channels of T samples each, read chunk by chunk, so that an hour at 48 kHz needs no more
+memory than a second. A writer creates a file of one channel in the format of a recording, of equal length.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from freqjax.errors import UserError
 
 @runtime_checkable
 class Writer(Protocol):
-    """A file that is being written.
+    """File that is being written.
 
     Attributes:
-      clipped: samples so far that the format cannot hold and that were cut to its range.
+      clipped: number of samples so far that were clipped to the range of the format.
     """
 
     clipped: int
@@ -34,7 +34,7 @@ class Writer(Protocol):
 
 @runtime_checkable
 class Recording(Protocol):
-    """A file of signals.
+    """File of signals.
 
     Attributes:
       path: the file.
@@ -55,16 +55,16 @@ class Recording(Protocol):
     notes: tuple[str, ...]
 
     def chunks(self, size: int) -> Iterator[Float[np.ndarray, "n C"]]:
-        """Read the samples in order, [n, C] float64 with n at most `size`; values as they are in the file.
+        """Read the samples in order, [n, C] float64 with n at most `size`; values are not scaled.
 
-        Whole numbers in a WAV are fractions of full scale.
+        Integers in a WAV are fractions of full scale.
         """
         ...
 
     def writer(self, path: Path) -> AbstractContextManager[Writer]:
         """Open a new file at `path`, in this format, rate and length.
 
-        It appears when the context ends without an error, whole, and not before.
+        The file is created atomically when the context ends without an error.
         """
         ...
 
@@ -75,7 +75,8 @@ def signal(
     """Read one channel of a recording as chunks [n] float64 of at most `size` samples.
 
     Raises:
-      UserError: a sample that is not a finite number of single precision, by row from 1 and channel.
+      UserError: a sample is not a finite number of single precision; the message names its row, from 1, and
+        its channel.
     """
     row = 1
     for chunk in recording.chunks(size):

@@ -1,8 +1,8 @@
-"""Another sampling rate, chunk by chunk: polyphase filtering that equals `scipy.signal.resample_poly`.
+"""Resampling chunk by chunk: polyphase filtering that equals `scipy.signal.resample_poly`.
 
 With up / down the ratio of the rates, a chunk that starts at a multiple of `down` has its first sample
-on the grid of the new rate. It is filtered together with as much before and after it as the filter
-reaches, and only its own part is kept: the result is that of one pass over everything.
+on the grid of the new rate. It is filtered together with the samples before and after it that are within
+reach of the filter, and only its own part is kept: the result equals that of one pass over the whole signal.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from jaxtyping import Float
 
 from freqjax.errors import UserError
 
-# The filter of resample_poly reaches this many samples of the lower rate to either side.
+# Half-length of the filter of resample_poly, in samples of the lower rate.
 _REACH = 10
-# A filter beyond this takes longer to design than to use.
+# A longer filter takes more time to design than to apply.
 _LARGEST_FACTOR = 50_000
 # Rates that differ by less keep together for days.
 _SAME = 1e-11
@@ -33,7 +33,7 @@ def ratio(old: float, new: float, field: str, slack: float = 0.0) -> Fraction:
     where that differs by less than the share `slack` by which the rates may be off anyway.
 
     Raises:
-      UserError: the numbers are too large.
+      UserError: the integers are too large.
     """
     found = Fraction(repr(float(new))) / Fraction(repr(float(old)))
     near = found.limit_denominator(_LARGEST_FACTOR)
@@ -50,7 +50,7 @@ def ratio(old: float, new: float, field: str, slack: float = 0.0) -> Fraction:
 def resample(
     chunks: Iterable[Float[np.ndarray, " n"]], up_by_down: Fraction
 ) -> Iterator[Float[np.ndarray, " m"]]:
-    """Resample chunks [n] to the new rate; ceil(T · up / down) samples in all, for T that come in.
+    """Resample chunks [n] of T samples in total to the new rate, ceil(T · up / down) samples in total.
 
     The signal is taken as 0 beyond its ends, as in `scipy.signal.resample_poly`.
     """
@@ -58,11 +58,11 @@ def resample(
     if up == down:
         yield from chunks
         return
-    from scipy import signal  # it takes a second to import, and most rates stay as they are
+    from scipy import signal  # importing it takes a second, and most recordings are not resampled
 
     taps = 2 * _REACH * max(up, down) + 1
     window = signal.firwin(taps, 1 / max(up, down), window=("kaiser", 5.0))  # pyright: ignore[reportArgumentType]
-    # What lies around a piece, whole multiples of `down`, so that it stays on the grid.
+    # Context on either side of a piece, a multiple of `down`, so that the piece stays on the grid.
     around = down * math.ceil((_REACH * max(up, down) / up + 1) / down)
     piece = down * max(1, _PIECE // up)
     held, made, came = np.zeros(around), 0, 0

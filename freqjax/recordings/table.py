@@ -58,7 +58,7 @@ class Table:
         self.names = tuple(printable(name) or str(i + 1) for i, name in enumerate(header))
         twice = next((name for name in self.names if self.names.count(name) > 1), None)
         if twice is not None:
-            raise UserError(f"{source}: column {twice} stands in the header more than once.")
+            raise UserError(f"{source}: column {twice} is in the header more than once.")
         self.notes = self._notes()
 
     def numbers(self, size: int) -> Iterator[Float[np.ndarray, "n C"]]:

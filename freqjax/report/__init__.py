@@ -1,1 +1,1 @@
-"""What a run says at its end: summary and report."""
+"""Summary and report of a run."""

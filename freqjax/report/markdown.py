@@ -1,4 +1,4 @@
-"""report.md: a run for a reader, the verdict first, every number from the run's own files."""
+"""report.md of a run: the verdict first, and every number from the run's own files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from freqjax.text import duration, number
 if TYPE_CHECKING:
     from freqjax.diagnosis import Diagnosis
 
-# So many alerts are quoted.
+# Number of alerts quoted.
 _ALERTS = 8
 
 
@@ -40,11 +40,11 @@ def write(
     Args:
       path: report.md of the run's folder.
       values: the object of summary.json.
-      evaluation: of the weights that the run kept.
+      evaluation: evaluation of the weights that the run kept.
       task: names groups and columns.
       rows: of metrics.jsonl.
       figures: the PNGs of the run, in reading order.
-      diagnosis: the causes; None where the run was not diagnosed.
+      diagnosis: the causes; None if the run was not diagnosed.
     """
     label, folder = task.group_label, path.parent
     groups = markdown_table(summary.group_table(values, evaluation, task))
@@ -69,7 +69,7 @@ def write(
 def _opening(
     values: dict[str, Any], evaluation: Evaluation, task: Task, diagnosis: Diagnosis | None
 ) -> list[str]:
-    """Return title, verdict and causes, a line each, then how the run ended."""
+    """Return title, verdict and causes, a line each, then the end of the run."""
     if values["stop_reason"] is None and not values["updates"]:
         sentence = "Nothing was trained yet: no update has been made."
     else:
@@ -88,7 +88,7 @@ def _opening(
 
 
 def finds_chasing(diagnosis: Diagnosis | None) -> bool:
-    """Return whether a verdict may say that weights chase the target: a diagnosis must have found it."""
+    """Return whether the diagnosis found weight chasing, so that a verdict may mention it."""
     return diagnosis is None or any(e.cause == "weight_chasing" for e in diagnosis.causes)
 
 
@@ -179,7 +179,7 @@ def _short(value: float | None) -> str:
 
 
 def causes(diagnosis: Diagnosis | None) -> list[str]:
-    """Return the ranked causes, each with its threshold, what to change and what would refute it."""
+    """Return the ranked causes, each with its threshold, a remedy and the experiment that can refute it."""
     if diagnosis is None or not diagnosis.causes:
         return [cause_line(diagnosis)]
     lines = []

@@ -1,4 +1,4 @@
-"""Phases of a loss curve: the few stretches in which it falls, stands or rises."""
+"""Phases of a loss curve: the few intervals in which it falls, is constant or rises."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-# So many phases at most, and so many points of the curve to find them in.
+# Most phases, and most points of the curve that they are found from.
 _MOST, _POINTS = 6, 24
-# A change of less than this share from one point to the next is none.
+# A relative change from one point to the next below this counts as constant.
 _STILL = 0.03
 
 
 class Phase(NamedTuple):
-    """A stretch of rows.
+    """Interval of rows.
 
     Attributes:
       first: index of its first row.
       last: index of its last row.
       name: falls, stands or rises, or is not finite.
-      rate: relative change of the loss per epoch; not finite where a loss is not.
+      rate: relative change of the loss per epoch; not finite if a loss is not.
     """
 
     first: int
@@ -31,10 +31,10 @@ class Phase(NamedTuple):
 
 
 def split(rows: Sequence[dict[str, Any]]) -> list[Phase]:
-    """Cut the `loss` of `rows` into at most six phases, in order; neighbours share their border row.
+    """Split the `loss` of `rows` into at most six phases, in order; neighbours share their border row.
 
-    The curve is read at up to 24 points, each the median of the rows about it, so that noise within a
-    phase makes no new one; of more than six phases those that change least are joined to a neighbour.
+    The curve is sampled at up to 24 points, each the median of the rows around it, so that noise does not
+    split a phase; if there are more than six, those that change least are joined to a neighbour.
     """
     if len(rows) == 1:
         return [Phase(0, 0, "stands", 0.0)]

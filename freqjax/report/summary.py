@@ -1,4 +1,4 @@
-"""summary.json of a run, and the same in words."""
+"""summary.json of a run, and the same as text."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from freqjax.networks import count_parameters
+from freqjax.networks.network import Params
 from freqjax.report.tables import text_section, text_table
 from freqjax.system import devices
 from freqjax.tasks import Task
@@ -16,14 +17,14 @@ from freqjax.training.monitors import finite_or_null
 
 # A frozen error this many times the prequential one means that the weights chase the target.
 CHASING_RATIO = 1.5
-# Where a loss is above this share of the constant's, nothing was learned.
+# If a loss is above this share of the constant predictor's, nothing was learned.
 _NOTHING_SHARE = 0.9
 
 
 def assemble(
     evaluation: Evaluation,
     task: Task,
-    params: Any,
+    params: Params,
     *,
     initializer: str,
     weights: str,
@@ -36,12 +37,12 @@ def assemble(
     updates: int | None = None,
     distinct_rows: int | None = None,
 ) -> dict[str, Any]:
-    """Return the object of summary.json and evaluation.json; what only training knows is null without it.
+    """Return the object of summary.json and evaluation.json; entries about training are null without it.
 
-    `initializer` is how the weights began. `prequential` is the loss of the last epoch, each row measured
-    just before the update that learned from it; `frozen_prequential_ratio` the largest that any epoch
-    showed on the training rows. Every other loss is with frozen weights. What the task's own metrics call by
-    a name of the general part takes its place.
+    `initializer` is the initialiser of the weights. `prequential` is the loss of the last epoch, each row
+    measured just before the update that learned from it; `frozen_prequential_ratio` the largest in any epoch
+    on the training rows. Every other loss is with frozen weights. Metrics of the task replace general entries
+    of the same name.
     """
     metric, label = task.objective.metric, task.group_label
     train, test = (evaluation.metrics[split][metric] for split in ("train", "test"))
@@ -77,12 +78,12 @@ def assemble(
 
 
 def validates(evaluation: Evaluation) -> bool:
-    """Return whether the frozen losses of training are those of validation rows."""
+    """Return whether the frozen losses during training are on validation rows."""
     return "validation" in evaluation.metrics
 
 
 def of_rows(rows: Sequence[dict[str, Any]], task: Task) -> dict[str, Any]:
-    """Return what `assemble` takes from the rows of metrics.jsonl."""
+    """Return the arguments of `assemble` that come from the rows of metrics.jsonl."""
     last, columns = rows[-1] if rows else {}, task.columns
     ratios = [
         row[columns.frozen] / row["loss"]
@@ -105,7 +106,7 @@ def text(
     *,
     chasing: bool = True,
 ) -> str:
-    """Return a summary that a person can read; `chasing` as in `verdict`."""
+    """Return the summary as text; `chasing` as in `verdict`."""
     lines = ["", verdict(values, evaluation, task, chasing=chasing), ""]
     lines += text_table(group_table(values, evaluation, task))
     for section in evaluation.sections:
@@ -127,13 +128,13 @@ def text(
 def verdict(
     values: dict[str, Any], evaluation: Evaluation, task: Task, *, chasing: bool = True
 ) -> str:
-    """Return one sentence: was it learned; and, where `chasing` may be said, that the two losses disagree.
+    """Return a sentence on what was learned and, if `chasing`, on the difference of the two losses.
 
     Args:
-      values: of `assemble`.
-      evaluation: that `values` were made of.
+      values: the result of `assemble`.
+      evaluation: the evaluation that `values` were made from.
       task: names groups and columns.
-      chasing: whether a low loss in training may be called weights that follow the target.
+      chasing: whether a low loss in training may be attributed to weights that follow the target.
     """
     if not evaluation.is_finite:
         return "The network's output is not finite: nothing was learned."
@@ -149,7 +150,7 @@ def verdict(
 
 
 def _opening(values: dict[str, Any], evaluation: Evaluation, group: str) -> str:
-    """Tell the score beside goal and constant."""
+    """Describe the score beside goal and constant."""
     name, when, score = evaluation.score_name, evaluation.when, evaluation.score
     said = f"with frozen weights the test {name}{when} is {number(score)}"
     several = len(evaluation.per_group) > 1
@@ -178,7 +179,7 @@ def _constant(evaluation: Evaluation) -> float:
 
 
 def _is_nothing(evaluation: Evaluation) -> bool:
-    """Return whether the score is hardly better than the constant's."""
+    """Return whether the score is hardly better than that of the constant predictor."""
     constant = _constant(evaluation)
     if evaluation.higher_is_better:
         return evaluation.score <= constant
@@ -186,9 +187,9 @@ def _is_nothing(evaluation: Evaluation) -> bool:
 
 
 def group_table(values: dict[str, Any], evaluation: Evaluation, task: Task) -> Table:
-    """Return the frozen test and training loss beside the prequential one, a row a group.
+    """Return the frozen test and training loss beside the prequential one, a row per group.
 
-    Where the score is not the loss it has a column of its own, and so have validation rows.
+    If the score is not the loss, it has its own column; so have validation rows.
     """
     metric, label = task.objective.metric, task.group_label
     key = f"{metric}_per_{label}"

@@ -12,7 +12,7 @@ from freqjax.text import number
 
 
 def cell(value: Any) -> str:
-    """Return a value of a table as text; "-" for what is unknown or not finite."""
+    """Return a value of a table as text; "-" if it is unknown or not finite."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "-"
     if isinstance(value, bool | str):
@@ -23,7 +23,7 @@ def cell(value: Any) -> str:
 
 
 def text_table(table: Table) -> list[str]:
-    """Return `table` as aligned lines: the first column to the left, the others to the right."""
+    """Return `table` as lines, with the first column left-aligned and the others right-aligned."""
     lines = [tuple(table.columns), *(tuple(map(cell, row)) for row in table.rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     widths[1:] = [max(9, width) for width in widths[1:]]
@@ -44,13 +44,13 @@ def markdown_table(table: Table) -> list[str]:
 
 
 def text_section(section: Section) -> list[str]:
-    """Return `section` as a terminal shows it."""
+    """Return `section` as plain text."""
     table = [] if section.table is None else ["", *text_table(section.table)]
     return [section.title, *section.words, *table]
 
 
 def markdown_section(section: Section, folder: Path) -> list[str]:
-    """Return `section` as report.md in `folder` holds it, under a heading of the second level."""
+    """Return `section` as Markdown for report.md in `folder`, under a second-level heading."""
     parts: list[Sequence[str]] = [[f"## {section.title}"], *([words] for words in section.words)]
     if section.table is not None:
         parts.append(markdown_table(section.table))
@@ -60,5 +60,5 @@ def markdown_section(section: Section, folder: Path) -> list[str]:
 
 
 def markdown_figures(figures: Sequence[Path], folder: Path) -> list[str]:
-    """Return links to PNGs below `folder`, each a line."""
+    """Return links to PNGs below `folder`, one per line."""
     return [f"![{figure.stem}]({figure.relative_to(folder).as_posix()})" for figure in figures]

@@ -1,1 +1,1 @@
-"""A run: its folder, its life from start to summary, its progress and its interrupts."""
+"""A run: its folder, its course from start to summary, its progress and its interrupts."""

@@ -1,4 +1,4 @@
-"""Escalation: further runs with more units, where the diagnosis says that units are what is missing."""
+"""Escalation: further runs with more units if the diagnosis finds that capacity is the cause."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from freqjax.system import files
 def train(
     config: Config, workdir: str | Path, *, resume: bool = False, say: Say = print
 ) -> dict[str, Any]:
-    """Train as `python -m freqjax.main` does, and return what summary.json of the last run holds.
+    """Train as `python -m freqjax.main` does, and return the object of summary.json of the last run.
 
     Args:
       config: validated again before anything is written.
       workdir: the run's folder; absent or empty unless `resume`.
-      resume: go on with the run in `workdir`.
-      say: takes each line of progress.
+      resume: whether to continue the run in `workdir`.
+      say: called with each line of progress.
 
     Raises:
       UserError: bad config, data or folder; one sentence.
+      KeyboardInterrupt: a signal to end came before anything was written.
     """
     return run(config, Path(workdir), resume=resume, say=say).summary
 
@@ -32,12 +33,12 @@ def train(
 def run(config: Config, folder: Path, *, resume: bool, say: Say) -> Outcome:
     """Train at `network.hidden_size`, then at the sizes of `train.escalate`, while capacity is the cause.
 
-    The first run is `folder` itself, the others are folders `hidden_<H>` in it, whole runs each. What was
-    decided after each, and why, is said and written to escalation.json. A resume passes over the runs that
-    are finished.
+    The first run is `folder` itself, the others are folders `hidden_<H>` in it, each a complete run. The
+    decision after each run and its reason are printed and written to escalation.json. A resume skips the runs
+    that are finished.
 
     Returns:
-      How the last run ended.
+      The outcome of the last run.
     """
     sizes = [config.network.hidden_size, *config.train.escalate]
     decisions = []
@@ -51,7 +52,7 @@ def run(config: Config, folder: Path, *, resume: bool, say: Say) -> Outcome:
             {
                 "hidden_size": size,
                 "folder": place.relative_to(folder).as_posix(),
-                f"test_{metric}": outcome.summary["test"][metric],
+                f"test_{metric}": outcome.summary["test"].get(metric),
                 "stop_reason": outcome.summary["stop_reason"],
                 "goes_on": goes_on,
                 "why": why,
@@ -67,7 +68,7 @@ def run(config: Config, folder: Path, *, resume: bool, say: Say) -> Outcome:
 
 
 def _at(config: Config, size: int, *, first: bool) -> Config:
-    """Return the config of one of the runs; all but the first begin anew and have no others after them."""
+    """Return the config of one of the runs; those after the first start anew and do not escalate."""
     if first:
         return config
     return dataclasses.replace(
@@ -78,17 +79,17 @@ def _at(config: Config, size: int, *, first: bool) -> Config:
 
 
 def _decide(outcome: Outcome, place: Path, following: int | None) -> tuple[bool, str]:
-    """Return whether to go on to `following` units, and why or why not."""
+    """Return whether to continue with `following` units, and the reason."""
     if outcome.summary["stop_reason"] == "interrupted":
         return False, "stops here: the run was interrupted."
     causes: list[dict[str, Any]] = files.read_json(place / "diagnosis.json") or []
     if not causes:
-        return False, "stops here: no cause was found for more units to mend."
+        return False, "stops here: no cause was found that more units could remove."
     first = causes[0]["cause"]
     if first != "capacity":
         return (
             False,
-            f"stops here: the cause is {first.replace('_', ' ')}, which more units do not mend.",
+            f"stops here: the cause is {first.replace('_', ' ')}, which more units do not remove.",
         )
     if following is None:
         return False, "stops here: the cause is capacity, and train.escalate names no larger size."

@@ -1,7 +1,7 @@
-"""A run from its start to its summary: claim the folder, start or resume, train, save, stop, sum up.
+"""A run from its start to its summary: lock the folder, start or resume, train, save, stop, summarise.
 
-Everything that a run writes is written from here. Trainers compute (`freqjax.training.trainers`), an epoch
-ends in `freqjax.training.epochs`, and `freqjax.report` words the summary.
+All files of a run are written from here. Trainers compute (`freqjax.training.trainers`),
+`freqjax.training.epochs` ends an epoch, and `freqjax.report` formats the summary.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from freqjax.config import validation
 from freqjax.config.sections import Config
 from freqjax.diagnosis import Diagnosis, RunUnderExamination, diagnose
 from freqjax.errors import UserError
+from freqjax.networks.network import Params
 from freqjax.report import markdown as report
-from freqjax.report import summary
-from freqjax.run.interrupts import Interrupts
+from freqjax.report import summary, unfinished
+from freqjax.run.interrupts import Interrupted, Interrupts
 from freqjax.run.progress import Progress
 from freqjax.run.workdir import Workdir
 from freqjax.system import devices
 from freqjax.tasks import windows
 from freqjax.tasks.evaluation import Evaluation
-from freqjax.training import epochs
+from freqjax.training import epochs, footprint
 from freqjax.training.epochs import EpochResult
 from freqjax.training.gradients import engines
 from freqjax.training.prepared import Prepared
@@ -41,7 +42,7 @@ from freqjax.training.trainers import Trainer
 
 Say = Callable[[str], None]
 
-# Besides the best and the asked-for ones, a checkpoint is saved when this many seconds have passed.
+# Besides the best and the requested ones, a checkpoint is saved after this many seconds.
 _SAVE_SECONDS = 5.0
 
 
@@ -59,22 +60,27 @@ class Outcome:
 
 
 def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
-    """Make one run in the folder `workdir`, without those that `train.escalate` may ask for after it.
+    """Make one run in the folder `workdir`, without the further runs of `train.escalate`.
 
     Args:
       config: validated again before anything is written.
       workdir: absent or empty unless `resume`.
-      resume: go on with the run in `workdir`.
-      say: takes each line of progress.
+      resume: whether to continue the run in `workdir`.
+      say: called with each line of progress.
 
     Raises:
       UserError: bad config, data or folder; one sentence.
+      Interrupted: a signal came before anything was written.
     """
     devices.select(None)
+    devices.require()
     validation.validate_training(config)
     with (
         Interrupts() as interrupts,
-        _open(config, workdir, resume=resume, say=say) as (experiment, folder),
+        _open(config, workdir, resume=resume, say=say, interrupts=interrupts) as (
+            experiment,
+            folder,
+        ),
         CheckpointStore(folder.path / "checkpoints", warn=say) as store,
     ):
         return experiment.run(folder, store, interrupts)
@@ -82,25 +88,27 @@ def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
 
 @contextlib.contextmanager
 def _open(
-    config: Config, workdir: Path, *, resume: bool, say: Say
+    config: Config, workdir: Path, *, resume: bool, say: Say, interrupts: Interrupts
 ) -> Iterator[tuple[Experiment, Workdir]]:
-    """Read and check the data first, so that a folder is made only for a run that can begin."""
+    """Open the run; data are read and checked first, so that a folder is created only for a valid run."""
     begun = resume and bool(manifests.steps(workdir / "checkpoints"))
-    experiment = Experiment(config, say, begun=begun)
+    with interrupts.acting():
+        experiment = Experiment(config, say, begun=begun)
     with Workdir(workdir, resume=resume) as folder:
         yield experiment, folder
 
 
 class Experiment:
-    """One run, from a valid config to its summary."""
+    """A run, from a valid config to its summary."""
 
     def __init__(self, config: Config, say: Say, *, begun: bool = False) -> None:
         """Read and check all data; nothing is written.
 
-        A run that has `begun` already keeps the weights that it began with in its own folder.
+        A run that has already `begun` has its initial weights in its own folder.
         """
         self.config, self._say = config, say
         self._prepared = prepared = Prepared(config)
+        footprint.require(prepared)
         self._beginning = None if begun else beginnings.begin(prepared, say)
         self._task, self._network = prepared.task, prepared.network
         if config.train.regime == "windows":
@@ -114,7 +122,7 @@ class Experiment:
         self._rows: list[dict[str, Any]] = []
 
     def run(self, folder: Workdir, store: CheckpointStore, interrupts: Interrupts) -> Outcome:
-        """Start or resume in `folder`, train until a rule or a signal stops it, and sum up."""
+        """Start or resume in `folder`, train until a rule or a signal stops it, and summarise."""
         began = time.perf_counter()
         trainer, finished = self._start(folder, store)
         if finished is not None:
@@ -124,7 +132,7 @@ class Experiment:
             )
             return Outcome(finished)
         folder.write_json("config.json", configs.to_dict(self.config))
-        folder.remove("summary.json")  # an earlier end of this run is not its end any more
+        folder.remove("summary.json")  # the run continues beyond its earlier end
         self._keep_beginning(folder, store, trainer)
         if self._engine.note is not None:
             self._say(self._engine.note)
@@ -145,10 +153,43 @@ class Experiment:
             self._say(f"signal {interrupts.signum}: saving")
         if reason != "non_finite" and trainer.step not in store.steps():
             self._save(store, trainer, metric=math.inf)
-        return Outcome(self._sum_up(folder, store, trainer, reason), interrupts.signum)
+        if reason == "interrupted":
+            return self._end_early(folder, trainer, interrupts.signum)
+        try:
+            # Everything is saved: from here on a signal need not wait for the end of anything.
+            with interrupts.acting():
+                return Outcome(self._sum_up(folder, store, trainer, reason))
+        except Interrupted as interrupted:
+            return self._end_early(folder, trainer, interrupted.signum)
+
+    def _end_early(self, folder: Workdir, trainer: Trainer, signum: int | None) -> Outcome:
+        """Write what is known at once of a run that a signal ended; a summary that is there stays."""
+        values = folder.read_json("summary.json")
+        if values is not None:
+            self._say(
+                "interrupted after the summary: figures and causes that are missing are made by --mode "
+                f"evaluate and --mode diagnose --workdir {folder.path}"
+            )
+            return Outcome(values, signum)
+        origin = self._origin
+        values = unfinished.assemble(
+            self._task,
+            trainer.params,
+            self._rows,
+            initializer=origin.initializer if origin else self.config.network.initializer,
+            epochs=trainer.epoch,
+            updates=trainer.step,
+            wall_seconds=self._elapsed,
+            distinct_rows=trainer.distinct_rows,
+        )
+        if origin is not None:
+            values["init_from"] = origin.to_json()
+        folder.write_json("summary.json", values)
+        self._say(unfinished.text(values, folder.path))
+        return Outcome(values, signum)
 
     def _keep_beginning(self, folder: Workdir, store: CheckpointStore, trainer: Trainer) -> None:
-        """Find the weights that the run began with; save them as step 0 if they are another checkpoint's."""
+        """Find the run's initial weights; save them as step 0 if they come from another checkpoint."""
         if self._beginning is None:
             self._beginning = beginnings.begun(self._prepared, folder.path, self._say)
         origin = self._beginning.origin
@@ -157,8 +198,8 @@ class Experiment:
             self._save(store, trainer, metric=math.inf, keep=True)
 
     @property
-    def _initial_params(self) -> Any:
-        """The weights that the run began with; None before they were found."""
+    def _initial_params(self) -> Params:
+        """Initial weights of the run; None before they were found."""
         return None if self._beginning is None else self._beginning.params
 
     @property
@@ -192,9 +233,9 @@ class Experiment:
     def _saved(
         self, folder: Workdir, store: CheckpointStore
     ) -> tuple[Record | None, Config | None]:
-        """Return the record of the newest checkpoint, and the config of it or of config.json.
+        """Return the record of the newest checkpoint, and its config or that of config.json.
 
-        A run that was killed before its first checkpoint has a config.json alone.
+        A run that was killed before its first checkpoint has only a config.json.
         """
         meta = store.last_meta()
         if meta is not None:
@@ -211,7 +252,7 @@ class Experiment:
     def _restore(
         self, trainer: Trainer, restored: Restored, record: Record, changed: list[str]
     ) -> None:
-        """Go on from a checkpoint; `changed` are the fields in which the config differs from its own."""
+        """Continue from a checkpoint; `changed` are the fields whose values differ from the checkpoint's."""
         (replica,) = record.replicas
         for field in record.changed_files(self.config):
             raise UserError(
@@ -224,11 +265,11 @@ class Experiment:
         trainer.restore(restored.params, restored.training, replica.trainer)
         self._stopping, self._best_epoch = replica.stopping, replica.best_epoch
         if changed:
-            self._stopping.reason = None  # what may change on a resume is what may let it go on
+            self._stopping.reason = None  # the changed fields may allow it to continue
         self._elapsed = record.spent.wall_seconds
         self._say(f"resumed at update {restored.step}, epoch {done}")
         if any(field.startswith("optimizer.") for field in changed):
-            # What the old optimiser could not improve says nothing of the new one.
+            # Patience starts over, since the new optimiser may improve the loss.
             self._stopping = Stopping(best_frozen=self._stopping.best_frozen)
             self._say(f"{', '.join(changed)} changed: {trainer.refresh_optimizer()}")
 
@@ -276,9 +317,9 @@ class Experiment:
         self._saved_at = time.monotonic()
 
     def _diagnose(
-        self, folder: Workdir, trainer: Trainer, params: Any, evaluation: Evaluation
+        self, folder: Workdir, trainer: Trainer, params: Params, evaluation: Evaluation
     ) -> Diagnosis:
-        """Name the causes of the error of the weights `params`, if it is above the goal."""
+        """Find the causes of the error of the weights `params`, if it is above the goal."""
         initial = self._initial_params
         return diagnose(
             RunUnderExamination(
@@ -320,9 +361,7 @@ class Experiment:
         )
         if origin is not None:
             values["init_from"] = origin.to_json()
-        figures: list[Path] = []
-        if reason != "interrupted":
-            figures = self._task.draw(frozen, evaluation, self._rows, folder.path / "figures")
+        figures = self._task.draw(frozen, evaluation, self._rows, folder.path / "figures")
         write = functools.partial(
             report.write,
             folder.path / "report.md",
@@ -335,7 +374,7 @@ class Experiment:
         diagnosis = None
         write(diagnosis)
         folder.write_json("summary.json", values)  # a run with a summary is a finished run
-        if self.config.train.diagnose and reason != "interrupted":
+        if self.config.train.diagnose:
             self._say("diagnosing")
             diagnosis = self._diagnose(folder, trainer, params, evaluation)
             folder.write_json("diagnosis.json", diagnosis.to_json())
@@ -348,7 +387,7 @@ class Experiment:
 
 
 def _refuse_other_changes(config: Config, saved: Config) -> list[str]:
-    """Return the fields in which a resume differs from its checkpoint, if all of them may."""
+    """Return the fields in which a resume differs from its checkpoint; raise if one may not differ."""
     changed = configs.differing_fields(config, saved)
     for field in changed:
         if field != "train.epochs" and not field.startswith("optimizer."):

@@ -1,4 +1,4 @@
-"""One line of progress an epoch, with the time left."""
+"""Progress of a run: one line per epoch, with the time left."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 from freqjax.tasks import Task
 from freqjax.text import duration, number
 
-# Epochs quicker than this share a line: a terminal is for reading.
+# Epochs shorter than this share a line, so that the output stays readable.
 _LINE_SECONDS = 0.5
 
 
 class Progress:
-    """Lines of progress from rows of metrics.jsonl."""
+    """Printer of lines of progress from rows of metrics.jsonl."""
 
     def __init__(self, task: Task, epochs: int, say: Callable[[str], None]) -> None:
-        """Prepare for `epochs` epochs in all."""
+        """Set up the progress of `epochs` epochs in total."""
         self._names, self._columns, self._unit = task.group_names, task.columns, task.time.name
         self._epochs, self._say = epochs, say
 
     def begin(self, epoch: int) -> None:
-        """Start the clock with `epoch` epochs done already."""
+        """Start the clock after `epoch` completed epochs."""
         self._first, self._began, self._shown = epoch, time.monotonic(), -1.0
 
     def show(self, row: dict[str, Any], *, last: bool) -> None:
-        """Print `row` unless a line was printed just now and this is not the last."""
+        """Print `row`, unless a line was printed very recently and this is not the last."""
         now = time.monotonic()
         if (
             self._shown >= 0

@@ -1,4 +1,4 @@
-"""The folder a run leaves behind: who may write there, and files that are never half-written."""
+"""Folder of a run: a lock against other processes, and files that are written atomically."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LOCK = ".lock"
 
 
 def fresh(root: Path = Path("runs")) -> Path:
-    """Choose a folder name under `root` that no run has, from the time of day; create nothing."""
+    """Return an unused folder name under `root`, made from the date and time; create nothing."""
     name = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
     path, count = root / name, 1
     while path.exists():
@@ -26,16 +26,16 @@ def fresh(root: Path = Path("runs")) -> Path:
 
 
 class Workdir:
-    """A claimed work directory; a context manager that gives the claim back.
+    """Locked work directory; a context manager that releases the lock.
 
-    The claim is a lock (`freqjax.system.locks`), dropped when the process ends, however it ends.
+    The lock (`freqjax.system.locks`) is released when the process ends, however it ends.
     """
 
     def __init__(self, path: Path, *, resume: bool) -> None:
-        """Create and claim `path`.
+        """Create and lock `path`.
 
         Raises:
-          UserError: it holds files and `resume` is not asked for, it holds files that are not a
+          UserError: it holds files and `resume` is not set, it holds files that are not a
             run's, another process is using it, or it cannot be written.
         """
         self.path = path
@@ -51,9 +51,9 @@ class Workdir:
                 f"--workdir is {path}: it is not empty; --resume goes on with the run in it, "
                 "another --workdir starts a new one."
             )
-        # A run that was killed while it started has left checkpoints/, or a config.json half-written.
-        strangers = [n for n in held if n != "checkpoints" and not n.startswith(".config.json.")]
-        if strangers and "config.json" not in held:
+        # A run that was killed at its start has left checkpoints/, or an incomplete config.json.
+        others = [n for n in held if n != "checkpoints" and not n.startswith(".config.json.")]
+        if others and "config.json" not in held:
             raise UserError(f"--workdir is {path}: it holds files but no config.json of a run.")
         make(path)
         try:
@@ -72,21 +72,21 @@ class Workdir:
         return read_json(self.path / name)
 
     def write_json(self, name: str, value: Any) -> None:
-        """Replace file `name` in one step."""
+        """Replace file `name` atomically."""
         write_json(self.path / name, value)
 
     def remove(self, name: str) -> None:
-        """Remove file `name` if it is there."""
+        """Remove file `name` if it exists."""
         (self.path / name).unlink(missing_ok=True)
 
     def append_row(self, row: dict[str, Any]) -> None:
-        """Add a line to metrics.jsonl and hand it to the system."""
+        """Append a line to metrics.jsonl and flush it to the system."""
         path = self.path / "metrics.jsonl"
         with naming(path), path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(json.dumps(row, allow_nan=False) + "\n")
 
     def cut_rows(self, stays: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
-        """Keep the rows of metrics.jsonl that may stay, and no half-written one; return them."""
+        """Remove the rows of metrics.jsonl that `stays` rejects or that are incomplete; return the others."""
         path = self.path / "metrics.jsonl"
         rows = [row for row in read_rows(path) if stays(row)]
         if path.exists():
@@ -95,10 +95,10 @@ class Workdir:
 
 
 def make(path: Path) -> None:
-    """Create the folder `path` if it is not there, and check that it can be written.
+    """Create the folder `path` if it is missing, and check that it can be written.
 
     Raises:
-      UserError: it cannot.
+      UserError: it cannot be written.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)

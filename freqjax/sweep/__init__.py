@@ -1,10 +1,11 @@
-"""Many replicas of a run at once: every combination of some fields, trained in as few programs as can be.
+"""Sweeps: replicas of a run for every combination of some fields, trained in as few programs as possible.
 
     python -m freqjax.main --mode sweep --config configs/sweep_seeds.py
 
-`axes` makes the replicas and puts those that can share a program into a bucket. Replicas of a bucket are
-trained by `shared`, in the compiled functions of `program`, or by `serial`, one after another; `logs` has
-what both have in common. `sweep` is the whole, `processes` lets several share it, `results` words its end.
+`axes` makes the replicas and groups those that can share a program into buckets. Replicas of a bucket are
+trained by `shared`, with the compiled functions of `program`, or by `serial`, one after another; `logs` has
+their common parts. `sweep` runs the whole sweep, `processes` shares it between several processes, and
+`results` formats the results.
 """
 
 from freqjax.sweep.axes import Bucket, Replica, buckets, replicas

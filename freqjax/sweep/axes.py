@@ -1,9 +1,8 @@
-"""From the axes of a sweep to replicas, and from replicas to buckets that share a compiled program.
+"""Replicas from the axes of a sweep, and buckets of replicas that share a compiled program.
 
-A replica is a config. Its compiled program of training is made from the fields that are left once those are
-taken out that only change data: streams and initial weights, plain numbers of the update rule, and what the
-host alone looks at. Replicas that agree in the others share a program, and so do hidden sizes that are
-close, the smaller padded with zeros.
+A replica is a config. Its compiled training program depends on all fields except those that only change data:
+streams and initial weights, plain numbers of the update rule, and fields that only the host uses. Replicas
+that agree in the other fields share a program, and so do similar hidden sizes, the smaller padded with zeros.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ from freqjax.training.regimes import is_alone
 
 _MOST_REPLICAS = 10_000
 
-# Only in the initial weights, which the program takes as they are. What is only in the streams of a task is
-# named by its section (`TaskConfig.data_fields`).
+# Fields that affect only the initial weights, which are inputs of the program. Fields that affect only the
+# streams of a task are named by its section (`TaskConfig.data_fields`).
 _DATA = frozenset({"network.initializer", "network.rotor_gain", "train.init_from", "train.seed"})
-# Only for the host, between epochs.
+# Fields that only the host uses, between epochs.
 _HOST = frozenset(
     {
         "optimizer.plateau_factor",
@@ -43,18 +42,18 @@ _HOST = frozenset(
         "train.diagnose",
     }
 )
-# Numbers of the update that a program takes as arguments. The decays of the moments are not among them:
-# 1 − β of a traced β is rounded in another place than that of a constant, and would show.
+# Numbers of the update that a program takes as arguments. The decays of the moments are not among them,
+# since 1 − β of a traced β is rounded differently from that of a constant.
 NUMBERS = ("learning_rate", "clip_norm", "weight_decay", "epsilon", "final_fraction")
 
 
 class Replica(NamedTuple):
-    """One member of a sweep.
+    """Replica of a sweep.
 
     Attributes:
-      index: its place among all replicas; the last axis varies fastest.
-      values: field → value, one an axis.
-      config: the config of its solo run.
+      index: its index among all replicas; the last axis varies fastest.
+      values: field → value, one for each axis.
+      config: the config of the same run without a sweep.
     """
 
     index: int
@@ -66,8 +65,8 @@ class Bucket(NamedTuple):
     """Replicas that share a program.
 
     Attributes:
-      replicas: in the order of their index.
-      hidden_size: H of the program, the widest of theirs.
+      replicas: the replicas, in the order of their index.
+      hidden_size: H of the program, the largest of the replicas.
     """
 
     replicas: tuple[Replica, ...]
@@ -96,7 +95,7 @@ def replicas(config: Config) -> list[Replica]:
 
 
 def _with(config: Config, values: dict[str, Any]) -> Config:
-    """Return the config of a solo run in which the fields have `values`."""
+    """Return the config of a single run in which the fields have `values`."""
     config = copy.deepcopy(config)
     config.sweep, config.run = SweepConfig(), RunConfig()
     for name, value in values.items():
@@ -107,10 +106,10 @@ def _with(config: Config, values: dict[str, Any]) -> Config:
 
 
 def buckets(members: list[Replica], widest_padding: float) -> list[Bucket]:
-    """Group replicas by program; a hidden size joins one at most `widest_padding` times as wide.
+    """Group replicas by program; a hidden size is padded by at most a factor of `widest_padding`.
 
-    Serial replicas are together if their arrays have one shape, and so are those of a cell that cannot be
-    padded.
+    Serial replicas are in one bucket if their arrays have the same shapes, and so are those of a cell that
+    cannot be padded.
     """
     alike: dict[str, list[Replica]] = {}
     sizes: dict[str, tuple[int, ...]] = {}
@@ -125,9 +124,9 @@ def buckets(members: list[Replica], widest_padding: float) -> list[Bucket]:
 
 
 def _program_key(config: Config, sizes: tuple[int, ...]) -> str:
-    """Return what the program of `config` is made from, but for its width, as text.
+    """Return everything that the program of `config` depends on except its width, as text.
 
-    `sizes` are those of its rows.
+    `sizes` are the sizes of its rows.
     """
     fields = {
         f"{section}.{name}": value
@@ -139,10 +138,10 @@ def _program_key(config: Config, sizes: tuple[int, ...]) -> str:
     left_out = _DATA | _HOST | data | {"network.hidden_size"}
     kept = {k: v for k, v in fields.items() if k not in left_out}
     for name in NUMBERS:
-        # A rule without clipping, or without decay, is another program than one with a little.
+        # A rule without clipping or decay is another program than one with any amount of it.
         kept[f"optimizer.{name}"] = bool(kept[f"optimizer.{name}"])
     if config.network.dropout or is_alone(config):
-        # What is dropped is drawn for the whole width: padded, it would be another draw.
+        # The dropout mask is drawn for the whole width: with padding it would differ.
         kept["network.hidden_size"] = config.network.hidden_size
     if is_alone(config):
         kept = {k: v for k, v in kept.items() if k.startswith("network.") or k == "train.regime"}
@@ -164,12 +163,12 @@ def _by_width(together: list[Replica], widest_padding: float) -> list[Bucket]:
 
 
 def numbers(config: OptimizerConfig) -> dict[str, float]:
-    """Return the numbers of the update that `config` has, by name."""
+    """Return the numbers of the update rule in `config`, by name."""
     found = {name: getattr(config, name) for name in NUMBERS}
     return {name: value for name, value in found.items() if value}
 
 
 def differing_numbers(bucket: Bucket) -> tuple[str, ...]:
-    """Return which of `NUMBERS` differ between replicas; the others stay constants of the program."""
+    """Return which of `NUMBERS` differ between replicas; the others are constants of the program."""
     held = [numbers(replica.config.optimizer) for replica in bucket.replicas]
     return tuple(name for name in held[0] if len({values[name] for values in held}) > 1)

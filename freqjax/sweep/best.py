@@ -1,4 +1,4 @@
-"""The best replica of a sweep, as a run's folder that every mode takes as a checkpoint."""
+"""Export of the best replica of a sweep to a run's folder, which every mode accepts as a checkpoint."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from freqjax.training.prepared import assemble, param_shapes
 def export(
     bucket: Bucket, index: int, source: Path, destination: Path, *, warn: Callable[[str], None]
 ) -> None:
-    """Write the weights behind the results of a replica to a folder of their own.
+    """Write the best weights of a replica to their own folder.
 
     Args:
-      bucket: the replica's.
-      index: the replica's.
-      source: the folder of the bucket's checkpoints; the newest is the one with its results.
-      destination: replaced where it exists.
-      warn: called with a sentence for a damaged checkpoint that is passed over.
+      bucket: the bucket of the replica.
+      index: the index of the replica.
+      source: the folder of the bucket's checkpoints; the newest is the one with the results.
+      destination: the folder to write, replaced if it exists.
+      warn: called with a sentence for a damaged checkpoint that is skipped.
     """
     place = [replica.index for replica in bucket.replicas].index(index)
     config = bucket.replicas[place].config

@@ -6,33 +6,39 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
+import jax
+
 from freqjax.checkpoints import beginnings
 from freqjax.checkpoints.beginnings import Warn
 from freqjax.checkpoints.records import Record, data_hashes
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
-from freqjax.networks import needs_of, network_of
+from freqjax.networks import Network, needs_of, network_of
+from freqjax.sweep import processes
 from freqjax.sweep.axes import Bucket
+from freqjax.system import capacity
+from freqjax.system.capacity import Need
 from freqjax.tasks import make_task
+from freqjax.training import footprint
 from freqjax.training.gradients import engines
 from freqjax.training.prepared import assemble
 from freqjax.training.regimes import is_alone
 
 
 def check(buckets: Sequence[Bucket], warn: Warn, *, resume: bool = False) -> list[str]:
-    """Read rows and weights from files, fit networks to tasks, and choose the engine of every bucket.
+    """Read rows and weights from files, check networks against tasks, and choose the engine of every bucket.
 
     Args:
-      buckets: of the sweep.
-      warn: called with a sentence for each damaged checkpoint that is passed over.
-      resume: whether replicas have begun already; then weights to begin with are not read.
+      buckets: the buckets of the sweep.
+      warn: called with a sentence for each damaged checkpoint that is skipped.
+      resume: whether the replicas have already begun, so that initial weights are not read.
 
     Returns:
-      The notes that a run would print of its engine, each once.
+      The notes that a run would print about its engine, each once.
 
     Raises:
-      UserError: a network that does not fit its task, rows or weights that cannot be used, or an engine
-        that does not serve.
+      UserError: a network does not match its task, rows or weights cannot be used, or an engine does not
+        support a run.
     """
     for networks in _by_task(buckets):
         task = make_task(networks[0].task)
@@ -48,12 +54,28 @@ def check(buckets: Sequence[Bucket], warn: Warn, *, resume: bool = False) -> lis
         config = bucket.replicas[0].config
         if not is_alone(config):
             task, network = assemble(config)
+            _require_memory(bucket, network, task.samples)
             notes.append(engines.choose(network, task, config).note)
     return [note for note in dict.fromkeys(notes) if note is not None]
 
 
+def _require_memory(bucket: Bucket, network: Network, samples: int) -> None:
+    """Require that the replicas of a bucket that this process trains have the memory they need, at least.
+
+    Raises:
+      UserError: they have not.
+    """
+    if jax.default_backend() != "cpu":
+        return
+    replicas = len(bucket.replicas) // processes.count() or 1
+    needs = footprint.needs(bucket.replicas[0].config, network, 1, samples)
+    said = f"sweep.axes give {len(bucket.replicas)} replicas that are trained together"
+    worst = max(needs, key=lambda need: need.bytes)
+    capacity.require([Need(said, worst.what, replicas * sum(need.bytes for need in needs))])
+
+
 def _by_task(buckets: Sequence[Bucket]) -> list[list[Config]]:
-    """Return configs of replicas that differ in task, network or weights to begin with, by their task."""
+    """Return the configs of replicas that differ in task, network or initial weights, grouped by task."""
     found: dict[str, dict[str, Config]] = {}
     for config in (replica.config for bucket in buckets for replica in bucket.replicas):
         task = json.dumps(dataclasses.asdict(config.task))
@@ -63,7 +85,7 @@ def _by_task(buckets: Sequence[Bucket]) -> list[list[Config]]:
 
 
 def refuse_other_data(bucket: Bucket, record: Record) -> None:
-    """Refuse to go on from `record` with files of rows that have changed since.
+    """Check that the files of rows have not changed since `record` was saved.
 
     Raises:
       UserError: a file is not the one that the sweep was trained on.

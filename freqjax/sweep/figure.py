@@ -1,4 +1,4 @@
-"""The figure of a sweep: every replica, and for each value of an axis the mean loss."""
+"""Figure of a sweep: every replica, and the mean loss for each value of an axis."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from freqjax.figures import canvas
 from freqjax.figures.words import number
@@ -27,9 +28,9 @@ def sweep(
     Args:
       rows: of sweep.json.
       aggregates: of sweep.json.
-      axes: fields, a panel each.
+      axes: fields, one panel each.
       names: names in the rows.
-      directory: where sweep.png goes.
+      directory: the folder of sweep.png.
     """
     figure, grid = canvas.subplots(max(5.0, 3.8 * len(axes)), 4.2, 1, len(axes))
     finite = [row[names.test] for row in rows if row[names.test]]
@@ -67,7 +68,7 @@ def sweep(
 
 
 def _column(
-    panel: Any,
+    panel: Axes,
     place: int,
     value: dict[str, Any],
     losses: Sequence[float | None],
@@ -83,7 +84,7 @@ def _column(
     if mean is None:
         panel.plot(place, constant, "x", color=canvas.INK, ms=9, label="not finite")
         return
-    if value["replicas"] == 1:  # the dot says it
+    if value["replicas"] == 1:  # the dot is the mean
         return
     ends = [value[f"{key}_low"], value[f"{key}_high"]]
     below, above = (0.0, 0.0) if None in ends else (mean - max(ends[0], low), ends[1] - mean)

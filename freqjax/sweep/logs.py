@@ -1,7 +1,7 @@
-"""Replicas that a process trains: what is kept of each, and what both ways of training them have in common.
+"""Logs of replicas, and the common interface of shared and serial replicas.
 
 `freqjax.sweep.shared` trains replicas in one program, `freqjax.sweep.serial` one after another. Either way a
-replica has the epochs of its solo run (`freqjax.training.epochs`) and leaves the record of one
+replica has the same epochs as a single run (`freqjax.training.epochs`) and saves the same record
 (`freqjax.checkpoints.records`).
 Axes: R replicas.
 """
@@ -25,12 +25,12 @@ Row = dict[str, Any]
 
 
 class Arrays(NamedTuple):
-    """The arrays of R replicas, each with a leading axis R.
+    """Arrays of R replicas, each with a leading axis R.
 
     Attributes:
-      state: the train states; nothing where replicas are trained one after another.
-      best: the parameters with the lowest frozen loss so far; once there are results, those that they
-        are of.
+      state: the train states; empty if replicas are trained one after another.
+      best: the parameters with the lowest frozen loss so far; once there are results, the parameters that
+        they describe.
     """
 
     state: Any
@@ -39,11 +39,11 @@ class Arrays(NamedTuple):
 
 @runtime_checkable
 class Replicas(Protocol):
-    """The replicas of a bucket that this process trains.
+    """Replicas of a bucket that this process trains.
 
     Attributes:
-      epoch: epochs done by all that have not stopped; 0 where they have no epoch in common.
-      compilations: programs compiled.
+      epoch: epochs completed by all that have not stopped; 0 if they have no common epoch.
+      compilations: number of programs compiled.
     """
 
     epoch: int
@@ -56,7 +56,7 @@ class Replicas(Protocol):
         ...
 
     def advance(self) -> list[Row] | None:
-        """Train for a second or so; return the rows of metrics.jsonl of epochs that ended, if any could."""
+        """Train for about a second; return the rows of metrics.jsonl at the end of an epoch, else None."""
         ...
 
     def results(self) -> list[Row]:
@@ -64,7 +64,7 @@ class Replicas(Protocol):
         ...
 
     def records(self) -> list[ReplicaRecord]:
-        """Return what is saved of each replica beside its arrays."""
+        """Return the record of each replica, which is saved beside its arrays."""
         ...
 
     def arrays(self) -> Arrays:
@@ -72,26 +72,26 @@ class Replicas(Protocol):
         ...
 
     def restore(self, arrays: Arrays, records: Sequence[ReplicaRecord], share: slice) -> None:
-        """Go on from a save.
+        """Continue from a checkpoint.
 
         Args:
-          arrays: of the replicas of this process.
-          records: of all replicas of the bucket.
-          share: which of them are those of this process.
+          arrays: arrays of the replicas of this process.
+          records: records of all replicas of the bucket.
+          share: the part of them that belongs to this process.
         """
         ...
 
 
 @dataclass
 class ReplicaLog:
-    """Numbers that the host keeps of a replica.
+    """State of a replica on the host.
 
     Attributes:
-      replica: its place and its config.
-      updates: of its updates.
-      stopping: memory of the stopping rules; its reason is why the replica stopped, if it has.
+      replica: its index and its config.
+      updates: the log of its updates.
+      stopping: state of the stopping rules; its `reason` is why the replica stopped, if it has.
       best_epoch: the epoch of the weights that are kept.
-      origin: the checkpoint whose weights it began with; None where they were drawn.
+      origin: the checkpoint of its initial weights; None if they were drawn.
     """
 
     replica: Replica
@@ -107,7 +107,7 @@ class ReplicaLog:
 
     @property
     def is_active(self) -> bool:
-        """Whether the replica is still being trained."""
+        """True if the replica is still being trained."""
         return (
             self.stopping.reason is None
             and self.updates.bad_step is None
@@ -115,7 +115,7 @@ class ReplicaLog:
         )
 
     def end_epoch(self, task: Task, result: EpochResult, frozen: FrozenLosses | None) -> EpochEnd:
-        """End an epoch as a run does; the row is shorter by what is told of every parameter array."""
+        """End an epoch as a run does; the row lacks the entries for every parameter array."""
         train = self.replica.config.train
         end = epochs.end_epoch(train, task.columns, result, frozen, self.stopping)
         if self.updates.bad_step is not None:
@@ -126,14 +126,14 @@ class ReplicaLog:
         return end._replace(row={"replica": self.replica.index, **kept})
 
     def record(self, next_chunk: int = 0) -> ReplicaRecord:
-        """Return what is saved of the replica; `next_chunk` is its place in the epoch."""
+        """Return the record of the replica; `next_chunk` is its position in the epoch."""
         trainer = self.updates.to_json() | {"next_chunk": next_chunk}
         index = self.replica.index
         return ReplicaRecord(index, trainer, self.stopping, self.best_epoch, self.origin)
 
     @staticmethod
     def of_record(record: ReplicaRecord, replica: Replica) -> ReplicaLog:
-        """Return the log that `record` was made of."""
+        """Restore the log from `record`."""
         updates = UpdateLog.from_json(record.trainer, replica.config.optimizer)
         stopping = dataclasses.replace(record.stopping)
         return ReplicaLog(replica, updates, stopping, record.best_epoch, record.origin)
@@ -141,7 +141,7 @@ class ReplicaLog:
 
 def result_of(log: ReplicaLog, task: Task, losses: Mapping[str, FrozenLosses]) -> Row:
     """Return the row of sweep.json of a replica with the `losses` of its frozen weights on every split."""
-    # Where every loss was finite, the last update gave weights that are not.
+    # If every loss was finite, the weights after the last update are not.
     updates, stopping = log.updates, log.stopping
     metric, test = task.objective.metric, losses["test"]
     bad = updates.bad_step

@@ -1,15 +1,15 @@
-"""The processes that share a sweep: how they meet, and what they tell each other.
+"""Communication between the processes that share a sweep.
 
-Each process trains its own replicas on its own devices and has nothing to say while it does. Between
-epochs all of them tell all others how their replicas stand, so that every process decides the same;
-process 0, the lead, alone reads and writes files. A single process does the same without messages.
+Each process trains its own replicas on its own devices and does not communicate while it does. Between
+epochs the processes exchange the state of their replicas, so that every process makes the same decisions;
+only process 0, the lead, reads and writes files. A single process does the same without messages.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -18,17 +18,22 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from freqjax.config.sections import RunConfig
 from freqjax.errors import UserError
+from freqjax.sweep import meeting
 
-# How long to wait for all processes at the start, for a sign of life, and for all at the end.
+Tree = TypeVar("Tree")
+Made = TypeVar("Made")
+
+
+# Timeouts for all processes to connect, for a heartbeat, and for all processes to shut down.
 _MEETING_SECONDS = 300
 _SILENCE_SECONDS = 60
 _PARTING_SECONDS = 10
 
 
 def connect(config: RunConfig) -> None:
-    """Meet the other processes, where the config names a coordinator; before JAX is used.
+    """Connect to the other processes if the config names a coordinator; call this before JAX is used.
 
-    The coordinator listens at the address given and nowhere else.
+    The coordinator listens only at the address given.
 
     Raises:
       UserError: fields that do not belong together, or no other process to connect to.
@@ -45,14 +50,17 @@ def connect(config: RunConfig) -> None:
             jax.distributed.initialize()
         else:
             _require_whole(config)
+            address, count, index = config.coordinator, config.num_processes, config.process_id
+            assert count is not None and index is not None
+            meeting.meet(address, count, index, _MEETING_SECONDS)
             jax.distributed.initialize(
-                config.coordinator,
-                config.num_processes,
-                config.process_id,
+                address,
+                count,
+                index,
                 initialization_timeout=_MEETING_SECONDS,
                 heartbeat_timeout_seconds=_SILENCE_SECONDS,
                 shutdown_timeout_seconds=_PARTING_SECONDS,
-                coordinator_bind_address=config.coordinator,
+                coordinator_bind_address=address,
             )
     except (RuntimeError, ValueError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")
@@ -76,16 +84,21 @@ def _require_whole(config: RunConfig) -> None:
 
 
 class PeerLost(Exception):
-    """Another process does not answer any more."""
+    """A process that no longer responds."""
 
 
 def is_lead() -> bool:
-    """Whether this process reads and writes the files."""
+    """Return whether this process reads and writes the files."""
     return jax.process_index() == 0
 
 
+def count() -> int:
+    """How many processes there are."""
+    return jax.process_count()
+
+
 def share_of(count: int) -> slice:
-    """Which of `count` replicas are this process's own; equal shares, the first ones a replica larger."""
+    """Return which of `count` replicas this process trains: equal shares, the first ones larger by one."""
     size, more = divmod(count, jax.process_count())
     index = jax.process_index()
     first = index * size + min(index, more)
@@ -93,7 +106,7 @@ def share_of(count: int) -> slice:
 
 
 def gather(value: Any) -> list[Any]:
-    """What each process gives, in order, on every process; plain values that JSON can hold."""
+    """Return the values of all processes, in order, on every process; they must be JSON-serialisable."""
     if jax.process_count() == 1:
         return [value]
     data = np.frombuffer(json.dumps(value).encode(), np.uint8)
@@ -107,12 +120,12 @@ def gather(value: Any) -> list[Any]:
 
 
 def gather_lists(own: list[Any]) -> list[Any]:
-    """The lists of all processes as one, on every process; plain values that JSON can hold."""
+    """Return the concatenated lists of all processes, on every process; their items as for `gather`."""
     return [value for part in gather(own) for value in part]
 
 
-def gather_arrays(tree: Any) -> Any:
-    """Arrays [r, ...] of each process's r replicas → [R, ...] of all, as numpy, on every process."""
+def gather_arrays(tree: Tree) -> Tree:
+    """Concatenate arrays [r, ...] of each process's r replicas to [R, ...], as numpy, on every process."""
     host = jax.tree.map(np.asarray, tree)
     if jax.process_count() == 1:
         return host
@@ -128,26 +141,31 @@ def gather_arrays(tree: Any) -> Any:
 
 
 def from_lead(find: Callable[[], Any]) -> Any:
-    """What `find` gives on the lead, on every process; a JSON value. Raises as `on_all` does."""
+    """Call `find` on the lead and return its JSON-serialisable result on every process.
+
+    Raises:
+      UserError: as `on_all`.
+    """
     return gather(on_all(lambda: find() if is_lead() else None))[0]
 
 
-def arrays_from_lead(tree: Any) -> Any:
-    """The lead's numpy arrays on every process, which must give a tree of the same shapes."""
+def arrays_from_lead(tree: Tree) -> Tree:
+    """Return the lead's arrays on every process, as numpy; every process gives a tree of equal shapes."""
     if jax.process_count() == 1:
         return tree
     return jax.tree.map(lambda array: _all(np.asarray(array))[0], tree)
 
 
-def on_all(work: Callable[[], Any]) -> Any:
-    """What `work` gives on this process, once all processes have done theirs.
+def on_all(work: Callable[[], Made]) -> Made:
+    """Call `work` on every process, wait for all of them, and return this process's result.
 
     Raises:
-      UserError: `work` did, or met a failing disk, on one of them; on every process.
+      UserError: `work` raised UserError or OSError on some process; raised on every process.
     """
-    value, error = None, None
+    made: list[Made] = []
+    error = None
     try:
-        value = work()
+        made.append(work())
     except UserError as found:
         error = str(found)
     except OSError as found:
@@ -155,14 +173,14 @@ def on_all(work: Callable[[], Any]) -> Any:
     errors = [e for e in gather(error) if e is not None]
     if errors:
         raise UserError(errors[0])
-    return value
+    return made[0]
 
 
 def _all(array: np.ndarray) -> np.ndarray:
-    """[P, ...] the arrays of all processes.
+    """Gather the arrays of all P processes as [P, ...].
 
-    One device of each takes part. With all of them, as `multihost_utils.process_allgather` has it, the
-    devices of a process wait for each other on a CPU's few threads, and now and then for ever.
+    One device of each process takes part. With all of them, as in `multihost_utils.process_allgather`, the
+    devices of a process wait for each other on the few threads of a CPU, and sometimes deadlock.
     """
     firsts: dict[int, Any] = {}
     for device in jax.devices():
@@ -180,5 +198,5 @@ def _all(array: np.ndarray) -> np.ndarray:
 
 
 def stop_asked(step: int) -> bool:
-    """Whether the cluster wants the processes to stop; the same answer on all of them at a `step`."""
+    """Return whether the cluster asks the processes to stop; the same on all of them at a `step`."""
     return jax.process_count() > 1 and multihost_utils.reached_preemption_sync_point(step)

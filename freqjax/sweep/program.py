@@ -1,8 +1,8 @@
-"""The compiled functions of a bucket: R replicas of one train step, spread over the devices of a process.
+"""Compiled functions of a bucket: R replicas of one train step, distributed over the devices of a process.
 
 Arrays have a leading axis R, which is split over the devices. On a CPU each device trains its replicas one
-after another, for one keeps a core busy; on an accelerator they are trained side by side. A replica's own
-function is that of a solo run, and so are its numbers.
+after another, since one replica occupies a core; on an accelerator they are trained side by side. The
+function of a replica is that of a single run, and so are its numbers.
 Axes: R replicas, N streams or sets of blocks, U updates in a chunk, G groups, B streams, T time.
 """
 
@@ -21,6 +21,7 @@ from jax.sharding import PartitionSpec as Spec
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
+from freqjax.networks.network import Params
 from freqjax.tasks import Sequences, Task
 from freqjax.training.chunks import ChunkInfo
 from freqjax.training.frozen import make_frozen_losses
@@ -36,11 +37,11 @@ class Replicated(NamedTuple):
     """Values that differ from replica to replica and do not change while a chunk runs.
 
     Attributes:
-      active: [R] bool; the others are passed over, their state stays as it is.
+      active: [R] bool; the state of the others does not change.
       source: [R] int32, which of the N streams a replica reads.
       numbers: name of a number of the optimizer → [R] float32.
-      updates: [R] int32, updates of its whole run, which a schedule goes by.
-      seed: [R] uint32, its `train.seed`, which dropout is drawn from.
+      updates: [R] int32, updates of its whole run, which a schedule depends on.
+      seed: [R] uint32, its `train.seed`, the seed of dropout.
     """
 
     active: Any
@@ -51,10 +52,10 @@ class Replicated(NamedTuple):
 
 
 class Program:
-    """Chunks of training, frozen losses and the choice of the best weights, for all replicas at once.
+    """Training chunks, frozen losses and selection of the best weights, for all replicas at once.
 
     Attributes:
-      shards: devices that the replicas are spread over; R must be a multiple.
+      shards: number of devices that the replicas are distributed over; R must be a multiple.
     """
 
     def __init__(
@@ -67,16 +68,16 @@ class Program:
         own_streams: bool,
         devices: Sequence[Any] | None = None,
     ) -> None:
-        """Prepare; nothing is compiled yet.
+        """Create the functions; nothing is compiled yet.
 
         Args:
-          network: of the bucket's width.
-          task: of any of the replicas: they differ in their rows alone.
-          config: of any of the replicas, with the numbers that all share.
-          updates_per_epoch: of a stream.
-          own_streams: whether there is a stream for every replica (N = R, spread like them) and
+          network: a network of the bucket's width.
+          task: the task of any of the replicas, since they differ only in their rows.
+          config: the config of any of the replicas, with the numbers that all share.
+          updates_per_epoch: updates of a stream.
+          own_streams: whether there is a stream for every replica (N = R, distributed like them) and
             `source` counts within a device; otherwise every device holds all N.
-          devices: those of this process unless given.
+          devices: the devices to use; those of this process if None.
         """
         devices = jax.local_devices() if devices is None else devices
         self.shards = len(devices)
@@ -97,55 +98,55 @@ class Program:
         self._compiled: dict[Any, Any] = {}
 
     def place(self, tree: Any) -> Any:
-        """Spread arrays [R, ...] over the devices."""
+        """Distribute arrays [R, ...] over the devices."""
         return jax.device_put(tree, NamedSharding(self._mesh, Spec(_AXIS)))
 
     def place_streams(self, tree: Any) -> Any:
-        """Put streams [N, ...] where `train` reads them."""
+        """Place streams [N, ...] on the devices for `train`."""
         return jax.device_put(tree, NamedSharding(self._mesh, self._streams_spec))
 
     def place_everywhere(self, tree: Any) -> Any:
-        """Put arrays whole on every device."""
+        """Replicate arrays on every device."""
         return jax.device_put(tree, NamedSharding(self._mesh, Spec()))
 
     def train(
         self, replicated: Replicated, state: TrainState, streams: Stream
     ) -> tuple[TrainState, ChunkInfo]:
-        """Run a chunk of U updates of the active replicas; `state` is given up. [R, ...] all."""
+        """Run a chunk of U updates of the active replicas; all arrays are [R, ...], `state` is donated."""
         return self._run("train", self._train, self.place(replicated), state, streams)
 
-    def frozen(self, source: np.ndarray, params: Any, blocks: Sequences) -> np.ndarray:
-        """Return [R, G] the frozen loss of each group on the rows `source` [R] of N sets [N, B, ...]."""
+    def frozen(self, source: np.ndarray, params: Params, blocks: Sequences) -> np.ndarray:
+        """Compute [R, G], the frozen loss of each group on the rows `source` [R] of N sets [N, B, ...]."""
         return np.asarray(self._run("frozen", self._frozen, self.place(source), params, blocks))
 
     def keep(self, chosen: np.ndarray, kept: Any, offered: Any) -> Any:
-        """Return `offered` in the replicas `chosen` [R] bool and `kept` (which is given up) in the others."""
+        """Select `offered` for the replicas `chosen` [R] bool and `kept` (donated) for the others."""
         return self._run("keep", self._keep, self.place(chosen), kept, offered)
 
     @property
     def compilations(self) -> int:
-        """Programs compiled so far."""
+        """Number of programs compiled so far."""
         return len(self._compiled)
 
     def _jit(self, function: Callable[..., Any], specs: Any, out: Any, donate: int = -1) -> Any:
         def on_device(first: Any, second: Any, third: Any) -> Any:
             return self._each(function)(first, second, third)
 
-        # Replicas say nothing to each other, which the partitioner need not find out.
+        # Replicas do not communicate, so that no partitioner is needed.
         sharded = jax.shard_map(
             on_device, mesh=self._mesh, in_specs=specs, out_specs=out, check_vma=False
         )
         return jax.jit(sharded, donate_argnums=() if donate < 0 else donate)
 
     def _run(self, name: str, function: Any, *arguments: Any) -> Any:
-        # Compiled by hand, so that a change of shape or place is seen here and never retraces.
+        # Compiled explicitly, so that a change of shape or placement is detected here and never retraces.
         key = (name, *(leaf.shape for leaf in jax.tree.leaves(arguments)))
         if key not in self._compiled:
             self._compiled[key] = function.lower(*arguments).compile()
         return self._compiled[key](*arguments)
 
 
-# (first [R, ...], second [R, ...], shared) → [R, ...], from a function of a replica's own.
+# (first [R, ...], second [R, ...], shared) → [R, ...], from a function of one replica.
 _Each = Callable[[Callable[..., Any]], Callable[[Any, Any, Any], Any]]
 
 
@@ -163,7 +164,7 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[[Any, Any, Any], Any
 def _replica_chunk(
     network: Network, task: Task, config: Config, updates_per_epoch: int, groups: int
 ) -> Callable[[Replicated, TrainState, Stream], tuple[TrainState, ChunkInfo]]:
-    """Return the chunk of one replica, with its own numbers in place of the config's."""
+    """Make the chunk of one replica, with its own numbers in place of the config's."""
     make_chunk = engines.choose(network, task, config).make_chunk
 
     def chunk(own: Replicated, state: TrainState, streams: Stream) -> tuple[TrainState, ChunkInfo]:
@@ -184,7 +185,7 @@ def _replica_chunk(
 
 
 def _with(section: Any, numbers: Mapping[str, jax.Array]) -> Any:
-    """Return `section` with numbers that JAX traces, of which its fields' types know nothing."""
+    """Return `section` with traced numbers, which its fields' types do not allow."""
     section = copy.copy(section)
     for name, value in numbers.items():
         setattr(section, name, value)
@@ -192,7 +193,7 @@ def _with(section: Any, numbers: Mapping[str, jax.Array]) -> Any:
 
 
 def _of_source(frozen: Callable[[Any, Sequences], jax.Array]) -> Callable[..., jax.Array]:
-    def of_source(source: jax.Array, params: Any, blocks: Sequences) -> jax.Array:
+    def of_source(source: jax.Array, params: Params, blocks: Sequences) -> jax.Array:
         return frozen(params, jax.tree.map(lambda a: a[source], blocks))
 
     return of_source

@@ -1,4 +1,4 @@
-"""Progress of a sweep in lines that a person can read while it runs."""
+"""Progress of a sweep, printed while it runs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 from freqjax.sweep.axes import Bucket
 from freqjax.text import duration, number
 
-# Epochs quicker than this share a line.
+# Epochs shorter than this share a line.
 LINE_SECONDS = 0.5
 
 
 class Progress:
-    """One line an epoch, or every half second: the losses of the replicas, and the time left."""
+    """Printer of a line per epoch, or every half second: the losses of the replicas and the time left."""
 
     def __init__(self, bucket: Bucket, frozen: str, say: Callable[[str], None]) -> None:
-        """Prepare; `frozen` is the column with the frozen loss."""
+        """Set up the progress of a bucket; `frozen` is the column with the frozen loss."""
         self._frozen = frozen
         self._epochs = max(replica.config.train.epochs for replica in bucket.replicas)
         self._count, self._say = len(bucket.replicas), say
@@ -26,7 +26,7 @@ class Progress:
         self._shown = -math.inf
 
     def show(self, rows: list[dict[str, Any]]) -> None:
-        """Print the losses of `rows` of metrics that have just come; those that are not finite at once."""
+        """Print the losses of new `rows` of metrics; losses that are not finite are printed immediately."""
         if not rows:
             return
         epoch, now = rows[0]["epoch"], time.monotonic()
@@ -53,7 +53,7 @@ class Progress:
         return line
 
     def _left(self, epoch: int, now: float) -> str:
-        """Estimate the time left from the epochs since the first one, which had to compile."""
+        """Estimate the time left from the epochs after the first one, which includes compilation."""
         if self._first is None:
             self._first = (epoch, now)
             return "  (lowest / middle / highest)"

@@ -1,4 +1,4 @@
-"""The results of a sweep: a row a replica, and for each value of an axis the mean loss and its interval."""
+"""Results of a sweep: a row per replica, and the mean loss with its interval for each value of an axis."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from freqjax.text import number
 
 Row = dict[str, Any]
 
-# More values of an axis than these are summed up in one line.
+# Most values of an axis that are listed; more are summarised in one line.
 _MOST_LINES = 12
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float | None, float | None, float | None]:
-    """Return the mean and its 95 % interval (Student's t); None where there are too few values."""
+    """Return the mean and its 95 % interval (Student's t); None if there are too few values."""
     count = len(values)
     if count == 0:
         return None, None, None
@@ -33,9 +33,9 @@ def mean_interval(values: Sequence[float]) -> tuple[float | None, float | None, 
 
 
 def aggregate(rows: Sequence[Row], axes: Sequence[str], loss: str = "test_mse") -> list[Row]:
-    """Return, for every value of every axis, how many replicas have it, their mean `loss` and its interval.
+    """Return the number of replicas, the mean `loss` and its interval for every value of every axis.
 
-    Replicas whose loss is not finite are counted and left out of the mean.
+    Replicas whose loss is not finite are counted and excluded from the mean.
     """
     found = []
     for axis in axes:
@@ -67,9 +67,9 @@ def _hashable(value: Any) -> Any:
 
 
 def best_replica(rows: Sequence[Row], names: Names) -> int | None:
-    """Return the replica with the lowest frozen loss on the rows that choose; None where none is finite.
+    """Return the replica with the lowest frozen loss; None if no loss is finite.
 
-    Those are the validation rows, or the training rows of a task without; test rows have no say.
+    The loss is that of the validation rows, or of the training rows if there are none; never of test rows.
     """
     validation, train = names.choosing
     losses = [(row.get(validation, row[train]), row["replica"]) for row in rows]
@@ -78,7 +78,7 @@ def best_replica(rows: Sequence[Row], names: Names) -> int | None:
 
 
 def to_csv(rows: Sequence[Row]) -> str:
-    """Return the rows as a table; numbers per group get a column each, a list is written with spaces."""
+    """Return the rows as CSV; numbers per group have a column each, a list is written with spaces."""
     flat = [_flat(row) for row in rows]
     columns = list(dict.fromkeys(key for row in flat for key in row))
     text = io.StringIO()
@@ -101,7 +101,7 @@ def _flat(row: Row) -> Row:
 
 
 def text(rows: Sequence[Row], aggregates: Sequence[Row], names: Names) -> list[str]:
-    """Return the results in lines that a person can read."""
+    """Return the results as lines of text."""
     solved = sum(is_solved(row, names) for row in rows)
     return [
         f"{solved} of {len(rows)} replicas have {goal_words(rows, names)} on the test rows.",
@@ -155,7 +155,7 @@ def _best(rows: Sequence[Row], names: Names) -> list[str]:
 
 
 def _shortened(rows: Sequence[Row], aggregates: Sequence[Row], loss: str) -> list[Row]:
-    """Return the aggregates, with one over all values of an axis in place of more than can be read."""
+    """Return the aggregates, with a single one for all values of an axis that has too many."""
     found = []
     for axis in dict.fromkeys(a["axis"] for a in aggregates):
         own = [a for a in aggregates if a["axis"] == axis]

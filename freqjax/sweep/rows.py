@@ -1,4 +1,4 @@
-"""The rows of the replicas of a bucket, read once for each section `task` that differs.
+"""Rows of the replicas of a bucket, read once for each distinct section `task`.
 
 Axes: N sets of rows, R replicas, B sequences.
 """
@@ -22,15 +22,15 @@ from freqjax.training.prepared import Prepared
 
 
 class RowSets:
-    """N sets of rows and which of them each replica reads.
+    """N sets of rows, and the set that each replica reads.
 
     Attributes:
-      prepared: [N] of the first replica that reads each.
-      of_replica: [R] which set each replica reads.
+      prepared: [N] `Prepared` of the first replica that reads each set.
+      of_replica: [R] the set that each replica reads.
     """
 
     def __init__(self, members: Sequence[Replica]) -> None:
-        """Read the rows of `members`, of which there is at least one."""
+        """Read the rows of `members`, at least one replica."""
         self.prepared: list[Prepared] = []
         self._numbers: dict[str, int] = {}
         self.of_replica = [self._find(replica.config) for replica in members]
@@ -46,12 +46,12 @@ class RowSets:
         """Return the rows of a split of every set, [N, B, ...].
 
         Raises:
-          UserError: sets of different shapes, which cannot share a program.
+          UserError: the sets have different shapes and cannot share a program.
         """
         return stack(self._of_one_shape(split))
 
     def shares(self, split: str) -> list[np.ndarray]:
-        """Return [N] of [G]: the share of each group in a mean over all rows of a split."""
+        """Return N arrays [G], the share of each group in a mean over all rows of a split."""
         groups = len(self.prepared[0].task.group_names)
         return [group_shares(prepared.rows(split), groups) for prepared in self.prepared]
 
@@ -74,8 +74,8 @@ class RowSets:
 
 
 def stack(parts: Sequence[Any]) -> Any:
-    """Return trees of equal shapes as one, with a leading axis, on the host.
+    """Stack trees of equal shapes along a new leading axis, on the host.
 
-    Stacking a hundred arrays on a device is a program of its own.
+    Stacking a hundred arrays on a device would compile a program.
     """
     return jax.tree.map(lambda *leaves: np.stack(jax.device_get(leaves)), *parts)

@@ -1,7 +1,7 @@
-"""Serial replicas: those that cannot share a program, of a horizon curriculum or on shuffled windows.
+"""Serial replicas, which cannot share a program: a horizon curriculum, or shuffled windows.
 
-Each is trained as it would be by itself, as many side by side as there are devices, a thread each.
-A replica that was not done when a sweep was stopped begins again.
+Each is trained like a single run, in one thread per device. A replica that was not finished when a sweep was
+stopped starts again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from freqjax.networks import count_parameters
 from freqjax.sweep.axes import Bucket, Replica
 from freqjax.sweep.logs import Arrays, ReplicaLog, Row, result_of
 from freqjax.sweep.standards import Standard
-from freqjax.training import epochs
+from freqjax.training import epochs, footprint
 from freqjax.training.monitors import finite_or_null
 from freqjax.training.prepared import Prepared, assemble, param_shapes
 from freqjax.training.regimes import make_trainer
@@ -28,22 +28,23 @@ from freqjax.training.trainers import Trainer
 
 
 class SerialReplica:
-    """One replica on one device, from its first step to its result.
+    """Replica on one device, from its first step to its result.
 
     Attributes:
-      replica: its config.
-      log: what the host keeps of it.
+      replica: its index and its config.
+      log: its state on the host.
       best: the parameters with the lowest frozen loss; the last ones, if none were evaluated.
     """
 
     def __init__(self, replica: Replica) -> None:
-        """Prepare; nothing is read or compiled before the first `advance`."""
+        """Create the replica; nothing is read or compiled before the first `advance`."""
         self.replica, self.log = replica, ReplicaLog.begin(replica)
         self._trainer: Trainer | None = None
         self.best: Any = None
 
     def _begin(self) -> Trainer:
         self._prepared = prepared = Prepared(self.replica.config)
+        footprint.require(prepared)
         params, self.log.origin = self._beginning()
         self._trainer = make_trainer(
             prepared.network,
@@ -58,13 +59,13 @@ class SerialReplica:
         return self._trainer
 
     def _beginning(self) -> Beginning:
-        """Return the weights to begin with; a replica that is done does without them."""
+        """Return the initial weights, which are not needed for a finished replica."""
         if self.best is not None:
             return Beginning(self.best, self.log.origin)
         return beginnings.begin(self._prepared, _say_nothing)
 
     def advance(self, device: Any) -> list[Row]:
-        """Train for a second or so on `device`; return the row of the epoch, if one ended."""
+        """Train for about a second on `device`; return the row of the epoch if one ended."""
         with jax.default_device(device):
             trainer = self._trainer or self._begin()
             result = trainer.advance()
@@ -81,7 +82,7 @@ class SerialReplica:
             return [end.row]
 
     def result(self) -> Row:
-        """Return the row of sweep.json, of the weights kept."""
+        """Return the row of sweep.json for the best weights."""
         if self._trainer is None:
             self._begin()
         prepared = self._prepared
@@ -94,11 +95,11 @@ class SerialReplica:
 
 
 def _say_nothing(_: str) -> None:
-    """Pass over a warning that the check before the sweep has given."""
+    """Ignore a warning that the check before the sweep has already printed."""
 
 
 class SerialReplicas:
-    """The replicas of a bucket that this process trains one after another, as `Replicas` says."""
+    """Replicas of a bucket that this process trains one after another; see `Replicas`."""
 
     epoch = 0
     compilations = 0
@@ -106,18 +107,18 @@ class SerialReplicas:
     def __init__(
         self, bucket: Bucket, mine: Sequence[Replica], devices: Sequence[Any] | None = None
     ) -> None:
-        """Prepare the replicas `mine` of `bucket`, on the devices of this process or those given."""
+        """Create the replicas `mine` of `bucket`, on the devices of this process or those given."""
         self._bucket = bucket
         self._members = [SerialReplica(replica) for replica in mine]
         self._devices = jax.local_devices() if devices is None else devices
 
     @property
     def logs(self) -> list[ReplicaLog]:
-        """The log of each replica."""
+        """Log of each replica."""
         return [member.log for member in self._members]
 
     def active(self) -> list[bool]:
-        """Return which replicas are not done."""
+        """Return which replicas are not finished."""
         return [log.is_active for log in self.logs]
 
     def advance(self) -> list[Row]:
@@ -132,21 +133,21 @@ class SerialReplicas:
         return [member.result() for member in self._members]
 
     def records(self) -> list[ReplicaRecord]:
-        """Return what is saved of each replica; one that is not done will begin again."""
+        """Return the record of each replica; one that is not finished will start again."""
         return [
             (ReplicaLog.begin(log.replica) if log.is_active else log).record() for log in self.logs
         ]
 
     def arrays(self) -> Arrays:
-        """Return the weights kept of each replica; zeros for one that has not begun."""
+        """Return the best weights of each replica; zeros for one that has not begun."""
         shapes = param_shapes(assemble(self._bucket.replicas[0].config).network)
         blank = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
         kept = [jax.device_get(blank if m.best is None else m.best) for m in self._members]
-        # A blank one first, so that there is a shape where this process has no replica.
+        # Zeros are stacked first and then removed, so that a process without replicas has the right shapes.
         return Arrays({}, jax.tree.map(lambda *leaves: np.stack(leaves)[1:], blank, *kept))
 
     def restore(self, arrays: Arrays, records: Sequence[ReplicaRecord], share: slice) -> None:
-        """Take over the replicas that are done; the others begin again."""
+        """Restore the replicas that are finished; the others start again."""
         for place, (member, record) in enumerate(zip(self._members, records[share], strict=True)):
             if record.stopping.reason is not None:
                 member.log = ReplicaLog.of_record(record, member.replica)

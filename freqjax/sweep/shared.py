@@ -1,8 +1,8 @@
-"""Shared replicas: those of a bucket that one process trains in one program.
+"""Shared replicas, which one process trains in one program.
 
 Their state is on the devices, their logs on the host. Each has the initial weights, rows, updates, frozen
-evaluations and stopping rules of its solo run. One that has stopped, for whatever reason, stays as it is
-while the others go on.
+evaluations and stopping rules of a single run. The state of a replica that has stopped does not change while
+the others continue.
 Axes: R replicas of this process, filled up with idle ones to a multiple of the devices; N sets of rows.
 """
 
@@ -29,6 +29,7 @@ from freqjax.networks import (
     needs_of,
     network_of,
 )
+from freqjax.networks.network import Params
 from freqjax.networks.padding import pad_hidden
 from freqjax.sweep.axes import Bucket, Replica, differing_numbers, numbers
 from freqjax.sweep.logs import Arrays, ReplicaLog, Row, result_of
@@ -48,11 +49,11 @@ from freqjax.training.update import state_of
 
 
 class SharedReplicas:
-    """The replicas of a bucket that this process trains in one program, as `Replicas` says.
+    """Replicas of a bucket that this process trains in one program; see `Replicas`.
 
     Attributes:
-      epoch: epochs done by all that have not stopped.
-      logs: of each replica.
+      epoch: epochs completed by all that have not stopped.
+      logs: log of each replica.
     """
 
     def __init__(
@@ -63,18 +64,18 @@ class SharedReplicas:
         *,
         resumed: bool = False,
     ) -> None:
-        """Prepare initial weights and rows; nothing is compiled yet.
+        """Create initial weights and rows; nothing is compiled yet.
 
         Args:
           bucket: replicas that share the program.
           mine: those of this process.
-          devices: those of this process unless given.
-          resumed: whether `restore` will follow, for which no checkpoint needs to be read to begin with.
+          devices: the devices to use; those of this process if None.
+          resumed: whether `restore` will follow, so that initial weights need not be read.
         """
         self._resumed = resumed
         self._bucket, self._config = bucket, bucket.replicas[0].config
         self.logs = [ReplicaLog.begin(replica) for replica in mine]
-        # A process without replicas of its own compiles the program all the same.
+        # A process without own replicas compiles the program as well.
         self._shown = list(mine) or [bucket.replicas[0]]
         self._sets = RowSets(self._shown)
         self._task = self._sets.prepared[0].task
@@ -86,7 +87,7 @@ class SharedReplicas:
         self._place_rows()
 
     def _make_program(self, devices: Sequence[Any] | None) -> None:
-        """Prepare the program and the states that it begins with."""
+        """Create the program and the initial states."""
         first, task = self._config, self._task
         shapes = jax.eval_shape(lambda rows: layout(rows, first), self._sampled()).inputs.shape
         self._windows, streams = shapes[0], shapes[2]
@@ -103,12 +104,12 @@ class SharedReplicas:
         params = self._initial_params()
         begin = jax.jit(jax.vmap(lambda own: state_of(network, task, first, own, streams)))
         self._layers = layer_names(params)
-        # Twice, for the arrays of a state are given up to the next chunk.
+        # Two copies, since the arrays of a state are donated to the next chunk.
         state = self._program.place(begin(params))
         self._arrays = Arrays(state, self._program.place(params))
 
     def _place_rows(self) -> None:
-        """Put the rows of every split on the devices, and the stream to train on where it is fixed."""
+        """Place the rows of every split on the devices, and the training stream if it is fixed."""
         splits = list(self._sets.prepared[0].batches)
         stacked = {split: self._sets.stacked(split) for split in splits}
         self._blocks = {s: self._program.place_everywhere(rows) for s, rows in stacked.items()}
@@ -121,14 +122,14 @@ class SharedReplicas:
             self._parts = self._cut(stack(streams))
 
     def _sampled(self) -> Sequences:
-        """Sequences of an epoch, or what has their shapes."""
+        """Return the sequences of an epoch, or structs of their shapes."""
         task = self._task
         if not self._fresh:
             return self._sets.prepared[0].train_rows
         return jax.eval_shape(lambda k: task.sequences(task.sample(k, task.samples)), noise_key(0))
 
-    def _initial_params(self) -> Any:
-        """[R, ...] on the host: what each solo run begins with, padded to the width of the bucket."""
+    def _initial_params(self) -> Params:
+        """Return [R, ...], the initial weights of each replica, padded to the bucket's width; on the host."""
         networks: dict[Any, tuple[Network, Any]] = {}
         solo: dict[Any, tuple[Network, Any]] = {}
         found = []
@@ -138,7 +139,7 @@ class SharedReplicas:
             if (words, source) not in solo:
                 train = prepared.batches["train"]
                 needs = needs_of(config.network, prepared.task, lambda: train)  # noqa: B023
-                # Tasks that differ in their rows alone share a compiled program.
+                # Tasks that differ only in their rows share a compiled program.
                 if (words, needs) not in networks:
                     network = network_of(config.network, needs)
                     networks[words, needs] = network, jax.jit(network.init)
@@ -152,21 +153,21 @@ class SharedReplicas:
         return stack(self._fill(found))
 
     def _read(self, replica: Replica, network: Network) -> Any:
-        """Return the weights that `train.init_from` names, and note where they are from."""
+        """Read the weights that `train.init_from` names, and record their origin."""
         beginning = beginnings.read(replica.config.train.init_from, network, warn=lambda _: None)
         for log in self.logs:
             if log.replica.index == replica.index:
                 log.origin = beginning.origin
         return beginning.params
 
-    def _widened(self, params: Any, hidden: int) -> Any:
+    def _widened(self, params: Params, hidden: int) -> Any:
         """Pad `params` of H = `hidden` to the width of the bucket."""
         if hidden == self._bucket.hidden_size or not isinstance(self._network, Paddable):
             return params
         return pad_hidden(params, self._network.hidden_axes(), hidden, self._bucket.hidden_size)
 
     def _fill(self, values: Sequence[Any]) -> list[Any]:
-        """Return as many values as there are places, the first one repeated in the idle ones."""
+        """Extend the values to R, with the first one repeated for idle replicas."""
         return [*values, *[values[0]] * (self._padded - len(values))]
 
     def _cut(self, streams: Stream) -> list[Stream]:
@@ -177,7 +178,7 @@ class SharedReplicas:
 
     @property
     def compilations(self) -> int:
-        """How many programs were compiled."""
+        """Number of programs compiled."""
         return self._program.compilations
 
     def active(self) -> list[bool]:
@@ -206,7 +207,7 @@ class SharedReplicas:
         configs = [replica.config for replica in self._shown]
         held = [numbers(config.optimizer) for config in configs]
         source = self._source
-        if self._fresh:  # a stream of its own, at the same place on its device
+        if self._fresh:  # each replica has its own stream, at the same index on its device
             source = list(np.arange(self._padded) % (self._padded // self._program.shards))
         return Replicated(
             active=np.array([*active] + [False] * (self._padded - len(active))),
@@ -248,7 +249,7 @@ class SharedReplicas:
                 log.updates.add(own, updates, seconds)
 
     def _end_epoch(self) -> list[Row]:
-        """End the epoch of every replica that was trained in it, and keep the best weights."""
+        """End the epoch of every active replica, and update the best weights."""
         ended = [place for place, log in enumerate(self.logs) if log.updates.totals.updates]
         due = [epochs.is_due(log.replica.config.train, self.epoch) for log in self.logs]
         losses = None
@@ -274,8 +275,8 @@ class SharedReplicas:
     def _task_of(self, place: int) -> Task:
         return self._sets.prepared[self._source[place]].task
 
-    def _losses(self, split: str, params: Any) -> list[FrozenLosses]:
-        """[R] frozen losses of each replica on its rows of a split."""
+    def _losses(self, split: str, params: Params) -> list[FrozenLosses]:
+        """Compute the frozen losses of each of the R replicas on its rows of a split."""
         source = np.array(self._source, np.int32)
         found = self._program.frozen(source, params, self._blocks[split]).astype(np.float64)
         shares = self._shares[split]
@@ -285,7 +286,7 @@ class SharedReplicas:
         ]
 
     def results(self) -> list[Row]:
-        """Return the row of sweep.json of each replica, of its best weights or, without any, of its last."""
+        """Return the row of sweep.json of each replica, for its best weights, or its last ones if none."""
         ranked = [log.stopping.best_frozen is not None for log in self.logs]
         last = jax.tree.map(jnp.copy, self._arrays.state.params)
         chosen = self._program.keep(
@@ -300,7 +301,7 @@ class SharedReplicas:
             own = {split: values[place] for split, values in losses.items()}
             result = result_of(log, self._task_of(place), own)
             network = assemble(log.replica.config).network
-            # By shapes: a slice of arrays that are spread over devices would be a program of them all.
+            # Counted from shapes: slicing arrays distributed over devices would compile a program for each.
             result["parameters"] = count_parameters(param_shapes(network))
             params = jax.tree.map(lambda a: a[place], weights)  # noqa: B023
             found.append(result | self._judge(place, own["test"], params))
@@ -308,11 +309,11 @@ class SharedReplicas:
 
     @property
     def _scored(self) -> bool:
-        """Whether the score is another than the loss, for which the network must be run."""
+        """True if the score is not the loss, so that the network must be run."""
         return self._task.score_name is not None
 
-    def _judge(self, place: int, test: FrozenLosses, params: Any) -> Row:
-        """Hold a replica with padded weights `params` against the standard of its rows."""
+    def _judge(self, place: int, test: FrozenLosses, params: Params) -> Row:
+        """Compare a replica with padded weights `params` with the standard of its rows."""
         source = self._source[place]
         prepared, reset = self._sets.prepared[source], self._config.task.reset
         frozen = FrozenNetwork(
@@ -329,7 +330,7 @@ class SharedReplicas:
         return self._standards[source].judge(test, frozen)
 
     def records(self) -> list[ReplicaRecord]:
-        """Return what is saved of each replica beside its arrays."""
+        """Return the record of each replica, which is saved beside its arrays."""
         return [log.record(self._next_chunk) for log in self.logs]
 
     def arrays(self) -> Arrays:
@@ -339,7 +340,7 @@ class SharedReplicas:
     def restore(
         self, arrays: Arrays, records: Sequence[ReplicaRecord], share: slice = slice(None)
     ) -> None:
-        """Go on from a save, as `Replicas.restore` says."""
+        """Continue from a checkpoint; see `Replicas.restore`."""
         if self.logs:
             filled = jax.tree.map(lambda a: np.stack(self._fill(list(a))), arrays)
             self._arrays = self._program.place(filled)

@@ -1,8 +1,8 @@
-"""Standards: what the test losses and scores of replicas are held against, and which replicas have learned.
+"""Reference levels of the test losses and scores of replicas, which decide whether a replica has learned.
 
-A task has a goal as a share of the loss of a predictor without inputs, or a goal of its score, or none; then
-a replica must be better than every baseline. In full a task evaluates one network at a time
-(`Task.evaluate`); of many replicas this is all that is told.
+A task has a goal as a share of the loss of a predictor without inputs, or a goal for its score, or none; then
+a replica must be better than every baseline. The complete evaluation of a task is for one network at a time
+(`Task.evaluate`); replicas of a sweep only have this comparison.
 Axes: G groups.
 """
 
@@ -23,19 +23,19 @@ Row = dict[str, Any]
 
 
 class Names(NamedTuple):
-    """Names in the rows of a sweep whose replicas all have one task, and for people.
+    """Names in the rows and texts of a sweep, whose replicas all have one task.
 
     Attributes:
-      metric: of the loss, as in `test_<metric>`.
-      label: of the loss, for people.
+      metric: name of the loss in keys such as `test_<metric>`.
+      label: name of the loss in texts.
       frozen: the column of metrics.jsonl with the frozen loss.
-      constant: the loss of a predictor without inputs.
-      constant_name: that predictor, for people.
-      group: what a group is called in sentences.
+      constant: the key of the loss of a predictor without inputs.
+      constant_name: name of that predictor in texts.
+      group: a group in sentences.
       goal_share: as `Task.goal_share`.
-      goal: of the score; None where there is none.
-      score: of the score, for people.
-      higher_is_better: of the score.
+      goal: goal for the score; None if there is none.
+      score: name of the score in texts.
+      higher_is_better: whether a higher score is better.
     """
 
     metric: str
@@ -51,12 +51,12 @@ class Names(NamedTuple):
 
     @property
     def test(self) -> str:
-        """The test loss."""
+        """Key of the test loss."""
         return f"test_{self.metric}"
 
     @property
     def choosing(self) -> tuple[str, str]:
-        """The losses that choose the best replica: that of validation rows, and that of training rows."""
+        """Keys of the losses that select the best replica: validation, and training if there is none."""
         return f"validation_{self.metric}", f"train_{self.metric}"
 
 
@@ -77,10 +77,10 @@ def names_of(task: Task) -> Names:
 
 
 class Standard:
-    """What the replicas that read one set of rows are held against."""
+    """Reference levels for the replicas that read one set of rows."""
 
     def __init__(self, task: Task, frozen: Frozen) -> None:
-        """Measure the predictor without inputs, and the baselines where they are needed.
+        """Evaluate the predictor without inputs, and the baselines if they are needed.
 
         Args:
           task: the task.
@@ -91,11 +91,11 @@ class Standard:
         self._baselines = {} if task.goal_share is not None else baseline_scores(task, frozen)
 
     def judge(self, test: FrozenLosses, frozen: Frozen) -> Row:
-        """Return what the row of sweep.json of a replica holds of the comparison.
+        """Return the entries of the comparison in a replica's row of sweep.json.
 
         Args:
           test: its losses on the test rows.
-          frozen: its network, which is run where the score is not the loss.
+          frozen: its network, which is run if the score is not the loss.
         """
         task, found = self._task, {self._task.columns.constant: self._constant}
         if task.goal_share is not None:
@@ -128,7 +128,7 @@ def is_solved(row: Row, names: Names) -> bool:
 
 
 def goal_words(rows: Sequence[Row], names: Names) -> str:
-    """Return what a replica that has learned has, as words after "replicas have"."""
+    """Return the criterion for a replica that has learned, as words after "replicas have"."""
     if names.goal_share is not None:
         goals = {f"{names.goal_share * row[names.constant]:.3g}" for row in rows}
         share = f"{names.goal_share:.0%} of {names.constant_name}"

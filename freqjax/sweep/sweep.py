@@ -1,12 +1,12 @@
-"""A sweep from its start to its results: claim the folder, train bucket after bucket, save, resume, sum up.
+"""A sweep from its start to its results: lock the folder, train the buckets, save, resume, summarise.
 
-The lead process alone reads and writes files. What it leaves in the folder:
+Only the lead process reads and writes files. Content of the folder:
 
-    config.json, metrics.jsonl        as a run does; a row a replica and epoch
+    config.json, metrics.jsonl        as in a run; a row per replica and epoch
     checkpoints/bucket-<n>/           the state of all replicas of a bucket
-    best/                             the best replica as a run's folder: --checkpoint takes it
-    sweep.json, sweep.csv             a row a replica, and means with intervals: see `freqjax.sweep.results`
-    summary.json                      how long it took, on what
+    best/                             the best replica as a run's folder, for --checkpoint
+    sweep.json, sweep.csv             a row per replica, and means with intervals: see `freqjax.sweep.results`
+    summary.json                      duration and device
     figures/sweep.png
 """
 
@@ -17,7 +17,6 @@ import dataclasses
 import math
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -31,7 +30,7 @@ from freqjax.config import sections as configs
 from freqjax.config import validation
 from freqjax.config.sections import Config, RunConfig
 from freqjax.errors import UserError
-from freqjax.run.interrupts import Interrupts
+from freqjax.run.interrupts import Interrupted, Interrupts
 from freqjax.run.workdir import Workdir
 from freqjax.sweep import axes, best, checks, processes, results
 from freqjax.sweep.axes import Bucket, Replica
@@ -40,13 +39,13 @@ from freqjax.sweep.progress import Progress
 from freqjax.sweep.serial import SerialReplicas
 from freqjax.sweep.shared import SharedReplicas
 from freqjax.sweep.standards import names_of
-from freqjax.system import devices, files
+from freqjax.system import devices, files, output
 from freqjax.training.prepared import assemble
 from freqjax.training.regimes import is_alone
 
 Say = Callable[[str], None]
 
-# A save takes all arrays off the devices: not more often than this, in seconds.
+# Least time between two checkpoints, s, since a checkpoint copies all arrays to the host.
 _SAVE_SECONDS = 10.0
 
 
@@ -56,9 +55,9 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
     Args:
       config: validated again before anything is written.
       folder: absent or empty unless `resume`; the lead's.
-      resume: go on with the sweep in `folder`.
+      resume: whether to continue the sweep in `folder`.
       figures: whether to draw.
-      say: takes each line of progress, on the lead.
+      say: called with each line of progress, on the lead.
 
     Returns:
       The signal that interrupted it, or None.
@@ -69,8 +68,9 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
     members = axes.replicas(config)
     devices.use_cpu_cores(config.run.cpu_devices)
     processes.connect(config.run)
+    devices.require()
     with contextlib.ExitStack() as stack:
-        # With other processes a signal must stop all of them at once, which is the cluster's business.
+        # With several processes the cluster handles signals, since all must stop at the same step.
         interrupts = stack.enter_context(Interrupts()) if jax.process_count() == 1 else None
         claimed: list[Workdir] = []
 
@@ -81,8 +81,11 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
 
         with _naming_lost_processes():
             _refuse_other_processes(config)
-            buckets = processes.on_all(lambda: axes.buckets(members, config.sweep.widest_padding))
-            notes = processes.on_all(lambda: checks.check(buckets, say, resume=resume))
+            with _acting(interrupts):
+                buckets = processes.on_all(
+                    lambda: axes.buckets(members, config.sweep.widest_padding)
+                )
+                notes = processes.on_all(lambda: checks.check(buckets, say, resume=resume))
             processes.from_lead(claim)
             lead = processes.is_lead()
             say = say if lead else _silent
@@ -93,7 +96,7 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
 
 
 def _anywhere(config: Config) -> Config:
-    """Return `config` without where it runs, which is no part of what a sweep is."""
+    """Return `config` with the default `run` section, which does not affect the results."""
     return dataclasses.replace(config, run=RunConfig())
 
 
@@ -101,23 +104,26 @@ def _silent(_: str) -> None:
     return None
 
 
+def _acting(interrupts: Interrupts | None) -> contextlib.AbstractContextManager[None]:
+    """Let a signal end work of which nothing is lost, where this process may end alone."""
+    return contextlib.nullcontext() if interrupts is None else interrupts.acting()
+
+
 @contextlib.contextmanager
 def _naming_lost_processes() -> Iterator[None]:
-    """End this process with a sentence and exit code 2 if another one does not answer any more."""
+    """Exit with a message and exit code 2 if another process no longer responds."""
     try:
         yield
     except processes.PeerLost as error:
-        print(
-            f"freqjax: a process of this sweep was lost ({error}): start all of them again with --resume.",
-            file=sys.stderr,
-            flush=True,
+        output.warn(
+            f"a process of this sweep was lost ({error}): start all of them again with --resume."
         )
-        # No file is half-written. JAX would wait for the lost one now, and end with a stack trace.
+        # Files are complete. JAX would wait for the lost process now, and end with a stack trace.
         os._exit(2)
 
 
 def _identity(config: Config) -> list[Any]:
-    """Return what two processes of one sweep have in common; the order of axes is that of replicas."""
+    """Return what all processes of a sweep must have in common; the order of axes is that of replicas."""
     values = configs.to_dict(_anywhere(config))
     values.pop("modules", None)  # where modules are may differ from machine to machine
     return [values, list(config.sweep.axes)]
@@ -147,14 +153,14 @@ def _refuse_other_sweep(config: Config, folder: Workdir) -> None:
 
 
 def _make_replicas(bucket: Bucket, mine: Sequence[Replica], *, resumed: bool) -> Replicas:
-    # All replicas of a bucket are of one kind.
+    # The replicas of a bucket are all serial or all shared.
     if is_alone(bucket.replicas[0].config):
         return SerialReplicas(bucket, mine)
     return SharedReplicas(bucket, mine, resumed=resumed)
 
 
 class _Sweep:
-    """A sweep on one of its processes; `folder` is None where this is not the lead."""
+    """Sweep on one of its processes; `folder` is None unless this is the lead."""
 
     def __init__(
         self,
@@ -173,23 +179,32 @@ class _Sweep:
         self._asked = 0
 
     def run(self, figures: bool) -> int | None:
-        """Train every bucket and sum up; return the signal that interrupted it, or None."""
+        """Train every bucket and summarise; return the signal that interrupted it, or None."""
         programs = "program" if len(self._buckets) == 1 else "programs"
         self._say(
             f"{self._count} replicas in {len(self._buckets)} {programs}, on {len(jax.devices())} "
             f"{jax.devices()[0].platform} devices of {jax.process_count()} processes"
         )
         rows: list[dict[str, Any]] = []
-        for place, bucket in enumerate(self._buckets):
-            found = self._train(place, bucket)
-            if found is None:
-                self._say("interrupted: --resume goes on from here")
-                return self._interrupts.signum if self._interrupts else signal.SIGTERM
-            rows += found
-        rows.sort(key=lambda row: row["replica"])
-        # The others stay until the lead is done: JAX does not let a process wait long at its exit.
-        processes.from_lead(lambda: self._finish(rows, figures=figures))
+        try:
+            for place, bucket in enumerate(self._buckets):
+                found = self._train(place, bucket)
+                if found is None:
+                    return self._end_early()
+                rows += found
+            rows.sort(key=lambda row: row["replica"])
+            with _acting(self._interrupts):
+                # The others wait here for the lead, since JAX limits the time a process waits at its exit.
+                processes.from_lead(lambda: self._finish(rows, figures=figures))
+        except Interrupted:
+            return self._end_early()
         return None
+
+    def _end_early(self) -> int:
+        """Say that a signal ended the sweep, and return which."""
+        self._say("interrupted: --resume goes on from here")
+        signum = self._interrupts.signum if self._interrupts else None
+        return signal.SIGTERM if signum is None else signum
 
     def _open(self, place: int) -> CheckpointStore | None:
         if self._folder is None:
@@ -197,7 +212,7 @@ class _Sweep:
         return CheckpointStore(self._folder.path / f"checkpoints/bucket-{place}", warn=self._say)
 
     def _train(self, place: int, bucket: Bucket) -> list[dict[str, Any]] | None:
-        """Train the replicas of a bucket; return their results, None where it was interrupted."""
+        """Train the replicas of a bucket; return their results, or None if it was interrupted."""
         with contextlib.ExitStack() as stack:
             store = processes.on_all(lambda: self._open(place))
             if store is not None:
@@ -207,13 +222,19 @@ class _Sweep:
                 return record.results
             share = processes.share_of(len(bucket.replicas))
             mine, resumed = bucket.replicas[share], record is not None
-            replicas = processes.on_all(lambda: _make_replicas(bucket, mine, resumed=resumed))
+            with _acting(self._interrupts):
+                replicas = processes.on_all(lambda: _make_replicas(bucket, mine, resumed=resumed))
             if record is not None:
                 self._restore(store, replicas, record, share)
             self._cut_rows(bucket, record)
             if not self._advance_all(store, bucket, replicas):
                 return None
-            found = processes.gather_lists(replicas.results())
+            try:
+                with _acting(self._interrupts):
+                    found = processes.gather_lists(replicas.results())
+            except Interrupted:
+                self._save(store, bucket, replicas, None)
+                return None
             self._save(store, bucket, replicas, found)
             self._compiled_before += replicas.compilations
             return found
@@ -221,7 +242,7 @@ class _Sweep:
     def _advance_all(
         self, store: CheckpointStore | None, bucket: Bucket, replicas: Replicas
     ) -> bool:
-        """Train until every replica has stopped; return False where a signal came before."""
+        """Train until every replica has stopped; return False if a signal arrived before."""
         names = names_of(assemble(bucket.replicas[0].config).task)
         progress = Progress(bucket, names.frozen, self._say)
         saved_at = time.monotonic()
@@ -239,13 +260,13 @@ class _Sweep:
         return True
 
     def _saved(self, store: CheckpointStore | None, bucket: Bucket) -> Record | None:
-        """Return the record of a bucket's last save, if its rows are still what they were."""
+        """Return the record of a bucket's last checkpoint, after checking that its rows have not changed."""
         meta = processes.from_lead(lambda: store.last_meta() if store else None)
         if meta is None:
             return None
         record = processes.on_all(lambda: Record.from_json(meta, "the sweep's checkpoint"))
         processes.on_all(lambda: checks.refuse_other_data(bucket, record))
-        # The newest of the buckets' saves has the largest numbers.
+        # The newest of the buckets' checkpoints has the largest numbers.
         self._spent = max(self._spent, record.spent, key=lambda spent: spent.wall_seconds)
         self._note_origins(record)
         return record
@@ -264,7 +285,7 @@ class _Sweep:
     def _stop_asked(self) -> bool:
         if self._interrupts is not None:
             return self._interrupts.signum is not None
-        # JAX stops all processes at a number that none of them has asked with: it must never repeat.
+        # JAX stops all processes at a step number that none of them has reached: it must never repeat.
         self._asked += 1
         return processes.stop_asked(self._asked)
 
@@ -278,7 +299,7 @@ class _Sweep:
         progress.show(rows)
 
     def _cut_rows(self, bucket: Bucket, record: Record | None) -> None:
-        """Drop the rows of what was trained after the save that has `record`."""
+        """Remove the rows of epochs after the checkpoint with `record`."""
         if self._folder is not None:
             epochs = {replica.index: 0 for replica in bucket.replicas}
             epochs |= {r.index: r.epoch for r in record.replicas} if record is not None else {}
@@ -291,7 +312,7 @@ class _Sweep:
         replicas: Replicas,
         found: list[Any] | None,
     ) -> None:
-        """Save the arrays and records of all replicas, and their results once they are done."""
+        """Save the arrays and records of all replicas, and their results once they are finished."""
         state, best = processes.gather_arrays(replicas.arrays())
         own = [dataclasses.asdict(record) for record in replicas.records()]
         records = [ReplicaRecord.from_json(values) for values in processes.gather_lists(own)]
@@ -310,7 +331,7 @@ class _Sweep:
 
         def save() -> None:
             if store is not None:
-                # Not an update's number: a replica may have stopped long before another.
+                # Not the number of updates, since replicas may stop at different times.
                 step = (store.steps() or [0])[-1] + 1
                 store.save(step, best, state, record.to_json(), metric=math.inf)
 
@@ -330,7 +351,7 @@ class _Sweep:
         self._say(f"resumed after epoch {replicas.epoch}")
 
     def _finish(self, rows: list[dict[str, Any]], *, figures: bool) -> None:
-        """Write the results; on the lead."""
+        """Write the results; only on the lead."""
         assert self._folder is not None
         folder = self._folder
         first = self._buckets[0].replicas[0]
@@ -364,7 +385,7 @@ class _Sweep:
         self._say("\n".join(["", *said, f"everything: {folder.path}"]))
 
     def _export(self, index: int, folder: Path) -> None:
-        """Write the best replica's weights to best/, a folder that --checkpoint takes."""
+        """Write the best replica's weights to best/, a folder that --checkpoint accepts."""
         place, bucket = next(
             (n, b)
             for n, b in enumerate(self._buckets)

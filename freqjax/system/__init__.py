@@ -1,1 +1,1 @@
-"""The machine: devices, compiled programs, the cache, files and locks."""
+"""Operating system and hardware: devices, compiled programs, the cache, files and locks."""

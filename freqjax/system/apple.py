@@ -1,7 +1,7 @@
-"""The GPU of a Mac: its plugins for JAX come from others, and many versions of them do not work.
+"""Detection of a working GPU on a Mac, whose JAX plugins are third-party; many of their versions fail.
 
-Some fail when JAX starts, some at the first array, some end the process. So a process of its own tries one,
-and what came of it is kept (`freqjax.system.cache`).
+Some fail when JAX starts, some at the first array, and some end the process. A subprocess therefore tests the
+plugin, and the result is cached (`freqjax.system.cache`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 
 from freqjax.system import cache
 
-# Takes the gradient of a scan with a random weight, as a training does, compares it with the CPU's arithmetic
-# and prints the name of the platform.
+# Computes the gradient of a scan with a random weight, as training does, compares it with NumPy and prints
+# the name of the platform.
 _TRIAL = """
 import jax, jax.numpy as jnp, numpy as np
 from jax.extend import backend
@@ -61,7 +61,7 @@ def gpu_platform() -> str | None:
 
 
 def _plugins() -> list[str]:
-    """List the plugins that JAX would find, with their versions where they tell them."""
+    """List the plugins that JAX would find, with their versions if known."""
     found = {
         f"{entry.value} {entry.dist.version if entry.dist else ''}"
         for entry in importlib.metadata.entry_points(group="jax_plugins")
@@ -73,7 +73,7 @@ def _plugins() -> list[str]:
 
 
 def _try() -> str | None:
-    """Run a small training on the platform that JAX chooses; its name, or None if that fails."""
+    """Run a small training on the platform that JAX chooses; return its name, or None if it fails."""
     environment = {name: text for name, text in os.environ.items() if name != "JAX_PLATFORMS"}
     try:
         done = subprocess.run(

@@ -1,9 +1,9 @@
-"""The folder of what was computed before, and answers kept in it as small JSON files.
+"""Cache folder, and cached results in it as small JSON files.
 
-The folder is $FREQJAX_CACHE, else `freqjax` in $XDG_CACHE_HOME, else in the system's own place: ~/.cache, on
-macOS ~/Library/Caches, on Windows %LOCALAPPDATA%. Everything in it is named by the hash of what decides it.
-The cache is a convenience: if it cannot be read or written, freqjax runs without one. A folder or a file that
-others than the user could have changed is not used, and a line on standard error says so.
+The folder is $FREQJAX_CACHE, else `freqjax` in $XDG_CACHE_HOME, else in the system's default: ~/.cache, on
+macOS ~/Library/Caches, on Windows %LOCALAPPDATA%. Every file is named by a hash of its inputs. The cache is
+optional: if it cannot be read or written, freqjax runs without one. A folder or a file that others than the
+user could have changed is not used, and a line on standard error says so.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from freqjax.system import ownership
+from freqjax.system import output, ownership
 from freqjax.system.files import write_text
 
-# Goes into every hash: raise it whenever the same question gets another answer, or the files another form.
+# Part of every hash: raise it whenever the result for the same inputs changes, or the form of the files.
 VERSION = 3
 
 
 def folder() -> Path:
-    """Return where the files are.
+    """Return the cache folder.
 
     Raises:
-      RuntimeError: the user has no home folder, and no variable names another place.
+      RuntimeError: the user has no home folder, and no variable names another folder.
     """
     named = os.environ.get("FREQJAX_CACHE")
     if named:
@@ -37,7 +37,7 @@ def folder() -> Path:
 
 
 def _custom() -> Path:
-    """Return where programs keep such files by the system's custom."""
+    """Return the system's default folder of caches."""
     if sys.platform == "darwin":
         return Path("~/Library/Caches").expanduser()
     local = os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None
@@ -87,7 +87,7 @@ def is_trusted(path: Path) -> bool:
     found = fault(path)
     if found is not None and found not in _said:
         _said.add(found)
-        print(f"freqjax: {found}: it is not used as a cache.", file=sys.stderr)
+        output.warn(f"{found}: it is not used as a cache.")
     return found is None
 
 

@@ -1,21 +1,20 @@
-"""Programs that XLA compiled before, kept on disk: a command that ran once starts in half the time.
+"""Persistent cache of compiled XLA programs: a command that ran before starts in half the time.
 
-They stand in the folder `compiled` of `freqjax.system.cache.folder`, under the hash of the processor they
-were compiled for, since a home folder may be shared by several machines. JAX asks `Programs` for them and
-hands over new ones. If the cache cannot be read or written, or others could change it, freqjax runs without.
+It is in the folder `compiled` of `freqjax.system.cache.folder`, under a hash of the processor, since several
+machines may share a home folder. JAX asks `Programs` for programs and hands over new ones. If the cache
+cannot be read or written, or others could change it, freqjax runs without it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from pathlib import Path
 
 import jax
 from jax._src import compilation_cache
 
-from freqjax.system import cache, files, processors
+from freqjax.system import cache, files, output, processors
 
 # Bytes on disk beyond which the oldest programs are removed. One takes 10 to 70 KB.
 _MOST = 200_000_000
@@ -61,9 +60,9 @@ def _proof(key: str, program: bytes) -> bytes:
 
 
 def keep() -> None:
-    """Make JAX look for compiled programs on disk and put new ones there.
+    """Enable JAX's persistent compilation cache.
 
-    A cache that the user set up for JAX, or turned off, stays as it is.
+    A cache that the user has configured or disabled is not changed.
     """
     enabled = jax.config.jax_enable_compilation_cache  # pyright: ignore[reportAttributeAccessIssue]
     chosen = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
@@ -87,10 +86,9 @@ def keep() -> None:
 def _take_the_place_of_jax_files() -> bool:
     """Make JAX keep programs in `Programs`, since its own files prove nothing; False where it cannot be."""
     if not hasattr(compilation_cache, "get_file_cache"):
-        print(
-            f"freqjax: JAX {jax.__version__} keeps compiled programs in another way than those that freqjax "
-            "knows: programs are compiled anew.",
-            file=sys.stderr,
+        output.warn(
+            f"JAX {jax.__version__} keeps compiled programs in another way than those that freqjax knows: "
+            "programs are compiled anew."
         )
         return False
     original = compilation_cache.get_file_cache
@@ -108,7 +106,7 @@ def _hash(words: str) -> str:
 
 
 def _shrink(folder: Path) -> None:
-    """Remove the oldest programs, so that those that are left take no more than `_MOST` bytes."""
+    """Remove the oldest programs until the others take at most `_MOST` bytes."""
     found = [(entry.stat(), entry) for entry in os.scandir(folder) if entry.is_file()]
     total = sum(stat.st_size for stat, _ in found)
     for stat, entry in sorted(found, key=lambda pair: pair[0].st_mtime):

@@ -1,4 +1,4 @@
-"""Which platform JAX runs on, and what a result must say of it. Import before anything uses JAX."""
+"""Selection and description of the platform that JAX runs on. Import it before JAX is used."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from freqjax.errors import UserError
 from freqjax.system import apple, compiled, memory, processors
 
 _PLATFORMS = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
+# What `select` was given, the last at the end.
+_selected: list[str] = []
 
 
 def select(name: str | None) -> None:
-    """Make JAX use the platform `name` (cpu, gpu or tpu), or its own choice if `name` is None.
+    """Make JAX use the platform `name` (cpu, gpu or tpu), or the default if `name` is None.
 
-    On a GPU memory is taken as it is used, not whole in advance. Compiled programs are kept on disk: see
-    `freqjax.system.compiled`. On a Mac its own choice is the GPU if a plugin for it is installed and works,
-    else the CPU.
+    GPU memory is allocated on demand, not preallocated. Compiled programs are cached on disk: see
+    `freqjax.system.compiled`. On a Mac the default is the GPU if a plugin for it is installed and works, else
+    the CPU.
 
     Raises:
       UserError: an unknown name.
@@ -33,47 +35,48 @@ def select(name: str | None) -> None:
     if name is not None and name not in _PLATFORMS:
         raise UserError(f"--device is {name!r}: it must be one of {', '.join(_PLATFORMS)}.")
     if name is not None:
+        _selected.append(name)
         found = apple.gpu_platform() if name == "gpu" and sys.platform == "darwin" else None
         jax.config.update("jax_platforms", found or _PLATFORMS[name])
     elif sys.platform == "darwin" and not _chosen() and apple.gpu_platform() is None:
-        # JAX would take a plugin that is there and fails.
+        # JAX would use an installed plugin even if it fails.
         jax.config.update("jax_platforms", "cpu")
 
 
-def require(name: str | None) -> None:
-    """See that the platform that was selected is there. With this JAX runs, and its devices are settled.
+def require() -> None:
+    """Check that the selected platform is available; this initialises JAX and fixes its devices.
 
-    If nothing was selected, neither by `name` nor by $JAX_PLATFORMS, nothing is done.
+    If nothing was selected, neither by `select` nor by $JAX_PLATFORMS, nothing is done.
 
     Raises:
-      UserError: this machine or installation lacks it.
+      UserError: this machine or installation lacks the platform.
     """
     chosen = _chosen()
-    if chosen in ("", "cpu"):  # of which there is always one
+    if chosen in ("", "cpu"):  # always available
         return
     try:
         jax.devices()
-    except (RuntimeError, AssertionError):  # the second is what JAX raises if no GPU can be seen
-        said, remedy = f"--device is {name}", "leave --device out"
-        if name is None:
-            said, remedy = f"JAX_PLATFORMS is {chosen}", "unset it"
+    except (RuntimeError, AssertionError):  # JAX raises AssertionError if it finds no GPU
+        said, remedy = f"JAX_PLATFORMS is {chosen}", "unset it"
+        if _selected:
+            said, remedy = f"--device is {_selected[-1]}", "leave --device out"
         raise UserError(
             f"{said}: JAX finds no such device here; {remedy} to use what it finds."
         ) from None
 
 
 def _chosen() -> str:
-    """Return the platforms that JAX was told to use, by `select` or the environment; else nothing."""
+    """Return the platforms selected by `select` or the environment; empty if there are none."""
     return jax.config.jax_platforms or ""  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def use_cpu_cores(count: int | None) -> None:
     """Make JAX see `count` CPU devices, or one for each core of this process if it is None.
 
-    If JAX runs already, its devices stay as they are.
+    If JAX is already initialised, its devices do not change.
 
     Raises:
-      UserError: `count` is given, and JAX runs already with another number.
+      UserError: `count` is given, and JAX is already initialised with another number.
     """
     try:
         jax.config.update("jax_num_cpu_devices", count or processors.usable_cores())
@@ -86,7 +89,7 @@ def use_cpu_cores(count: int | None) -> None:
 
 
 def describe() -> str:
-    """Return the default device in words, for a summary."""
+    """Return a description of the default device, for a summary."""
     device = jax.devices()[0]
     return (
         f"{device.platform}: {device.device_kind}, {os.cpu_count()} CPU cores, {platform.machine()}"
@@ -94,7 +97,7 @@ def describe() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that a result depends on."""
+    """Return the versions of the packages that a result depends on."""
     packages = {"jax": "jax", "flax": "flax", "optax": "optax", "orbax": "orbax-checkpoint"}
     found = {key: importlib.metadata.version(package) for key, package in packages.items()}
     return {
@@ -105,14 +108,12 @@ def versions() -> dict[str, str]:
 
 
 def peak_memory_mb() -> float | None:
-    """Return the most memory this process has held, MB, or None if the system does not say.
+    """Return the peak memory of this process, MB, or None if the system does not provide it.
 
-    It is the accelerator's if there is one and it says, else the host's.
+    It is the accelerator's if that provides it, else the host's.
     """
     stats: dict[str, Any] | None = None
-    with contextlib.suppress(
-        jax.errors.JaxRuntimeError
-    ):  # a plugin that does not know the question
+    with contextlib.suppress(jax.errors.JaxRuntimeError):  # a plugin without memory statistics
         stats = jax.devices()[0].memory_stats()
     if stats and "peak_bytes_in_use" in stats:
         return stats["peak_bytes_in_use"] / 1e6

@@ -1,7 +1,6 @@
-"""Files that a reader sees whole or not at all, and what is read back from them.
+"""Atomic writing of files, and reading.
 
-Text is UTF-8 with lines that end in a line feed, whatever the system's custom, so that a run's folder means
-the same everywhere.
+Text is UTF-8 with lines that end in a line feed on every system, so that a run's folder is portable.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from typing import IO, Any
 
 from freqjax.errors import UserError
 
-# On Windows nothing takes the place of a file that another process has open, such as a virus scanner: the
-# seconds to wait before each further attempt.
+# On Windows a file that another process has open, such as a virus scanner, cannot be replaced: seconds to
+# wait before each further attempt.
 _WAITS = (0.01, 0.03, 0.1, 0.3, 1.0) if os.name == "nt" else ()
 
 
@@ -39,12 +38,12 @@ def read_json(path: Path) -> Any | None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replace the JSON file `path` in one step."""
+    """Replace the JSON file `path` atomically."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read the rows of a metrics.jsonl up to the first line that was not finished."""
+    """Read the rows of a metrics.jsonl up to the first incomplete line."""
     rows: list[dict[str, Any]] = []
     if path.is_file():
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -56,9 +55,9 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` so that a reader sees the old file or the new one, never a part."""
+    """Write `text` to `path` atomically: a reader sees the old file or the new one."""
     with replacing(path) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="backslashreplace"))  # a path may hold other bytes
 
 
 @contextmanager
@@ -173,7 +172,7 @@ def reason(error: OSError) -> str:
 
 
 def replace(source: Path, goal: Path) -> None:
-    """Rename a file or folder in one step; a file at `goal` gives way."""
+    """Rename a file or folder atomically; a file at `goal` is replaced."""
     for wait in _WAITS:
         try:
             os.replace(source, goal)
@@ -184,11 +183,11 @@ def replace(source: Path, goal: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Force a file's bytes, or a folder's list of names, to the disk.
+    """Flush a file's bytes, or a folder's entries, to the disk.
 
-    On Windows, folders cannot be opened, and renames are kept safe by the file system itself.
+    On Windows, folders cannot be opened, and the file system itself makes renames durable.
     """
-    # Windows forces only what is open for writing.
+    # Windows flushes only files that are open for writing.
     access = os.O_RDWR if os.name == "nt" else os.O_RDONLY
     try:
         descriptor = os.open(path, access)

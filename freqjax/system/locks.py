@@ -1,8 +1,8 @@
-"""Locks between processes: at most one of them holds a file.
+"""Locks between processes: at most one process holds the lock on a file.
 
-The lock is the system's own wherever there is one (`flock`, or a locked byte on Windows); the system drops it
-when the process ends, however it ends. A file system without such locks, as some clusters have, gets a second
-file that names the process which holds the first; a process that was killed is found out by its number.
+If the system has file locks (`flock`, or a locked byte on Windows), they are used; the system releases them
+when the process ends, however it ends. On a file system without locks, as on some clusters, a second file
+names the process that holds the lock; its process number shows whether that process is still alive.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ try:
 except ImportError:
     msvcrt = None
 
-# What a file system without locks answers.
+# Errors of a file system without locks.
 _UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 class FileLock:
-    """A lock on a file, which is created if it is missing and stays when the lock is released.
+    """Lock on a file, which is created if it is missing and is not removed when the lock is released.
 
-    To remove it would let two processes lock two files of the same name.
+    If it were removed, two processes could lock two files of the same name.
     """
 
     def __init__(self, path: Path) -> None:
-        """Take the lock.
+        """Acquire the lock.
 
         Raises:
           BlockingIOError: another process, or another `FileLock`, holds it.
@@ -50,7 +50,7 @@ class FileLock:
             raise
 
     def release(self) -> None:
-        """Release the lock; nothing happens if it was released before."""
+        """Release the lock; without effect if it was released before."""
         self._file.close()
         if self._marker is not None:
             self._marker.unlink(missing_ok=True)
@@ -58,7 +58,7 @@ class FileLock:
 
 
 def _lock(file: IO[bytes]) -> bool:
-    """Lock an open file; False if the system has no locks.
+    """Lock an open file; return False if the system has no locks.
 
     Raises:
       BlockingIOError: it is locked.
@@ -84,10 +84,10 @@ def _lock(file: IO[bytes]) -> bool:
 
 
 def _write_holder(marker: Path) -> None:
-    """Create `marker`, which says which process holds the lock.
+    """Create `marker`, which names the process that holds the lock.
 
     Raises:
-      BlockingIOError: it is there, and its process may be alive.
+      BlockingIOError: it exists, and its process may be alive.
     """
     if marker.exists() and not _may_live(marker.read_text(encoding="utf-8", errors="replace")):
         marker.unlink(missing_ok=True)
@@ -99,9 +99,9 @@ def _write_holder(marker: Path) -> None:
 
 
 def _may_live(holder: str) -> bool:
-    """Tell whether a process, given as its number and machine, may be alive."""
+    """Return whether a process, given by its number and machine, may be alive."""
     number, _, machine = holder.strip().partition(" ")
-    # On Windows signal 0 is no question but Ctrl-C.
+    # On Windows signal 0 does not test a process but sends Ctrl-C.
     if not number.isdecimal() or machine != platform.node() or os.name == "nt":
         return True
     try:

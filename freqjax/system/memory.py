@@ -1,8 +1,9 @@
-"""How much memory this process has held, as each system tells it."""
+"""Peak memory of this process, and the memory of the machine, on each system."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 
 try:
@@ -12,7 +13,7 @@ except ImportError:  # Windows
 
 
 class _Counters(ctypes.Structure):
-    """Windows's PROCESS_MEMORY_COUNTERS."""
+    """The structure PROCESS_MEMORY_COUNTERS of Windows."""
 
     _fields_ = (
         ("cb", ctypes.c_uint32),
@@ -34,7 +35,7 @@ class _Counters(ctypes.Structure):
 
 
 def peak_mb() -> float | None:
-    """Return the most main memory that this process has held, MB; None if the system does not say."""
+    """Return the peak main memory of this process, MB; None if the system does not provide it."""
     if resource is not None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak / 1e6 if sys.platform == "darwin" else peak / 1e3  # bytes there, kB elsewhere
@@ -52,3 +53,19 @@ def _windows_peak_mb() -> float | None:
     if not kernel.K32GetProcessMemoryInfo(process, ctypes.byref(counters), counters.cb):
         return None
     return counters.peak_working_set / 1e6
+
+
+def physical_bytes() -> int | None:
+    """Return how much main memory the machine has; None if the system does not say."""
+    if hasattr(os, "sysconf"):
+        try:
+            pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+        except (OSError, ValueError):
+            return None
+        return pages * size if pages > 0 else None
+    if hasattr(ctypes, "WinDLL"):
+        kernel = ctypes.WinDLL("kernel32")  # pyright: ignore[reportAttributeAccessIssue]
+        kilobytes = ctypes.c_ulonglong()
+        if kernel.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes)):
+            return 1024 * kilobytes.value
+    return None

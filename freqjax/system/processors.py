@@ -1,4 +1,4 @@
-"""The processor: how many of its cores this process may use, and what code compiled for it relies on."""
+"""Properties of the processor: the cores this process may use, and the model and instructions."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from pathlib import Path
 
 def usable_cores() -> int:
     """Count the cores that this process may use, at least 1."""
-    # Not every system can bind a process to some of its cores.
+    # Not every system can restrict a process to some cores.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def describe() -> str:
-    """Return what code compiled for this CPU may rely on: its model and its instructions, in words."""
+    """Return the model and the instructions of this CPU, on which compiled code depends."""
     told = _told_by_macos() if sys.platform == "darwin" else _told_by_linux()
     return "\n".join([platform.machine(), platform.processor(), *told])
 
 
 def _told_by_linux() -> list[str]:
-    """Read model and instructions from /proc; nothing if there is none, as on Windows."""
+    """Read model and instructions from /proc; empty if it does not exist, as on Windows."""
     info = Path("/proc/cpuinfo")
     if not info.is_file():
         return []
     lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
     names = ("model name", "flags", "Features", "CPU implementer", "CPU part")
-    # Once for all cores, which are alike.
+    # All cores have the same model and instructions.
     return [
         *{line.partition(":")[0].strip(): line for line in lines if line.startswith(names)}.values()
     ]
 
 
 def _told_by_macos() -> list[str]:
-    """Ask the kernel for model and instructions; leave out names that this kind of Mac does not know."""
+    """Read model and instructions from the kernel, without names that this kind of Mac does not have."""
     names = ("brand_string", "features", "leaf7_features")
     found = [_sysctl(f"machdep.cpu.{name}") for name in names]
     return [value for value in found if value is not None]
 
 
 def _sysctl(name: str) -> str | None:
-    """Read a text from the kernel of a Mac; None if it does not know the name."""
+    """Read a text from the kernel of a Mac; None if the name does not exist."""
     ask = getattr(ctypes.CDLL(None), "sysctlbyname", None)
     if ask is None:
         return None

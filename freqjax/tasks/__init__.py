@@ -1,19 +1,20 @@
 """Tasks: the contract, batches, objectives and evaluations; and the tasks that `freqjax.config.names` lists.
 
-Nothing is imported before it is used: a task's section of the config is in this package and is read
-without JAX.
+Names are imported on first use: a task's section of the config is in this package and is read without
+importing JAX.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from freqjax.config.names import task_class
 
 if TYPE_CHECKING:
     from freqjax.config.sections import Context, TaskConfig
     from freqjax.tasks.batch import Batch, Sequences, means_by_group
+    from freqjax.tasks.extraction.config import ExtractionConfig
     from freqjax.tasks.extraction.task import Extraction
     from freqjax.tasks.task import Input, Task, TimeUnit
 
@@ -40,11 +41,15 @@ __all__ = [
 ]
 
 
-def make_task(config: TaskConfig, context: Context | None = None) -> Any:
+@overload
+def make_task(config: ExtractionConfig, context: Context | None = None) -> Extraction: ...
+@overload
+def make_task(config: TaskConfig, context: Context | None = None) -> Task: ...
+def make_task(config: TaskConfig, context: Context | None = None) -> Task:
     """Make the task that `config.name` names.
 
-    `context` is the window that an output may depend on (`freqjax.config.sections.context_of`); the limits
-    depend on it, and no row does.
+    `context` is the window that an output may depend on (`freqjax.config.sections.context_of`); it affects
+    the limits, but no rows.
     """
     return task_class(config.name)(config, context)
 

@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 
 class Columns(NamedTuple):
-    """Names of columns.
+    """Names of the columns that depend on the task.
 
     Attributes:
       loss: prequential loss of each group.
       frozen: frozen loss.
       frozen_per_group: frozen loss of each group.
-      horizon: how far the curriculum has come, in the task's unit of time.
+      horizon: horizon of the curriculum, in the task's unit of time.
       settled: loss of each group after a step of the curriculum.
-      per_group: what the test and training objects of a summary call the frozen loss of each group.
-      constant: what the rows of a sweep call the loss of a predictor without inputs.
+      per_group: name of the frozen loss of each group in the test and training objects of a summary.
+      constant: name of the loss of a predictor without inputs in the rows of a sweep.
     """
 
     loss: str

@@ -1,13 +1,15 @@
-"""An ability of a task: weights that solve it can be written down.
+"""Ability of a task: weights that solve it can be constructed.
 
-They tell what no training run can: that a network of this size is large enough, and whether a gradient
-that is cut would mend weights that are nearly right. See `freqjax.diagnosis.tried`.
+They show what no training run can: that a network of this size is large enough, and whether a truncated
+gradient would correct weights that are nearly right. See `freqjax.diagnosis.tried`.
 Axes: T samples, N directions.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+from freqjax.networks.network import Params
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,48 +18,48 @@ if TYPE_CHECKING:
 
 
 class NearSolution(NamedTuple):
-    """Weights that nearly solve a task, and the directions in which they are mended.
+    """Weights that nearly solve a task, and the directions that correct them.
 
     Attributes:
       network: the network whose weights they are.
       params: the weights.
-      directions: [N] changes of `params`, in its layout, each of which mends a part of what is wrong.
-      words: what they are, with how far off they are, such as "an integrator that leaks 2 % a sample".
-      evidence: how far off they are, ready for JSON.
+      directions: [N] changes of `params`, in its layout, each of which corrects a part of the error.
+      words: description with the size of the error, such as "an integrator that leaks 2 % a sample".
+      evidence: size of the error, ready for JSON.
     """
 
     network: Network
-    params: Any
-    directions: Sequence[Any]
+    params: Params
+    directions: Sequence[Params]
     words: str
     evidence: Mapping[str, float]
 
 
 @runtime_checkable
 class Solution(Protocol):
-    """Weights that solve a task: constructed, not learned.
+    """Constructed weights that solve a task.
 
     Attributes:
-      name: what they are, in one word; keys of the evidence begin with it.
-      along: what a direction of `NearSolution` changes, such as "a rate".
+      name: description in one word; keys of the evidence begin with it.
+      along: the quantity that a direction of `NearSolution` changes, such as "a rate".
     """
 
     name: str
     along: str
 
-    def params_of(self, network: Network) -> Any | None:
-        """Return them as parameters of `network`; None where it is too small or of another kind."""
+    def params_of(self, network: Network) -> Params | None:
+        """Return the weights as parameters of `network`; None if it is too small or of another kind."""
         ...
 
     def nearly(self, samples: int) -> NearSolution:
-        """Return weights so far off that descent through T = `samples` samples can still mend them."""
+        """Return weights with an error that descent through T = `samples` samples can still correct."""
         ...
 
 
 @runtime_checkable
 class Constructible(Protocol):
-    """A task whose solution can be written down as weights."""
+    """Task for which weights can be constructed."""
 
     def solution(self) -> Solution | None:
-        """Return weights that solve the task; None where its config leaves too much unknown for any."""
+        """Return weights that solve the task; None if its config makes this impossible."""
         ...

@@ -1,4 +1,4 @@
-"""The figures that a run of any task has."""
+"""Figures of a run of any task."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def draw_run(
     rows: Sequence[dict[str, Any]],
     folder: Path,
 ) -> list[Path]:
-    """Draw scores beside baselines and, where there are `rows`, how training went; see `Task.draw`."""
+    """Draw scores beside baselines and, if there are `rows`, the course of training; see `Task.draw`."""
     from freqjax import figures  # matplotlib takes most of a second to import
 
     others = dict(evaluation.baselines)
@@ -53,14 +53,14 @@ def draw_run(
     paths.append(figures.learning_curves(history, scale, folder))
     if history.is_staged:
         paths.append(figures.curriculum(history, scale, folder))
-    if frozen.batch("validation") is None:  # other rows have another loss, however the weights move
+    if frozen.batch("validation") is None:  # losses on different rows are not comparable
         paths.append(figures.chasing_gap(history, scale, evaluation.loss, folder))
     paths.append(figures.gradient_norms(rows, folder, second_order=history.is_staged))
     return paths
 
 
 def _possible(evaluation: Evaluation) -> list[tuple[float, str]]:
-    """Return the losses of baselines and the limit that a log axis can show, where the score is the loss."""
+    """Return the baselines and the limit that a log axis can show; none if the score is not the loss."""
     if not evaluation.scores_loss:
         return []
     known = {name: loss for name, loss in evaluation.baselines.items() if name != "constant"}

@@ -1,4 +1,4 @@
-"""What a task says of frozen weights: a score beside its baselines and its limit, and sections to read.
+"""Evaluation of frozen weights on a task: a score beside baselines and limit, and sections of a report.
 
 Axes: B sequences, T samples, O outputs, G groups.
 """
@@ -10,14 +10,20 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float
 
 from freqjax.networks import Network
+from freqjax.networks.arrays import EitherArray
+from freqjax.networks.network import Params
 from freqjax.tasks.batch import Batch
+
+# A score, or outputs on the test rows: one a sample, or one a sequence.
+Baseline = float | Float[EitherArray, "B T O"] | Float[EitherArray, "B O"]
 
 
 @runtime_checkable
 class Frozen(Protocol):
-    """A network with frozen weights, run over the rows of a task.
+    """Network with frozen weights, run over the rows of a task.
 
     Attributes:
       network: the network.
@@ -25,31 +31,31 @@ class Frozen(Protocol):
     """
 
     network: Network
-    params: Any
+    params: Params
 
-    def initial_params(self) -> Any:
+    def initial_params(self) -> Params:
         """Return the weights that training began with."""
         ...
 
     def batch(self, split: str) -> Batch | None:
-        """Return the rows of a split (train, validation or test); None where the task has none."""
+        """Return the rows of a split (train, validation or test); None if the task has none."""
         ...
 
-    def outputs(self, split: str) -> np.ndarray:
+    def outputs(self, split: str) -> Float[np.ndarray, "B T O"]:
         """Return the outputs [B, T, O] on the rows of a split."""
         ...
 
-    def run(self, batch: Batch, reset: str) -> np.ndarray:
+    def run(self, batch: Batch, reset: str) -> Float[np.ndarray, "B T O"]:
         """Return the outputs [B, T, O] on `batch`, under a value of `task.reset`."""
         ...
 
 
 class Table(NamedTuple):
-    """A table whose first column names the rows.
+    """Table whose first column names the rows.
 
     Attributes:
-      columns: the headings, that of the first column too.
-      rows: text, numbers, or None where nothing is known; as many a row as there are columns.
+      columns: the headings, including that of the first column.
+      rows: text, numbers, or None for unknown values; one per column in each row.
     """
 
     columns: Sequence[str]
@@ -57,14 +63,14 @@ class Table(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A part of a report: what a summary prints, report.md holds and a page shows.
+    """Part of a report, as a summary prints it, report.md contains it and a page shows it.
 
     Attributes:
       title: its heading.
       words: sentences or paragraphs, in order.
       table: shown after the words, or None.
       figures: PNGs, shown last.
-      data: what else a page may draw from, ready for JSON.
+      data: further data for a page, ready for JSON.
     """
 
     title: str
@@ -75,30 +81,30 @@ class Section(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """What frozen weights are worth on a task.
+    """Result of evaluating frozen weights on a task.
 
-    The score may be another measure than the loss that training minimises, such as an accuracy; where it is
-    the loss, `per_group` and `losses` hold the same numbers.
+    The score may differ from the loss that training minimises, such as an accuracy; if it is the loss,
+    `per_group` and `losses` hold the same numbers.
 
     Attributes:
-      score: on the test rows that are judged.
-      score_name: of the score, for people.
+      score: score on the test rows that are judged.
+      score_name: name of the score in texts.
       higher_is_better: whether a higher score is better.
-      goal: what the score of every group must reach to count as learned; None where none is set.
+      goal: the score that every group must reach to count as learned; None if none is set.
       per_group: [G] score of each group.
       baselines: name → score on the same rows; `constant`, the best constant predictor, first.
-      limit: the best score that any estimator can have; None where it is not known.
-      limit_note: why the limit is what it is, or why there is none.
-      limit_per_group: [G] the best score that any estimator can have in each group; None where not known.
-      loss: on the test rows that are judged.
-      loss_name: of the loss, for people.
+      limit: the best score of any estimator; None if unknown.
+      limit_note: the reason for the limit, or for its absence.
+      limit_per_group: [G] the best score of any estimator in each group; None if unknown.
+      loss: loss on the test rows that are judged.
+      loss_name: name of the loss in texts.
       losses: [G] loss of each group; NaN for one without test rows.
       constant_loss: test loss of the predictor that `constant_name` names.
-      constant_name: the predictor without inputs that losses are held against.
-      when: which part of the rows is judged, as words after a number, such as " after the first second";
-        empty for all of them.
-      metrics: what else summary.json holds, ready for JSON; at least `train` and `test`.
-      sections: for a reader, in order.
+      constant_name: the predictor without inputs that losses are compared with.
+      when: the part of the rows that is judged, as words after a number, such as " after the first second";
+        empty for all rows.
+      metrics: further entries of summary.json, ready for JSON; at least `train` and `test`.
+      sections: sections of the report, in order.
     """
 
     score: float
@@ -121,23 +127,23 @@ class Evaluation(NamedTuple):
 
     @property
     def is_finite(self) -> bool:
-        """Whether score and loss are finite."""
+        """True if score and loss are finite."""
         return bool(np.isfinite([self.score, self.loss]).all())
 
     @property
     def scores_loss(self) -> bool:
-        """Whether the score is the loss."""
+        """True if the score is the loss."""
         return self.score_name == self.loss_name
 
     @property
     def worst(self) -> float:
-        """The worst score of a group that has test rows."""
+        """Worst score among the groups that have test rows."""
         known = [score for score in self.per_group if not np.isnan(score)] or [self.score]
         return min(known) if self.higher_is_better else max(known)
 
     @property
     def is_learned(self) -> bool:
-        """Whether the score of every group is better than the goal; False where none is set."""
+        """True if the score of every group is better than the goal; False if none is set."""
         if self.goal is None or not self.is_finite:
             return False
         return self.worst > self.goal if self.higher_is_better else self.worst < self.goal

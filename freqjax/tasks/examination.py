@@ -1,9 +1,11 @@
-"""What an examination of a run finds, and the evidence that a task's own checks work with."""
+"""Result of examining a run for one cause, and the evidence for a task's own checks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from freqjax.networks.network import Params
 
 if TYPE_CHECKING:
     from freqjax.networks import Network
@@ -15,19 +17,19 @@ GOAL_SHARE = 0.02
 
 
 class Examination(NamedTuple):
-    """One cause, looked for.
+    """Result of the search for one cause.
 
     Attributes:
       cause: a name of `freqjax.diagnosis.CAUSES`, or one of the task's own.
-      found: whether it explains the error; None where it could not be examined.
-      words: what was seen, in a sentence with its numbers.
+      found: whether it explains the error; None if it could not be examined.
+      words: the observation, in a sentence with its numbers.
       evidence: the numbers, ready for JSON.
-      threshold: what they are held against, and why that.
-      experiment: a command whose outcome can refute it.
+      threshold: the threshold for the numbers, and its reason.
+      experiment: a command whose outcome can refute the cause.
       advice: what to change.
-      refuted_if: which outcome of the experiment does.
-      before: of a cause of the task's own, the name in `freqjax.diagnosis.CAUSES` before which it ranks;
-        empty where it ranks after all of them.
+      refuted_if: the outcome of the experiment that refutes it.
+      before: for a cause of the task, the name in `freqjax.diagnosis.CAUSES` before which it ranks; empty if
+        it ranks after all of them.
     """
 
     cause: str
@@ -42,7 +44,7 @@ class Examination(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """Evidence of a run for its task, which alone knows what rows and outputs mean.
+    """Evidence of a run for its task, since only the task knows the meaning of rows and outputs.
 
     Attributes:
       network: the network.
@@ -50,17 +52,17 @@ class Evidence(NamedTuple):
       updated: whether any update was made; before the first there are only rows to check.
       train_rows: the training rows.
       test_rows: the test rows.
-      evaluation: what the task says of the kept weights.
-      errors: [G] their test losses; infinite where not finite, NaN for a group without rows.
+      evaluation: evaluation of the kept weights.
+      errors: [G] their test losses; infinite if not finite, NaN for a group without rows.
       goal: the loss below which a group counts as learned.
       credit: the time through which the gradient went, in the task's unit of time.
-      changed_files: fields whose file is not the one that was trained on.
+      changed_files: fields whose file differs from the one that was trained on.
       command: (changes) → a command that repeats the run with them.
-      through_time: the command that trains through a whole gradient.
+      through_time: the command that trains with the full gradient.
     """
 
     network: Network
-    params: Any
+    params: Params
     updated: bool
     train_rows: Batch
     test_rows: Batch

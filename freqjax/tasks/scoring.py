@@ -1,4 +1,4 @@
-"""The evaluation that every task has: losses and scores of each split beside constant and baselines.
+"""Default evaluation of a task: losses and scores of each split beside constant and baselines.
 
 Axes: B sequences, T samples, O outputs, G groups.
 """
@@ -8,26 +8,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
-from freqjax.tasks.batch import Sequences, mean_of_all, means_by_group
-from freqjax.tasks.evaluation import Evaluation, Frozen, Section, Table
+from freqjax.networks.arrays import EitherArray
+from freqjax.tasks.batch import Batch, Sequences, mean_of_all, means_by_group
+from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section, Table
 from freqjax.text import number
 
 if TYPE_CHECKING:
     from freqjax.tasks.task import Task
 
 # (outputs, targets), each [B, T, O] → [B, T].
-Measure = Callable[[Any, Any], Any]
+Measure = Callable[[jax.Array, jax.Array], jax.Array]
 
 
 class Means(NamedTuple):
     """Weighted means of a measure over the rows of a split.
 
     Attributes:
-      all: over all rows.
-      per_group: [G] over those of each group; NaN for one without rows.
+      all: mean over all rows.
+      per_group: [G] mean over each group; NaN for one without rows.
     """
 
     all: float
@@ -76,7 +79,7 @@ def baseline_scores(task: Task, frozen: Frozen) -> dict[str, float]:
 
 
 def measure_split(task: Task, frozen: Frozen, split: str) -> dict[str, Any]:
-    """Return loss and score on the rows of a split, in all and for each group, ready for JSON."""
+    """Return loss and score on the rows of a split, for all groups and for each group, ready for JSON."""
     batch = frozen.batch(split)
     assert batch is not None  # the caller has checked it
     rows, outputs = task.sequences(batch), frozen.outputs(split)
@@ -91,25 +94,27 @@ def measure_split(task: Task, frozen: Frozen, split: str) -> dict[str, Any]:
 
 
 def score_key(task: Task) -> str:
-    """Return what summaries and rows of sweeps call the score."""
+    """Return the key of the score in summaries and rows of sweeps."""
     name = task.score_name or task.objective.metric
     return name.replace(" ", "_").replace("-", "_")
 
 
-def means(task: Task, measure: Measure, outputs: Any, rows: Sequences) -> Means:
+def means(
+    task: Task, measure: Measure, outputs: Float[EitherArray, "B T O"], rows: Sequences
+) -> Means:
     """Return the means of `measure` over `rows`, weighted as the rows are.
 
     Args:
       task: names the groups.
-      measure: one value a row; the mean of the values is what counts.
+      measure: a function that gives one value per row.
       outputs: [B, T, O].
-      rows: the rows that they answer.
+      rows: the rows of these outputs.
     """
     values = measure(jnp.asarray(outputs), jnp.asarray(rows.targets))
     return Means(mean_of_all(values, rows), means_by_group(values, rows, len(task.group_names)))
 
 
-def constant_outputs(task: Task, frozen: Frozen) -> np.ndarray:
+def constant_outputs(task: Task, frozen: Frozen) -> Float[np.ndarray, "B T O"]:
     """Return the best constant of the training rows, as outputs [B, T, O] on the test rows."""
     batch = frozen.batch("train")
     assert batch is not None  # every task has training rows
@@ -121,7 +126,7 @@ def constant_outputs(task: Task, frozen: Frozen) -> np.ndarray:
 
 
 def what_is_possible(evaluation: Evaluation) -> Section:
-    """Tell the score beside the baselines, and beside the limit or why there is none."""
+    """Describe the score beside the baselines and the limit, or the reason for its absence."""
     rows = [("network", evaluation.score), *evaluation.baselines.items()]
     if evaluation.limit is None:
         said = f"No limit is known: {evaluation.limit_note}."
@@ -138,17 +143,17 @@ def what_is_possible(evaluation: Evaluation) -> Section:
     )
 
 
-def _score_of(task: Task, value: Any, rows: Sequences) -> float:
-    """Return a baseline's score: `value` itself, or that of outputs [B, T, O] or [B, O]."""
-    if np.ndim(value) == 0:
-        return float(value)
+def _score_of(task: Task, value: Baseline, rows: Sequences) -> float:
+    """Return a baseline's score: `value` itself, or the score of outputs [B, T, O] or [B, O]."""
     value = np.asarray(value)
+    if value.ndim == 0:
+        return float(value)
     outputs = value[:, None] if value.ndim == 2 else value
     outputs = np.broadcast_to(outputs, np.shape(rows.targets))
     return means(task, task.row_score, outputs, rows).all
 
 
-def _test_batch(frozen: Frozen) -> Any:
+def _test_batch(frozen: Frozen) -> Batch:
     batch = frozen.batch("test")
     assert batch is not None  # every task has test rows
     return batch

@@ -1,8 +1,8 @@
-"""The contract between training and what is learned.
+"""Interface between training and tasks.
 
-A task gives rows (`split`), an objective and an evaluation. Training, checkpoints, stopping, sweeps,
-diagnosis and reports know this contract and nothing of what the rows mean. A new task is a subclass of
-`Task` and a line in `freqjax.config.names`, or is named as `package.module:Class`.
+A task defines rows (`split`), an objective and an evaluation. Training, checkpoints, stopping, sweeps,
+diagnosis and reports use only this interface and do not depend on the meaning of the rows. A new task is a
+subclass of `Task` and a line in `freqjax.config.names`, or is named as `package.module:Class`.
 Axes: B sequences, T samples, D inputs, O outputs, G groups.
 """
 
@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import jax
+from jaxtyping import Array, Float
 
 from freqjax.config.sections import Context, TaskConfig
 from freqjax.errors import UserError
-from freqjax.tasks.batch import Batch, Sequences, sequences_of
+from freqjax.networks.arrays import AnyArray
+from freqjax.tasks.batch import Batch, Sequences, sequences_of, without_burn_in
 from freqjax.tasks.columns import Columns, columns_of
 from freqjax.tasks.drawing import draw_run
-from freqjax.tasks.evaluation import Evaluation, Frozen, Section
+from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section
 from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.objectives import Objective
 from freqjax.tasks.scoring import constant_outputs, evaluate_rows, means
@@ -27,12 +29,12 @@ from freqjax.tasks.windows import warm_up
 
 
 class Input(NamedTuple):
-    """One of the named inputs of a task.
+    """Named input of a task.
 
     Attributes:
-      name: as `Batch.inputs` has it.
+      name: its key in `Batch.inputs`.
       size: D of this input.
-      selects: whether it is a one-hot selector of the group whose target is wanted.
+      selects: whether it is a one-hot selector of the group whose target is expected.
     """
 
     name: str
@@ -41,47 +43,48 @@ class Input(NamedTuple):
 
 
 class TimeUnit(NamedTuple):
-    """The unit in which a task tells time.
+    """Unit of time of a task.
 
     Attributes:
       name: its symbol, such as s.
-      samples: how many samples it has.
+      samples: samples in one unit.
     """
 
     name: str
     samples: float
 
 
-# Of a task whose samples stand for no time.
+# Unit of a task whose samples have no time.
 SAMPLES = TimeUnit("samples", 1.0)
 
 
 class Task:
-    """The base of tasks; a subclass sets the attributes and defines `split`.
+    """Base class of tasks; a subclass sets the attributes and defines `split`.
 
     Attributes:
       Config: the class of its section of the config.
       config: that section.
-      context: the window of samples that an output may depend on; None for all samples so far.
-      inputs: in the order in which a network reads them.
+      context: the window of samples that an output may depend on; None for all samples up to it.
+      inputs: the named inputs, in the order in which a network reads them.
       output_size: O.
-      samples: T of a sequence.
+      samples: T, samples of a sequence.
+      burn_in: samples at the start of a sequence that no loss and no score counts.
       time: the unit of time.
-      group_label: what a group is, singular; rows of metrics.jsonl hold `loss_per_<group_label>`.
-      group_word: what a group is called in sentences, singular.
-      group_names: name of each group, in order, for people.
-      objective: what training minimises.
-      weighted: whether rows have weights: a mask, weights of sequences, or one target a sequence.
-      easier: a change of a field, as section.field=value, that lets more be known; None for none.
-      score_name: of `row_score`, for people; None where the score is the loss.
+      group_label: a group in names, singular; rows of metrics.jsonl hold `loss_per_<group_label>`.
+      group_word: a group in sentences, singular.
+      group_names: names of the groups in texts, in order.
+      objective: the loss that training minimises.
+      weighted: whether rows have weights: a mask, weights of sequences, or one target per sequence.
+      easier: a change of a field, as section.field=value, that makes the task easier; None for none.
+      score_name: name of `row_score` in texts; None if the score is the loss.
       higher_is_better: whether a higher score is better.
-      goal: what the score of every group must reach to count as learned; None where none is set.
+      goal: the score that every group must reach to count as learned; None if none is set.
       goal_share: the goal as a share of `constant_loss`, which the loss of every group must be below; None
-        where `goal` tells it.
-      constant_name: the predictor without inputs that `constant_loss` is of.
-      limit: the best score that any estimator can have; None where the law of the rows does not tell.
-      limit_note: why it is that, or why there is none; a clause without a full stop.
-      easier_words: what else does, for a sentence that begins with "Ask for less:".
+        if `goal` defines it.
+      constant_name: the predictor without inputs whose loss is `constant_loss`.
+      limit: the best score of any estimator; None if the law of the rows does not determine it.
+      limit_note: the reason for the limit, or for its absence; a clause without a full stop.
+      easier_words: other ways to make the task easier, in words after "Ask for less:".
     """
 
     Config: ClassVar[type[TaskConfig]] = TaskConfig
@@ -106,14 +109,16 @@ class Task:
     easier_words: str = "less noise, longer sequences, or a later judgement"
 
     def __init__(self, config: TaskConfig, context: Context | None = None) -> None:
-        """Keep `config` and `context`; rows are read or drawn when they are asked for."""
+        """Store `config` and `context`; rows are read or drawn on demand."""
         self.config, self.context = config, context
-        self.samples = config.samples
+        self.samples, self.burn_in = config.samples, config.burn_in_samples
+        if self.burn_in:
+            self.weighted = True
 
     def split(self, name: str) -> Batch | None:
-        """Return the rows of train, validation or test, on the host; None where there is no such split.
+        """Return the rows of train, validation or test, on the host; None if there is no such split.
 
-        Where there are validation rows they choose the weights that are kept; else the training rows do.
+        The weights to keep are chosen on the validation rows if there are any, else on the training rows.
 
         Raises:
           UserError: rows that cannot be read or used.
@@ -121,7 +126,7 @@ class Task:
         raise NotImplementedError
 
     def sample(self, key: jax.Array, samples: int) -> Batch:
-        """Return the first T = `samples` samples of training rows drawn afresh from `key`; traceable.
+        """Return the first T = `samples` samples of new training rows, drawn from `key`; traceable.
 
         A task whose rows can be drawn (`task.noise=fresh`) overrides this.
 
@@ -135,17 +140,17 @@ class Task:
 
     @property
     def draws(self) -> bool:
-        """Whether training rows can be drawn afresh."""
+        """True if new training rows can be drawn."""
         return type(self).sample is not Task.sample
 
     @property
     def input_size(self) -> int:
-        """D, the inputs side by side."""
+        """D, the sum of the sizes of the inputs."""
         return sum(part.size for part in self.inputs)
 
     @property
     def selectors(self) -> tuple[int, ...]:
-        """Which of the D inputs are a one-hot selector; empty where there is none."""
+        """Indices of the D inputs that are a one-hot selector; empty if there is none."""
         found, first = [], 0
         for part in self.inputs:
             found += range(first, first + part.size) if part.selects else []
@@ -154,30 +159,31 @@ class Task:
 
     @property
     def longest(self) -> int:
-        """Samples through which a state is carried at most."""
+        """Largest number of samples through which a state is carried."""
         if self.context is None:
             return self.samples
         return self.context.windows.length + warm_up(self.context.windows)
 
     @property
     def columns(self) -> Columns:
-        """The names of the task's columns in metrics.jsonl."""
+        """Names of the task's columns in metrics.jsonl."""
         return columns_of(self.group_label, self.objective.metric, self.time.name)
 
     def checks(self, evidence: Evidence) -> list[Examination]:
-        """Look for the causes of an error that only this task can see; none by default.
+        """Look for causes of an error that are specific to this task; none by default.
 
-        Each names in `before` where it ranks. Before the first update (`evidence.updated`) only what is
-        wrong with the rows can be looked for.
+        `before` of each defines its rank. Before the first update (`evidence.updated`) only the rows can be
+        checked.
         """
         return []
 
     def sequences(self, batch: Batch) -> Sequences:
-        """Return `batch` as a network reads it; traceable."""
-        return sequences_of(batch, [part.name for part in self.inputs])
+        """Return `batch` in the form that a network reads; traceable."""
+        found = sequences_of(batch, [part.name for part in self.inputs])
+        return without_burn_in(found, self.burn_in) if self.burn_in else found
 
     def rows(self, split: str) -> Sequences:
-        """Return the rows of a split as a network reads them.
+        """Return the rows of a split in the form that a network reads.
 
         Raises:
           KeyError: the task has no such split.
@@ -187,31 +193,33 @@ class Task:
             raise KeyError(split)
         return self.sequences(batch)
 
-    def row_score(self, outputs: Any, targets: Any) -> Any:
+    def row_score(
+        self, outputs: Float[AnyArray, "*N O"], targets: Float[AnyArray, "*N O"]
+    ) -> Float[Array, "*N"]:
         """Return the score of every row: outputs and targets [..., O] → [...]; the loss unless overridden.
 
-        The score of a split is their mean, weighted as the losses are.
+        The score of a split is their mean, with the weights of the losses.
         """
         return self.objective.row_loss(outputs, targets)
 
     def constant_loss(self, frozen: Frozen) -> float:
-        """Return the test loss of a predictor without inputs: that of the best constant unless overridden."""
+        """Return the test loss of a predictor without inputs: the best constant unless overridden."""
         batch = frozen.batch("test")
         assert batch is not None  # every task has test rows
         rows = self.sequences(batch)
         return means(self, self.objective.row_loss, constant_outputs(self, frozen), rows).all
 
-    def baselines(self, frozen: Frozen) -> Mapping[str, Any]:
-        """Return what other methods reach on the test rows, by name; none unless overridden.
+    def baselines(self, frozen: Frozen) -> Mapping[str, Baseline]:
+        """Return the results of other methods on the test rows, by name; none unless overridden.
 
-        A value is their outputs on the test rows, [B, T, O] or [B, O] (one a sequence), or a score. The best
-        constant is always among the baselines and need not be given.
+        A result is their outputs on the test rows, [B, T, O] or [B, O] (one per sequence), or a score. The
+        best constant is always among the baselines and need not be given.
         """
         del frozen
         return {}
 
     def sections(self, frozen: Frozen, evaluation: Evaluation) -> Sequence[Section]:
-        """Return what a report says of this task beyond scores and baselines; nothing unless overridden."""
+        """Return sections of the report besides scores and baselines; none unless overridden."""
         del frozen, evaluation
         return ()
 
@@ -219,12 +227,12 @@ class Task:
         """Return the scores, baselines and sections of frozen weights.
 
         Scores are weighted means of `row_score` on each split, beside the best constant of the training
-        targets, `baselines` and `limit`; a task that is judged in another way overrides this.
+        targets, `baselines` and `limit`; a task with another evaluation overrides this.
         """
         return evaluate_rows(self, frozen)
 
     def describe(self) -> dict[str, Any]:
-        """Return what a summary says of the task itself, ready for JSON; nothing unless overridden."""
+        """Return entries of a summary about the task itself, ready for JSON; none unless overridden."""
         return {}
 
     def draw(
@@ -232,12 +240,12 @@ class Task:
     ) -> list[Path]:
         """Draw the figures of a run and return the PNGs in reading order.
 
-        These are the figures that any task has; figures of the task's own are added by overriding this.
+        By default these are the figures of any task; a task overrides this to add its own.
 
         Args:
           frozen: the evaluated network.
           evaluation: of it.
-          rows: of metrics.jsonl; empty for an evaluation alone, which has no curves.
-          folder: made if absent.
+          rows: of metrics.jsonl; empty for an evaluation without training, which has no curves.
+          folder: created if it is missing.
         """
         return draw_run(self, frozen, evaluation, rows, folder)

@@ -1,4 +1,4 @@
-"""Chunks: many updates in one jitted call, and the few numbers of them that the host sees.
+"""Chunks: many updates in one jitted call, and the statistics that the host receives.
 
 Axes: U updates in a chunk, K samples in a window, B streams, G groups, P parameter arrays.
 """
@@ -6,13 +6,15 @@ Axes: U updates in a chunk, K samples in a window, B streams, G groups, P parame
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Num
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
+from freqjax.networks.network import Params
 from freqjax.tasks import Task
 from freqjax.training.gradients import make_estimator
 from freqjax.training.optimizers import Optimizer, Schedule
@@ -24,30 +26,30 @@ class ChunkInfo(NamedTuple):
     """Report of a chunk of U updates to the host.
 
     Attributes:
-      loss_sums: [G], summed over the rows of each group.
-      row_counts: [G] how many rows each group has; where rows have weights, the sums of these.
+      loss_sums: [G] loss, summed over the rows of each group.
+      row_counts: [G] number of rows of each group; if rows have weights, the sums of the weights.
       norm_sum: sum over updates of the global gradient norm before clipping.
-      norm_max: its largest.
-      norm_argmax: the update in the chunk that had it.
+      norm_max: maximum of that norm.
+      norm_argmax: the update in the chunk with the maximum.
       layer_norm_sums: [P], as norm_sum by parameter array.
-      layer_norm_maxima: [P].
-      layer_norm_argmax: [P] int32.
+      layer_norm_maxima: [P], as norm_max.
+      layer_norm_argmax: [P] int32, as norm_argmax.
       update_ratios: [P], norm of the change over the chunk / norm at its start.
       rate: the last learning rate.
       bad_update: the first update whose loss or gradient is not finite, or U.
     """
 
-    loss_sums: jax.Array
-    row_counts: jax.Array
-    norm_sum: jax.Array
-    norm_max: jax.Array
-    norm_argmax: jax.Array
-    layer_norm_sums: jax.Array
-    layer_norm_maxima: jax.Array
-    layer_norm_argmax: jax.Array
-    update_ratios: jax.Array
-    rate: jax.Array
-    bad_update: jax.Array
+    loss_sums: Float[Array, " G"]
+    row_counts: Num[Array, " G"]
+    norm_sum: Float[Array, ""]
+    norm_max: Float[Array, ""]
+    norm_argmax: Int[Array, ""]
+    layer_norm_sums: Float[Array, " P"]
+    layer_norm_maxima: Float[Array, " P"]
+    layer_norm_argmax: Int[Array, " P"]
+    update_ratios: Float[Array, " P"]
+    rate: Float[Array, ""]
+    bad_update: Int[Array, ""]
 
 
 Chunk = Callable[[TrainState, Stream], tuple[TrainState, ChunkInfo]]
@@ -64,12 +66,12 @@ def make_chunk(
     """Return the pure function that scans the update over the U windows of a stream; jit it, donate state.
 
     Args:
-      network: what is trained.
-      task: gives the loss.
-      config: the run.
+      network: the network to train.
+      task: defines the loss.
+      config: the config of the run.
       schedule: learning rate.
       groups: G.
-      dropout_key: perhaps traced; none for that of `train.seed`.
+      dropout_key: may be traced; None for that of `train.seed`.
     """
     estimator = make_estimator(network, task, config, dropout_key)
     update = make_update(estimator, Optimizer(config.optimizer, schedule))
@@ -82,8 +84,10 @@ def make_chunk(
     return chunk
 
 
-def summarise(infos: UpdateInfo, stream: Stream, before: Any, after: Any, groups: int) -> ChunkInfo:
-    """Reduce the stacked infos of U updates to what the host wants to know."""
+def summarise(
+    infos: UpdateInfo, stream: Stream, before: Params, after: Params, groups: int
+) -> ChunkInfo:
+    """Reduce the stacked infos of U updates to the report for the host."""
     losses, row_groups, counts = infos.losses, stream.groups.reshape(-1), 1
     kind = jnp.int32
     if stream.weights is not None:
@@ -107,8 +111,8 @@ def summarise(infos: UpdateInfo, stream: Stream, before: Any, after: Any, groups
     )
 
 
-def change_ratios(before: Any, after: Any) -> jax.Array:
-    """Return [P] norm of each parameter array's change / its norm before; NaN for an array of zeros."""
+def change_ratios(before: Params, after: Params) -> Float[Array, " P"]:
+    """Compute [P], norm of each parameter array's change / its norm before; NaN for an array of zeros."""
 
     def ratio(a: jax.Array, b: jax.Array) -> jax.Array:
         norm = jnp.linalg.norm(a)
@@ -117,7 +121,7 @@ def change_ratios(before: Any, after: Any) -> jax.Array:
     return jnp.stack(jax.tree.leaves(jax.tree.map(ratio, before, after)))
 
 
-def layer_names(params: Any) -> list[str]:
-    """Name the P parameter arrays, in the order in which infos list them."""
+def layer_names(params: Params) -> list[str]:
+    """Return the names of the P parameter arrays, in the order of the infos."""
     paths = jax.tree_util.tree_flatten_with_path(params)[0]
     return ["/".join(str(getattr(key, "key", key)) for key in path) for path, _ in paths]

@@ -1,48 +1,52 @@
-"""Combination of the outputs of overlapping windows, with frozen weights, into one of every sample.
+"""Combination of the outputs of overlapping windows, with frozen weights, into one output per sample.
 
-A sample lies in several windows, each with an output for it. `windows.combine` says what becomes of them:
-the output of the window with the most context before the sample (last), of the one in whose middle it stands
-(centre), or the mean of all. Each stands at its own time, and the first samples of a block, which only
-the first windows hold, have theirs: nothing is cut off. See `freqjax.tasks.windows` for where windows lie.
+A sample is in several windows, each with an output for it. `windows.combine` selects the output of the window
+with the most context before the sample (last), of the one whose middle is nearest (centre), or the mean of
+all. Every sample has an output, including the first ones of a block, which are only in the first windows. See
+`freqjax.tasks.windows` for the positions of windows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from freqjax.config.sections import WindowsConfig
 from freqjax.networks import Network
+from freqjax.networks.arrays import AnyArray, EitherArray
+from freqjax.networks.network import Params
 from freqjax.tasks import Sequences
 from freqjax.tasks.windows import covering, first_samples, owners, warm_up
 from freqjax.training.streams import padding_resets
 
-# Windows run at once: their hidden states are all that is held besides the rows and the outputs.
+# Windows run at once: only their hidden states are in memory besides the rows and the outputs.
 _WINDOWS = 256
 
 
 def make_windows_forward(
     network: Network, windows: WindowsConfig
-) -> Callable[[Any, Sequences, str], np.ndarray]:
+) -> Callable[[Params, Sequences, str], Float[np.ndarray, "B T O"]]:
     """Make a function (params, blocks, reset) → outputs [B, T, O] with frozen weights, from windows.
 
-    As in training no window knows of another, so that `reset`, which is about a carried state, changes
-    nothing. Sequences may have any length T of at least L.
+    As in training, windows are independent, so that `reset`, which concerns a carried state, has no effect.
+    Sequences may have any length T of at least L.
 
     Args:
-      network: causal, or one that sees a window from both ends.
-      windows: L, stride, warming up and how outputs are combined.
+      network: a causal or bidirectional network.
+      windows: L, stride, warm-up and the combination of outputs.
     """
 
     @jax.jit
-    def unroll(params: Any, xs: jax.Array, resets: jax.Array) -> jax.Array:
+    def unroll(
+        params: Params, xs: Float[AnyArray, "T B D"], resets: Bool[AnyArray, "T B"]
+    ) -> Float[Array, "L B O"]:
         carry = network.init_carry(params, xs.shape[1])
         return network.unroll(params, carry, xs, resets)[1][-windows.length :]
 
-    def forward(params: Any, blocks: Sequences, reset: str) -> np.ndarray:
+    def forward(params: Params, blocks: Sequences, reset: str) -> Float[np.ndarray, "B T O"]:
         del reset
         inputs = np.asarray(blocks.inputs)
         count, samples = inputs.shape[:2]
@@ -66,28 +70,30 @@ def make_windows_forward(
 
 
 class _Shares:
-    """Shares of the outputs of windows at a sample; over the windows of a sample they sum to 1."""
+    """Weights of the outputs of windows at a sample; over the windows of a sample they sum to 1."""
 
     def __init__(self, samples: int, windows: WindowsConfig) -> None:
         self._mean = windows.combine == "mean"
         self._at = covering(samples, windows) if self._mean else owners(samples, windows)
 
-    def of(self, number: np.ndarray, place: np.ndarray) -> np.ndarray:
-        """Return [L, N] of windows [N] of a block at samples [L, N]."""
+    def of(
+        self, number: Int[np.ndarray, " N"], place: Int[np.ndarray, "L N"]
+    ) -> Float[np.ndarray, "L N"]:
+        """Return the weights [L, N] of windows [N] of a block at samples [L, N]."""
         return 1 / self._at[place] if self._mean else (self._at[place] == number).astype(float)
 
 
 def _rows(
-    inputs: np.ndarray,
-    padding: np.ndarray | None,
-    block: np.ndarray,
-    first: np.ndarray,
+    inputs: Float[np.ndarray, "S T D"],
+    padding: Bool[EitherArray, "S T"] | None,
+    block: Int[np.ndarray, " N"],
+    first: Int[np.ndarray, " N"],
     windows: WindowsConfig,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Float[np.ndarray, "L B D"], Bool[np.ndarray, "L B"]]:
     """Return xs [M + L, B, D] and resets [M + L, B] of the windows at `first` [N] of blocks [N].
 
-    B is the most that are run at once, whatever N is: one shape, one compilation. `padding` [B, T] flags
-    where that of each block begins.
+    B is the largest number that is run at once, whatever N is, so that there is one compilation. `padding`
+    [B, T] flags where the padding of each block begins.
     """
     warm = warm_up(windows)
     idle = _WINDOWS - len(first)

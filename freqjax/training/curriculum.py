@@ -1,7 +1,7 @@
 """Trainer of the horizon curriculum: one damped Gauss-Newton step at a time.
 
-A step is one update and one epoch, on the first samples of every block, up to the horizon that
-`freqjax.training.horizons` says; on rows that no earlier step has seen where the task's noise is fresh.
+A step is one update and one epoch, on the first samples of every block, up to the horizon given by
+`freqjax.training.horizons`; if the task's noise is fresh, each step draws new rows.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int
 
 from freqjax.config.sections import Config
 from freqjax.networks import Linearizable
+from freqjax.networks.arrays import EitherArray
+from freqjax.networks.network import Params
 from freqjax.tasks import Sequences, Task
 from freqjax.training import gauss_newton, monitors
 from freqjax.training.chunks import layer_names
@@ -26,22 +29,22 @@ from freqjax.training.gauss_newton import StepInfo
 from freqjax.training.horizons import Horizons
 from freqjax.training.seeds import initial_key, noise_key
 
-# Horizons are counted inside one of these shapes, shares of a block: a shape costs a compilation, and
-# samples beyond the horizon cost time though they weigh nothing.
+# Lengths of the arrays of a step, as shares of a block; the shortest that holds the horizon is used. Each
+# length needs a compilation, and samples beyond the horizon take time although their weight is 0.
 _SHAPES = (0.1, 0.32, 1.0)
 
 
 class CurriculumState(NamedTuple):
-    """State that a resume needs of the device besides the parameters.
+    """State on the device that a resume needs besides the parameters.
 
     Attributes:
       iterate: the parameters that the next step starts from.
       damping: float32.
-      settled_params: the parameters that settled last, to go back to.
+      settled_params: the last parameters that settled, to return to.
     """
 
-    iterate: Any
-    damping: jax.Array
+    iterate: Params
+    damping: Float[Array, ""]
     settled_params: Any
 
 
@@ -55,11 +58,11 @@ class CurriculumTrainer:
         config: Config,
         train_rows: Sequences,
         forward: Forward,
-        params: Any = None,
+        params: Params | None = None,
     ) -> None:
-        """Prepare the first horizon; each shape is compiled when it is first reached.
+        """Set the first horizon; each shape is compiled when it is first needed.
 
-        `params` are the weights to begin with; None for those of `train.seed`.
+        `params` are the initial weights; None for those of `train.seed`.
         """
         self._network, self._task, self._config = network, task, config
         self._train_rows, self._forward = train_rows, forward
@@ -72,7 +75,6 @@ class CurriculumTrainer:
         longest = config.curriculum.longest_horizon or task.samples / task.time.samples
         self._longest = round(longest * task.time.samples)
         self._streams = len(train_rows.groups)
-        self._burn_in = round(config.curriculum.burn_in * task.time.samples)
         self._shapes = [math.ceil(share * self._longest) for share in _SHAPES]
         self._layers = layer_names(self._average)
         self._compiled: dict[int, Any] = {}
@@ -81,17 +83,17 @@ class CurriculumTrainer:
         self.step = 0
 
     @property
-    def params(self) -> Any:
+    def params(self) -> Params:
         """Mean of the last `curriculum.average` iterates at this horizon."""
         return self._average
 
     @property
     def distinct_rows(self) -> int | None:
-        """Rows that weighed in a loss so far where noise is fresh; None where the rows are fixed."""
+        """Number of rows with a weight in a loss so far if noise is fresh; None if the rows are fixed."""
         return self._rows_seen if self._config.task.noise == "fresh" else None
 
     def advance(self) -> EpochResult:
-        """Take one step at the present horizon, then decide on the next one."""
+        """Take one step at the present horizon, then choose the next one."""
         horizon = self._horizons.horizon
         shape = next(samples for samples in self._shapes if samples >= horizon)
         key = jax.random.fold_in(self._noise_key, self.step)
@@ -107,7 +109,7 @@ class CurriculumTrainer:
         share = 1 / min(self._horizons.waited + 1, self._config.curriculum.average)
         self._average = _mix(self._average, iterate, share)
         self.step, self.epoch = self.step + 1, self.epoch + 1
-        self._rows_seen += (horizon - self._burn_in) * self._streams
+        self._rows_seen += (horizon - self._task.burn_in) * self._streams
         row = self._row(info, before, seconds) | {
             self._task.columns.horizon: horizon / self._task.time.samples,
             self._task.columns.settled: after.tolist(),
@@ -117,20 +119,20 @@ class CurriculumTrainer:
         return EpochResult(monitors.finite_or_null(row), float(info.loss), alerts)
 
     def _make_step(self, shape: int):
-        """Make the function of one step on the first `shape` samples of rows drawn or kept."""
+        """Make the function of one step on the first `shape` samples of fresh or fixed rows."""
         network, task, curriculum = self._network, self._task, self._config.curriculum
         scales, fresh = network.scales(), self._config.task.noise == "fresh"
-        groups, burn_in = len(task.group_names), self._burn_in
+        groups = len(task.group_names)
 
-        def step(params: Any, damping: jax.Array, key: jax.Array, horizon: jax.Array):
+        def step(params: Params, damping: jax.Array, key: jax.Array, horizon: jax.Array):
             rows = task.sequences(task.sample(key, shape)) if fresh else self._train_rows
             xs, targets = (_time_first(array, shape) for array in (rows.inputs, rows.targets))
-            counted, weights = _row_weights(rows, shape, burn_in, horizon)
+            counted, weights = _row_weights(rows, shape, horizon)
 
-            def linearize(params: Any):
+            def linearize(params: Params):
                 return network.linearize(params, xs)
 
-            def predict(params: Any) -> jax.Array:
+            def predict(params: Params) -> jax.Array:
                 carry = network.init_carry(params, xs.shape[1])
                 return network.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))[1]
 
@@ -183,7 +185,7 @@ class CurriculumTrainer:
         }
 
     def _alerts(self, info: StepInfo) -> list[str]:
-        """Write the alerts of a step; large gradients do not matter to Gauss-Newton and raise none."""
+        """Return the alerts of a step; large gradients are irrelevant to Gauss-Newton and give none."""
         found = [] if np.isfinite(info.loss) else [f"non-finite loss at step {self.step}"]
         norms = np.sqrt(info.squared_norms).tolist()
         steps = [self.step] * len(norms)
@@ -192,8 +194,8 @@ class CurriculumTrainer:
             found.append(f"step {self.step}: no share of the step lowered the loss; damping raised")
         return found
 
-    def _move(self, before: float, losses: np.ndarray) -> None:
-        """Go on, stay or go back, by the groups' losses after the step."""
+    def _move(self, before: float, losses: Float[np.ndarray, " G"]) -> None:
+        """Lengthen, keep or shorten the horizon, depending on the groups' losses after the step."""
         curriculum, horizons = self._config.curriculum, self._horizons
         verdict = horizons.judge(curriculum, before, losses)
         if verdict == "settled":
@@ -208,25 +210,25 @@ class CurriculumTrainer:
                 iterate=_copy(self._average), damping=jnp.asarray(curriculum.damping, jnp.float32)
             )
 
-    def _look_ahead(self) -> np.ndarray:
+    def _look_ahead(self) -> Float[np.ndarray, " T"]:
         """Compute the worst group's mean loss over the samples up to t, for t to the longest horizon."""
         outputs = self._forward(self._average, self._train_rows, "block")
         targets = jnp.asarray(self._train_rows.targets)
         losses = np.asarray(self._task.objective.row_loss(jnp.asarray(outputs), targets))
         groups = np.asarray(self._train_rows.groups)
-        weights, time = self._train_rows.weights, slice(self._burn_in, self._longest)
+        weights, time = self._train_rows.weights, slice(0, self._longest)
         running = []
         for group in range(len(self._task.group_names)):
             of_group = None if weights is None else np.asarray(weights)[groups == group, time]
             running.append(_running_mean(losses[groups == group, time], of_group))
-        return np.concatenate([np.zeros(self._burn_in), np.max(running, axis=0)])
+        return np.max(running, axis=0)
 
     def device_state(self) -> CurriculumState:
-        """Return iterate and damping, and what to go back to."""
+        """Return iterate, damping and the parameters to return to."""
         return self._state
 
     def host_state(self) -> dict[str, Any]:
-        """Return counters and the place in the curriculum."""
+        """Return counters and the position in the curriculum."""
         return {
             "epoch": self.epoch,
             "step": self.step,
@@ -234,53 +236,56 @@ class CurriculumTrainer:
             "rows_seen": self._rows_seen,
         }
 
-    def restore(self, params: Any, device_state: Any, host_state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+    def restore(self, params: Params, device_state: Any, host_state: dict[str, Any]) -> None:
+        """Continue from a checkpoint."""
         self._average, self._state = params, device_state
         self.epoch, self.step = host_state["epoch"], host_state["step"]
         self._horizons = Horizons(**host_state["horizons"])
         self._rows_seen = host_state["rows_seen"]
 
     def refresh_optimizer(self) -> str:
-        """Say that there is nothing to begin anew."""
+        """Return the reason that there is nothing to restart."""
         return "Gauss-Newton steps have neither schedule nor moments, and do not use it"
 
 
-def _copy(tree: Any) -> Any:
-    """Copy into buffers of their own, since a step's are donated."""
+def _copy(tree: Params) -> Params:
+    """Copy the arrays, since those of a step are donated."""
     return jax.tree.map(jnp.copy, tree)
 
 
-def _mix(mean: Any, new: Any, share: float) -> Any:
-    """Mix to (1 − share) mean + share · new; `new` itself, to the bit, where the share is all."""
+def _mix(mean: Params, new: Params, share: float) -> Params:
+    """Return (1 − share) mean + share · new; exactly `new` if the share is 1."""
     return jax.tree.map(lambda a, b: (1 - share) * a + share * b, mean, new)
 
 
-def _time_first(array: Any, samples: int) -> jax.Array:
+def _time_first(
+    array: Float[EitherArray, "B T *row"], samples: int
+) -> Float[Array, "samples B *row"]:
     """Return the first samples of [B, T, ...] as [samples, B, ...]."""
     return jnp.swapaxes(jnp.asarray(array)[:, :samples], 0, 1)
 
 
 def _row_weights(
-    rows: Sequences, samples: int, burn_in: int, horizon: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """Weigh the rows from the burn-in to the horizon.
+    rows: Sequences, samples: int, horizon: Int[Array, ""]
+) -> tuple[Float[Array, "samples B"], Float[Array, "samples B"]]:
+    """Compute the weights of the rows up to the horizon.
 
     Returns:
-      [samples, B] how much a row counts within its group; [samples, B] its weight in the loss, 1 in all.
+      [samples, B] weight of a row within its group; [samples, B] its weight in the loss, with sum 1.
     """
     time, count = jnp.arange(samples), len(rows.groups)
-    counted = (time >= burn_in) & (time < horizon)
+    counted = time < horizon
     if rows.weights is None:
-        shape = (samples, count)
-        counted = jnp.broadcast_to(counted[:, None] / (horizon - burn_in), shape)
+        counted = jnp.broadcast_to(counted[:, None] / horizon, (samples, count))
         return counted, counted / count
     counted = counted[:, None] * _time_first(rows.weights, samples)
     return counted, counted / jnp.maximum(jnp.sum(counted), jnp.finfo(jnp.float32).tiny)
 
 
-def _running_mean(losses: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-    """Average losses [B, T] over the sequences and the samples so far, [T]; 0 where none counts yet."""
+def _running_mean(
+    losses: Float[np.ndarray, "B T"], weights: Float[np.ndarray, "B T"] | None
+) -> Float[np.ndarray, " T"]:
+    """Average losses [B, T] over the sequences and the samples so far, [T]; 0 if none has a weight yet."""
     if weights is None:
         return np.cumsum(losses.mean(axis=0)) / np.arange(1, losses.shape[1] + 1)
     sums = np.cumsum(np.where(weights > 0, weights * losses, 0).sum(axis=0))

@@ -1,6 +1,6 @@
-"""The end of an epoch: sums of its updates, then what the frozen weights after it say.
+"""End of an epoch: sums over its updates, then the evaluation of the frozen weights.
 
-The same for a run, for a replica that shares a program with others, and for one that is trained by itself:
+It is the same for a run, for a replica that shares a program with others, and for a serial replica:
 
     UpdateLog.end_epoch   sums, alerts and learning-rate plateau of the epoch's updates → EpochResult
     is_due                whether the frozen weights are evaluated after it
@@ -26,17 +26,17 @@ from freqjax.training.monitors import Totals, finite_or_null
 from freqjax.training.optimizers import Plateau
 from freqjax.training.stopping import Stopping
 
-# Epochs whose losses are remembered, for alerts.
+# Number of epochs whose losses are stored, for alerts.
 _LOSSES_KEPT = 20
 
 
 class EpochResult(NamedTuple):
-    """What an epoch's updates come to.
+    """Result of an epoch's updates.
 
     Attributes:
-      row: of metrics.jsonl, as far as training alone can write it.
+      row: the entries of metrics.jsonl that training computes.
       loss: the training loss, which may not be finite.
-      alerts: sentences for a reader.
+      alerts: sentences on unusual losses and gradients.
     """
 
     row: dict[str, Any]
@@ -45,13 +45,13 @@ class EpochResult(NamedTuple):
 
 
 class EpochEnd(NamedTuple):
-    """An epoch that has ended.
+    """Epoch that has ended.
 
     Attributes:
-      row: the whole row of metrics.jsonl.
-      frozen: loss of the frozen weights; None where they were not evaluated.
+      row: the complete row of metrics.jsonl.
+      frozen: loss of the frozen weights; None if they were not evaluated.
       best: whether they are the best so far.
-      reason: why training stops here; None where it goes on.
+      reason: why training stops; None if it continues.
     """
 
     row: dict[str, Any]
@@ -62,13 +62,13 @@ class EpochEnd(NamedTuple):
 
 @dataclass
 class UpdateLog:
-    """Numbers that the host keeps of the updates so far; saved with every checkpoint.
+    """Log of the updates so far on the host; saved with every checkpoint.
 
     Attributes:
-      plateau: rules and memory of the schedule plateau.
-      epoch, step: epochs and updates done.
+      plateau: rules and state of the schedule plateau.
+      epoch, step: completed epochs and updates.
       totals: sums over the epoch so far.
-      losses: of the last epochs, oldest first.
+      losses: losses of the last epochs, oldest first.
       bad_step: the first update whose loss or gradient was not finite.
     """
 
@@ -81,7 +81,7 @@ class UpdateLog:
 
     @staticmethod
     def begin(config: OptimizerConfig) -> UpdateLog:
-        """Return the log of no updates."""
+        """Return the log before the first update."""
         rules = config.plateau_factor, config.plateau_patience, config.plateau_min_delta
         return UpdateLog(Plateau(*rules))
 
@@ -93,7 +93,7 @@ class UpdateLog:
             self.bad_step = self.totals.bad_step
 
     def end_epoch(self, task: Task, config: OptimizerConfig, layers: Sequence[str]) -> EpochResult:
-        """Sum up the epoch and begin the next; `layers` are the names of the P parameter arrays."""
+        """Summarise the epoch and begin the next; `layers` are the names of the P parameter arrays."""
         totals, self.totals = self.totals, Totals()
         self.epoch += 1
         row = totals.row(self.epoch, self.step, task.group_label, layers)
@@ -104,16 +104,16 @@ class UpdateLog:
         return EpochResult(row, totals.loss, alerts)
 
     def forget_plateau(self) -> None:
-        """Begin the schedule plateau anew."""
+        """Restart the schedule plateau."""
         self.plateau = Plateau(self.plateau.factor, self.plateau.patience, self.plateau.min_delta)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the log as JSON holds it."""
+        """Return the log as a JSON-serialisable dictionary."""
         return dataclasses.asdict(self)
 
     @staticmethod
     def from_json(values: dict[str, Any], config: OptimizerConfig) -> UpdateLog:
-        """Return the log that `to_json` gave; the rules of the plateau are those of `config`."""
+        """Restore the log from the result of `to_json`; the rules of the plateau are those of `config`."""
         log = UpdateLog.begin(config)
         memory = {name: values["plateau"][name] for name in ("scale", "best", "waited")}
         return dataclasses.replace(
@@ -146,10 +146,10 @@ def end_epoch(
     Args:
       config: the rules.
       columns: names of the task's columns.
-      result: of the epoch's updates.
-      frozen: losses of the frozen weights; None where they were not evaluated.
-      stopping: memory of the rules, which is brought up to date.
-      measured: what else the row holds.
+      result: result of the epoch's updates.
+      frozen: losses of the frozen weights; None if they were not evaluated.
+      stopping: state of the rules, which is updated.
+      measured: further entries of the row.
     """
     mean, worst, groups = (None, None, None) if frozen is None else frozen
     row = {

@@ -5,35 +5,35 @@ Jacobian J, the Gauss-Newton matrix JᵀℓʺJ (Schraudolph 2002), and the step 
 
     d = −(JᵀℓʺJ + λ S⁻²)⁻¹ Jᵀℓ′
 
-with S the natural size of a change of each parameter. Products with J and Jᵀ come from one
-linearisation of the network, so the matrix is never formed. It is worth its price where an oscillator is
-learned: the curvatures along its rate and its phase differ by T², and first-order steps have one learning
-rate for both.
+with S the typical size of a change of each parameter. Products with J and Jᵀ come from one linearisation of
+the network, so the matrix is never formed. The method is useful for learning an oscillator: the curvatures
+along its rate and its phase differ by T², and first-order steps have one learning rate for both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from freqjax.networks import Linearization
+from freqjax.networks.network import Params
 from freqjax.training.chunks import change_ratios
 
-# The largest damping; when conjugate gradients stop, relative to the squared first residual, but not
-# before a few iterations; and the shares of a step that are tried, in order; the last one stays where it is.
+# The largest damping; the tolerance of conjugate gradients, relative to the squared first residual, and their
+# least number of iterations; and the step lengths tried, in order, the last of which is no step.
 _MOST_DAMPING = 1e3
 _TOLERANCE = 1e-6
 _FEWEST_ITERATIONS = 8
 _SHARES = (1.0, 0.5, 0.25, 0.1, 0.0)
 
 
-# One number.
+# Scalar array.
 Scalar = Float[Array, ""]
-# Outputs of a network, and the loss of each row of them; rows may lie along several axes.
+# Outputs of a network, and the loss of each row of them; rows may be along several axes.
 Outputs = Float[Array, "*rows O"]
 RowLosses = Float[Array, "*rows"]
 
@@ -44,8 +44,8 @@ class StepInfo(NamedTuple):
     Attributes:
       loss: before the step.
       squared_norms: [P] squared gradient norm of each parameter array, before the step.
-      share: how much of the proposed step was taken; 0 where no share of it helped.
-      gain: decrease of the loss / decrease that the quadratic model promised.
+      share: share of the proposed step that was taken; 0 if no share lowered the loss.
+      gain: decrease of the loss / decrease predicted by the quadratic model.
       solver_steps: conjugate-gradient iterations.
       update_ratios: [P] norm of the change / norm of the array before.
     """
@@ -59,31 +59,31 @@ class StepInfo(NamedTuple):
 
 
 def step(
-    linearize: Callable[[Any], Linearization],
-    predict: Callable[[Any], Outputs],
+    linearize: Callable[[Params], Linearization],
+    predict: Callable[[Params], Outputs],
     row_losses: Callable[[Outputs], RowLosses],
     weights: RowLosses,
-    params: Any,
-    scales: Any,
+    params: Params,
+    scales: Params,
     damping: Scalar,
     damping_floor: float,
     solver_steps: int,
-) -> tuple[Any, Scalar, StepInfo, tuple[RowLosses, RowLosses]]:
+) -> tuple[Params, Scalar, StepInfo, tuple[RowLosses, RowLosses]]:
     """Take one step on the weighted sum of the rows' losses; traceable.
 
     Args:
       linearize: params → outputs with the Jacobian there; called once.
-      predict: params → the same outputs alone.
+      predict: params → the same outputs without the Jacobian.
       row_losses: outputs → the loss of every row, convex in the outputs.
-      weights: of every row in the loss; they sum to 1.
-      params: where to start.
-      scales: S, as `params`.
+      weights: weight of every row in the loss; they sum to 1.
+      params: the present parameters.
+      scales: S, in the layout of `params`.
       damping: λ.
-      damping_floor: the least that λ may become.
-      solver_steps: most conjugate-gradient iterations.
+      damping_floor: lower bound of λ.
+      solver_steps: largest number of conjugate-gradient iterations.
 
     Returns:
-      new params, new damping, what happened, and the loss of every row before and after.
+      New params, new damping, the report, and the loss of every row before and after.
     """
     linear = linearize(params)
 
@@ -96,8 +96,8 @@ def step(
     loss, gradient, proposal = _propose(linear, mean_loss, scales, damping, solver_steps)
     direction, promised, used = proposal
 
-    def moved(share: Scalar) -> Any:
-        # Where nothing helped the parameters stay, even if the direction is not a number.
+    def moved(share: Scalar) -> Params:
+        # If no share lowered the loss, the parameters do not change, even if the direction is NaN.
         return jax.tree.map(lambda p, d: jnp.where(share > 0, p + share * d, p), params, direction)
 
     def losses_at(share: Scalar) -> RowLosses:
@@ -123,16 +123,16 @@ def step(
 def _propose(
     linear: Linearization,
     mean_loss: Callable[[Outputs], Scalar],
-    scales: Any,
+    scales: Params,
     damping: Scalar,
     solver_steps: int,
-) -> tuple[Scalar, Any, tuple[Any, Scalar, Int[Array, ""]]]:
-    """Solve for the step d: loss, gradient, and (d, the decrease that the model promises, iterations)."""
+) -> tuple[Scalar, Params, tuple[Params, Scalar, Int[Array, ""]]]:
+    """Solve for the step d; return loss, gradient, and (d, the predicted decrease, iterations)."""
     outputs, tangent, adjoint = linear
     loss, output_gradient = jax.value_and_grad(mean_loss)(outputs)
     gradient = adjoint(output_gradient)
 
-    def curvature(v: Any) -> Any:
+    def curvature(v: Params) -> Params:
         """Compute (S JᵀℓʺJ S + λ) v, in parameters divided by their scales."""
         change = tangent(_times(v, scales))
         curved = jax.jvp(jax.grad(mean_loss), (outputs,), (change,))[1]
@@ -147,10 +147,9 @@ def _propose(
 
 
 def _conjugate_gradients(
-    matrix: Callable[[Any], Any], target: Any, most: int
-) -> tuple[Any, Any, Int[Array, ""]]:
-    """Solve matrix x = target from zero: x, target − matrix x, iterations."""
-    # Never 0: an exact solution must not be divided by.
+    matrix: Callable[[Params], Params], target: Params, most: int
+) -> tuple[Params, Params, Int[Array, ""]]:
+    """Solve matrix x = target from zero; return x, target − matrix x and the number of iterations."""
     goal = jnp.maximum(_TOLERANCE * _dot(target, target), jnp.finfo(jnp.float32).tiny)
 
     def unfinished(state):
@@ -176,12 +175,12 @@ def _backtrack(
     total: Callable[[RowLosses], Scalar],
     loss: Scalar,
 ) -> tuple[Int[Array, ""], RowLosses]:
-    """Find the first share that lowers the loss (or the last, 0): its index, and the rows' losses there."""
+    """Find the first share that lowers the loss, or the last, 0; return its index and the rows' losses."""
     shares = jnp.asarray(_SHARES)
 
     def worse(state):
         tried, losses = state
-        # Written so that a loss that is not a number counts as worse.
+        # Negated so that NaN counts as worse.
         return ~(total(losses) < loss) & (tried < len(_SHARES) - 1)
 
     def shorten(state):
@@ -193,20 +192,20 @@ def _backtrack(
 
 
 def _next_damping(damping: Scalar, floor: float, tried: Int[Array, ""], gain: Scalar) -> Scalar:
-    """Return less damping if the model was right, more if the step was shortened, most if it was in vain."""
+    """Lower the damping if the model was right; raise it if the step was shortened, most if it failed."""
     factor = jnp.where((tried == 0) & (gain > 0.5), 1 / 3, 1.0)
     factor = jnp.where((tried > 0) | (gain < 0.1), 3.0, factor)
     factor = jnp.where(tried == len(_SHARES) - 1, 10.0, factor)
     return jnp.clip(damping * factor, floor, _MOST_DAMPING)
 
 
-def _dot(a: Any, b: Any) -> Scalar:
+def _dot(a: Params, b: Params) -> Scalar:
     return sum(jax.tree.leaves(jax.tree.map(jnp.vdot, a, b)), jnp.zeros(()))
 
 
-def _add(scale: Any, a: Any, b: Any) -> Any:
+def _add(scale: Scalar | float, a: Params, b: Params) -> Params:
     return jax.tree.map(lambda u, v: scale * u + v, a, b)
 
 
-def _times(a: Any, b: Any) -> Any:
+def _times(a: Params, b: Params) -> Params:
     return jax.tree.map(lambda u, v: u * v, a, b)

@@ -1,14 +1,14 @@
-"""Horizons: a curriculum from the first samples of every block to longer and longer ones.
+"""Horizons: a curriculum that trains on the first samples of every block, then on more and more of them.
 
-An oscillator whose rate is off by Δ cycles a unit of time has lost its target after 1/Δ units, and descent
-on T units of time is drawn to the right rate only while |Δ|·T < 0.7; further off, shrinking the output
-lowers the loss more. So training begins with the first samples of every block, where random initial rates
-are near enough, and goes on only when every group has settled at this horizon.
+The output of an oscillator whose rate is wrong by Δ cycles per unit of time is a whole cycle off after
+1/Δ units, and descent on T units of time converges to the right rate only if |Δ|·T < 0.7; beyond, shrinking
+the output lowers the loss more. So training begins with the first samples of every block, where random
+initial rates are close enough, and the horizon is lengthened only when every group has settled.
 
-Then one look ahead, over the whole blocks, tells how far the network follows its targets already. The next
-horizon reaches to where the first group's mean loss exceeds `look_ahead_mse`, and at least a growth
-factor further. Where a step that long loses a group for good, the curriculum goes back to the weights
-that had settled and takes half the stride.
+Then a look ahead over the whole blocks measures how long the network already follows its targets. The next
+horizon extends to the sample at which the first group's mean loss exceeds `look_ahead_mse`, and at least by
+a growth factor. If a group does not settle at the longer horizon, the curriculum returns to the weights that
+had settled and halves the stride.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ import numpy as np
 
 from freqjax.config.sections import CurriculumConfig
 
-# A group is losing ground where, after a few steps, its loss is above this and the total still falls
-# by less than a factor of three a step: in the basin, a Gauss-Newton step does much better.
+# A group is out of its basin if, after a few steps, its loss is above this and the total still falls by less
+# than a factor of three per step: in the basin, a Gauss-Newton step lowers it much more.
 _LOSING_LOSS = 0.03
 _LOSING_FALL = 0.3
 _LOSING_STEPS = 4
-# With every group below this, settling is a matter of more steps, not of another stride.
+# If every group is below this loss, patience is multiplied: more steps are enough to settle.
 _NEAR_LOSS = 0.01
 _NEAR_PATIENCE = 3
-# After a loss the stride recovers by this factor with every horizon that settles at once.
+# After a failure the stride grows by this factor with every horizon that settles at once.
 _RECOVERY = 1.15
-# A horizon this near the end goes to the end.
+# A horizon above this share of the block is extended to its end.
 _NEAR_END = 0.8
 
 
 @dataclass
 class Horizons:
-    """Place in the curriculum; all in samples, saved with every checkpoint.
+    """Position in the curriculum, in samples; saved with every checkpoint.
 
     Attributes:
-      horizon: samples of every block that count now.
-      settled: the last horizon that settled; the first one before that.
+      horizon: samples of every block that count at present.
+      settled: the last horizon that settled; before that the first one.
       growth: the present stride, a factor.
       waited: steps taken at this horizon.
-      failures: how often in a row this stretch was lost.
+      failures: consecutive failures after the last settled horizon.
     """
 
     horizon: int
@@ -53,13 +53,13 @@ class Horizons:
 
     @classmethod
     def begin(cls, config: CurriculumConfig, samples: int, samples_per_unit: float) -> Horizons:
-        """Begin at the first horizon of blocks of T = `samples`, from times in the task's unit."""
+        """Return the position at the first horizon of blocks of T = `samples`."""
         assert config.first_horizon is not None
         first = min(samples, max(2, round(config.first_horizon * samples_per_unit)))
         return cls(horizon=first, settled=first, growth=config.growth)
 
     def judge(self, config: CurriculumConfig, before: float, losses: np.ndarray) -> str:
-        """Count a step and say "settled", "lost" or "stay".
+        """Count a step and return "settled", "lost" or "stay".
 
         Args:
           config: the rules.
@@ -79,11 +79,11 @@ class Horizons:
             and self.horizon > self.settled
             and float(np.mean(losses)) > _LOSING_FALL * before
         )
-        # A loss that is not a number is neither below nor above anything: patience ends it.
+        # NaN is neither below nor above any threshold: patience ends this horizon.
         return "lost" if losing or self.waited >= patience else "stay"
 
     def lengthen(self, config: CurriculumConfig, running: np.ndarray) -> None:
-        """Go on from a settled horizon.
+        """Lengthen a settled horizon.
 
         Args:
           config: the rules.
@@ -100,7 +100,7 @@ class Horizons:
         self.waited = self.failures = 0
 
     def go_back(self) -> None:
-        """Half the stride from the last settled horizon, after this one was lost."""
+        """Return to the last settled horizon and halve the stride, after this one was lost."""
         self.failures += 1
         self.growth = 1 + (self.growth - 1) / 2
         shorter = max(self.settled + 1, int(self.settled * self.growth))

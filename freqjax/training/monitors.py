@@ -1,4 +1,4 @@
-"""Monitors: rows of metrics.jsonl from what chunks report, and the alerts that a row raises."""
+"""Monitors: rows of metrics.jsonl from the reports of chunks, and alerts on them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ EXPLODING_NORM = 100.0
 # A loss this many times the median of the rows before it is a spike.
 _SPIKE_FACTOR = 2.0
 _SPIKE_WINDOW = 5
-# A loss that moves less than this share over so many rows is on a plateau.
+# A loss whose relative change over this many rows is below this share is on a plateau.
 _PLATEAU_SHARE = 0.01
 _PLATEAU_WINDOW = 10
 
 
 @dataclass
 class Totals:
-    """Sums over the chunks of an epoch so far; plain numbers, saved with a checkpoint in mid-epoch.
+    """Sums over the chunks of an epoch so far; plain numbers, saved with a checkpoint within an epoch.
 
-    Lists hold one entry a group (loss_sums, row_counts) or a parameter array (layer_*). Where rows have
-    weights, `row_counts` are the sums of these.
+    Lists have one entry per group (loss_sums, row_counts) or per parameter array (layer_*). If rows have
+    weights, `row_counts` are the sums of the weights.
     """
 
     updates: int = 0
@@ -45,7 +45,7 @@ class Totals:
     bad_step: int | None = None
 
     def add(self, info: ChunkInfo, first_step: int, updates: int, seconds: float) -> None:
-        """Add a chunk of `updates` updates whose first is number `first_step` (from 1)."""
+        """Add a chunk of `updates` updates, the first of which is number `first_step` (from 1)."""
         if not self.loss_sums:
             groups, layers = len(info.loss_sums), len(info.layer_norm_sums)
             self.loss_sums, self.row_counts = [0.0] * groups, [0] * groups
@@ -82,7 +82,7 @@ class Totals:
 
     @property
     def loss(self) -> float:
-        """Mean loss of a row over the epoch; NaN where no row counts."""
+        """Mean loss of a row over the epoch; NaN if no row has a weight."""
         count = sum(self.row_counts)
         return sum(self.loss_sums) / count if count else math.nan
 
@@ -116,7 +116,7 @@ class Totals:
 
 
 def finite_or_null(value: Any) -> Any:
-    """Replace every number that is not finite by None, as JSON needs it."""
+    """Replace every number that is not finite by None, since JSON has no such numbers."""
     if isinstance(value, dict):
         return {key: finite_or_null(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -129,7 +129,7 @@ def finite_or_null(value: Any) -> Any:
 def alerts(
     totals: Totals, step: int, layers: Sequence[str], earlier_losses: Sequence[float]
 ) -> list[str]:
-    """Write sentences that name step and layer, one for each thing a reader should look at.
+    """Return the alerts of an epoch: a sentence with step and layer for each unusual loss or gradient.
 
     Args:
       totals: of the epoch that has ended.
@@ -168,12 +168,12 @@ def layer_alerts(
     *,
     exploding: bool,
 ) -> list[str]:
-    """Write the alerts of gradients by layer.
+    """Return the alerts on gradients by layer.
 
     Args:
       layers: names of the parameter arrays.
       maxima: [P] largest norm of each in the row.
-      steps: [P] where it was.
+      steps: [P] the update with the largest norm.
       step: updates made at the row's end.
       exploding: whether a large norm is an alert.
     """

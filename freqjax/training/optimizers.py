@@ -1,8 +1,8 @@
 """Optimizers: clipping, update rules and learning-rate schedules.
 
-An update rule gives a direction of descent; the change of the parameters is −(learning rate) · direction,
-so that the rate can follow the schedule, and fall on a plateau, without touching the rule's state. The
-rules follow PyTorch's definitions, which the tests hold them to.
+An update rule gives a direction of descent; the change of the parameters is −(learning rate) · direction, so
+that the rate can follow the schedule, and fall on a plateau, without a change of the rule's state. The rules
+have PyTorch's definitions, with which the tests compare them.
 """
 
 from __future__ import annotations
@@ -18,35 +18,38 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from freqjax.config.sections import OptimizerConfig
+from freqjax.networks.network import Params
 
 # (updates made, updates made when the schedule began) → learning rate.
 Schedule = Callable[[Int[Array, ""], Int[Array, ""]], Float[Array, ""]]
 
-# Of adaptive clipping: weights count as at least this large, so that those that are 0 can grow.
+# JAX counts updates in int32.
+_LARGEST_COUNT = 2**31 - 1
+# Lower bound of the norm of weights in adaptive clipping, so that weights of 0 can grow.
 _LEAST_NORM = 1e-3
 
 
 class Optimizer:
-    """From gradients to changes of the parameters: clipping, then the update rule, then the rate.
+    """Conversion of gradients to changes of the parameters: clipping, update rule, learning rate.
 
     Attributes:
       schedule: learning rate by updates made.
     """
 
     def __init__(self, config: OptimizerConfig, schedule: Schedule) -> None:
-        """Take the names and numbers of `config`, which may be traced where they are numbers."""
+        """Store the names and numbers of `config`; numbers may be traced."""
         self._config, self.schedule = config, schedule
         self._rule = make_direction(config)
 
     def change(
-        self, grads: Any, opt_state: Any, params: Any, rate: Float[Array, ""]
+        self, grads: Params, opt_state: Any, params: Params, rate: Float[Array, ""]
     ) -> tuple[Any, Any]:
-        """Return what to add to the parameters, and the state of the rule after it."""
+        """Return the change of the parameters, and the new state of the rule."""
         clipped = self._clip(grads, params)
         directions, opt_state = self._rule.update(clipped, opt_state, params)
         return jax.tree.map(lambda d: -rate * d, directions), opt_state
 
-    def _clip(self, grads: Any, params: Any) -> Any:
+    def _clip(self, grads: Params, params: Params) -> Any:
         config = self._config
         if config.clip == "adaptive":
             return clip_adaptively(grads, params, config.clip_ratio)
@@ -76,29 +79,29 @@ def make_direction(config: OptimizerConfig) -> optax.GradientTransformation:
 
 
 def decays(config: OptimizerConfig) -> bool:
-    """Tell whether the rule has weight decay; a decay that JAX traces has a value for every replica."""
+    """Return whether the rule has weight decay; a traced decay has a value for every replica."""
     return not isinstance(config.weight_decay, float | int) or config.weight_decay != 0
 
 
 def clip_scale(
     norm: Float[Array, ...], clip_norm: Float[Array, ...] | float | None
 ) -> Float[Array, ...] | float:
-    """Return the factor that brings gradients of norm `norm` to `clip_norm` at most."""
+    """Return the factor that limits gradients of norm `norm` to `clip_norm`."""
     if clip_norm is None:
         return 1.0
     return jnp.minimum(1.0, clip_norm / jnp.maximum(norm, jnp.finfo(norm.dtype).tiny))
 
 
-def global_norm(grads: Any) -> Float[Array, ""]:
+def global_norm(grads: Params) -> Float[Array, ""]:
     """Return the norm of all gradients as one vector."""
     return jnp.sqrt(jnp.sum(jnp.stack([jnp.sum(jnp.square(g)) for g in jax.tree.leaves(grads)])))
 
 
-def clip_adaptively(grads: Any, params: Any, ratio: Float[Array, ""] | float) -> Any:
-    """Shorten each unit's gradient to `ratio` times the norm of the unit's weights (Brock et al. 2021).
+def clip_adaptively(grads: Params, params: Params, ratio: Float[Array, ""] | float) -> Any:
+    """Limit each unit's gradient to `ratio` times the norm of the unit's weights (Brock et al. 2021).
 
     A unit is a column of a kernel, its weights from all inputs (of a recurrent layer a gate of a unit), or a
-    whole vector, such as a bias. The output layer, `head`, is left as it is, as in the paper.
+    whole vector, such as a bias. The output layer, `head`, is not clipped, as in the paper.
     """
 
     def clip(
@@ -113,7 +116,7 @@ def clip_adaptively(grads: Any, params: Any, ratio: Float[Array, ""] | float) ->
 
 
 def _unit_norms(array: Float[Array, ...]) -> Float[Array, ...]:
-    """Return the norms of an array's columns, or of a vector as a whole, ready to multiply it with."""
+    """Return the norms of an array's columns, or of a whole vector, in a shape that broadcasts with it."""
     axis = 0 if array.ndim > 1 else None
     return jnp.sqrt(jnp.sum(jnp.square(array), axis=axis, keepdims=True))
 
@@ -123,7 +126,7 @@ def make_schedule(
 ) -> Schedule:
     """Make the learning rate, a function of the updates made and of those made when the schedule began.
 
-    - constant and plateau: `learning_rate` throughout (the plateau's factor is applied by its owner).
+    - constant and plateau: `learning_rate` throughout (the plateau's factor is applied separately).
     - cosine: linear warm-up over `warmup_fraction` of the updates from the begin to the
       end of the run, then half a cosine down to
       `final_fraction` of the peak at the end (Loshchilov & Hutter 2017).
@@ -132,8 +135,8 @@ def make_schedule(
 
     Args:
       config: names and constants.
-      updates: how many updates the whole run makes.
-      updates_per_epoch: how many make an epoch.
+      updates: number of updates of the whole run.
+      updates_per_epoch: number of updates of an epoch.
     """
     peak, final = config.learning_rate, config.learning_rate * config.final_fraction
 
@@ -151,6 +154,8 @@ def make_schedule(
         return jnp.where(count < warmup, rising, falling)
 
     first, factor = config.restart_epochs * updates_per_epoch, config.restart_factor
+    if max(first, factor) > _LARGEST_COUNT:  # a cycle that no run reaches the end of
+        first, factor = float(first), float(factor)
 
     def warm_restarts(step: Int[Array, ""], begin: Int[Array, ""]) -> Float[Array, ""]:
         count = step - begin
@@ -187,7 +192,7 @@ class Plateau:
     waited: int = 0
 
     def observe(self, loss: float) -> float:
-        """Take in an epoch's loss and return the scale for the next epoch."""
+        """Update the state with an epoch's loss and return the scale for the next epoch."""
         if loss < self.best - self.min_delta or (math.isfinite(loss) and math.isinf(self.best)):
             self.best, self.waited = loss, 0
         else:

@@ -1,4 +1,4 @@
-"""Rows in order: the passes of the regimes that carry the state from update to update."""
+"""Rows in order, for the regimes that carry the state from update to update."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 import jax
+from jaxtyping import Array, Int
 
 from freqjax.config.sections import Config
 from freqjax.tasks import Sequences, Task
@@ -14,10 +15,10 @@ from freqjax.training.streams import Stream, layout
 
 
 class OrderedRows:
-    """The `Rows` of online, tbptt and full: see `freqjax.training.streams.layout`."""
+    """Implementation of `Rows` for online, tbptt and full: see `freqjax.training.streams.layout`."""
 
     def __init__(self, task: Task, config: Config, train_rows: Sequences) -> None:
-        """Lay out the fixed rows, or prepare to draw fresh ones; nothing is compiled yet."""
+        """Lay out the fixed rows, or set up the drawing of fresh ones; nothing is compiled yet."""
         self._noise_key = noise_key(config.train.seed)
         self._fresh = config.task.noise == "fresh"
 
@@ -40,11 +41,11 @@ class OrderedRows:
         return _slice(self._stream, first, count)
 
     def drawn(self, updates: int) -> int:
-        """Return the rows of so many updates, each of which is drawn once."""
+        """Return the number of rows of `updates` updates, each of which is drawn once."""
         return updates * self.rows
 
 
 @functools.partial(jax.jit, static_argnums=2)
-def _slice(stream: Stream, first: Any, count: int) -> Stream:
-    # `first` is traced, so that there is one program for all places.
+def _slice(stream: Stream, first: int | Int[Array, ""], count: int) -> Stream:
+    # `first` is traced, so that one program serves all positions.
     return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, count), stream)

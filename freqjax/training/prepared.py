@@ -1,14 +1,15 @@
-"""From a config to all that training, evaluation and diagnosis work with: task, rows, network."""
+"""Task, rows and network of a config, for training, evaluation and diagnosis."""
 
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 
 from freqjax.config.sections import Config, context_of
 from freqjax.networks import Network, make_network
+from freqjax.networks.network import Params
 from freqjax.tasks import Batch, Sequences, Task, make_task
 from freqjax.training.frozen import (
     FrozenLosses,
@@ -21,7 +22,7 @@ from freqjax.training.seeds import initial_key
 
 
 class Assembled(NamedTuple):
-    """A task and a network whose weights are there already or are not wanted: no rows are read."""
+    """Task and network of a config, without rows and weights."""
 
     task: Task
     network: Network
@@ -31,19 +32,19 @@ def assemble(config: Config) -> Assembled:
     """Return the task and the network of `config` without reading rows.
 
     Raises:
-      UserError: a network that does not fit the task.
+      UserError: the network does not match the task.
     """
     task = make_task(config.task, context_of(config))
     return Assembled(task, make_network(config.network, task))
 
 
-def param_shapes(network: Network) -> Any:
-    """Return the shapes and types of a network's parameters."""
+def param_shapes(network: Network) -> Params:
+    """Return the shapes and dtypes of a network's parameters."""
     return jax.eval_shape(network.init, jax.random.key(0))
 
 
 class Prepared:
-    """The task of a config with its rows, the network, and the network's outputs with frozen weights.
+    """Task of a config with its rows, its network, and the network's outputs with frozen weights.
 
     Attributes:
       config: the config.
@@ -56,14 +57,14 @@ class Prepared:
         """Read and check all rows; nothing is written.
 
         Raises:
-          UserError: rows that cannot be read or used, or an initializer that the task has nothing for.
+          UserError: rows cannot be read or used, or the task does not support the initializer.
         """
         self.config = config
         self.task = make_task(config.task, context_of(config))
         if config.task.noise == "fresh" and not self.task.draws:
-            self.task.sample(jax.random.key(0), self.task.samples)  # says why not
+            self.task.sample(jax.random.key(0), self.task.samples)  # raises with the reason
         split = functools.cache(self.task.split)
-        # The network first, which refuses a task that it does not fit before rows are read or drawn.
+        # The network first, to detect a task that it does not match before rows are read or drawn.
         self.network = make_network(config.network, self.task, lambda: split("train"))
         splits = {name: split(name) for name in ("train", "validation", "test")}
         self.batches: dict[str, Batch] = {k: v for k, v in splits.items() if v is not None}
@@ -72,11 +73,11 @@ class Prepared:
 
     @property
     def choosing(self) -> str:
-        """The split that chooses which weights are kept: validation, or training where there is none."""
+        """Split on which the weights to keep are selected: validation, or training if there is none."""
         return "validation" if "validation" in self.batches else "train"
 
     def rows(self, split: str) -> Sequences:
-        """Return the rows of a split as a network reads them.
+        """Return the rows of a split in the form that a network reads.
 
         Raises:
           KeyError: the task has no such split.
@@ -87,23 +88,23 @@ class Prepared:
 
     @property
     def train_rows(self) -> Sequences:
-        """The training rows as a network reads them."""
+        """Training rows in the form that a network reads."""
         return self.rows("train")
 
-    def frozen_losses(self, params: Any, split: str | None = None) -> FrozenLosses:
-        """Return the losses of frozen weights on the rows of `split`, or on those that choose the weights."""
+    def frozen_losses(self, params: Params, split: str | None = None) -> FrozenLosses:
+        """Return the losses of frozen weights on the rows of `split`, by default of `choosing`."""
         rows = self.rows(split or self.choosing)
         means = group_means(self.forward(params, rows, self.config.task.reset), rows, self.task)
         return FrozenLosses.of(means, group_shares(rows, len(self.task.group_names)))
 
-    def initial_params(self) -> Any:
-        """Return the weights that a run of this config begins with."""
+    def initial_params(self) -> Params:
+        """Return the initial weights of a run of this config."""
         return self.network.init(initial_key(self.config.train.seed))
 
-    def frozen(self, params: Any, initial: Any = None) -> FrozenNetwork:
+    def frozen(self, params: Params, initial: Params | None = None) -> FrozenNetwork:
         """Return the network with frozen weights `params`, for the task to evaluate.
 
-        `initial` are the weights that training began with; None for those of `train.seed`.
+        `initial` are the initial weights of the training; None for those of `train.seed`.
         """
         return FrozenNetwork(
             self.task,

@@ -1,12 +1,11 @@
-"""Trainers by config: the horizon curriculum, or stochastic gradients in one of the orders of the rows."""
+"""Selection of the trainer of a config: the horizon curriculum, or stochastic gradients."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.networks import Linearizable, Network
+from freqjax.networks.network import Params
 from freqjax.tasks import Sequences, Task
 from freqjax.training.curriculum import CurriculumTrainer
 from freqjax.training.frozen import Forward
@@ -14,15 +13,15 @@ from freqjax.training.trainers import StreamTrainer, Trainer
 
 
 def is_curriculum(config: Config) -> bool:
-    """Tell whether horizons lengthen as they settle, a step at a time that the host decides on."""
+    """Return whether `config` trains with a curriculum of lengthening horizons."""
     return config.curriculum.first_horizon is not None and config.train.regime == "full"
 
 
 def is_alone(config: Config) -> bool:
-    """Tell whether a replica of `config` cannot share a program of updates with others.
+    """Return whether a replica of `config` cannot share a program of updates with others.
 
     In a curriculum the host decides after every step; shuffled rows are gathered for every pass, and an epoch
-    of so many updates goes on where the last one ended.
+    with a given number of updates continues where the last one ended.
     """
     train = config.train
     shuffled = train.regime in ("windows", "examples")
@@ -35,7 +34,7 @@ def make_trainer(
     config: Config,
     train_rows: Sequences,
     forward: Forward,
-    params: Any = None,
+    params: Params | None = None,
 ) -> Trainer:
     """Make the trainer of `config`.
 
@@ -43,12 +42,12 @@ def make_trainer(
       network: its network.
       task: its task.
       config: the run.
-      train_rows: rows where noise is fixed.
-      forward: that of the network.
-      params: the weights to begin with; None for those of `train.seed`.
+      train_rows: the rows if noise is fixed.
+      forward: the forward function of the network.
+      params: the initial weights; None for those of `train.seed`.
 
     Raises:
-      UserError: a curriculum, for a network that cannot be linearised.
+      UserError: the config has a curriculum, and the network cannot be linearised.
     """
     if is_curriculum(config):
         if not isinstance(network, Linearizable):

@@ -1,4 +1,4 @@
-"""Keys of a run: one random stream for each purpose, all derived from `train.seed`."""
+"""Random keys of a run: one stream for each purpose, all derived from `train.seed`."""
 
 from __future__ import annotations
 

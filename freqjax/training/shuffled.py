@@ -1,20 +1,20 @@
-"""Shuffled rows: the passes of the regimes of windows and of examples.
+"""Shuffled rows, for the regimes windows and examples.
 
-A pass holds every window of every sequence once, in an order drawn from the seed and the number of the
-pass; each begins with a fresh or a warm state. An example is a window of all T samples.
+A pass contains every window of every sequence once, in a random order that depends on the seed and the number
+of the pass; each window begins with a fresh or a warm state. An example is a window of all T samples.
 Axes: U updates of a pass, B windows of an update, N windows of a pass, W windows of a sequence, L samples of
 a window, M samples of warming up.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Int
 
 from freqjax.config.sections import Config, WindowsConfig
+from freqjax.networks.arrays import AnyArray
 from freqjax.tasks import Sequences, Task
 from freqjax.tasks.windows import first_samples, warm_up, window_count
 from freqjax.training.seeds import noise_key, order_key
@@ -22,13 +22,13 @@ from freqjax.training.streams import Stream, padding_resets
 
 
 class ShuffledRows:
-    """The `Rows` of windows and examples: see `freqjax.tasks.windows` for where windows lie.
+    """Implementation of `Rows` for windows and examples; `freqjax.tasks.windows` defines the windows.
 
-    The sequences are kept once; what an update reads is gathered from them, on the device.
+    The sequences are stored once; the rows of an update are gathered from them on the device.
     """
 
     def __init__(self, task: Task, config: Config, train_rows: Sequences) -> None:
-        """Prepare to shuffle and gather; nothing is compiled yet."""
+        """Store the sequences or set up their drawing; nothing is compiled yet."""
         seed = config.train.seed
         self._noise_key, self._order_key = noise_key(seed), order_key(seed)
         self._fresh = config.task.noise == "fresh"
@@ -45,7 +45,7 @@ class ShuffledRows:
         self.updates = -(-count // self.streams)
         self.rows = (windows.length + warm_up(windows)) * self.streams
         self._sequences = None if self._fresh else jax.tree.map(jnp.asarray, train_rows)
-        self._order: Any = None
+        self._order: Int[np.ndarray, "U B"] | None = None
         self._pass = -1
         self._draw = jax.jit(draw)
         self._shuffle = jax.jit(lambda key: shuffled(key, count, self.streams))
@@ -58,15 +58,16 @@ class ShuffledRows:
             if self._fresh:
                 self._sequences = self._draw(jax.random.fold_in(self._noise_key, number))
             self._pass = number
+        assert self._order is not None
         return self._gather(self._sequences, self._order[first : first + count])
 
     def drawn(self, updates: int) -> int:
-        """Return the rows of all passes begun, which are drawn at their beginning."""
+        """Return the number of rows of all passes begun, which are drawn at their beginning."""
         return -(-updates // self.updates) * self._rows_of_pass
 
 
 def windows_of(config: Config, sequences: int, samples: int) -> WindowsConfig:
-    """Return where windows lie in sequences of T = `samples`; examples are windows of T samples.
+    """Return the windows of sequences of T = `samples`; examples are windows of T samples.
 
     A batch of examples is never larger than a pass.
     """
@@ -76,29 +77,31 @@ def windows_of(config: Config, sequences: int, samples: int) -> WindowsConfig:
     return WindowsConfig(length=samples, stride=samples, batch=batch)
 
 
-def shuffled(key: jax.Array, count: int, batch: int) -> jax.Array:
-    """Return [U, B] int32: the numbers 0 … N − 1 = `count` − 1 in the order of `key`, in batches.
+def shuffled(key: jax.Array, count: int, batch: int) -> Int[Array, "U B"]:
+    """Return [U, B] int32, the numbers 0 … N − 1 = `count` − 1 in random order, in batches.
 
-    What the last batch lacks is −1, a window that does not count.
+    The last batch is filled up with −1, a window that does not count.
     """
     order = jax.random.permutation(key, count)
     return jnp.pad(order, (0, -count % batch), constant_values=-1).reshape(-1, batch)
 
 
-def gather(sequences: Sequences, order: jax.Array, windows: WindowsConfig, groups: int) -> Stream:
+def gather(
+    sequences: Sequences, order: Int[AnyArray, "U B"], windows: WindowsConfig, groups: int
+) -> Stream:
     """Gather the windows that `order` [U, B] names, as a stream to train on; traceable.
 
-    Window n is number n mod W of sequence n // W. Of a window that is warmed up, M rows stand in front,
-    and the state starts over at the first that its sequence has. It also starts over where padding begins.
+    Window n is number n mod W of sequence n // W. A window that is warmed up has M rows before it, and the
+    state starts over at the first of them that its sequence has. It also starts over where padding begins.
 
     Args:
       sequences: [·, T, ·].
       order: window numbers, −1 for none.
       windows: L, s, M, and the rows that count.
-      groups: G, which is put where a row counts towards no group.
+      groups: G, which is also the index of rows that count towards no group.
 
     Returns:
-      inputs and resets with M + L rows, the M of warming up first; targets and groups with L.
+      A stream: inputs and resets with M + L rows, the M rows of the warm-up first; targets and groups with L.
     """
     length, warm = windows.length, warm_up(windows)
     first = jnp.asarray(first_samples(sequences.inputs.shape[1], windows), jnp.int32)

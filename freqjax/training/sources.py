@@ -1,13 +1,13 @@
-"""Sources: the rows of an epoch, part by part, in one of the orders of `train.regime`.
+"""Sources of the rows of an epoch, part by part, in the order of `train.regime`.
 
 | regimes | order | module |
 |---|---|---|
-| online, tbptt, full | as the rows come, the state carried on | `freqjax.training.ordered` |
+| online, tbptt, full | the order of the rows, with a carried state | `freqjax.training.ordered` |
 | windows, examples | shuffled, each window or sequence from a fresh state | `freqjax.training.shuffled` |
 
-A pass holds every row once. An epoch is a pass or, with `train.steps_per_epoch`, so many updates, and the
-next epoch goes on where it ended. What an update reads depends on the seed and on the number of the update
-alone, so that a run that goes on in the middle of an epoch sees what it would have seen.
+A pass contains every row once. An epoch is a pass or, with `train.steps_per_epoch`, that number of updates,
+and the next epoch continues where it ended. The rows of an update depend only on the seed and on the number
+of the update, so that a run that is resumed within an epoch reads the same rows as without interruption.
 Axes: U updates of a pass, B streams, windows or sequences of an update.
 """
 
@@ -25,9 +25,9 @@ from freqjax.training.ordered import OrderedRows
 from freqjax.training.shuffled import ShuffledRows
 from freqjax.training.streams import Stream
 
-# Rows of a stream in one jitted call: long enough that the host is idle, short enough to stop soon.
+# Rows of a stream in one jitted call: enough to make the host's overhead small, few enough to stop soon.
 CHUNK_ROWS = 10_000
-# The same for shuffled rows, which are quicker side by side; no more of them are held at once.
+# The same for shuffled rows, which are faster side by side; it also limits the memory for them.
 SHUFFLED_CHUNK_ROWS = 40_000
 
 # (updates of an epoch, rows of an update) → the bounds of its parts.
@@ -40,7 +40,7 @@ class Rows(Protocol):
 
     Attributes:
       updates: U.
-      rows: of an update.
+      rows: rows of an update.
       streams: B.
     """
 
@@ -53,7 +53,7 @@ class Rows(Protocol):
         ...
 
     def drawn(self, updates: int) -> int:
-        """Return how many rows the first `updates` updates of a run take to be drawn."""
+        """Return the number of rows drawn for the first `updates` updates of a run."""
         ...
 
 
@@ -61,21 +61,21 @@ class Source:
     """Rows of every epoch.
 
     Attributes:
-      updates: of an epoch.
-      rows: of an update.
+      updates: updates of an epoch.
+      rows: rows of an update.
       streams: B.
-      bounds: the parts of an epoch, as (first update, the one after its last).
+      bounds: the parts of an epoch, as (first update, last update + 1).
     """
 
     def __init__(self, rows: Rows, config: Config, cut: Cut) -> None:
-        """Cut epochs of `rows` into parts."""
+        """Split epochs of `rows` into parts."""
         self._passes, self._fresh = rows, config.task.noise == "fresh"
         self.updates = config.train.steps_per_epoch or rows.updates
         self.rows, self.streams = rows.rows, rows.streams
         self.bounds = cut(self.updates, self.rows)
 
     def part(self, epoch: int, number: int) -> Stream:
-        """Return part `number` of `epoch`, both from 0; it may reach from one pass into the next."""
+        """Return part `number` of `epoch`, both from 0; it may extend from one pass into the next."""
         low, high = (epoch * self.updates + bound for bound in self.bounds[number])
         pieces = []
         while low < high:
@@ -86,7 +86,7 @@ class Source:
         return pieces[0] if len(pieces) == 1 else jax.tree.map(_join, *pieces)
 
     def rows_drawn(self, epoch: int, number: int) -> int | None:
-        """Count the different rows seen before a part where noise is fresh; None where rows are fixed."""
+        """Return the number of distinct rows before a part if noise is fresh; None if rows are fixed."""
         if not self._fresh:
             return None
         done = self.bounds[number - 1][1] if number else 0
@@ -100,13 +100,13 @@ def _join(*pieces: jax.Array) -> jax.Array:
 def make_source(
     task: Task, config: Config, train_rows: Sequences, *, cut: Cut | None = None
 ) -> Source:
-    """Make the source that `train.regime` asks for.
+    """Make the source of `train.regime`.
 
     Args:
       task: draws fresh rows.
       config: the run.
-      train_rows: the rows where noise is fixed.
-      cut: into which parts; none for chunks of a second or so and a rest.
+      train_rows: the rows if noise is fixed.
+      cut: splits an epoch into parts; None for chunks of about a second and a rest.
     """
     if config.train.regime in ("windows", "examples"):
         rows, most = ShuffledRows(task, config, train_rows), SHUFFLED_CHUNK_ROWS
@@ -116,6 +116,6 @@ def make_source(
 
 
 def chunk_bounds(updates: int, rows: int, chunk_rows: int) -> list[tuple[int, int]]:
-    """Cut U updates of `rows` rows each into parts of one size, of about `chunk_rows`, and a rest."""
+    """Split U updates of `rows` rows each into equal parts of about `chunk_rows` rows, and a rest."""
     size = max(1, min(updates, chunk_rows // rows))
     return [(low, min(low + size, updates)) for low in range(0, updates, size)]

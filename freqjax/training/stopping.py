@@ -1,4 +1,4 @@
-"""Stopping rules: when a run stops, and why."""
+"""Stopping rules of a run."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from freqjax.config.sections import TrainConfig
 
 @dataclass
 class Stopping:
-    """Memory of the stopping rules from epoch to epoch; saved with every checkpoint.
+    """State of the stopping rules from epoch to epoch; saved with every checkpoint.
 
     Attributes:
       best_loss: lowest training loss so far; None before the first.
       best_frozen: lowest frozen training MSE so far; None before the first.
-      awaited_frozen: the value that patience waits to see improved.
+      awaited_frozen: the value that must improve before patience ends.
       waited: evaluations since it improved by `train.min_delta`.
-      reason: why the run stopped, once it has: a run that is killed between that decision and its
-        summary must not go on when it is resumed.
+      reason: why the run stopped, if it has; saved so that a run that is killed between that decision and its
+        summary does not continue when it is resumed.
     """
 
     best_loss: float | None = None
@@ -35,14 +35,14 @@ class Stopping:
         frozen: float | None,
         worst_frozen: float | None,
     ) -> str | None:
-        """Take in an epoch and return the reason to stop, or None to go on.
+        """Update the state with an epoch and return the reason to stop, or None to continue.
 
         Args:
           config: the rules.
-          epoch: epochs done.
+          epoch: completed epochs.
           loss: the epoch's training loss.
-          frozen: frozen MSE on the training rows, where it was evaluated.
-          worst_frozen: the same of the worst group.
+          frozen: frozen MSE on the training rows, if it was evaluated.
+          worst_frozen: the same for the worst group.
         """
         self.reason = self._judge(config, epoch, loss, frozen, worst_frozen)
         return self.reason
@@ -80,7 +80,7 @@ class Stopping:
             self.waited += 1
 
     def is_best(self, frozen: float) -> bool:
-        """Tell whether `frozen` is the lowest frozen MSE so far; if so, remember it."""
+        """Return whether `frozen` is the lowest frozen MSE so far; if so, store it."""
         if math.isfinite(frozen) and (self.best_frozen is None or frozen < self.best_frozen):
             self.best_frozen = frozen
             return True

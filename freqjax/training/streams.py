@@ -1,4 +1,4 @@
-"""Streams: sequences cut into the windows of rows that updates are made from.
+"""Streams: sequences split into the windows of rows of each update.
 
 Axes: U updates, K samples of an update, B streams, M samples of warming up.
 """
@@ -10,31 +10,33 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from freqjax.config.sections import Config
+from freqjax.networks.arrays import EitherArray
 from freqjax.tasks import Sequences
 
 
 class Stream(NamedTuple):
-    """Windows in the order in which updates are made from them.
+    """Windows of rows in the order of the updates.
 
     Attributes:
-      inputs: [U, K, B, D] float32; of windows that are warmed up [U, M + K, B, D].
+      inputs: [U, K, B, D] float32; [U, M + K, B, D] for windows that are warmed up.
       targets: [U, K, B, O] float32.
-      groups: [U, K, B] int32, the group that a row's loss counts towards; G where it counts for nothing.
+      groups: [U, K, B] int32, the group that a row's loss counts towards; G if it does not count.
       resets: [U, K, B] bool, whether the carried state starts over before a row; as many rows as inputs.
-      weights: [U, K, B] float32, how much a row counts in the loss; None where each counts 1.
+      weights: [U, K, B] float32, weight of a row in the loss; None for 1 each.
     """
 
-    inputs: jax.Array
-    targets: jax.Array
-    groups: jax.Array
-    resets: jax.Array
-    weights: Any = None
+    inputs: Float[Array, "*U rows B D"]
+    targets: Float[Array, "*U K B O"]
+    groups: Int[Array, "*U K B"]
+    resets: Bool[Array, "*U rows B"]
+    weights: Float[Array, "*U K B"] | None = None
 
 
 def window_length(config: Config) -> int:
-    """Return K, the samples of an update, of the regimes in order; 0 for all samples of a stream."""
+    """Return K, the samples of an update, for regimes in order; 0 for all samples of a stream."""
     return {"online": 1, "tbptt": config.train.truncation}.get(config.train.regime, 0)
 
 
@@ -68,14 +70,14 @@ def layout(blocks: Sequences, config: Config) -> Stream:
     )
 
 
-def padding_resets(weights: Any) -> Any:
+def padding_resets(weights: Float[EitherArray, "B T"]) -> Bool[EitherArray, "B T"]:
     """Flag the first sample of the padding at the end of every sequence.
 
-    A network that also runs from the end starts over there, and so reads no padding. Of a causal network
-    nothing changes that counts.
+    A bidirectional network starts over there, and so reads no padding. The outputs of a causal network that
+    count do not change.
 
     Args:
-      weights: [B, T] of `Sequences`, which are 0 from the padding on; NumPy or JAX.
+      weights: [B, T] of `Sequences`, 0 from the beginning of the padding on; NumPy or JAX.
 
     Returns:
       [B, T] bool, without a flag in a sequence that has no padding.

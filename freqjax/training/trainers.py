@@ -1,4 +1,4 @@
-"""Trainers: the host's side of training, which dispatches chunks of updates and ends epochs."""
+"""Trainers: the part of training on the host, which dispatches chunks of updates and ends epochs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
+from freqjax.networks.network import Params
 from freqjax.tasks import Sequences, Task
 from freqjax.training.chunks import layer_names
 from freqjax.training.epochs import EpochResult, UpdateLog
@@ -22,13 +23,13 @@ from freqjax.training.update import state_of
 
 @runtime_checkable
 class Trainer(Protocol):
-    """Training in pieces of a second or so, between which it can be saved.
+    """Training in pieces of about a second, between which it can be saved.
 
     Attributes:
-      epoch: epochs done.
+      epoch: completed epochs.
       step: updates made.
-      params: parameters as they are now.
-      distinct_rows: how many different rows training has seen, where its noise is drawn afresh.
+      params: present parameters.
+      distinct_rows: number of distinct rows seen so far if noise is fresh; None if the rows are fixed.
     """
 
     @property
@@ -38,29 +39,29 @@ class Trainer(Protocol):
     def step(self) -> int: ...
 
     @property
-    def params(self) -> Any: ...
+    def params(self) -> Params: ...
 
     @property
     def distinct_rows(self) -> int | None: ...
 
     def advance(self) -> EpochResult | None:
-        """Do one piece of work; return the result of the epoch where the piece completes one."""
+        """Train for one piece; return the result of the epoch if the piece completes one."""
         ...
 
     def device_state(self) -> Any:
-        """Return all arrays but the parameters that a resume needs."""
+        """Return all arrays that a resume needs except the parameters."""
         ...
 
     def host_state(self) -> dict[str, Any]:
-        """Return all else that a resume needs, as JSON; `epoch` and `step` are among it."""
+        """Return everything else that a resume needs, ready for JSON, including `epoch` and `step`."""
         ...
 
-    def restore(self, params: Any, device_state: Any, host_state: dict[str, Any]) -> None:
-        """Go on from a checkpoint of `params`, `device_state` and `host_state`."""
+    def restore(self, params: Params, device_state: Any, host_state: dict[str, Any]) -> None:
+        """Continue from a checkpoint of `params`, `device_state` and `host_state`."""
         ...
 
     def refresh_optimizer(self) -> str:
-        """Begin the schedule anew from here, and say what that meant."""
+        """Restart the schedule at this step, and return a description of the effect."""
         ...
 
 
@@ -73,11 +74,11 @@ class StreamTrainer:
         task: Task,
         config: Config,
         train_rows: Sequences,
-        params: Any = None,
+        params: Params | None = None,
     ) -> None:
-        """Prepare state and source; nothing is compiled yet.
+        """Create state and source; nothing is compiled yet.
 
-        `params` are the weights to begin with; None for those of `train.seed`.
+        `params` are the initial weights; None for those of `train.seed`.
         """
         self._config, self._task = config, task
         self._source = make_source(task, config, train_rows)
@@ -90,7 +91,7 @@ class StreamTrainer:
         if params is None:
             params = network.init(initial_key(config.train.seed))
         else:
-            params = jax.tree.map(jnp.copy, params)  # an update gives up its state's arrays
+            params = jax.tree.map(jnp.copy, params)  # an update donates its state's arrays
         self._state = state_of(network, task, config, params, self._source.streams)
         self._layers = layer_names(self._state.params)
         self._log = UpdateLog.begin(config.optimizer)
@@ -98,7 +99,7 @@ class StreamTrainer:
 
     @property
     def epoch(self) -> int:
-        """Epochs done."""
+        """Completed epochs."""
         return self._log.epoch
 
     @property
@@ -107,13 +108,13 @@ class StreamTrainer:
         return self._log.step
 
     @property
-    def params(self) -> Any:
-        """Parameters as they are now."""
+    def params(self) -> Params:
+        """Present parameters."""
         return self._state.params
 
     @property
     def distinct_rows(self) -> int | None:
-        """Rows drawn so far where noise is fresh; None where the rows are fixed."""
+        """Number of rows drawn so far if noise is fresh; None if the rows are fixed."""
         return self._source.rows_drawn(self.epoch, self._next_chunk)
 
     def advance(self) -> EpochResult | None:
@@ -141,19 +142,19 @@ class StreamTrainer:
         return self._state._replace(params=None)
 
     def host_state(self) -> dict[str, Any]:
-        """Return the log of the updates and the place in the epoch."""
+        """Return the log of the updates and the position in the epoch."""
         return self._log.to_json() | {"next_chunk": self._next_chunk}
 
-    def restore(self, params: Any, device_state: Any, host_state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+    def restore(self, params: Params, device_state: Any, host_state: dict[str, Any]) -> None:
+        """Continue from a checkpoint."""
         self._state = device_state._replace(params=params)
         self._log = UpdateLog.from_json(host_state, self._config.optimizer)
         self._next_chunk = host_state["next_chunk"]
 
     def refresh_optimizer(self) -> str:
-        """Begin the schedule anew at this step and forget the plateau.
+        """Restart the schedule at this step and reset the plateau.
 
-        The moments are kept where the rule has the same ones.
+        The moments are kept if the rule has the same ones.
         """
         fresh = make_direction(self._config.optimizer).init(self._state.params)
         kept = jax.tree.structure(fresh) == jax.tree.structure(self._state.opt_state)

@@ -1,4 +1,4 @@
-"""The update: an estimator makes the gradient of a window, an optimizer the change of the parameters.
+"""One update: an estimator computes the gradient of a window, an optimizer the change of the parameters.
 
 Axes: K samples of a window, B streams, P parameter arrays.
 """
@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
+from freqjax.networks.network import Carry, Params
 from freqjax.tasks import Task
 from freqjax.training.gradients import Estimator, make_estimator
 from freqjax.training.optimizers import Optimizer, make_direction
@@ -20,24 +22,24 @@ from freqjax.training.streams import Stream
 
 
 class TrainState(NamedTuple):
-    """State from update to update, and all that a resume needs of the device.
+    """State from update to update, which is also the state on the device that a resume needs.
 
     Attributes:
       params: the network's parameters.
       opt_state: the update rule's moments.
-      carry: the network's carry after the last row, cut from the gradient.
+      carry: the network's carry after the last row, without gradient.
       step: int32, updates made.
       schedule_start: int32, the update at which the schedule began.
-      rate_scale: float32, what a plateau has multiplied the learning rate by.
-      memory: of the gradient estimator, beside the carry; no arrays where it has none.
+      rate_scale: float32, factor of the learning rate from the schedule plateau.
+      memory: memory of the gradient estimator, beside the carry; empty if it has none.
     """
 
-    params: Any
+    params: Params
     opt_state: Any
-    carry: Any
-    step: jax.Array
-    schedule_start: jax.Array
-    rate_scale: jax.Array
+    carry: Carry
+    step: Int[Array, ""]
+    schedule_start: Int[Array, ""]
+    rate_scale: Float[Array, ""]
     memory: Any = ()
 
 
@@ -45,25 +47,27 @@ class UpdateInfo(NamedTuple):
     """Report of one update.
 
     Attributes:
-      losses: [K, B], of every row, before the update.
+      losses: [K, B], loss of every row, before the update.
       squared_norms: [P], squared gradient norm of each parameter array before clipping.
       rate: learning rate.
     """
 
-    losses: jax.Array
-    squared_norms: jax.Array
-    rate: jax.Array
+    losses: Float[Array, "K B"]
+    squared_norms: Float[Array, " P"]
+    rate: Float[Array, ""]
 
 
 def init_state(
     network: Network, task: Task, config: Config, key: jax.Array, streams: int
 ) -> TrainState:
-    """Return the state of no updates for B = `streams` streams, with parameters drawn from `key`."""
+    """Return the initial state for B = `streams` streams, with parameters drawn from `key`."""
     return state_of(network, task, config, network.init(key), streams)
 
 
-def state_of(network: Network, task: Task, config: Config, params: Any, streams: int) -> TrainState:
-    """Return the state of no updates that begins with `params`."""
+def state_of(
+    network: Network, task: Task, config: Config, params: Params, streams: int
+) -> TrainState:
+    """Return the initial state with parameters `params`, for B = `streams` streams."""
     return TrainState(
         params=params,
         opt_state=make_direction(config.optimizer).init(params),
@@ -78,7 +82,7 @@ def state_of(network: Network, task: Task, config: Config, params: Any, streams:
 def make_update(
     estimator: Estimator, optimizer: Optimizer
 ) -> Callable[[TrainState, Stream], tuple[TrainState, UpdateInfo]]:
-    """Return the function of one update on one window (`Stream` without its leading axis U); pure."""
+    """Make the pure function of one update on one window (`Stream` without its leading axis U)."""
 
     def update(state: TrainState, window: Stream) -> tuple[TrainState, UpdateInfo]:
         found = estimator.gradient(state.params, state.carry, state.memory, window, state.step)

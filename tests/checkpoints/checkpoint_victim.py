@@ -24,7 +24,7 @@ class Training(NamedTuple):
 
 
 def state_at(step: int) -> tuple[dict, Training]:
-    """The parameters and the rest of the state after `step` updates."""
+    """Return the parameters and the rest of the state after `step` updates."""
     random = np.random.default_rng(step)
     params = {"Dense_0": {"kernel": jnp.asarray(random.normal(size=(64, 32)), jnp.float32)}}
     momentum = jnp.asarray(random.normal(size=64), jnp.float32)
@@ -32,12 +32,12 @@ def state_at(step: int) -> tuple[dict, Training]:
 
 
 def metric_at(step: int) -> float:
-    """Worst in the middle of each dozen, so that the best step stays for a while and moves."""
+    """Return a metric that is largest in the middle of each dozen steps, so that the best step changes."""
     return float(np.sin(step) - step / 50)
 
 
 def main() -> None:
-    """Resumes from the newest good step and saves every following one."""
+    """Resume from the newest good step and save every following one."""
     with CheckpointStore(Path(sys.argv[1]), warn=print) as store:
         restored = store.restore_last(*state_at(0))
         step = restored.step if restored else 0

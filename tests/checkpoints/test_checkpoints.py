@@ -71,7 +71,7 @@ def make_training(seed: int = 0) -> Training:
 
 
 def bits(leaf: Any) -> tuple:
-    """What two leaves must share to be bitwise the same."""
+    """Return what two leaves must share to be bitwise equal."""
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         impl = str(jax.random.key_impl(leaf))
         return (impl, *bits(jax.random.key_data(leaf)))
@@ -93,7 +93,7 @@ def open_store(directory: Path, warn: Any = unexpected, **options: Any) -> Check
 
 
 def fill(directory: Path, steps: Any = (1, 2), **options: Any) -> None:
-    """Saves the states of `steps`; the metric falls with the step."""
+    """Save the states of `steps`; the metric falls with the step."""
     with open_store(directory) as store:
         for step in steps:
             store.save(step, *state_at(step), {"step": step}, metric=-step, **options)
@@ -114,7 +114,7 @@ def flip_bit(path: Path, rng: random.Random) -> None:
 
 
 def assert_falls_back(directory: Path, damaged: int, good: int) -> None:
-    """Restoring passes over step `damaged`, names it once, and gives step `good`."""
+    """Check that restoring skips step `damaged`, reports it once, and returns step `good`."""
     warnings: list[str] = []
     with open_store(directory, warn=warnings.append, read_only=True) as store:
         restored = store.restore_last(*state_at(0))
@@ -457,14 +457,14 @@ def test_a_full_disk_leaves_the_earlier_ones_good(tmp_path, limit, capfd):
 
 
 class Killed(BaseException):
-    """Stands for a kill: nothing in the program handles it."""
+    """Substitute for a kill: an exception that the program does not handle."""
 
 
 DISK_CALLS = ("replace", "rename", "fsync", "unlink", "mkdir", "rmdir")
 
 
 def run_until_disk_call(monkeypatch, count: int, error: BaseException | None, action: Any) -> int:
-    """Runs `action`, raising `error` from the `count`-th change of the disk on; returns the calls.
+    """Run `action`, raising `error` from the `count`-th change of the disk on; return the calls.
 
     What orbax writes itself is one change, as its rename makes it.
     """
@@ -577,7 +577,7 @@ def test_kill_at_any_moment(tmp_path):
 
 
 def make_run(run: Path) -> Path:
-    """A run whose best step is 2 and newest 4."""
+    """Return a run whose best step is 2 and newest 4."""
     with open_store(run / "checkpoints") as store:
         for step, metric in ((1, 4.0), (2, 1.0), (3, 3.0), (4, 2.0)):
             store.save(step, *state_at(step), {"step": step}, metric=metric)

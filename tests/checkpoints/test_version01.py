@@ -30,7 +30,7 @@ _MEASURED = ("seconds", "memory_mb", "words", "note")
 
 @pytest.fixture
 def unpacked(request, tmp_path, monkeypatch):
-    """The folder of a run or sweep, with its whole.* beside it."""
+    """Return the folder of a run or sweep, with its whole.* beside it."""
     monkeypatch.setattr(Extraction, "draw", lambda *_: [])
     monkeypatch.setattr("freqjax.training.sources.CHUNK_ROWS", 7)
     folder = tmp_path / request.param
@@ -41,7 +41,7 @@ def unpacked(request, tmp_path, monkeypatch):
 
 
 def assert_alike(found, expected):
-    """Numbers agree to rounding, for the machine may be another; all else is the same."""
+    """Check that numbers agree up to rounding, since the machine may differ, and all else is equal."""
     if isinstance(expected, dict):
         assert expected.keys() <= found.keys()
         for key in expected.keys() - set(_MEASURED):

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 import freqjax
+from freqjax import UserError
 from freqjax.checkpoints.store import CheckpointStore
+from freqjax.commandline import parse
 from freqjax.config import overrides, validation
 from freqjax.config import sections as configs
 from freqjax.main import main
@@ -48,7 +50,7 @@ _ONLY_TRAINING_KNOWS = {
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory) -> Path:
-    """A folder with config.py and run/, a run of it with overrides; nothing may write there."""
+    """Return a folder with config.py and run/, a run of it with overrides; nothing may write there."""
     folder = tmp_path_factory.mktemp("inputs")
     (folder / "config.py").write_text(_CONFIG_FILE)
     words = [
@@ -62,7 +64,7 @@ def inputs(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def invoke(tmp_path, monkeypatch, capsys):
-    """Calls the program in an empty folder: (code, standard output, standard error)."""
+    """Call the program in an empty folder; return (code, standard output, standard error)."""
     monkeypatch.chdir(tmp_path)
 
     def call(*words: object) -> tuple[int, str, str]:
@@ -74,7 +76,7 @@ def invoke(tmp_path, monkeypatch, capsys):
 
 
 def start(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    """The program as a process of its own."""
+    """Start the program as a subprocess."""
     return subprocess.run(
         [sys.executable, "-m", "freqjax.main", *map(str, words)],
         cwd=folder,
@@ -100,7 +102,7 @@ def metrics(folder: Path) -> list[dict]:
 
 
 def contents(*folders: Path) -> dict[Path, int]:
-    """Every file and folder, with the time it was last written to."""
+    """Return every file and folder, with the time it was last written to."""
     return {
         path: path.stat().st_mtime_ns for folder in folders for path in [folder, *folder.rglob("*")]
     }
@@ -235,7 +237,7 @@ def test_a_resume_needs_no_config(inputs, invoke):
 
 
 def evaluate(invoke, folder: Path, checkpoint: Path, *words: object) -> dict:
-    """Evaluates into `folder` and returns evaluation.json."""
+    """Evaluate into `folder` and return evaluation.json."""
     code, text, error = invoke(
         "--mode=evaluate", "--checkpoint", checkpoint, "--workdir", folder, *words
     )
@@ -363,7 +365,7 @@ _GENERATE = "--mode=generate --config CONFIG"
         (f"{_TRAIN} --config CONFIG", "--config is given 2 times: it must be given once"),
         (f"{_TRAIN} --mode train --mode train", "--mode is given 2 times"),
         (f"{_TRAIN} --resume=maybe", "--resume is 'maybe': it must be true or false"),
-        (f"{_TRAIN} --flagfile=flags.txt", "Unable to open flagfile"),
+        (f"{_TRAIN} --flagfile=flags.txt", "--flagfile is not a flag: --config names a file"),
         (f"{_TRAIN} --config.train.epochs", "--config.train.epochs has no value: write"),
         ("--config.train.epochs --config CONFIG", "--config.train.epochs has no value: write"),
         (f"{_TRAIN} --out=a.npz", "--out is not a flag of --mode train, which takes --config, "),
@@ -479,3 +481,70 @@ def test_the_program_as_a_process(inputs, tmp_path):
     done = start(tmp_path, *words)
     assert (done.returncode, done.stdout, done.stderr) == (0, "wrote 40 rows to a.npz\n", "")
     assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["--seed", "3"], "a field of the config is set as --config.train.seed=3."),
+        (["--epochs=7"], "a field of the config is set as --config.train.epochs=7."),
+        (["--lr", "1e-3"], "is set as --config.optimizer.learning_rate=1e-3."),
+        (
+            ["--batch_size=4"],
+            "is set as --config.train.batch=4 or --config.windows.batch=4.",
+        ),
+        (["--hidden-size", "8"], "is set as --config.network.hidden_size=8."),
+        (["--hiden_size"], "is set as --config.network.hidden_size=VALUE."),
+        (["--train.seed=3"], "is set as --config.train.seed=3."),
+        (["--out_dir=x"], "the one for this is --workdir."),
+        (["--gpu"], "the one for this is --device."),
+        (["--workdr=x"], "the nearest one is --workdir."),
+        (["--flagfile=/dev/zero"], "--flagfile is not a flag: --config names a file."),
+        (["-flagfile", "/dev/zero"], "flagfile is not a flag: --config names a file."),
+    ],
+)
+def test_flags_that_people_try_are_answered_with_what_is_meant(words, meant):
+    with pytest.raises(UserError) as error:
+        parse(["train", "--config", "quick", *words])
+    assert str(error.value).endswith(meant)
+
+
+def test_what_is_long_is_not_repeated(invoke):
+    code, _, error = invoke(
+        "--mode=train", "--config", "quick", "--config.train.seed=" + "3x" * 999
+    )
+    assert code == 2
+    assert_one_sentence(error)
+    assert len(error) < 250
+    assert "(2,001 characters)': it must be a whole number" in error
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_folders_whose_names_are_no_text_are_refused_before_anything_is_written(tmp_path, invoke):
+    folder = tmp_path / os.fsdecode(b"\xffrun")
+    code, _, error = invoke("--config", "quick", "--workdir", str(folder))
+    assert code == 2
+    assert_one_sentence(error)
+    assert "\\udcffrun: the path must be UTF-8" in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_terminal_is_not_sent_what_it_would_obey(invoke):
+    for name in ("\x1b]0;own\x07\x1b[31m.json", "\u202e.json", "two\nlines.json"):
+        code, _, error = invoke("--config", name)
+        assert code == 2
+        assert_one_sentence(error)
+        assert not {"\x1b", "\x07", "\u202e"} & set(error)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), type("XlaRuntimeError", (RuntimeError,), {})("RESOURCE_EXHAUSTED: 1")]
+)
+def test_a_lack_of_memory_is_one_sentence(invoke, monkeypatch, error):
+    def lacking(*_):
+        raise error
+
+    monkeypatch.setattr("freqjax.config.overrides.load", lacking)
+    code, _, said = invoke("--config", "quick")
+    assert (code, said[:46]) == (2, "freqjax: there is not enough memory for this: ")
+    assert_one_sentence(said)

@@ -63,7 +63,7 @@ def test_fields_are_those_of_the_config_at_hand(tmp_path):
 
 
 def _shell(tmp_path, *words, **more):
-    """A shell with a program `freqjax` on its path."""
+    """Return a shell with a program `freqjax` on its path."""
     program = tmp_path / "freqjax"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m freqjax.main "$@"\n')
     program.chmod(0o755)

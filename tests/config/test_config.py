@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+import sys
 
 import pytest
 
+import freqjax
 from freqjax import Config, UserError
 from freqjax.config import overrides, validation
 from freqjax.config import sections as configs
@@ -98,6 +100,8 @@ def test_rules_that_join_fields_bind_training(pairs, sentence):
 
 _REFUSED_NETWORKS = [
     ([("network.cell", "elman")], "network.cell is 'elman': it must be one of lstm, gru, rnn"),
+    ([("network.nonlinearity", "elu")], "network.nonlinearity is 'elu': it must be one of tanh, relu"),
+    ([("network.nonlinearity", "relu")], "nonlinearity is relu: it must be tanh where network.cell is lstm"),
     ([("network.layers", "5")], "network.layers is 5: it must be from 1 to 4"),
     ([("network.dropout", "1")], "network.dropout is 1: it must be at least 0 and below 1"),
     ([("network.dropout", "0.2")], "network.dropout is 0.2: it must be 0 where network.layers is 1"),
@@ -185,6 +189,49 @@ def test_bad_config_files_are_one_sentence(tmp_path, name, text, sentence):
     (tmp_path / name).write_text(text)
     with pytest.raises(UserError, match=sentence):
         overrides.load(tmp_path / name)
+
+
+_BESIDE = "from freqjax import Config, TrainConfig\n\nCONFIG = Config(train=TrainConfig(seed={}))\n"
+_IMPORTS = "from beside_it import CONFIG\ndef get_config():\n    return CONFIG\n"
+
+
+def test_a_config_may_import_what_lies_beside_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path, seeds = list(sys.path), []
+    for seed in (3, 4):  # another folder has another module of the same name
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        (folder / "beside_it.py").write_text(_BESIDE.format(seed))
+        (folder / "mine.py").write_text(_IMPORTS)
+        for _ in range(2):
+            seeds.append(overrides.load(folder / "mine.py").train.seed)
+        assert sorted(found.name for found in folder.iterdir()) == ["beside_it.py", "mine.py"]
+    assert seeds == [3, 3, 4, 4]
+    assert sys.path == path
+    assert sys.modules["beside_it"].__file__ == str(tmp_path / "4" / "beside_it.py")
+    overrides.load("quick")  # of another folder again
+    assert "beside_it" not in sys.modules
+    assert freqjax.Config is Config
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("def get_config(name):\n    pass", "without arguments; running it gave TypeError"),
+        ("import no_such_module_here", "gave ModuleNotFoundError: No module named"),
+        ("get_config = 3", "must define get_config"),
+        (
+            "class Odd(BaseException): pass\ndef get_config(): raise Odd('one\\ntwo.')",
+            r"gave Odd: one two\.$",
+        ),
+        ("def get_config(): return {}", "must return a freqjax Config, not dict"),
+    ],
+)
+def test_whatever_a_config_does_is_one_sentence(tmp_path, text, sentence):
+    (tmp_path / "mine.py").write_text(text)
+    with pytest.raises(UserError, match=sentence) as error:
+        overrides.load(tmp_path / "mine.py")
+    assert "\n" not in str(error.value)
 
 
 def test_a_missing_config_file(tmp_path):

@@ -31,7 +31,7 @@ from tests.root import ROOT
             "tests.config.toys:Bare",
             "it must be a task, a class whose attribute Config is its section",
         ),
-        ("tests.config.toys:Forgotten", "Config is no dataclass: put @dataclass in front"),
+        ("tests.config.toys:Forgotten", "Config is not a dataclass: put @dataclass in front"),
         ("tests.config.toys:Listed", r"Config.names has the type list\[str\]: a field is str, int"),
     ],
 )
@@ -44,7 +44,10 @@ def test_a_task_that_is_none(name, sentence):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("import nothing_of_that_name\n", "broken needs nothing_of_that_name, which is not here"),
+        (
+            "import nothing_of_that_name\n",
+            "broken needs nothing_of_that_name, which is not installed",
+        ),
         (
             "raise RuntimeError('no such luck.')\n",
             "importing broken gave RuntimeError: no such luck.",
@@ -83,6 +86,11 @@ def test_the_tables_lead_to_tasks_their_sections_and_cells():
         assert task_section(name)().name == name
     for name in names.CELLS:
         assert issubclass(names.cell_class(name), Cell)
+    for nonlinearity, cells in names.OTHER_NONLINEARITIES.items():
+        for name in cells:
+            other = names.cell_class(name, nonlinearity)
+            assert issubclass(other, Cell)
+            assert other is not names.cell_class(name)
     assert names.task_class("tests.config.toys:Toy") is toys.Toy
 
 

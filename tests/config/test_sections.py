@@ -2,14 +2,25 @@
 
 import copy
 import dataclasses
+import itertools
 import json
 
+import numpy as np
 import pytest
 
 import freqjax
-from freqjax import Config, ExtractionConfig, LimitsConfig, NetworkConfig, TrainConfig, UserError
+from freqjax import (
+    Config,
+    ExtractionConfig,
+    LimitsConfig,
+    NetworkConfig,
+    TaskConfig,
+    TrainConfig,
+    UserError,
+)
 from freqjax.config import overrides, validation
 from freqjax.config import sections as configs
+from freqjax.tasks.extraction.config import extraction_of
 from tests.config.toys import NoiseConfig, ToyConfig
 
 TOY = "tests.config.toys:Toy"
@@ -17,6 +28,12 @@ TOY = "tests.config.toys:Toy"
 
 def apply(config, *pairs):
     return overrides.apply(config, pairs)
+
+
+def toy(config: Config) -> ToyConfig:
+    """The section of the toy."""
+    assert isinstance(config.task, ToyConfig)
+    return config.task
 
 
 # Attributes.
@@ -131,9 +148,9 @@ def test_a_task_of_ones_own_has_its_own_fields():
         ("disturbance.level", "0.5"), ("task.noise", "fresh"),
     ]  # fmt: skip
     apply(config, *pairs)
-    assert (config.task.words, config.task.balanced) == (("x", "y"), (True, False))
-    assert (config.task.limit, config.disturbance.level, config.task.noise) == (7, 0.5, "fresh")
-    assert apply(config, ("task.limit", "none")).task.limit is None
+    assert (toy(config).words, toy(config).balanced) == (("x", "y"), (True, False))
+    assert (toy(config).limit, config.disturbance.level, config.task.noise) == (7, 0.5, "fresh")
+    assert toy(apply(config, ("task.limit", "none"))).limit is None
     values = json.loads(json.dumps(configs.to_dict(config)))
     assert values["task"]["name"] == TOY
     assert validation.from_dict(values, "here") == config
@@ -158,7 +175,7 @@ def test_the_task_is_changed_where_no_field_of_the_other_is_set():
     assert config.task.reset == "never"
     assert config.train.epochs == 3
     assert list(config.own) == ["disturbance"]
-    assert apply(config, ("task.name", TOY)).task.classes == 3
+    assert toy(apply(config, ("task.name", TOY))).classes == 3
     with pytest.raises(UserError, match=r"it must be .*Toy where task.classes is set, a field of"):
         apply(config, ("task.name", "extraction"))
 
@@ -193,7 +210,7 @@ def test_a_config_file_may_set_the_name_or_the_section():
     assert validation.validate(config).task == ToyConfig(name=TOY)
     config = Config()
     config.task = ToyConfig(name=TOY, classes=3)
-    assert validation.validate(config).task.classes == 3
+    assert toy(validation.validate(config)).classes == 3
     with pytest.raises(
         UserError, match=r"task.name is '': it must be one of extraction, or package"
     ):
@@ -246,3 +263,86 @@ def test_examples_carry_no_state_and_may_run_from_both_ends():
     validation.validate_training(apply(Config(), *pairs))
     with pytest.raises(UserError, match=r"task.reset is never: .* where train.regime is examples"):
         apply(Config(), *pairs, ("task.reset", "never"))
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "value", "sentence"),
+    [
+        (TrainConfig, "epochs", 3, "TrainConfig.epochs was set on the class"),
+        (TrainConfig, "epoch", 3, "TrainConfig.epoch was set .* as in config.train.epoch"),
+        (TaskConfig, "noise", "fresh", "ExtractionConfig.noise was set"),
+        (Config, "trian", 3, "Config.trian was set on the class"),
+    ],
+)
+def test_what_is_set_on_a_class_is_refused(monkeypatch, owner, name, value, sentence):
+    validation.validate(Config())
+    monkeypatch.setattr(owner, name, value, raising=False)
+    with pytest.raises(UserError, match=sentence):
+        validation.validate(Config())
+
+
+@pytest.mark.parametrize("own", [{}, None, {"limits": LimitsConfig(), "limts": LimitsConfig()}])
+def test_sections_of_the_task_that_are_not_its_own_are_refused(own):
+    config = Config()
+    config.own = own
+    with pytest.raises(UserError, match=r"config.own is .* sections of the task alone \(limits\)"):
+        validation.validate(config)
+
+
+def test_numbers_of_numpy_and_paths_are_what_they_say(tmp_path):
+    config = Config()
+    axes = {"train.seed": np.arange(2), "train.truncation": [np.int32(4)]}
+    for path, value in (
+        ("task.frequencies", np.array([2.0, 5.0])),
+        ("task.train_path", tmp_path / "a.csv"),
+        ("train.epochs", np.int64(3)),
+        ("train.diagnose", np.bool_(False)),
+        ("sweep.axes", axes),
+        ("optimizer.learning_rate", np.float32(0.5)),
+    ):
+        _set(config, path, value)
+    validation.validate(config)
+    assert json.loads(json.dumps(configs.to_dict(config)))["task"]["train_path"] == str(
+        tmp_path / "a.csv"
+    )
+    assert extraction_of(config).frequencies == (2.0, 5.0)
+    assert (config.train.epochs, config.train.diagnose) == (3, False)
+    assert config.sweep.axes == {"train.seed": (0, 1), "train.truncation": (4,)}
+    assert config.optimizer.learning_rate == 0.5
+    _set(config, "train.epochs", np.float64(2.5))
+    with pytest.raises(UserError, match=r"train.epochs is 2.5: it must be a whole number"):
+        validation.validate(config)
+
+
+@pytest.mark.parametrize(
+    ("axes", "sentence"),
+    [
+        ({1: [2]}, "sweep.axes holds 1: an axis is named by text"),
+        (
+            {"train.sed": [1]},
+            "config.train.sed is not a field: the nearest one is config.train.seed",
+        ),
+        ({"train.seed": itertools.count()}, "sweep.axes has more than 10000 values of train.seed"),
+        (None, "sweep.axes is None: it must be a dictionary"),
+    ],
+)
+def test_axes_that_cannot_be_are_refused(axes, sentence):
+    config = Config()
+    config.sweep.axes = axes
+    with pytest.raises(UserError, match=sentence):
+        validation.validate(config)
+
+
+def test_a_message_does_not_repeat_what_is_long():
+    config = Config()
+    config.train.escalate = tuple(range(5000, 0, -1))
+    with pytest.raises(UserError) as error:
+        validation.validate(config)
+    assert str(error.value).startswith("train.escalate is (5000, 4999, ")
+    assert "4989, …): it must be" in str(error.value)
+    config = Config()
+    config.train.regime = "x" * 5000
+    with pytest.raises(UserError) as error:
+        validation.validate(config)
+    assert "(5,002 characters)" in str(error.value)
+    assert len(str(error.value)) < 300

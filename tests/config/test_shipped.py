@@ -1,4 +1,4 @@
-"""What ships is found by name from any folder, and a path that exists wins."""
+"""Shipped configs and checkpoints by name; a path that exists takes precedence."""
 
 import os
 from pathlib import Path

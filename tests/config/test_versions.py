@@ -1,6 +1,7 @@
-"""What version 0.1 wrote is read as what it meant, under its old names."""
+"""Reading of the configs of version 0.1 under their old names."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -9,10 +10,16 @@ from freqjax import Config, ExtractionConfig, NetworkConfig, SweepConfig, TaskCo
 from freqjax.config import overrides, validation
 from freqjax.config import sections as configs
 from freqjax.sweep import replicas
+from freqjax.tasks.extraction.config import extraction_of
 from tests.root import ROOT
 
 OLD = ROOT / "checkpoints" / "clock64" / "config.json"
-MOVED = {"rotor_low": 2.0, "rotor_high": 40.0, "rotor_leak": 3.0, "rotor_decay": 1.5}
+MOVED: dict[str, Any] = {
+    "rotor_low": 2.0,
+    "rotor_high": 40.0,
+    "rotor_leak": 3.0,
+    "rotor_decay": 1.5,
+}
 
 
 def moved_of(config):
@@ -44,7 +51,7 @@ def test_a_config_json_of_version_0_1_is_read_and_told_of_once():
 
 def test_a_file_is_told_of_and_what_is_of_today_is_not(tmp_path):
     told = []
-    assert freqjax.load_config(OLD, told.append).task.rotor_high == 20.0
+    assert extraction_of(freqjax.load_config(OLD, told.append)).rotor_high == 20.0
     assert len(told) == 1
     (tmp_path / "config.json").write_text(json.dumps(configs.to_dict(Config())))
     assert freqjax.load_config(tmp_path / "config.json", told.append) == Config()
@@ -75,20 +82,23 @@ def test_old_names_are_axes_of_a_sweep():
     config = overrides.apply(
         Config(), [("sweep.axes", "network.rotor_low=1,2;network.rotor_gain=0,0.1")]
     )
-    found = [(r.config.task.rotor_low, r.config.network.rotor_gain) for r in replicas(config)]
+    found = [
+        (extraction_of(r.config).rotor_low, r.config.network.rotor_gain) for r in replicas(config)
+    ]
     assert found == [(1.0, 0.0), (1.0, 0.1), (2.0, 0.0), (2.0, 0.1)]
 
 
 def test_an_old_name_is_refused_where_the_task_has_no_such_field():
     config = freqjax.default_config("tests.config.toys:Toy")
-    config.network.rotor_low = 2.0
+    old = "rotor_low"
+    setattr(config.network, old, 2.0)
     with pytest.raises(UserError, match=r"network.rotor_low is 2: it is task.rotor_low now, which"):
         validation.validate(config)
 
 
 def test_the_section_of_the_only_task_of_version_0_1_keeps_its_name():
     assert TaskConfig is ExtractionConfig
-    assert Config(task=TaskConfig(frequencies=(2.0,))).task.frequencies == (2.0,)
+    assert extraction_of(Config(task=TaskConfig(frequencies=(2.0,)))).frequencies == (2.0,)
 
 
 def test_both_names_of_a_field_are_no_two_axes():

@@ -11,7 +11,7 @@ from freqjax.config.task import TaskConfig
 
 @dataclass
 class NoiseConfig(Section, section="disturbance"):
-    """What disturbs the rows."""
+    """Disturbances of the rows."""
 
     level: float = at_least(0.0, 0.25, "standard deviation of the noise")
 
@@ -55,7 +55,7 @@ class Forgotten:
     """A task whose section was not made a dataclass."""
 
     class Config(TaskConfig):
-        """Its section."""
+        """Section of the task."""
 
         classes: int = at_least(2, 4, "number of classes")
 
@@ -65,7 +65,7 @@ class Listed:
 
     @dataclass
     class Config(TaskConfig):
-        """Its section."""
+        """Section of the task."""
 
         names: list[str] = anything(None, "names")  # noqa: RUF009 - wrong on purpose
 

@@ -28,7 +28,7 @@ _NO_FREQJAX = "import sys; sys.modules['freqjax'] = None\n"
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory) -> Path:
-    """The shipped checkpoint, exported as the page says."""
+    """Return the shipped checkpoint, exported as the page says."""
     folder = tmp_path_factory.mktemp("export") / "exported"
     words = ["--mode=export", f"--checkpoint={CLOCK}"]
     assert main([*words, f"--output={folder}"]) == 0
@@ -36,7 +36,7 @@ def exported(tmp_path_factory) -> Path:
 
 
 def python(code: str, folder: Path) -> str:
-    """What `code` prints in a fresh, isolated interpreter without freqjax."""
+    """Run `code` in a new, isolated interpreter without freqjax, and return its output."""
     done = subprocess.run(
         [sys.executable, "-I", "-W", "error", "-c", _NO_FREQJAX + code],
         cwd=folder, capture_output=True, text=True, check=False,

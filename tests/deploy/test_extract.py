@@ -18,6 +18,7 @@ from freqjax.tasks import make_task
 from freqjax.tasks.extraction import figures
 from tests.root import ROOT
 from tests.sentences import assert_one_sentence
+from tests.twins import extraction
 
 CLOCK = str(ROOT / "checkpoints" / "clock64")
 TIME = np.arange(3000) / 1000
@@ -27,7 +28,7 @@ MIXTURE = np.sin(2 * np.pi * TIME[:, None] * [1, 3, 5, 7]).mean(axis=1)
 @pytest.fixture(scope="module")
 def clock():
     trained = freqjax.load(CLOCK)
-    return ComponentStream(trained, make_task(trained.config.task), 1)
+    return ComponentStream(trained, extraction(trained.config), 1)
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def invoke(tmp_path, monkeypatch, capsys):
 
 
 def run(clock, source, output, resampled=False, channel=None):
-    """Extracts 3 Hz, without the command line and without a figure, and returns what is said."""
+    """Extract 3 Hz, without the command line and without a figure, and return the report."""
     options = {"channel": channel, "resampled": resampled, "workdir": None, "figures": False}
     planned = extract.plan(clock.task, str(source), str(output), **options)
     lines = []

@@ -16,14 +16,13 @@ from freqjax.deploy.component_stream import ComponentStream, select
 from freqjax.deploy.trained import Trained
 from freqjax.networks import make_network
 from freqjax.recordings.resampling import ratio, resample
-from freqjax.tasks import make_task
 from tests.root import ROOT
-from tests.twins import lstm_step, tiny_config
+from tests.twins import extraction, lstm_step, tiny_config
 
 
 def untrained(**network):
     config = tiny_config(network=network)
-    task = make_task(config.task)
+    task = extraction(config)
     params = make_network(config.network, task).init(jax.random.key(0))
     return Trained(config, params), task
 
@@ -38,7 +37,7 @@ def component():
 
 
 def twin(component, samples, group=1):
-    """The outputs of a NumPy loop in double precision."""
+    """Return the outputs of a NumPy loop in double precision."""
     params = component._trained.params
     c, h = np.asarray(params["carry"], np.float64)[None], np.zeros((1, 4))
     outputs = []
@@ -50,7 +49,7 @@ def twin(component, samples, group=1):
 
 
 def answer(component, content, policy="stop"):
-    """What comes back for bytes on standard input: (code, lines, reports)."""
+    """Process bytes on standard input; return (code, lines, reports)."""
     component.restart()
     source, feed = os.pipe()
     answers, sink = os.pipe()
@@ -194,7 +193,7 @@ def test_a_process_answers_at_once_and_ctrl_c_ends_it_quietly():
 
 @pytest.mark.parametrize("text", ["2", "x", "", "nan", "1,3"])
 def test_only_a_frequency_of_the_task_can_be_selected(text):
-    task = make_task(tiny_config().task)
+    task = extraction(tiny_config())
     assert [select(task, hz) for hz in ("1", "3.0", "3.0000001")] == [0, 1, 1]
     with pytest.raises(
         UserError, match=r"--select is .*: it must be a frequency of the task, one of 1, 3 Hz"

@@ -29,12 +29,13 @@ KINDS = [
     {"learned_carry": True},
     {"cell": "gru"},
     {"cell": "rnn", "layers": 2, "bidirectional": True, "learned_carry": True},
+    {"cell": "rnn", "nonlinearity": "relu", "layers": 2},
     {"cell": "lstm", "layers": 3, "conditioning": "film", "dropout": 0.1},
 ]
 
 
 def trained(**fields) -> Trained:
-    """A network of the fields with arbitrary weights, none of them zero."""
+    """Return a network of the fields with arbitrary weights, none of them zero."""
     config = tiny_config(network={"hidden_size": 6, **fields})
     network = make_network(config.network, make_task(config.task))
     shapes = jax.eval_shape(network.init, jax.random.key(0))
@@ -46,7 +47,7 @@ def trained(**fields) -> Trained:
 
 
 def arrays_of(network: Trained) -> dict[str, np.ndarray]:
-    """Its state_dict."""
+    """Return the state_dict of a network."""
     return safetensors.numpy.load(interop.to_safetensors(network))
 
 
@@ -67,7 +68,8 @@ def torch_module(cell: str, inputs: int, hidden: int, **options):
             super().__init__()
             kind = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}[cell]
             self.core = kind(inputs, hidden, **options)
-            self.out = torch.nn.Linear(hidden * (2 if options.get("bidirectional") else 1), 1)
+            directions = 2 if options.get("bidirectional") else 1
+            self.out = torch.nn.Linear(hidden * directions, 1, bias=options.get("bias", True))
 
         def forward(self, xs):
             return self.out(self.core(xs)[0])
@@ -80,6 +82,8 @@ _TWINS = [
     ("lstm", {}),
     ("gru", {}),
     ("rnn", {}),
+    ("rnn", {"nonlinearity": "relu"}),
+    ("lstm", {"bias": False}),
     ("lstm", {"num_layers": 2, "bidirectional": True}),
 ]
 
@@ -93,20 +97,40 @@ def test_an_imported_network_is_the_pytorch_one(tmp_path, cell, options, suffix)
         torch.save({"model": model.state_dict(), "epoch": 7}, path)
     else:
         safetensors.numpy.save_file({k: v.numpy() for k, v in model.state_dict().items()}, path)
-    network = interop.load(path)
+    _, config = interop.read(path, "it")
+    config.network.nonlinearity = options.get("nonlinearity", "tanh")
+    told = []
+    network = interop.load(path, config, told.append)
     xs = np.random.default_rng(0).normal(size=(40, 3, 5)).astype(np.float32)
     with torch.no_grad():
         expected = model(torch.from_numpy(xs)).numpy()
     np.testing.assert_allclose(network.unroll(xs)[1], expected, atol=1e-6)
-    assert count_parameters(network.params) == sum(p.numel() for p in model.parameters())
+    if "bias" in options:
+        assert [line.partition(": ")[2].partition(":")[0] for line in told] == [
+            "it has no biases (bias=False) in core and out"
+        ]
+        biases = [network.params["cell"][part]["bias"] for part in ("input", "recurrent")]
+        np.testing.assert_array_equal(np.stack(biases), np.zeros((2, 64)))
+    else:
+        assert count_parameters(network.params) == sum(p.numel() for p in model.parameters())
+        assert len(told) == (cell == "rnn" and not options)
 
 
-def test_pytorch_takes_what_is_written(tmp_path):
-    torch, model = torch_module("lstm", 3, 6)
-    network = trained()
+@pytest.mark.parametrize(
+    ("fields", "options"),
+    [
+        ({}, {}),
+        ({"cell": "gru", "layers": 2}, {"num_layers": 2}),
+        ({"cell": "rnn", "nonlinearity": "relu"}, {"nonlinearity": "relu"}),
+    ],
+)
+def test_pytorch_takes_what_is_written(tmp_path, fields, options):
+    cell = fields.get("cell", "lstm")
+    torch, model = torch_module(cell, 3, 6, **options)
+    network = trained(**fields)
     interop.save(tmp_path / "model.pt", network)
     state = torch.load(tmp_path / "model.pt", weights_only=True)
-    names = {"lstm": "core", "fc": "out"}
+    names = {cell: "core", "fc": "out"}
     state = {names[k.split(".")[0]] + "." + k.split(".")[1]: v for k, v in state.items()}
     model.load_state_dict(state, strict=True)
     xs = np.random.default_rng(0).normal(size=(30, 2, 3)).astype(np.float32)
@@ -188,6 +212,23 @@ def test_a_bfloat16_file_is_read(tmp_path):
     assert_same(interop.load(tmp_path / "model.pt"), interop.load(tmp_path / "model.safetensors"))
 
 
+@pytest.mark.parametrize("without", [("lstm",), ("fc",), ("lstm", "fc")])
+def test_biases_that_are_not_there_are_zero(without):
+    """Alone or in both modules, a cell as well: the outputs of a module without biases are so defined."""
+    arrays = arrays_of(trained())
+    biases = [key for key in arrays if "bias" in key and key.split(".")[0] in without]
+    for kept in (arrays, _renamed(arrays, "_l0", "")):
+        keys = [key if key in kept else key.replace("_l0", "") for key in biases]
+        found = state_dict.from_arrays(_without(*keys)(kept), "it")
+        again = state_dict.to_arrays(found)
+        for key, array in arrays.items():
+            expected = np.zeros_like(array) if key in biases else array
+            np.testing.assert_array_equal(again[key], expected, strict=True)
+        assert len(found.told) == 1
+        assert f"it: it has no biases (bias=False) in {' and '.join(without)}: " in found.told[0]
+    assert state_dict.from_arrays(arrays, "it").told == ()
+
+
 # Mistakes.
 
 
@@ -199,8 +240,8 @@ def _with(**changed):
     return lambda arrays: arrays | {k.replace("__", "."): v for k, v in changed.items()}
 
 
-def _without(key):
-    return lambda arrays: {k: v for k, v in arrays.items() if k != key}
+def _without(*keys):
+    return lambda arrays: {k: v for k, v in arrays.items() if k not in keys}
 
 
 def _changed(key, change):
@@ -211,18 +252,32 @@ def _changed(key, change):
     ("damage", "sentence"),
     [
         (lambda a: {}, "it holds no recurrent module: .* there are none"),
-        (lambda a: _renamed(a, "_l0", ""), "it holds no recurrent module: .*lstm.weight_hh, lstm.weight_ih"),
+        (lambda a: _renamed(a, "h_l0", "h_0"), "no recurrent module: .*lstm.weight_hh_0, lstm.weight_ih_0"),
         (
             lambda a: a | _renamed(a, "lstm", "gru"),
-            r"it holds 2 recurrent modules, with gru\..*, lstm\.",
+            "it holds 2 recurrent modules, gru, lstm: it must hold one, .* its linear head.$",
+        ),
+        (
+            lambda a: _renamed(a | _renamed(a, "lstm", "b.1"), "_l0", ""),
+            "2 recurrent modules, b.1, lstm: .*with b.1.weight_ih as weight_ih_l0, lstm.weight_ih as .*_l1",
+        ),
+        (
+            lambda a: a | {"lstm.weight_ih": a["lstm.weight_ih_l0"]},
+            "it holds lstm.weight_ih beside lstm.bias_hh_l0, .*: it must hold one module or cell",
         ),
         (_without("lstm.bias_hh_l0"), "lstm.bias_hh_l0 is missing beside .*lstm.weight_hh_l0"),
-        (lambda a: _renamed(a, "_l0", "_l1"), "lstm.weight_hh_l0, lstm.weight_ih_l0 is missing beside"),
+        (lambda a: _renamed(a, "_l0", "_l1"), "lstm.weight_hh_l0, lstm.weight_ih_l0 are missing beside"),
+        (
+            lambda a: a | {"lstm.weight_hh_l1": a["lstm.weight_hh_l0"]},
+            "lstm.bias_hh_l1, lstm.bias_ih_l1, lstm.weight_ih_l1 are missing beside",
+        ),
         (_without("fc.weight"), "it holds no linear head: .* in .weight, .* there are .*fc.bias"),
-        (_without("fc.bias"), "fc.bias is missing beside fc.weight"),
         (_with(fc2__weight=np.ones((1, 1))), "it holds 2 linear layers, fc.weight, fc2.weight"),
         (_with(norm__weight=np.ones(6)), "it also holds norm.weight, which"),
-        (_with(lstm__weight_hr_l0=np.ones((2, 6))), "it also holds lstm.weight_hr_l0"),
+        (
+            _with(lstm__weight_hr_l0=np.ones((2, 6))),
+            r"it holds lstm.weight_hr_l0, a projection of the state \(proj_size\), which must not be there",
+        ),
         (_changed("lstm.weight_hh_l0", lambda a: a[:12]), "rows must be 4 .* times its columns"),
         (_changed("lstm.weight_ih_l0", lambda a: a[:-1]), r"has shape \(23, 3\): it must be \(24, 3\)"),
         (_changed("lstm.bias_ih_l0", lambda a: a[:, None]), r"bias_ih_l0 has shape \(24, 1\)"),
@@ -246,10 +301,26 @@ def test_a_damaged_state_dict_is_refused_by_key(damage, sentence):
         state_dict.from_arrays(damage(arrays_of(trained())), "the file")
 
 
+def test_a_state_dict_larger_than_memory_is_refused():
+    """Ten thousand terabytes, of which every row is the same one."""
+    hidden = 5 * 10**7
+    shapes = {"weight_ih": (hidden, 3), "weight_hh": (hidden, hidden)}
+    zero = np.float32(0)
+    arrays = {f"rnn.{part}_l0": np.broadcast_to(zero, shape) for part, shape in shapes.items()}
+    arrays["fc.weight"] = np.broadcast_to(zero, (1, hidden))
+    with pytest.raises(UserError, match="not enough memory for its hidden size, 50,000,000"):
+        state_dict.from_arrays(arrays, "the file")
+
+
 @pytest.mark.parametrize(
     ("network", "task", "sentence"),
     [
         ({"cell": "gru"}, {}, "network.cell is gru: it must be lstm, as in .*model.safe"),
+        (
+            {"cell": "rnn", "nonlinearity": "relu"},
+            {},
+            "network.cell is rnn: it must be lstm, as in .*model.safe",
+        ),
         ({"layers": 2}, {}, "network.layers is 2: it must be 1, as in"),
         ({"bidirectional": True}, {}, "network.bidirectional is True: it must be False, as in"),
         ({"conditioning": "film"}, {}, "network.conditioning is film: it must be input, as in"),
@@ -295,23 +366,46 @@ def test_a_missing_carry_starts_at_zero(tmp_path):
 
 # Files.
 
+_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+
+
+def _claiming(numbers: int) -> bytes:
+    """A .safetensors of one tensor whose header says that it has so many numbers, and which has none."""
+    entry = {"dtype": "F32", "shape": [numbers], "data_offsets": [0, 4 * numbers]}
+    header = json.dumps({"lstm.weight_ih_l0": entry}).encode()
+    return len(header).to_bytes(8, "little") + header
+
 
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("model.onnx", b"", "it must end in .pt, .pth or .safetensors"),
         ("none.safetensors", None, "there is no such file"),
-        ("model.safetensors", b"", "it cannot be read as safetensors"),
-        ("model.safetensors", b"\xff" * 40, "it cannot be read as safetensors"),
-        ("model.pt", b"", "it cannot be read with weights_only"),
-        ("model.pt", b"\xff" * 40, "it cannot be read with weights_only"),
+        (".", None, "it is a folder: it must be a file"),
+        ("model.safetensors", b"", "it is empty"),
+        ("model.pt", b"", "it is empty"),
+        ("model.onnx", b"\x08\x07" * 20, "it is neither what torch.save writes nor a safetensors"),
+        (
+            "model.safetensors",
+            b"\xff" * 40,
+            "it is neither what torch.save writes nor a safetensors",
+        ),
+        (
+            "model.safetensors",
+            b"\x02" + bytes(7) + b"{]",
+            "it cannot be read as safetensors (Error",
+        ),
+        (
+            "model.safetensors",
+            (10**12).to_bytes(8, "little") + b'{"a": 1}',
+            "its header claims 1,000,000,000,000 bytes: it must hold them, and holds 8",
+        ),
+        ("model.safetensors", _claiming(10**12), "it cannot be read as safetensors (Error"),
+        ("model.pt", _POINTER, "it is a pointer of Git LFS: git lfs pull fetches"),
     ],
 )
 def test_a_file_that_is_no_state_dict_is_one_sentence(
     tmp_path, monkeypatch, capsys, name, content, sentence
 ):
-    if name.endswith("pt"):
-        pytest.importorskip("torch", reason="PyTorch is not installed: .pt not checked")
     monkeypatch.chdir(tmp_path)
     if content is not None:
         (tmp_path / name).write_bytes(content)
@@ -328,24 +422,12 @@ def test_a_truncated_or_altered_safetensors_is_refused(tmp_path):
     path = tmp_path / "model.safetensors"
     for damaged in (content[:-4], content[:30], content.replace(b"F32", b"I32", 1)):
         path.write_bytes(damaged)
-        with pytest.raises(UserError, match=r"cannot be read as safetensors|holds I32: it must be"):
+        with pytest.raises(
+            UserError, match=r"cannot be read as safetensors|holds I32: it must be|claims"
+        ):
             interop.load(path)
     path.write_bytes(content.replace(b'{\\"task', b'[\\"task'))
     with pytest.raises(UserError, match="its config is not JSON"):
-        interop.load(path)
-
-
-def test_a_pt_must_hold_one_state_dict_and_no_code(tmp_path):
-    torch, model = torch_module("lstm", 5, 4)
-    path = tmp_path / "model.pt"
-    torch.save({"model": model.state_dict(), "average": model.state_dict()}, path)
-    with pytest.raises(UserError, match="it holds 2 state_dicts, under model, average"):
-        interop.load(path)
-    torch.save(torch.nn.Linear(2, 2), path)  # a whole module is code
-    with pytest.raises(UserError, match=r"weights_only .UnpicklingError.: it must hold what torch"):
-        interop.load(path)
-    torch.save([1, 2], path)
-    with pytest.raises(UserError, match="it holds no recurrent module"):
         interop.load(path)
 
 
@@ -353,10 +435,10 @@ def test_without_pytorch_a_pt_is_one_sentence_and_safetensors_works(tmp_path, mo
     monkeypatch.setitem(sys.modules, "torch", None)
     interop.save(tmp_path / "model.safetensors", trained())
     assert_same(interop.load(tmp_path / "model.safetensors"), trained())
-    (tmp_path / "model.pt").write_bytes(b"")
+    (tmp_path / "model.pt").write_bytes(b"PK\x03\x04")
     for call in (lambda: interop.load(tmp_path / "model.pt"),
                  lambda: interop.save(tmp_path / "new.pt", trained())):  # fmt: skip
-        with pytest.raises(UserError, match="need PyTorch, which is not installed here"):
+        with pytest.raises(UserError, match="needs PyTorch, which is not installed here"):
             call()
     assert not (tmp_path / "new.pt").exists()
 

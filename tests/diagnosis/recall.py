@@ -6,6 +6,7 @@ import numpy as np
 
 from freqjax import tasks
 from freqjax.config.fields import at_least
+from freqjax.config.sections import Context
 from freqjax.config.task import TaskConfig
 from freqjax.tasks import Batch, Input
 from freqjax.tasks.examination import Examination
@@ -25,7 +26,7 @@ class RecallConfig(TaskConfig):
 
 
 class Recall(tasks.Task):
-    """Puts out after the last sample the two signs of the first: one unit cannot hold them both."""
+    """Recall of the two signs of the first sample after the last one, which one unit cannot store."""
 
     Config = RecallConfig
     inputs = (Input("signs", 2),)
@@ -33,13 +34,13 @@ class Recall(tasks.Task):
     objective = SquaredError()
     goal = 0.05
 
-    def __init__(self, config, context=None):
+    def __init__(self, config: RecallConfig, context: Context | None = None) -> None:
         """Take the length from `config`."""
         super().__init__(config, context)
         self.samples = config.steps
 
     def split(self, name):
-        """Every pair of signs twice, with a little noise at the samples after the first."""
+        """Return every pair of signs twice, with a little noise at the samples after the first."""
         if name == "validation":
             return None
         signs = np.array([(a, b) for a in (-1, 1) for b in (-1, 1)] * 2, np.float32)
@@ -49,7 +50,7 @@ class Recall(tasks.Task):
         return Batch({"signs": inputs}, targets=signs, group=np.zeros(8, np.int32))
 
     def checks(self, evidence):
-        """Two causes of its own: one before the learning rate, and one after all others."""
+        """Return two causes of the task: one before the learning rate, and one after all others."""
         return [
             Examination("confused_signs", True, "", {}, "", evidence.command("train.seed=1"), ""),
             Examination("late_signs", True, "", {}, "", "", "", before="learning_rate_high"),

@@ -1,5 +1,8 @@
 """Runs to examine, made without training: a run that put out what a test says and left what it says."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import jax
 import numpy as np
 
@@ -7,7 +10,9 @@ from freqjax import Config, NetworkConfig, TaskConfig, TrainConfig
 from freqjax.config import validation
 from freqjax.config.sections import to_dict
 from freqjax.diagnosis import CAUSES, RunUnderExamination
+from freqjax.networks import Network
 from freqjax.system.files import write_json
+from freqjax.tasks import Extraction
 from freqjax.tasks.extraction.symptoms import OUTPUT_CAUSES, ROW_CAUSES
 from freqjax.training.prepared import Prepared
 
@@ -29,9 +34,12 @@ POSSIBLE = {
 class FixedOutputs:
     """Outputs that a test gives, in the place of those of a network."""
 
-    def __init__(self, batches, outputs):
-        """Keep rows and `outputs`, each a dict by split."""
-        self.network = self.params = None
+    network: Network
+    params: Any = None
+
+    def __init__(self, network, batches, outputs):
+        """Keep rows and `outputs`, each a dict by split, in the place of those of `network`."""
+        self.network = network
         self._batches, self._outputs = batches, outputs
 
     def initial_params(self):
@@ -52,7 +60,7 @@ class FixedOutputs:
 
 
 def config(**sections):
-    """Two components of 2 and 5 Hz for two seconds at 100 Hz, with room for a constructed clock."""
+    """Return a config of 2 and 5 Hz for two seconds at 100 Hz, large enough for a constructed clock."""
     whole = Config(
         task=TaskConfig(frequencies=(2.0, 5.0), sampling_rate=100.0, duration=2.0),
         network=NetworkConfig(hidden_size=8),
@@ -64,16 +72,22 @@ def config(**sections):
     return validation.validate_training(whole)
 
 
-def row(epoch, loss=0.5, frozen=0.5, norms=(1.0, 1.0, 1.0), alerts=()):
-    """A row of metrics.jsonl with two components of one loss."""
-    losses = loss if isinstance(loss, (tuple, list)) else (loss, loss)
-    held = frozen if isinstance(frozen, (tuple, list)) else (frozen, frozen)
+def row(
+    epoch: int,
+    loss: float | Sequence[float | None] = 0.5,
+    frozen: float | Sequence[float | None] = 0.5,
+    norms: Sequence[float | None] = (1.0, 1.0, 1.0),
+    alerts: Sequence[str] = (),
+):
+    """Return a row of metrics.jsonl with two components of one loss."""
+    losses = loss if isinstance(loss, Sequence) else (loss, loss)
+    held = frozen if isinstance(frozen, Sequence) else (frozen, frozen)
     return {
         "epoch": epoch,
         "step": epoch,
-        "loss": None if None in losses else float(np.mean(losses)),
+        "loss": _mean(losses),
         "loss_per_frequency": list(losses),
-        "frozen_mse": float(np.mean(held)),
+        "frozen_mse": _mean(held),
         "frozen_mse_per_frequency": list(held),
         "grad_norm": max((n for n in norms if n is not None), default=None),
         "grad_norm_max": max((n for n in norms if n is not None), default=None),
@@ -83,6 +97,11 @@ def row(epoch, loss=0.5, frozen=0.5, norms=(1.0, 1.0, 1.0), alerts=()):
         "lr": 1e-3,
         "alerts": list(alerts),
     }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
 
 
 def examined(
@@ -98,7 +117,7 @@ def examined(
     train_mixture=None,
     **fields,
 ):
-    """A run that put out `outputs(targets)`, zero unless said otherwise, and left `rows`."""
+    """Return a run with the outputs `outputs(targets)`, zero by default, and with `rows`."""
     whole = whole or config()
     prepared = Prepared(whole)
     train, test = prepared.batches["train"], prepared.batches["test"]
@@ -112,9 +131,10 @@ def examined(
     outputs = outputs or np.zeros_like
     put_out = {"train": (train_outputs or outputs)(train.targets), "test": outputs(test.targets)}
     task = prepared.task
+    assert isinstance(task, Extraction)
     task.probe = lambda run: {"words": "", "table": []}  # dear, and no diagnosis reads them
     nothing_lost = {"bayes_mse_per_frequency": [0.0] * len(task.group_names)}
-    task.limits = lambda rows: POSSIBLE | nothing_lost | (limit or {})
+    task.limits = lambda blocks: POSSIBLE | nothing_lost | (limit or {})
     first = prepared.network.init(jax.random.key(whole.train.seed))
     params = first if params is None else params
     write_json(tmp_path / "config.json", to_dict(whole))
@@ -125,25 +145,25 @@ def examined(
         params=params,
         last_params=params,
         rows=[row(e) for e in range(1, 41)] if rows is None else rows,
-        evaluation=task.evaluate(FixedOutputs(prepared.batches, put_out)),
+        evaluation=task.evaluate(FixedOutputs(prepared.network, prepared.batches, put_out)),
         seconds=1.0,
         **fields,
     )
 
 
 def by_cause(examinations):
-    """Examinations by the name of their cause."""
+    """Return examinations by the name of their cause."""
     return {e.cause: e for e in examinations}
 
 
 def examined_of_any_task(tmp_path, whole, *, outputs=None, updates=200, params=None):
-    """A run of any task that kept its first weights, or put out what `outputs` maps test targets to."""
+    """Return a run of any task with its initial weights, or with the outputs `outputs(targets)`."""
     prepared = Prepared(whole)
     task, first = prepared.task, prepared.initial_params()
     frozen = prepared.frozen(first if params is None else params)
     if outputs is not None:
         splits = {name: outputs(task.rows(name).targets) for name in prepared.batches}
-        frozen = FixedOutputs(prepared.batches, splits)
+        frozen = FixedOutputs(prepared.network, prepared.batches, splits)
     write_json(tmp_path / "config.json", to_dict(whole))
     loss = [1.0] * len(task.group_names)
     columns, norms = task.columns, dict.fromkeys(LAYERS, 1.0)

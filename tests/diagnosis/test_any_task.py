@@ -24,7 +24,7 @@ REGRESSOR = "tests.strangers.regressor:Task"
 
 
 def config(section, name, *, hidden=8, rate=0.03, **train):
-    """Full gradients of all sequences side by side, unless said otherwise."""
+    """Return a config with full gradients of all sequences side by side, unless changed."""
     fields = {"regime": "full", "streams": "parallel", "epochs": 200} | train
     return validation.validate_training(
         Config(
@@ -37,7 +37,7 @@ def config(section, name, *, hidden=8, rate=0.03, **train):
 
 
 def recall(**fields):
-    """The config of a run that is to recall two signs."""
+    """Return the config of a run that is to recall two signs."""
     return config(RecallConfig, RECALL, **fields)
 
 
@@ -123,7 +123,8 @@ def test_the_whole_gradient_of_masked_rows_is_what_jax_gives():
         outputs = network.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))[1]
         targets = jnp.asarray(rows.targets)
         losses = task.objective.row_loss(jnp.swapaxes(outputs, 0, 1), targets)
-        return (losses * rows.weights).sum() / rows.weights.sum()
+        weights = jnp.asarray(rows.weights)
+        return (losses * weights).sum() / weights.sum()
 
     expected = np.concatenate([np.ravel(g) for g in jax.tree.leaves(jax.grad(loss)(params))])
     for samples in (7, 20):  # windows of 7 do not divide 20 samples: all that has a weight is kept

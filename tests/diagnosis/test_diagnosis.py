@@ -4,6 +4,7 @@ import json
 import shlex
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -11,13 +12,13 @@ from freqjax import commandline
 from freqjax.config import overrides, validation
 from freqjax.diagnosis import diagnose, gradients, recorded, trial, tried
 from freqjax.diagnosis.limit import information_limit
-from freqjax.tasks import make_task
 from freqjax.tasks.extraction.datasets import write_rows
 from tests.diagnosis.runs import LAYERS, RANKED, by_cause, config, examined, row
+from tests.twins import extraction, split_of
 
 
 def task_checks(run):
-    """What the task itself finds of a run."""
+    """Return the findings of the task's own checks."""
     return run.task.checks(run.evidence)
 
 
@@ -132,7 +133,7 @@ def test_an_output_that_runs_a_whole_number_of_times_too_fast_is_decimated(tmp_p
 
 
 def off_by(hertz, amplitude=1.0):
-    """Outputs of the right shape, each frequency off by `hertz`."""
+    """Return outputs of the right shape, each frequency off by `hertz`."""
     time = np.arange(200) / 100
     return lambda targets: (
         amplitude
@@ -188,11 +189,11 @@ def test_non_finite(tmp_path):
 
 def test_the_information_limit(tmp_path):
     unknown = config(task={"start": "random", "phase_scale": 1.0})
-    task = make_task(unknown.task)
-    run = examined(tmp_path, unknown, limit=task.limits(task.split("test")))
+    task = extraction(unknown)
+    run = examined(tmp_path, unknown, limit=task.limits(split_of(task, "test")))
     assert information_limit(run).found
-    task = make_task(config().task)
-    known = information_limit(examined(tmp_path, limit=task.limits(task.split("test"))))
+    task = extraction(config())
+    known = information_limit(examined(tmp_path, limit=task.limits(split_of(task, "test"))))
     assert known.found is False and known.evidence["bayes_mse"] == 0
 
 
@@ -230,7 +231,7 @@ def test_weight_chasing(tmp_path):
 
 
 def trained_on_the_last(targets):
-    """Outputs right for the second component alone."""
+    """Return outputs that are right only for the second component."""
     outputs = np.zeros_like(targets)
     outputs[1] = targets[1]
     return outputs
@@ -277,11 +278,13 @@ def test_the_whole_gradient_is_what_jax_gives(tmp_path):
     run = examined(tmp_path, config(train={"regime": "tbptt", "truncation": 20}))
     same = gradients.compare(run.network, run.task, run.params, run.train_rows, 200)
     assert same.cosine == pytest.approx(1.0) and same.norm_ratio == pytest.approx(1.0)
-    xs, targets = (np.swapaxes(a, 0, 1) for a in (run.train_rows.inputs, run.train_rows.targets))
+    xs, targets = (
+        jnp.swapaxes(jnp.asarray(a), 0, 1) for a in (run.train_rows.inputs, run.train_rows.targets)
+    )
 
     def loss(params):
         carry = run.network.init_carry(params, 2)
-        outputs = run.network.unroll(params, carry, xs, np.zeros(xs.shape[:2], bool))[1]
+        outputs = run.network.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))[1]
         return ((outputs - targets) ** 2).mean()
 
     expected = np.concatenate([np.ravel(g) for g in jax.tree.leaves(jax.grad(loss)(run.params))])
@@ -290,7 +293,7 @@ def test_the_whole_gradient_is_what_jax_gives(tmp_path):
 
 
 def repeater(rate, **network):
-    """A task that a network without memory solves: one clean sine, to be put out as it comes in."""
+    """Return a task that a network without memory solves: the target is the input, one clean sine."""
     return config(
         task={
             "frequencies": (5.0,),
@@ -304,7 +307,7 @@ def repeater(rate, **network):
 
 
 def single(epoch):
-    """A row of a task of one component."""
+    """Return a row of a task of one component."""
     return row(epoch) | {"loss_per_frequency": [0.5], "frozen_mse_per_frequency": [0.5]}
 
 
@@ -414,8 +417,8 @@ def test_a_dear_run_is_not_tried(tmp_path):
 
 def test_rows_of_a_file_reach_the_examination(tmp_path):
     whole = config()
-    task = make_task(whole.task)
+    task = extraction(whole)
     path = tmp_path / "rows.npz"
-    write_rows(path, task.dataset(task.split("train")), 100.0, 200)
+    write_rows(path, task.dataset(split_of(task, "train")), 100.0, 200)
     from_file = config(task={"train_path": str(path)})
     assert by_cause(task_checks(examined(tmp_path, from_file)))["bad_data"].found is False

@@ -1,4 +1,4 @@
-"""How the tests read a figure back: its artists, and whether it can be read by people."""
+"""Inspection of figures in the tests: artists and legibility."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from freqjax.figures import canvas
 
 
 def keep_figures(monkeypatch):
-    """Figures by file name, kept instead of saved: layout and encoding are most of the time."""
+    """Store figures by file name instead of saving them, since layout and encoding take most of the time."""
     kept = {}
 
     def keep(figure, directory, name):
@@ -37,7 +37,7 @@ def assert_good_png(figure, directory, name="figure.png"):
 
 
 def assert_legible(figure):
-    """No text leaves the page, no two names beside an axis overlap, every axis has its label."""
+    """Check that all text is on the page, no labels beside an axis overlap, and every axis is labelled."""
     for axis in figure.axes:
         for text in [*axis.texts, axis.title, axis.xaxis.label, axis.yaxis.label]:
             box = Text.get_window_extent(text)  # an Annotation's own box has its connector
@@ -59,7 +59,7 @@ def visible_texts(figure: Figure):
 
 
 def curve(axis, colour, least=2):
-    """The line of one colour with the most points."""
+    """Return the line of one colour with the most points."""
     lines = [line for line in axis.lines if to_hex(line.get_color()).upper() == colour]
     best = max(lines, key=lambda line: len(line.get_xdata()))
     assert len(best.get_xdata()) >= least
@@ -67,6 +67,6 @@ def curve(axis, colour, least=2):
 
 
 def levels(axis):
-    """Heights of the horizontal lines across an axis."""
+    """Return the heights of the horizontal lines across an axis."""
     return {float(y[0]) for y in (np.asarray(line.get_ydata(), float) for line in axis.lines)
             if len(y) == 2 and y[0] == y[1]}  # fmt: skip

@@ -23,7 +23,7 @@ SCALE = Scale(
 
 
 def rows(losses, frozen, horizons=None):
-    """Rows of metrics.jsonl of two persons, the second of whom has twice the loss of the first."""
+    """Return rows of metrics.jsonl of two persons, the second of whom has twice the loss of the first."""
     found = []
     for epoch, (loss, known) in enumerate(zip(losses, frozen, strict=True), 1):
         groups = None if known is None else [known * 2 / 3, known * 4 / 3]

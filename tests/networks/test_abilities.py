@@ -1,4 +1,4 @@
-"""Who can do what: each network has the abilities that its methods keep, and no others."""
+"""Abilities of networks: each network has those of its methods, and no others."""
 
 import jax
 import numpy as np
@@ -65,6 +65,7 @@ def test_weights_and_tree_undo_each_other():
     network = make_network(
         NetworkConfig(hidden_size=4, learned_carry=True), make_task(TaskConfig())
     )
+    assert isinstance(network, SingleLstm)
     params = network.init(jax.random.key(0))
     jax.tree.map(np.testing.assert_array_equal, network.tree(network.weights(params)), params)
 
@@ -76,7 +77,7 @@ class OffsetCell(Cell):
 
     @staticmethod
     def combine(carry, driven, recurrent):
-        """A cosine, which is 1 at 0."""
+        """Compute a cosine, which is 1 at 0."""
         return HiddenCarry(jax.numpy.cos(driven + recurrent))
 
 

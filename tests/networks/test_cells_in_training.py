@@ -30,6 +30,7 @@ _CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 
 CASES = {
     "rnn, online": ({"cell": "rnn", "layers": 2, "dropout": 0.3}, {"regime": "online"}),
+    "rnn of relu, online": ({"cell": "rnn", "nonlinearity": "relu"}, {"regime": "online"}),
     "gru, online": ({"cell": "gru", "conditioning": "film"}, {"regime": "online"}),
     "lstm, tbptt": (
         {"cell": "lstm", "layers": 2, "dropout": 0.3, "initializer": "chrono"},
@@ -73,7 +74,8 @@ def assert_close(ours, theirs, tolerance):
 @pytest.mark.parametrize("name", CASES)
 def test_every_regime_trains_as_with_autodiff(name, monkeypatch):
     chunk, state, stream = chunk_of(*CASES[name])
-    expected, start, _ = chunk_of(*CASES[name], monkeypatch)
+    network_fields, train = CASES[name]
+    expected, start, _ = chunk_of(network_fields, train, monkeypatch)
     stream = jax.tree.map(lambda a: a[:10], stream)
     (ours, info), (theirs, same) = chunk(state, stream), expected(start, stream)
     assert_close(ours, theirs, 1e-5)
@@ -110,7 +112,7 @@ def test_dropout_depends_on_the_key_and_the_number_of_the_update_alone():
 
 @pytest.fixture(scope="module")
 def words(tmp_path_factory):
-    """The words that train a small GRU stack of every kind of part, for two epochs."""
+    """Return the words that train a small GRU stack of every kind of part, for two epochs."""
     folder = tmp_path_factory.mktemp("gru")
     (folder / "config.py").write_text(
         "from tests.twins import tiny_config\n\n\ndef get_config():\n    return tiny_config(\n"
@@ -146,9 +148,10 @@ def test_a_run_of_a_gru_is_resumed_evaluated_and_diagnosed(words, capsys):
     capsys.readouterr()
 
 
-def test_what_a_diagnosis_proposes_for_a_gru_is_a_valid_run(tmp_path):
+@pytest.mark.parametrize("cell", [{"cell": "gru"}, {"cell": "rnn", "nonlinearity": "relu"}])
+def test_what_a_diagnosis_proposes_for_another_cell_is_a_valid_run(tmp_path, cell):
     whole = tiny_config(
-        network={"cell": "gru", "layers": 2, "dropout": 0.2, "conditioning": "film"},
+        network={"layers": 2, "dropout": 0.2, "conditioning": "film", **cell},
         task={"sampling_rate": 100.0},
     )
     words = shlex.split(examined(tmp_path, whole).through_time)

@@ -9,7 +9,7 @@ from tests.twins import SETTING
 
 def draw(name, seed=0):
     weights = INITIALIZERS[name](jax.random.key(seed), SETTING)
-    return type(weights)(*(np.asarray(w, np.float64) for w in weights))
+    return jax.tree.map(lambda w: np.asarray(w, np.float64), weights)
 
 
 def gate(array, name):

@@ -23,7 +23,7 @@ def normal(seed, shape, dtype=jnp.float64):
 
 
 def point(net, dtype=jnp.float64, seed=0, time=TIME):
-    """Parameters away from the initializer's zeros, a carry, xs, and resets at one row in four."""
+    """Return parameters without the initializer's zeros, a carry, xs, and resets at one row in four."""
     params = net.init(jax.random.key(seed))
     leaves, tree = jax.tree.flatten(params)
     moved = [a.astype(dtype) + 0.2 * normal(k, a.shape, dtype) for k, a in enumerate(leaves)]
@@ -35,7 +35,7 @@ def point(net, dtype=jnp.float64, seed=0, time=TIME):
 
 
 def loss_of(unroll, resets):
-    """A loss in which every output and the last carry count, each by another slope."""
+    """Compute a loss that depends on every output and the last carry, each with another derivative."""
 
     def loss(params, carry, xs):
         carry, ys = unroll(params, carry, xs, resets)
@@ -50,7 +50,7 @@ def gradients(unroll, arguments, resets):
 
 
 def compiled(unroll):
-    """The function (arguments, resets) → loss and its gradients, jitted."""
+    """Return the function (arguments, resets) → loss and its gradients, jitted."""
 
     @jax.jit
     def both(arguments, resets):
@@ -238,7 +238,9 @@ def test_memory_grows_linearly_with_time():
     def temporary(time):
         (params, carry, xs), resets = point(net, jnp.float32, time=time)
         grad = jax.jit(jax.grad(lambda p: loss_of(net.unroll, resets)(p, carry, xs)))
-        return grad.lower(params).compile().memory_analysis().temp_size_in_bytes
+        analysis = grad.lower(params).compile().memory_analysis()
+        assert analysis is not None
+        return analysis.temp_size_in_bytes
 
     few, many = temporary(500), temporary(5000)
     assert many < 10.5 * few

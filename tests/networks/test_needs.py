@@ -20,7 +20,7 @@ class Oscillating(Plain):
     """A task with a band, and no selector."""
 
     def rotors(self):
-        """Any band."""
+        """Return an arbitrary band."""
         return RotorSetting(band=(0.01, 0.2))
 
 
@@ -124,6 +124,7 @@ def test_rows_are_read_for_spectral_alone():
     assert needs.rotors is not None
     np.testing.assert_allclose(needs.rotors.peaks, (0.02, 0.06))
     network = make_network(config, task, lambda: task.split("train"))
+    assert isinstance(network, RotorNetwork)
     cycles = network.pair_cycles(network.init(jax.random.key(0)))
     np.testing.assert_allclose(cycles[:2], (0.02, 0.06), rtol=1e-4)
 

@@ -18,10 +18,10 @@ def lstm(hidden, learned_carry):
     return LstmNetwork(setting, INITIALIZERS["pytorch"], learned_carry=learned_carry)
 
 
-def stack(cell, kind=StackedNetwork, **changes):
+def stack(cell, kind: type[StackedNetwork | BidirectionalNetwork] = StackedNetwork, **changes):
     def make(hidden):
         setting = SETTING._replace(hidden_size=hidden)
-        return kind(setting, cell_class(cell), LAYER_INITIALIZERS["pytorch"], **changes)
+        return kind(setting, cell_class(*cell.split()), LAYER_INITIALIZERS["pytorch"], **changes)
 
     return make
 
@@ -31,6 +31,7 @@ CASES = {
     "lstm, stacked": stack("lstm", layers=2, film=True),
     "gru, both ways": stack("gru", BidirectionalNetwork, layers=2, film=True, learned_carry=True),
     "rnn": stack("rnn", layers=3, film=True),
+    "rnn, relu": stack("rnn relu", layers=2, film=True, learned_carry=True),
 }
 
 

@@ -13,9 +13,7 @@ from freqjax.networks.rotors import (
     spectral_weights,
     turning_weights,
 )
-from tests.twins import SETTING, sigmoid
-
-ROTORS = SETTING.rotors
+from tests.twins import ROTORS, SETTING, sigmoid
 
 
 def draw(make=rotor_weights, seed=0, setting=SETTING):
@@ -29,7 +27,7 @@ def gate(array, name, hidden=64):
 
 
 def rotor_matrix(weights, pair):
-    """The linear map of (c, c') of one pair when its output gate is at 1/2, from the equations."""
+    """Return the linear map of (c, c') of one pair when its output gate is at 1/2, from the equations."""
     units = np.array([2 * pair, 2 * pair + 1])
     forget = sigmoid(gate(weights.input_bias, "f")[units])
     kernel = gate(weights.recurrent_kernel, "g")[np.ix_(units, units)]

@@ -31,10 +31,17 @@ _TENSORS = (
 )
 
 
-def network(cell="gru", hidden=HIDDEN, initializer="pytorch", bidirectional=False, **changes):
+def network(
+    cell: str | type[Cell] = "gru",
+    hidden=HIDDEN,
+    initializer="pytorch",
+    bidirectional=False,
+    **changes,
+):
+    """A stack; `cell` is a class, or a name, after which may stand a nonlinearity."""
     setting = SETTING._replace(hidden_size=hidden)
     kind = BidirectionalNetwork if bidirectional else StackedNetwork
-    cell = cell_class(cell) if isinstance(cell, str) else cell
+    cell = cell_class(*cell.split()) if isinstance(cell, str) else cell
     return kind(setting, cell, LAYER_INITIALIZERS[initializer], **changes)
 
 
@@ -43,7 +50,7 @@ def normal(seed, shape, dtype=jnp.float32):
 
 
 def point(net, dtype=jnp.float32, time=TIME):
-    """Parameters away from the initializer's zeros, a carry, xs, and resets at one row in five."""
+    """Return parameters without the initializer's zeros, a carry, xs, and resets at one row in five."""
     leaves, tree = jax.tree.flatten(net.init(jax.random.key(0)))
     moved = [a.astype(dtype) + 0.3 * normal(k, a.shape, dtype) for k, a in enumerate(leaves)]
     params = jax.tree.unflatten(tree, moved)
@@ -65,6 +72,7 @@ STACKS = {
     "gru": {"cell": "gru", "layers": 2},
     "lstm, film": {"cell": "lstm", "layers": 2, "film": True, "learned_carry": True},
     "rnn, film": {"cell": "rnn", "layers": 1, "film": True},
+    "rnn relu": {"cell": "rnn relu", "layers": 2, "learned_carry": True},
 }
 BOTH_WAYS = {
     "gru, both ways": {
@@ -78,9 +86,14 @@ BOTH_WAYS = {
 
 
 def torch_twin(torch, net, cell, params, layers, bidirectional):
-    """PyTorch's module with the weights of `params`, in double precision, and pairs to compare."""
-    kind = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}[cell]
-    module = kind(5, HIDDEN, num_layers=layers, bidirectional=bidirectional).double()
+    """Return PyTorch's module with the weights of `params`, in double precision, and pairs to compare."""
+    kind, options = {
+        "lstm": (torch.nn.LSTM, {}),
+        "gru": (torch.nn.GRU, {}),
+        "rnn": (torch.nn.RNN, {}),
+        "rnn relu": (torch.nn.RNN, {"nonlinearity": "relu"}),
+    }[cell]
+    module = kind(5, HIDDEN, num_layers=layers, bidirectional=bidirectional, **options).double()
     head = torch.nn.Linear(HIDDEN * (1 + bidirectional), 1).double()
     pairs = [
         (head.weight, lambda tree: tree["head"]["kernel"]),
@@ -96,15 +109,23 @@ def torch_twin(torch, net, cell, params, layers, bidirectional):
 
                 pairs.append((getattr(module, f"{tensor}_l{number}{suffix}"), ours))
     with torch.no_grad():
-        for theirs, ours in pairs:
-            theirs.copy_(torch.from_numpy(np.array(ours(params)).T))
+        for theirs, here in pairs:
+            theirs.copy_(torch.from_numpy(np.array(here(params)).T))
     return module, head, pairs
 
 
 @pytest.mark.parametrize(
     ("cell", "layers", "bidirectional"),
-    [("rnn", 1, False), ("rnn", 2, True), ("gru", 3, False), ("lstm", 2, False), ("lstm", 3, True)],
-)  # fmt: skip
+    [
+        ("rnn", 1, False),
+        ("rnn", 2, True),
+        ("rnn relu", 1, False),
+        ("rnn relu", 3, True),
+        ("gru", 3, False),
+        ("lstm", 2, False),
+        ("lstm", 3, True),
+    ],
+)
 def test_forward_and_gradients_equal_pytorch(float64, cell, layers, bidirectional):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed: twin not checked")
     net = network(cell, layers=layers, bidirectional=bidirectional)
@@ -137,6 +158,18 @@ def test_forward_and_gradients_equal_pytorch(float64, cell, layers, bidirectiona
     np.testing.assert_allclose(dh, start[0].grad, atol=1e-12)
 
 
+def test_a_relu_at_rest_has_no_slope():
+    """As PyTorch's: a unit whose sum is exactly 0 passes nothing back."""
+    combine, carry_type = cell_class("rnn", "relu").combine, cell_class("rnn", "relu").carry
+    carry, sums = carry_type(jnp.zeros((1, 3))), jnp.array([[-1.0, 0.0, 2.0]])
+
+    def total(sums):
+        return combine(carry, sums, jnp.zeros_like(sums)).h.sum()
+
+    assert total(sums) == 2
+    np.testing.assert_array_equal(jax.grad(total)(sums), [[0, 0, 1]])
+
+
 @pytest.mark.parametrize("case", sorted(STACKS | BOTH_WAYS))
 def test_the_backward_pass_equals_autodiff(float64, case):
     net = network(**(STACKS | BOTH_WAYS)[case])
@@ -162,7 +195,7 @@ def test_one_sample_at_a_time_scanned_and_batched_agree(case):
     net = network(**STACKS[case])
     params, _, xs, resets = point(net)
     _, scanned = jax.jit(net.unroll)(params, net.init_carry(params, STREAMS), xs, resets)
-    step = jax.jit(net.step)
+    step = jax.jit(require_streams(net).step)
     for b in range(STREAMS):
         carry = net.init_carry(params, 1)
         for t in range(TIME):
@@ -375,7 +408,7 @@ class TwoStateCell(Cell):
     gates = "abc"
 
     class Carry(NamedTuple):
-        """Its states."""
+        """States of the cell."""
 
         slow: jax.Array
         h: jax.Array
@@ -384,7 +417,7 @@ class TwoStateCell(Cell):
 
     @staticmethod
     def combine(carry, driven, recurrent):
-        """Leaky sums at two rates."""
+        """Compute leaky sums at two rates."""
         a, b, c = jnp.split(driven + recurrent, 3, axis=-1)
         slow = 0.9 * carry.slow + jax.nn.sigmoid(a) * jnp.tanh(b)
         return TwoStateCell.Carry(slow, jnp.tanh(c) * slow + 0.1 * carry.h)

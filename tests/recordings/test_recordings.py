@@ -331,7 +331,7 @@ def test_a_broken_npz_is_one_sentence(tmp_path, arrays, sentence):
         ),
         ("S\n", "at least one row"),
         ("t\n0\n1\n", "a column besides t"),
-        ("S,S\n1,2\n", "column S stands in the header more than once"),
+        ("S,S\n1,2\n", "column S is in the header more than once"),
         ("S\n1\n2\n3\none\n", "row 4, column S is 'one': it must be a number"),
         ("S\n1\n2\n3\n\n4\n", "row 4 has 0 cells where the header has 1"),
         ("t,S\n0,1\n1,2\n2\n", "row 3 has 1 cells where the header has 2"),

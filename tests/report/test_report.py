@@ -18,7 +18,7 @@ from tests.twins import tiny_config
 
 
 def rows_of(losses):
-    """Rows with these losses."""
+    """Return rows with these losses."""
     return [{"loss": loss, "epoch": k + 1} for k, loss in enumerate(losses)]
 
 
@@ -46,7 +46,7 @@ def test_phases_of_hardly_any_rows(losses):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A run of two epochs that learned nothing, diagnosed at its end."""
+    """Return a run of two epochs that learned nothing, diagnosed at its end."""
     folder = tmp_path_factory.mktemp("runs") / "run"
     # Where nothing can be known of the start, that is the cause.
     config = tiny_config(train={"diagnose": True}, task={"start": "random"})
@@ -75,12 +75,12 @@ def test_a_run_lists_its_causes(finished):
 
 
 def copy_of(finished, tmp_path):
-    """A copy of the finished run to do things to."""
+    """Return a copy of the finished run that a test may change."""
     return shutil.copytree(finished, tmp_path / "copy")
 
 
 def everything_but(folder, *names):
-    """The bytes of every file in `folder` that is not one of `names`."""
+    """Return the bytes of every file in `folder` that is not one of `names`."""
     return {
         path.relative_to(folder): path.read_bytes()
         for path in folder.rglob("*")
@@ -166,7 +166,7 @@ def test_an_interrupted_run_is_not_kept_waiting_for_a_diagnosis(tmp_path, monkey
 
 
 class Runs:
-    """Stands in for `experiment.run`: leaves a config, and a diagnosis with the causes it is told."""
+    """Substitute for `experiment.run` that writes a config, and a diagnosis with given causes."""
 
     def __init__(self, *verdicts, stop_reason="epochs_done"):
         self.waiting, self.stop_reason = list(verdicts), stop_reason
@@ -203,6 +203,7 @@ def test_the_width_grows_only_where_capacity_is_the_cause(
     assert said in decided[-1]["why"] and any(said in line for line in lines)
     for step in decided:
         saved = files.read_json(tmp_path / step["folder"] / "config.json")
+        assert saved is not None
         assert saved["network"]["hidden_size"] == step["hidden_size"]
 
 

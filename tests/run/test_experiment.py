@@ -19,7 +19,7 @@ from freqjax.run.experiment import Experiment, run
 from freqjax.run.workdir import Workdir
 from freqjax.tasks import Extraction, make_task
 from freqjax.tasks.extraction import datasets
-from tests.twins import tiny_config
+from tests.twins import extraction, split_of, tiny_config
 
 # What a clock or a process measures differs from run to run; everything else must not.
 _MEASURED = ("seconds", "memory_mb")
@@ -74,7 +74,7 @@ CONFIGS = {
 
 @pytest.fixture(autouse=True)
 def undrawn(request, monkeypatch):
-    """No figures but for the test that looks at them: they would take most of the time."""
+    """Suppress figures, which take most of the time, except in the test of figures."""
     if "leaves_what_it_should" not in request.node.name:
         monkeypatch.setattr(Extraction, "draw", lambda *_: [])
 
@@ -136,7 +136,7 @@ def test_a_run_repeats_itself_bitwise(tmp_path, name):
 
 
 class _Interrupt:
-    """Sends SIGTERM to this process when the progress shows an epoch."""
+    """A `say` that sends SIGTERM to this process when the progress shows an epoch."""
 
     def __init__(self, epoch):
         self.mark = f"epoch {epoch}/"
@@ -205,6 +205,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been(tmp_pat
         time.sleep(moments.uniform(0, 0.1))
         process.kill()
         killed += process.wait() == -signal.SIGKILL
+        assert process.stdout is not None
         process.stdout.close()
     assert killed >= 2
     resumed = train(config, tmp_path / "cut", resume=True)
@@ -262,7 +263,8 @@ def test_every_initializer_trains_under_every_trainer(initializer):
         config.network.initializer = initializer
         task = make_task(config.task)
         trainer = Experiment(config, silent)._make_trainer(config)
-        assert np.isfinite(trainer.advance().loss), task
+        result = trainer.advance()
+        assert result is not None and np.isfinite(result.loss), task
 
 
 def test_weights_that_are_not_numbers_stop_the_run_and_are_not_kept(tmp_path):
@@ -290,7 +292,7 @@ def test_a_curriculum_that_breaks_ends_with_a_summary(tmp_path):
 def test_signals_save_and_exit_with_their_number(tmp_path, signum):
     path = tmp_path / "config.py"
     path.write_text(
-        "from tests.twins import tiny_config\n"
+        "from tests.twins import extraction, tiny_config\n"
         "def get_config():\n"
         "    return tiny_config(train={'epochs': 100000, 'divergence_factor': None})\n"
     )
@@ -367,9 +369,9 @@ def test_a_resume_changes_nothing_but_epochs_and_optimizer(tmp_path, sections, s
 def test_a_resume_needs_the_same_data(tmp_path):
     path = tmp_path / "rows.npz"
     for seed in (1, 2):
-        task = make_task(tiny_config(task={"train_seed": seed}).task)
+        task = extraction(tiny_config(task={"train_seed": seed}))
         path.unlink(missing_ok=True)
-        datasets.write_rows(path, task.dataset(task.split("train")), 20.0, 20)
+        datasets.write_rows(path, task.dataset(split_of(task, "train")), 20.0, 20)
         config = tiny_config(task={"train_path": str(path)}, train={"epochs": 1 + seed})
         if seed == 1:
             train(config, tmp_path / "run")
@@ -378,9 +380,9 @@ def test_a_resume_needs_the_same_data(tmp_path):
 
 
 def test_rows_from_a_file_train_as_synthesis_does(tmp_path):
-    task = make_task(tiny_config().task)
+    task = extraction(tiny_config())
     path = tmp_path / "rows.csv"
-    datasets.write_rows(path, task.dataset(task.split("train")), 20.0, 20)
+    datasets.write_rows(path, task.dataset(split_of(task, "train")), 20.0, 20)
     train(tiny_config(), tmp_path / "a")
     train(tiny_config(task={"train_path": str(path)}), tmp_path / "b")
     assert rows(tmp_path / "a") == rows(tmp_path / "b")

@@ -31,9 +31,10 @@ class GestureConfig(TaskConfig):
 
 
 class Task(tasks.Task):
-    """Says which gesture a sequence shows once it has seen all of it."""
+    """Classification of the gesture in a sequence, at its end."""
 
     Config = GestureConfig
+    config: GestureConfig
     inputs = (Input("pose", 2), Input("trajectory", 1))
     output_size = len(CLASSES)
     group_label = group_word = "class"
@@ -71,11 +72,16 @@ class Task(tasks.Task):
         """Name the class whose mean sequence is nearest."""
         train, test = (self.rows(name) for name in ("train", "test"))
         means = [train.inputs[train.groups == c].mean(axis=(0, 1)) for c in range(len(CLASSES))]
-        return {"nearest mean": -np.square(test.inputs.mean(axis=1)[:, None] - means).sum(axis=2)}
+        return {
+            "nearest mean": -np.square(test.inputs.mean(axis=1)[:, None] - np.stack(means)).sum(
+                axis=2
+            )
+        }
 
     def sections(self, frozen, evaluation):
         """Count which classes are taken for which, at the last sample that is there."""
         rows = self.rows("test")
+        assert rows.weights is not None  # as there are masks
         last = np.argmax(rows.weights, axis=1)
         said = frozen.outputs("test")[np.arange(len(last)), last].argmax(axis=1)
         counts = np.zeros((len(CLASSES), len(CLASSES)), int)

@@ -25,9 +25,10 @@ class WalkConfig(TaskConfig):
 
 
 class Task(tasks.Task):
-    """Says once a walk is over how far it has come and where it began."""
+    """Regression of the distance and the start of a walk, at its end."""
 
     Config = WalkConfig
+    config: WalkConfig
     inputs = (Input("steps", 1),)
     output_size = 2
     objective = SquaredError()

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from scipy import special
 
 from freqjax.checkpoints import store as checkpoints
 from freqjax.main import main
+from freqjax.tasks import Batch
 from freqjax.training.prepared import Prepared
 from tests.root import ROOT
+from tests.twins import split_of
 
 # What a report of a task without sinusoids must not say.
 SINUSOIDS = re.compile(
@@ -52,7 +55,7 @@ def trained(request, tmp_path_factory):
 
 
 def kept_outputs(folder):
-    """The task of a run, and what the weights that it kept put out on the test rows."""
+    """Return the task of a run, and the outputs of its kept weights on the test rows."""
     prepared = Prepared(read_config(folder))
     step = checkpoints.read_meta(folder, warn=pytest.fail).step
     params = checkpoints.restore_params(
@@ -67,19 +70,23 @@ def read_config(folder):
     return overrides.load(folder / "config.json")
 
 
-def at_the_last_sample(outputs, batch):
-    """[B, O]: the outputs at the last sample that any input is there."""
+def at_the_last_sample(outputs: np.ndarray, batch: Batch) -> np.ndarray:
+    """Return [B, O], the outputs at the last sample at which any input is present."""
     there = np.ones(outputs.shape[:2], bool)
-    if batch.mask is not None:
+    if isinstance(batch.mask, Mapping):
         there = np.logical_or.reduce([np.asarray(mask) for mask in batch.mask.values()])
-    last = there.shape[1] - 1 - np.argmax(there[:, ::-1], axis=1)
+    last = outputs.shape[1] - 1 - np.argmax(there[:, ::-1], axis=1)
     return outputs[np.arange(len(last)), last].astype(np.float64)
 
 
 def test_the_numbers_are_those_of_numpy(trained):
     name, folder = trained
     task, outputs = kept_outputs(folder)
-    found, batch, train = read(folder / "summary.json"), task.split("test"), task.split("train")
+    found, batch, train = (
+        read(folder / "summary.json"),
+        split_of(task, "test"),
+        split_of(task, "train"),
+    )
     said = at_the_last_sample(outputs, batch)
     if name == "classifier":
         losses = -np.sum(batch.targets * special.log_softmax(said, axis=1), axis=1)

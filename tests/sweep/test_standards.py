@@ -21,7 +21,7 @@ def prepared(name):
 def standard_of(found, outputs):
     """The standard of `found`, and its network putting out `outputs(targets)`."""
     splits = {name: outputs(found.task.rows(name).targets) for name in found.batches}
-    frozen = FixedOutputs(found.batches, splits)
+    frozen = FixedOutputs(found.network, found.batches, splits)
     return Standard(found.task, frozen), frozen
 
 

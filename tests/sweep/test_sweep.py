@@ -95,7 +95,7 @@ COSINE = sweep_config(
 
 
 def solo(config):
-    """The rows of a solo run, each with its frozen loss, and its weights."""
+    """Return the rows of a solo run, each with its frozen loss, and its weights."""
     task = make_task(config.task)
     blocks = task.rows("train")
     network = make_network(config.network, task)
@@ -282,7 +282,7 @@ class Killed(Exception):
 
 
 def killer(after):
-    """A `say` that raises in the middle of an epoch's end, as a kill would come."""
+    """Return a `say` that raises during an epoch's end, like a kill."""
     lines = []
 
     def say(line):

@@ -1,4 +1,4 @@
-"""Where answers are kept, and which of them are believed."""
+"""The cache: its folder, and which of its results are used."""
 
 import json
 import os

@@ -13,7 +13,7 @@ B, T = 4, 6
 
 
 def make_batch(targets_per="sample", mask=None, weight=None):
-    """Two inputs of two and one numbers a sample, none of them 0, and three groups, of which one is empty."""
+    """Return a batch with inputs of sizes 2 and 1, without zeros, and three groups, one of them empty."""
     rng = np.random.default_rng(0)
     targets = rng.normal(size=(B, T, 2) if targets_per == "sample" else (B, 2))
     return Batch(
@@ -26,7 +26,7 @@ def make_batch(targets_per="sample", mask=None, weight=None):
 
 
 def random_mask(seed=1):
-    """[B, T] with a first sample that is there in every sequence."""
+    """Draw a mask [B, T] in which the first sample of every sequence is present."""
     mask = np.random.default_rng(seed).random((B, T)) < 0.5
     mask[:, 0] = True
     return mask
@@ -45,6 +45,7 @@ def test_inputs_are_joined_in_the_order_that_is_asked_for():
 def test_an_input_that_is_missing_is_zero_and_a_sample_that_has_any_counts():
     masks = {"a": random_mask(1), "b": random_mask(2)}
     joined = sequences_of(make_batch(mask=masks), ["a", "b"])
+    assert joined.weights is not None
     for b in range(B):
         for t in range(T):
             assert (joined.inputs[b, t, :2] != 0).all() == masks["a"][b, t]
@@ -63,6 +64,7 @@ def test_an_input_without_a_mask_is_there_at_every_sample():
 def test_a_target_a_sequence_counts_at_its_last_sample(mask, weight):
     batch = make_batch("sequence", mask, weight)
     joined = sequences_of(batch, ["a", "b"])
+    assert joined.weights is not None
     for b in range(B):
         there = np.arange(T) if mask is None else np.flatnonzero(mask[b])
         expected = np.zeros(T)
@@ -97,7 +99,8 @@ def test_what_is_missing_may_be_anything(named):
         errors = SquaredError().row_loss(
             jnp.asarray(joined.inputs) @ w, jnp.asarray(joined.targets)
         )
-        return jnp.sum(jnp.asarray(joined.weights) * errors) / np.sum(joined.weights)
+        weights = jnp.asarray(joined.weights)
+        return jnp.sum(weights * errors) / jnp.sum(weights)
 
     w = jnp.asarray([[0.3], [-0.2]])
     value, slope = jax.value_and_grad(loss)(w)
@@ -124,7 +127,7 @@ def test_means_of_groups_are_weighted_means_over_their_rows(weighted):
     rng = np.random.default_rng(2)
     losses, groups = rng.random((B, T)), np.array([0, 2, 0, 2])
     weights = rng.random((B, T)) if weighted else None
-    rows = Sequences(None, None, groups, weights)
+    rows = Sequences(np.zeros((B, T, 1)), np.zeros((B, T, 1)), groups, weights)
     found = means_by_group(losses, rows, 3)
     for group in (0, 2):
         own = groups == group

@@ -20,7 +20,7 @@ ALL = {
 
 
 def rows(objective, seed=0):
-    """Outputs and targets [N, O]: classes as one-hot rows, unevenly, or vectors with a mean of their own."""
+    """Draw outputs and targets [N, O]: uneven one-hot classes, or vectors with a nonzero mean."""
     rng = np.random.default_rng(seed)
     outputs = rng.normal(size=(ROWS, OUTPUTS))
     if isinstance(objective, CrossEntropy):
@@ -29,7 +29,7 @@ def rows(objective, seed=0):
 
 
 def in_numpy(objective, outputs, targets):
-    """[N] row losses in float64."""
+    """Compute the row losses [N] in float64."""
     if isinstance(objective, SquaredError):
         return np.square(outputs - targets).sum(axis=-1)
     if isinstance(objective, Cosine):
@@ -83,7 +83,7 @@ def test_gradients_are_finite_where_outputs_are_extreme(objective):
 
 
 def least_curvature(objective):
-    """The least eigenvalue of the second derivative of a row's loss, over many outputs."""
+    """Compute the least eigenvalue of the second derivative of a row's loss, over many outputs."""
     _, targets = rows(objective)
 
     def loss(output):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from freqjax.networks import make_network
+from freqjax.networks import Linearizable, make_network
 from freqjax.training.curriculum import CurriculumTrainer
 from freqjax.training.frozen import make_forward
 from tests.training.masked import GROUPS, LENGTHS, Masked
@@ -16,16 +16,19 @@ def made(horizon):
     config = tiny_config(
         train={"regime": "full", "streams": "parallel"},
         network={"learned_carry": True},
-        curriculum={"first_horizon": horizon, "burn_in": 1.0},
+        # One sample: the section counts in seconds of 20 samples, the task in samples.
+        task={"burn_in": 0.05},
+        curriculum={"first_horizon": horizon},
     )
     task = Masked(config.task, 9.0, WEIGHT)
     network = make_network(config.network, task)
+    assert isinstance(network, Linearizable)
     rows = task.rows("train")
     return CurriculumTrainer(network, task, config, rows, make_forward(network)), network, rows
 
 
 def mean(errors, group, first, end):
-    """The weighted mean over the samples [first, end) that are there."""
+    """Compute the weighted mean over the present samples in [first, end)."""
     total = count = 0.0
     for n, (length, weight) in enumerate(zip(LENGTHS, WEIGHT, strict=True)):
         if group in (None, GROUPS[n]):

@@ -12,7 +12,7 @@ ROWS, SIZE = 40, 6
 
 
 def problem(seed=0, bend=0.0):
-    """Outputs A θ + bend · sin(θ₀) on random rows, with random targets and weights."""
+    """Return outputs A θ + bend · sin(θ₀) on random rows, with random targets and weights."""
     rng = np.random.default_rng(seed)
     matrix = jnp.asarray(rng.normal(size=(ROWS, SIZE)))
     targets = jnp.asarray(rng.normal(size=ROWS))

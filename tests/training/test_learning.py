@@ -7,10 +7,11 @@ import pytest
 import freqjax
 from configs import quick
 from freqjax.config import overrides
-from freqjax.networks import make_network
+from freqjax.networks import Linearizable, make_network
 from freqjax.tasks import make_task
 from freqjax.training.curriculum import CurriculumTrainer
 from freqjax.training.frozen import make_forward
+from tests.twins import extraction
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_one_sample_at_a_time_is_scanned_is_batched(clock):
 
 def test_probes_call_a_clock_a_clock_and_the_untrained_nothing(clock):
     _, network = clock
-    task = make_task(network.config.task)
+    task = extraction(network.config)
     forward = make_forward(network.network)
     found = task.probe(lambda batch, reset: forward(network.params, task.sequences(batch), reset))
     by_name = {row["probe"]: row["mse"] for row in found["table"]}
@@ -71,13 +72,14 @@ def test_probes_call_an_oracle_that_listens_a_locker(clock):
         heard = blocks.inputs["signal"].any(axis=1, keepdims=True)
         return np.where(heard, blocks.targets, 0)
 
-    assert make_task(network.config.task).probe(run)["verdict"] == "locker"
+    assert extraction(network.config).probe(run)["verdict"] == "locker"
 
 
 def test_horizons_of_one_shape_share_a_compilation():
     config = quick.get_config()
     task = make_task(config.task)
     network = make_network(config.network, task)
+    assert isinstance(network, Linearizable)
     trainer = CurriculumTrainer(network, task, config, task.rows("train"), make_forward(network))
     events = []
 
@@ -99,13 +101,14 @@ def test_rows_beyond_the_horizon_weigh_nothing(noise):
     config = overrides.apply(quick.get_config(), [("task.noise", noise)])
     task = make_task(config.task)
     network = make_network(config.network, task)
+    assert isinstance(network, Linearizable)
     trainer = CurriculumTrainer(network, task, config, task.rows("train"), make_forward(network))
     start = trainer.params
     outputs = network.unroll(
         start,
         network.init_carry(start, 2),
-        np.swapaxes(task.rows("train").inputs, 0, 1)[:25],
-        np.zeros((25, 2), bool),
+        jax.numpy.swapaxes(jax.numpy.asarray(task.rows("train").inputs), 0, 1)[:25],
+        jax.numpy.zeros((25, 2), bool),
     )[1]
     targets = np.swapaxes(task.rows("train").targets, 0, 1)[:25]
     expected = np.square(np.asarray(outputs) - targets).mean(axis=(0, 2))

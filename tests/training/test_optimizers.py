@@ -40,7 +40,7 @@ def test_rules_equal_pytorch(name, float64):
     for _ in range(30):
         grads = jax.grad(lambda w: jnp.sum(jnp.square(jnp.sin(w) - 0.3)))(ours)
         step, state = direction.update(grads, state, ours)
-        ours = ours - 0.01 * step
+        ours = jax.tree.map(lambda w, s: w - 0.01 * s, ours, step)
         optimizer.zero_grad()
         (torch.sin(theirs) - 0.3).square().sum().backward()
         optimizer.step()
@@ -105,8 +105,9 @@ def test_adaptive_clipping_equals_optax_in_all_but_the_head():
     theirs, _ = optax.adaptive_grad_clip(0.1).update(
         grads["cell"], optax.EmptyState(), params["cell"]
     )
+    expected = jax.tree.map(np.asarray, theirs)
     for name in shapes:
-        np.testing.assert_allclose(found["cell"][name], theirs[name], rtol=1e-5)
+        np.testing.assert_allclose(found["cell"][name], expected[name], rtol=1e-5)
         np.testing.assert_array_equal(found["head"][name], grads["head"][name])
         assert (found["cell"][name] != grads["cell"][name]).any()
 
@@ -143,3 +144,16 @@ def test_plateau_never_takes_nan_for_an_improvement():
     assert plateau.observe(math.nan) == 0.5
     assert plateau.best == 1.0
     assert plateau.observe(0.5) == 0.5
+
+
+@pytest.mark.parametrize("factor", [1, 2**32 - 1])
+def test_cycles_longer_than_any_run_are_one_half_cosine(factor):
+    config = OptimizerConfig(
+        learning_rate=0.5, schedule="warm_restarts", restart_epochs=2**32 - 1, restart_factor=factor
+    )
+    schedule = make_schedule(config, 20, 10)
+    first = 10 * (2**32 - 1)
+    for step in (0, 19, 2**31 - 1):
+        expected = 0.25 * (1 + np.cos(np.pi * step / first))
+        found = schedule(jnp.asarray(step, jnp.int32), jnp.asarray(0, jnp.int32))
+        np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -14,7 +14,7 @@ from freqjax.training.streams import padding_resets
 from freqjax.training.trainers import StreamTrainer
 from freqjax.training.update import init_state
 from tests.training.masked import GROUPS, LENGTHS, Masked
-from tests.twins import tiny_config
+from tests.twins import split_of, tiny_config
 
 PLAIN_SGD = {"name": "sgd", "momentum": 0.0, "clip_norm": None, "learning_rate": 1.0}
 BOTH_WAYS = {"cell": "gru", "bidirectional": True, "layers": 2, "learned_carry": True}
@@ -32,7 +32,7 @@ def parts(network=None, batch=5, padding=0.0, weight=None, last_only=False, **tr
 
 
 def alone(network, params, rows, number):
-    """[length, O] of one sequence, run at its own length."""
+    """Return the outputs [length, O] of one sequence, run at its own length."""
     xs = jnp.asarray(rows.inputs[number, : LENGTHS[number]])[:, None]
     resets = jnp.zeros((LENGTHS[number], 1), bool)
     return network.unroll(params, network.init_carry(params, 1), xs, resets)[1][:, 0]
@@ -43,7 +43,7 @@ def alone(network, params, rows, number):
 def test_an_update_is_the_gradient_over_what_is_there(network, last_only):
     """Padding of large numbers, weights, one sequence that counts for nothing."""
     config, task, net, rows = parts(network, padding=9.0, weight=WEIGHT, last_only=last_only)
-    targets = task.split("train").targets
+    targets = split_of(task, "train").targets
 
     def loss(params):
         total = count = 0.0
@@ -116,7 +116,7 @@ def test_frozen_means_are_weighted_and_padding_may_be_anything():
     _, task, net, rows = parts(padding=np.nan, weight=WEIGHT)
     params = net.init(jax.random.key(2))
     means = group_means(make_forward(net)(params, rows, "block"), rows, task)
-    targets = task.split("train").targets
+    targets = split_of(task, "train").targets
     for group in (0, 1):
         total = count = 0.0
         for number, (length, weight) in enumerate(zip(LENGTHS, WEIGHT, strict=True)):
@@ -147,7 +147,8 @@ def test_training_on_examples_goes_on_in_mid_epoch(monkeypatch):
     for _ in range(3):
         cut.advance()
     saved = jax.device_get((cut.params, cut.device_state()))
-    resumed.restore(*jax.tree.map(jnp.asarray, saved), cut.host_state())
+    params, state = jax.tree.map(jnp.asarray, saved)
+    resumed.restore(params, state, cut.host_state())
     results = [resumed.advance() for _ in range(3)]
     expected = [whole.advance() for _ in range(6)][3:]
     assert [r and r.loss for r in results] == [r and r.loss for r in expected]

@@ -84,7 +84,8 @@ def test_such_an_epoch_goes_on_in_its_middle(name, monkeypatch):
     for _ in range(5):
         cut.advance()
     saved = jax.device_get((cut.params, cut.device_state()))
-    resumed.restore(*jax.tree.map(jnp.asarray, saved), cut.host_state())
+    params, state = jax.tree.map(jnp.asarray, saved)
+    resumed.restore(params, state, cut.host_state())
     results = [resumed.advance() for _ in range(4)]
     expected = [whole.advance() for _ in range(9)][5:]
     assert [r and (r.loss, r.row["step"]) for r in results] == [

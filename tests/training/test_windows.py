@@ -15,6 +15,7 @@ from freqjax.main import main
 from freqjax.networks import make_network
 from freqjax.system import files
 from freqjax.tasks import Extraction, make_task
+from freqjax.tasks.extraction.config import extraction_of
 from freqjax.tasks.extraction.limits import NoBayesLimit, bayes_curve
 from freqjax.tasks.extraction.limits.windows import context_samples, window_limit
 from freqjax.tasks.windows import covering, first_samples, owners, window_count
@@ -33,7 +34,7 @@ PLAIN_SGD = {"name": "sgd", "momentum": 0.0, "clip_norm": None, "learning_rate":
 
 
 def windows_config(windows=None, train=None, **sections):
-    """Two blocks of 20 rows; windows of 6 at 0, 4, 8, 12 and 14."""
+    """Return a config with two blocks of 20 rows, and windows of 6 at 0, 4, 8, 12 and 14."""
     config = tiny_config(
         train={"regime": "windows", "divergence_factor": None} | (train or {}),
         windows={"length": 6, "stride": 4, "batch": 3} | (windows or {}),
@@ -48,7 +49,7 @@ def parts(config):
 
 
 def places(samples, length, stride):
-    """The first samples of windows, one by one."""
+    """Return the first samples of windows, one by one."""
     found, at = [], 0
     while at + length <= samples:
         found.append(at)
@@ -77,7 +78,7 @@ def test_windows_cover_a_block_and_each_sample_is_taken_from_the_right_one(sampl
 
 
 def numpy_outputs(params, inputs, first, length, warm):
-    """[length, O] of one window of one block [T, D], sample by sample."""
+    """Compute the outputs [length, O] of one window of one block [T, D], sample by sample."""
     begin = max(first - warm, 0)
     c = h = np.zeros((1, 4))
     outputs = []
@@ -166,7 +167,7 @@ def test_gathered_windows_equal_slices_of_the_blocks(loss):
 
 
 def one_update(config):
-    """The state before and after an epoch of one update, its stream, and what the chunk reports."""
+    """Return the state before and after an epoch of one update, its stream, and the report of the chunk."""
     task, network, blocks = parts(config)
     source = make_source(task, config, blocks)
     assert source.updates == 1
@@ -269,7 +270,8 @@ def test_training_goes_on_in_mid_epoch_and_does_not_depend_on_chunks(monkeypatch
     for _ in range(2):
         ends.append((cut.advance(), jax.device_get(cut.params)))
         cut.advance()  # on into the next epoch, and back
-        cut.restore(*jax.tree.map(jnp.asarray, saved[0]), saved[1])
+        params, state = jax.tree.map(jnp.asarray, saved[0])
+        cut.restore(params, state, saved[1])
     whole.advance()
     ends.append((whole.advance(), whole.params))
     assert whole.step == 8
@@ -304,11 +306,14 @@ def test_a_run_a_sweep_and_an_evaluation_put_windows_together_alike(tmp_path, mo
     flags += ["--workdir", str(tmp_path / "again"), "--config.windows.stride=1"]
     assert main(flags) == 0
     found = files.read_json(tmp_path / "again" / "evaluation.json")
+    assert found is not None
     denser = dataclasses.replace(config.windows, stride=1)
     np.testing.assert_allclose(found["test"]["mse"], test_mse(denser), rtol=1e-5)
     config.sweep.axes = {"network.hidden_size": (4, 3)}
     sweep.run(config, tmp_path / "sweep", resume=False, figures=False, say=lambda line: None)
-    swept = files.read_json(tmp_path / "sweep" / "sweep.json")["rows"]
+    table = files.read_json(tmp_path / "sweep" / "sweep.json")
+    assert table is not None
+    swept = table["rows"]
     assert swept[0]["network.hidden_size"] == 4
     np.testing.assert_allclose(swept[0]["test_mse"], summary["test"]["mse"], rtol=1e-6)
 
@@ -342,7 +347,8 @@ def test_a_batch_must_be_filled(tmp_path):
 
 def limit(windows, **task):
     config = windows_config(windows=windows, task={"phase_scale": 0.3, **task})
-    return config.task, window_limit(config.task, Context(config.windows, both_ways=False))
+    section = extraction_of(config)
+    return section, window_limit(section, Context(config.windows, both_ways=False))
 
 
 def test_what_is_heard_of_a_window():

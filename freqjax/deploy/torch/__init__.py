@@ -5,12 +5,14 @@
     trained = interop.load("model.pt", config)
     interop.save("model.safetensors", trained)
 
-A .safetensors also holds the config, and reading it does not need PyTorch.
+Whole modules and the checkpoints of training scripts are read as well. A .safetensors also holds the config,
+and reading it does not need PyTorch.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -30,13 +32,16 @@ from freqjax.tasks import make_task
 CONFIG = "freqjax_config"
 
 
-def load(path: str | Path, config: Config | None = None) -> Trained:
-    """Load the network in a .pt, .pth or .safetensors, ready to use.
+def load(
+    path: str | Path, config: Config | None = None, warn: Callable[[str], None] = print
+) -> Trained:
+    """Load the network in a file of `torch.save` or a .safetensors, ready to use.
 
     Args:
-      path: a state_dict; `freqjax.deploy.torch.state_dict` documents the keys.
+      path: a file with one state_dict; `freqjax.deploy.torch.state_dict` documents the keys.
       config: the config that the file must match; without one, that in the file, else the default config
         with the sizes of the file.
+      warn: is told, in a line each, what the file leaves open.
 
     Raises:
       UserError: the file cannot be read, does not hold one recurrent module and one linear head, or
@@ -44,7 +49,11 @@ def load(path: str | Path, config: Config | None = None) -> Trained:
     """
     path = Path(path)
     network, base = read(path, str(path))
-    return fit(network, base if config is None else validation.validate(config), str(path))
+    config = validation.validate(base if config is None else config)
+    trained = fit(network, config, str(path))
+    for line in open_questions(network, config, str(path)):
+        warn(line)
+    return trained
 
 
 def save(path: str | Path, trained: Trained) -> None:
@@ -72,16 +81,32 @@ def read(path: Path, source: str) -> tuple[StateDict, Config]:
     Raises:
       UserError: as `load`.
     """
-    arrays, text = weight_files.read(path, source)
-    network = state_dict.from_arrays(arrays, source)
-    config = Config()
-    if CONFIG in text:
+    content = weight_files.read(path, source)
+    network = state_dict.from_arrays(content.arrays, source)
+    nonlinearity, config = content.nonlinearity, Config()
+    if CONFIG in content.text:
         try:
-            values = json.loads(text[CONFIG])
-        except ValueError as error:
+            values = json.loads(content.text[CONFIG])
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{source}: its config is not JSON ({error}).") from None
         config = validation.from_dict(values, source)
+        nonlinearity = config.network.nonlinearity
+    network = network._replace(told=content.told + network.told)
+    if network.cell == "rnn":
+        network = network._replace(nonlinearity=nonlinearity)
     return network, layout.with_sizes(config, network)
+
+
+def open_questions(network: StateDict, config: Config, source: str) -> list[str]:
+    """Return what a reader should be told of `network` as it is taken under `config`, a line each."""
+    open_ = network.cell == "rnn" and network.nonlinearity is None
+    if not open_ or config.network.nonlinearity != "tanh":
+        return list(network.told)
+    return [
+        *network.told,
+        f"{source}: it does not say whether its nn.RNN applies tanh or relu: tanh, PyTorch's default, is "
+        "assumed; --config.network.nonlinearity=relu takes relu.",
+    ]
 
 
 def fit(network: StateDict, config: Config, source: str) -> Trained:
@@ -103,4 +128,4 @@ def _text(config: Config) -> dict[str, str]:
     return {CONFIG: json.dumps(configs.to_dict(config))}
 
 
-__all__ = ["StateDict", "fit", "load", "read", "save", "to_safetensors"]
+__all__ = ["StateDict", "fit", "load", "open_questions", "read", "save", "to_safetensors"]

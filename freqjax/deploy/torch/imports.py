@@ -45,8 +45,11 @@ def run(path: Path, config: Config, folder: Path, *, say: Callable[[str], None])
         checkpoints.save_params_only(
             folder, 0, trained.params, {"config": values}, metric=math.inf, warn=say
         )
+    for line in interop.open_questions(network, config, _source(path)):
+        say(line)
+    cell = f"rnn of {config.network.nonlinearity}" if network.cell == "rnn" else network.cell
     say(
-        f"{count_parameters(trained.params):,} parameters of {path}: {network.cell}, "
+        f"{count_parameters(trained.params):,} parameters of {path}: {cell}, "
         f"layers: {len(network.layers)}, hidden units: {network.hidden_size}"
     )
     say(f"evaluate them: python -m freqjax.main --mode evaluate --checkpoint {folder}")

@@ -13,10 +13,11 @@ import numpy as np
 from freqjax.config.sections import Config, NetworkConfig
 from freqjax.deploy.torch.state_dict import GATES, Direction, Film, StateDict
 from freqjax.errors import UserError
-from freqjax.tasks import Extraction
+from freqjax.networks.network import Params
+from freqjax.tasks import Extraction, Task
 
 
-def from_params(params: Any, config: NetworkConfig) -> StateDict:
+def from_params(params: Params, config: NetworkConfig) -> StateDict:
     """Convert parameters of `freqjax.networks.make_network(config, …)` to a state_dict.
 
     Raises:
@@ -41,10 +42,11 @@ def from_params(params: Any, config: NetworkConfig) -> StateDict:
         head_bias=params["head"]["bias"],
         film=film,
         carry=np.stack([cell["carry"] for cell in cells]) if config.learned_carry else None,
+        nonlinearity=config.nonlinearity if config.cell == "rnn" else None,
     )
 
 
-def to_params(network: StateDict, config: NetworkConfig) -> Any:
+def to_params(network: StateDict, config: NetworkConfig) -> Params:
     """Invert `from_params`, for a `config` that `require_fit` has checked.
 
     If `config.learned_carry` is set and the file has no carry, the carry is zero, as in PyTorch.
@@ -78,7 +80,7 @@ def with_sizes(config: Config, network: StateDict) -> Config:
     return config
 
 
-def require_fit(network: StateDict, config: NetworkConfig, task: Extraction, source: str) -> None:
+def require_fit(network: StateDict, config: NetworkConfig, task: Task, source: str) -> None:
     """Raise UserError if the state_dict from `source` does not match the network of `config` and `task`."""
     for field, value in _settled(network).items():
         asked = getattr(config, field)
@@ -91,6 +93,8 @@ def require_fit(network: StateDict, config: NetworkConfig, task: Extraction, sou
     selectors = 0 if network.film is None else network.film[0].scale.shape[1]
     inputs = network.input_size + selectors
     if inputs != task.input_size or (network.film and selectors != len(task.selectors)):
+        if not isinstance(task, Extraction):
+            raise UserError(f"{source}: it has {inputs} inputs: it must have {task.input_size}.")
         raise UserError(
             f"task.frequencies holds {len(task.selected_hz)}: with the mixture these are {task.input_size} "
             f"inputs, but {source} has {inputs}."
@@ -103,16 +107,19 @@ def require_fit(network: StateDict, config: NetworkConfig, task: Extraction, sou
 
 def _settled(network: StateDict) -> dict[str, Any]:
     """Return the fields of `NetworkConfig` that a state_dict determines."""
-    return {
+    settled = {
         "cell": network.cell,
         "hidden_size": network.hidden_size,
         "layers": len(network.layers),
         "bidirectional": network.bidirectional,
         "conditioning": "input" if network.film is None else "film",
     }
+    if network.nonlinearity is not None:
+        settled["nonlinearity"] = network.nonlinearity
+    return settled
 
 
-def _layers(params: Any, config: NetworkConfig) -> list[list[Any]]:
+def _layers(params: Params, config: NetworkConfig) -> list[list[Any]]:
     """Return each layer's cells by direction, {input, recurrent}, with the carry if it is learned."""
     if not config.beyond_one_lstm:
         return [[params["cell"] | {key: params[key] for key in params if key == "carry"}]]

@@ -8,35 +8,30 @@ its second direction,
     <prefix>bias_ih_lk, <prefix>bias_hh_lk  [G·H]
 
 with the gates stacked in the order i, f, g, o (LSTM, G = 4) or r, z, n (GRU, G = 3; RNN, G = 1), and for
-the head `<stem>.weight` [O, H a direction] and `<stem>.bias` [O]. Prefixes and stems are arbitrary.
+the head `<stem>.weight` [O, H a direction] and `<stem>.bias` [O]. Prefixes and stems are arbitrary. That of
+a cell, `nn.LSTMCell` and so on, holds the same without `_lk`; without biases, all of a module's are zero.
 Parameters that PyTorch's modules do not have are stored under keys of freqjax:
 
     carry  [layers·directions, H]  the learned initial carry: c of an LSTM, whose h starts at zero, or h
     film.scale_lk, film.shift_lk  [N, S]  FiLM of S selectors on the N features of layer k; D of the
            first layer then excludes the selectors
 
-The state_dict of an `nn.RNN` does not hold its nonlinearity: tanh, the default, is assumed.
+The state_dict of an `nn.RNN` does not hold its nonlinearity.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from freqjax.deploy.torch import keys
+from freqjax.deploy.torch.keys import CARRY, DirectionNames
 from freqjax.errors import UserError
 
 # G by cell.
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
-CARRY = "carry"
-
-_FILM = re.compile(r"film\.(?:scale|shift)_l\d+")
-_RECURRENT = re.compile(
-    r"(?P<prefix>.*?)(?P<part>(?:weight|bias)_(?:ih|hh))_l(?P<layer>\d+)(?P<reverse>_reverse)?"
-)
-_SHOWN = 6
 
 
 class Direction(NamedTuple):
@@ -77,6 +72,8 @@ class StateDict(NamedTuple):
       head_bias: [O].
       film: of each layer, or None if the selector is an input.
       carry: [layers·directions, H], or None if the initial carry is zero.
+      nonlinearity: of an rnn, tanh or relu; None where nothing says it, and for other cells.
+      told: what a reader should be told of how the file was read, a line each.
     """
 
     cell: str
@@ -85,25 +82,27 @@ class StateDict(NamedTuple):
     head_bias: np.ndarray
     film: tuple[Film, ...] | None
     carry: np.ndarray | None
+    nonlinearity: str | None = None
+    told: tuple[str, ...] = ()
 
     @property
     def hidden_size(self) -> int:
-        """Return H."""
+        """H, number of hidden units."""
         return self.layers[0][0].weight_hh.shape[1]
 
     @property
     def input_size(self) -> int:
-        """Return D of the first layer."""
+        """D, number of inputs of the first layer."""
         return self.layers[0][0].weight_ih.shape[1]
 
     @property
     def output_size(self) -> int:
-        """Return O."""
+        """O, number of outputs."""
         return self.head_weight.shape[0]
 
     @property
     def bidirectional(self) -> bool:
-        """Tell whether every layer has two directions."""
+        """True if every layer has two directions."""
         return len(self.layers[0]) == 2
 
 
@@ -132,118 +131,55 @@ def from_arrays(arrays: Mapping[str, np.ndarray], source: str) -> StateDict:
 
     Raises:
       UserError: a key is missing, there are two modules or heads, or further tensors; a shape does not
-        match the others; a value is not finite or not a float32.
+        match the others; a value is not finite or not a float32; or there is not enough memory.
     """
-    found = {key: match for key in arrays if (match := _RECURRENT.fullmatch(key))}
-    names = _layer_names(found, arrays, source)
-    films = _film_names(len(names), arrays, source)
-    own = {CARRY, *(key for film in films for key in film)}
-    rest = [key for key in arrays if key not in found and key not in own]
-    weight, bias = _head_names(rest, arrays, source)
-    wanted = _shapes(names, arrays, source)
+    names = keys.find(arrays, source)
+    layers, films = names.layers, names.film
+    weight, bias = names.head_weight, names.head_bias
+    wanted = _shapes(layers, arrays, source)
     outputs = _matrix(weight, arrays, source)[0]
-    hidden = wanted[names[0][0].weight_hh][1]
-    features = hidden * len(names[0])
+    hidden = wanted[layers[0][0].weight_hh][1]
+    features = hidden * len(layers[0])
     wanted |= {weight: (outputs, features), bias: (outputs,)}
     if films:
         selectors = _matrix(films[0].scale, arrays, source)[1]
         wanted |= {key: (features, selectors) for film in films for key in film}
     if CARRY in arrays:
-        wanted[CARRY] = (len(names) * len(names[0]), hidden)
-    _require_shapes(wanted, (*names[0][0][:2], weight), arrays, source)
-    single = {key: _single(key, arrays[key], source) for key in wanted}
+        wanted[CARRY] = (len(layers) * len(layers[0]), hidden)
+    _require_shapes(wanted, (*layers[0][0][:2], weight), arrays, source)
+    try:
+        single = {
+            key: _single(key, arrays[key], source) if key in arrays else np.zeros(shape, np.float32)
+            for key, shape in wanted.items()
+        }
+    except MemoryError:
+        raise UserError(
+            f"{source}: there is not enough memory for its hidden size, {hidden:,}."
+        ) from None
     return StateDict(
-        cell=_cell(wanted[names[0][0].weight_hh]),
+        cell=_cell(wanted[layers[0][0].weight_hh]),
         layers=tuple(
             tuple(Direction(*(single[key] for key in direction)) for direction in directions)
-            for directions in names
+            for directions in layers
         ),
         head_weight=single[weight],
         head_bias=single[bias],
         film=tuple(Film(*(single[key] for key in film)) for film in films) or None,
         carry=single.get(CARRY),
+        told=tuple(_told(names.without_biases, source)),
     )
 
 
-class _Names(NamedTuple):
-    """The keys of one layer in one direction; fields as of `Direction`."""
-
-    weight_ih: str
-    weight_hh: str
-    bias_ih: str
-    bias_hh: str
-
-
-class _FilmNames(NamedTuple):
-    """The keys of one layer's FiLM; fields as of `Film`."""
-
-    scale: str
-    shift: str
-
-
-def _layer_names(
-    found: Mapping[str, re.Match[str]], arrays: Iterable[str], source: str
-) -> list[list[_Names]]:
-    prefixes = sorted({match["prefix"] for match in found.values()})
-    if not prefixes:
-        raise UserError(
-            f"{source}: it holds no recurrent module: keys that end in weight_ih_l0, weight_hh_l0, "
-            f"bias_ih_l0 and bias_hh_l0 are needed, and there are {_listed(arrays)}."
+def _told(without_biases: tuple[str, ...], source: str) -> Iterator[str]:
+    if without_biases:
+        yield (
+            f"{source}: it has no biases (bias=False) in {' and '.join(without_biases)}: they are zero, "
+            "which changes no output; a training would move them."
         )
-    if len(prefixes) > 1:
-        keys = [next(k for k, m in found.items() if m["prefix"] == prefix) for prefix in prefixes]
-        raise UserError(
-            f"{source}: it holds {len(prefixes)} recurrent modules, with {_listed(keys)}: it must hold "
-            "one."
-        )
-    count = len({match["layer"] for match in found.values()})
-    suffixes = ("", "_reverse") if any(match["reverse"] for match in found.values()) else ("",)
-    names = [
-        [_Names(*(f"{prefixes[0]}{p}_l{k}{s}" for p in _Names._fields)) for s in suffixes]
-        for k in range(count)
-    ]
-    wanted = [key for directions in names for direction in directions for key in direction]
-    missing = [key for key in wanted if key not in found]
-    if missing:
-        raise UserError(
-            f"{source}: {_listed(missing)} is missing beside {_listed(found)}; a module must have biases."
-        )
-    return names
-
-
-def _head_names(rest: list[str], arrays: Mapping[str, np.ndarray], source: str) -> tuple[str, str]:
-    heads = [key for key in rest if f".{key}".endswith(".weight") and arrays[key].ndim == 2]
-    if len(heads) != 1:
-        which = f"{len(heads)} linear layers, {_listed(heads)}" if heads else "no linear head"
-        among = "" if heads else f", and there are {_listed(arrays)}"
-        raise UserError(
-            f"{source}: it holds {which}: there must be one 2-d key that ends in .weight, with its "
-            f".bias{among}."
-        )
-    bias = heads[0].removesuffix("weight") + "bias"
-    if bias not in rest:
-        raise UserError(f"{source}: {bias} is missing beside {heads[0]}.")
-    more = [key for key in rest if key not in (heads[0], bias)]
-    if more:
-        raise UserError(
-            f"{source}: it also holds {_listed(more)}, which a recurrent module with a linear head does "
-            "not have."
-        )
-    return heads[0], bias
-
-
-def _film_names(layers: int, arrays: Iterable[str], source: str) -> list[_FilmNames]:
-    if not any(_FILM.fullmatch(key) for key in arrays):
-        return []
-    names = [_FilmNames(f"film.scale_l{k}", f"film.shift_l{k}") for k in range(layers)]
-    missing = [key for film in names for key in film if key not in arrays]
-    if missing:
-        raise UserError(f"{source}: {_listed(missing)} is missing: FiLM acts on every layer.")
-    return names
 
 
 def _shapes(
-    names: list[list[_Names]], arrays: Mapping[str, np.ndarray], source: str
+    names: list[list[DirectionNames]], arrays: Mapping[str, np.ndarray], source: str
 ) -> dict[str, tuple[int, ...]]:
     """Return the shapes that the recurrent module must have, given D and H of its first layer."""
     first = names[0][0]
@@ -277,7 +213,7 @@ def _require_shapes(
 ) -> None:
     """Raise UserError for the first shape that does not match those of the keys in `determining`."""
     for key, shape in wanted.items():
-        if arrays[key].shape != shape:
+        if key in arrays and arrays[key].shape != shape:
             others = ", ".join(f"{name} is {arrays[name].shape}" for name in determining)
             raise UserError(
                 f"{source}: {key} has shape {arrays[key].shape}: it must be {shape}, since {others}."
@@ -302,17 +238,10 @@ def _single(key: str, array: np.ndarray, source: str) -> np.ndarray:
     if not np.isfinite(array).all():
         raise UserError(f"{source}: {key} holds a value that is not finite.")
     with np.errstate(over="ignore", under="ignore"):
-        single = np.ascontiguousarray(array, np.float32)
+        single = np.array(array, np.float32, order="C")  # a copy: `array` may be a part of the file
     if not (single.astype(array.dtype) == array).all():
         raise UserError(
             f"{source}: {key} holds {array.dtype} values that float32 cannot hold exactly: round them "
             "first, as model.float() does."
         )
     return single
-
-
-def _listed(names: Iterable[str]) -> str:
-    """Join the first few names for a sentence, sorted since a .safetensors has no order."""
-    names = sorted(names)
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return (", ".join(names[:_SHOWN]) or "none") + more

@@ -44,7 +44,7 @@ class Clock(NamedTuple):
 
     @property
     def units(self) -> int:
-        """Return the smallest H: 3 units per component."""
+        """Smallest H: 3 units per component."""
         return _UNITS * len(self.cycles)
 
     def moved(self, off: float | Sequence[float] | np.ndarray) -> Clock:

@@ -1,4 +1,4 @@
-"""The sections of the config that extraction alone has: its fields of `task`, and `limits`."""
+"""Sections of the config that only extraction has: its fields of `task`, and `limits`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_SAMPLES = 100_000_000
 
 @dataclass
 class LimitsConfig(Section, section="limits"):
-    """What the mode limits surveys."""
+    """Phase scales and numbers of samples for the mode limits."""
 
     phase_scales: tuple[float, ...] = rule(
         (1.0, 0.5, 0.1, 0.01),
@@ -40,7 +40,7 @@ def _frequencies_ok(values: tuple[float, ...]) -> bool:
 
 @dataclass
 class ExtractionConfig(TaskConfig):
-    """The signal: what comes in and what must come out."""
+    """Signal: frequencies, sampling, noise and starts of the streams."""
 
     data_fields: ClassVar[frozenset[str]] = TaskConfig.data_fields | {
         "frequencies",
@@ -78,15 +78,15 @@ class ExtractionConfig(TaskConfig):
     phase_scale: float = at_least(
         0.0, 1.0, "phases are phase_scale · U(0, 2π), drawn at every sample"
     )
-    start: str = choice("zero", ("zero", "random"), "where on the time axis a stream begins")
-    starts: int = at_least(1, 64, "streams where start is random (a test has at least 64)")
+    start: str = choice("zero", ("zero", "random"), "start of a stream: time zero, or random")
+    starts: int = at_least(1, 64, "streams if start is random (a test has at least 64)")
     rotor_low: float = positive(0.5, "lowest frequency of a rotor, Hz (initializer rotor)")
     rotor_high: float = positive(20.0, "highest frequency of a rotor, Hz (initializer rotor)")
     rotor_leak: float = at_least(
-        0.0, 0.0, "how fast the forget gate of a rotor lets go at first, 1/s (initializer rotor)"
+        0.0, 0.0, "initial leak of the forget gate of a rotor, 1/s (initializer rotor)"
     )
     rotor_decay: float = at_least(
-        0.0, 0.0, "how fast small swings of a rotor die away at first, 1/s (initializer rotor)"
+        0.0, 0.0, "initial decay rate of small oscillations of a rotor, 1/s (initializer rotor)"
     )
 
     @property
@@ -99,11 +99,23 @@ class ExtractionConfig(TaskConfig):
         """The sampling rate, Hz."""
         return self.sampling_rate
 
+    @property
+    def unjudged_samples(self) -> int:
+        """Samples at the start of a stream that are not judged.
+
+        These are the burn-in or, without one and if streams start at random, the first second, in which the
+        phase cannot be known; 0 if a stream is not longer than a second.
+        """
+        if self.burn_in:
+            return self.burn_in_samples
+        second = round(self.sampling_rate)
+        return second if self.start == "random" and second < self.samples else 0
+
     def check(self, config: Config) -> None:
         """Check the frequencies against the sampling rate, and the network's rotors against both.
 
         Raises:
-          UserError: fields that do not go together.
+          UserError: fields contradict each other.
         """
         self._check_block()
         if self.split != TaskConfig.split:
@@ -143,10 +155,10 @@ class ExtractionConfig(TaskConfig):
 
 
 def extraction_of(config: Config) -> ExtractionConfig:
-    """Give the section `task` of a config whose task is extraction.
+    """Return the section `task` of a config whose task is extraction.
 
     Raises:
-      UserError: it is another one.
+      UserError: the task is another one.
     """
     if not isinstance(config.task, ExtractionConfig):
         raise UserError(f"task.name is {config.task.name}: it must be extraction for this.")
@@ -154,10 +166,10 @@ def extraction_of(config: Config) -> ExtractionConfig:
 
 
 def limits_of(config: Config) -> tuple[ExtractionConfig, LimitsConfig]:
-    """Validate a config for the mode limits, and give what it is about.
+    """Validate a config for the mode limits, and return the sections that it uses.
 
     Raises:
-      UserError: another task, or numbers of samples that a block does not have.
+      UserError: the task is another one, or a number of samples exceeds a block.
     """
     task = extraction_of(validate(config))
     limits: LimitsConfig = config.limits

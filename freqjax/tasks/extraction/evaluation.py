@@ -1,4 +1,4 @@
-"""What frozen weights are worth on extraction: errors, tones, probes, and what is possible."""
+"""Evaluation of frozen weights on extraction: errors, tones, probes and limits."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from freqjax.tasks.evaluation import Evaluation, Frozen, Section, Table
 from freqjax.tasks.examination import GOAL_SHARE
+from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.limits.scores import score_outputs
 from freqjax.tasks.scoring import constant_outputs
 from freqjax.text import number
@@ -16,7 +17,7 @@ from freqjax.text import number
 if TYPE_CHECKING:
     from freqjax.tasks.extraction.task import Extraction
 
-# What the table of tones shows: heading → key of a tone in summary.json.
+# Columns of the table of tones: heading → key of a tone in summary.json.
 _TONES = {
     "amplitude": "amplitude_ratio",
     "correlation": "correlation",
@@ -31,7 +32,8 @@ _LATE = "mse_after_1s_per_frequency"
 def evaluate(task: Extraction, frozen: Frozen) -> Evaluation:
     """Evaluate frozen weights on the training rows, the test rows and the probes; find the limits.
 
-    Where streams start anywhere, no estimator knows the phase at once: the first second is not judged.
+    If streams start at random, no estimator knows the phase at first: the burn-in is not judged, or the first
+    second if there is none.
     """
     train_rows, test_rows = frozen.batch("train"), frozen.batch("test")
     assert train_rows is not None and test_rows is not None  # as `Extraction.split` gives them
@@ -43,7 +45,7 @@ def evaluate(task: Extraction, frozen: Frozen) -> Evaluation:
     constant = score_outputs(
         task.config,
         constant_outputs(task, frozen)[..., 0],
-        test_rows.targets[..., 0],
+        np.asarray(test_rows.targets[..., 0]),
         np.asarray(test_rows.group),
     )
     scores = {"constant": constant, **limit["baselines"]}
@@ -66,7 +68,7 @@ def evaluate(task: Extraction, frozen: Frozen) -> Evaluation:
         losses=errors,
         constant_loss=zero,
         constant_name=task.constant_name,
-        when=" after the first second" if late else "",
+        when=_when(task.config),
         metrics={
             "train": {key: train[key] for key in ("mse", "mse_per_frequency")},
             "test": test,
@@ -83,7 +85,7 @@ def _judged(score: dict[str, Any], late: bool) -> float:
 
 
 def tones(task: Extraction, test: dict[str, Any]) -> Section:
-    """Tell how each output compares with its sine, from `Extraction.measure` on the test rows."""
+    """Compare each output with its sine, from `Extraction.measure` on the test rows."""
     rows = [
         (name, *(None if tone[key] is None else f"{tone[key]:.3g}" for key in _TONES.values()))
         for name, tone in zip(task.group_names, test["tones"], strict=True)
@@ -98,7 +100,7 @@ def tones(task: Extraction, test: dict[str, Any]) -> Section:
 
 
 def possible(task: Extraction, test: dict[str, Any], limit: dict[str, Any]) -> Section:
-    """Tell how far the network is from the least possible error and from the baselines."""
+    """Compare the network's error with the least possible one and with the baselines."""
     late = limit["bayes_after_1s_per_frequency"] or test.get(_LATE)
     key = _LATE if late else "mse_per_frequency"
     columns = {
@@ -114,12 +116,20 @@ def possible(task: Extraction, test: dict[str, Any], limit: dict[str, Any]) -> S
         for row, group in enumerate(task.group_names)
     ]
     network, least = (_mean(columns[name]) for name in ("network", "limit"))
-    when = " after the first second" if late else ""
+    when = _when(task.config)
     return Section(
         title="What is possible",
         words=tuple(filter(None, (_above_the_limit(limit, network, least, when), limit["note"]))),
         table=Table(("", *columns), rows),
     )
+
+
+def _when(config: ExtractionConfig) -> str:
+    """Return which samples are judged, as words after a number; empty for all."""
+    if not config.unjudged_samples:
+        return ""
+    usual = config.burn_in in (0, 1)
+    return " after the first second" if usual else f" after the first {config.burn_in:g} s"
 
 
 def _mean(values: Sequence[float] | None) -> float | None:
@@ -130,7 +140,7 @@ def _mean(values: Sequence[float] | None) -> float | None:
 def _above_the_limit(
     limit: dict[str, Any], network: float | None, least: float | None, when: str
 ) -> str:
-    """Tell in sentences how far the network is from what is possible; nothing where that is not known."""
+    """Describe in sentences how far the error is above the least possible one; empty if that is not known."""
     if network is None:
         said = "The output is not finite: it cannot be compared with what is possible."
     elif least is None:
@@ -155,7 +165,7 @@ def _above_the_limit(
 
 
 def clock_or_locker(task: Extraction, probes: dict[str, Any]) -> Section:
-    """Tell what the probes say, and the MSE under each."""
+    """Describe the verdict of the probes, with the MSE under each."""
     rows = [(row["probe"], *row["mse_per_frequency"]) for row in probes["table"]]
     return Section(
         title="Clock or locker?",

@@ -7,13 +7,15 @@ Axes: F frequencies, T samples.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 
 from freqjax.config.sections import NetworkConfig
 from freqjax.networks import Network, SingleLstm, make_network
+from freqjax.networks.arrays import EitherArray
+from freqjax.networks.network import Params
 from freqjax.tasks.constructible import NearSolution
 from freqjax.tasks.extraction.clock import Clock
 
@@ -35,7 +37,7 @@ class ClockSolution:
         """Keep `task` and the frequencies of its clock."""
         self._task, self._clock = task, task.constructed()
 
-    def params_of(self, network: Network) -> Any | None:
+    def params_of(self, network: Network) -> Params | None:
         """Return the exact clock as parameters of `network`: one LSTM layer with 3 units a frequency."""
         if not isinstance(network, SingleLstm):
             return None
@@ -67,10 +69,10 @@ class ClockSolution:
         )
 
 
-def _params(network: SingleLstm, clock: Clock) -> Any:
+def _params(network: SingleLstm, clock: Clock) -> Params:
     return network.tree(clock.weights(network.setting))
 
 
-def _difference(a: Any, b: Any) -> np.ndarray:
+def _difference(a: EitherArray, b: EitherArray) -> np.ndarray:
     """Return a − b in float64, where the difference of two float32 is exact."""
     return np.asarray(a, np.float64) - np.asarray(b, np.float64)

@@ -20,8 +20,10 @@ from freqjax.tasks.extraction.config import ExtractionConfig
 # sine.
 _RIGHT = 0.04
 _FAILED = 0.4
-# A late stream begins this many seconds after time zero: not a multiple of the period of 1, 3, 5 or 7 Hz.
+# A late stream begins this many seconds after time zero, unless that is nearly a whole period of a component.
 _LATE_SECONDS = 0.25
+# A late start must cost a clock this MSE in every component, of 2 at most.
+_LATE_COST = 0.5
 # Random starts in a probe: enough to distinguish 0.01 from 0.5.
 STARTS = 8
 
@@ -41,11 +43,10 @@ def probe(config: ExtractionConfig, draw: Draw, run: Run) -> dict[str, Any]:
 
     Returns:
       `verdict` (clock, locker, mixed or nothing), `words`, and `table`, one row a probe with `probe`,
-      `mse` and `mse_per_frequency`. If the start is random, every MSE excludes the first second, in which
-      no network can know the phase.
+      `mse` and `mse_per_frequency`. Every MSE excludes what is not judged
+      (`ExtractionConfig.unjudged_samples`).
     """
-    settle = round(config.sampling_rate) if config.start == "random" else 0
-    settle = settle if settle < config.samples else 0
+    settle = config.unjudged_samples
     plain = draw(config, None)
     other = 0.5 if config.phase_scale == 0 else config.phase_scale / 2
     cases: list[tuple[str, Batch, str]] = [
@@ -65,8 +66,9 @@ def probe(config: ExtractionConfig, draw: Draw, run: Run) -> dict[str, Any]:
         ),
     ]
     if config.start == "zero":
-        late = draw(config, round(_LATE_SECONDS * config.sampling_rate))
-        cases.insert(3, (f"start {_LATE_SECONDS:g} s late", late, "block"))
+        start = late_start(config)
+        name = f"start {start / config.sampling_rate:.3g} s late"
+        cases.insert(3, (name, draw(config, start), "block"))
     table = []
     for name, blocks, reset in cases:
         error = np.asarray(run(blocks, reset), np.float64) - blocks.targets
@@ -76,6 +78,27 @@ def probe(config: ExtractionConfig, draw: Draw, run: Run) -> dict[str, Any]:
         table.append({"probe": name, "mse": float(np.mean(means)), "mse_per_frequency": means})
     verdict, words = _judge({row["probe"]: row["mse"] for row in table})
     return {"verdict": verdict, "words": words, "table": table}
+
+
+def late_start(config: ExtractionConfig) -> int:
+    """Choose how many samples late a stream begins, such that a clock is wrong in every component.
+
+    A unit sine that is d seconds late has an MSE of 1 − cos(2π f d), which vanishes where d is a whole
+    number of periods. Within a period of the slowest component the start is chosen whose least MSE over the
+    components is largest.
+    """
+    rate = config.sampling_rate
+
+    def least_cost(samples: np.ndarray) -> np.ndarray:
+        turns = np.outer(samples / rate, config.frequencies)
+        return (1 - np.cos(2 * np.pi * turns)).min(axis=1)
+
+    usual = round(_LATE_SECONDS * rate)
+    if least_cost(np.array([usual]))[0] >= _LATE_COST:
+        return usual
+    period = max(1, round(rate / min(config.frequencies)))
+    starts = np.arange(1, min(period, config.samples) + 1)
+    return int(starts[least_cost(starts).argmax()])
 
 
 def _with_mixture(blocks: Batch, change: Callable[[np.ndarray], np.ndarray]) -> Batch:

@@ -1,10 +1,11 @@
-"""Extraction: a noisy mixture and a selector come in, the selected clean component must come out."""
+"""Extraction: the inputs are a noisy mixture and a selector, the target is the selected clean component."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,8 @@ from freqjax.config.sections import Context
 from freqjax.errors import UserError
 from freqjax.networks import TurningPairs
 from freqjax.networks.weights import RotorSetting
+from freqjax.system import capacity
+from freqjax.system.capacity import Need
 from freqjax.tasks.batch import Batch
 from freqjax.tasks.columns import Columns
 from freqjax.tasks.constructible import Solution
@@ -32,12 +35,15 @@ from freqjax.tasks.extraction.near_clock import ClockSolution
 from freqjax.tasks.objectives import SquaredError
 from freqjax.tasks.task import Input, Task, TimeUnit
 
-# A test over unknown starts averages over at least this many of them.
+if TYPE_CHECKING:
+    from freqjax.tasks.extraction.figures import Baselines
+
+# Least number of random starts that a test averages over.
 _FEWEST_TEST_STARTS = 64
 
 
 class _Judged(NamedTuple):
-    """Blocks, what baselines put out on them ([B, T] by name), the Bayes limit, limits and scores."""
+    """Blocks, outputs of the baselines on them ([B, T] by name), Bayes limit, limits and scores."""
 
     blocks: Batch
     outputs: dict[str, np.ndarray]
@@ -46,7 +52,7 @@ class _Judged(NamedTuple):
 
 
 class Extraction(Task):
-    """The task for sums of sinusoids.
+    """Extraction of a component from a sum of sinusoids.
 
     A block is one start and one selector. Blocks come start by start, and within a start frequency
     by frequency over the same mixture: with a known start there are B = F blocks, else B = starts · F.
@@ -62,7 +68,7 @@ class Extraction(Task):
     weighted = False
 
     def __init__(self, config: ExtractionConfig, context: Context | None = None) -> None:
-        """Prepare synthesis; files are read when their blocks are asked for."""
+        """Set up the synthesis; files are read on demand."""
         super().__init__(config, context)
         self.inputs = (Input("signal", 1), Input("selector", len(config.frequencies), selects=True))
         self.sampling_rate = config.sampling_rate
@@ -72,15 +78,16 @@ class Extraction(Task):
         self.keeps_time = config.start == "zero" and context is None
         no_start = config.start == "zero" or context is not None
         self.easier = "task.phase_scale=0.01" if no_start else "task.start=zero"
+        self._require_memory(1)
         self._synthesizer = signals.make_synthesizer(config)
-        # Kept, so that training and test rows of one shape are compiled once.
+        # Stored, so that training and test rows of one shape are compiled once.
         self._drawn = jax.jit(self._draw, static_argnums=(1, 2, 3))
         self._judged: _Judged | None = None
 
     def split(self, name: str) -> Batch | None:
         """Return the rows of `task.train_seed` or `task.train_path`, or those of the test's.
 
-        There are no validation rows: fresh noise and a test of its own seed take their place.
+        There are no validation rows: fresh noise and test rows of another seed replace them.
         """
         if name == "validation":
             return None
@@ -106,7 +113,7 @@ class Extraction(Task):
             band=(self.config.rotor_low / rate, self.config.rotor_high / rate),
             leak=self.config.rotor_leak / rate,
             decay=self.config.rotor_decay / rate,
-            # Steps were tried at 1,000 Hz: the same change of a frequency turns a pair by less at more.
+            # The step scales were tuned at 1,000 Hz; at a higher rate a pair rotates less per sample.
             turn_scale=1000 / rate,
         )
 
@@ -123,28 +130,28 @@ class Extraction(Task):
 
     @property
     def columns(self) -> Columns:
-        """The names of the task's columns; in sweeps the predictor without inputs is that of zero."""
+        """Names of the task's columns; in sweeps the predictor without inputs is that of zero."""
         return super().columns._replace(constant="zero_predictor_mse")
 
     def constant_loss(self, frozen: Frozen) -> float:
-        """Return the test loss of predicting zero, which the mean of a sine is."""
+        """Return the test loss of predicting zero, the mean of a sine."""
         batch = frozen.batch("test")
         assert batch is not None  # as `split` gives them
-        return metrics.zero_predictor_mse(batch.targets[..., 0])
+        return self._zero_mse(batch)
 
     def evaluate(self, frozen: Frozen) -> Evaluation:
         """Evaluate frozen weights: see `freqjax.tasks.extraction.evaluation`."""
         return evaluate(self, frozen)
 
     def measure(self, outputs: np.ndarray, blocks: Batch) -> dict[str, Any]:
-        """Return the MSE in all and per frequency, and the tone metrics of each frequency."""
-        squared = np.square(np.asarray(outputs, np.float64) - blocks.targets)[..., 0].mean(axis=1)
-        tones = self.tones(outputs, blocks)
+        """Return the MSE of all frequencies and of each, and the tone metrics of each frequency."""
+        squared = np.square(np.asarray(outputs, np.float64) - blocks.targets)[:, self.burn_in :, 0]
+        squared, tones = squared.mean(axis=1), self.tones(outputs, blocks)
         return {
             "mse": float(squared.mean()),
             "mse_per_frequency": self._by_frequency(squared, blocks),
-            **self._after_first_second(outputs, blocks),
-            "zero_predictor_mse": metrics.zero_predictor_mse(blocks.targets[..., 0]),
+            **self._once_judged(outputs, blocks),
+            "zero_predictor_mse": self._zero_mse(blocks),
             "tones": [
                 {"frequency_hz": f, **tone._asdict()}
                 for f, tone in zip(self.frequencies, tones, strict=True)
@@ -155,20 +162,25 @@ class Extraction(Task):
         groups = np.asarray(blocks.group)
         return [float(per_block[groups == i].mean()) for i in range(len(self.frequencies))]
 
-    def _after_first_second(self, outputs: np.ndarray, blocks: Batch) -> dict[str, Any]:
-        """Return the MSE once a phase could be found, where streams start anywhere."""
-        second = round(self.sampling_rate)
-        if self.config.start == "zero" or second >= self.samples:
+    def _zero_mse(self, blocks: Batch) -> float:
+        """Return the MSE of predicting zero after the burn-in."""
+        return metrics.zero_predictor_mse(np.asarray(blocks.targets[:, self.burn_in :, 0]))
+
+    def _once_judged(self, outputs: np.ndarray, blocks: Batch) -> dict[str, Any]:
+        """Return the MSE of the judged samples if streams start at random: before, the phase is unknown."""
+        first = self.config.unjudged_samples
+        if self.config.start == "zero" or not first:
             return {}
-        late = np.square(np.asarray(outputs, np.float64) - blocks.targets)[:, second:, 0]
+        late = np.square(np.asarray(outputs, np.float64) - blocks.targets)[:, first:, 0]
         return {"mse_after_1s_per_frequency": self._by_frequency(late.mean(axis=1), blocks)}
 
     def tones(self, outputs: np.ndarray, blocks: Batch) -> tuple[metrics.ToneMetrics, ...]:
-        """Return the tone metrics of outputs [B, T, 1], by frequency."""
+        """Return the tone metrics of outputs [B, T, 1] after the burn-in, by frequency."""
+        outputs, targets = (a[:, self.burn_in :, 0] for a in (outputs, np.asarray(blocks.targets)))
         return tuple(
             metrics.tone_metrics(
-                outputs[blocks.group == i, :, 0],
-                blocks.targets[blocks.group == i, :, 0],
+                outputs[blocks.group == i],
+                targets[blocks.group == i],
                 frequency,
                 self.config.sampling_rate,
             )
@@ -176,7 +188,7 @@ class Extraction(Task):
         )
 
     def probe(self, run: probes.Run) -> dict[str, Any]:
-        """Tell a clock from a locker: see `freqjax.tasks.extraction.probes`."""
+        """Classify the network as clock or locker: see `freqjax.tasks.extraction.probes`."""
 
         def draw(config: ExtractionConfig, start: int | None) -> Batch:
             count = probes.STARTS if config.start == "random" else 1
@@ -187,22 +199,22 @@ class Extraction(Task):
         return probes.probe(self.config, draw, run)
 
     def checks(self, evidence: Evidence) -> list[Examination]:
-        """Look for what is wrong with rows and tones: see `freqjax.tasks.extraction.symptoms`."""
+        """Check rows and tones for causes of an error: see `freqjax.tasks.extraction.symptoms`."""
         return symptoms.checks(self.config, evidence)
 
     def solution(self) -> Solution | None:
-        """Return the clock of the task's frequencies; None where the start of a stream is not known."""
+        """Return the clock of the task's frequencies; None if the start of a stream is random."""
         return ClockSolution(self) if self.keeps_time else None
 
     def limits(self, blocks: Batch) -> dict[str, Any]:
-        """Find the limits of the config's law, and the baselines' scores on the rows of `blocks`.
+        """Compute the limits of the config's law, and the baselines' scores on the rows of `blocks`.
 
         See `freqjax.tasks.extraction.limits.scores.limits_on`.
         """
         return self._judge(blocks).limits
 
     def _judge(self, blocks: Batch) -> _Judged:
-        """Run the baselines on `blocks` and find the limits; figures ask for the same blocks again."""
+        """Run the baselines on `blocks` and compute the limits; the result is cached for figures."""
         if self._judged is None or self._judged.blocks is not blocks:
             targets, groups = np.asarray(blocks.targets[..., 0]), np.asarray(blocks.group)
             outputs = baseline_outputs(
@@ -220,7 +232,7 @@ class Extraction(Task):
     def draw(
         self, frozen: Frozen, evaluation: Evaluation, rows: Sequence[dict[str, Any]], folder: Path
     ) -> list[Path]:
-        """Draw what the test outputs look like, and the learning curves where there are `rows`."""
+        """Draw the test outputs, and the learning curves if there are `rows`."""
         from freqjax.tasks.extraction import figures  # matplotlib takes most of a second to import
 
         blocks, outputs = frozen.batch("test"), frozen.outputs("test")
@@ -241,7 +253,7 @@ class Extraction(Task):
         return paths
 
     def _draw_rotors(self, frozen: Frozen, network: TurningPairs, folder: Path) -> Path:
-        """Draw how fast the pairs of units turned when training began, and how fast they turn now."""
+        """Draw the rotation speeds of the pairs of units before training and now."""
         from freqjax.tasks.extraction import figures
 
         return figures.rotors(
@@ -252,13 +264,12 @@ class Extraction(Task):
             folder,
         )
 
-    def _baselines(self, blocks: Batch) -> Any:
+    def _baselines(self, blocks: Batch) -> Baselines:
         """Return the `figures.Baselines` of `blocks`."""
         from freqjax.tasks.extraction import figures
 
         judged = self._judge(blocks)
         late = judged.limits["bayes_after_1s_per_frequency"]
-        settles = self.config.start != "zero" and round(self.sampling_rate) < self.samples
         curve = () if isinstance(judged.least, NoBayesLimit) else judged.least.curve
         seen = () if isinstance(judged.least, NoBayesLimit) else judged.least.samples_seen
         return figures.Baselines(
@@ -266,7 +277,7 @@ class Extraction(Task):
             bayes_mse=judged.limits["bayes_mse"],
             linear_mmse=judged.limits["linear_mmse"],
             bayes_mse_per_frequency=late or judged.limits["bayes_mse_per_frequency"],
-            settled=round(self.sampling_rate) if settles else 0,
+            settled=self.config.unjudged_samples,
             bayes_over_time=(np.array(seen), np.array(curve)) if curve else None,
         )
 
@@ -280,6 +291,23 @@ class Extraction(Task):
 
     def _start_count(self, fewest: int) -> int:
         return max(self.config.starts, fewest) if self.config.start == "random" else 1
+
+    def _require_memory(self, starts: int) -> None:
+        """Require that rows of so many starts can be held, at least once while they are drawn and once after.
+
+        Raises:
+          UserError: they cannot.
+        """
+        frequencies = len(self.frequencies)
+        drawn = (
+            2 * 4 * starts * self.samples * frequencies * (frequencies + 2)
+        )  # selectors in each row
+        fields = {
+            f"task.frequencies holds {frequencies} of them": frequencies,
+            f"task.starts is {self.config.starts}": math.sqrt(starts),
+            f"task.duration is {self.config.duration:g} s": math.sqrt(self.samples / 1000),
+        }
+        capacity.require([Need(max(fields, key=fields.__getitem__), "the rows", drawn)])
 
     def _draw(self, key: jax.Array, count: int, samples: int, start: int | None = None) -> Batch:
         frequencies = len(self.frequencies)
@@ -308,6 +336,7 @@ class Extraction(Task):
             check_blocks(blocks, self.config, f"{field} {path}")
             return blocks
         count = self._start_count(fewest_starts)
+        self._require_memory(count)
         drawn = self._drawn(jax.random.key(seed), count, self.samples, None)
         blocks = jax.tree.map(np.asarray, drawn)
         check_blocks(blocks, self.config, f"the rows of seed {seed}")
@@ -344,15 +373,15 @@ class Extraction(Task):
 
 
 def check_blocks(blocks: Batch, config: ExtractionConfig, source: str) -> None:
-    """Refuse data that is not what the config says: finite, at its frequency, noisy at every sample.
+    """Check that data match the config: finite, of the right frequency, and noisy at every sample.
 
     The peak of each target's spectrum must lie within one bin (1 / duration Hz) of the selected
-    frequency, which also catches a wrong sampling rate. Blocks shorter than two periods of their
-    component show no peak and are not checked. The mixture must show at least half of the sample-to-sample
-    noise that the config draws (`noise_variance`), which a smooth curve does not.
+    frequency, which also detects a wrong sampling rate. Blocks shorter than two periods of their
+    component have no clear peak and are not checked. The mixture must have at least half of the
+    sample-to-sample noise of the config (`noise_variance`), which a smooth curve does not have.
 
     Raises:
-      UserError: the first block that fails, and how.
+      UserError: a block fails; the message names the first one and the reason.
     """
     for b, group in enumerate(np.asarray(blocks.group)):
         frequency, target = (
@@ -376,7 +405,7 @@ def _check_randomness(mixture: np.ndarray, config: ExtractionConfig, source: str
     # White noise of variance σ² has a mean squared second difference of 6σ²; a smooth curve, nearly 0.
     expected = 6 * noise_variance(config)
     if mixture.shape[1] < 64 or config.duration * min(config.frequencies) < 1:
-        return  # too few samples for a variance, or less than the periods it is an average over
+        return  # too few samples for a variance, or less than the periods that it is averaged over
     for b in range(0, len(mixture), len(config.frequencies)):
         found = float(np.mean(np.diff(mixture[b], n=2) ** 2))
         if found < expected / 2:

@@ -74,18 +74,18 @@ def tone_metrics(
     """Compare the outputs for one selected frequency with its clean sine.
 
     Args:
-        outputs: [B, T] of the network. One value that is not finite makes every metric None: a mean
-            over the rest would hide the failure, and infinity is not valid JSON.
-        targets: [B, T] unit sines of frequency_hz; each stream may start at its own phase.
-        frequency_hz: the selected frequency, Hz.
-        sampling_rate_hz: samples per second, Hz.
+      outputs: [B, T] of the network. One value that is not finite makes every metric None: a mean
+        over the rest would hide the failure, and infinity is not valid JSON.
+      targets: [B, T] unit sines of frequency_hz; each stream may start at its own phase.
+      frequency_hz: the selected frequency, Hz.
+      sampling_rate_hz: samples per second, Hz.
 
     Returns:
-        The eight metrics, each a finite float or None.
+      The eight metrics, each a finite float or None.
 
     Raises:
-        ValueError: if the arrays are not both [B, T] with B, T ≥ 1, a target is not finite, or
-            the frequency does not lie between 0 and half the sampling rate.
+      ValueError: if the arrays are not both [B, T] with B, T ≥ 1, a target is not finite, or
+        the frequency does not lie between 0 and half the sampling rate.
     """
     outputs, targets = _paired(outputs, targets)
     if not np.isfinite(targets).all():
@@ -126,16 +126,16 @@ def mse_over_time(outputs: np.ndarray, targets: np.ndarray, window: int) -> Floa
     """Compute the mean squared error in consecutive windows, over all streams.
 
     Args:
-        outputs: [B, T].
-        targets: [B, T].
-        window: samples in a window; a whole number of periods keeps the zero predictor at 0.5.
+      outputs: [B, T].
+      targets: [B, T].
+      window: samples in a window; a whole number of periods keeps the zero predictor at 0.5.
 
     Returns:
-        [T // window]; the samples left over at the end are dropped. A window that holds a value
-        that is not finite is itself not finite.
+      [T // window]; the samples left over at the end are dropped. A window that holds a value
+      that is not finite is itself not finite.
 
     Raises:
-        ValueError: if the arrays are not both [B, T], or window is not in 1 … T.
+      ValueError: if the arrays are not both [B, T], or window is not in 1 … T.
     """
     outputs, targets = _paired(outputs, targets)
     streams, samples = outputs.shape
@@ -158,21 +158,21 @@ def phase_over_time(
     """Measure the phase of each output relative to its target in windows, unwrapped along time.
 
     Args:
-        outputs: [B, T].
-        targets: [B, T] sines of frequency_hz.
-        frequency_hz: Hz.
-        sampling_rate_hz: samples per second, Hz.
-        window: samples in a window, a whole number of periods. A phase that changes by half a turn
-            or more from one window to the next is unwrapped wrongly.
-        least_amplitude: of the output at frequency_hz, relative to the target's; the phase of a
-            weaker output is undefined.
+      outputs: [B, T].
+      targets: [B, T] sines of frequency_hz.
+      frequency_hz: Hz.
+      sampling_rate_hz: samples per second, Hz.
+      window: samples in a window, a whole number of periods. A phase that changes by half a turn
+        or more from one window to the next is unwrapped wrongly.
+      least_amplitude: of the output at frequency_hz, relative to the target's; the phase of a
+        weaker output is undefined.
 
     Returns:
-        [B, T // window], rad, positive if the output leads; the samples left over at the end are
-        dropped. nan if a window holds a value that is not finite, or its amplitude is too small.
+      [B, T // window], rad, positive if the output leads; the samples left over at the end are
+      dropped. nan if a window holds a value that is not finite, or its amplitude is too small.
 
     Raises:
-        ValueError: if the arrays are not both [B, T], or window is not in 4 … T.
+      ValueError: if the arrays are not both [B, T], or window is not in 4 … T.
     """
     outputs, targets = _paired(outputs, targets)
     streams, samples = outputs.shape
@@ -202,7 +202,7 @@ def zero_predictor_mse(targets: np.ndarray) -> float:
     """Compute the mean square of the targets: the MSE of predicting zero.
 
     Args:
-        targets: any shape; 0.5 for unit sines over whole periods.
+      targets: any shape; 0.5 for unit sines over whole periods.
     """
     return float(np.mean(np.asarray(targets, dtype=np.float64) ** 2))
 
@@ -229,7 +229,7 @@ def _mean_of_most(values: list[float | None]) -> float | None:
 
 
 def _is_constant(signal: Float[np.ndarray, " ..."]) -> bool:
-    """Tell whether all variation is at the level of rounding."""
+    """Return whether all variation is at the level of rounding."""
     return bool(np.ptp(signal) <= 1e-12 * np.max(np.abs(signal)))
 
 
@@ -315,12 +315,12 @@ def _fit_tone(signal: Stream, window: Stream, cycles: float) -> tuple[float, flo
     """Fit a frequency by Gauss–Newton, the linear amplitudes solved exactly at each step.
 
     Args:
-        signal: [T].
-        window: [T] weights of the squared residuals.
-        cycles: starting frequency, cycles per sample, within half a line of the answer.
+      signal: [T].
+      window: [T] weights of the squared residuals.
+      cycles: starting frequency, cycles per sample, within half a line of the answer.
 
     Returns:
-        The frequency in cycles per sample, and the share of the weighted power it explains.
+      The frequency in cycles per sample, and the share of the weighted power it explains.
     """
     samples = signal.shape[0]
     time = (np.arange(samples) - (samples - 1) / 2) / samples

@@ -1,4 +1,4 @@
-"""Gradients: how they are made (estimators, `train.gradient`) and what computes them (`engines`)."""
+"""Gradients: estimators (`train.gradient`), and the engines that compute the updates (`train.engine`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ESTIMATORS: dict[str, Callable[[Network, Task, Config, jax.Array], Estimator]] =
 def make_estimator(
     network: Network, task: Task, config: Config, dropout: jax.Array | None = None
 ) -> Estimator:
-    """Make the estimator that a config asks for; the key of dropout is that of `train.seed` unless given."""
+    """Make the estimator of a config; the default key of dropout is that of `train.seed`."""
     key = dropout_key(config.train.seed) if dropout is None else dropout
     return ESTIMATORS[config.train.gradient_method](network, task, config, key)
 

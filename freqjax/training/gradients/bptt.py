@@ -6,8 +6,8 @@
 | full | full | the same; the update is the whole stream | its first sample |
 | full | windows, examples | a fresh state, or one that M rows warmed up | the fresh state, or the warm one |
 
-A fresh state is `Network.init_carry`; where it is learned the gradient passes into it, as it does at every
-reset inside an update. In these estimators nothing is remembered besides the carry.
+A fresh state is `Network.init_carry`; if it is learned, the gradient is propagated into it, as at every reset
+inside an update. These estimators have no memory besides the carry.
 Axes: K samples of an update, B streams, G groups, M samples of warming up.
 """
 
@@ -18,43 +18,45 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
+from freqjax.networks.network import Carry, Params
 from freqjax.tasks import Task
 from freqjax.training.gradients.estimator import Estimate, Estimator
 from freqjax.training.streams import Stream
 
 # (mean loss, (the carry after it, losses [K, B]))
-_Loss = tuple[jax.Array, tuple[Any, jax.Array]]
+_Loss = tuple[Float[Array, ""], tuple[Any, Float[Array, "K B"]]]
 
 
 class Backpropagation(Estimator):
     """Gradient of a mean loss over the window, which a subclass defines."""
 
     def __init__(self, network: Network, task: Task, dropout: jax.Array) -> None:
-        """Take what is differentiated; `dropout` is the key that features are dropped by."""
+        """Store network and task; `dropout` is the key of dropout."""
         self._network, self._objective, self._dropout = network, task.objective, dropout
         self._groups = len(task.group_names)
 
     def gradient(
-        self, params: Any, carry: Any, memory: Any, window: Stream, step: jax.Array
+        self, params: Params, carry: Carry, memory: Any, window: Stream, step: Int[Array, ""]
     ) -> Estimate:
-        """Differentiate the mean loss by the parameters."""
+        """Compute the gradient of the mean loss with respect to the parameters."""
         key = jax.random.fold_in(self._dropout, step) if self._network.dropout else None
         grads, (carry, losses) = jax.grad(self._loss, has_aux=True)(params, carry, window, key)
         return Estimate(grads, carry, memory, losses)
 
     @abstractmethod
-    def _loss(self, params: Any, carry: Any, window: Stream, key: jax.Array | None) -> _Loss:
-        """Return the mean loss; with a `key`, features are dropped."""
+    def _loss(self, params: Params, carry: Carry, window: Stream, key: jax.Array | None) -> _Loss:
+        """Compute the mean loss; with a `key`, features are dropped."""
 
 
 class TruncatedGradient(Backpropagation):
-    """Gradient through the samples of an update; the state is carried on from the one before."""
+    """Gradient through the samples of an update; the state is carried over from the previous update."""
 
-    def _loss(self, params: Any, carry: Any, window: Stream, key: jax.Array | None) -> _Loss:
-        """Return the weighted mean over the window's K·B rows."""
+    def _loss(self, params: Params, carry: Carry, window: Stream, key: jax.Array | None) -> _Loss:
+        """Compute the weighted mean over the window's K·B rows."""
         carry, outputs = self._network.unroll(
             params, carry, window.inputs, window.resets, dropout_key=key
         )
@@ -65,10 +67,10 @@ class TruncatedGradient(Backpropagation):
 
 
 class WholeGradient(Backpropagation):
-    """Gradient through whole windows or sequences, each from a fresh state; the carry goes on as it came."""
+    """Gradient through whole windows or sequences, each from a fresh state; the carry does not change."""
 
-    def _loss(self, params: Any, carry: Any, window: Stream, key: jax.Array | None) -> _Loss:
-        """Return the weighted mean over the rows that count towards a group."""
+    def _loss(self, params: Params, carry: Carry, window: Stream, key: jax.Array | None) -> _Loss:
+        """Compute the weighted mean over the rows that count towards a group."""
         warm = window.inputs.shape[0] - window.targets.shape[0]
         state = self._network.init_carry(params, window.inputs.shape[1])
         if warm:
@@ -94,12 +96,12 @@ def truncated(network: Network, task: Task, config: Config, dropout: jax.Array) 
 
 def full(network: Network, task: Task, config: Config, dropout: jax.Array) -> Estimator:
     """Make the estimator that `train.gradient` calls full."""
-    if config.train.regime == "full":  # nothing is cut where an update holds the whole stream
+    if config.train.regime == "full":  # an update holds the whole stream
         return TruncatedGradient(network, task, dropout)
     return WholeGradient(network, task, dropout)
 
 
-def _weighted_mean(losses: jax.Array, weights: jax.Array) -> jax.Array:
-    """Return Σ w L / Σ w over the rows that count, 0 where none does; other rows may be anything."""
+def _weighted_mean(losses: Float[Array, "K B"], weights: Float[Array, "K B"]) -> Float[Array, ""]:
+    """Compute Σ w L / Σ w over the rows with weight, 0 if there are none; other losses are arbitrary."""
     total = jnp.sum(jnp.where(weights > 0, weights * losses, 0))
     return total / jnp.maximum(jnp.sum(weights), jnp.finfo(losses.dtype).tiny)

@@ -10,11 +10,10 @@ with the carry (c', h') before the row, a = [h', x, 1, 1] and all weights of the
     ∂L/∂W = a ⊗ δz                   ∂L/∂W_y = h ⊗ e        ∂L/∂b_y = e
 
 and δc f for a learned initial c, at the first row after a reset (Hochreiter & Schmidhuber 1997, their
-truncation cut down to one step). The norm of an outer product is the product of the norms, so that
-clipping passes over no weights. What costs time is the optimiser, which must pass over W and its moments.
-`make_online_chunk` therefore packs them for the length of a chunk into a few arrays. The state it takes
-and gives is that of `freqjax.training.update`, and so are the numbers, up to rounding; on a CPU it
-is the quicker of the two.
+truncation, reduced to one step). The norm of an outer product is the product of the norms, so that clipping
+reads no weights. Most time is spent in the optimiser, which must process W and its moments.
+`make_online_chunk` therefore packs them for the length of a chunk into a few arrays. The state is that of
+`freqjax.training.update`, and so are the numbers, up to rounding; on a CPU the closed form is faster.
 Axes: U updates in a chunk, P parameter arrays, H hidden, D inputs, O outputs; K = 1 and B = 1.
 """
 
@@ -46,10 +45,10 @@ from freqjax.training.update import TrainState, UpdateInfo
 # `packing.Packed` with W in blocks of columns, each [H + D + 2, 4H / blocks], and `rest` last.
 _Blocks = tuple[jax.Array, ...]
 
-# Most elements of a block. XLA hands longer loops to several threads, whose meeting costs more than they
-# save here; and a block and its moments stay in the L2 cache for all that reads them.
+# Largest number of elements of a block. XLA splits longer loops over several threads, whose synchronisation
+# costs more than they save here; and a block and its moments stay in the L2 cache for all operations on them.
 _BLOCK = 18_432
-# A matrix that would need more blocks than this is left whole, for threads.
+# A matrix that would need more blocks than this is not split, so that several threads process it.
 _MOST_BLOCKS = 64
 
 
@@ -61,9 +60,9 @@ class _Row(NamedTuple):
       x_power: Σ x² of the inputs.
       target: [O].
       reset: bool, the carry starts over before this row.
-      next_x: [D + 2], of the next row; of any in a chunk's last.
+      next_x: [D + 2], of the next row; arbitrary in the last row of a chunk.
       next_reset: bool, likewise.
-      factors: what `rates_and_factors` says of this update.
+      factors: the factors of this update from `rates_and_factors`.
     """
 
     x: jax.Array
@@ -80,7 +79,7 @@ class _Carry(NamedTuple):
 
     Attributes:
       params: the parameters.
-      moments: of the parameters, as `pack_state` orders them.
+      moments: moments of the parameters, in the order of `pack_state`.
       z: [4H], the gates' arguments for the next row.
       c: [H].
       h: [H].
@@ -112,20 +111,20 @@ class _Gradient(NamedTuple):
         return row if self.column is None else jnp.square(self.column)[:, None] * row[None]
 
 
-# An update rule of `freqjax.training.optimizers`, with as few operations a weight as it takes: ((weights,
+# An update rule of `freqjax.training.optimizers`, with as few operations per weight as possible: ((weights,
 # *moments), gradient, factors of this update) → (weights, *moments) after it.
 _Rule = Callable[[tuple[jax.Array, ...], _Gradient, Any], tuple[jax.Array, ...]]
 
 
 class _Found(NamedTuple):
-    """Results of a row before the weights move.
+    """Results of a row before the weights are updated.
 
     Attributes:
       loss: of the row.
       squared_norms: [P], of the gradient of each parameter array.
       gates: the gradient of W.
-      rest: that of the other parameters, in the layout of `Packed.rest`.
-      carry: the carry after the row, with the weights as they were.
+      rest: the gradient of the other parameters, in the layout of `Packed.rest`.
+      carry: the carry after the row, with the weights before the update.
     """
 
     loss: jax.Array
@@ -136,7 +135,7 @@ class _Found(NamedTuple):
 
 
 def why_not(network: Network, task: Task, config: Config) -> str | None:
-    """Say in a sentence why an online run has no closed form; None where it has."""
+    """Return the reason that an online run has no closed form, as a sentence; None if it has one."""
     if config.train.streams != "sequential":
         return f"train.streams is {config.train.streams}: the closed form has one stream."
     if task.weighted:
@@ -153,13 +152,13 @@ def why_not(network: Network, task: Task, config: Config) -> str | None:
 def make_online_chunk(
     network: Network, task: Task, config: Config, schedule: Schedule, groups: int
 ) -> Chunk:
-    """Return the chunk of an online run that `why_not` has nothing against; jit it, donate state.
+    """Make the chunk of an online run for which `why_not` returns None; jit it, donate state.
 
-    It takes the same state and stream and gives the same state and info as that of
-    `freqjax.training.chunks.make_chunk`, so that the two may take turns.
+    State, stream and info are those of `freqjax.training.chunks.make_chunk`, so that the two can be
+    interchanged between chunks.
 
     Raises:
-      ValueError: the sentence of `why_not`.
+      ValueError: `why_not` returns a reason, which is the message.
     """
     reason = why_not(network, task, config)
     if not isinstance(network, SingleLstm) or reason is not None:
@@ -185,7 +184,7 @@ def make_online_chunk(
 
 
 def differentiate(network: SingleLstm, task: Task, carry: _Carry, row: _Row) -> _Found:
-    """Compute loss, gradient and next carry of one row, by the equations at the head of this module."""
+    """Compute loss, gradient and next carry of one row, by the equations in the module's docstring."""
     head_kernel, head_bias, learned_c = split_rest(carry.params[-1], network.setting)
     learned = learned_c.size > 0
     c_before = jnp.where(row.reset, learned_c if learned else 0.0, carry.c)
@@ -216,15 +215,15 @@ def differentiate(network: SingleLstm, task: Task, carry: _Carry, row: _Row) -> 
 
 
 def _column(h: jax.Array, x: jax.Array, reset: jax.Array) -> jax.Array:
-    """Return the a of a row, [H + D + 2], from h before it."""
+    """Return the vector a of a row, [H + D + 2], from h before it."""
     return jnp.concatenate([jnp.where(reset, 0.0, h), x])
 
 
 def move(rule: _Rule, found: _Found, scale: Any, row: _Row) -> _Carry:
-    """Move weights and moments along scale · gradient, and return the carry with them.
+    """Update weights and moments with scale · gradient, and return the carry with them.
 
-    Block by block, so that everything that reads a block follows while it is in the cache; for that the
-    next row's z is computed here.
+    The update is block by block, so that all operations on a block are done while it is in the cache; for the
+    same reason the next row's z is computed here.
     """
     *blocks, rest = zip(found.carry.params, *found.carry.moments, strict=True)
     moved_rest = rule(rest, _Gradient(None, scale * found.rest), row.factors)
@@ -233,7 +232,7 @@ def move(rule: _Rule, found: _Found, scale: Any, row: _Row) -> _Carry:
     for block, part in zip(blocks, jnp.split(dz, len(blocks)), strict=True):
         moved.append(rule(block, _Gradient(column, waiting * part), row.factors))
         z.append(ahead @ moved[-1][0])
-        # This adds nothing, but the next block waits for it.
+        # This adds zero, but makes the next block depend on this one.
         waiting = scale + 0.0 * z[-1][0]
     params, *moments = zip(*moved, moved_rest, strict=True)
     return found.carry._replace(params=params, moments=tuple(moments), z=jnp.concatenate(z))
@@ -292,7 +291,7 @@ def _rows(stream: Stream, factors: tuple[jax.Array, ...]) -> _Row:
 
 
 def _begin(network: SingleLstm, config: OptimizerConfig, state: TrainState, rows: _Row) -> _Carry:
-    """Return what a chunk of `rows` carries of `state`."""
+    """Return the carry of a chunk of `rows` at its start, from `state`."""
     c, h = state.carry.c[0], state.carry.h[0]
     packed = pack_state(network, config, state)
     blocks = _block_count(*packed[0].gates.shape)
@@ -305,7 +304,7 @@ def _begin(network: SingleLstm, config: OptimizerConfig, state: TrainState, rows
 def _end(
     network: SingleLstm, config: OptimizerConfig, before: TrainState, carry: _Carry, updates: int
 ) -> TrainState:
-    """Return the state after `updates` from `before` that left `carry`."""
+    """Return the state after `updates` updates from `before`, which ended with `carry`."""
     arrays = (carry.params, *carry.moments)
     packed = tuple(Packed(jnp.concatenate(gates, axis=1), rest) for *gates, rest in arrays)
     return unpack_state(
@@ -314,7 +313,7 @@ def _end(
 
 
 def _block_count(rows: int, columns: int) -> int:
-    """Count the blocks of columns of one size in which a matrix is kept."""
+    """Return the number of equal blocks of columns into which a matrix is split."""
     fits = (
         n for n in range(1, _MOST_BLOCKS + 1) if columns % n == 0 and rows * columns <= n * _BLOCK
     )

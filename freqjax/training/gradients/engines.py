@@ -1,13 +1,13 @@
-"""Engines: what computes the updates of a run, chosen by `train.engine`.
+"""Engines: implementations of the updates of a run, selected by `train.engine`.
 
 | engine | gradient × order of the rows | the updates are computed by |
 |---|---|---|
-| closed_form | truncated × online | `freqjax.training.gradients.closed_form`: written out, in JAX |
-| native | truncated × online | `freqjax.training.gradients.native`: the same in C++, once it is built |
-| autodiff | every one | `freqjax.training.chunks`: any estimator, network and optimizer |
+| closed_form | truncated × online | `freqjax.training.gradients.closed_form`: explicit formulas, in JAX |
+| native | truncated × online | `freqjax.training.gradients.native`: the same in C++, which must be built |
+| autodiff | all | `freqjax.training.chunks`: any estimator, network and optimizer |
 
-All take and give the same state, so that one may go on where another stopped; their numbers agree up to
-rounding. auto goes by the setting alone, never by what is built, so that a config means one result.
+All use the same state, so that one can continue where another stopped; their numbers agree up to rounding.
+auto depends only on the config, never on what is built, so that a config has one result.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ MakeChunk = Callable[[Network, Task, Config, Schedule, int], Chunk]
 
 
 class Engine(NamedTuple):
-    """One way to compute updates.
+    """Implementation of the updates.
 
     Attributes:
-      serves: the pairs of `train.gradient` and `train.regime` that it computes; None for all.
-      why_not: (network, task, config) → why it does not serve them all the same, as a sentence, or None.
-      make_chunk: makes the updates.
+      serves: the pairs of `train.gradient` and `train.regime` that it supports; None for all.
+      why_not: (network, task, config) → why it does not support a run with such a pair, or None.
+      make_chunk: makes the function of a chunk of updates.
     """
 
     serves: frozenset[tuple[str, str]] | None
@@ -43,12 +43,12 @@ class Engine(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """The engine of a run.
+    """Engine of a run.
 
     Attributes:
-      name: of the engine.
-      make_chunk: as that of `Engine`.
-      note: what the run should say of it at its start, or None.
+      name: name of the engine.
+      make_chunk: as in `Engine`.
+      note: a sentence for the run to print at its start, or None.
     """
 
     name: str
@@ -65,10 +65,10 @@ ENGINES = {
 
 
 def choose(network: Network, task: Task, config: Config) -> Choice:
-    """Choose the engine that `train.engine` names; of auto the closed form where it serves, else autodiff.
+    """Choose the engine that `train.engine` names; for auto the closed form if possible, else autodiff.
 
     Raises:
-      UserError: the engine is asked for by name and does not serve this run.
+      UserError: the engine is selected by name and does not support this run.
     """
     asked = config.train.engine
     name = "closed_form" if asked == "auto" else asked
@@ -84,7 +84,7 @@ def choose(network: Network, task: Task, config: Config) -> Choice:
 
 
 def why_not(name: str, network: Network, task: Task, config: Config) -> str | None:
-    """Say in a sentence why the engine `name` does not serve a run; None where it does."""
+    """Return the reason that the engine `name` does not support a run, as a sentence; None if it does."""
     engine, train = ENGINES[name], config.train
     if engine.serves is None or (train.gradient_method, train.regime) in engine.serves:
         return engine.why_not(network, task, config)

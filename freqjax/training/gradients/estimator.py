@@ -1,8 +1,8 @@
-"""The contract of gradient estimators: how the gradient of an update is made.
+"""Interface of gradient estimators, which compute the gradient of an update.
 
-An estimator is an object without state. What it has to remember from update to update, such as the
-sensitivities of the carried state in real-time recurrent learning, is its memory: a pytree beside the carry
-in `freqjax.training.update.TrainState`, made by `init`, saved with every checkpoint. A new estimator is a
+An estimator is an object without state. Values that it needs from update to update, such as the sensitivities
+of the carried state in real-time recurrent learning, are its memory: a pytree beside the carry in
+`freqjax.training.update.TrainState`, made by `init`, saved with every checkpoint. A new estimator is a
 subclass, with a line in `freqjax.training.gradients.ESTIMATORS` and its regimes in
 `freqjax.config.training.GRADIENTS`.
 Axes: K samples of an update, B streams.
@@ -13,53 +13,54 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
-import jax
+from jaxtyping import Array, Float, Int
 
+from freqjax.networks.network import Carry, Params
 from freqjax.training.streams import Stream
 
 
 class Estimate(NamedTuple):
-    """The gradient of one update, and what goes on to the next.
+    """Gradient of one update, and the state for the next.
 
     Attributes:
-      grads: of the parameters, in their layout.
+      grads: gradient of the parameters, in their layout.
       carry: the network's carry after the window's last row.
-      memory: the estimator's own.
-      losses: [K, B] of every row, before the update.
+      memory: the estimator's memory.
+      losses: [K, B] loss of every row, before the update.
     """
 
-    grads: Any
-    carry: Any
+    grads: Params
+    carry: Carry
     memory: Any
-    losses: jax.Array
+    losses: Float[Array, "K B"]
 
 
 class Estimator(ABC):
-    """Base of estimators; every method is pure and traceable."""
+    """Base class of estimators; every method is pure and traceable."""
 
-    def init(self, params: Any, streams: int) -> Any:
+    def init(self, params: Params, streams: int) -> Any:
         """Return the memory before the first update of B = `streams` streams: none, unless overridden."""
         del params, streams
         return ()
 
     @abstractmethod
     def gradient(
-        self, params: Any, carry: Any, memory: Any, window: Stream, step: jax.Array
+        self, params: Params, carry: Carry, memory: Any, window: Stream, step: Int[Array, ""]
     ) -> Estimate:
         """Estimate the gradient of the mean loss over the rows of a window.
 
         Args:
-          params: of the network.
-          carry: of the network, before the window.
-          memory: as `init` or the update before left it.
+          params: parameters of the network.
+          carry: carry of the network before the window.
+          memory: memory from `init` or the previous update.
           window: a `Stream` without its leading axis U.
-          step: the number of the update, from 0; all that is random depends on it and on the seed alone.
+          step: the number of the update, from 0; randomness depends only on it and on the seed.
         """
 
-    def correct(self, carry: Any, memory: Any, change: Any) -> Any:
-        """Return the carry that the parameters, changed by `change`, go on from: `carry`, unless overridden.
+    def correct(self, carry: Carry, memory: Any, change: Any) -> Any:
+        """Return the carry for the parameters after `change`: `carry` itself, unless overridden.
 
-        An estimator that knows how the carried state depends on the parameters can move it with them.
+        An estimator that knows the derivative of the carry by the parameters can correct it for the change.
         """
         del memory, change
         return carry

@@ -1,6 +1,6 @@
 """The closed form of `freqjax.training.gradients.closed_form` as one fused loop in C++, called from XLA.
 
-online.cc makes one pass over the weights an update where XLA makes several, which is what takes time.
+online.cc makes one pass over the weights per update, XLA several, which dominate the time.
 State, stream and numbers are those of `freqjax.training.gradients.closed_form`, up to rounding.
 Axes: U updates in a chunk, A the weights and their moments, H hidden, D inputs, O outputs.
 """
@@ -27,12 +27,12 @@ from freqjax.training.optimizers import Schedule, decays
 from freqjax.training.streams import Stream
 from freqjax.training.update import TrainState, UpdateInfo
 
-# Places in `kRules` of online.cc: of the rule without decay of the weights, and with it.
+# Indices in `kRules` of online.cc: of the rule without weight decay, and with it.
 _RULES = {"adam": (0, 1), "adamw": (0, 2), "sgd": (3, 4), "rmsprop": (5, 6)}
 
 
 def why_not(network: Network, task: Task, config: configs.Config) -> str | None:
-    """Say in a sentence why the native loop does not serve an online run; None where it does."""
+    """Return the reason that the native loop does not support an online run, as a sentence, or None."""
     if config.train.streams != "sequential":
         return f"train.streams is {config.train.streams}: the native loop has one stream."
     if config.optimizer.clip != "global":
@@ -57,12 +57,12 @@ def why_not(network: Network, task: Task, config: configs.Config) -> str | None:
 def make_native_chunk(
     network: Network, task: Task, config: configs.Config, schedule: Schedule, groups: int
 ) -> Chunk:
-    """Return the chunk of an online run that `why_not` has nothing against; jit it, donate state.
+    """Make the chunk of an online run for which `why_not` returns None; jit it, donate state.
 
     State, stream and info are those of `freqjax.training.chunks.make_chunk`.
 
     Raises:
-      ValueError: the sentence of `why_not`.
+      ValueError: `why_not` returns a reason, which is the message.
       UserError: the library cannot be loaded.
     """
     reason = why_not(network, task, config)
@@ -92,7 +92,7 @@ def _run(
     stream: Stream,
     factors: tuple[jax.Array, ...],
 ) -> tuple[tuple[Packed, ...], LstmCarry, jax.Array, Powers]:
-    """Make the U updates: `packed` and carry after them, the losses [U] and the powers, [U] each."""
+    """Make the U updates; return `packed` and carry after them, the losses [U] and the powers, [U] each."""
     gates, rest = (jnp.stack(arrays) for arrays in zip(*packed, strict=True))
     c, h = carry.c[0], carry.h[0]
     updates = stream.inputs.shape[0]
@@ -118,7 +118,7 @@ def _run(
 
 
 def _constants(optimizer: configs.OptimizerConfig) -> jax.Array:
-    """Return what `Constants` of online.cc lists; 1 − β is rounded once, as optax has it."""
+    """Return the values of `Constants` in online.cc; 1 − β is rounded once, as in optax."""
     first = optimizer.momentum if optimizer.name == "sgd" else optimizer.beta1
     second = optimizer.rms_decay if optimizer.name == "rmsprop" else optimizer.beta2
     clip_norm = jnp.inf if optimizer.clip_norm is None else optimizer.clip_norm

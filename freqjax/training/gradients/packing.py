@@ -1,8 +1,8 @@
-"""Packing of the train state into the few arrays that the loops of the online regime hold, and back.
+"""Packing of the train state into the few arrays that the loops of the online regime use, and back.
 
 The weights of the gates are one matrix W [H + D + 2, 4H], the rows of W_h above those of W_i and the two
-biases; all other parameters are one vector, and the moments lie likewise. What is the same for all weights
-of an update is computed for a whole chunk at once.
+biases; all other parameters are one vector, and the moments have the same layout. Factors that all weights of
+an update share are computed for a whole chunk at once.
 Axes: U updates in a chunk, H hidden, D inputs, O outputs, P parameter arrays.
 """
 
@@ -19,16 +19,16 @@ from freqjax.networks.weights import LstmSetting, LstmWeights
 from freqjax.training.optimizers import Schedule, decays
 from freqjax.training.update import TrainState
 
-# The fields of a rule's optax state that have the parameters' shape.
+# Fields of a rule's optax state that have the parameters' layout.
 _MOMENTS = {"adam": ("mu", "nu"), "adamw": ("mu", "nu"), "sgd": ("trace",), "rmsprop": ("nu",)}
 
 
 class Packed(NamedTuple):
-    """Parameters, or what has their shape.
+    """Packed parameters, or arrays with their layout.
 
     Attributes:
       gates: W, [H + D + 2, 4H].
-      rest: W_y row by row, b_y and, where it is learned, c: [H·O + O] or [H·O + O + H].
+      rest: W_y row by row, b_y and, if it is learned, c: [H·O + O] or [H·O + O + H].
     """
 
     gates: jax.Array
@@ -36,14 +36,14 @@ class Packed(NamedTuple):
 
 
 class Powers(NamedTuple):
-    """Sums of squares that the norm of a row's gradient is made of, each [] or, of a chunk, [U].
+    """Sums of squares from which the norm of a row's gradient is computed, [] each or, for a chunk, [U].
 
     Attributes:
-      dz: of ∂L/∂z.
-      h_before: of h before the row, 0 after a reset.
-      e: of ∂L/∂y.
-      h: of h.
-      c: of the gradient of the learned initial c; 0 where none is.
+      dz: sum for ∂L/∂z.
+      h_before: sum for h before the row, 0 after a reset.
+      e: sum for ∂L/∂y.
+      h: sum for h.
+      c: sum for the gradient of the learned initial c; 0 if it is not learned.
     """
 
     dz: jax.Array
@@ -54,7 +54,10 @@ class Powers(NamedTuple):
 
 
 def squared_norms(network: SingleLstm, x_power: jax.Array, powers: Powers) -> jax.Array:
-    """Return [P] or [U, P] of each parameter array's gradient: norms of outer products are products."""
+    """Compute [P] or [U, P], the squared norm of each parameter array's gradient.
+
+    The norm of an outer product is the product of the norms.
+    """
     norms = LstmWeights(
         input_kernel=x_power * powers.dz,
         input_bias=powers.dz,
@@ -84,7 +87,7 @@ def unpack_state(
     carry: LstmCarry,
     updates: int,
 ) -> TrainState:
-    """Return the state after `updates` from `before` that left `packed`, as `pack_state` orders it."""
+    """Return the state after `updates` updates from `before`, given `packed` in the order of `pack_state`."""
     params, *moments = (_unpack(network, arrays) for arrays in packed)
     held = _rule_state(config, before.opt_state)
     held = held._replace(**dict(zip(_MOMENTS[config.name], moments, strict=True)))
@@ -101,11 +104,11 @@ def unpack_state(
 def rates_and_factors(
     config: OptimizerConfig, schedule: Schedule, state: TrainState, updates: int
 ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-    """Compute the learning rates of the next U = `updates` updates, and what else all weights of one share.
+    """Compute the learning rates of the next U = `updates` updates, and the factors common to all weights.
 
     Returns:
-      The rates [U]; and for adam and adamw what m is multiplied by, what is added to √v, and the rates,
-      for the other rules the rates alone, [U] each.
+      The rates [U]; and for adam and adamw the factor of m, the term added to √v, and the rates, for the
+      other rules only the rates, [U] each.
     """
     later = jnp.arange(updates, dtype=state.step.dtype)
     rates = jax.vmap(schedule, (0, None))(state.step + later, state.schedule_start)
@@ -113,22 +116,22 @@ def rates_and_factors(
     held = _rule_state(config, state.opt_state)
     if "count" not in held._fields:
         return rates, (rates,)
-    # m̂ / (√v̂ + ε) with the bias corrections drawn out (Kingma & Ba 2015, end of section 2): one
-    # root and one division a weight. 1 − βᵗ is computed as optax does, whose rounding shows.
+    # m̂ / (√v̂ + ε) with the bias corrections factored out (Kingma & Ba 2015, end of section 2): one root and
+    # one division per weight. 1 − βᵗ is computed as in optax, to have the same rounding.
     counts = held.count + later + 1
     root = jnp.sqrt(1 - config.beta2**counts)
     return rates, (rates * root / (1 - config.beta1**counts), config.epsilon * root, rates)
 
 
 def split_rest(rest: jax.Array, setting: LstmSetting) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Split into W_y [H, O], b_y [O] and the learned c, [H] or, where none is, [0]."""
+    """Split into W_y [H, O], b_y [O] and the learned c, [H], or [0] if it is not learned."""
     shape = (setting.hidden_size, setting.output_size)
     kernel, bias, c = jnp.split(rest, [shape[0] * shape[1], shape[0] * shape[1] + shape[1]])
     return kernel.reshape(shape), bias, c
 
 
 def _rule_state(config: OptimizerConfig, opt_state: Any) -> Any:
-    """Return the state of the rule alone: `make_direction` chains it with weight decay, if there is any."""
+    """Return the state of the rule, which `make_direction` chains with weight decay, if there is any."""
     if not decays(config):
         return opt_state
     return opt_state[0] if config.name == "adamw" else opt_state[1]

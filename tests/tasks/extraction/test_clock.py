@@ -8,14 +8,14 @@ from freqjax.networks import make_network
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction.clock import Clock
 from freqjax.training.frozen import make_forward
-from tests.twins import SETTING
+from tests.twins import SETTING, extraction, split_of
 
 
 def test_it_is_exact_with_one_state_carried_through_all_blocks():
     """Step by step in float32 over the 40,000 rows, as the stream comes; 12 of the 64 units are used."""
     config = Config()
     config.network.initializer = "constructed"
-    task = make_task(config.task)
+    task = extraction(config)
     network = make_network(config.network, task)
     params = network.init(jax.random.key(0))
     used = np.flatnonzero(np.abs(params["cell"]["recurrent"]["kernel"]).sum(axis=1))
@@ -51,5 +51,5 @@ def test_the_task_gives_networks_cycles_per_sample():
     np.testing.assert_allclose((setting.leak, setting.decay), (0.02, 0.04))
     assert setting.turn_scale == 20.0
     assert setting.peaks == ()
-    np.testing.assert_allclose(task.peaks(task.split("train")), (0.02, 0.06))
+    np.testing.assert_allclose(task.peaks(split_of(task, "train")), (0.02, 0.06))
     np.testing.assert_allclose(task.constructed().cycles, (0.02, 0.06))

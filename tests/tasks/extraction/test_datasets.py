@@ -10,6 +10,7 @@ import pytest
 from freqjax import TaskConfig, UserError
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction import datasets
+from tests.twins import split_of
 
 SMALL = {"frequencies": (1.0, 3.0), "sampling_rate": 20.0, "duration": 1.0}
 
@@ -19,7 +20,7 @@ def written(tmp_path):
     def write(suffix="csv", **fields):
         task = make_task(TaskConfig(**{**SMALL, **fields}))
         path = tmp_path / f"rows.{suffix}"
-        datasets.write_rows(path, task.dataset(task.split("train")), 20.0, 20)
+        datasets.write_rows(path, task.dataset(split_of(task, "train")), 20.0, 20)
         return path
 
     return write
@@ -109,7 +110,7 @@ def edit(row, column, text):
         (edit(0, 1, "X"), "column S is missing"),
         (edit(0, 3, "C3"), "column C2 is missing"),
         (edit(7, 1, "nan"), "row 7, column S is nan: it must be a finite number"),
-        (edit(0, 1, "C1"), "column C1 stands in the header more than once"),
+        (edit(0, 1, "C1"), "column C1 is in the header more than once"),
         (edit(9, 1, "1e300"), "row 9, column S is 1e.300"),
         (edit(9, 4, "inf"), "row 9, column target is inf"),
         (edit(3, 2, "one"), "row 3, column C1 is 'one': it must be a number"),
@@ -146,7 +147,7 @@ def test_one_selector_too_many_is_refused(written):
 def test_a_wrong_rate_is_refused(tmp_path):
     task = make_task(TaskConfig(frequencies=(2.0, 4.0), sampling_rate=50.0, duration=2.0))
     path = tmp_path / "rows.npz"
-    datasets.write_rows(path, task.dataset(task.split("train")), 50.0, 100)
+    datasets.write_rows(path, task.dataset(split_of(task, "train")), 50.0, 100)
     wrong = TaskConfig(
         frequencies=(2.0, 4.0), sampling_rate=25.0, duration=4.0, train_path=str(path)
     )

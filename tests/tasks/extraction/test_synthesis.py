@@ -10,6 +10,7 @@ from freqjax import TaskConfig, UserError
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction.synthesis import common_period
 from freqjax.tasks.extraction.task import check_blocks, noise_variance
+from tests.twins import split_of
 
 
 def task(**fields):
@@ -106,14 +107,14 @@ def test_fresh_noise_differs_by_key_and_keeps_the_targets():
 
 
 def test_a_wrong_rate_is_seen():
-    blocks = task().split("train")
+    blocks = split_of(task(), "train")
     wrong = TaskConfig(sampling_rate=200.0, duration=2.0)
     with pytest.raises(UserError, match=r"block 1 peaks at 2 Hz where the selector says 1 Hz"):
         check_blocks(blocks, wrong, "the file")
 
 
 def test_a_smooth_mixture_is_seen():
-    quiet = task(amplitude_range=(1.0, 1.0), phase_scale=0.0).split("train")
+    quiet = split_of(task(amplitude_range=(1.0, 1.0), phase_scale=0.0), "train")
     with pytest.raises(UserError, match="mean squared second difference"):
         check_blocks(quiet, TaskConfig(sampling_rate=100.0, duration=4.0), "the file")
 
@@ -146,7 +147,7 @@ def test_the_law_that_would_fit_quiet_rows_fits_them(law):
 
 
 def test_values_that_are_not_finite_are_seen():
-    blocks = task().split("train")
+    blocks = split_of(task(), "train")
     signal = blocks.inputs["signal"].copy()
     signal[2, 5, 0] = np.nan
     inputs = {**blocks.inputs, "signal": signal}

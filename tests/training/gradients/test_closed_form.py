@@ -8,7 +8,7 @@ from jax.flatten_util import ravel_pytree
 
 from freqjax import Config, NetworkConfig, TaskConfig
 from freqjax.config import overrides
-from freqjax.networks import make_network
+from freqjax.networks import make_network, require_streams
 from freqjax.tasks import make_task
 from freqjax.tasks.objectives import SquaredError
 from freqjax.training.chunks import make_chunk
@@ -46,7 +46,7 @@ CASES = {
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    """Four blocks of columns where there would be one."""
+    """Use four blocks of columns instead of one."""
     monkeypatch.setattr(online, "_BLOCK", 40)
 
 
@@ -56,7 +56,7 @@ def case(name="adam"):
 
 
 def setup(config, task=None):
-    """The closed form and the generic chunk, a state somewhere in the middle of a run, and a stream."""
+    """Return the closed form and the generic chunk, a state in the middle of a run, and a stream."""
     built = make_task(config.task)
     network = make_network(config.network, built)
     stream = layout(tiny_rows(), config)
@@ -110,7 +110,7 @@ def test_equals_differentiation_with_optax_in_single_precision(name):
 
 
 def log_cosh(outputs, targets):
-    """The loss of another task."""
+    """Return the loss of another task."""
     return jnp.sum(jnp.log(jnp.cosh(outputs - targets)), axis=-1)
 
 
@@ -118,7 +118,7 @@ class LogCosh(SquaredError):
     """An objective that is no square."""
 
     def row_loss(self, outputs, targets):
-        """Σ_o log cosh(y_o − t_o)."""
+        """Compute Σ_o log cosh(y_o − t_o)."""
         return log_cosh(outputs, targets)
 
 
@@ -141,7 +141,7 @@ def test_gradient_against_finite_differences(float64, small_blocks, reset):
     def loss(flat):
         params = unflatten(flat)
         carry = network.init_carry(params, 1) if reset else state.carry
-        y = network.step(params, carry, row.inputs[0, 0])[1]
+        y = require_streams(network).step(params, carry, row.inputs[0, 0])[1]
         return jnp.sum(log_cosh(y, row.targets[0, 0]))
 
     steps = 1e-5 * np.eye(flat.size)

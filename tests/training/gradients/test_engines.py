@@ -1,4 +1,4 @@
-"""Which engine a config gets, and what is said where it cannot have the one it asks for."""
+"""Selection of the engine of a config, and the reasons against an engine."""
 
 import numpy as np
 import pytest
@@ -31,9 +31,11 @@ def test_adaptive_clipping_is_left_to_autodiff():
     task = make_task(config.task)
     name, _, note = engines.choose(make_network(config.network, task), task, config)
     assert name == "autodiff"
+    assert note is not None
     assert "optimizer.clip is adaptive: the closed form clips by the global norm." in note
     trainer = StreamTrainer(make_network(config.network, task), task, config, task.rows("train"))
-    assert np.isfinite(trainer.advance().loss)
+    result = trainer.advance()
+    assert result is not None and np.isfinite(result.loss)
 
 
 def test_auto_says_why_it_is_slow():

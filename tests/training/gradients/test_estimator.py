@@ -7,7 +7,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from freqjax.checkpoints import leaves
-from freqjax.networks import make_network
+from freqjax.networks import make_network, require_streams
 from freqjax.tasks import make_task
 from freqjax.training import gradients
 from freqjax.training.gradients import Estimate, Estimator, make_estimator
@@ -25,7 +25,7 @@ class RealTime(Estimator):
         self._network, self._loss = network, task.objective.row_loss
 
     def init(self, params, streams):
-        """A Jacobian [N, P] of the N numbers of the carry."""
+        """Return a Jacobian [N, P] of the N numbers of the carry."""
         return jax.jacobian(self._begin, argnums=0)(*self._flat(params, streams))
 
     def _flat(self, params, streams):
@@ -73,7 +73,7 @@ def parts(**train):
 
 
 def run(estimator, params, network, stream):
-    """The sum of the gradients over a stream, with the parameters held."""
+    """Return the sum of the gradients over a stream, with the parameters held."""
 
     def one(held, window):
         carry, memory, total = held
@@ -121,7 +121,7 @@ def test_a_corrected_carry_is_that_of_the_new_parameters_to_first_order(float64,
         state = init_state(network, task, config, jax.random.key(1), 1)
         state = jax.tree.map(lambda a: a.astype(float) if a.dtype.kind == "f" else a, state)
         after, _ = jax.jit(trainer._chunk)(state, window)
-        expected, _ = network.step(
+        expected, _ = require_streams(network).step(
             after.params, network.init_carry(after.params, 1), window.inputs[0, 0]
         )
         moved = ravel_pytree(after.carry)[0] - ravel_pytree(expected)[0]
@@ -147,7 +147,8 @@ def test_a_memory_is_saved_and_goes_on(monkeypatch):
     assert "memory" in names
     resumed = trainer()
     saved = jax.device_get((cut.params, cut.device_state()))
-    resumed.restore(*jax.tree.map(jnp.asarray, saved), cut.host_state())
+    params, state = jax.tree.map(jnp.asarray, saved)
+    resumed.restore(params, state, cut.host_state())
     for _ in range(5):
         whole.advance()
         resumed.advance()

@@ -69,7 +69,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def built():
-    """The library, built as its user builds it."""
+    """Build the library as a user does."""
     done = subprocess.run(
         [sys.executable, "-m", "freqjax.native.build"], check=False, capture_output=True, text=True
     )
@@ -79,7 +79,7 @@ def built():
 
 
 def setup(name="adam"):
-    """Factory arguments, a state somewhere in the middle of a run, and a stream."""
+    """Return factory arguments, a state in the middle of a run, and a stream."""
     optimizer, network, task = CASES[name]
     config = tiny_config(optimizer=optimizer, network=network, task=task)
     task = make_task(config.task)
@@ -107,7 +107,7 @@ jit = functools.partial(
 
 @functools.cache
 def compiled(name):
-    """The native and the generic chunk of a case."""
+    """Return the native and the generic chunk of a case."""
     arguments, _, _ = setup(name)
     return [jit(make(*arguments)) for make in (make_native_chunk, make_chunk)]
 
@@ -117,7 +117,7 @@ def part(stream: Stream, first: int, last: int) -> Stream:
 
 
 def assert_close(ours, theirs, tolerance):
-    """Every array to `tolerance` of its largest number."""
+    """Check that every array agrees within `tolerance` of its largest number."""
     for (path, a), b in zip(
         jax.tree_util.tree_flatten_with_path(ours)[0], jax.tree.leaves(theirs), strict=True
     ):
@@ -235,16 +235,18 @@ def test_says_why_not(monkeypatch, tmp_path):
         "The native loop is not built: python -m freqjax.native.build builds it."
     )
     gru = make_network(dataclasses.replace(config.network, cell="gru"), task)
-    assert why_not(gru, task, config).startswith("The network is a StackedNetwork:")
+    assert (why_not(gru, task, config) or "").startswith("The network is a StackedNetwork:")
     task.objective = Cosine()
-    assert why_not(network, task, config).startswith("The objective is the cosine distance:")
+    assert (why_not(network, task, config) or "").startswith(
+        "The objective is the cosine distance:"
+    )
     task.objective = SquaredError()
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert why_not(network, task, config) == (
         "The device is a gpu: the native loop runs on the CPU."
     )
     config.train.streams = "parallel"
-    assert why_not(network, task, config).startswith("train.streams is parallel:")
+    assert (why_not(network, task, config) or "").startswith("train.streams is parallel:")
     config.optimizer.clip = "adaptive"
     assert (
         why_not(network, task, config)

@@ -37,7 +37,7 @@ class _Drift(NamedTuple):
 
 
 def last_second(record: EvaluationRecord, directory: str | Path) -> Path:
-    """Draw output over target for every frequency, one a row, over the last second of the stream.
+    """Draw output over target for every frequency, one per row, over the last second of the stream.
 
     A stream shorter than a second is drawn whole. Writes last_second.png.
     """

@@ -38,7 +38,7 @@ def tone_finding(record: EvaluationRecord, index: int) -> str:
 
 
 def strongest_line(record: EvaluationRecord, index: int) -> tuple[str, bool]:
-    """Describe the output's strongest line, and tell whether it is the selected one."""
+    """Describe the output's strongest line, and return whether it is the selected one."""
     tone = record.tones[index]
     if tone.mse is None:
         return "not finite", False

@@ -22,13 +22,13 @@ def draw_all(
     curriculum, if the rows have a horizon.
 
     Args:
-        record: the evaluation on test data.
-        rows: parsed metrics.jsonl; empty for an evaluation without training.
-        test_mse: frozen MSE on the test data, all frequencies; None if unknown.
-        directory: the folder of the PNGs; created if absent.
+      record: the evaluation on test data.
+      rows: parsed metrics.jsonl; empty for an evaluation without training.
+      test_mse: frozen MSE on the test data, all frequencies; None if unknown.
+      directory: the folder of the PNGs; created if absent.
 
     Returns:
-        The paths written, in reading order.
+      The paths written, in reading order.
     """
     frequencies_hz = record.frequencies_hz
     staged = any(row.get("horizon_s") is not None for row in rows)

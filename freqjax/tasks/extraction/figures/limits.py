@@ -20,8 +20,8 @@ def limit_curves(rows: Sequence[dict[str, Any]], directory: str | Path) -> Path:
     Only rows with a random start are drawn: with a known start the limit is 0.
 
     Args:
-        rows: of limits.json.
-        directory: the folder of limits.png.
+      rows: of limits.json.
+      directory: the folder of limits.png.
     """
     figure, axes = canvas.subplots(10, 5)
     axis, labels = axes[0, 0], []

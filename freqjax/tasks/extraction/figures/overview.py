@@ -32,11 +32,11 @@ def headline(
     """Draw, left, every output over its target in the last second; right, frozen test MSE beside others'.
 
     Args:
-        record: the evaluation on test data.
-        rows: parsed metrics.jsonl, for the number of updates; may be empty.
-        zero_mse: of predicting zero on the same data.
-        original_mse: label -> the best MSE that an original reported.
-        directory: the folder of headline.png.
+      record: the evaluation on test data.
+      rows: parsed metrics.jsonl, for the number of updates; may be empty.
+      zero_mse: of predicting zero on the same data.
+      original_mse: label -> the best MSE that an original reported.
+      directory: the folder of headline.png.
     """
     present, cut = present_indices(record), final_second(record)
     height = 1.1 + max(0.95 * len(present), 0.34 * (len(present) + len(original_mse) + 1))

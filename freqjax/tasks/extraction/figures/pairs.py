@@ -29,15 +29,15 @@ def rotors(
     Pairs that end near their selector's line are emphasised.
 
     Args:
-        before_hz: [P] natural frequencies before training, Hz; pairs whose frequency is not positive
-            before and after are not drawn but counted in the title of the row.
-        after_hz: [P] after training, Hz.
-        owner: [P] int, index into frequencies_hz of the selector that opens the pair, or -1.
-        frequencies_hz: [F] the task's lines, Hz.
-        directory: the folder of rotors.png.
+      before_hz: [P] natural frequencies before training, Hz; pairs whose frequency is not positive
+        before and after are not drawn but counted in the title of the row.
+      after_hz: [P] after training, Hz.
+      owner: [P] int, index into frequencies_hz of the selector that opens the pair, or -1.
+      frequencies_hz: [F] the task's lines, Hz.
+      directory: the folder of rotors.png.
 
     Raises:
-        ValueError: if the arrays are not all [P] with P ≥ 1, or an owner is not in -1 … F - 1.
+      ValueError: if the arrays are not all [P] with P ≥ 1, or an owner is not in -1 … F - 1.
     """
     before, after = np.asarray(before_hz, np.float64), np.asarray(after_hz, np.float64)
     owner, lines = np.asarray(owner), list(frequencies_hz)

@@ -23,12 +23,12 @@ def one_frequency(record: EvaluationRecord, index: int, directory: str | Path) -
     """Draw target, mixture and output of one frequency at both ends of the stream.
 
     Args:
-        record: the evaluation.
-        index: into record.frequencies_hz.
-        directory: the folder of one_frequency_<f>Hz.png.
+      record: the evaluation.
+      index: into record.frequencies_hz.
+      directory: the folder of one_frequency_<f>Hz.png.
 
     Raises:
-        ValueError: if no stream selects that frequency.
+      ValueError: if no stream selects that frequency.
     """
     if index not in present_indices(record):
         raise ValueError(f"no stream selects index {index} of {record.frequencies_hz}")
@@ -48,7 +48,7 @@ def one_frequency(record: EvaluationRecord, index: int, directory: str | Path) -
 
 
 def all_frequencies(record: EvaluationRecord, directory: str | Path) -> Path:
-    """Draw output over target for every frequency, one a row, at both ends of the stream.
+    """Draw output over target for every frequency, one per row, at both ends of the stream.
 
     Writes all_frequencies.png.
     """

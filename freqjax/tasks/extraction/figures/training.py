@@ -36,7 +36,7 @@ def history(rows: Rows, frequencies_hz: Sequence[float]) -> History:
     """Read rows of metrics.jsonl.
 
     Raises:
-        ValueError: there are no rows.
+      ValueError: there are no rows.
     """
     return history_of(rows, len(frequencies_hz), _COLUMNS)
 
@@ -50,7 +50,7 @@ def learning_curves(
     """Draw learning_curves.png of rows of metrics.jsonl.
 
     Raises:
-        ValueError: there are no rows.
+      ValueError: there are no rows.
     """
     scale = mse_scale(frequencies_hz, baselines)
     return figures.learning_curves(history(rows, frequencies_hz), scale, directory)
@@ -62,7 +62,7 @@ def chasing_gap(
     """Draw chasing_gap.png of rows of metrics.jsonl; `test_mse` is that of frozen weights.
 
     Raises:
-        ValueError: there are no rows.
+      ValueError: there are no rows.
     """
     scale = mse_scale(frequencies_hz)
     return figures.chasing_gap(history(rows, frequencies_hz), scale, test_mse, directory)
@@ -72,7 +72,7 @@ def curriculum(rows: Rows, frequencies_hz: Sequence[float], directory: str | Pat
     """Draw curriculum.png of rows of metrics.jsonl.
 
     Raises:
-        ValueError: there are no rows, or none has a horizon.
+      ValueError: there are no rows, or none has a horizon.
     """
     scale = mse_scale(frequencies_hz)
     return figures.curriculum(history(rows, frequencies_hz), scale, directory)

@@ -68,8 +68,8 @@ class StreamLimit(NamedTuple):
       mse_per_frequency: [F].
       low, high: of `mse`; the simulation's 95 % interval, with its errors at all n fully correlated, and
         the error of the quadrature over n.
-      after_1s_per_frequency: [F] over the samples after the first second; None if the start is known or
-        there is no such sample.
+      after_1s_per_frequency: [F] over the samples that are judged (`ExtractionConfig.unjudged_samples`): by
+        default those after the first second; None if the start is known or all are judged.
       resolution: as in `Curve`.
       samples_seen, curve: the n between which the limit is linear in log n, and its mean over components
         there; empty if the start is known.
@@ -207,7 +207,7 @@ def _prior_variances(
 
 
 def stream_limit(task: ExtractionConfig) -> StreamLimit:
-    """Compute the mean of the Bayes limit over a block, and over the samples after the first second.
+    """Compute the mean of the Bayes limit over a block, and over the samples that are judged.
 
     The limit is computed at n evenly spaced in log n and interpolated linearly in log n. For a start that is
     uniform over a whole period it never rises with n, so that beyond the largest n it lies between 0 and
@@ -219,7 +219,7 @@ def stream_limit(task: ExtractionConfig) -> StreamLimit:
     frequencies, total = len(task.frequencies), task.samples
     if task.start == "zero":
         return StreamLimit(0.0, (0.0,) * frequencies, 0.0, 0.0, None, 0.0)
-    second, farthest = round(task.sampling_rate), min(total, _FARTHEST)
+    first, farthest = task.unjudged_samples, min(total, _FARTHEST)
     nodes = sorted({int(n) for n in np.rint(np.geomspace(1, farthest, _NODES))})
     starts = common_period(task.frequencies, task.sampling_rate)
     streams = int(np.clip(_HELD // starts, _FEWEST_STREAMS, _BLOCK_STREAMS))
@@ -232,8 +232,8 @@ def stream_limit(task: ExtractionConfig) -> StreamLimit:
     error = abs(mse - float(coarse)) / 3
     beyond = float(curve.mse[-1]) * (1 - farthest / total)
     after = None
-    if second < total:
-        after = tuple(float(v) for v in quadrature(nodes, second, total) @ curve.mse_per_frequency)
+    if first:
+        after = tuple(float(v) for v in quadrature(nodes, first, total) @ curve.mse_per_frequency)
     return StreamLimit(
         mse=mse,
         mse_per_frequency=tuple(float(v) for v in weights @ curve.mse_per_frequency),

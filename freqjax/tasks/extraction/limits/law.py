@@ -41,7 +41,7 @@ _SMALLEST_MASS = 1e-14
 
 
 class NoBayesLimit(UserError):
-    """Error of a task whose Bayes limit cannot be computed, with the reason as a sentence."""
+    """Error for a task whose Bayes limit cannot be computed, with the reason as a sentence."""
 
 
 class Table(NamedTuple):
@@ -115,18 +115,18 @@ def fitting_law(task: ExtractionConfig, variance: float) -> dict[str, str]:
 
 
 def is_silent(task: ExtractionConfig) -> bool:
-    """Tell whether there is no noise: S is a fixed function of the position in the period."""
+    """Return whether there is no noise, so that S is a fixed function of the position in the period."""
     low, high = task.amplitude_range
     return task.phase_scale == 0 and low == high
 
 
 def is_coarse(task: ExtractionConfig, table: Table) -> bool:
-    """Tell whether the largest table allowed blurs a sample by more than 5 % of its noise."""
+    """Return whether the largest table allowed blurs a sample by more than 5 % of its noise."""
     return table.blur > 1.001 * _BLUR_SHARE * math.sqrt(noise_variance(task))
 
 
 def is_mute(task: ExtractionConfig) -> bool:
-    """Tell whether S has the same law at every time, so that it has no information about the start.
+    """Return whether S has the same law at every time, so that it has no information about the start.
 
     With a whole number of turns (phase scale 1, 2, …) θ + φ is uniform on the circle for every θ.
     """

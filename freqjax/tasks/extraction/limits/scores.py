@@ -142,17 +142,17 @@ def score_outputs(
     targets: Float[np.ndarray, "B T"],
     groups: Int[np.ndarray, " B"],
 ) -> dict[str, Any]:
-    """Return the MSE of `outputs` [B, T], in all, per frequency, and after the first second.
+    """Return the MSE of `outputs` [B, T] after the burn-in, in all, per frequency, and of judged samples.
 
     The last is None if the start is known, or streams are not longer than a second.
     """
     squared = np.square(outputs.astype(np.float64) - targets)
-    second, after = round(task.sampling_rate), None
+    first, after = task.unjudged_samples, None
     present = range(len(task.frequencies))
-    if task.start != "zero" and second < squared.shape[1]:
-        late = squared[:, second:].mean(axis=1)
+    if task.start != "zero" and first:
+        late = squared[:, first:].mean(axis=1)
         after = [float(late[groups == i].mean()) for i in present]
-    whole = squared.mean(axis=1)
+    whole = squared[:, task.burn_in_samples :].mean(axis=1)
     return {
         "mse": float(whole.mean()),
         "mse_per_frequency": [float(whole[groups == i].mean()) for i in present],

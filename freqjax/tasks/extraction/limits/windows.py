@@ -38,7 +38,7 @@ def context_samples(samples: int, windows: WindowsConfig) -> Int[np.ndarray, " T
 
 
 def window_limit(task: ExtractionConfig, context: Context) -> StreamLimit:
-    """Compute the mean of the limit over a block, and over the samples after the first second.
+    """Compute the mean of the limit over a block, and over the samples that are judged.
 
     Raises:
       NoBayesLimit: the network is bidirectional, the windows have few distinct starts, or as `bayes_curve`.
@@ -65,9 +65,9 @@ def window_limit(task: ExtractionConfig, context: Context) -> StreamLimit:
 
     mse = over_time(curve.mse)
     per_frequency = np.stack([over_time(part) for part in curve.mse_per_frequency.T], axis=1)
-    second, after = round(task.sampling_rate), None
-    if task.start != "zero" and second < task.samples:
-        after = tuple(per_frequency[second:].mean(axis=0).tolist())
+    first, after = task.unjudged_samples, None
+    if task.start != "zero" and first:
+        after = tuple(per_frequency[first:].mean(axis=0).tolist())
     times = np.unique(np.rint(np.geomspace(1, task.samples, _NODES)).astype(int))
     shown = times if task.start != "zero" else times[:0]
     return StreamLimit(
@@ -84,7 +84,7 @@ def window_limit(task: ExtractionConfig, context: Context) -> StreamLimit:
 
 
 def _known(task: ExtractionConfig, windows: WindowsConfig) -> Bool[np.ndarray, " T"]:
-    """Tell whether a sample's output comes from a window that reads the block from its known start on."""
+    """Return whether a sample's output comes from a window that reads the block from its known start."""
     if task.start != "zero":
         return np.zeros(task.samples, bool)
     first = first_samples(task.samples, windows)[owners(task.samples, windows)]

@@ -52,7 +52,7 @@ def make_record(kind="good", frequencies_hz=(1.0, 3.0, 5.0, 7.0), samples=10_000
 
 
 def make_rows(count=5, losses=(0.277, 0.368, 0.39, 0.405, 0.41), frozen=0.501, frequencies=4):
-    """Rows of the strict online loop: the loss looks good, the frozen error does not."""
+    """Return rows of the strict online loop: the loss looks good, the frozen error does not."""
     return [
         {
             "epoch": i + 1,
@@ -253,11 +253,16 @@ def test_error_over_time_of_a_detuned_sine(tmp_path, drawn):
 
 
 def with_baselines(record, scale=0.1, **fields):
-    """One baseline that errs by a share of the target, and one that says nothing."""
+    """Return a baseline whose error is a share of the target, and one that predicts zero."""
     outputs = {"Kalman": (1 - scale) * record.targets, "Silence": 0 * record.targets}
-    known = {"bayes_mse": 2e-4, "linear_mmse": 3e-3, "settled": 0}
-    limits = {"bayes_mse_per_frequency": [1e-4] * len(record.frequencies_hz)}
-    return record._replace(baselines=Baselines(outputs, **(known | limits | fields)))
+    baselines = Baselines(
+        outputs,
+        bayes_mse=2e-4,
+        bayes_mse_per_frequency=[1e-4] * len(record.frequencies_hz),
+        linear_mmse=3e-3,
+        settled=0,
+    )
+    return record._replace(baselines=baselines._replace(**fields))
 
 
 def test_baselines_are_drawn_beside_the_network(tmp_path, drawn):
@@ -286,6 +291,7 @@ def test_baselines_are_drawn_beside_the_network(tmp_path, drawn):
 
 def test_standing_shows_network_limit_and_baselines(tmp_path, drawn):
     record = with_baselines(make_record(), settled=1000)
+    assert record.baselines is not None
     figures.standing(record, record.baselines, tmp_path)
     figure = drawn["standing.png"]
     points = [line.get_xydata() for line in figure.axes[0].lines if len(line.get_xdata()) == 4]
@@ -308,6 +314,7 @@ def test_a_limit_of_zero_or_unknown_is_said_and_not_drawn(tmp_path, drawn):
         assert "Kalman and Silence" in words
     assert "least possible" not in headline(drawn["standing.png"])
     broken = with_baselines(make_record("broken"))
+    assert broken.baselines is not None
     figures.standing(broken, broken.baselines, tmp_path)
     assert headline(drawn["standing.png"]) == "The output is not finite"
     assert_good_png(drawn["standing.png"], tmp_path)
@@ -348,11 +355,12 @@ def test_error_density_integrates_to_one_and_zero_output_fills_the_outline(tmp_p
     # Frequencies off the sampling grid, so that the samples fill the sine's range evenly.
     figures.error_distribution(make_record("zero", (2.3718, 3.1173)), tmp_path)
     for axis in drawn["error_distribution.png"].axes:
-        filled, outline = [p.get_data() for p in axis.patches if isinstance(p, StepPatch)]
-        for values, edges, _ in (filled, outline):
+        both = [p.get_data() for p in axis.patches if isinstance(p, StepPatch)]
+        for values, edges, _ in both:
             assert np.sum(values * np.diff(edges)) == pytest.approx(1, abs=1e-9)
         # Both errors are a sine's, the filled one blurred by 0.001.
-        assert np.sum(np.abs(filled.values - outline.values) * np.diff(outline.edges)) < 0.1
+        (filled, _, _), (outline, edges, _) = both
+        assert np.sum(np.abs(filled - outline) * np.diff(edges)) < 0.1
 
 
 def test_spectrum_of_a_unit_sine_peaks_at_zero_decibels(tmp_path, drawn):

@@ -180,8 +180,8 @@ def test_headline_compares_with_the_originals(tmp_path, drawn):
     names = [label.get_text() for label in right.get_yticklabels()]
     assert names == ["1 Hz", "3 Hz", "5 Hz", "7 Hz", *ORIGINALS, "predicting zero"]
     dots = [line for line in right.lines if line.get_marker() == "o"]
-    np.testing.assert_allclose([dot.get_xdata()[0] for dot in dots],
-                               [*(tone.mse for tone in record.tones), 0.2847, 0.3, 0.5])  # fmt: skip
+    expected = np.array([*(tone.mse for tone in record.tones), 0.2847, 0.3, 0.5], float)
+    np.testing.assert_allclose([dot.get_xdata()[0] for dot in dots], expected)
     colours = [to_hex(dot.get_color()).upper() for dot in dots[:4]]
     assert colours == list(GROUP_COLOURS[:4])
     assert "goal 0.01" in words(figure)

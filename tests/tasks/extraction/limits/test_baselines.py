@@ -1,5 +1,7 @@
 """The Kalman filter and sliding least squares against brute-force linear algebra and simulation."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -12,23 +14,26 @@ from freqjax.tasks.extraction.limits.linear import kalman, linear_curve, linear_
 
 
 def task(**fields):
-    tiny = {"frequencies": (1.0, 3.0), "sampling_rate": 20.0, "duration": 3.0, "phase_scale": 0.3}
-    return TaskConfig(**(tiny | {"start": "random"} | fields))
+    tiny = TaskConfig(
+        frequencies=(1.0, 3.0), sampling_rate=20.0, duration=3.0, phase_scale=0.3, start="random"
+    )
+    return dataclasses.replace(tiny, **fields)
 
 
 def draw(config, streams, seed=0):
-    """Streams from the definition: mixtures [N, T] and clean components [N, T, F]."""
+    """Draw streams by the definition: mixtures [N, T] and clean components [N, T, F]."""
     rng = np.random.default_rng(seed)
     starts = rng.integers(0, round(config.sampling_rate), (streams, 1, 1))
     seconds = (starts + np.arange(config.samples)[:, None]) / config.sampling_rate
     angle = 2 * np.pi * seconds * np.array(config.frequencies)
     phase = config.phase_scale * rng.uniform(0, 2 * np.pi, angle.shape)
-    noisy = rng.uniform(*config.amplitude_range, angle.shape) * np.sin(angle + phase)
+    low, high = config.amplitude_range
+    noisy = rng.uniform(low, high, angle.shape) * np.sin(angle + phase)
     return noisy.mean(axis=-1), np.sin(angle)
 
 
 def conditioned(config, mixture):
-    """Estimates [T, F] and error variances [T, F] of one stream from joint Gaussian conditioning.
+    """Compute estimates [T, F] and error variances [T, F] of one stream from joint Gaussian conditioning.
 
     Each clean component has the autocovariance cos(ωτ)/2; a sample holds all of them with the gain and
     lag of the noise. No state, no recursion: a covariance matrix of all samples so far.

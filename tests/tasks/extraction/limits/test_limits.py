@@ -13,8 +13,9 @@ from freqjax.config import sections as configs
 from freqjax.config import validation
 from freqjax.main import main
 from freqjax.system import cache
-from freqjax.tasks import make_task
+from freqjax.tasks import Extraction, make_task
 from freqjax.tasks.extraction import datasets
+from freqjax.tasks.extraction.config import extraction_of
 from freqjax.tasks.extraction.evaluation import possible
 from freqjax.tasks.extraction.limits import (
     NoBayesLimit,
@@ -26,19 +27,21 @@ from freqjax.tasks.extraction.limits import (
 )
 from freqjax.tasks.extraction.limits.survey import survey_row
 from freqjax.tasks.extraction.synthesis import common_period
-from tests.twins import tiny_config
+from tests.twins import split_of, tiny_config
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """A cache of one's own."""
+    """Use a separate cache folder."""
     monkeypatch.setenv("FREQJAX_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
 def task(**fields):
-    tiny = {"frequencies": (1.0, 3.0), "sampling_rate": 20.0, "duration": 1.0, "phase_scale": 0.3}
-    return TaskConfig(**(tiny | {"start": "random"} | fields))
+    tiny = TaskConfig(
+        frequencies=(1.0, 3.0), sampling_rate=20.0, duration=1.0, phase_scale=0.3, start="random"
+    )
+    return dataclasses.replace(tiny, **fields)
 
 
 def default(scale):
@@ -56,7 +59,8 @@ def test_the_table_has_the_characteristic_function_of_its_law(scale, amplitudes)
     mass = np.exp(table.log_mass.astype(float))
     np.testing.assert_allclose(mass.sum(axis=0), 1, atol=1e-6)
     heard = (np.arange(1024) - 512) * table.width
-    a = np.linspace(*amplitudes, 201)[:-1] + (amplitudes[1] - amplitudes[0]) / 400  # midpoints
+    low, high = amplitudes
+    a = np.linspace(low, high, 201)[:-1] + (high - low) / 400  # midpoints
     x = 2 * np.pi * scale * (np.arange(2000) + 0.5) / 2000
     for place in (0, 3, 7):
         for k in (1.0, 9.0, 40.0):
@@ -141,7 +145,7 @@ def test_one_sample_of_one_sine_by_quadrature():
 
 
 def brute_force(config, samples_seen, streams):
-    """Squared errors of the posterior mean: densities by histograms, streams from the definition."""
+    """Compute squared errors of the posterior mean: densities by histograms, streams from the definition."""
     rate, scale = round(config.sampling_rate), config.phase_scale
     width, reach = 0.004, 700
     low, high = config.amplitude_range
@@ -224,7 +228,7 @@ def test_noise_too_small_for_the_table_widens_the_interval_or_is_refused():
 def test_a_carried_state_has_no_limit_of_streams_that_begin_unknown():
     config = task(start="random", phase_scale=0.1, sampling_rate=50.0, duration=1.0, reset="never")
     extraction = make_task(config)
-    limits = extraction.limits(extraction.split("test"))
+    limits = extraction.limits(split_of(extraction, "test"))
     assert limits["bayes_mse"] is None and "task.reset is never" in limits["note"]
 
 
@@ -292,7 +296,7 @@ def test_a_common_period_too_long_is_refused():
     config = task(frequencies=(1.0, 3.137), sampling_rate=1000.0, duration=2.0)
     with pytest.raises(UserError, match=r"task\.frequencies .* have a common period of"):
         bayes_curve(config, (1,))
-    limits = make_task(config).limits(make_task(config).split("test"))
+    limits = make_task(config).limits(split_of(make_task(config), "test"))
     assert limits["bayes_mse"] is None and limits["bayes_after_1s_per_frequency"] is None
     assert limits["note"].startswith("No Bayes limit: task.frequencies (1.0, 3.137)")
     assert 0.001 < limits["linear_mmse"] < 0.1
@@ -320,6 +324,7 @@ def test_what_follows_the_first_second():
     every = bayes_curve(config, range(1, 161), bayes._BLOCK_STREAMS)
     assert limit.mse == pytest.approx(every.mse.mean(), rel=0.02)
     late = every.mse_per_frequency[20:].mean(axis=0)
+    assert limit.after_1s_per_frequency is not None
     np.testing.assert_allclose(limit.after_1s_per_frequency, late, rtol=0.05)
     assert limit.low < every.mse.mean() < limit.high
 
@@ -405,7 +410,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
 
 def test_a_task_tells_its_limits():
     extraction = make_task(task(phase_scale=0.2, duration=4.0))
-    blocks = extraction.split("test")
+    blocks = split_of(extraction, "test")
     limits = json.loads(json.dumps(extraction.limits(blocks), allow_nan=False))
     assert limits["bayes_low"] < limits["bayes_mse"] < limits["bayes_high"]
     assert limits["bayes_mse"] == pytest.approx(np.mean(limits["bayes_mse_per_frequency"]))
@@ -419,7 +424,7 @@ def test_a_task_tells_its_limits():
         assert score["mse"] == pytest.approx(np.mean(score["mse_per_frequency"]))
         assert np.all(np.array(late) > limits["bayes_after_1s_per_frequency"])
     known = make_task(task(start="zero", duration=4.0))
-    limits = known.limits(known.split("test"))
+    limits = known.limits(split_of(known, "test"))
     assert limits["bayes_mse"] == 0 and limits["baselines"]["kalman"]["mse"] > 0
     assert limits["bayes_after_1s_per_frequency"] is None
 
@@ -427,7 +432,8 @@ def test_a_task_tells_its_limits():
 def test_the_evaluation_tells_how_far_the_network_is():
     def told(config, outputs=lambda targets: 0.9 * targets):
         extraction = make_task(config)
-        blocks = extraction.split("test")
+        assert isinstance(extraction, Extraction)
+        blocks = split_of(extraction, "test")
         found = extraction.measure(outputs(np.asarray(blocks.targets)), blocks)
         limits = extraction.limits(blocks)
         section = possible(extraction, found, limits)
@@ -438,6 +444,7 @@ def test_the_evaluation_tells_how_far_the_network_is():
     mine = np.mean(test["mse_after_1s_per_frequency"])
     assert f"after the first second is {mine / least:.3g} times the least possible" in words
     assert "Over whole streams no estimator is below" in words
+    assert table is not None
     assert table.columns == ("", "network", "limit", "Kalman", "Sliding least squares")
     assert [row[1] for row in table.rows] == test["mse_after_1s_per_frequency"]
     words, *_ = told(task(phase_scale=0.5))
@@ -452,12 +459,12 @@ def test_the_evaluation_tells_how_far_the_network_is():
 def test_rows_from_a_file_have_no_limit(tmp_path, fields):
     config = task(duration=2.0)
     extraction = make_task(config)
-    rows = extraction.dataset(extraction.split("test"))
+    rows = extraction.dataset(split_of(extraction, "test"))
     datasets.write_rows(tmp_path / "rows.npz", rows, config.sampling_rate, config.samples)
     own = make_task(
         dataclasses.replace(config, **dict.fromkeys(fields, str(tmp_path / "rows.npz")))
     )
-    blocks = own.split("test")
+    blocks = split_of(own, "test")
     limits = own.limits(blocks)
     named = " and ".join(f"task.{field}" for field in fields)
     assert limits["note"].startswith(f"Rows of a file ({named}) have no limit, since their law")
@@ -467,7 +474,7 @@ def test_rows_from_a_file_have_no_limit(tmp_path, fields):
     section = possible(own, found, limits)
     assert section.words == (limits["note"],)
     assert [row[2] for row in section.table.rows] == [None] * len(config.frequencies)
-    expected = extraction.limits(extraction.split("test"))
+    expected = extraction.limits(split_of(extraction, "test"))
     for name, score in expected["baselines"].items():
         assert limits["baselines"][name]["mse"] == pytest.approx(score["mse"], rel=1e-5)
 
@@ -496,7 +503,7 @@ def test_the_mode_leaves_a_table_and_a_figure(tmp_path, capsys):
         for scale in (1.0, 0.5)
         for n in (1, 5, 20)
     ]
-    task_config = dataclasses.replace(tiny_config().task, start="random", phase_scale=0.5)
+    task_config = dataclasses.replace(extraction_of(tiny_config()), start="random", phase_scale=0.5)
     expected = survey_row(task_config, (1, 5, 20))
     for name in ("bayes_mse", "bayes_mse_per_frequency", "low", "high", "linear_mmse"):
         assert [row[name] for row in rows[9:]] == expected[name]

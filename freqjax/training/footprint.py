@@ -1,0 +1,110 @@
+"""How much memory a training takes at least, and how many updates it makes, told before it begins."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+
+from freqjax.config.sections import Config
+from freqjax.errors import UserError
+from freqjax.networks import Network
+from freqjax.system import capacity
+from freqjax.system.capacity import Need
+from freqjax.tasks import Sequences
+from freqjax.tasks.windows import warm_up, window_count
+from freqjax.training.prepared import Prepared, param_shapes
+from freqjax.training.regimes import is_curriculum
+from freqjax.training.shuffled import windows_of
+from freqjax.training.streams import window_length
+
+# Updates are counted in int32.
+MOST_UPDATES = 2**31 - 1
+# Besides the moments: the weights, those at the start, the gradient, the change and the new weights.
+_COPIES = 5
+_MOMENTS = {"adam": 2, "adamw": 2, "sgd": 1, "rmsprop": 1}
+# Numbers that are kept for the gradient, a unit and sample; every cell keeps more.
+_KEPT = 4
+# Streams of a frozen evaluation side by side, each with its state at every sample.
+_STREAMS = 16
+
+
+def require(prepared: Prepared) -> None:
+    """Require that a training has the memory it needs, and makes no more updates than can be counted.
+
+    Raises:
+      UserError: it has not, or makes more.
+    """
+    config, rows = prepared.config, prepared.train_rows
+    count = updates_per_epoch(config, rows)
+    if config.train.epochs * count > MOST_UPDATES:
+        raise UserError(
+            f"train.epochs is {config.train.epochs}: times the {count} updates of an epoch it must be at "
+            f"most {MOST_UPDATES}."
+        )
+    if jax.default_backend() == "cpu":  # an accelerator has memory of its own
+        capacity.require(needs(config, prepared.network, *rows.inputs.shape[:2]))
+
+
+def updates_per_epoch(config: Config, rows: Sequences) -> int:
+    """Count the updates of an epoch on `rows`."""
+    train, (sequences, samples) = config.train, rows.inputs.shape[:2]
+    if is_curriculum(config):
+        return 1
+    if train.steps_per_epoch is not None:
+        return train.steps_per_epoch
+    if train.regime in ("windows", "examples"):
+        windows = windows_of(config, sequences, samples)
+        return math.ceil(sequences * window_count(samples, windows) / windows.batch)
+    rows_of_stream = samples * (1 if train.streams == "parallel" else sequences)
+    return rows_of_stream // (window_length(config) or rows_of_stream)
+
+
+def needs(config: Config, network: Network, sequences: int, samples: int) -> list[Need]:
+    """Return what training and its frozen evaluation take at least.
+
+    Args:
+      config: the run.
+      network: its network.
+      sequences: B of the training rows.
+      samples: T of them.
+    """
+    size = f"network.hidden_size is {config.network.hidden_size}"
+    copies = _COPIES + (0 if is_curriculum(config) else _MOMENTS[config.optimizer.name])
+    units = config.network.hidden_size * config.network.layers
+    units *= 2 if config.network.bidirectional else 1
+    said, rows = _rows_of_update(config, sequences, samples)
+    length = config.windows.length if config.train.regime == "windows" else samples
+    evaluated = length * min(sequences, _STREAMS) * config.network.hidden_size
+    return [
+        Need(size, "the weights and their moments", copies * bytes_of(param_shapes(network))),
+        Need(said, "the states that a gradient goes back through", 4 * _KEPT * units * rows),
+        Need(size, "the states of a frozen evaluation", 4 * evaluated),
+    ]
+
+
+def _rows_of_update(config: Config, sequences: int, samples: int) -> tuple[str, int]:
+    """Return the field that the rows of an update grow with, in words, and how many there are."""
+    train, windows = config.train, config.windows
+    if train.regime == "windows":
+        rows = (windows.length + warm_up(windows)) * windows.batch
+        return f"windows.batch is {windows.batch}", rows
+    if train.regime == "examples":
+        return f"train.batch is {train.batch}", min(train.batch, sequences) * samples
+    blocks = sequences if train.streams == "parallel" else 1
+    if train.regime == "full":
+        # In a curriculum a step reads as many samples as its horizon has, which may stay short.
+        length = 1 if is_curriculum(config) else samples * (sequences // blocks)
+        return f"train.regime is full and a block has {samples} samples", length * blocks
+    said = (
+        f"train.truncation is {train.truncation}"
+        if train.regime == "tbptt"
+        else "train.regime is online"
+    )
+    return said, window_length(config) * blocks
+
+
+def bytes_of(shapes: Any) -> int:
+    """Return the bytes of the arrays that `shapes` stands for."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
