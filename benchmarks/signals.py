@@ -20,7 +20,7 @@ from typing import IO, Any
 import numpy as np
 
 from benchmarks import record
-from freqjax.recordings.wav import Header, head
+from freqjax.recordings import wav_header
 
 _CHECKPOINT = "checkpoints/clock64"
 _RATE, _SECONDS = 48_000, 3600
@@ -70,7 +70,7 @@ def _write_hour(path: Path) -> None:
     second = whole.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
     samples = _RATE * _SECONDS
     with path.open("wb") as file:
-        file.write(head(Header(1, 1, _RATE, 24, 0, 0), samples, 3 * samples))
+        file.write(wav_header.make(wav_header.Header(1, 1, _RATE, 24, 0, 0), 1, samples))
         for _ in range(_SECONDS):
             file.write(second)
 

@@ -23,10 +23,13 @@ from freqjax.recordings import Recording, choose_channel, open_recording, signal
 from freqjax.recordings.resampling import ratio, resample
 from freqjax.system import files
 from freqjax.tasks import Extraction
+from freqjax.text import printable
 
 _CHUNK = 65_536
 # Relative difference up to which rates are equal: a file may store few digits.
 _SAME_RATE = 1e-6
+# A rate that times tell may be off by more, but no rate that differs by more is called equal.
+_MOST_SLACK = 1e-3
 # Samples of a training signal that are enough to measure how the output depends on the input.
 _PROBE_SAMPLES = 20_000
 # Without the signal, the output of a clock changes by less than this share of its rms.
@@ -98,7 +101,9 @@ def plan(
     """
     for flag, value in (("input", source), ("output", output)):
         if value is None:
-            raise UserError(f"--{flag} is missing: it must name a .npz, .npy, .csv or .wav file.")
+            raise UserError(
+                f"--{flag} is missing: it must name a file such as a .wav, .npy or .csv."
+            )
     assert source is not None and output is not None
     recording = open_recording(Path(source), "--input")
     path = Path(output)
@@ -128,14 +133,15 @@ def plan(
 
 def _rate_change(recording: Recording, wanted: float, resampled: bool) -> Fraction:
     found = recording.sampling_rate
-    if found is None or abs(found / wanted - 1) <= _SAME_RATE:
+    slack = min(recording.rate_slack, _MOST_SLACK)
+    if found is None or abs(found / wanted - 1) <= max(_SAME_RATE, slack):
         return Fraction(1)
     if not resampled:
         raise UserError(
             f"--input {recording.path} has {found:.9g} samples a second and the network was trained at "
             f"{wanted:.9g} (task.sampling_rate): --resample must be given to convert it to that rate."
         )
-    return ratio(found, wanted, f"--input {recording.path}")
+    return ratio(found, wanted, f"--input {recording.path}", slack)
 
 
 def measure_reference(component: ComponentStream) -> Reference:
@@ -176,7 +182,7 @@ def run(component: ComponentStream, planned: Plan, say: Callable[[str], None]) -
     seconds = time.perf_counter() - began
     done = Extracted(count, before.rms, after.rms, writer.clipped, seconds)
     for line in report(planned, component.task, component.group, known, done):
-        say(line)
+        say(printable(line))
     if planned.figure is not None:
         from freqjax.tasks.extraction import figures  # matplotlib takes most of a second to import
 
@@ -245,6 +251,7 @@ def report(
         + (", the rate of the network, since the file states none" if own_rate is None else ""),
         f"{task.group_names[group]}: {planned.output}, in {done.seconds:.2f} s, "
         f"{length / done.seconds:.3g} × real time",
+        *recording.notes,
     ]
     if planned.up_by_down != 1:
         lines.append(f"processed at {task.time.samples:.9g} Hz, and resampled back")

@@ -12,6 +12,7 @@ The policy decides how the stream continues:
 
 from __future__ import annotations
 
+import codecs
 import math
 import os
 import signal
@@ -76,14 +77,16 @@ def read_batches(source: int) -> Iterator[list[bytes]]:
 
     A line that is too long is truncated one byte beyond the longest allowed.
     """
-    rest = b""
+    rest, mark = b"", codecs.BOM_UTF8
     while piece := os.read(source, _PIECE):
         *lines, rest = (rest + piece).split(b"\n")
+        if lines and mark:  # some programs put it before the first line
+            lines[0], mark = lines[0].removeprefix(mark), b""
         rest = rest[: _LONGEST_LINE + 1]
         if lines:
             yield lines
     if rest:
-        yield [rest]
+        yield [rest.removeprefix(mark)]
 
 
 class _Lines:

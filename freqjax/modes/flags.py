@@ -38,9 +38,9 @@ FLAGS = {
         "a run's folder (its best weights), the folder of one step, or a checkpoint that ships",
         shipped.checkpoint,
     ),
-    "out": Flag(str, "the dataset to write, FILE.npz or FILE.csv"),
+    "out": Flag(str, "the dataset to write, a .npz, .csv, .npy or .wav"),
     "input": Flag(
-        str, "the file to read: weights (import), or a .npz, .npy, .csv or .wav (extract)"
+        str, "the file to read: weights (import), or a .wav, .npz, .npy, .csv, .flac, … (extract)"
     ),
     "output": Flag(
         str, "where to write: a folder (export), or a file in the format of --input (extract)"

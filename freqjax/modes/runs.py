@@ -77,7 +77,7 @@ def generate(config: Config, flags: dict[str, Any]) -> int:
 
     if flags["out"] is None:
         raise UserError(
-            "--out is missing: it must name the dataset to write, FILE.npz or FILE.csv."
+            "--out is missing: it must name the dataset to write, a .npz, .csv, .npy or .wav."
         )
     if flags["split"] not in (None, "train", "test"):
         raise UserError(f"--split is {flags['split']!r}: it must be train or test.")

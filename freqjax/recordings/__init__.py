@@ -1,31 +1,60 @@
 """Recordings of signals in files; a table maps each suffix to a class with the interface of `Recording`."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from freqjax.errors import UserError
-from freqjax.recordings.arrays import NpyRecording, NpzRecording
+from freqjax.recordings import compressed
+from freqjax.recordings.archive import NpzRecording
+from freqjax.recordings.arrays import NpyRecording
+from freqjax.recordings.compressed import SoundRecording
 from freqjax.recordings.recording import Recording, Writer, signal
-from freqjax.recordings.table import CsvRecording
+from freqjax.recordings.table import SUFFIXES as TEXT
+from freqjax.recordings.text import CsvRecording
 from freqjax.recordings.wav import WavRecording
 
-_FORMATS = {".npz": NpzRecording, ".npy": NpyRecording, ".csv": CsvRecording, ".wav": WavRecording}
+_FORMATS: dict[str, Callable[[Path, str], Recording]] = {
+    ".npz": NpzRecording,
+    ".npy": NpyRecording,
+    **dict.fromkeys(TEXT, CsvRecording),
+    ".wav": WavRecording,
+    ".wave": WavRecording,
+    **dict.fromkeys(compressed.SUFFIXES, SoundRecording),
+}
 
 
 def open_recording(path: Path, field: str) -> Recording:
     """Open the recording in the file `path`: read and check its header, but not its samples yet.
 
     Args:
-      path: a .npz, .npy, .csv or .wav.
+      path: a file of one of the formats.
       field: the flag or field that named the file, for error messages.
 
     Raises:
       UserError: the file is missing, of another kind, or damaged.
     """
     if path.suffix.lower() not in _FORMATS:
-        raise UserError(f"{field} is {path}: it must end in .npz, .npy, .csv or .wav.")
+        *others, last = _FORMATS
+        raise UserError(
+            f"{field} is {path}: it must end in {', '.join(others)} or {last}; most other sounds become a "
+            ".wav with `ffmpeg -i IN OUT.wav`."
+        )
+    require_file(path, field)
+    return _FORMATS[path.suffix.lower()](path, field)
+
+
+def require_file(path: Path, field: str) -> None:
+    """Check that `path` is a file.
+
+    Raises:
+      UserError: there is none, or it is a folder or a device.
+    """
+    if path.is_dir():
+        raise UserError(f"{field} is {path}: it is a folder, and must be a file.")
+    if path.exists() and not path.is_file():
+        raise UserError(f"{field} is {path}: it is a device or a pipe, and must be a file.")
     if not path.is_file():
         raise UserError(f"{field} is {path}: there is no such file.")
-    return _FORMATS[path.suffix.lower()](path, field)
 
 
 def choose_channel(recording: Recording, number: str | None, field: str) -> int:
@@ -62,9 +91,11 @@ __all__ = [
     "NpyRecording",
     "NpzRecording",
     "Recording",
+    "SoundRecording",
     "WavRecording",
     "Writer",
     "choose_channel",
     "open_recording",
+    "require_file",
     "signal",
 ]

@@ -1,19 +1,18 @@
-"""Arrays of NumPy: a signal [T] or channels [T, C] as .npy, or inside an .npz.
+"""Arrays of NumPy: their headers, checked before anything is read, and their numbers piece by piece.
 
-An .npz holds the signal as `S`, or as its only array besides `t` (T times, s) and `sampling_rate`
-(a number, Hz), either of which gives the rate. An output has one array `S` [T] and, if it is known,
-`sampling_rate`; an .npy has no rate. Floats keep their precision; integers are read without scaling, and
-the output of an integer recording has single precision.
+An array is a signal [T], or channels [T, C]; axes of length 1 do not count, and an array that is far longer
+than it is high, [C, T], has its channels as rows.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -23,12 +22,12 @@ from jaxtyping import Float
 from numpy.lib import format as npy
 
 from freqjax.errors import UserError
-from freqjax.recordings.recording import Clock
 from freqjax.system.files import replacing
+from freqjax.text import printable
 
 # A file, or a member of an archive.
 File = IO[bytes] | io.BufferedIOBase
-# Exceptions of numpy and zipfile for a damaged file.
+# What numpy and zipfile raise, by where the damage lies.
 BROKEN = (
     ValueError,
     TypeError,
@@ -37,167 +36,106 @@ BROKEN = (
     OverflowError,
     RuntimeError,
     SyntaxError,
+    RecursionError,
+    MemoryError,
     struct.error,
     tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
+# More than any device records; a piece of so many is held at a time.
+_MOST_CHANNELS = 1024
+# An array so many times as long as it is high has its channels as rows.
+_WIDE = 10
 
 
-class _Array(NamedTuple):
-    """Header of an array: shape, dtype, order, and the length of the header in bytes."""
+class Head(NamedTuple):
+    """An array's header.
 
-    shape: tuple[int, ...]
+    Attributes:
+      samples, channels: T and C.
+      dtype: of the numbers.
+      by_channel: whether the channels lie one after another.
+      offset: the header's own length, bytes.
+      shape: as the file has it.
+    """
+
+    samples: int
+    channels: int
     dtype: np.dtype
     by_channel: bool
     offset: int
-
-    @property
-    def channels(self) -> int:
-        """C, the number of channels."""
-        return self.shape[1] if len(self.shape) == 2 else 1
+    shape: tuple[int, ...]
 
     @property
     def written(self) -> np.dtype:
-        """Dtype of an output of the same format."""
+        """Return the type of the numbers in an output of the same format."""
         return self.dtype if self.dtype.kind == "f" else np.dtype(np.float32)
+
+    @property
+    def is_wide(self) -> bool:
+        """Tell whether the channels are the rows of the array."""
+        return (
+            [n for n in self.shape if n > 1]
+            == [self.channels, self.samples]
+            != [
+                self.samples,
+                self.channels,
+            ]
+        )
+
+    @property
+    def note(self) -> str:
+        """Say how a shape that could mean two things is read; empty where it cannot."""
+        if not self.is_wide:
+            return ""
+        return f"shape {self.shape} is read as {self.channels} channels of {self.samples:,} samples"
 
 
 class NpyRecording:
-    """Implementation of `freqjax.recordings.Recording` for an .npy file."""
+    """A `freqjax.recordings.Recording` in an .npy file."""
 
     layout = ".npy"
     sampling_rate: float | None = None
+    rate_slack = 0.0
 
     def __init__(self, path: Path, field: str) -> None:
         """Read the header.
 
         Raises:
-          UserError: the file is not an array of numbers [T] or [T, C], or its length contradicts its header.
+          UserError: no array of numbers [T] or [T, C], or a length that its header does not promise.
         """
         self.path, self._source = path, f"{field} is {path}"
         with path.open("rb") as file:
-            self._array = _read_head(file, path.stat().st_size, self._source)
-        self.names = tuple(f"channel {c + 1}" for c in range(self._array.channels))
-        self.samples: int | None = self._array.shape[0]
+            self._head = read_head(file, path.stat().st_size, self._source)
+        self.names = channel_names(self._head)
+        self.samples: int | None = self._head.samples
+        self.notes = (f"{path}: {self._head.note}",) if self._head.note else ()
 
     def chunks(self, size: int) -> Iterator[Float[np.ndarray, "n C"]]:
         """Read the samples in order, [n, C] float64."""
+        head = self._head
         with self.path.open("rb") as file:
-            yield from _read(file, self._array, size, self._source)
+            starts = channel_starts(head)
+            parts = [_reader_from(file, start) for start in starts]
+            yield from read_chunks(parts, head, size, self._source)
 
     @contextmanager
-    def writer(self, path: Path) -> Iterator[_ArrayWriter]:
+    def writer(self, path: Path) -> Iterator[ArrayWriter]:
         """Open a new file of an array [T]."""
         assert self.samples is not None
         with replacing(path) as file:
-            _write_head(file, self._array.written, (self.samples,))
-            yield _ArrayWriter(file, self._array.written)
+            write_head(file, self._head.written, (self.samples,))
+            yield ArrayWriter(file, self._head.written)
 
 
-class NpzRecording:
-    """Implementation of `freqjax.recordings.Recording` for an .npz file."""
+class ArrayWriter:
+    """A `freqjax.recordings.Writer` of the numbers of an array."""
 
-    layout = ".npz"
-
-    def __init__(self, path: Path, field: str) -> None:
-        """Read the headers and the first two times, if there are any.
-
-        Raises:
-          UserError: the file is not an archive, or does not hold exactly one signal; or as `NpyRecording`.
-        """
-        self.path, self._source = path, f"{field} is {path}"
-        try:
-            with zipfile.ZipFile(path) as archive:
-                self._name, self._times = self._choose(archive)
-                self._array = self._head(archive, self._name)
-                self._packing = archive.getinfo(self._name + ".npy").compress_type
-                self._clock = self._start_clock(archive)
-                self.sampling_rate = self._rate(archive)
-        except BROKEN as error:
-            raise UserError(f"{self._source}: it cannot be read as an .npz ({error}).") from None
-        self.names = tuple(f"channel {c + 1}" for c in range(self._array.channels))
-        self.samples: int | None = self._array.shape[0]
-
-    def chunks(self, size: int) -> Iterator[Float[np.ndarray, "n C"]]:
-        """Read the samples in order, [n, C] float64."""
-        try:
-            with zipfile.ZipFile(self.path) as archive:
-                times = self._read(archive, "t", size) if self._times else None
-                clock = self._start_clock(archive)
-                for chunk in self._read(archive, self._name, size):
-                    if times is not None and clock is not None:
-                        clock.check(next(times)[:, 0])
-                    yield chunk
-        except BROKEN as error:
-            raise UserError(f"{self._source}: it cannot be read as an .npz ({error}).") from None
-
-    @contextmanager
-    def writer(self, path: Path) -> Iterator[_ArrayWriter]:
-        """Open a new file of an array S [T], compressed as in the recording, with its rate if known."""
-        assert self.samples is not None
-        with replacing(path) as file, zipfile.ZipFile(file, "w", self._packing) as archive:
-            if self.sampling_rate is not None:
-                with archive.open("sampling_rate.npy", "w") as member:
-                    npy.write_array(member, np.array(self.sampling_rate), allow_pickle=False)
-            with archive.open("S.npy", "w", force_zip64=True) as member:
-                _write_head(member, self._array.written, (self.samples,))
-                yield _ArrayWriter(member, self._array.written)
-
-    def _choose(self, archive: zipfile.ZipFile) -> tuple[str, bool]:
-        """Return the name of the signal's array, and whether there are times."""
-        held = [name.removesuffix(".npy") for name in archive.namelist()]
-        signals = [name for name in held if name not in ("t", "sampling_rate")]
-        if "S" not in signals and len(signals) != 1:
-            raise UserError(
-                f"{self._source}: it holds {', '.join(held) or 'nothing'}: the signal must be named S, or "
-                "be the only array besides t and sampling_rate."
-            )
-        return ("S" if "S" in signals else signals[0]), "t" in held
-
-    def _head(self, archive: zipfile.ZipFile, name: str) -> _Array:
-        with archive.open(name + ".npy") as member:
-            size = archive.getinfo(name + ".npy").file_size
-            source = f"{self._source}, array {name}"
-            array = _read_head(member, size, source)
-        if array.by_channel:
-            raise UserError(
-                f"{source}: its channels are stored one after another (Fortran order): save "
-                "numpy.ascontiguousarray of it, so that an archive can be read piece by piece."
-            )
-        return array
-
-    def _read(self, archive: zipfile.ZipFile, name: str, size: int) -> Iterator[np.ndarray]:
-        array = self._head(archive, name)
-        with archive.open(name + ".npy") as member:
-            yield from _read(member, array, size, f"{self._source}, array {name}")
-
-    def _start_clock(self, archive: zipfile.ZipFile) -> Clock | None:
-        if not self._times:
-            return None
-        shape = self._head(archive, "t").shape
-        if shape != self._array.shape[:1] or shape[0] < 2:
-            raise UserError(
-                f"{self._source}: t has shape {shape}: it must be ({self._array.shape[0]},), a time for "
-                "every sample, of two samples at least."
-            )
-        first, second = next(self._read(archive, "t", 2))[:2, 0]
-        return Clock(first, second, self._source)
-
-    def _rate(self, archive: zipfile.ZipFile) -> float | None:
-        if "sampling_rate.npy" not in archive.namelist():
-            return None if self._clock is None else self._clock.sampling_rate
-        with archive.open("sampling_rate.npy") as member:
-            rate = npy.read_array(member, allow_pickle=False)
-        if rate.size != 1 or rate.dtype.kind not in "fiu" or not (0 < float(rate.flat[0]) < np.inf):
-            raise UserError(f"{self._source}: sampling_rate must be one number above 0, Hz.")
-        return float(rate.flat[0])
-
-
-class _ArrayWriter:
     clipped = 0
 
     def __init__(self, file: File, dtype: np.dtype) -> None:
+        """Write behind the header of an array of `dtype`."""
         self._file, self._dtype = file, dtype
 
     def write(self, samples: Float[np.ndarray, " n"]) -> None:
@@ -205,53 +143,104 @@ class _ArrayWriter:
         self._file.write(samples.astype(self._dtype).tobytes())
 
 
-def _read_head(file: File, length: int, source: str) -> _Array:
-    """Read the header of an array; header and array together take `length` bytes."""
+def channel_names(head: Head) -> tuple[str, ...]:
+    """Return names of the channels for people."""
+    return tuple(f"channel {c + 1}" for c in range(head.channels))
+
+
+def read_head(file: File, length: int, source: str) -> Head:
+    """Read the header of an array that takes `length` bytes with it, and no more.
+
+    Raises:
+      UserError: it is no array of numbers [T] or [T, C], or is not as long as it says.
+    """
     try:
         version = npy.read_magic(file)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, fortran, dtype = read(file)
     except BROKEN as error:
-        raise UserError(f"{source}: it cannot be read as an array ({error}).") from None
-    if dtype.kind not in "fiu":
+        what = printable(" ".join(str(error).split())[:200].rstrip("."))
+        raise UserError(f"{source}: it cannot be read as an array ({what}).") from None
+    if dtype.hasobject:
+        raise UserError(
+            f"{source}: it holds {dtype}, not numbers: pickled objects are not loaded; save an array of "
+            "floats."
+        )
+    if dtype.kind not in "fiub":
         raise UserError(f"{source}: it holds {dtype}, not numbers.")
-    if len(shape) not in (1, 2) or 0 in shape:
+    promised = file.tell() + math.prod(shape) * dtype.itemsize
+    head = _head(shape, fortran, dtype, file.tell(), source)
+    if promised != length:
+        raise UserError(f"{source}: its header promises {promised} bytes, and it has {length}.")
+    return head
+
+
+def _head(shape: tuple[int, ...], fortran: bool, dtype: np.dtype, offset: int, source: str) -> Head:
+    axes = [n for n in shape if n != 1]
+    if len(axes) > 2 or 0 in shape or any(n < 0 for n in shape):
         raise UserError(
             f"{source}: its shape is {shape}: it must be (samples,) or (samples, channels)."
         )
-    array = _Array(shape, dtype, fortran and shape[1:] > (1,), file.tell())
-    promised = array.offset + int(np.prod(shape, dtype=object)) * dtype.itemsize
-    if promised != length:
-        raise UserError(f"{source}: its header promises {promised} bytes, and it has {length}.")
-    return array
+    samples, channels = (*axes, 1, 1)[:2]
+    by_channel = fortran and channels > 1
+    if channels >= _WIDE * samples and samples > 1:
+        samples, channels, by_channel = channels, samples, not fortran
+    if channels > _MOST_CHANNELS:
+        raise UserError(
+            f"{source}: its shape is {shape}: it must have at most {_MOST_CHANNELS} channels."
+        )
+    return Head(samples, channels, dtype, by_channel, offset, shape)
 
 
-def _write_head(file: File, dtype: np.dtype, shape: tuple[int, ...]) -> None:
+def write_head(file: File, dtype: np.dtype, shape: tuple[int, ...]) -> None:
+    """Write the header of an array in C order."""
     described = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     npy.write_array_header_1_0(file, described)
 
 
-def _read(file: File, array: _Array, size: int, source: str) -> Iterator[np.ndarray]:
-    """Read chunks [n, C]; `file` must be seekable if the array is in Fortran order."""
-    width, samples = array.dtype.itemsize, array.shape[0]
-    if not array.by_channel:
-        file.read(array.offset)
-    for first in range(0, samples, size):
-        count = min(size, samples - first)
-        if array.by_channel:
-            starts = (array.offset + (c * samples + first) * width for c in range(array.channels))
-            content = b"".join(_at(file, start, count * width) for start in starts)
-        else:
-            content = file.read(count * array.channels * width)
-        if len(content) < count * array.channels * width:
+def channel_starts(head: Head) -> list[int]:
+    """Return where the numbers of each channel begin, bytes; one place where they are interleaved."""
+    if not head.by_channel:
+        return [head.offset]
+    return [head.offset + c * head.samples * head.dtype.itemsize for c in range(head.channels)]
+
+
+def read_chunks(
+    parts: Sequence[Callable[[int], bytes]], head: Head, size: int, source: str
+) -> Iterator[Float[np.ndarray, "n C"]]:
+    """Read an array in chunks [n, C] float64 of at most `size` samples.
+
+    Args:
+      parts: each reads the next so many bytes of a channel, or of all where they are interleaved.
+      head: of the array.
+      size: samples of a chunk.
+      source: of the array, for messages.
+
+    Raises:
+      UserError: it ends too early.
+    """
+    width = head.dtype.itemsize * (1 if head.by_channel else head.channels)
+    for first in range(0, head.samples, size):
+        count = min(size, head.samples - first)
+        contents = [part(count * width) for part in parts]
+        if any(len(content) < count * width for content in contents):
             raise UserError(f"{source}: it was cut while it was read.")
-        values = np.frombuffer(content, array.dtype).astype(np.float64)
-        if array.by_channel:
-            yield values.reshape(array.channels, count).T
+        with np.errstate(over="ignore"):
+            values = np.frombuffer(b"".join(contents), head.dtype).astype(np.float64)
+        if head.by_channel:
+            yield values.reshape(head.channels, count).T
         else:
-            yield values.reshape(count, array.channels)
+            yield values.reshape(count, head.channels)
 
 
-def _at(file: File, start: int, size: int) -> bytes:
-    file.seek(start)
-    return file.read(size)
+def _reader_from(file: File, start: int) -> Callable[[int], bytes]:
+    """Return what reads on from `start`, whoever else reads `file`."""
+    place = start
+
+    def read(size: int) -> bytes:
+        nonlocal place
+        file.seek(place)
+        place += size
+        return file.read(size)
+
+    return read

@@ -16,9 +16,6 @@ from jaxtyping import Float
 
 from freqjax.errors import UserError
 
-# Relative error of a time step allowed in a file, since times are rounded decimals.
-_UNEVEN = 0.01
-
 
 @runtime_checkable
 class Writer(Protocol):
@@ -41,17 +38,21 @@ class Recording(Protocol):
 
     Attributes:
       path: the file.
-      layout: description of its format.
-      names: [C] names of the channels in texts.
-      sampling_rate: samples per second, Hz, or None if the file does not contain it.
-      samples: T, or None if it is unknown before the file has been read.
+      layout: its format in words.
+      names: of the channels, for people; C of them.
+      sampling_rate: samples a second, Hz, or None where the file does not say.
+      rate_slack: the share by which the rate may be off, where it was measured; else 0.
+      samples: T, or None where only reading the file can tell.
+      notes: how the file was read where it could be read in another way, sentences without a full stop.
     """
 
     path: Path
     layout: str
     names: tuple[str, ...]
     sampling_rate: float | None
+    rate_slack: float
     samples: int | None
+    notes: tuple[str, ...]
 
     def chunks(self, size: int) -> Iterator[Float[np.ndarray, "n C"]]:
         """Read the samples in order, [n, C] float64 with n at most `size`; values are not scaled.
@@ -89,44 +90,3 @@ def signal(
             )
         yield samples
         row += len(samples)
-
-
-class Clock:
-    """Checker of evenly spaced times; in a file of several blocks the times start over at each."""
-
-    def __init__(self, first: float, second: float, source: str) -> None:
-        """Set the step to the difference of the first two times, s.
-
-        Raises:
-          UserError: the second time is not larger.
-        """
-        self._first, self.step, self._source = first, second - first, source
-        self._last, self._row = first - self.step, 0
-        if not (self.step > 0 and np.isfinite(self.step)):
-            raise UserError(
-                f"{source}: column t goes from {first:g} to {second:g} s: it must rise evenly."
-            )
-
-    @property
-    def sampling_rate(self) -> float:
-        """Samples per second, Hz, without the rounding error of the times if it is a round number."""
-        rate = 1 / self.step
-        return float(f"{rate:.6g}") if abs(rate / float(f"{rate:.6g}") - 1) < 1e-7 else rate
-
-    def check(self, times: Float[np.ndarray, " n"]) -> None:
-        """Check that times [n] continue the previous ones evenly.
-
-        Raises:
-          UserError: there is a gap; the message names its row, from 1.
-        """
-        steps = np.diff(times, prepend=self._last)
-        slack = _UNEVEN * self.step + 1e-8 * np.abs(times)  # nine digits are written
-        starts_over = np.abs(times - self._first) <= slack
-        bad = np.flatnonzero(~((np.abs(steps - self.step) <= slack) | starts_over))
-        if bad.size:
-            raise UserError(
-                f"{self._source}: row {self._row + bad[0] + 1}, column t is {times[bad[0]]:.9g}: it must "
-                f"rise by {self.step:g} s with every row; samples are missing or out of order."
-            )
-        if times.size:
-            self._last, self._row = float(times[-1]), self._row + times.size

@@ -20,19 +20,25 @@ from freqjax.errors import UserError
 _REACH = 10
 # A longer filter takes more time to design than to apply.
 _LARGEST_FACTOR = 50_000
-# Approximate number of new samples computed at a time.
+# Rates that differ by less keep together for days.
+_SAME = 1e-11
+# New samples are made about so many at a time.
 _PIECE = 65_536
 
 
-def ratio(old: float, new: float, field: str) -> Fraction:
-    """Return the ratio new / old, both Hz, as a fraction of integers up / down.
+def ratio(old: float, new: float, field: str, slack: float = 0.0) -> Fraction:
+    """Return the ratio new / old, both Hz, as whole numbers up and down.
 
-    Rates are interpreted as the decimal fractions that represent them.
+    Rates are taken as the decimal fractions they are written as, or by the nearest ratio of small numbers
+    where that differs by less than the share `slack` by which the rates may be off anyway.
 
     Raises:
       UserError: the integers are too large.
     """
     found = Fraction(repr(float(new))) / Fraction(repr(float(old)))
+    near = found.limit_denominator(_LARGEST_FACTOR)
+    if near and abs(float(near / found) - 1) <= max(slack, _SAME):
+        found = near
     if max(found.numerator, found.denominator) > _LARGEST_FACTOR:
         raise UserError(
             f"{field}: {old:.9g} Hz to {new:.9g} Hz is {found.numerator} to {found.denominator}: resampling "

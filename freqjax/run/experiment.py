@@ -28,6 +28,7 @@ from freqjax.figures.attempt import attempt
 from freqjax.networks.network import Params
 from freqjax.report import markdown as report
 from freqjax.report import summary, unfinished
+from freqjax.report.saved import read as read_summary
 from freqjax.report.saved import write as write_summary
 from freqjax.run import resuming
 from freqjax.run.interrupts import Interrupted, Interrupts
@@ -169,7 +170,7 @@ class Experiment:
 
     def _end_early(self, folder: Workdir, trainer: Trainer, signum: int | None) -> Outcome:
         """Write what is known at once of a run that a signal ended; a summary that is there stays."""
-        values = folder.read_json("summary.json")
+        values = read_summary(folder.path / "summary.json", self._say)
         if values is not None:
             self._say(
                 "interrupted after the summary: figures and causes that are missing are made by --mode "

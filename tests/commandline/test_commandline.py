@@ -434,7 +434,7 @@ _GENERATE = "--mode=generate --config CONFIG"
         (_GENERATE, "--out is missing: it must name"),
         ("--mode generate --out a.npz", "--config is missing: it must name"),
         (f"{_GENERATE} --out a.npz --split=both", "--split is 'both': it must be train or test"),
-        (f"{_GENERATE} --out a.txt", "--out is a.txt: it must end in .npz or .csv"),
+        (f"{_GENERATE} --out a.txt", "--out is a.txt: it must end in .npz, .csv, .npy or .wav"),
         (f"{_GENERATE} --out none/a.npz", "--out is none/a.npz: it cannot be written"),
         (f"{_GENERATE} --out CONFIG.csv", "it exists already, and is left as it is"),
     ],

@@ -1,5 +1,7 @@
 """Extraction: the component of a recording in its own format, said honestly; and recordings with targets."""
 
+import os
+
 import numpy as np
 import pytest
 from scipy.io import wavfile
@@ -100,6 +102,37 @@ def test_generated_rows_and_bare_arrays_can_be_listened_to(clock, tmp_path, suff
         found = found if suffix == "npy" else found["S"]
     assert np.mean((found - np.sin(6 * np.pi * TIME)) ** 2) < 1e-3
     assert ("since the file states none" in text) == (suffix == "npy")
+
+
+def test_a_rate_of_few_digits_is_used_and_told(clock, tmp_path):
+    seconds = np.arange(2205) / 44_100
+    table = np.c_[seconds, 0.2 * np.sin(6 * np.pi * seconds)]
+    source, output = tmp_path / "a.csv", tmp_path / "b.csv"
+    np.savetxt(source, table, ["%.6f", "%.9g"], ",", header="Time (s),S", comments="")
+    text = run(clock, source, output, resampled=True)
+    assert "2,205 samples, 0.05 s at 44100 Hz\n" in text
+    assert "column Time (s): 2,205 times tell 44100 Hz, to within 1.5 Hz" in text
+    assert np.loadtxt(output, delimiter=",", skiprows=1).shape == (2205, 2)
+
+
+def test_the_rate_of_the_network_is_taken_where_the_times_permit_it(clock, tmp_path):
+    """Times that are rounded to 1 ms tell 1000 Hz no better than to a thousandth."""
+    seconds = np.arange(3000) / 1000.3
+    table = np.c_[seconds, MIXTURE]
+    np.savetxt(tmp_path / "a.csv", table, ["%.3f", "%.9g"], ",", header="t,S", comments="")
+    assert "3,000 samples" in run(clock, tmp_path / "a.csv", tmp_path / "b.csv")
+    np.savetxt(tmp_path / "c.csv", table, ["%.6f", "%.9g"], ",", header="t,S", comments="")
+    with pytest.raises(
+        UserError, match=r"has 1000\.3 samples a second .* --resample must be given"
+    ):
+        run(clock, tmp_path / "c.csv", tmp_path / "d.csv")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows no such names")
+def test_control_characters_in_a_name_reach_no_terminal(clock, tmp_path):
+    np.save(tmp_path / "a\x1b[2J.npy", MIXTURE[:50])
+    text = run(clock, tmp_path / "a\x1b[2J.npy", tmp_path / "b.npy")
+    assert "\x1b" not in text and "a\\x1b[2J.npy" in text
 
 
 def test_a_sample_that_is_not_finite_leaves_nothing(clock, tmp_path):
@@ -235,7 +268,7 @@ def test_a_mixture_and_its_components_are_the_rows_they_were(tmp_path, fields):
     ("stems", "rate", "sentence"),
     [
         (np.zeros(20), 20, "has 1 channels: it must have 3, the mixture and then the target"),
-        (np.zeros((20, 4)), 20, "has 4 channels: it must have 3"),
+        (np.zeros((20, 6)), 20, "has 6 channels: it must have 3, .* or 4, S, C1 to C2 and the"),
         (np.zeros((20, 3)), 40, "has 40 samples a second: it must have 20"),
         (np.zeros((21, 3)), 20, "has 21 samples: it must have a multiple of 20, task.duration"),
         (np.zeros((40, 3)), 20, "has 80 rows: it must have 40 rows"),

@@ -68,6 +68,14 @@ def answer(component, content, policy="stop"):
 SAMPLES = np.random.default_rng(0).normal(size=4500)
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
+def test_a_byte_order_mark_before_the_first_line_is_let_pass(component, end):
+    code, outputs, reports = answer(component, b"\xef\xbb\xbf0.5" + end)
+    assert (code, reports) == (0, [])
+    np.testing.assert_allclose(outputs, twin(component, [0.5]), rtol=1e-4)
+    assert answer(component, b"1\n\xef\xbb\xbf0.5\n")[0] == 2
+
+
 def test_pieces_of_any_size_give_what_the_whole_gives(component):
     expected = twin(component, SAMPLES)
     for sizes in ([4500], [1] * 40 + [4460], [4096, 404], [7, 0, 4493]):

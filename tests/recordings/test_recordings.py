@@ -33,7 +33,7 @@ def copy(path, to, channel=0):
 
 
 def write_wav(path, bits, kind="int", rate=48_000, channels=2):
-    """Write a WAV by SciPy or the standard library; return [T, C] as fractions of full scale."""
+    """A WAV written by SciPy or by the standard library; returns [T, C] as fractions of full scale."""
     values = SIGNAL[:, :channels]
     if kind == "float":
         stored = values.astype(f"f{bits // 8}")
@@ -125,7 +125,7 @@ def test_a_file_is_whole_or_not_there(tmp_path, suffix):
 
 
 def make(folder, suffix, values=SIGNAL[:, 0]):
-    """Return a recording of `values` at 250 Hz, if the format has a rate."""
+    """A recording of `values` at 250 Hz, where the format says so."""
     path = folder / f"a.{suffix}"
     if suffix == "wav":
         wavfile.write(path, 250, values)
@@ -204,7 +204,9 @@ def test_a_gap_in_time_is_refused_and_a_new_block_is_not(tmp_path, suffix):
 
     times = np.arange(400) / 20
     assert len(whole(save(np.tile(times, 2)))) == 800
-    with pytest.raises(UserError, match=r"row 351, column t is 17.55: it must rise by 0.05 s"):
+    with pytest.raises(
+        UserError, match=r"row 351, (column )?t is 17.55: it must rise by 0.05 with"
+    ):
         whole(save(np.delete(times, 350)))
     with pytest.raises(UserError, match="it must rise evenly"):
         save(times[::-1])
@@ -262,11 +264,11 @@ def wav_bytes(**changes):
         (wav_bytes()[:36], "it holds a header and no samples"),
         (wav_bytes(promised=0, data=b""), "it holds a header and no samples"),
         (wav_bytes(promised=10), "promises 10 bytes of samples, in frames of 2, and 8 follow"),
-        (wav_bytes(promised=0xFFFFFFFF), "it is cut, or was never finished"),
+        (wav_bytes(promised=0x7FFEFFFF), "it is cut, or was never finished"),
         (wav_bytes(promised=7), "promises 7 bytes"),
-        (wav_bytes(riff=b"RF64"), "it is RF64; of WAV files only RIFF is read"),
+        (wav_bytes(riff=b"RIFX"), "it is RIFX, with the high byte first; converting it with `ffmpeg"),
         (wav_bytes(form=b"\1\0"), "its format takes 2 bytes"),
-        (wav_bytes(form=struct.pack("<HHIIHH", 6, 1, 100, 100, 1, 8)), "kind 6 with 8 bits: they must be"),
+        (wav_bytes(form=struct.pack("<HHIIHH", 0x11, 1, 100, 50, 1, 4)), "are IMA ADPCM: they must be"),
         (wav_bytes(form=struct.pack("<HHIIHH", 1, 0, 100, 0, 0, 16)), "make no sense"),
         (wav_bytes(form=struct.pack("<HHIIHH", 1, 1, 0, 0, 2, 16)), "make no sense"),
     ],
@@ -310,7 +312,6 @@ def test_a_broken_npy_is_one_sentence(tmp_path, content, sentence):
         ({"S": np.zeros(5), "t": np.zeros(5)}, "it must rise evenly"),
         ({"S": np.zeros(5), "sampling_rate": 0.0}, "sampling_rate must be one number above 0"),
         ({"S": np.zeros(5), "sampling_rate": np.zeros(2)}, "sampling_rate must be one number"),
-        ({"S": np.asfortranarray(SIGNAL)}, "its channels are stored one after another"),
         ({"S": np.array(["a"])}, "it holds <U1, not numbers"),
     ],
 )
@@ -323,8 +324,11 @@ def test_a_broken_npz_is_one_sentence(tmp_path, arrays, sentence):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "its first row must be a header"),
-        ("1,2\n3,4\n", "its first row must be a header of names"),
+        ("", "must hold a header of names and at least one row of numbers; it is empty"),
+        (
+            "1,5\n3,4\n",
+            "such as '1,5', can be read as 2 or 1 cells, since a comma may separate cells or be",
+        ),
         ("S\n", "at least one row"),
         ("t\n0\n1\n", "a column besides t"),
         ("S,S\n1,2\n", "column S is in the header more than once"),
@@ -357,7 +361,10 @@ def test_damage_anywhere_is_one_sentence_or_other_numbers(tmp_path, suffix):
 
 
 def test_other_files_are_refused(tmp_path):
-    with pytest.raises(UserError, match=r"a\.mp3: it must end in \.npz, \.npy, \.csv or \.wav"):
+    with pytest.raises(
+        UserError,
+        match=r"a\.mp3: it must end in .*become a \.wav with `ffmpeg",
+    ):
         opened(tmp_path / "a.mp3")
     with pytest.raises(UserError, match=r"a\.wav: there is no such file"):
         opened(tmp_path / "a.wav")

@@ -56,10 +56,10 @@ class ExtractionConfig(TaskConfig):
 
     name: str = anything("extraction", NAME)
     train_path: str = anything(
-        "", "training rows from this .npz, .csv, .npy or .wav instead of synthesis"
+        "", "training rows from this .npz, .csv, .npy, .wav, … instead of synthesis"
     )
     test_path: str = anything(
-        "", "test rows from this .npz, .csv, .npy or .wav instead of synthesis"
+        "", "test rows from this .npz, .csv, .npy, .wav, … instead of synthesis"
     )
     frequencies: tuple[float, ...] = rule(
         (1.0, 3.0, 5.0, 7.0),

@@ -1,55 +1,70 @@
-"""Datasets on disk: rows [S, C_1..C_F] → target as .npz or .csv; a file with a bad cell is rejected.
+"""Datasets on disk: rows [S, C_1..C_F] → target; a file with one bad cell is refused.
 
-CSV: a header `S,C1,…,CF,target`, optionally with `t` (seconds) in front, one row a sample.
-NPZ: arrays `S` [R], `C` [R, F] and `target` [R]. R counts the rows of all blocks.
+Text (.csv, .tsv, .txt): a header `S,C1,…,CF,target`, optionally with `t` (seconds) in front, one row a
+sample; without a header the columns in this order. NPZ: arrays `S` [R], `C` [R, F] and `target` [R], or one
+array of these columns. NPY and WAV: see `freqjax.tasks.extraction.stems`. R counts the rows of all blocks.
 
 Float32 values are written with nine significant digits, so that reading restores the same bits.
 """
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from freqjax.errors import UserError
-from freqjax.recordings.arrays import BROKEN
+from freqjax.recordings import require_file, wav
+from freqjax.recordings.archive import Archive, open_archive
+from freqjax.recordings.names import has_unit, seconds_per_unit, unit_of_size
+from freqjax.recordings.table import SUFFIXES as TEXT
+from freqjax.recordings.table import Table
+from freqjax.recordings.times import decimal_rounding
 from freqjax.system import files
+from freqjax.tasks.extraction import stems
+from freqjax.tasks.extraction.config import ExtractionConfig
+from freqjax.tasks.extraction.rows import Rows, require_count, require_rate, require_times, single
 
-
-class Rows(NamedTuple):
-    """Rows of a dataset; R rows, F components.
-
-    Attributes:
-      mixture: [R] float32, S.
-      selectors: [R, F] float32, C.
-      targets: [R] float32.
-    """
-
-    mixture: np.ndarray
-    selectors: np.ndarray
-    targets: np.ndarray
+_WRITTEN = (".npz", ".csv", ".npy", ".wav")
+_CHUNK = 65_536
+# A WAV states its rate in so many hertz at most.
+_FASTEST = 2**32 - 1
 
 
 def write_rows(path: Path, rows: Rows, sampling_rate: float, samples: int) -> None:
-    """Write `rows` to a new .npz or .csv file; blocks of T = `samples` rows each start at t = 0 s.
+    """Write `rows` to a new .npz, .csv, .npy or .wav; blocks of T = `samples` rows each start at t = 0 s.
 
-    The file appears when it is whole; where it cannot be written nothing is left.
+    An .npy [R, 2 + F] and a .wav of 2 + F channels hold S, C1 to CF and the target, without times. The file
+    appears when it is whole; where it cannot be written nothing is left.
 
     Raises:
-      UserError: another suffix, the file exists already, or it cannot be written.
+      UserError: another suffix, a rate that a WAV cannot state, the file exists already, or it cannot be
+        written.
     """
-    if path.suffix not in (".npz", ".csv"):
-        raise UserError(f"--out is {path}: it must end in .npz or .csv.")
+    suffix = path.suffix.lower()
+    if suffix not in _WRITTEN:
+        raise UserError(f"--out is {path}: it must end in .npz, .csv, .npy or .wav.")
+    if suffix == ".wav" and not (sampling_rate == round(sampling_rate) <= _FASTEST):
+        raise UserError(
+            f"--out is {path}: it must end in .npz, .csv or .npy, since a WAV states a whole number of "
+            f"samples a second, and task.sampling_rate is {sampling_rate:.9g}."
+        )
     seconds = np.arange(len(rows.mixture)) % samples / sampling_rate
+    columns = np.column_stack([rows.mixture, rows.selectors, rows.targets])
     try:
+        if suffix == ".wav":
+            wav.write_channels(path, columns, round(sampling_rate))
+            return
         with files.creating(path) as file:
-            if path.suffix == ".npz":
+            if suffix == ".npz":
                 np.savez_compressed(
                     file, t=seconds, S=rows.mixture, C=rows.selectors, target=rows.targets
                 )
+            elif suffix == ".npy":
+                np.save(file, columns)
             else:
                 _write_csv(file, seconds, rows)
     except FileExistsError:
@@ -66,94 +81,111 @@ def _write_csv(file, seconds: np.ndarray, rows: Rows) -> None:
     np.savetxt(file, table, fmt=formats, delimiter=",", header=",".join(names), comments="")
 
 
-def read_rows(path: Path, components: int, field: str) -> Rows:
-    """Read a dataset with F = `components` selector columns.
+def read_rows(path: Path, config: ExtractionConfig, field: str) -> Rows:
+    """Read a dataset of the F components of `config`.
 
     Args:
-      path: an .npz or .csv file.
-      components: number of components of the task.
+      path: a table, an archive, or a recording with a channel for each column.
+      config: frequencies, sampling rate and duration.
       field: the config field of the path, for error messages.
 
     Raises:
-      UserError: the file is missing, of another kind, lacks a column, or has a cell that is not a
-        finite number; row and column are named, rows counted from 1 below the header.
+      UserError: the file is missing, of another kind, lacks a column, has another rate or number of rows
+        than the config, or has a cell that is not a finite number; row and column are named, rows counted
+        from 1 below the header.
     """
-    if not path.is_file():
-        raise UserError(f"{field} is {path}: there is no such file.")
-    if path.suffix == ".npz":
-        columns = _read_npz(path, field)
-    elif path.suffix == ".csv":
-        columns = _read_csv(path, field)
-    else:
-        raise UserError(f"{field} is {path}: it must end in .npz, .csv, .npy or .wav.")
-    return _assemble(columns, components, f"{field} {path}")
+    require_file(path, field)
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
+        with open_archive(path, f"{field} is {path}") as archive:
+            return _of_archive(archive, config, f"{field} {path}")
+    if suffix in TEXT:
+        return _of_table(Table(path, f"{field} is {path}"), config, f"{field} {path}")
+    return stems.read_channels(path, config, field)
 
 
-def _read_npz(path: Path, field: str) -> dict[str, np.ndarray]:
-    try:
-        # Opened here, since numpy does not close a file that it cannot read.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except BROKEN as error:
-        raise UserError(
-            f"{field} is {path}: it cannot be read as an .npz of plain arrays ({error})."
-        ) from None
-    for name, array in arrays.items():
-        if array.dtype.kind not in "fiub":
-            raise UserError(f"{field} {path}: column {name} holds {array.dtype}, not numbers.")
-    columns = {name: array for name, array in arrays.items() if name != "C" and array.ndim == 1}
-    if "C" in arrays:
-        if arrays["C"].ndim != 2:
+def _of_table(table: Table, config: ExtractionConfig, source: str) -> Rows:
+    found = np.concatenate(list(table.numbers(_CHUNK)))
+    if not table.has_header:
+        names = [f"column {name}" for name in table.names]
+        return stems.of_channels(found, names, config, source)
+    columns = _canonical(dict(zip(table.names, found.T, strict=True)))
+    rows = _assemble(columns, config, source)
+    time = next((n for n in table.names if seconds_per_unit(n) is not None), None)
+    if time is not None:
+        rounding = table.rounding(table.names.index(time))
+        _check_times(time, columns[time], rounding, config, source)
+    return rows
+
+
+def _of_archive(archive: Archive, config: ExtractionConfig, source: str) -> Rows:
+    """Read what is needed of an archive, once the headers fit the config."""
+    count = len(config.frequencies)
+    stated = archive.rate()
+    if stated is not None:
+        require_rate(stated.sampling_rate, 0.0, config, source)
+    named = _canonical({name: name for name in archive.names})
+    if len(archive.names) == 1 and "S" not in named:
+        return _of_array(archive, archive.names[0], config, source)
+    if "C" in named and archive.head(named["C"]).channels != count:
+        shape = archive.head(named["C"]).shape
+        raise UserError(f"{source}: C has shape {shape}: it must be [rows, {count}].")
+    selectors = ["C"] if "C" in named else [f"C{i + 1}" for i in range(count)]
+    _require_names(named, ["S", *selectors, "target"], count, source)
+    heads = {name: archive.head(named[name]) for name in ["S", *selectors, "target"]}
+    for name, head in heads.items():
+        if head.channels > 1 and name != "C":
+            raise UserError(f"{source}: {name} has shape {head.shape}: it must be [rows].")
+        if head.samples != heads["S"].samples:
             raise UserError(
-                f"{field} {path}: C has shape {arrays['C'].shape}: it must be [rows, F]."
+                f"{source}: column {name} has {head.samples} rows, but S has {heads['S'].samples}."
             )
-        columns |= {f"C{i + 1}": column for i, column in enumerate(arrays["C"].T)}
-    return columns
+    require_count(heads["S"].samples, config, source)
+    columns = {name: archive.whole(named[name]) for name in heads}
+    if "C" in columns:
+        columns |= {f"C{i + 1}": column for i, column in enumerate(columns.pop("C").T)}
+    rows = _assemble({n: column.reshape(-1) for n, column in columns.items()}, config, source)
+    time = archive.time()
+    if time is not None and archive.head(time).samples == len(rows.mixture):
+        times = archive.whole(time).reshape(-1)
+        _check_times(time, times, decimal_rounding(times[:1000]), config, source)
+    return rows
 
 
-def _read_csv(path: Path, field: str) -> dict[str, np.ndarray]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = list(csv.reader(file))
-    except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise UserError(f"{field} is {path}: it cannot be read as CSV text ({error}).") from None
-    while lines and not lines[-1]:
-        lines.pop()  # blank lines at the end
-    if len(lines) < 2:
-        raise UserError(f"{field} is {path}: it must hold a header and at least one row.")
-    header = [name.strip() for name in lines[0]]
-    twice = next((name for name in header if header.count(name) > 1), None)
-    if twice is not None:
-        raise UserError(f"{field} {path}: column {twice} is in the header more than once.")
-    for number, line in enumerate(lines[1:], 1):
-        if len(line) != len(header):
-            raise UserError(
-                f"{field} {path}: row {number} has {len(line)} cells where the header has "
-                f"{len(header)}."
-            )
-    try:
-        table = np.array(lines[1:], dtype=np.float64)
-    except ValueError:
-        row, column, cell = _first_bad_cell(lines[1:], header)
-        raise UserError(
-            f"{field} {path}: row {row}, column {column} is {cell!r}: it must be a number."
-        ) from None
-    return dict(zip(header, table.T, strict=True))
+def _of_array(archive: Archive, name: str, config: ExtractionConfig, source: str) -> Rows:
+    head = archive.head(name)
+    names = [f"column {c + 1}" for c in range(head.channels)]
+    stems.require_layout(head.channels, head.samples, config, source)
+    return stems.of_channels(archive.whole(name), names, config, source)
 
 
-def _first_bad_cell(lines: list[list[str]], header: list[str]) -> tuple[int, str, str]:
-    for row, line in enumerate(lines, 1):
-        for column, cell in zip(header, line, strict=True):
-            try:
-                float(cell)
-            except ValueError:
-                return row, column, cell
-    raise AssertionError("numpy rejected a table in which every cell is a number")
+def _check_times(
+    name: str,
+    times: Float[np.ndarray, " R"],
+    rounding: float,
+    config: ExtractionConfig,
+    source: str,
+) -> None:
+    unit = seconds_per_unit(name) or 1.0
+    if not has_unit(name):
+        unit = unit_of_size(float(times[0]))
+    require_times(times, rounding, config, source, f"column {name}", unit)
 
 
-def _assemble(columns: dict[str, np.ndarray], components: int, source: str) -> Rows:
-    selectors = [f"C{i + 1}" for i in range(components)]
-    wanted = ["S", *selectors, "target"]
+def _canonical(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns with S, C1, … and target spelt so, whatever case they are in."""
+    found = dict(columns)
+    for name in columns:
+        plain = name.strip().lower()
+        wanted = "target" if plain in ("target", "targets") else plain.upper()
+        if wanted != name and wanted not in found:
+            found[wanted] = columns[name]
+    return found
+
+
+def _require_names(
+    columns: Mapping[str, object], wanted: list[str], components: int, source: str
+) -> None:
     for name in wanted:
         if name not in columns:
             raise UserError(
@@ -166,22 +198,12 @@ def _assemble(columns: dict[str, np.ndarray], components: int, source: str) -> R
             f"{source}: column C{components + 1} exceeds the {components} frequencies of "
             "task.frequencies."
         )
-    count = len(columns["S"])
-    for name in wanted:
-        if len(columns[name]) != count:
-            raise UserError(
-                f"{source}: column {name} has {len(columns[name])} rows, but S has {count}."
-            )
-        with np.errstate(over="ignore"):
-            single = columns[name].astype(np.float32)
-        bad = np.flatnonzero(~np.isfinite(single))
-        if bad.size:
-            raise UserError(
-                f"{source}: row {bad[0] + 1}, column {name} is {columns[name][bad[0]]}: "
-                "it must be a finite number of single precision."
-            )
-    return Rows(
-        mixture=columns["S"].astype(np.float32),
-        selectors=np.stack([columns[name] for name in selectors], axis=1).astype(np.float32),
-        targets=columns["target"].astype(np.float32),
-    )
+
+
+def _assemble(columns: Mapping[str, np.ndarray], config: ExtractionConfig, source: str) -> Rows:
+    count = len(config.frequencies)
+    selectors = [f"C{i + 1}" for i in range(count)]
+    _require_names(columns, ["S", *selectors, "target"], count, source)
+    found = {n: single(columns[n], f"column {n}", source) for n in ["S", *selectors, "target"]}
+    require_count(len(found["S"]), config, source)
+    return Rows(found["S"], np.stack([found[n] for n in selectors], axis=1), found["target"])

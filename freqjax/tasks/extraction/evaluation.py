@@ -119,7 +119,7 @@ def possible(task: Extraction, test: dict[str, Any], limit: dict[str, Any]) -> S
     when = _when(task.config)
     return Section(
         title="What is possible",
-        words=(_above_the_limit(limit, network, least, when), limit["note"]),
+        words=tuple(filter(None, (_above_the_limit(limit, network, least, when), limit["note"]))),
         table=Table(("", *columns), rows),
     )
 
@@ -140,11 +140,13 @@ def _mean(values: Sequence[float] | None) -> float | None:
 def _above_the_limit(
     limit: dict[str, Any], network: float | None, least: float | None, when: str
 ) -> str:
-    """Describe in sentences how far the network's error is above the least possible one."""
+    """Describe in sentences how far the error is above the least possible one; empty if that is not known."""
     if network is None:
         said = "The output is not finite: it cannot be compared with what is possible."
     elif least is None:
         linear = limit["linear_mmse"]
+        if linear is None:
+            return ""
         said = f"The best linear estimate has {number(linear)} over a whole stream."
     elif least == 0:
         said = f"The least possible error{when} is 0, so that the network's {number(network)} is all its own."

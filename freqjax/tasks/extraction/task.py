@@ -22,14 +22,14 @@ from freqjax.tasks.columns import Columns
 from freqjax.tasks.constructible import Solution
 from freqjax.tasks.evaluation import Evaluation, Frozen
 from freqjax.tasks.examination import GOAL_SHARE, Evidence, Examination
-from freqjax.tasks.extraction import datasets, probes, stems, symptoms
+from freqjax.tasks.extraction import datasets, probes, symptoms
 from freqjax.tasks.extraction import synthesis as signals
 from freqjax.tasks.extraction import tones as metrics
 from freqjax.tasks.extraction.clock import Clock
 from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.evaluation import evaluate
 from freqjax.tasks.extraction.limits import NoBayesLimit, StreamLimit
-from freqjax.tasks.extraction.limits.law import noise_variance
+from freqjax.tasks.extraction.limits.law import fitting_law, noise_variance
 from freqjax.tasks.extraction.limits.scores import baseline_outputs, least_possible, limits_on
 from freqjax.tasks.extraction.near_clock import ClockSolution
 from freqjax.tasks.objectives import SquaredError
@@ -331,10 +331,7 @@ class Extraction(Task):
 
     def _rows(self, path: str, field: str, seed: int, fewest_starts: int) -> Batch:
         if path:
-            if Path(path).suffix.lower() in stems.SUFFIXES:
-                rows = stems.read_stems(Path(path), self.config, field)
-            else:
-                rows = datasets.read_rows(Path(path), len(self.frequencies), field)
+            rows = datasets.read_rows(Path(path), self.config, field)
             blocks = self._blocks_of_rows(rows, f"{field} {path}")
             check_blocks(blocks, self.config, f"{field} {path}")
             return blocks
@@ -347,14 +344,7 @@ class Extraction(Task):
 
     def _blocks_of_rows(self, rows: datasets.Rows, source: str) -> Batch:
         samples, frequencies = self.config.samples, len(self.frequencies)
-        count, rest = divmod(len(rows.mixture), samples)
-        allowed = f"{frequencies * samples} rows ({frequencies} blocks of {samples})"
-        if rest or count % frequencies or (self.config.start == "zero" and count != frequencies):
-            more = " or a multiple of that" if self.config.start == "random" else ""
-            raise UserError(
-                f"{source} has {len(rows.mixture)} rows: it must have {allowed}{more}, as "
-                "task.frequencies, task.duration and task.sampling_rate say."
-            )
+        count = len(rows.mixture) // samples
         one_hot = (np.isin(rows.selectors, (0.0, 1.0))).all(axis=1) & (
             rows.selectors.sum(axis=1) == 1.0
         )
@@ -419,8 +409,12 @@ def _check_randomness(mixture: np.ndarray, config: ExtractionConfig, source: str
     for b in range(0, len(mixture), len(config.frequencies)):
         found = float(np.mean(np.diff(mixture[b], n=2) ** 2))
         if found < expected / 2:
+            fields = fitting_law(config, found / 6)
+            wanted = " and ".join(f"{field}={text}" for field, text in fields.items())
+            low, high = config.amplitude_range
             raise UserError(
-                f"{source}: the mixture of block {b + 1} has a mean squared second difference of "
-                f"{found:.3g}, where noise drawn at every sample as task.amplitude_range and "
-                f"task.phase_scale say gives {expected:.3g}."
+                f"{source}: the mixture of block {b + 1} is quieter than "
+                f"task.phase_scale={config.phase_scale:g} and task.amplitude_range={low:g},{high:g} say (its "
+                f"mean squared second difference is {found:.3g}, theirs {expected:.3g}): {wanted} would "
+                "fit it."
             )

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -116,9 +117,19 @@ def edit(row, column, text):
         (edit(5, 3, ""), "row 5, column C2 is '': it must be a number"),
         (edit(5, 3, "1"), r"row 5, columns C1 to C2 are not one-hot \(1, 1\)"),
         (lambda lines: lines[:-1], "has 39 rows: it must have 40 rows"),
-        (lambda lines: lines[:1], "must hold a header and at least one row"),
+        (lambda lines: lines[:1], "must hold a header of names and at least one row"),
         (lambda lines: [*lines[:4], lines[4] + ",5", *lines[5:]], "row 4 has 6 cells where the header has 5"),
-        (lambda lines: [lines[0], *lines[21:], *lines[1:20], lines[30]], "change inside block 2"),
+        (
+            lambda lines: [lines[0], *lines[21:], *lines[1:20], lines[30]],
+            "row 40, column t is 0.45, after 0.9",
+        ),
+        (
+            lambda lines: [
+                line.partition(",")[2] for line in [lines[0], *lines[21:], *lines[1:20], lines[30]]
+            ],
+            "row 40, columns C1 to C2 change inside block 2",
+        ),
+        (lambda lines: [*lines[:9], "0.43" + lines[9][3:], *lines[10:]], "row 9, column t is .*must"),
     ],
 )  # fmt: skip
 def test_bad_csv_files_are_refused_by_row_and_column(written, change, sentence):
@@ -140,7 +151,15 @@ def test_a_wrong_rate_is_refused(tmp_path):
     wrong = TaskConfig(
         frequencies=(2.0, 4.0), sampling_rate=25.0, duration=4.0, train_path=str(path)
     )
+    with pytest.raises(UserError, match=r"has 50 samples a second: it must have 25, the value of"):
+        make_task(wrong).rows("train")
+    with np.load(path) as whole:
+        arrays = {name: whole[name] for name in ("S", "C", "target")}
+    np.savez(path, **arrays)
     with pytest.raises(UserError, match=r"block 1 peaks at 1 Hz where the selector says 2 Hz"):
+        make_task(wrong).rows("train")
+    np.savez(path, **arrays, fs=49.0)
+    with pytest.raises(UserError, match=r"has 49 samples a second: it must have 25"):
         make_task(wrong).rows("train")
 
 
@@ -148,9 +167,23 @@ def test_a_wrong_rate_is_refused(tmp_path):
     ("arrays", "sentence"),
     [
         ({"S": np.zeros(40)}, "column C1 is missing"),
-        ({"S": np.array([None] * 40, object)}, "cannot be read as an .npz of plain arrays"),
-        ({"S": np.array(["a"] * 40)}, "column S holds <U1, not numbers"),
-        ({"S": np.zeros(40), "C": np.zeros(40), "target": np.zeros(40)}, "C has shape"),
+        (
+            {"S": np.array([None] * 40, object), "C": np.zeros((40, 2)), "target": np.zeros(40)},
+            "holds object, not numbers: pickled",
+        ),
+        (
+            {"S": np.array(["a"] * 40), "C": np.zeros((40, 2)), "target": np.zeros(40)},
+            "array S: it holds <U1, not numbers",
+        ),
+        (
+            {"S": np.zeros(40), "C": np.zeros(40), "target": np.zeros(40)},
+            r"C has shape \(40,\): it must",
+        ),
+        ({"S": np.zeros((40, 2)), "C": np.zeros((40, 2)), "target": np.zeros(40)}, "S has shape"),
+        (
+            {"S": np.zeros(60), "C": np.zeros((60, 2)), "target": np.zeros(60)},
+            "has 60 rows: it must",
+        ),
         ({"S": np.zeros(40), "C": np.zeros((40, 2)), "target": np.zeros(39)}, "target has 39 rows"),
         (
             {"S": np.full(40, np.nan), "C": np.zeros((40, 2)), "target": np.zeros(40)},
@@ -176,9 +209,12 @@ def test_files_that_are_something_else_are_refused(tmp_path, suffix):
 def test_a_missing_file_and_an_unknown_suffix_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"task\.train_path is .*: there is no such file"):
         read(tmp_path / "none.npz")
-    (tmp_path / "rows.txt").write_text("")
-    with pytest.raises(UserError, match=r"it must end in \.npz, \.csv, \.npy or \.wav"):
-        read(tmp_path / "rows.txt")
+    (tmp_path / "rows.xls").write_text("")
+    with pytest.raises(UserError, match=r"rows\.xls: it must end in \.npz, \.npy, \.csv, "):
+        read(tmp_path / "rows.xls")
+    (tmp_path / "rows.csv").mkdir()
+    with pytest.raises(UserError, match=r"rows\.csv: it is a folder, and must be a file"):
+        read(tmp_path / "rows.csv")
 
 
 def test_nothing_is_overwritten(written):
@@ -187,3 +223,118 @@ def test_nothing_is_overwritten(written):
     with pytest.raises(UserError, match="it exists already"):
         written()
     assert path.read_bytes() == before
+
+
+# Files as people save them.
+
+
+@pytest.fixture(scope="module")
+def synthesised():
+    """Rows of the small task, [R, 2 + F], and its blocks."""
+    task = make_task(TaskConfig(**SMALL))
+    blocks = task.split("train")
+    rows = task.dataset(blocks)
+    return np.column_stack([rows.mixture, rows.selectors, rows.targets]), task.rows("train")
+
+
+def assert_same(path, blocks):
+    for ours, theirs in zip(read(path), blocks, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+_SECONDS = np.arange(40) % 20 / 20
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        lambda t: {"S": t[:, 0], "C": t[:, 1:3], "target": t[:, 3:]},
+        lambda t: {"S": t[None, :, 0], "C": t[:, 1:3].T, "target": t[:, 3]},
+        lambda t: {"S": t[:, :1], "C1": t[:, 1], "C2": t[:, 2], "target": t[:, 3]},
+        lambda t: {"s": t[:, 0], "c": t[:, 1:3].astype(bool), "Target": t[:, 3]},
+        lambda t: {"S": t[:, 0], "C": t[:, 1:3], "target": t[:, 3], "fs": 20, "about": np.array("me")},
+        lambda t: {"S": t[:, 0], "C": t[:, 1:3], "target": t[:, 3], "time_ms": 1000 * _SECONDS},
+        lambda t: {"S": t[:, 0], "C": t[:, 1:3], "target": t[:, 3], "t": np.arange(40) / 20},
+        lambda t: {"anything": t},
+        lambda t: {"arr_0": np.column_stack([_SECONDS, t])},
+    ],
+)  # fmt: skip
+def test_archives_of_rows(tmp_path, synthesised, arrays):
+    np.savez(tmp_path / "rows.npz", **arrays(synthesised[0]))
+    assert_same(tmp_path / "rows.npz", synthesised[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "separator", "header"),
+    [
+        ("rows.CSV", ",", "S,C1,C2,target"),
+        ("rows.tsv", "\t", "S\tC1\tC2\ttarget"),
+        ("rows.txt", " ", "# S C1 C2 target"),
+        ("rows.csv", ";", "s;c1;c2;Target"),
+        ("rows.csv", ",", None),
+        ("rows.csv", " ", None),
+    ],
+)
+@pytest.mark.parametrize("timed", [False, True])
+def test_tables_of_rows(tmp_path, synthesised, name, separator, header, timed):
+    table = np.column_stack([_SECONDS, synthesised[0]]) if timed else synthesised[0]
+    if header is not None and timed:
+        sign, rest = ("# ", header[2:]) if header.startswith("#") else ("", header)
+        header = f"{sign}time{separator}{rest}"
+    np.savetxt(tmp_path / name, table, "%.9g", separator, header=header or "", comments="")
+    text = (tmp_path / name).read_text()
+    (tmp_path / name).write_text(text if header else text.lstrip("\n"))
+    assert_same(tmp_path / name, synthesised[1])
+
+
+def test_decimal_commas_in_rows(tmp_path, synthesised):
+    np.savetxt(
+        tmp_path / "a.csv", synthesised[0], "%.9g", ";", header="S;C1;C2;target", comments=""
+    )
+    path = tmp_path / "rows.csv"
+    path.write_text((tmp_path / "a.csv").read_text().replace(".", ","))
+    assert_same(path, synthesised[1])
+
+
+@pytest.mark.parametrize("timed", [False, True])
+def test_an_array_of_rows(tmp_path, synthesised, timed):
+    table = np.column_stack([_SECONDS, synthesised[0]]) if timed else synthesised[0]
+    np.save(tmp_path / "rows.npy", table)
+    assert_same(tmp_path / "rows.npy", synthesised[1])
+
+
+@pytest.mark.parametrize("suffix", ["npy", "wav", "NPZ", "CSV"])
+def test_what_is_written_in_any_format_is_read(written, synthesised, suffix):
+    assert_same(written(suffix), synthesised[1])
+
+
+def test_a_wav_states_whole_rates_alone(tmp_path, synthesised):
+    rows = datasets.Rows(synthesised[0][:, 0], synthesised[0][:, 1:3], synthesised[0][:, 3])
+    with pytest.raises(
+        UserError, match=r"a\.wav: it must end in .* a WAV states a whole number .* is 20\.5"
+    ):
+        datasets.write_rows(tmp_path / "a.wav", rows, 20.5, 20)
+    assert not list(tmp_path.iterdir())
+
+
+def test_arrays_that_are_not_needed_are_not_unpacked(tmp_path, synthesised):
+    table = synthesised[0]
+    path = tmp_path / "rows.npz"
+    np.savez_compressed(
+        path, S=table[:, 0], C=table[:, 1:3], target=table[:, 3], junk=np.zeros(4_000_000)
+    )
+    tracemalloc.start()
+    assert_same(path, synthesised[1])
+    assert tracemalloc.get_traced_memory()[1] < 8e6
+    tracemalloc.stop()
+
+
+def test_more_rows_than_the_config_says_are_not_unpacked(tmp_path):
+    path = tmp_path / "rows.npz"
+    zeros = np.zeros(2_000_000)
+    np.savez_compressed(path, S=zeros, C=np.zeros((len(zeros), 2), np.uint8), target=zeros)
+    tracemalloc.start()
+    with pytest.raises(UserError, match="has 2000000 rows: it must have 40 rows"):
+        read(path)
+    assert tracemalloc.get_traced_memory()[1] < 4e6
+    tracemalloc.stop()

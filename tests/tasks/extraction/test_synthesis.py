@@ -1,5 +1,7 @@
 """Synthesis against closed forms, and the checks that data must pass."""
 
+import re
+
 import jax
 import numpy as np
 import pytest
@@ -123,6 +125,33 @@ def test_a_smooth_mixture_is_seen():
     quiet = split_of(task(amplitude_range=(1.0, 1.0), phase_scale=0.0), "train")
     with pytest.raises(UserError, match="mean squared second difference"):
         check_blocks(quiet, TaskConfig(sampling_rate=100.0, duration=4.0), "the file")
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        {"phase_scale": 0.2},
+        {"phase_scale": 0.05, "amplitude_range": (0.99, 1.01)},
+        {"phase_scale": 0.0, "amplitude_range": (0.97, 1.03)},
+        {"phase_scale": 0.0, "amplitude_range": (1.0, 1.0)},
+    ],
+)
+def test_the_law_that_would_fit_quiet_rows_fits_them(law):
+    slow = {"frequencies": (0.5, 1.0), "sampling_rate": 500.0, "duration": 4.0}
+    blocks = make_task(TaskConfig(**slow, **law)).split("train")
+    with pytest.raises(UserError, match=r"is quieter than task\.phase_scale=1 and") as caught:
+        check_blocks(blocks, TaskConfig(**slow), "the file")
+    named = re.findall(
+        r"task\.(\w+)=([\d.,e+-]+) (?=and task|would)", str(caught.value).split("): ")[1]
+    )
+    found = {name: text for name, text in named}
+    assert "phase_scale" in found
+    scale = float(found["phase_scale"])
+    ends = tuple(map(float, found.get("amplitude_range", "0.8,1.2").split(",")))
+    fitting = TaskConfig(**slow, phase_scale=scale, amplitude_range=ends)
+    check_blocks(blocks, fitting, "the file")
+    wanted = noise_variance(TaskConfig(**slow, **law))
+    assert noise_variance(fitting) == pytest.approx(wanted, rel=0.15, abs=1e-5)
 
 
 def test_values_that_are_not_finite_are_seen():

@@ -23,7 +23,8 @@ class Baselines(NamedTuple):
     Attributes:
         outputs: name -> [B, T], a baseline's output at each sample.
         bayes_mse: the least MSE of any estimator, mean over whole streams; None if unknown.
-        linear_mmse: the least MSE of a linear estimator without knowledge of the start, over whole streams.
+        linear_mmse: the least MSE of a linear estimator without knowledge of the start, over whole streams;
+            None if unknown.
         bayes_mse_per_frequency: [F] the least MSE from sample `settled` on; None if unknown.
         settled: the first sample that counts when methods are compared per frequency.
         bayes_over_time: numbers of samples seen, and the least MSE there; None if unknown or 0.
@@ -31,7 +32,7 @@ class Baselines(NamedTuple):
 
     outputs: Mapping[str, np.ndarray]
     bayes_mse: float | None
-    linear_mmse: float
+    linear_mmse: float | None
     bayes_mse_per_frequency: Sequence[float] | None
     settled: int
     bayes_over_time: tuple[np.ndarray, np.ndarray] | None = None

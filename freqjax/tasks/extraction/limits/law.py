@@ -16,6 +16,7 @@ gives the density on a grid.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from fractions import Fraction
@@ -89,6 +90,28 @@ def noise_variance(task: ExtractionConfig) -> float:
     second_moment = ((low + high) / 2) ** 2 + (high - low) ** 2 / 12
     explained = gain_and_lag(task)[0] ** 2
     return float((second_moment - explained) / (2 * len(task.frequencies)))
+
+
+def fitting_law(task: ExtractionConfig, variance: float) -> dict[str, str]:
+    """Return the fields, as they are written, of the law whose `noise_variance` is `variance`.
+
+    The phase scale alone where that suffices. At a phase scale of 0 the spread of the amplitudes remains:
+    where that is more noise than wanted, the range of the amplitudes as well, about the same mean.
+    """
+
+    def noise(scale: float) -> float:
+        return noise_variance(dataclasses.replace(task, phase_scale=scale))
+
+    low, high = 0.0, 1.0
+    if noise(low) >= variance:
+        mean = sum(task.amplitude_range) / 2
+        half = math.sqrt(6 * len(task.frequencies) * max(variance, 0.0))
+        ends = f"{mean - half:.4g},{mean + half:.4g}"
+        return {"task.phase_scale": "0", "task.amplitude_range": ends}
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if noise(middle) < variance else (low, middle)
+    return {"task.phase_scale": f"{low:.3g}"}
 
 
 def is_silent(task: ExtractionConfig) -> bool:

@@ -58,6 +58,8 @@ def limits_on(
 ) -> dict[str, Any]:
     """Return the limits of the law in `task` and the scores of baselines on the rows, ready for JSON.
 
+    Rows of a file have no limit: nobody stated their law.
+
     Args:
       task: the law, start and duration.
       targets: [B, T].
@@ -68,16 +70,15 @@ def limits_on(
     Returns:
       `bayes_mse`, its 95 % interval `bayes_low` to `bayes_high`, `bayes_mse_per_frequency` and
       `bayes_after_1s_per_frequency` (all None if the limit is refused), `linear_mmse`,
-      `linear_mmse_per_frequency`, `zero_predictor`, `baselines` and `note`, a sentence.
+      `linear_mmse_per_frequency` (None for rows of a file), `zero_predictor`, `baselines` and `note`, a
+      sentence.
     """
-    linear = linear_mmse(task)
+    linear = None if from_file(task) else linear_mmse(task)
     bayes, note = _bayes(task, least)
-    if task.test_path:
-        note += " The rows come from a file: the limits are those of the law in the config."
     return {
         **bayes,
-        "linear_mmse": float(linear.mean()),
-        "linear_mmse_per_frequency": linear.tolist(),
+        "linear_mmse": None if linear is None else float(linear.mean()),
+        "linear_mmse_per_frequency": None if linear is None else linear.tolist(),
         "zero_predictor": metrics.zero_predictor_mse(targets),
         "baselines": {n: score_outputs(task, o, targets, groups) for n, o in outputs.items()},
         "note": note,
@@ -88,6 +89,11 @@ def least_possible(
     task: ExtractionConfig, context: Context | None = None
 ) -> StreamLimit | NoBayesLimit:
     """Return the Bayes limit of a block, or of the windows of `context`; or the reason for none."""
+    fields = from_file(task)
+    if fields:
+        return NoBayesLimit(
+            f"Rows of a file ({' and '.join(fields)}) have no limit, since their law is not stated."
+        )
     if task.start == "random" and task.reset != "block":
         # Blocks of one start repeat one mixture, which a carried state has read before.
         return NoBayesLimit(
@@ -100,11 +106,18 @@ def least_possible(
         return refusal
 
 
+def from_file(task: ExtractionConfig) -> tuple[str, ...]:
+    """Return the fields that name a file of rows, whose law is then not that of the config."""
+    paths = {"task.train_path": task.train_path, "task.test_path": task.test_path}
+    return tuple(field for field, path in paths.items() if path)
+
+
 def _bayes(task: ExtractionConfig, found: StreamLimit | NoBayesLimit) -> tuple[dict[str, Any], str]:
     names = ("bayes_mse", "bayes_mse_per_frequency", "bayes_low", "bayes_high")
     after = "bayes_after_1s_per_frequency"
     if isinstance(found, NoBayesLimit):
-        return dict.fromkeys((*names, after)), f"No Bayes limit: {found}"
+        why = str(found) if from_file(task) else f"No Bayes limit: {found}"
+        return dict.fromkeys((*names, after)), why
     values = (found.mse, list(found.mse_per_frequency), found.low, found.high)
     late = found.after_1s_per_frequency
     bayes = dict(zip(names, values, strict=True)) | {after: None if late is None else list(late)}

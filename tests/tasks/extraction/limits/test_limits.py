@@ -455,14 +455,25 @@ def test_the_evaluation_tells_how_far_the_network_is():
     assert "The output is not finite" in words
 
 
-def test_rows_from_a_file_are_named(tmp_path):
+@pytest.mark.parametrize("fields", [("test_path",), ("train_path",), ("train_path", "test_path")])
+def test_rows_from_a_file_have_no_limit(tmp_path, fields):
     config = task(duration=2.0)
     extraction = make_task(config)
     rows = extraction.dataset(split_of(extraction, "test"))
     datasets.write_rows(tmp_path / "rows.npz", rows, config.sampling_rate, config.samples)
-    own = make_task(dataclasses.replace(config, test_path=str(tmp_path / "rows.npz")))
-    limits = own.limits(split_of(own, "test"))
-    assert limits["note"].endswith("the limits are those of the law in the config.")
+    own = make_task(
+        dataclasses.replace(config, **dict.fromkeys(fields, str(tmp_path / "rows.npz")))
+    )
+    blocks = split_of(own, "test")
+    limits = own.limits(blocks)
+    named = " and ".join(f"task.{field}" for field in fields)
+    assert limits["note"].startswith(f"Rows of a file ({named}) have no limit, since their law")
+    for name in ("bayes_mse", "bayes_mse_per_frequency", "bayes_low", "bayes_high", "linear_mmse"):
+        assert limits[name] is None
+    found = own.measure(0.9 * np.asarray(blocks.targets), blocks)
+    section = possible(own, found, limits)
+    assert section.words == (limits["note"],)
+    assert [row[2] for row in section.table.rows] == [None] * len(config.frequencies)
     expected = extraction.limits(split_of(extraction, "test"))
     for name, score in expected["baselines"].items():
         assert limits["baselines"][name]["mse"] == pytest.approx(score["mse"], rel=1e-5)
