@@ -49,7 +49,8 @@ def test_names_of_rates(name):
     ],
 )  # fmt: skip
 def test_rates_that_comments_state(line, rate):
-    assert stated_rate(line).sampling_rate == pytest.approx(rate)
+    found = stated_rate(line)
+    assert found is not None and found.sampling_rate == pytest.approx(rate)
 
 
 @pytest.mark.parametrize("line", ["# fs", "# gain = 3", "# fs = 0", "# fs = 1.2.3", "# fs = 5 V"])

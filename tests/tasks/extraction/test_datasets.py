@@ -232,8 +232,7 @@ def test_nothing_is_overwritten(written):
 def synthesised():
     """Rows of the small task, [R, 2 + F], and its blocks."""
     task = make_task(TaskConfig(**SMALL))
-    blocks = task.split("train")
-    rows = task.dataset(blocks)
+    rows = task.dataset(split_of(task, "train"))
     return np.column_stack([rows.mixture, rows.selectors, rows.targets]), task.rows("train")
 
 

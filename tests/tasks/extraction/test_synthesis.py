@@ -138,7 +138,7 @@ def test_a_smooth_mixture_is_seen():
 )
 def test_the_law_that_would_fit_quiet_rows_fits_them(law):
     slow = {"frequencies": (0.5, 1.0), "sampling_rate": 500.0, "duration": 4.0}
-    blocks = make_task(TaskConfig(**slow, **law)).split("train")
+    blocks = split_of(make_task(TaskConfig(**slow, **law)), "train")
     with pytest.raises(UserError, match=r"is quieter than task\.phase_scale=1 and") as caught:
         check_blocks(blocks, TaskConfig(**slow), "the file")
     named = re.findall(

@@ -473,6 +473,7 @@ def test_rows_from_a_file_have_no_limit(tmp_path, fields):
     found = own.measure(0.9 * np.asarray(blocks.targets), blocks)
     section = possible(own, found, limits)
     assert section.words == (limits["note"],)
+    assert section.table is not None
     assert [row[2] for row in section.table.rows] == [None] * len(config.frequencies)
     expected = extraction.limits(split_of(extraction, "test"))
     for name, score in expected["baselines"].items():
