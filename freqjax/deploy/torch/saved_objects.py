@@ -15,7 +15,7 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from freqjax.errors import UserError
 
@@ -36,11 +36,9 @@ class Saved:
     """An object of a class that is not loaded.
 
     Attributes:
-      path: module and name of its class.
       state: what was saved of it, by attribute.
     """
 
-    path: ClassVar[str]
     state: dict[str, Any]
 
     def __new__(cls, *_: Any, **__: Any) -> Any:
@@ -208,11 +206,7 @@ class _Values:
 
 def _named(base: type, module: str, name: str) -> type:
     """Return a subclass of `base` under the name that PyTorch looks it up by."""
-    return type(
-        name,
-        (base,),
-        {"__module__": module, "__qualname__": name, "path": f"{module}.{name}"},
-    )
+    return type(name, (base,), {"__module__": module, "__qualname__": name})
 
 
 def children(value: Any) -> Iterator[tuple[str, Any]]:
