@@ -1,4 +1,4 @@
-"""The run that is examined: its config, what it recorded, and how long its examination may take.
+"""The run that is examined: its config, what it recorded, and what its examination may cost.
 
 Axes: G groups.
 """
@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import functools
 import shlex
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,6 @@ from freqjax.tasks.evaluation import Evaluation
 from freqjax.tasks.examination import GOAL_SHARE, Evidence
 from freqjax.training.frozen import group_means
 from freqjax.training.prepared import Prepared
-
-# An examination takes this share of the training time, or so many seconds, whichever is more.
-_SHARE, _SECONDS = 0.2, 30.0
 
 
 @dataclass
@@ -41,7 +37,7 @@ class RunUnderExamination:
       evaluation: what the task says of `params`.
       seconds: how long it has trained.
       changed_files: fields whose file is not the one it was trained on.
-      began: when the examination began, on the clock of `time.monotonic`.
+      effort: how much of the usual work its trials may take; 0 for no trial at all.
     """
 
     folder: Path
@@ -53,7 +49,7 @@ class RunUnderExamination:
     evaluation: Evaluation
     seconds: float
     changed_files: Sequence[str] = ()
-    began: float = field(default_factory=time.monotonic)
+    effort: float = 1.0
 
     @property
     def config(self) -> Config:
@@ -124,6 +120,11 @@ class RunUnderExamination:
         return np.nan if loss is None else loss
 
     @property
+    def updates(self) -> int:
+        """How many updates it made."""
+        return self.rows[-1]["step"] if self.rows else 0
+
+    @property
     def updated(self) -> bool:
         """Whether any update was made: before the first there is nothing to explain."""
         return bool(self.rows) or self.last_params is not self.initial_params
@@ -142,6 +143,19 @@ class RunUnderExamination:
     def last_train_errors(self) -> list[float]:
         """[G] loss of the last weights on the training rows, as `errors` are given."""
         return errors_of(self._train_outputs(self.last_params), self.train_rows, self.task)
+
+    @functools.cached_property
+    def last_train_error(self) -> float:
+        """The mean of `last_train_errors`."""
+        return float(np.nanmean(self.last_train_errors))
+
+    @functools.cached_property
+    def test_error(self) -> float:
+        """The mean loss of the kept weights over the groups of the test rows, from their first sample on."""
+        rows = self.prepared.rows("test")
+        return mean_error(
+            self.prepared.forward(self.params, rows, self.config.task.reset), rows, self.task
+        )
 
     @functools.cached_property
     def kept_train_error(self) -> float:
@@ -175,6 +189,7 @@ class RunUnderExamination:
             changed_files=self.changed_files,
             command=self.command,
             through_time=self.through_time,
+            decays=self.config.optimizer.weight_decay > 0,
         )
 
     @property
@@ -203,12 +218,6 @@ class RunUnderExamination:
         if horizon is None:  # no curriculum, or none that has begun
             return self.window
         return min(self.window, round(horizon * self.task.time.samples))
-
-    @property
-    def seconds_left(self) -> float:
-        """What the examination may still take."""
-        allowed = max(_SECONDS, _SHARE * self.seconds)
-        return allowed - (time.monotonic() - self.began)
 
     def command(self, *changes: str, epochs: int | None = None) -> str:
         """Return a command that repeats the run with `changes` (section.field=value), in a new folder."""
@@ -245,15 +254,22 @@ class RunUnderExamination:
         return self.task.objective.squared and targets.ndim == 3
 
     @property
+    def uncut(self) -> list[str]:
+        """The changes that let its gradient reach through whole blocks, and nothing else."""
+        return ["train.regime=tbptt", f"train.truncation={self.task.samples}"]
+
+    @property
     def through_time(self) -> str:
         """The command that trains on the same task through a whole gradient.
 
         Over lengthening horizons, where these serve the task.
         """
         if not self.has_horizons:
-            return self.command("train.regime=tbptt", f"train.truncation={self.task.samples}")
+            return self.command(*self.uncut)
         rate = self.task.time.samples
         first = min(0.25, self.task.samples / rate / 4)
+        if self.config.curriculum.first_horizon is not None and not self.uses_rate:
+            first = min(first, self.config.curriculum.first_horizon / 2)
         changes = [
             f"curriculum.first_horizon={max(first, 2 / rate):g}",
             "train.regime=full",

@@ -26,8 +26,9 @@ class Examination(NamedTuple):
       experiment: a command whose outcome can refute it.
       advice: what to change.
       refuted_if: which outcome of the experiment does.
-      before: of a cause of the task's own, the name in `freqjax.diagnosis.CAUSES` before which it ranks;
-        empty where it ranks after all of them.
+      before: the name in `freqjax.diagnosis.CAUSES` before which it ranks; empty for its own place there, or,
+        of a cause of the task's own, after all of them.
+      even_if_healthy: whether it stands in a run that has reached its goal, which then means nothing.
     """
 
     cause: str
@@ -39,6 +40,7 @@ class Examination(NamedTuple):
     advice: str
     refuted_if: str = "the frozen error ends no better"
     before: str = ""
+    even_if_healthy: bool = False
 
 
 class Evidence(NamedTuple):
@@ -57,6 +59,7 @@ class Evidence(NamedTuple):
       changed_files: fields whose file is not the one that was trained on.
       command: (changes) → a command that repeats the run with them.
       through_time: the command that trains through a whole gradient.
+      decays: whether its weights decay.
     """
 
     network: Network
@@ -71,3 +74,4 @@ class Evidence(NamedTuple):
     changed_files: Sequence[str]
     command: Callable[..., str]
     through_time: str
+    decays: bool
