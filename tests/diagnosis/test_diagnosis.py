@@ -9,7 +9,7 @@ import pytest
 
 from freqjax import commandline
 from freqjax.config import overrides, validation
-from freqjax.diagnosis import diagnose, gradients, recorded, trial, tried
+from freqjax.diagnosis import diagnose, gradients, rates, recorded, trial, tried
 from freqjax.diagnosis.limit import information_limit
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction.datasets import write_rows
@@ -52,7 +52,7 @@ def test_every_cause_is_looked_for_and_ranked(tmp_path):
 @pytest.mark.parametrize(("start", "streams"), [("zero", "sequential"), ("random", "parallel")])
 def test_every_experiment_is_a_command_that_is_taken(tmp_path, start, streams):
     changes = {"task": {"start": start}, "train": {"streams": streams, "regime": "online"}}
-    for examination in diagnose(examined(tmp_path, config(**changes), began=-1e12)).examinations:
+    for examination in diagnose(examined(tmp_path, config(**changes), effort=0.0)).examinations:
         words = shlex.split(examination.experiment)
         assert words[:3] == ["python", "-m", "freqjax.main"]
         invocation = commandline.parse(words[3:])
@@ -213,51 +213,6 @@ def test_exploding_and_vanishing_gradients(tmp_path):
     assert not recorded.vanishing_gradient(once).found
 
 
-def test_weight_chasing(tmp_path):
-    online = config(train={"regime": "online", "streams": "sequential"})
-    run = examined(tmp_path, online, rows=[row(1, loss=(0.02, 0.5), frozen=(0.5, 0.5))])
-    found = recorded.weight_chasing(run)
-    assert found.found and found.evidence["component"] == "2 Hz"
-    np.testing.assert_allclose(found.evidence["ratio"], 25)
-    steady = examined(tmp_path, online, rows=[row(1, loss=(0.35, 0.5), frozen=(0.4, 0.5))])
-    assert not recorded.weight_chasing(steady).found
-    # With one update a block, nothing moves while the block is read.
-    whole = examined(tmp_path, rows=[row(1, loss=(0.02, 0.5), frozen=(0.5, 0.5))])
-    assert not recorded.weight_chasing(whole).found
-    # A loss that never looked good has nothing that needs explaining.
-    poor = examined(tmp_path, online, rows=[row(1, loss=(0.49, 0.5), frozen=(0.9, 0.9))])
-    assert not recorded.weight_chasing(poor).found
-
-
-def trained_on_the_last(targets):
-    """Outputs right for the second component alone."""
-    outputs = np.zeros_like(targets)
-    outputs[1] = targets[1]
-    return outputs
-
-
-def test_forgetting(tmp_path):
-    sequential = config(train={"streams": "sequential", "regime": "tbptt", "truncation": 20})
-    rows = [row(1, loss=(0.1, 0.05), frozen=(0.6, 0.01))]
-    run = examined(tmp_path, sequential, rows=rows)
-    run.last_train_errors = [0.6, 0.01]
-    assert recorded.forgetting(run).found
-    assert not recorded.weight_chasing(run).found  # the loss of the last one was true
-    never = examined(tmp_path, sequential, rows=[row(1, loss=(0.5, 0.05), frozen=(0.6, 0.01))])
-    never.last_train_errors = [0.6, 0.01]
-    assert not recorded.forgetting(never).found  # the first one was never known
-    both = examined(tmp_path, sequential, rows=rows)
-    both.last_train_errors = [0.6, 0.5]
-    assert not recorded.forgetting(both).found
-    assert recorded.forgetting(examined(tmp_path)).found is None  # side by side, none is last
-
-
-def test_overfitting(tmp_path):
-    run = examined(tmp_path, train_outputs=lambda y: y + 0.05, outputs=np.zeros_like)
-    assert recorded.overfitting(run).found
-    assert not recorded.overfitting(examined(tmp_path)).found
-
-
 # --- what is tried ---------------------------------------------------------------------------------
 
 
@@ -313,7 +268,7 @@ def single(epoch):
 )
 def test_the_learning_rate(tmp_path, rate, cause):
     run = examined(tmp_path, repeater(rate), rows=[single(e) for e in range(1, 101)])
-    found = by_cause(tried.learning_rate(run))
+    found = by_cause(rates.learning_rate(run))
     assert {name for name, e in found.items() if e.found} == ({cause} if cause else set())
     assert found["learning_rate_low"].evidence["updates"] == 100
 
@@ -324,7 +279,7 @@ def test_no_rate_is_tried_where_none_decided(tmp_path):
         network={"initializer": "rotor", "learned_carry": True},
         train={"divergence_factor": None},
     )
-    found = tried.learning_rate(examined(tmp_path, curriculum, rows=[]))
+    found = rates.learning_rate(examined(tmp_path, curriculum, rows=[]))
     assert [e.found for e in found] == [None, None]
 
 
@@ -373,20 +328,24 @@ def test_before_the_first_update_only_the_rows_are_examined(tmp_path):
 def test_a_trial_too_short_to_tell_refutes_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(trial, "_MANY_UPDATES", 10**9)
     long = [row(e) | {"step": 10**6 * e} for e in (1, 2)]
-    found = tried.learning_rate(examined(tmp_path, rows=long))
+    found = rates.learning_rate(examined(tmp_path, rows=long))
     assert found[0].evidence["updates"] < 10**6
     assert all(e.found is not False for e in found)
 
 
-def test_every_row_of_the_stream_is_in_a_trial(tmp_path, monkeypatch):
-    """Three blocks, one after the other, in parts that do not divide the epoch by themselves."""
+def test_a_trial_makes_the_updates_of_the_run_in_parts_of_one_size(tmp_path, monkeypatch):
+    """Parts of 160 rows, which do not divide 33 updates of 20: two more are made."""
     monkeypatch.setattr(trial, "_ROWS_AT_ONCE", 160)
+    assert trial.even_parts(33, 20) == [(0, 7), (7, 14), (14, 21), (21, 28), (28, 35)]
     whole = config(
         task={"frequencies": (2.0, 5.0, 7.0)},
         train={"regime": "tbptt", "truncation": 20, "streams": "sequential"},
     )
-    recipe = trial._prepare(examined(tmp_path, whole, rows=[]), whole)
-    assert recipe.windows == 30 and recipe.updates == 6 and recipe.parts == 5
+    run = examined(tmp_path, whole, rows=[row(1) | {"step": 33, "frozen_mse_per_frequency": None}])
+    reached = trial.retrain(run, (1.0,), 1e9)
+    assert (
+        reached.updates == 35 and reached.rows_seen == 1.0
+    )  # three blocks of 200 rows: 30 updates
 
 
 def test_capacity_is_refuted_by_a_clock_that_fits(tmp_path):
@@ -408,8 +367,8 @@ def test_capacity_where_more_units_do_better(tmp_path):
 
 
 def test_a_dear_run_is_not_tried(tmp_path):
-    run = examined(tmp_path, began=-1e12)  # its time is over
-    assert [e.found for e in tried.learning_rate(run)] == [None, None]
+    run = examined(tmp_path, effort=0.0)
+    assert [e.found for e in rates.learning_rate(run)] == [None, None]
 
 
 def test_rows_of_a_file_reach_the_examination(tmp_path):

@@ -51,7 +51,7 @@ def _decimated_stream(config: ExtractionConfig, evidence: Evidence) -> Examinati
         f"The steps of the training targets are {max(ratios):#.3g} times those of the clean sine"
     )
     if kept:
-        words += ", and their frequencies are all " + kept
+        words += f", since {kept}"
     words += (
         f", and the network's outputs have {multiple} times the right frequency on the test rows."
         if multiple
@@ -81,9 +81,9 @@ def _decimated_stream(config: ExtractionConfig, evidence: Evidence) -> Examinati
 
 
 def _step_ratio(config: ExtractionConfig, blocks: Batch, group: int) -> float:
-    """Return median |step| / median |distance from the median| of the targets, over that of the clean sine.
+    """Return the median |step| of the targets in units of their spread, over that of the clean sine.
 
-    Neither the size nor an offset of the targets changes it, nor a few that lie off.
+    Neither the size nor an offset of the targets changes it, nor a few that lie off or stand still.
     """
     targets = target_checks.targets_of(blocks, group)
     omega = 2 * np.pi * target_checks.cycles_of(config, group)
@@ -95,8 +95,8 @@ def _step_ratio(config: ExtractionConfig, blocks: Batch, group: int) -> float:
 
 def _relative_step(blocks: np.ndarray) -> float:
     """Return the median |step| of blocks [B, T] in units of their spread."""
-    spread = np.median(np.abs(blocks - np.median(blocks, axis=1, keepdims=True)))
-    return float(np.median(np.abs(np.diff(blocks, axis=1))) / max(float(spread), 1e-12))
+    low, high = np.percentile(blocks, (10, 90))
+    return float(np.median(np.abs(np.diff(blocks, axis=1))) / max(float(high - low), 1e-12))
 
 
 def _rows_kept(config: ExtractionConfig, blocks: Batch, ratios: list[float]) -> str | None:
@@ -117,13 +117,13 @@ def _rows_kept(config: ExtractionConfig, blocks: Batch, ratios: list[float]) -> 
             continue
         actual = target_checks.actual_cycles(targets)
         if actual is None:
-            return "those of rows out of order"
+            return "the rows are out of order"
         factors.append(actual / cycles)
     if not factors or len(factors) < len(ratios):
         return None
     factor = round(float(np.median(factors)))
     same = factor >= 2 and max(abs(f / factor - 1) for f in factors) < _MULTIPLE_TOLERANCE
-    return f"{factor} times too high: only every {factor}th row is there" if same else None
+    return f"only one row of {factor} is there" if same else None
 
 
 def _common_multiple(config: ExtractionConfig, evidence: Evidence) -> int | None:
@@ -238,7 +238,7 @@ def _of_the_targets(
     if differ.scale > SCALE and not unsteady:
         worst = float(differ.scales[np.argmax(np.abs(differ.scales - 1))])
         problems.append(f"the training targets are {worst:.3g} times as large as the test's")
-    if differ.offset > OFFSET:
+    if abs(differ.offset) > OFFSET and not unsteady:
         problems.append(f"targets are offset by {differ.offset:.2g} of their amplitude")
     return problems
 

@@ -56,8 +56,12 @@ def fit_sines(targets: np.ndarray, cycles: float) -> Fit:
 
 def targets_of(blocks: Batch, group: int) -> np.ndarray:
     """Return the targets [B, T] of a selector, float64."""
-    chosen = np.asarray(blocks.group) == group
-    return np.asarray(blocks.targets[..., 0], np.float64)[chosen]
+    return np.asarray(blocks.targets[..., 0], np.float64)[_blocks_of(blocks, group)]
+
+
+def _blocks_of(blocks: Batch, group: int) -> np.ndarray:
+    """Return the places of the blocks of a selector."""
+    return np.flatnonzero(np.asarray(blocks.group) == group)
 
 
 def cycles_of(config: ExtractionConfig, group: int) -> float:
@@ -101,7 +105,10 @@ def unsteady(config: ExtractionConfig, blocks: Batch, where: str, most: float) -
         if left <= most:
             continue
         said = f"the {where} targets of {frequency:g} Hz"
-        off = _rows_off(targets, cycles_of(config, group))
+        held = _held(targets)
+        off = (
+            "" if held else _rows_off(targets, cycles_of(config, group), _blocks_of(blocks, group))
+        )
         actual = None if off else actual_cycles(targets)
         if off:
             found.append(f"{said} have {off}")
@@ -109,7 +116,7 @@ def unsteady(config: ExtractionConfig, blocks: Batch, where: str, most: float) -
             found.append(f"{said} are sines of {_whose(config, actual, group)}")
         else:
             found.append(
-                f"{said} are not steady sines: the best fit has an MSE of {number(left)}{_held(targets)}"
+                f"{said} are not steady sines: the best fit has an MSE of {number(left)}{held}"
             )
     return found
 
@@ -131,10 +138,13 @@ def _whose(config: ExtractionConfig, cycles: float, group: int) -> str:
     return f"{cycles * config.sampling_rate:.4g} Hz"
 
 
-def _rows_off(targets: np.ndarray, cycles: float) -> str:
-    """Name the rows that lie off an otherwise steady sine; empty where there are none, or too many."""
+def _rows_off(targets: np.ndarray, cycles: float, blocks: np.ndarray) -> str:
+    """Name the rows that lie off an otherwise steady sine; empty where there are none, or too many.
+
+    `blocks` [B] are the numbers of the blocks in their file, from 0.
+    """
     basis, count, first = _basis(targets.shape[1], cycles), 0, ""
-    for block, row in enumerate(targets):
+    for block, row in zip(blocks, targets, strict=True):
         weights, distance = np.ones(len(row)), np.abs(row)
         for _ in range(15):  # least absolute deviations, by reweighting
             root = np.sqrt(weights)[:, None]
@@ -193,8 +203,8 @@ class Disagreement(NamedTuple):
 
     @property
     def offset(self) -> float:
-        """The largest offset, as a share of the amplitude."""
-        return float(np.abs(self.offsets).max())
+        """The largest offset in size, as a share of the amplitude, with its sign."""
+        return float(self.offsets[np.abs(self.offsets).argmax()])
 
 
 def disagreement(config: ExtractionConfig, train: Batch, test: Batch) -> Disagreement:
