@@ -196,7 +196,7 @@ def listener(draw: Draw) -> Changes:
     return {
         "task.frequencies": draw.apart(2, 1.5, 4.5),
         "task.sampling_rate": draw.of(40.0, 50.0),
-        "task.duration": 4.0,
+        "task.duration": 3.0,
         "task.start": "random",
         "task.starts": 12,
         "task.phase_scale": draw.within(0.01, 0.04),
@@ -206,7 +206,7 @@ def listener(draw: Draw) -> Changes:
         "network.hidden_size": draw.of(14, 18),
         "optimizer.learning_rate": draw.within(8e-3, 1.4e-2),
         "train.regime": "tbptt",
-        "train.truncation": 40,
+        "train.truncation": 30,
         "train.streams": "parallel",
         "train.epochs": 120,
         "train.evaluate_every": 20,

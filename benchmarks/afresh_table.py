@@ -29,7 +29,7 @@ from benchmarks.afresh_plants import (
     too_fast,
 )
 
-fixed_listener = both(listener, task__noise="fixed", task__starts=24)
+fixed_listener = both(listener, task__noise="fixed", task__starts=16)
 # Sines one after another, each for long, with many steps in each.
 serial = both(
     listener,
@@ -64,9 +64,9 @@ online_sine = both(
 cut = put(train__regime="tbptt", train__truncation=[2, 3], task__duration=[1.5])
 far = put(
     network__initializer=["rotor"],
-    task__rotor_low=[9.0],
-    task__rotor_high=[15.0],
-    task__duration=[4.0],
+    task__rotor_low=[12.0],
+    task__rotor_high=[17.0],
+    task__duration=[6.0],
 )
 
 FAULTS = (
@@ -75,7 +75,7 @@ FAULTS = (
     Fault("healthy_fixed_clock", (), slow_clock),
     Fault("healthy_listener", (), listener),
     Fault("healthy_two_layers", (), both(listener, network__cell="gru", network__layers=2)),
-    Fault("healthy_short_cut", (), both(listener, train__truncation=20), kind="borderline"),
+    Fault("healthy_short_cut", (), both(listener, train__truncation=15), kind="borderline"),
     Fault("healthy_latch", (), latch),
     Fault("healthy_ordered_latch", (), ordered_latch),
     # Rows.

@@ -12,7 +12,7 @@ from freqjax.diagnosis.mending import MENDED_SHARE, finite_or_none, said
 from freqjax.diagnosis.trial import FEWEST_UPDATES, Trial, retrain
 from freqjax.tasks.examination import Examination
 
-# The run goes on for so many times the updates that it made.
+# The run goes on for so many times the updates that it made, or for those that a rule spared it.
 _MORE = 2.0
 _WORK = 8e9
 # A rate that fell to less than this share of its peak moves nothing any more.
@@ -37,7 +37,7 @@ def stopped_early(run: RunUnderExamination, *, wrong_rows: bool) -> tuple[Examin
             (1.0,),
             _WORK,
             begin=run.last_params,
-            more=_MORE,
+            more=_more(run, rule),
             schedule="constant" if schedule == "constant" else "cosine",
         )
         words = f"Too dear to try: {FEWEST_UPDATES} updates more need more than is spent on it."
@@ -57,6 +57,14 @@ def stopped_early(run: RunUnderExamination, *, wrong_rows: bool) -> tuple[Examin
         _stopped(run, rule, found, words, evidence),
         _unfinished(run, rule, found, words, evidence),
     )
+
+
+def _more(run: RunUnderExamination, rule: str | None) -> float:
+    """Return for how many times its updates the run goes on: as planned, where a rule stopped it."""
+    made = run.rows[-1]["epoch"] if run.rows else 0
+    if not made or rule is None or not rule.startswith("train."):
+        return _MORE
+    return max(_MORE, run.config.train.epochs / made - 1)
 
 
 def _goes_on(run: RunUnderExamination, trial: Trial, *, wrong_rows: bool) -> bool | None:
@@ -176,6 +184,6 @@ def _unfinished(
 
 def _threshold(run: RunUnderExamination) -> str:
     return (
-        f"up to {_MORE:g} times as many updates more take at least {MENDED_SHARE:.0%} of the error on the "
+        f"up to {_MORE:g} times as many updates more, or those that a rule spared it, take at least {MENDED_SHARE:.0%} of the error on the "
         "training rows away, and that on the test rows falls too"
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from freqjax import commandline
-from freqjax.config import overrides, validation
+from freqjax.config import overrides, sections, validation
 from freqjax.diagnosis import diagnose, gradients, rates, recorded, trial, tried
 from freqjax.diagnosis.limit import information_limit
 from freqjax.tasks import make_task
@@ -378,3 +378,66 @@ def test_rows_of_a_file_reach_the_examination(tmp_path):
     write_rows(path, task.dataset(task.split("train")), 100.0, 200)
     from_file = config(task={"train_path": str(path)})
     assert by_cause(task_checks(examined(tmp_path, from_file)))["bad_data"].found is False
+
+
+# --- what was mended ---------------------------------------------------------------------------------
+
+
+def test_an_explosion_at_the_first_weights_comes_before_its_bad_numbers(tmp_path):
+    bad = row(1, (None, None), norms=(None, None, None), alerts=["non-finite loss at step 1"])
+    run = examined(tmp_path, rows=[bad | {"grad_norm": None}], outputs=lambda y: y + np.nan)
+    run.initial_params = jax.tree.map(np.array, run.initial_params)
+    run.initial_params["head"]["kernel"][:] = 1e25
+    found = [e.cause for e in diagnose(run).causes]
+    assert found[:2] == ["exploding_gradient", "non_finite"]
+    # A rate that blew up good weights is no explosion.
+    calm = examined(tmp_path, rows=[bad | {"grad_norm": None}], outputs=lambda y: y + np.nan)
+    exploding = recorded.exploding_gradient(calm)
+    assert exploding.found is False and 0 < exploding.evidence["first_norm"] < 100
+
+
+def test_a_listener_that_learns_with_its_cut_is_not_blamed_for_it(tmp_path):
+    """At its own weights the cut gradient is far off; what the whole one does decides."""
+    fields = {"start": "random", "starts": 4, "phase_scale": 0.01, "duration": 0.4}
+    cut = config(
+        task=fields,
+        train={"regime": "tbptt", "truncation": 4},
+        optimizer={"learning_rate": 0.01},
+    )
+    run = examined(tmp_path, cut, rows=[row(e) | {"step": 10 * e} for e in range(1, 9)])
+    far = gradients.Comparison(-0.4, 0.05, 4, 40)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gradients, "compare", lambda *_: far)
+        found = tried.gradient_truncation(run)
+    assert found.evidence["cosine"] == -0.4 and found.found is False
+    assert found.evidence["uncut_mse"] > 0.5 * found.evidence["same_mse"]
+
+
+def test_a_clock_that_shrank_to_nothing_is_trapped(tmp_path):
+    found = by_cause(task_checks(examined(tmp_path, outputs=np.zeros_like)))["frequency_basin"]
+    assert found.found and "shrunk towards zero" in found.words
+    heard = config(task={"start": "random", "phase_scale": 0.1})  # which needs no clock
+    assert not by_cause(task_checks(examined(tmp_path, heard)))["frequency_basin"].found
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"network": {"initializer": "orthogonal"}},
+        {"train": {"regime": "online", "streams": "sequential"}},
+        {"optimizer": {"learning_rate": 1e-3, "clip_norm": 1.0}},
+        {"optimizer": {"name": "adamw", "weight_decay": 0.01}},
+        {"task": {"start": "random", "noise": "fresh"}},
+    ],
+)
+def test_no_experiment_repeats_the_run(tmp_path, fields):
+    """What repeats the run ends as the run did: it can refute nothing."""
+    whole = config(**fields)
+    run = examined(tmp_path, whole, effort=0.0)
+    for examination in diagnose(run).examinations:
+        words = shlex.split(examination.experiment)[3:]
+        invocation = commandline.parse(words)
+        base = overrides.load(invocation.flags["config"])
+        changed = overrides.apply(base, invocation.overrides)
+        assert sections.differing_fields(changed, whole), examination.cause
