@@ -100,19 +100,40 @@ def _recipe(run: RunUnderExamination, *, wrong_rows: bool) -> list[Examination]:
     """Look for what is wrong with rate, gradient, width and length of the run, alone and two at once.
 
     Where two are wrong, mending one of them mends nothing: what was not found alone is looked for once more
-    in the recipe in which what was found is mended.
+    in the recipe in which what was found is mended; and where nothing was, the rate beside either other.
     """
-    rate, beside = rates.learning_rate(run), None
-    scale = rates.better_scale(rate, run.config.optimizer.learning_rate)
-    if scale is not None:
-        beside = rates.at(run, scale)
+    base = run.config.optimizer.learning_rate
+    rate = rates.learning_rate(run)
+    scale = rates.better_scale(rate, base)
+    beside = None if scale is None else rates.at(run, scale)
     truncation, capacity = tried.gradient_truncation(run, beside), tried.capacity(run, beside)
     if scale is None:
-        beside = _mended(run, truncation, capacity)
-        if beside is not None:
-            rate = rates.learning_rate(run, beside)
+        for other in _others(run, truncation, capacity):
+            pair = rates.learning_rate(run, other)
+            scale = rates.better_scale(pair, base)
+            if scale is not None:
+                rate, beside = pair, rates.at(run, scale)
+                if not truncation.found:
+                    truncation = tried.gradient_truncation(run, beside)
+                if not capacity.found:
+                    capacity = tried.capacity(run, beside)
+                break
     stopped = stopped_early(run, wrong_rows=wrong_rows)
     return [*_by_effect(stopped, rate, run.metric), *rate, truncation, capacity]
+
+
+def _others(
+    run: RunUnderExamination, truncation: Examination, capacity: Examination
+) -> list[Beside]:
+    """Return the recipes in which a wrong rate may show: without what was found, or what may be wrong."""
+    found = _mended(run, truncation, capacity)
+    if found is not None:
+        return [found]
+    if not run.uses_rate or run.knows_its_rows:
+        return []
+    others = [tried.uncut(run)] if tried.may_be_cut(run) else []
+    refuted = any(name.startswith("constructed_") for name in capacity.evidence)
+    return others if refuted else [*others, tried.wider(run)]
 
 
 def _mended(

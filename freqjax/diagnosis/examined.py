@@ -162,6 +162,11 @@ class RunUnderExamination:
         """The mean loss of the kept weights over the groups of the training rows."""
         return self._mean_train_error(self.params)
 
+    @property
+    def knows_its_rows(self) -> bool:
+        """Whether the kept weights have learned the training rows: no recipe failed then."""
+        return self.kept_train_error < self.goal
+
     @functools.cached_property
     def initial_train_error(self) -> float:
         """The mean loss of the first weights over the groups of the training rows."""

@@ -34,7 +34,7 @@ def learning_rate(
     With `beside` another fault of the recipe is mended in all of them: two at once hide each other.
     """
     trial = None
-    if run.uses_rate:
+    if run.uses_rate and not run.knows_its_rows:
         trial = retrain(run, _SCALES, _WORK, config=None if beside is None else beside.config)
     best = None
     if trial is not None and np.isfinite(trial.errors).any():
@@ -67,6 +67,8 @@ def _rate(
         words = (
             "No learning rate decided the steps: the curriculum's are damped Gauss-Newton steps."
         )
+    elif run.knows_its_rows:
+        found, words = False, "The training rows are learned: the rate did for them."
     elif trial is None:
         words = f"Too dear to try: {FEWEST_UPDATES} updates at eight rates need more than is spent on it."
     elif best is None:

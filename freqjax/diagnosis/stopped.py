@@ -30,6 +30,8 @@ def stopped_early(run: RunUnderExamination, *, wrong_rows: bool) -> tuple[Examin
     trial, found, words, evidence = None, None, "", {}
     if not run.uses_rate:
         found, words = _of_the_curriculum(run)
+    elif run.knows_its_rows:
+        found, words = False, "The training rows are learned: the updates were enough for them"
     else:
         schedule = run.config.optimizer.schedule
         trial = retrain(
@@ -184,6 +186,6 @@ def _unfinished(
 
 def _threshold(run: RunUnderExamination) -> str:
     return (
-        f"up to {_MORE:g} times as many updates more, or those that a rule spared it, take at least {MENDED_SHARE:.0%} of the error on the "
-        "training rows away, and that on the test rows falls too"
+        f"up to {_MORE:g} times as many updates more, or those that a rule spared it, take at least "
+        f"{MENDED_SHARE:.0%} of the error on the training rows away, and that on the test rows falls too"
     )

@@ -67,6 +67,12 @@ def gradient_truncation(run: RunUnderExamination, beside: Beside | None = None) 
     )
 
 
+def may_be_cut(run: RunUnderExamination) -> bool:
+    """Tell whether only a trial can say what the cut of the gradient costs."""
+    shorter = run.window < run.task.samples and run.config.train.regime != "windows"
+    return shorter and _solution(run) is None
+
+
 def uncut(run: RunUnderExamination) -> Beside:
     """Return the run's recipe with a gradient through whole blocks."""
     train = dataclasses.replace(
@@ -120,6 +126,8 @@ def _with_the_whole_gradient(
 
     A task whose solution can be written down needs no trial, which takes longer and tells less.
     """
+    if run.knows_its_rows:
+        return False, "The training rows are learned: the cut one did for them", {}
     base = run.config if beside is None else beside.config
     config = dataclasses.replace(base, train=uncut(run).config.train)
     whole, cut = _both(run, config, base)
@@ -183,6 +191,8 @@ def capacity(run: RunUnderExamination, beside: Beside | None = None) -> Examinat
         return refuted
     if not run.uses_rate:
         return _capacity(run, None, "The curriculum's steps are too dear to repeat wider.", {})
+    if run.knows_its_rows:
+        return _capacity(run, False, "The training rows are learned: these units did for them.", {})
     base = run.config if beside is None else beside.config
     wide = hidden * _WIDER
     wider, narrow = _both(run, _of_width(base, wide), base)
@@ -253,6 +263,8 @@ def weight_decay(run: RunUnderExamination) -> Examination:
     words = "The weights do not decay."
     if decay and not run.uses_rate:
         found, words = None, "The curriculum's steps have no decay."
+    elif decay and run.knows_its_rows:
+        words = "The training rows are learned: the decay let them be."
     elif decay:
         optimizer = dataclasses.replace(run.config.optimizer, weight_decay=0.0)
         free, same = _both(run, dataclasses.replace(run.config, optimizer=optimizer), run.config)
