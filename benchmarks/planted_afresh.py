@@ -94,7 +94,8 @@ def mend(fault: Fault, seed: int, folder: Path) -> dict[str, Any]:
 
 def report(rows: Sequence[dict[str, Any]]) -> list[str]:
     """Count what is right, by kind, with the runs that are not."""
-    ill = [r for r in rows if not r["planted"]]
+    well = [r for r in rows if not r["planted"] and r["learned"]]
+    short = sum(not r["planted"] and not r["learned"] for r in rows)
     faults = [r for r in rows if r["planted"]]
     two = [r for r in faults if len(r["planted"]) == 2]
     lines = []
@@ -106,7 +107,8 @@ def report(rows: Sequence[dict[str, Any]]) -> list[str]:
     first = sum(bool(r["causes"]) and r["causes"][0] in r["planted"] for r in faults)
     lines.append(f"{first} of {len(faults)} with a planted cause ranked first")
     lines.append(f"{sum(r['both'] for r in two)} of {len(two)} with both causes in the first three")
-    lines.append(f"{sum(not r['right'] for r in ill)} of {len(ill)} healthy runs called ill")
+    lines.append(f"{sum(not r['right'] for r in well)} of {len(well)} healthy runs called ill")
+    lines.append(f"{short} runs without a fault missed their goal, and are not counted")
     lines.append(f"{sum(r['seconds'] for r in rows):.0f} s in all")
     return lines
 

@@ -128,9 +128,9 @@ def at(run: RunUnderExamination, scale: float) -> Beside:
 
 
 def _decay(run: RunUnderExamination, scale: float) -> float:
-    """Return the decay that shrinks the weights as fast at `scale` times the rate."""
+    """Return the decay that is no weaker at `scale` times the rate: see `retrain`."""
     optimizer = run.config.optimizer
-    return optimizer.weight_decay / (scale if optimizer.name == "adamw" else 1)
+    return optimizer.weight_decay / (min(scale, 1.0) if optimizer.name == "adamw" else 1)
 
 
 def _changes(run: RunUnderExamination, scale: float) -> list[str]:

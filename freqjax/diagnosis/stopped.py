@@ -88,9 +88,9 @@ def _of_the_curriculum(run: RunUnderExamination) -> tuple[bool | None, str]:
     aim = whole if longest is None else min(whole, longest)
     if len(horizons) < 2:
         return None, "The curriculum made too few steps to tell"
-    grew = horizons[-1] > horizons[len(horizons) // 2]
+    grew = bool(horizons[-1] > horizons[len(horizons) // 2])
     words = f"The horizon stood at {horizons[-1]:g} of {aim:g} {run.task.time.name} at the end"
-    return grew and horizons[-1] < aim, words
+    return grew and bool(horizons[-1] < aim), words
 
 
 def _rule(run: RunUnderExamination) -> str | None:

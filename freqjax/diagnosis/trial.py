@@ -6,6 +6,7 @@ same answer. R changes of the learning rate are tried side by side in one progra
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
@@ -74,8 +75,9 @@ def retrain(
     """Train R networks, each at its own multiple of the learning rate.
 
     They begin as the run did, from its seed, on its rows, and make as many updates as it did, if these are
-    not more than `work`. Decay that is decoupled from the gradient shrinks the weights by (rate · decay) a
-    step: where another rate is tried the product is held, so that the rate alone changes.
+    not more than `work`. Decoupled decay is never weakened by another rate, which else would seem to mend what
+    the decay spoiled: the weights shrink by (rate · decay) a step as before at a lower rate, and by as much in
+    proportion to the steps at a higher one.
 
     Args:
       run: the run.
@@ -166,7 +168,8 @@ class _Recipe:
         def one(state: TrainState, stream: Stream) -> TrainState:
             rule = config.optimizer
             if decoupled:
-                rule = dataclasses.replace(rule, weight_decay=rule.weight_decay / state.rate_scale)
+                rule = copy.copy(rule)
+                rule.weight_decay = rule.weight_decay / jnp.minimum(state.rate_scale, 1.0)  # traced
             schedule = make_schedule(config.optimizer, updates, updates)
             update = make_update(estimator, Optimizer(rule, schedule))
             return jax.lax.scan(lambda s, window: (update(s, window)[0], None), state, stream)[0]

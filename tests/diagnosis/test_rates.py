@@ -5,10 +5,10 @@ import pytest
 
 from freqjax import Config, NetworkConfig, OptimizerConfig, TrainConfig
 from freqjax.config import validation
-from freqjax.diagnosis import diagnose, rates, tried
-from freqjax.diagnosis.trial import retrain
+from freqjax.diagnosis import diagnose, rates, stopped, tried
+from freqjax.diagnosis.trial import Trial, retrain
 from tests.diagnosis.recall import RecallConfig
-from tests.diagnosis.runs import by_cause, examined, examined_of_any_task
+from tests.diagnosis.runs import examined, examined_of_any_task
 from tests.diagnosis.test_diagnosis import repeater, single
 
 RECALL = "tests.diagnosis.recall:Recall"
@@ -58,20 +58,42 @@ def test_a_decay_that_is_too_strong_is_not_the_rate(tmp_path):
     assert tried.weight_decay(none).found is False
 
 
+class Recipes:
+    """Trials that reach 0.01 where nothing of the recipe is wrong, and 1 where anything is."""
+
+    def __init__(self, *, truncation, hidden, rate):
+        """Take the least truncation and width, and the one rate, that are right."""
+        self.truncation, self.hidden, self.rate = truncation, hidden, rate
+
+    def __call__(self, run, scales, work, *, config=None, **_):
+        """Stand in for `retrain`."""
+        config = config or run.config
+        wide = config.network.hidden_size >= self.hidden
+        long = config.train.truncation >= self.truncation
+        rates = [scale * config.optimizer.learning_rate for scale in scales]
+        errors = [
+            0.01 if wide and long and abs(np.log10(rate / self.rate)) < 0.2 else 1.0
+            for rate in rates
+        ]
+        return Trial(errors, errors, 10_000, 1.0)
+
+
+@pytest.mark.parametrize("rate", [3e-5, 3.0])
 @pytest.mark.parametrize(
-    ("rate", "cause"), [(1e-5, "learning_rate_low"), (20.0, "learning_rate_high")]
+    ("other", "right"),
+    [
+        ("gradient_truncation", {"truncation": 5, "hidden": 1}),
+        ("capacity", {"truncation": 1, "hidden": 16}),
+    ],
 )
-def test_a_wrong_rate_and_a_cut_gradient_are_both_named(tmp_path, rate, cause):
-    """Online at either rate neither mends anything alone: the first sample is out of the gradient's reach."""
+def test_a_wrong_rate_and_another_fault_that_hides_it_are_both_named(
+    tmp_path, monkeypatch, rate, other, right
+):
+    """Neither is mended alone: the rate is tried beside each of the others."""
     whole = recall(rate=rate, regime="tbptt", truncation=1)
     run = examined_of_any_task(tmp_path, whole, updates=400)
     run.task.checks = lambda evidence: []
-    found = [e.cause for e in diagnose(run).causes][:3]
-    assert {cause, "gradient_truncation"} <= set(found)
-
-
-def test_a_wrong_rate_and_too_few_units_are_both_named(tmp_path):
-    run = examined_of_any_task(tmp_path, recall(hidden=1, rate=1e-4), updates=300)
-    run.task.checks = lambda evidence: []
-    found = by_cause(diagnose(run).causes)
-    assert {"capacity", "learning_rate_low"} <= set(found)
+    for module in (rates, tried, stopped):
+        monkeypatch.setattr(module, "retrain", Recipes(**right, rate=0.03))
+    cause = "learning_rate_high" if rate > 1 else "learning_rate_low"
+    assert [e.cause for e in diagnose(run).causes] == [cause, other]
