@@ -75,9 +75,9 @@ def retrain(
     """Train R networks, each at its own multiple of the learning rate.
 
     They begin as the run did, from its seed, on its rows, and make as many updates as it did, if these are
-    not more than `work`. Decoupled decay is never weakened by another rate, which else would seem to mend what
-    the decay spoiled: the weights shrink by (rate · decay) a step as before at a lower rate, and by as much in
-    proportion to the steps at a higher one.
+    not more than `work`. Decoupled decay is never weakened by another rate, which else would seem to mend
+    what the decay spoiled: at a lower rate the weights shrink by (rate · decay) a step as before, and at a
+    higher one by as much in proportion to the steps.
 
     Args:
       run: the run.
