@@ -118,6 +118,10 @@ def _recipe(run: RunUnderExamination, *, wrong_rows: bool) -> list[Examination]:
                 if not capacity.found:
                     capacity = tried.capacity(run, beside)
                 break
+    better = [e.evidence[f"better_{run.metric}"] for e in rate if e.found]
+    if truncation.found and better and better[0] >= run.goal:
+        # The better rate only does less harm: what the cut hides stays.
+        truncation = truncation._replace(before="learning_rate_high")
     stopped = stopped_early(run, wrong_rows=wrong_rows)
     return [*_by_effect(stopped, rate, run.metric), *rate, truncation, capacity]
 

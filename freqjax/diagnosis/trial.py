@@ -166,7 +166,7 @@ class _Recipe:
         decoupled = config.optimizer.name == "adamw" and config.optimizer.weight_decay > 0
 
         def one(state: TrainState, stream: Stream) -> TrainState:
-            rule = config.optimizer
+            rule: Any = config.optimizer
             if decoupled:
                 rule = copy.copy(rule)
                 rule.weight_decay = rule.weight_decay / jnp.minimum(state.rate_scale, 1.0)  # traced

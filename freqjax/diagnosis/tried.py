@@ -43,7 +43,7 @@ def gradient_truncation(run: RunUnderExamination, beside: Beside | None = None) 
     elif run.window < run.task.samples:
         rows = gradients.affordable(run.train_rows)
         words, evidence = _at_the_last_weights(run, rows)
-        if solution is not None:
+        if solution is not None and solution.is_only:
             found, more, seen = _near_the_solution(run, rows, solution)
         else:
             words += ": weights that remember nothing have nothing to lose by the cut, so that tells nothing"
@@ -70,7 +70,8 @@ def gradient_truncation(run: RunUnderExamination, beside: Beside | None = None) 
 def may_be_cut(run: RunUnderExamination) -> bool:
     """Tell whether only a trial can say what the cut of the gradient costs."""
     shorter = run.window < run.task.samples and run.config.train.regime != "windows"
-    return shorter and _solution(run) is None
+    solution = _solution(run)
+    return shorter and (solution is None or not solution.is_only)
 
 
 def uncut(run: RunUnderExamination) -> Beside:
@@ -124,7 +125,7 @@ def _with_the_whole_gradient(
 ) -> tuple[bool | None, str, dict[str, Any]]:
     """Try the run's recipe with a gradient through whole sequences: what it tells, words and numbers.
 
-    A task whose solution can be written down needs no trial, which takes longer and tells less.
+    A task that only a known solution solves needs no trial, which takes longer and tells less.
     """
     if run.knows_its_rows:
         return False, "The training rows are learned: the cut one did for them", {}
@@ -170,7 +171,7 @@ def _errors(run: RunUnderExamination, name: str, reached: float, same: float) ->
 
 
 def _truncation_threshold(solution: Solution | None) -> str:
-    if solution is not None:
+    if solution is not None and solution.is_only:
         return (
             f"at a nearly right {solution.name} the cut gradient sees less than {_SLOPE_SHARE:.2g} of the "
             f"slope along {solution.along}, about K / T"

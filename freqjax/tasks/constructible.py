@@ -40,10 +40,12 @@ class Solution(Protocol):
     Attributes:
       name: what they are, in one word; keys of the evidence begin with it.
       along: what a direction of `NearSolution` changes, such as "a rate".
+      is_only: whether nothing else solves the task, so that a gradient that cannot mend it mends nothing.
     """
 
     name: str
     along: str
+    is_only: bool
 
     def params_of(self, network: Network) -> Any | None:
         """Return them as parameters of `network`; None where it is too small or of another kind."""

@@ -441,3 +441,12 @@ def test_no_experiment_repeats_the_run(tmp_path, fields):
         base = overrides.load(invocation.flags["config"])
         changed = overrides.apply(base, invocation.overrides)
         assert sections.differing_fields(changed, whole), examination.cause
+
+
+def test_where_the_mixture_can_be_followed_no_clock_accuses_the_cut(tmp_path):
+    """With little noise a known start is no reason to keep time: the trial decides, and here none is made."""
+    online = config(train={"regime": "online", "streams": "sequential"}, task={"phase_scale": 0.02})
+    heard = tried.gradient_truncation(examined(tmp_path, online, effort=0.0))
+    assert heard.found is None and "clock_slope_share" not in heard.evidence
+    found = by_cause(task_checks(examined(tmp_path, online, outputs=np.zeros_like)))
+    assert found["frequency_basin"].found is False

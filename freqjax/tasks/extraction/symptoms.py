@@ -11,6 +11,7 @@ from freqjax.networks import TurningPairs
 from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.extraction import row_checks
 from freqjax.tasks.extraction.config import ExtractionConfig
+from freqjax.tasks.extraction.near_clock import needs_clock
 from freqjax.text import number
 
 # |Δf|·T at which the slope of the error of a sine changes sign: the first zero of the derivative of
@@ -88,10 +89,7 @@ def _trapped(
 ) -> list[int]:
     """Return the components that only a clock could learn and that have shrunk to nothing."""
     zero = evidence.evaluation.constant_loss
-    if (
-        config.start != "zero"
-        or config.samples / config.sampling_rate * min(config.frequencies) < 1
-    ):
+    if config.duration * min(config.frequencies) < 1 or not needs_clock(config):
         return []
     found = []
     for group, (turn, tone) in enumerate(zip(turns, _tones(evidence), strict=True)):
