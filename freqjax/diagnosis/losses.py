@@ -158,7 +158,11 @@ def forgetting(run: RunUnderExamination) -> Examination:
             f"the {word} trained last is {_FORGETTING_RATIO:g} times better than another that had been "
             "learned while it was trained: order alone makes no such difference to weights that keep both"
         ),
-        experiment=run.command("train.streams=parallel"),
+        experiment=run.command(
+            "train.streams=parallel"
+            if in_order
+            else f"optimizer.learning_rate={run.config.optimizer.learning_rate / 10:g}"
+        ),
         advice=f"Train every {word} beside the others (train.streams=parallel), or lower the rate.",
     )
 

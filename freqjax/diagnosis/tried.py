@@ -292,6 +292,6 @@ def weight_decay(run: RunUnderExamination) -> Examination:
         words=words,
         evidence={"weight_decay": decay, **evidence},
         threshold=f"no decay alone takes at least {MENDED_SHARE:.0%} of the error away",
-        experiment=run.command("optimizer.weight_decay=0"),
+        experiment=run.command(f"optimizer.weight_decay={0 if decay else 1e-3:g}"),
         advice="Lower optimizer.weight_decay by a decade at a time, or set it to 0.",
     )

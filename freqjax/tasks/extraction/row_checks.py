@@ -57,7 +57,6 @@ def _decimated_stream(config: ExtractionConfig, evidence: Evidence) -> Examinati
         if multiple
         else "; no output has a whole multiple of its frequency."
     )
-    ordered = config.train_path or config.test_path
     return Examination(
         cause="decimated_stream",
         found=kept is not None or multiple is not None,
@@ -70,8 +69,8 @@ def _decimated_stream(config: ExtractionConfig, evidence: Evidence) -> Examinati
             "multiple of their frequencies"
         ),
         experiment=evidence.command("task.train_path=", "task.test_path=")
-        if ordered
-        else evidence.command("train.streams=sequential", "task.reset=block"),
+        if config.train_path or config.test_path
+        else evidence.command("train.streams=sequential", "task.reset=block", _other_seed(config)),
         advice=(
             "Feed the network every sample, in order: with a carried state, a batch must hold different "
             "streams, not consecutive samples of one."
@@ -205,7 +204,12 @@ def _other_rows(config: ExtractionConfig, evidence: Evidence) -> str:
     """Return the command that trains and tests on rows that are drawn, and not on these."""
     if config.train_path or config.test_path:
         return evidence.command("task.train_path=", "task.test_path=")
-    return evidence.command(f"task.train_seed={1 + max(config.train_seed, config.test_seed)}")
+    return evidence.command(_other_seed(config))
+
+
+def _other_seed(config: ExtractionConfig) -> str:
+    """Return the change that draws training rows of a seed that is neither's."""
+    return f"task.train_seed={1 + max(config.train_seed, config.test_seed)}"
 
 
 def _of_the_mixture(
