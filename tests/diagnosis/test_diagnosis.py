@@ -290,7 +290,7 @@ def test_a_cut_gradient_is_blamed_however_narrow_the_network(tmp_path):
 
 def test_where_no_clock_would_do_a_network_without_memory_tells_nothing_of_the_cut(tmp_path):
     online = config(train={"regime": "online", "streams": "sequential"}, task={"start": "random"})
-    deaf = examined(tmp_path, online)
+    deaf = examined(tmp_path, online, effort=0.0)
     forgets = jax.tree.map(np.array, deaf.params)
     forgets["cell"]["recurrent"]["kernel"][:] = 0
     forgets["cell"]["recurrent"]["bias"][8:16] = -30  # the forget gates
@@ -312,8 +312,11 @@ def test_what_is_not_finite_refutes_nothing(tmp_path):
     broken.last_params = jax.tree.map(lambda a: np.full_like(a, np.nan), broken.params)
     found = by_cause(diagnose(broken).examinations)
     assert found["non_finite"].found
-    for cause in ("overfitting", "exploding_gradient", "vanishing_gradient", "information_limit"):
+    for cause in ("overfitting", "vanishing_gradient", "information_limit"):
         assert found[cause].found is None, cause
+    # The first weights can still be examined: nothing exploded there.
+    assert found["exploding_gradient"].found is False
+    assert 0 < found["exploding_gradient"].evidence["first_norm"] < 100
     assert found["gradient_truncation"].evidence["cosine"] is None
 
 
@@ -321,7 +324,7 @@ def test_before_the_first_update_only_the_rows_are_examined(tmp_path):
     found = diagnose(examined(tmp_path, rows=[]))
     assert not found.healthy and found.causes == []
     assert {e.cause for e in found.examinations} == {
-        "decimated_stream", "bad_data", "information_limit",
+        "decimated_stream", "bad_data", "data_mismatch", "information_limit",
     }  # fmt: skip
 
 
