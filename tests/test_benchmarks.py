@@ -8,10 +8,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import bptt_jobs, compare, contenders, devices, online_jobs, plain, record, speed
+from benchmarks import (
+    bptt_jobs,
+    compare,
+    contenders,
+    devices,
+    online_jobs,
+    plain,
+    planted_afresh,
+    record,
+    speed,
+)
+from benchmarks.afresh_table import FAULTS
 from benchmarks.bptt_jobs import Shape
 from benchmarks.contenders import Absent, Contender
 from freqjax import Config, NetworkConfig, TaskConfig
+from freqjax.config import validation
 from freqjax.networks import make_network
 from freqjax.tasks import make_task
 
@@ -240,3 +252,29 @@ def test_the_jobs_are_those_of_the_table_and_a_machine_has_a_name():
     ]  # fmt: skip
     assert names[7:] == [*(f"linear_t_{length}" for length in devices.LENGTHS), "seeds"]
     assert set(devices.machine_name()) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+@pytest.mark.parametrize(
+    ("planted", "named", "right", "both"),
+    [
+        ((), (), True, True),
+        ((), ("capacity",), False, False),
+        (("capacity",), ("capacity", "overfitting"), True, True),
+        (("capacity",), ("overfitting", "capacity"), False, True),
+        (("bad_data", "capacity"), ("capacity", "overfitting", "bad_data"), True, True),
+        (("bad_data", "capacity"), ("capacity", "overfitting"), False, False),
+        (("bad_data", "capacity"), ("overfitting", "bad_data", "capacity"), False, True),
+    ],
+)
+def test_two_faults_are_right_only_where_both_stand(planted, named, right, both):
+    assert planted_afresh.verdict(planted, named) == {"right": right, "both": both}
+
+
+def test_every_fault_can_be_planted_and_has_a_name_of_its_own():
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 60
+    several = [fault for fault in FAULTS if fault.kind != "plain"]
+    assert all((fault.kind == "compound") == (len(fault.causes) == 2) for fault in FAULTS)
+    assert len(several) >= 20
+    for fault in FAULTS:
+        for mended in (False, True):
+            validation.validate_training(fault.config(5, mended=mended))

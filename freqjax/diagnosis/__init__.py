@@ -1,19 +1,23 @@
 """Diagnosis of a run: the ranked causes of its error, each with evidence and an experiment to refute it.
 
-A cause ranks before those that it may produce or imitate. Numbers that are not finite make all later results
-meaningless. Next are the limit of the information; gradients that vanish or explode from the first epoch on,
-weight chasing and forgetting, whose evidence is unambiguous; a wrong learning rate; overfitting; truncated
-gradients; and last the capacity of the network. A task places its own causes among them: errors in its rows
-before all others, possible symptoms of other causes after all others.
+They are ranked in the order of explanation. A number that is not finite makes everything after it
+meaningless. Then comes what cannot be known; then a gradient that is nothing or far too much from the first
+epoch on, and what was learned and lost, which nothing else looks like; then a run that ended too soon, and
+steps of the wrong size; then what was learned of the training rows alone; then credit that could not be
+assigned; and last what the network could not hold, or could not keep. A task places its own causes among
+them: what is wrong with its rows before all, what may be a symptom of any other cause after all.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, NamedTuple
 
-from freqjax.diagnosis import recorded, tried
+from freqjax.diagnosis import losses, rates, recorded, tried
 from freqjax.diagnosis.examined import RunUnderExamination
 from freqjax.diagnosis.limit import information_limit
+from freqjax.diagnosis.mending import Beside
+from freqjax.diagnosis.stopped import stopped_early
 from freqjax.tasks.examination import Examination
 from freqjax.training.monitors import finite_or_null
 
@@ -24,12 +28,15 @@ CAUSES = (
     "vanishing_gradient",
     "exploding_gradient",
     "forgetting",
+    "schedule_stopped",
+    "needs_epochs",
     "learning_rate_high",
     "learning_rate_low",
     "overfitting",
     "weight_chasing",
     "gradient_truncation",
     "capacity",
+    "weight_decay",
 )
 
 
@@ -66,33 +73,114 @@ def _rest(examination: Examination) -> dict[str, Any]:
 def diagnose(run: RunUnderExamination) -> Diagnosis:
     """Look for every cause, the cheap ones first; the run is not changed.
 
-    Before the first update only the rows and the limit are examined.
+    Before the first update there is no run to explain: only rows and what is possible are examined. Of a run
+    that has reached its goal only those causes are kept that stand nevertheless.
     """
     if run.healthy:
-        return Diagnosis(True, [])
+        found = [e for e in run.task.checks(run.evidence) if e.found and e.even_if_healthy]
+        return Diagnosis(not found, found)
     found = [*run.task.checks(run.evidence), information_limit(run)]
     if run.updated:
+        wrong_rows = any(e.found and e.before == CAUSES[0] for e in found)
         found += [
             recorded.non_finite(run),
             recorded.exploding_gradient(run),
             recorded.vanishing_gradient(run),
-            recorded.forgetting(run),
-            recorded.overfitting(run),
-            recorded.weight_chasing(run),
-            tried.gradient_truncation(run),
-            tried.capacity(run),
-            *tried.learning_rate(run),
+            losses.forgetting(run),
+            losses.overfitting(run),
+            losses.weight_chasing(run),
+            tried.weight_decay(run),
+            *_recipe(run, wrong_rows=wrong_rows),
         ]
     found.sort(key=lambda e: (not e.found, _rank(e)))
     return Diagnosis(False, found)
 
 
+def _recipe(run: RunUnderExamination, *, wrong_rows: bool) -> list[Examination]:
+    """Look for what is wrong with rate, gradient, width and length of the run, alone and two at once.
+
+    Where two are wrong, mending one of them mends nothing: what was not found alone is looked for once more
+    in the recipe in which what was found is mended; and where nothing was, the rate beside either other.
+    """
+    base = run.config.optimizer.learning_rate
+    rate = rates.learning_rate(run)
+    scale = rates.better_scale(rate, base)
+    beside = None if scale is None else rates.at(run, scale)
+    truncation, capacity = tried.gradient_truncation(run, beside), tried.capacity(run, beside)
+    if scale is None:
+        for other in _others(run, truncation, capacity):
+            pair = rates.learning_rate(run, other)
+            scale = rates.better_scale(pair, base)
+            if scale is not None:
+                rate, beside = pair, rates.at(run, scale)
+                if not truncation.found:
+                    truncation = tried.gradient_truncation(run, beside)
+                if not capacity.found:
+                    capacity = tried.capacity(run, beside)
+                break
+    better = [e.evidence[f"better_{run.metric}"] for e in rate if e.found]
+    if truncation.found and better and better[0] >= run.goal:
+        # The better rate only does less harm: what the cut hides stays.
+        truncation = truncation._replace(before="learning_rate_high")
+    stopped = stopped_early(run, wrong_rows=wrong_rows)
+    return [*_by_effect(stopped, rate, run.metric), *rate, truncation, capacity]
+
+
+def _others(
+    run: RunUnderExamination, truncation: Examination, capacity: Examination
+) -> list[Beside]:
+    """Return the recipes in which a wrong rate may show: without what was found, or what may be wrong."""
+    found = _mended(run, truncation, capacity)
+    if found is not None:
+        return [found]
+    if not run.uses_rate or run.knows_its_rows:
+        return []
+    others = [tried.uncut(run)] if tried.may_be_cut(run) else []
+    refuted = any(name.startswith("constructed_") for name in capacity.evidence)
+    return others if refuted else [*others, tried.wider(run)]
+
+
+def _mended(
+    run: RunUnderExamination, truncation: Examination, capacity: Examination
+) -> Beside | None:
+    """Return the run's recipe without those of the two faults that were found; None where none was."""
+    beside = None
+    if truncation.found:
+        beside = tried.uncut(run)
+    if capacity.found:
+        wide = tried.wider(run)
+        if beside is None:
+            return wide
+        config = dataclasses.replace(beside.config, network=wide.config.network)
+        words, changes = f"{beside.words} and {wide.words}", (*beside.changes, *wide.changes)
+        beside = Beside(config, words, changes)
+    return beside
+
+
+def _by_effect(
+    stopped: tuple[Examination, Examination],
+    rates: tuple[Examination, Examination],
+    metric: str,
+) -> list[Examination]:
+    """Place a run that ended too soon after the rate, where the better rate did more in less time."""
+    better = [e.evidence[f"better_{metric}"] for e in rates if e.found]
+    moved = []
+    for examination in stopped:
+        reached = examination.evidence.get(f"continued_{metric}")
+        rate_first = better and reached is not None and better[0] < reached / 2
+        moved.append(
+            examination._replace(before="overfitting")
+            if examination.found and rate_first
+            else examination
+        )
+    return moved
+
+
 def _rank(examination: Examination) -> float:
-    """Return the index of a cause in `CAUSES`, or half a place before the one that it names."""
-    if examination.cause in CAUSES:
-        return CAUSES.index(examination.cause)
+    """Return where a cause stands among `CAUSES`; half a place before the one that it names."""
     if not examination.before:
-        return len(CAUSES)
+        known = examination.cause in CAUSES
+        return CAUSES.index(examination.cause) if known else len(CAUSES)
     if examination.before not in CAUSES:
         raise ValueError(
             f"The cause {examination.cause} is placed before {examination.before!r}: it must be before one "

@@ -1,4 +1,4 @@
-"""The run under examination: its config, its records, and the time limit of the examination.
+"""The run that is examined: its config, what it recorded, and what its examination may cost.
 
 Axes: G groups.
 """
@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import functools
 import shlex
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,6 @@ from freqjax.tasks.examination import GOAL_SHARE, Evidence
 from freqjax.training.frozen import group_means
 from freqjax.training.prepared import Prepared
 
-# Time limit of an examination: this share of the training time, or this many seconds, whichever is more.
-_SHARE, _SECONDS = 0.2, 30.0
-
 
 @dataclass
 class RunUnderExamination:
@@ -39,11 +35,11 @@ class RunUnderExamination:
       initial_params: the weights it started from.
       params: the weights it kept: best or last.
       last_params: the weights it ended with.
-      rows: rows of metrics.jsonl.
-      evaluation: the task's evaluation of `params`.
-      seconds: duration of the training.
-      changed_files: fields whose file differs from the one it was trained on.
-      began: start of the examination, on the clock of `time.monotonic`.
+      rows: of metrics.jsonl.
+      evaluation: what the task says of `params`.
+      seconds: how long it has trained.
+      changed_files: fields whose file is not the one it was trained on.
+      effort: how much of the usual work its trials may take; 0 for no trial at all.
     """
 
     folder: Path
@@ -55,7 +51,7 @@ class RunUnderExamination:
     evaluation: Evaluation
     seconds: float
     changed_files: Sequence[str] = ()
-    began: float = field(default_factory=time.monotonic)
+    effort: float = 1.0
 
     @property
     def config(self) -> Config:
@@ -126,6 +122,11 @@ class RunUnderExamination:
         return np.nan if loss is None else loss
 
     @property
+    def updates(self) -> int:
+        """How many updates it made."""
+        return self.rows[-1]["step"] if self.rows else 0
+
+    @property
     def updated(self) -> bool:
         """True if any update was made; before the first there is no error to explain."""
         return bool(self.rows) or self.last_params is not self.initial_params
@@ -146,9 +147,27 @@ class RunUnderExamination:
         return errors_of(self._train_outputs(self.last_params), self.train_rows, self.task)
 
     @functools.cached_property
+    def last_train_error(self) -> float:
+        """The mean of `last_train_errors`."""
+        return float(np.nanmean(self.last_train_errors))
+
+    @functools.cached_property
+    def test_error(self) -> float:
+        """The mean loss of the kept weights over the groups of the test rows, from their first sample on."""
+        rows = self.prepared.rows("test")
+        return mean_error(
+            self.prepared.forward(self.params, rows, self.config.task.reset), rows, self.task
+        )
+
+    @functools.cached_property
     def kept_train_error(self) -> float:
         """Mean loss of the kept weights over the groups of the training rows."""
         return self._mean_train_error(self.params)
+
+    @property
+    def knows_its_rows(self) -> bool:
+        """Whether the kept weights have learned the training rows: no recipe failed then."""
+        return self.kept_train_error < self.goal
 
     @functools.cached_property
     def initial_train_error(self) -> float:
@@ -177,6 +196,7 @@ class RunUnderExamination:
             changed_files=self.changed_files,
             command=self.command,
             through_time=self.through_time,
+            decays=self.config.optimizer.weight_decay > 0,
         )
 
     @property
@@ -205,12 +225,6 @@ class RunUnderExamination:
         if horizon is None:  # no curriculum, or none that has begun
             return self.window
         return min(self.window, round(horizon * self.task.time.samples))
-
-    @property
-    def seconds_left(self) -> float:
-        """Time left for the examination, s."""
-        allowed = max(_SECONDS, _SHARE * self.seconds)
-        return allowed - (time.monotonic() - self.began)
 
     def command(self, *changes: str, epochs: int | None = None) -> str:
         """Return a command that repeats the run with `changes` (section.field=value), in a new folder."""
@@ -247,15 +261,22 @@ class RunUnderExamination:
         return self.task.objective.squared and targets.ndim == 3
 
     @property
+    def uncut(self) -> list[str]:
+        """The changes that let its gradient reach through whole blocks, and nothing else."""
+        return ["train.regime=tbptt", f"train.truncation={self.task.samples}"]
+
+    @property
     def through_time(self) -> str:
         """Command that trains on the same task with the full gradient.
 
         It uses lengthening horizons if these suit the task.
         """
         if not self.has_horizons:
-            return self.command("train.regime=tbptt", f"train.truncation={self.task.samples}")
+            return self.command(*self.uncut)
         rate = self.task.time.samples
         first = min(0.25, self.task.samples / rate / 4)
+        if self.config.curriculum.first_horizon is not None and not self.uses_rate:
+            first = min(first, self.config.curriculum.first_horizon / 2)
         changes = [
             f"curriculum.first_horizon={max(first, 2 / rate):g}",
             "train.regime=full",

@@ -50,6 +50,11 @@ def compare(
     return Comparison(cosine, norms[0] / norms[1], min(truncation, samples), samples)
 
 
+def norm_at(network: Network, task: Task, params: Any, rows: Sequences, truncation: int) -> float:
+    """Return the norm of the gradient at `params` as a run that cuts it takes it; it may not be finite."""
+    return float(np.linalg.norm(_mean_gradient(network, task, params, rows, truncation)))
+
+
 def slope_seen(near: NearSolution, task: Task, rows: Sequences, truncation: int) -> list[float]:
     """Compute [N], slope of the truncated gradient / slope of the full one, along each direction of `near`.
 

@@ -1,32 +1,38 @@
-"""Trials: the run's training repeated from the start, for a limited time, with one change."""
+"""A trial: the run's own recipe, repeated as long as can be afforded, with one change.
+
+How long that is, is counted in rows and weights and not in seconds: a busy machine takes longer and gives the
+same answer. R changes of the learning rate are tried side by side in one program.
+"""
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-import time
+import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from freqjax.config.sections import Config
 from freqjax.diagnosis.examined import RunUnderExamination, mean_error
-from freqjax.networks import make_network
-from freqjax.networks.network import Params
+from freqjax.networks import count_parameters, make_network
 from freqjax.training.frozen import choose_forward
 from freqjax.training.gradients import make_estimator
 from freqjax.training.optimizers import Optimizer, make_schedule
 from freqjax.training.seeds import initial_key
-from freqjax.training.sources import make_source
+from freqjax.training.sources import Source, make_source
 from freqjax.training.streams import Stream
-from freqjax.training.update import TrainState, init_state, make_update
+from freqjax.training.update import TrainState, init_state, make_update, state_of
 
-# Approximate number of rows in one dispatch; the time is checked between dispatches.
+# One dispatch holds about so many rows.
 _ROWS_AT_ONCE = 20_000
 # Least number of updates for a conclusion.
 FEWEST_UPDATES = 20
 _MANY_UPDATES = 1000
+# A sample of a small network takes as long as one of this many weights.
+_LEAST_WEIGHTS = 20_000
 
 
 class Trial(NamedTuple):
@@ -34,12 +40,14 @@ class Trial(NamedTuple):
 
     Attributes:
       errors: [R] mean frozen error over the groups on the training rows, by multiple of the rate;
-        infinite if not finite.
-      updates: number of updates of each network.
-      rows_seen: the share of an epoch in these updates, at most 1.
+        infinite where not finite.
+      test_errors: [R] the same on the test rows.
+      updates: how many updates each made.
+      rows_seen: the share of an epoch that they saw, at most 1.
     """
 
     errors: list[float]
+    test_errors: list[float]
     updates: int
     rows_seen: float
 
@@ -48,129 +56,146 @@ class Trial(NamedTuple):
 
         Half of the run's updates are enough, and so is a whole epoch of at least a thousand.
         """
-        made = run.rows[-1]["step"] if run.rows else 0
-        return 2 * self.updates >= made or (self.rows_seen >= 1 and self.updates >= _MANY_UPDATES)
-
-
-class _Recipe(NamedTuple):
-    """Compiled training of a trial.
-
-    Attributes:
-      begin: multiple of the learning rate → the initial state.
-      advance: (state, number of the part) → the state after that part of the stream; donates it.
-      parts: number of parts of an epoch.
-      updates: number of updates in a part.
-      windows: number of windows in an epoch.
-      error: parameters → mean frozen error on the training rows.
-    """
-
-    begin: Callable[[float], TrainState]
-    advance: Callable[[TrainState, int], TrainState]
-    parts: int
-    updates: int
-    windows: int
-    error: Callable[[Params], float]
+        return 2 * self.updates >= run.updates or (
+            self.rows_seen >= 1 and self.updates >= _MANY_UPDATES
+        )
 
 
 def retrain(
     run: RunUnderExamination,
     scales: Sequence[float],
-    seconds: float,
+    work: float,
     *,
     config: Config | None = None,
     most: int | None = None,
+    begin: Any = None,
+    more: float = 1.0,
+    schedule: str = "constant",
 ) -> Trial | None:
-    """Train R new networks, each with its own multiple of the learning rate.
+    """Train R networks, each at its own multiple of the learning rate.
 
-    They start from the run's seed, on its fixed training rows, with a constant learning rate, that of its
-    peak. The first makes as many updates as the run, or as its share of `seconds` allows, and the others
-    make the same number.
+    They begin as the run did, from its seed, on its rows, and make as many updates as it did, if these are
+    not more than `work`. Decoupled decay is never weakened by another rate, which else would seem to mend
+    what the decay spoiled: at a lower rate the weights shrink by (rate · decay) a step as before, and at a
+    higher one by as much in proportion to the steps.
 
     Args:
       run: the run.
       scales: [R] multiples of `optimizer.learning_rate`.
-      seconds: approximate time limit.
-      config: another config of the same task; None for the run's.
-      most: largest number of updates.
+      work: for each of them: samples of an update, times weights and streams, over all updates.
+      config: another config than the run's, of the same task.
+      most: make no more updates than these.
+      begin: the weights to begin with; None for those of the run, or its seed for another network.
+      more: make so many times as many updates as the run made.
+      schedule: `optimizer.schedule` of the trial, over its own updates.
 
     Returns:
       The result; None if the time allows too few updates for a conclusion.
     """
-    began = time.monotonic()
-    recipe = _prepare(run, run.config if config is None else config)
-    wanted = max(run.rows[-1]["step"] if run.rows else recipe.windows, FEWEST_UPDATES)
+    config = _repeated(run.config if config is None else config, schedule)
+    recipe = _Recipe(run, config, begin)
+    wanted = max(math.ceil(more * run.updates), FEWEST_UPDATES)
     wanted = wanted if most is None else min(wanted, most)
-    share = (seconds - (time.monotonic() - began)) / len(scales)
-    rounds, errors = None, []
-    for scale in scales:
-        state, done, started = recipe.begin(scale), 0, time.monotonic()
-        # The first trains until its time is over or it has made the run's updates; the others as many.
-        while (
-            done < rounds
-            if rounds is not None
-            else done * recipe.updates < wanted and time.monotonic() - started < share
-        ):
-            state = recipe.advance(state, done % recipe.parts)
-            done += 1
-        rounds = done
-        errors.append(recipe.error(state.params))
-        if rounds * recipe.updates < FEWEST_UPDATES:
-            return None
-    updates = (rounds or 0) * recipe.updates
-    return Trial(errors, updates, min(1.0, updates / recipe.windows))
-
-
-def _prepare(run: RunUnderExamination, config: Config) -> _Recipe:
-    task, rows = run.task, run.train_rows
-    same_network = config.network == run.config.network
-    config = _fixed_rows(config)
-    network = make_network(config.network, task, lambda: run.prepared.batches["train"])
-    source = make_source(task, config, rows, cut=_even_parts)
-    windows = source.updates
-    optimizer = Optimizer(config.optimizer, make_schedule(config.optimizer, windows, windows))
-    update = make_update(make_estimator(network, task, config), optimizer)
-    forward = run.prepared.forward if same_network else choose_forward(network, config)
-
-    def begin(scale: float) -> TrainState:
-        state = init_state(network, task, config, initial_key(config.train.seed), source.streams)
-        if (
-            same_network
-        ):  # its first weights may be those of another checkpoint, and the state is donated
-            state = state._replace(params=jax.tree.map(jnp.array, run.initial_params))
-        return state._replace(rate_scale=jnp.asarray(scale, jnp.float32))
-
-    def advance(state: TrainState, stream: Stream) -> TrainState:
-        return jax.lax.scan(lambda s, window: (update(s, window)[0], None), state, stream)[0]
-
-    compiled = jax.jit(advance, donate_argnums=0).lower(begin(1.0), source.part(0, 0)).compile()
-
-    def error(params: Params) -> float:
-        return mean_error(forward(params, rows, config.task.reset), rows, task)
-
-    return _Recipe(
-        begin=begin,
-        advance=lambda state, number: jax.block_until_ready(
-            compiled(state, source.part(0, number))
-        ),
-        parts=len(source.bounds),
-        updates=source.bounds[0][1],
-        windows=windows,
-        error=error,
+    updates = min(wanted, int(run.effort * work / recipe.cost))
+    if updates < FEWEST_UPDATES:
+        return None
+    source = recipe.source(updates)
+    state = recipe.train(source, jnp.asarray(scales, jnp.float32))
+    params = [jax.tree.map(lambda leaf, r=r: leaf[r], state) for r in range(len(scales))]
+    return Trial(
+        errors=[recipe.error(p, "train") for p in params],
+        test_errors=[recipe.error(p, "test") for p in params],
+        updates=source.updates,
+        rows_seen=min(1.0, source.updates / recipe.pass_updates),
     )
 
 
-def _even_parts(updates: int, rows: int) -> list[tuple[int, int]]:
-    """Split an epoch into equal parts without a rest, so that one program serves all."""
-    most = max(1, min(updates, _ROWS_AT_ONCE // rows))
-    size = max(d for d in range(1, most + 1) if updates % d == 0)
-    return [(low, low + size) for low in range(0, updates, size)]
+class _Recipe:
+    """A recipe as it can be repeated.
+
+    Attributes:
+      cost: of an update, in weights times samples.
+      pass_updates: the updates in which every row is read once.
+    """
+
+    def __init__(self, run: RunUnderExamination, config: Config, begin: Any) -> None:
+        """Make the network of `config` and its first weights."""
+        self._run, self._config = run, config
+        same_network = config.network == run.config.network
+        self._network = make_network(
+            config.network, run.task, lambda: run.prepared.batches["train"]
+        )
+        self._forward = (
+            run.prepared.forward if same_network else choose_forward(self._network, config)
+        )
+        if begin is None and same_network:  # which may be those of another checkpoint
+            begin = run.initial_params
+        one_pass = make_source(run.task, config, run.train_rows)
+        self.pass_updates, self._streams = one_pass.updates, one_pass.streams
+        if begin is None:
+            key = initial_key(config.train.seed)
+            begin = init_state(self._network, run.task, config, key, self._streams).params
+        self._begin = begin
+        weights = self._streams * count_parameters(begin)
+        self.cost = one_pass.rows // self._streams * max(weights, _LEAST_WEIGHTS)
+
+    def source(self, updates: int) -> Source:
+        """Return the rows of so many updates, or of a few more, in parts of one size."""
+        rows = self._run.train_rows
+        train = dataclasses.replace(self._config.train, steps_per_epoch=updates)
+        config = dataclasses.replace(self._config, train=train)
+        bounds = even_parts(updates, make_source(self._run.task, config, rows).rows)
+        total = bounds[-1][1]
+        config.train.steps_per_epoch = total
+        return make_source(self._run.task, config, rows, cut=lambda *_: bounds)
+
+    def train(self, source: Source, scales: jax.Array) -> Any:
+        """Train on all parts of `source` at R multiples of the rate; return the weights, [R, …] each."""
+        advance = self._advance(source.updates)
+        state = state_of(self._network, self._run.task, self._config, self._begin, self._streams)
+        count = len(scales)
+        states = jax.tree.map(lambda a: jnp.repeat(jnp.asarray(a)[None], count, axis=0), state)
+        states = states._replace(rate_scale=scales)
+        for number in range(len(source.bounds)):
+            states = advance(states, source.part(0, number))
+        return states.params
+
+    def _advance(self, updates: int) -> Callable[[TrainState, Stream], TrainState]:
+        config, network, task = self._config, self._network, self._run.task
+        estimator = make_estimator(network, task, config)
+        decoupled = config.optimizer.name == "adamw" and config.optimizer.weight_decay > 0
+
+        def one(state: TrainState, stream: Stream) -> TrainState:
+            rule: Any = config.optimizer
+            if decoupled:
+                rule = copy.copy(rule)
+                rule.weight_decay = rule.weight_decay / jnp.minimum(state.rate_scale, 1.0)  # traced
+            schedule = make_schedule(config.optimizer, updates, updates)
+            update = make_update(estimator, Optimizer(rule, schedule))
+            return jax.lax.scan(lambda s, window: (update(s, window)[0], None), state, stream)[0]
+
+        return jax.jit(jax.vmap(one, (0, None)), donate_argnums=0)
+
+    def error(self, params: Any, split: str) -> float:
+        """Return the mean frozen error on the rows of a split."""
+        rows = self._run.prepared.rows(split)
+        return mean_error(
+            self._forward(params, rows, self._config.task.reset), rows, self._run.task
+        )
 
 
-def _fixed_rows(config: Config) -> Config:
-    """Copy `config` with fixed rows and a constant learning rate."""
+def even_parts(updates: int, rows: int) -> list[tuple[int, int]]:
+    """Cut U updates of so many rows, or as few more as it needs, into parts of one size: one program."""
+    most = max(1, _ROWS_AT_ONCE // rows)
+    count = math.ceil(updates / most)
+    size = math.ceil(updates / count)
+    return [(low, low + size) for low in range(0, count * size, size)]
+
+
+def _repeated(config: Config, schedule: str) -> Config:
+    """Copy `config` with another schedule, and epochs that hold all rows once."""
     return dataclasses.replace(
         config,
-        task=dataclasses.replace(config.task, noise="fixed"),
-        optimizer=dataclasses.replace(config.optimizer, schedule="constant"),
-        train=dataclasses.replace(config.train, steps_per_epoch=None),  # an epoch is all rows
+        optimizer=dataclasses.replace(config.optimizer, schedule=schedule),
+        train=dataclasses.replace(config.train, steps_per_epoch=None),
     )

@@ -168,6 +168,8 @@ def _opening(values: dict[str, Any], evaluation: Evaluation, group: str) -> str:
             f"Learned: with frozen weights {which} {side} {evaluation.goal:.3g} on the test rows{when} "
             f"({number(score)} in all)."
         )
+    if _is_worse(evaluation):
+        return f"Worse than {evaluation.constant_name}: {said}, that of {constant}."
     if _is_nothing(evaluation):
         return f"Nothing was learned: {said}, that of {constant}."
     opening = "Better than a constant" if evaluation.goal is None else "Partly learned"
@@ -179,9 +181,23 @@ def _constant(evaluation: Evaluation) -> float:
     return evaluation.constant_loss if evaluation.scores_loss else evaluation.baselines["constant"]
 
 
+def _is_worse(evaluation: Evaluation) -> bool:
+    """Return whether the loss is clearly above the constant's, and no group was learned."""
+    above = evaluation.score * _NOTHING_SHARE > _constant(evaluation)
+    return not evaluation.higher_is_better and above and not _has_learned_group(evaluation)
+
+
+def _has_learned_group(evaluation: Evaluation) -> bool:
+    """Return whether the score of at least one group reaches the goal."""
+    goal, sign = evaluation.goal, 1 if evaluation.higher_is_better else -1
+    return goal is not None and any(sign * score > sign * goal for score in evaluation.per_group)
+
+
 def _is_nothing(evaluation: Evaluation) -> bool:
-    """Return whether the score is hardly better than that of the constant predictor."""
+    """Return whether the score is hardly better than the constant's, and no group was learned."""
     constant = _constant(evaluation)
+    if _has_learned_group(evaluation):
+        return False
     if evaluation.higher_is_better:
         return evaluation.score <= constant
     return evaluation.score > _NOTHING_SHARE * constant

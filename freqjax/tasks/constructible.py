@@ -42,10 +42,12 @@ class Solution(Protocol):
     Attributes:
       name: description in one word; keys of the evidence begin with it.
       along: the quantity that a direction of `NearSolution` changes, such as "a rate".
+      is_only: whether nothing else solves the task, so that a gradient that cannot mend it mends nothing.
     """
 
     name: str
     along: str
+    is_only: bool
 
     def params_of(self, network: Network) -> Params | None:
         """Return the weights as parameters of `network`; None if it is too small or of another kind."""

@@ -27,9 +27,10 @@ class Examination(NamedTuple):
       threshold: the threshold for the numbers, and its reason.
       experiment: a command whose outcome can refute the cause.
       advice: what to change.
-      refuted_if: the outcome of the experiment that refutes it.
-      before: for a cause of the task, the name in `freqjax.diagnosis.CAUSES` before which it ranks; empty if
-        it ranks after all of them.
+      refuted_if: which outcome of the experiment does.
+      before: the name in `freqjax.diagnosis.CAUSES` before which it ranks; empty for its own place there, or,
+        of a cause of the task's own, after all of them.
+      even_if_healthy: whether it stands in a run that has reached its goal, which then means nothing.
     """
 
     cause: str
@@ -41,6 +42,7 @@ class Examination(NamedTuple):
     advice: str
     refuted_if: str = "the frozen error ends no better"
     before: str = ""
+    even_if_healthy: bool = False
 
 
 class Evidence(NamedTuple):
@@ -58,7 +60,8 @@ class Evidence(NamedTuple):
       credit: the time through which the gradient went, in the task's unit of time.
       changed_files: fields whose file differs from the one that was trained on.
       command: (changes) → a command that repeats the run with them.
-      through_time: the command that trains with the full gradient.
+      through_time: the command that trains through a whole gradient.
+      decays: whether its weights decay.
     """
 
     network: Network
@@ -73,3 +76,4 @@ class Evidence(NamedTuple):
     changed_files: Sequence[str]
     command: Callable[..., str]
     through_time: str
+    decays: bool

@@ -19,8 +19,8 @@ from freqjax.training.prepared import Prepared
 LAYERS = ("cell/input/bias", "cell/recurrent/kernel", "head/kernel")
 
 
-# The causes of an extraction run, in order of rank.
-RANKED = [*ROW_CAUSES, *CAUSES, *OUTPUT_CAUSES]
+# The causes of an extraction run, in order of rank: a collapse comes before the decay that may be its cause.
+RANKED = [*ROW_CAUSES, *CAUSES[:-1], OUTPUT_CAUSES[0], CAUSES[-1], OUTPUT_CAUSES[1]]
 # What is possible where the start is known: everything.
 POSSIBLE = {
     "bayes_mse": 0.0,
@@ -115,6 +115,7 @@ def examined(
     train_targets=None,
     limit=None,
     train_mixture=None,
+    test_mixture=None,
     **fields,
 ):
     """Return a run with the outputs `outputs(targets)`, zero by default, and with `rows`."""
@@ -123,11 +124,8 @@ def examined(
     train, test = prepared.batches["train"], prepared.batches["test"]
     if train_targets is not None:
         train = train._replace(targets=train_targets(np.array(train.targets)))
-    if train_mixture is not None:
-        signal = np.array(train.inputs["signal"])
-        signal[..., 0] = train_mixture(signal[..., 0])
-        train = train._replace(inputs={**train.inputs, "signal": signal})
-    prepared.batches["train"] = train
+    train, test = heard(train, train_mixture), heard(test, test_mixture)
+    prepared.batches |= {"train": train, "test": test}
     outputs = outputs or np.zeros_like
     put_out = {"train": (train_outputs or outputs)(train.targets), "test": outputs(test.targets)}
     task = prepared.task
@@ -149,6 +147,14 @@ def examined(
         seconds=1.0,
         **fields,
     )
+
+
+def heard(rows, change):
+    """Rows with mixtures [B, T] changed by `change`, or as they are."""
+    if change is None:
+        return rows
+    signal = change(np.array(rows.inputs["signal"][..., 0]))[..., None]
+    return rows._replace(inputs={**rows.inputs, "signal": signal})
 
 
 def by_cause(examinations):

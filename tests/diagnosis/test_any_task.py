@@ -10,7 +10,7 @@ import pytest
 
 from freqjax import Config, NetworkConfig, OptimizerConfig, TrainConfig, commandline
 from freqjax.config import overrides, validation
-from freqjax.diagnosis import CAUSES, diagnose, gradients, tried
+from freqjax.diagnosis import CAUSES, diagnose, gradients, rates, tried
 from freqjax.diagnosis.limit import information_limit
 from freqjax.diagnosis.trial import retrain
 from freqjax.training.prepared import Prepared
@@ -81,7 +81,7 @@ def test_a_cause_must_be_placed_before_one_that_there_is(tmp_path):
     run = examined_of_any_task(tmp_path, recall())
     strange = by_cause(run.task.checks(run.evidence))["late_signs"]._replace(before="nothing")
     run.task.checks = lambda evidence: [strange]
-    run.began = -1e12  # nothing is tried
+    run.effort = 0.0  # nothing is tried
     with pytest.raises(ValueError, match="late_signs is placed before 'nothing'"):
         diagnose(run)
 
@@ -91,7 +91,7 @@ def test_a_cause_must_be_placed_before_one_that_there_is(tmp_path):
 )
 def test_the_learning_rate(tmp_path, rate, cause):
     run = examined_of_any_task(tmp_path, recall(rate=rate))
-    found = by_cause(tried.learning_rate(run))
+    found = by_cause(rates.learning_rate(run))
     assert {name for name, e in found.items() if e.found} == ({cause} if cause else set())
 
 
@@ -158,7 +158,7 @@ def test_a_group_without_test_rows_is_no_error(tmp_path):
 def test_a_trial_begins_with_the_weights_of_the_run(tmp_path):
     run = examined_of_any_task(tmp_path, config(regressor.WalkConfig, REGRESSOR))
     run.initial_params = jax.tree.map(lambda a: a + 0.1, run.initial_params)
-    reached = retrain(run, [0.0], 30.0)
+    reached = retrain(run, [0.0], 1e9)
     assert reached is not None and reached.updates >= 20
     assert reached.errors == [pytest.approx(run.initial_train_error, rel=1e-6)]
     assert reached.errors != [pytest.approx(drawn_error(run), rel=1e-3)]

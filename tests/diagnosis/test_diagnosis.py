@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from freqjax import commandline
-from freqjax.config import overrides, validation
-from freqjax.diagnosis import diagnose, gradients, recorded, trial, tried
+from freqjax.config import overrides, sections, validation
+from freqjax.diagnosis import diagnose, gradients, rates, recorded, trial, tried
 from freqjax.diagnosis.limit import information_limit
 from freqjax.tasks.extraction.datasets import write_rows
 from tests.diagnosis.runs import LAYERS, RANKED, by_cause, config, examined, row
@@ -53,7 +53,7 @@ def test_every_cause_is_looked_for_and_ranked(tmp_path):
 @pytest.mark.parametrize(("start", "streams"), [("zero", "sequential"), ("random", "parallel")])
 def test_every_experiment_is_a_command_that_is_taken(tmp_path, start, streams):
     changes = {"task": {"start": start}, "train": {"streams": streams, "regime": "online"}}
-    for examination in diagnose(examined(tmp_path, config(**changes), began=-1e12)).examinations:
+    for examination in diagnose(examined(tmp_path, config(**changes), effort=0.0)).examinations:
         words = shlex.split(examination.experiment)
         assert words[:3] == ["python", "-m", "freqjax.main"]
         invocation = commandline.parse(words[3:])
@@ -214,51 +214,6 @@ def test_exploding_and_vanishing_gradients(tmp_path):
     assert not recorded.vanishing_gradient(once).found
 
 
-def test_weight_chasing(tmp_path):
-    online = config(train={"regime": "online", "streams": "sequential"})
-    run = examined(tmp_path, online, rows=[row(1, loss=(0.02, 0.5), frozen=(0.5, 0.5))])
-    found = recorded.weight_chasing(run)
-    assert found.found and found.evidence["component"] == "2 Hz"
-    np.testing.assert_allclose(found.evidence["ratio"], 25)
-    steady = examined(tmp_path, online, rows=[row(1, loss=(0.35, 0.5), frozen=(0.4, 0.5))])
-    assert not recorded.weight_chasing(steady).found
-    # With one update a block, nothing moves while the block is read.
-    whole = examined(tmp_path, rows=[row(1, loss=(0.02, 0.5), frozen=(0.5, 0.5))])
-    assert not recorded.weight_chasing(whole).found
-    # A loss that never looked good has nothing that needs explaining.
-    poor = examined(tmp_path, online, rows=[row(1, loss=(0.49, 0.5), frozen=(0.9, 0.9))])
-    assert not recorded.weight_chasing(poor).found
-
-
-def trained_on_the_last(targets):
-    """Return outputs that are right only for the second component."""
-    outputs = np.zeros_like(targets)
-    outputs[1] = targets[1]
-    return outputs
-
-
-def test_forgetting(tmp_path):
-    sequential = config(train={"streams": "sequential", "regime": "tbptt", "truncation": 20})
-    rows = [row(1, loss=(0.1, 0.05), frozen=(0.6, 0.01))]
-    run = examined(tmp_path, sequential, rows=rows)
-    run.last_train_errors = [0.6, 0.01]
-    assert recorded.forgetting(run).found
-    assert not recorded.weight_chasing(run).found  # the loss of the last one was true
-    never = examined(tmp_path, sequential, rows=[row(1, loss=(0.5, 0.05), frozen=(0.6, 0.01))])
-    never.last_train_errors = [0.6, 0.01]
-    assert not recorded.forgetting(never).found  # the first one was never known
-    both = examined(tmp_path, sequential, rows=rows)
-    both.last_train_errors = [0.6, 0.5]
-    assert not recorded.forgetting(both).found
-    assert recorded.forgetting(examined(tmp_path)).found is None  # side by side, none is last
-
-
-def test_overfitting(tmp_path):
-    run = examined(tmp_path, train_outputs=lambda y: y + 0.05, outputs=np.zeros_like)
-    assert recorded.overfitting(run).found
-    assert not recorded.overfitting(examined(tmp_path)).found
-
-
 # --- what is tried ---------------------------------------------------------------------------------
 
 
@@ -316,7 +271,7 @@ def single(epoch):
 )
 def test_the_learning_rate(tmp_path, rate, cause):
     run = examined(tmp_path, repeater(rate), rows=[single(e) for e in range(1, 101)])
-    found = by_cause(tried.learning_rate(run))
+    found = by_cause(rates.learning_rate(run))
     assert {name for name, e in found.items() if e.found} == ({cause} if cause else set())
     assert found["learning_rate_low"].evidence["updates"] == 100
 
@@ -327,7 +282,7 @@ def test_no_rate_is_tried_where_none_decided(tmp_path):
         network={"initializer": "rotor", "learned_carry": True},
         train={"divergence_factor": None},
     )
-    found = tried.learning_rate(examined(tmp_path, curriculum, rows=[]))
+    found = rates.learning_rate(examined(tmp_path, curriculum, rows=[]))
     assert [e.found for e in found] == [None, None]
 
 
@@ -338,7 +293,7 @@ def test_a_cut_gradient_is_blamed_however_narrow_the_network(tmp_path):
 
 def test_where_no_clock_would_do_a_network_without_memory_tells_nothing_of_the_cut(tmp_path):
     online = config(train={"regime": "online", "streams": "sequential"}, task={"start": "random"})
-    deaf = examined(tmp_path, online)
+    deaf = examined(tmp_path, online, effort=0.0)
     forgets = jax.tree.map(np.array, deaf.params)
     forgets["cell"]["recurrent"]["kernel"][:] = 0
     forgets["cell"]["recurrent"]["bias"][8:16] = -30  # the forget gates
@@ -360,8 +315,11 @@ def test_what_is_not_finite_refutes_nothing(tmp_path):
     broken.last_params = jax.tree.map(lambda a: np.full_like(a, np.nan), broken.params)
     found = by_cause(diagnose(broken).examinations)
     assert found["non_finite"].found
-    for cause in ("overfitting", "exploding_gradient", "vanishing_gradient", "information_limit"):
+    for cause in ("overfitting", "vanishing_gradient", "information_limit"):
         assert found[cause].found is None, cause
+    # The first weights can still be examined: nothing exploded there.
+    assert found["exploding_gradient"].found is False
+    assert 0 < found["exploding_gradient"].evidence["first_norm"] < 100
     assert found["gradient_truncation"].evidence["cosine"] is None
 
 
@@ -369,27 +327,32 @@ def test_before_the_first_update_only_the_rows_are_examined(tmp_path):
     found = diagnose(examined(tmp_path, rows=[]))
     assert not found.healthy and found.causes == []
     assert {e.cause for e in found.examinations} == {
-        "decimated_stream", "bad_data", "information_limit",
+        "decimated_stream", "bad_data", "data_mismatch", "information_limit",
     }  # fmt: skip
 
 
 def test_a_trial_too_short_to_tell_refutes_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(trial, "_MANY_UPDATES", 10**9)
     long = [row(e) | {"step": 10**6 * e} for e in (1, 2)]
-    found = tried.learning_rate(examined(tmp_path, rows=long))
+    found = rates.learning_rate(examined(tmp_path, rows=long))
     assert found[0].evidence["updates"] < 10**6
     assert all(e.found is not False for e in found)
 
 
-def test_every_row_of_the_stream_is_in_a_trial(tmp_path, monkeypatch):
-    """Three blocks, one after the other, in parts that do not divide the epoch by themselves."""
+def test_a_trial_makes_the_updates_of_the_run_in_parts_of_one_size(tmp_path, monkeypatch):
+    """Parts of 160 rows, which do not divide 33 updates of 20: two more are made."""
     monkeypatch.setattr(trial, "_ROWS_AT_ONCE", 160)
+    assert trial.even_parts(33, 20) == [(0, 7), (7, 14), (14, 21), (21, 28), (28, 35)]
     whole = config(
         task={"frequencies": (2.0, 5.0, 7.0)},
         train={"regime": "tbptt", "truncation": 20, "streams": "sequential"},
     )
-    recipe = trial._prepare(examined(tmp_path, whole, rows=[]), whole)
-    assert recipe.windows == 30 and recipe.updates == 6 and recipe.parts == 5
+    run = examined(tmp_path, whole, rows=[row(1) | {"step": 33, "frozen_mse_per_frequency": None}])
+    reached = trial.retrain(run, (1.0,), 1e9)
+    assert reached is not None
+    assert (
+        reached.updates == 35 and reached.rows_seen == 1.0
+    )  # three blocks of 200 rows: 30 updates
 
 
 def test_capacity_is_refuted_by_a_clock_that_fits(tmp_path):
@@ -411,8 +374,8 @@ def test_capacity_where_more_units_do_better(tmp_path):
 
 
 def test_a_dear_run_is_not_tried(tmp_path):
-    run = examined(tmp_path, began=-1e12)  # its time is over
-    assert [e.found for e in tried.learning_rate(run)] == [None, None]
+    run = examined(tmp_path, effort=0.0)
+    assert [e.found for e in rates.learning_rate(run)] == [None, None]
 
 
 def test_rows_of_a_file_reach_the_examination(tmp_path):
@@ -422,3 +385,80 @@ def test_rows_of_a_file_reach_the_examination(tmp_path):
     write_rows(path, task.dataset(split_of(task, "train")), 100.0, 200)
     from_file = config(task={"train_path": str(path)})
     assert by_cause(task_checks(examined(tmp_path, from_file)))["bad_data"].found is False
+
+
+# --- what was mended ---------------------------------------------------------------------------------
+
+
+def test_an_explosion_at_the_first_weights_comes_before_its_bad_numbers(tmp_path):
+    bad = row(1, (None, None), norms=(None, None, None), alerts=["non-finite loss at step 1"])
+    run = examined(tmp_path, rows=[bad | {"grad_norm": None}], outputs=lambda y: y + np.nan)
+    run.initial_params = jax.tree.map(np.array, run.initial_params)
+    run.initial_params["head"]["kernel"][:] = 1e25
+    found = [e.cause for e in diagnose(run).causes]
+    assert found[:2] == ["exploding_gradient", "non_finite"]
+    # A rate that blew up good weights is no explosion.
+    calm = examined(tmp_path, rows=[bad | {"grad_norm": None}], outputs=lambda y: y + np.nan)
+    exploding = recorded.exploding_gradient(calm)
+    assert exploding.found is False and 0 < exploding.evidence["first_norm"] < 100
+
+
+@pytest.mark.parametrize(("uncut", "found"), [(0.3, False), (0.02, True)])
+def test_a_cut_is_judged_by_what_the_whole_gradient_reaches(tmp_path, monkeypatch, uncut, found):
+    """A listener's cut gradient may be far off at its own weights, where it learned well with it."""
+    cut = config(
+        task={"start": "random", "starts": 4, "phase_scale": 0.01, "duration": 0.4},
+        train={"regime": "tbptt", "truncation": 4},
+    )
+    run = examined(tmp_path, cut)
+
+    def retrain(run, scales, work, *, config, **_):
+        error = uncut if config.train.truncation == 40 else 0.3
+        return trial.Trial([error], [error], 1000, 1.0)
+
+    monkeypatch.setattr(tried, "retrain", retrain)
+    monkeypatch.setattr(gradients, "compare", lambda *_: gradients.Comparison(-0.4, 0.05, 4, 40))
+    examination = tried.gradient_truncation(run)
+    assert examination.evidence["cosine"] == -0.4
+    assert examination.found is found
+
+
+def test_a_clock_that_shrank_to_nothing_is_trapped(tmp_path):
+    found = by_cause(task_checks(examined(tmp_path, outputs=np.zeros_like)))["frequency_basin"]
+    assert found.found and "shrunk towards zero" in found.words
+    heard = config(task={"start": "random", "phase_scale": 0.1})  # which needs no clock
+    assert not by_cause(task_checks(examined(tmp_path, heard)))["frequency_basin"].found
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"network": {"initializer": "orthogonal"}},
+        {"train": {"regime": "online", "streams": "sequential"}},
+        {"optimizer": {"learning_rate": 1e-3, "clip_norm": 1.0}},
+        {"optimizer": {"name": "adamw", "weight_decay": 0.01}},
+        {"task": {"start": "random", "noise": "fresh"}},
+    ],
+)
+def test_no_experiment_repeats_the_run(tmp_path, fields):
+    """What repeats the run ends as the run did: it can refute nothing."""
+    whole = config(**fields)
+    run = examined(tmp_path, whole, effort=0.0)
+    for examination in diagnose(run).examinations:
+        if examination.found is False:
+            continue  # it is refuted already
+        words = shlex.split(examination.experiment)[3:]
+        invocation = commandline.parse(words)
+        base = overrides.load(invocation.flags["config"])
+        changed = overrides.apply(base, invocation.overrides)
+        assert sections.differing_fields(changed, whole), examination.cause
+
+
+def test_where_the_mixture_can_be_followed_no_clock_accuses_the_cut(tmp_path):
+    """With little noise a known start is no reason to keep time: the trial decides, and here none is made."""
+    online = config(train={"regime": "online", "streams": "sequential"}, task={"phase_scale": 0.02})
+    heard = tried.gradient_truncation(examined(tmp_path, online, effort=0.0))
+    assert heard.found is None and "clock_slope_share" not in heard.evidence
+    found = by_cause(task_checks(examined(tmp_path, online, outputs=np.zeros_like)))
+    assert found["frequency_basin"].found is False

@@ -18,14 +18,23 @@ from freqjax.networks.arrays import EitherArray
 from freqjax.networks.network import Params
 from freqjax.tasks.constructible import NearSolution
 from freqjax.tasks.extraction.clock import Clock
+from freqjax.tasks.extraction.config import ExtractionConfig
+from freqjax.tasks.extraction.limits.linear import linear_mmse
 
 if TYPE_CHECKING:
     from freqjax.tasks.extraction.task import Extraction
 
 # Δf·T of a nearly exact clock.
 _OFF = 0.3
+# A mixture whose best linear estimate has an error below this, a fifth of that of zero, can be followed.
+_HEARD = 0.1
 # Step of the finite difference by a frequency, relative to Δf.
 _STEP = 1e-2
+
+
+def needs_clock(config: ExtractionConfig) -> bool:
+    """Tell whether the mixture says too little of the phases to be followed, so that only a clock is left."""
+    return config.start == "zero" and float(linear_mmse(config).mean()) > _HEARD
 
 
 class ClockSolution:
@@ -36,6 +45,7 @@ class ClockSolution:
     def __init__(self, task: Extraction) -> None:
         """Keep `task` and the frequencies of its clock."""
         self._task, self._clock = task, task.constructed()
+        self.is_only = needs_clock(task.config)
 
     def params_of(self, network: Network) -> Params | None:
         """Return the exact clock as parameters of `network`: one LSTM layer with 3 units a frequency."""

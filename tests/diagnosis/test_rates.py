@@ -1,0 +1,100 @@
+"""The learning rate as a cause: alone, beside decay, and beside another fault that hides it."""
+
+import numpy as np
+import pytest
+
+from freqjax import Config, NetworkConfig, OptimizerConfig, TrainConfig
+from freqjax.config import validation
+from freqjax.diagnosis import diagnose, rates, stopped, tried
+from freqjax.diagnosis.trial import Trial, retrain
+from tests.diagnosis.recall import RecallConfig
+from tests.diagnosis.runs import examined, examined_of_any_task
+from tests.diagnosis.test_diagnosis import repeater, single
+
+RECALL = "tests.diagnosis.recall:Recall"
+
+
+def recall(*, hidden=8, rate=0.03, **train):
+    """The config of a run that is to recall two signs after five samples."""
+    fields = {"regime": "full", "streams": "parallel", "epochs": 200} | train
+    return validation.validate_training(
+        Config(
+            task=RecallConfig(name=RECALL),
+            network=NetworkConfig(hidden_size=hidden, initializer="unit_forget"),
+            optimizer=OptimizerConfig(learning_rate=rate),
+            train=TrainConfig(**fields),
+        )
+    )
+
+
+def decaying(decay):
+    """A task that is learned at a rate of 0.05 without decay."""
+    whole = repeater(0.05)
+    whole.optimizer.name, whole.optimizer.weight_decay = "adamw", decay
+    return whole
+
+
+def test_another_rate_is_tried_at_the_same_decay_a_step(tmp_path):
+    """Without a gradient weights shrink by (1 − rate · decay) a step, whatever the rate."""
+    run = examined(tmp_path, decaying(0.4), rows=[single(e) for e in range(1, 21)])
+    run.prepared.batches["train"] = run.prepared.batches["train"]._replace(
+        targets=np.zeros_like(run.prepared.batches["train"].targets)
+    )
+    run.prepared._rows.clear()
+    still = run.initial_params  # whose gradient moves them, at the rate; so rates as good as zero
+    reached = retrain(run, (1e-6, 1e-7), 1e9, begin=still)
+    alone = retrain(run, (1e-6,), 1e9, begin=still, config=decaying(0.0))
+    assert reached is not None and alone is not None
+    assert reached.errors[0] == pytest.approx(reached.errors[1], rel=1e-3)
+    assert reached.errors[0] < 0.7 * alone.errors[0]  # 20 steps of 2 % have shrunk the outputs
+
+
+def test_a_decay_that_is_too_strong_is_not_the_rate(tmp_path):
+    run = examined(tmp_path, decaying(6.0), rows=[single(e) for e in range(1, 101)])
+    assert tried.weight_decay(run).found
+    assert not any(e.found for e in rates.learning_rate(run))
+    weak = examined(tmp_path, decaying(1e-4), rows=[single(e) for e in range(1, 101)])
+    assert tried.weight_decay(weak).found is False
+    none = examined(tmp_path, repeater(0.05), rows=[single(1)])
+    assert tried.weight_decay(none).found is False
+
+
+class Recipes:
+    """Trials that reach 0.01 where nothing of the recipe is wrong, and 1 where anything is."""
+
+    def __init__(self, *, truncation, hidden, rate):
+        """Take the least truncation and width, and the one rate, that are right."""
+        self.truncation, self.hidden, self.rate = truncation, hidden, rate
+
+    def __call__(self, run, scales, work, *, config=None, **_):
+        """Stand in for `retrain`."""
+        config = config or run.config
+        wide = config.network.hidden_size >= self.hidden
+        long = config.train.truncation >= self.truncation
+        rates = [scale * config.optimizer.learning_rate for scale in scales]
+        errors = [
+            0.01 if wide and long and abs(np.log10(rate / self.rate)) < 0.2 else 1.0
+            for rate in rates
+        ]
+        return Trial(errors, errors, 10_000, 1.0)
+
+
+@pytest.mark.parametrize("rate", [3e-5, 3.0])
+@pytest.mark.parametrize(
+    ("other", "right"),
+    [
+        ("gradient_truncation", {"truncation": 5, "hidden": 1}),
+        ("capacity", {"truncation": 1, "hidden": 16}),
+    ],
+)
+def test_a_wrong_rate_and_another_fault_that_hides_it_are_both_named(
+    tmp_path, monkeypatch, rate, other, right
+):
+    """Neither is mended alone: the rate is tried beside each of the others."""
+    whole = recall(rate=rate, regime="tbptt", truncation=1)
+    run = examined_of_any_task(tmp_path, whole, updates=400)
+    run.task.checks = lambda evidence: []
+    for module in (rates, tried, stopped):
+        monkeypatch.setattr(module, "retrain", Recipes(**right, rate=0.03))
+    cause = "learning_rate_high" if rate > 1 else "learning_rate_low"
+    assert [e.cause for e in diagnose(run).causes] == [cause, other]
