@@ -63,6 +63,7 @@ def _draw_jobs(axis: Axes, rows: Sequence[dict[str, Any]]) -> None:
     axis.set_yticks(range(len(jobs)), jobs)
     axis.set_ylim(len(jobs) - 0.4, -0.8)
     axis.set_xlabel("time of a unit of the job: median, least to most")
+    axis.set_ylabel("job")
     axis.legend(loc="best", frameon=False, fontsize=9)
 
 
