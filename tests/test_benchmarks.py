@@ -18,6 +18,7 @@ from benchmarks import (
     planted_afresh,
     record,
     speed,
+    speed_figure,
 )
 from benchmarks.afresh_table import FAULTS
 from benchmarks.bptt_jobs import Shape
@@ -26,6 +27,7 @@ from freqjax import Config, NetworkConfig, TaskConfig
 from freqjax.config import validation
 from freqjax.networks import make_network
 from freqjax.tasks import make_task
+from tests.figures.reading import assert_good_png, keep_figures
 
 H, T, B, D = 3, 6, 2, 5
 
@@ -177,6 +179,47 @@ def results(monkeypatch, tmp_path):
     monkeypatch.setattr(devices, "jobs", tiny)
     assert devices.main(["--name", "here"]) == 0
     return tmp_path
+
+
+def timed(job, engine, micros, memory=None):
+    """Return a row of `benchmarks.devices`."""
+    row = {"job": job, "engine": engine, "platform": "cpu", "median_us": micros}
+    return row | {"min_us": micros, "max_us": micros, "memory_mb": memory}
+
+
+def test_a_figure_of_times_has_one_unit_a_panel(tmp_path, monkeypatch):
+    drawn = keep_figures(monkeypatch)
+    jobs = [
+        timed("step", "freqjax", 5.0),
+        timed("step", "cpp", 3.0),
+        timed("command", "freqjax", 2e7),
+    ]
+    lengths = [
+        timed(f"linear_t_{t}", engine, t * factor, t / 100)
+        for t in (100, 1000) for engine, factor in (("freqjax", 2.0), ("autodiff", 3.0))
+    ]  # fmt: skip
+    speed_figure.draw([*jobs, *lengths], tmp_path / "here.png")
+    figure = drawn["here.png"]
+    times, growth, memory = figure.axes
+    assert times.get_xscale() == growth.get_yscale() == memory.get_yscale() == "log"
+    name = times.xaxis.get_major_formatter()
+    assert [name(value, 0) for value in (10.0, 1e4, 1e7)] == ["10 µs", "10 ms", "10 s"]
+    curves = [
+        {
+            line.get_label(): list(line.get_ydata())
+            for line in axis.lines
+            if line.get_marker() != "None"
+        }
+        for axis in (growth, memory)
+    ]
+    assert curves == [
+        {"freqjax": [200.0, 2000.0], "autodiff": [300.0, 3000.0]},
+        {"freqjax": [1.0, 10.0], "autodiff": [1.0, 10.0]},
+    ]
+    assert (growth.get_ylabel(), memory.get_ylabel()) == ("time", "memory")
+    assert_good_png(figure, tmp_path)
+    speed_figure.draw(jobs, tmp_path / "here.png")
+    assert len(drawn["here.png"].axes) == 1
 
 
 def test_a_machine_is_written_down_and_compared(results, capsys, monkeypatch):

@@ -6,7 +6,8 @@ figure. Every figure of a loss also shows that of a predictor without inputs, as
 
 from freqjax.figures.canvas import GROUP_COLOURS, LAYER_COLOURS
 from freqjax.figures.chasing import chasing_gap
-from freqjax.figures.curves import gradient_norms, learning_curves
+from freqjax.figures.curves import learning_curves
+from freqjax.figures.gradients import gradient_norms
 from freqjax.figures.history import History, Rows, Scale, history_of
 from freqjax.figures.scores import group_scores
 from freqjax.figures.stages import curriculum

@@ -1,4 +1,4 @@
-"""Common parts of all figures: palette, axes, headline, PNG.
+"""Common parts of all figures: axes, headline, PNG.
 
 pyplot is not used, so that there is no display and no global state, and figures can be drawn in any thread.
 """
@@ -16,18 +16,35 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 
+from freqjax.figures.palette import (
+    GREY,
+    GROUP_COLOURS,
+    INK,
+    LAYER_COLOURS,
+    PALE,
+    colour,
+    text_colour,
+)
 from freqjax.system.files import replacing
 
-# Okabe & Ito (2008) without black and yellow, which are hard to see beside text and on white, and two of
-# Tol's muted scheme. Distinguishable with colour blindness.
-GROUP_COLOURS = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933",
-)  # fmt: skip
-# Tol's muted scheme, so that layers are not mistaken for groups.
-LAYER_COLOURS = (
-    "#332288", "#CC6677", "#44AA99", "#AA4499", "#117733", "#88CCEE", "#661100", "#DDCC77",
-)  # fmt: skip
-INK, GREY, PALE = "#222222", "#777777", "#C9C9C9"
+__all__ = [
+    "GREY",
+    "GROUP_COLOURS",
+    "INK",
+    "LAYER_COLOURS",
+    "PALE",
+    "blank",
+    "colour",
+    "dress",
+    "grid",
+    "outer_labels",
+    "save",
+    "say_not_finite",
+    "set_headline",
+    "subplots",
+    "text_colour",
+]
+
 # Sixteen shades per channel, with an error of at most 8 of 255, halve the size of a PNG.
 _SHADES = ((np.arange(256) + 8) // 17 * 17).astype(np.uint8)
 
@@ -100,11 +117,6 @@ def save(figure: Figure, directory: str | Path, name: str) -> Path:
     with replacing(path) as file:
         file.write(content.getbuffer())
     return path
-
-
-def colour(index: int) -> str:
-    """Return the colour of a group, the same in every figure."""
-    return GROUP_COLOURS[index % len(GROUP_COLOURS)]
 
 
 def say_not_finite(axis: Axes, values: np.ndarray) -> bool:

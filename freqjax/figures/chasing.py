@@ -21,8 +21,8 @@ def chasing_gap(
     """Draw the gap between the loss while the weights move and the loss once they are frozen.
 
     With a gradient truncated after one step the loss is low because the weights follow the slowly moving
-    target; with frozen weights the error is large. If the horizon grew, only the rows at the longest one
-    count, since losses over different horizons cannot be compared.
+    target; with frozen weights the error is large. If the horizon grew, only the epochs on whole blocks are
+    drawn: before, the two losses are over different samples. If there is no such epoch, the figure says so.
 
     Args:
       history: the losses.
@@ -30,7 +30,10 @@ def chasing_gap(
       test_loss: frozen loss on test data, None if unknown.
       directory: the folder of chasing_gap.png.
     """
-    history = history.at_longest_horizon
+    whole = history.over_whole_blocks(scale.block)
+    if not whole.epochs.size:
+        return _say_why_not(history, scale, directory)
+    left_out, history = history.epochs.size - whole.epochs.size, whole
     epochs, moving, frozen = history.epochs, history.loss, history.frozen
     figure, axes = canvas.subplots(12, 4.4, 1, 2, width_ratios=(1.5, 1))
     left, right = axes[0]
@@ -60,12 +63,32 @@ def chasing_gap(
     finish_loss_axis(left, scale, drawn, ends, linear=near)
     horizon = history.horizon[-1]
     only = f", horizon {horizon:g} {scale.unit}" if horizon > 0 else ""
+    if left_out:
+        only += f"\nnot drawn: {left_out} epochs on shorter horizons, so on other samples"
     left.set_title(f"{scale.everything}{only}", loc="left", fontsize=10)
     widest = widest_gap(moving, frozen)
+    if widest is not None and frozen[widest] <= moving[widest]:
+        widest = None  # no gap: the last epoch is shown
     if widest is not None and frozen[widest] > max(_goal(scale), moving[widest]):
         _draw_gap(left, epochs[widest], moving[widest], frozen[widest])
     _draw_dumbbells(right, history, scale, widest)
     canvas.set_headline(figure, _gap_finding(history, scale, test_loss))
+    return canvas.save(figure, directory, "chasing_gap.png")
+
+
+def _say_why_not(history: History, scale: Scale, directory: str | Path) -> Path:
+    """Draw no gap but the reason: no loss while training is of the samples of the frozen loss."""
+    longest = f"{np.nanmax(history.horizon):g} {scale.unit}"
+    block = f"{scale.block:g} {scale.unit}"
+    figure = canvas.blank(12, 1.6)
+    figure.text(
+        0.01, 0.35,
+        f"Loss while training: over the horizon, at most the first {longest} of every block.\n"
+        f"Frozen loss: over the whole block of {block}.\n"
+        "Their ratio compares different samples; learning_curves.png shows both.",
+        fontsize=10, va="center", color=canvas.INK,
+    )  # fmt: skip
+    canvas.set_headline(figure, f"No gap can be measured: no epoch was on whole blocks of {block}")
     return canvas.save(figure, directory, "chasing_gap.png")
 
 
@@ -144,7 +167,7 @@ def _draw_dumbbells(axis: Axes, history: History, scale: Scale, at: int | None) 
         if math.isfinite(moving) and math.isfinite(frozen):
             axis.annotate(
                 times(frozen / moving), (1.02, i), xycoords=("axes fraction", "data"),
-                color=canvas.colour(i), fontsize=9, va="center", annotation_clip=False,
+                color=canvas.text_colour(canvas.colour(i)), fontsize=9, va="center", annotation_clip=False,
             )  # fmt: skip
     drawable = [value for value in shown if math.isfinite(value) and value > 0]
     if drawable:  # a log axis shows no other values

@@ -44,11 +44,16 @@ class History(NamedTuple):
         """True if any row has a horizon."""
         return bool(np.isfinite(self.horizon).any())
 
-    @property
-    def at_longest_horizon(self) -> "History":
-        """Rows at the longest horizon; all rows if there is none."""
-        horizons = np.where(np.isfinite(self.horizon), self.horizon, 0.0)
-        return self.where(horizons == horizons.max())
+    def over_whole_blocks(self, block: float | None) -> "History":
+        """Return the rows whose loss while training counts the same samples as the frozen loss.
+
+        Those are all rows without a horizon, and those with a horizon of `block`. If its length is unknown,
+        None, the longest horizon is taken for it.
+        """
+        if not self.is_staged:
+            return self
+        longest = np.nanmax(self.horizon) if block is None else block
+        return self.where(self.horizon >= longest * (1 - 1e-6))
 
 
 class Scale(NamedTuple):
@@ -64,6 +69,7 @@ class Scale(NamedTuple):
       unit: unit of a horizon.
       frozen_on: the split on which frozen losses were measured in training, train or validation.
       possible: (loss, name) of lower bounds and baselines on the rows; drawn beside frozen losses.
+      block: length of a block in `unit`, over which frozen losses are measured; None if unknown.
     """
 
     name: str
@@ -75,6 +81,7 @@ class Scale(NamedTuple):
     unit: str
     frozen_on: str = "train"
     possible: Sequence[tuple[float, str]] = ()
+    block: float | None = None
 
     @property
     def guides(self) -> list[float]:

@@ -13,6 +13,7 @@ from freqjax.figures.history import History, Scale, last_known, positive
 from freqjax.figures.words import number
 
 MANY_ROWS = 200  # more than these are smoothed
+_NAME_ROWS, _NAME_HEIGHT = 3, 0.042  # rows of names of horizons, and the share of an axis of each
 
 
 def draw_curve(
@@ -52,20 +53,26 @@ def epoch_axis(axis: Axes, epochs: np.ndarray) -> None:
     axis.set_xlabel("epoch")
 
 
-def mark_horizons(axis: Axes, history: History, unit: str) -> None:
-    """Draw a vertical line at every change of the horizon, labelled at the top if there is space."""
+def mark_horizons(axis: Axes, history: History, named: bool) -> None:
+    """Draw a dotted line at every change of the horizon; name it at the top if `named`.
+
+    A horizon is named where it is first reached, in the highest of a few rows that has space there.
+    """
     horizons, epochs = history.horizon, history.epochs
     changes = [i for i in range(len(epochs)) if i == 0 or horizons[i] != horizons[i - 1]]
-    changes = [i for i in changes if math.isfinite(horizons[i])]
-    free = -math.inf
-    for i in changes:
+    free, told = [-math.inf] * _NAME_ROWS, set()
+    for i in (i for i in changes if math.isfinite(horizons[i])):
         axis.axvline(epochs[i], color=canvas.PALE, lw=0.8, ls=":")
-        if epochs[i] >= free:
-            axis.text(
-                epochs[i], 0.995, f"{horizons[i]:g} {unit}", fontsize=7, color=canvas.GREY, va="top",
-                transform=axis.get_xaxis_transform(),
-            )  # fmt: skip
-            free = epochs[i] + 0.11 * (epochs[-1] - epochs[0])
+        row = next((r for r, start in enumerate(free) if epochs[i] >= start), None)
+        name = f"{horizons[i]:.3g}"
+        if not named or row is None or name in told:
+            continue
+        axis.text(
+            epochs[i], 0.995 - _NAME_HEIGHT * row, name, fontsize=7, va="top",
+            color=canvas.text_colour(canvas.GREY), transform=axis.get_xaxis_transform(),
+        )  # fmt: skip
+        told.add(name)
+        free[row] = epochs[i] + 0.022 * (len(name) + 1) * max(epochs[-1] - epochs[0], 1)
 
 
 def log_limits(axis: Axes, series: Iterable[np.ndarray], *include: float) -> tuple[float, float]:
@@ -133,6 +140,6 @@ def label_ends(
         line = {"arrowstyle": "-", "color": colour, "lw": 0.6, "shrinkA": 0, "shrinkB": 0}
         axis.annotate(
             name, (1.0, height), (1.035, at), xycoords="axes fraction", textcoords="axes fraction",
-            color=colour, fontsize=9, va="center", annotation_clip=False,
+            color=canvas.text_colour(colour), fontsize=9, va="center", annotation_clip=False,
             arrowprops=line | {"relpos": (0, 0.5)},
         )  # fmt: skip

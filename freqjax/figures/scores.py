@@ -42,19 +42,23 @@ def group_scores(
     known = np.array(
         [v for _, v, _ in entries if math.isfinite(v)] + ([] if goal is None else [goal])
     )
-    if known.size and known.min() > 0 and known.max() > _DECADES * known.min():
-        axis.set(xscale="log", xlim=(known.min() / 2, known.max() * 4))
+    shown = known[known > 0]
+    if shown.size and known.min() >= 0 and shown.max() > _DECADES * shown.min():
+        edge = 8 if shown.size < known.size else 2  # room for what is 0, at the left edge
+        axis.set(xscale="log", xlim=(shown.min() / edge, shown.max() * 4))
     elif known.size:
         room = 0.12 * max(np.ptp(known), 0.1 * abs(known).max(), 1e-12)
         axis.set_xlim(known.min() - room, known.max() + 2 * room)
     for place, (_, value, colour) in enumerate(entries):
         finite = math.isfinite(value)
         at = value if finite else axis.get_xlim()[1]
-        axis.plot([at], [place], "o" if finite else "x", color=colour, ms=8, mew=2, clip_on=finite)
+        left = finite and value <= 0 and axis.get_xscale() == "log"
+        at, marker = (axis.get_xlim()[0], "<") if left else (at, "o" if finite else "x")
+        axis.plot([at], [place], marker, color=colour, ms=8, mew=2, clip_on=finite and not left)
         if finite:
             axis.annotate(
-                number(value), (at, place), (9, 0), fontsize=9, textcoords="offset points",
-                color=colour, va="center",
+                "0, left of every log axis" if left else number(value), (at, place), (9, 0),
+                fontsize=9, textcoords="offset points", color=canvas.text_colour(colour), va="center",
             )  # fmt: skip
     if goal is not None:
         axis.axvline(goal, color=canvas.INK, lw=1.2, ls=":", zorder=1)

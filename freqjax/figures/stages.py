@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from freqjax.figures import canvas
 from freqjax.figures.history import History, Scale, last_known, positive
@@ -47,7 +47,7 @@ def curriculum(history: History, scale: Scale, directory: str | Path) -> Path:
     low, high = log_limits(panels[0], [y for pair in curves for y in pair], *scale.guides)
     for index, (axis, (loss, frozen)) in enumerate(zip(panels, curves, strict=True)):
         axis.set(yscale="log", ylim=(low, high))
-        _draw_errors(axis, scale, updates, loss, frozen, canvas.colour(index))
+        _draw_errors(axis, scale, updates, loss, frozen, index)
         title = f"{scale.groups[index]}: {number(last_known(frozen))} frozen"
         if not np.isfinite(frozen).any():
             title = f"{scale.groups[index]}: frozen error not measured"
@@ -74,7 +74,7 @@ def _errors(history: History, index: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draw_horizons(axis: Axes, updates: np.ndarray, horizons: np.ndarray, unit: str) -> None:
-    """Draw a step line, red where it falls, with ticks at the horizons."""
+    """Draw a step line, red where it falls; every horizon is named above its first step if it has space."""
     marker = "o" if updates.size <= FEW_ROWS else None
     axis.plot(
         updates, horizons, color=canvas.INK, drawstyle="steps-mid", lw=1.8, marker=marker, ms=4
@@ -87,14 +87,30 @@ def _draw_horizons(axis: Axes, updates: np.ndarray, horizons: np.ndarray, unit: 
         )  # fmt: skip
     log_limits(axis, [horizons])
     low, high = axis.get_ylim()
-    ticks: list[float] = []
-    for horizon in sorted({float(h) for h in _positive_known(horizons)}, reverse=True):
-        if not ticks or ticks[-1] / horizon > (high / low) ** 0.09:
-            ticks.append(horizon)
-    axis.yaxis.set_major_locator(FixedLocator(ticks))
+    axis.set_ylim(low, high * (high / low) ** 0.12)
+    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.yaxis.set_minor_locator(NullLocator())
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_ylabel(f"horizon ({unit})")
+    _name_horizons(axis, updates, horizons)
+
+
+def _name_horizons(axis: Axes, updates: np.ndarray, horizons: np.ndarray) -> None:
+    """Write every horizon above the middle of its first step, unless that would cover another name."""
+    span, (low, high) = max(float(np.ptp(updates)), 1.0), np.log(axis.get_ylim())
+    taken: list[tuple[float, float]] = []
+    for horizon in dict.fromkeys(_positive_known(horizons).tolist()):
+        rows = np.flatnonzero(horizons == horizon)
+        first_step = rows[: int(np.argmax(np.diff(rows, append=rows[-1] + 2) > 1)) + 1]
+        at = float(updates[first_step].mean())
+        x, y = at / span, (math.log(horizon) - low) / (high - low)
+        if any(abs(x - u) < 0.045 and abs(y - v) < 0.12 for u, v in taken):
+            continue
+        taken.append((x, y))
+        axis.annotate(
+            f"{horizon:.3g}", (at, horizon), (0, 3), textcoords="offset points", fontsize=8,
+            ha="center", va="bottom", color=canvas.INK,
+        )  # fmt: skip
 
 
 def _draw_errors(
@@ -103,19 +119,23 @@ def _draw_errors(
     updates: np.ndarray,
     loss: np.ndarray,
     frozen: np.ndarray,
-    colour: str,
+    index: int,
 ) -> None:
-    ends = []
+    """Draw both losses of a group; the lines are named in the first panel alone."""
+    ends, colour = [], canvas.colour(index)
     for values, name, width in (
-        (loss, "at the horizon", 0.9),
-        (frozen, "whole block, frozen", 2.4),
+        (loss, "thin: at the horizon", 0.9),
+        (frozen, "bold: whole block, frozen", 2.4),
     ):
         known = np.isfinite(positive(values))
         marker = "o" if known.sum() <= FEW_ROWS else None
         x, y = updates[known], values[known]
         axis.plot(x, y, color=colour, lw=width, marker=marker, ms=2 + width)
         ends.append((last_known(positive(values)), name, colour))
-    label_ends(axis, [*ends, *draw_guides(axis, scale)], spacing=0.21)
+    guides = draw_guides(axis, scale)
+    if index == 0:
+        named = [(y, name, canvas.INK) for y, name, _ in ends]  # the words hold for every panel
+        label_ends(axis, [*named, *guides], spacing=0.21)
 
 
 def _falls(horizons: np.ndarray) -> list[int]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from freqjax.report import summary
 from freqjax.report.escapes import block, code, inline
-from freqjax.report.phases import split
+from freqjax.report.phases import split, stages
 from freqjax.report.tables import markdown_figures, markdown_section, markdown_table
 from freqjax.system.files import write_text
 from freqjax.tasks import Task
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Number of alerts quoted.
 _ALERTS = 8
+# Phases of a curriculum that are listed from its start, and as many to its end.
+_STAGES = 8
 
 
 def write(
@@ -62,7 +64,7 @@ def write(
         ],
         *(markdown_section(section, folder) for section in evaluation.sections),
         ["## Gradients", "", *_gradients(rows)],
-        ["## Causes", "", *causes(diagnosis)],
+        ["## Causes", "", *_ranked(diagnosis)],
         ["## What it is not", "", *_refuted(diagnosis)],
         ["## Next", "", *_next(diagnosis, folder, values["epochs"] or 100)],
         ["## Figures", "", *(markdown_figures(figures, folder) or ["None was drawn."])],
@@ -121,22 +123,7 @@ def _trajectory(rows: Sequence[dict[str, Any]], evaluation: Evaluation, task: Ta
         f"held still, on {chooses}.",
         "",
     ]
-    table = [
-        (
-            f"{rows[phase.first]['epoch']}–{rows[phase.last]['epoch']}",
-            f"{rows[phase.first]['step']:,}–{rows[phase.last]['step']:,}",
-            _from_to(rows[phase.first]["loss"], rows[phase.last]["loss"]),
-            _frozen(rows[phase.first : phase.last + 1], task.columns.frozen),
-            "-" if math.isnan(phase.rate) else f"{phase.rate:+.2%}",
-            phase.name,
-        )
-        for phase in split(rows)
-    ]
-    lines += markdown_table(Table(("epochs", "updates", "loss", "frozen", "per epoch", ""), table))
-    horizon, unit = task.columns.horizon, task.time.name
-    if horizon in rows[-1]:
-        horizons = f"{rows[0][horizon]:g} {unit} to {rows[-1][horizon]:g} {unit}"
-        lines += ["", f"The loss is over the horizon, which went from {horizons}."]
+    lines += _phases(rows, task)
     found = {row["epoch"] for row in rows}
     missing = max(found) - len(found)
     if missing > 0:
@@ -155,6 +142,40 @@ def _trajectory(rows: Sequence[dict[str, Any]], evaluation: Evaluation, task: Ta
     return lines
 
 
+def _phases(rows: Sequence[dict[str, Any]], task: Task) -> list[str]:
+    """Return the table of the phases of the loss; those of a curriculum are its horizons."""
+    horizon, unit = task.columns.horizon, task.time.name
+    staged = all(horizon in row for row in rows)
+    phases = stages(rows, horizon) if staged else split(rows)
+    table: list[tuple[str, ...]] = [
+        (
+            _span(rows[phase.first]["epoch"], rows[phase.last]["epoch"]),
+            _span(rows[phase.first]["step"], rows[phase.last]["step"]),
+            *([f"{rows[phase.first][horizon]:g} {unit}"] if staged else []),
+            _from_to(rows[phase.first]["loss"], rows[phase.last]["loss"]),
+            _frozen(rows[phase.first : phase.last + 1], task.columns.frozen),
+            "-" if math.isnan(phase.rate) else f"{phase.rate:+.2%}",
+            phase.name,
+        )
+        for phase in phases
+    ]
+    left_out = len(table) - 2 * _STAGES
+    if left_out > 1:
+        table[_STAGES:-_STAGES] = [(f"… {left_out} more", *["…"] * (len(table[0]) - 1))]
+    columns = ("epochs", "updates", *(["horizon"] if staged else []))
+    lines = markdown_table(Table((*columns, "loss", "frozen", "per epoch", ""), table))
+    if staged:
+        lines += [
+            "",
+            "The loss is over the horizon: only losses over the same one can be compared.",
+        ]
+    return lines
+
+
+def _span(first: int, last: int) -> str:
+    return f"{first:,}" if first == last else f"{first:,}–{last:,}"
+
+
 def _frozen(rows: Sequence[dict[str, Any]], column: str) -> str:
     """Return the first evaluation among `rows` and the last."""
     known = [row[column] for row in rows if row.get(column) is not None]
@@ -162,7 +183,7 @@ def _frozen(rows: Sequence[dict[str, Any]], column: str) -> str:
 
 
 def _from_to(first: float | None, last: float | None) -> str:
-    return f"{number(first)} → {number(last)}"
+    return number(first) if first == last else f"{number(first)} → {number(last)}"
 
 
 def _gradients(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -211,9 +232,16 @@ def causes(diagnosis: Diagnosis | None) -> list[str]:
     return lines
 
 
+def _ranked(diagnosis: Diagnosis | None) -> list[str]:
+    """Return the causes; where there are none, say only that, since the report begins with the reason."""
+    if diagnosis is None or diagnosis.healthy:
+        return ["None was looked for."]
+    return causes(diagnosis) if diagnosis.causes else ["None was found."]
+
+
 def _refuted(diagnosis: Diagnosis | None) -> list[str]:
     if diagnosis is None or diagnosis.healthy:
-        return [inline(cause_line(diagnosis))]
+        return ["Nothing was excluded."]
     lines = [_line(e) for e in diagnosis.examinations if e.found is False]
     unknown = [_line(e) for e in diagnosis.examinations if e.found is None]
     if unknown:

@@ -1,4 +1,7 @@
-"""Phases of a loss curve: the few intervals in which it falls, is constant or rises."""
+"""Phases of a loss curve: the few intervals in which it falls, is constant or rises.
+
+Losses over different horizons cannot be compared, so that a phase of a curriculum is one horizon.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ class Phase(NamedTuple):
       first: index of its first row.
       last: index of its last row.
       name: falls, stands or rises, or is not finite.
-      rate: relative change of the loss per epoch; not finite if a loss is not.
+      rate: relative change of the loss per epoch; nan if a loss is not positive, or there is one row.
     """
 
     first: int
@@ -54,6 +57,18 @@ def split(rows: Sequence[dict[str, Any]]) -> list[Phase]:
     return [_phase(int(borders[a]), int(borders[b]), losses) for a, b, _ in runs]
 
 
+def stages(rows: Sequence[dict[str, Any]], horizon: str) -> list[Phase]:
+    """Split the rows of a curriculum where the column `horizon` changes; the phases share no row."""
+    losses = np.array([math.nan if row["loss"] is None else row["loss"] for row in rows], float)
+    starts = [i for i in range(len(rows)) if i == 0 or rows[i][horizon] != rows[i - 1][horizon]]
+    found = []
+    for first, end in zip(starts, [*starts[1:], len(rows)], strict=True):
+        phase = _phase(first, end - 1, losses)
+        one = end - first == 1 and math.isfinite(losses[first])
+        found.append(phase._replace(name="one epoch", rate=math.nan) if one else phase)
+    return found
+
+
 def _middle(losses: np.ndarray, at: int, reach: int) -> float:
     around = losses[max(0, at - reach + 1) : at + reach]
     finite = around[np.isfinite(around)]
@@ -82,11 +97,11 @@ def _log_ratio(a: float, b: float) -> float:
 
 
 def _phase(first: int, last: int, losses: np.ndarray) -> Phase:
-    change = _log_ratio(float(losses[first]), float(losses[last]))
-    if not math.isfinite(change):
+    before, after = float(losses[first]), float(losses[last])
+    if not (math.isfinite(before) and math.isfinite(after)):
         return Phase(first, last, "is not finite", math.nan)
-    rate = math.expm1(change / max(last - first, 1))
-    name = {-1: "falls", 0: "stands", 1: "rises"}[
-        _direction(float(losses[first]), float(losses[last]))
-    ]
-    return Phase(first, last, name, rate)
+    name = {-1: "falls", 0: "stands", 1: "rises"}[_direction(before, after)]
+    change = _log_ratio(before, after)
+    if not math.isfinite(change):  # a loss of 0 or below has no rate
+        return Phase(first, last, name, 0.0 if before == after else math.nan)
+    return Phase(first, last, name, math.expm1(change / max(last - first, 1)))

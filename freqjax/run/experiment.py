@@ -142,11 +142,14 @@ class Experiment:
         self._keep_beginning(folder, store, trainer)
         if self._engine.note is not None:
             self._say(self._engine.note)
-        progress = Progress(self._task, self.config.train.epochs, self._say)
+        longest = self.config.curriculum.longest_horizon
+        progress = Progress(self._task, self.config.train.epochs, self._say, longest)
         progress.begin(trainer.epoch)
         reason = self._stopping.reason
         if reason is None and trainer.epoch >= self.config.train.epochs:
             reason = "epochs_done"
+        if reason is None and interrupts.signum is None:
+            self._say("compiling …")
         while reason is None and interrupts.signum is None:
             result = trainer.advance()
             if result is not None:
@@ -333,6 +336,7 @@ class Experiment:
             if best is not None:
                 params, weights = best.params, "best"
         origin = self._origin
+        self._say(f"evaluating the {weights} weights, the baselines and the limit …")
         frozen = self._prepared.frozen(params, self._initial_params)
         evaluation = self._task.evaluate(frozen)
         values = summary.assemble(
@@ -352,6 +356,7 @@ class Experiment:
             values["init_from"] = origin.to_json()
         # First, so that nothing that follows can cost the numbers.
         write_summary(folder.path / "summary.json", values)
+        self._say("drawing the figures …")
         place = folder.path / "figures"
         figures = attempt(lambda: self._task.draw(frozen, evaluation, self._rows, place), self._say)
         write = functools.partial(
@@ -366,7 +371,7 @@ class Experiment:
         diagnosis = None
         write(diagnosis)  # a run with a summary and a report is a finished run
         if self.config.train.diagnose:
-            self._say("diagnosing")
+            self._say("diagnosing …")
             diagnosis = self._diagnose(folder, trainer, params, evaluation)
             folder.write_json("diagnosis.json", diagnosis.to_json())
             write(diagnosis)

@@ -1,7 +1,8 @@
-"""Progress of a run: one line per epoch, with the time left."""
+"""Progress of a run: one line per epoch, with the time left where it can be known."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,23 +12,37 @@ from freqjax.text import duration, number
 
 # Epochs shorter than this share a line, so that the output stays readable.
 _LINE_SECONDS = 0.5
+# Horizons that a curriculum must have reached before its pace is known.
+_FEWEST_HORIZONS = 3
 
 
 class Progress:
     """Printer of lines of progress from rows of metrics.jsonl."""
 
-    def __init__(self, task: Task, epochs: int, say: Callable[[str], None]) -> None:
-        """Set up the progress of `epochs` epochs in total."""
+    def __init__(
+        self,
+        task: Task,
+        epochs: int,
+        say: Callable[[str], None],
+        longest_horizon: float | None = None,
+    ) -> None:
+        """Set up the progress of `epochs` epochs in total.
+
+        `longest_horizon` is that of a curriculum, in the task's unit of time; None for a whole block.
+        """
         self._names, self._columns, self._unit = task.group_names, task.columns, task.time.name
         self._epochs, self._say = epochs, say
+        self._longest = longest_horizon or task.samples / task.time.samples
 
     def begin(self, epoch: int) -> None:
         """Start the clock after `epoch` completed epochs."""
-        self._first, self._began, self._shown = epoch, time.monotonic(), -1.0
+        self._shown = -1.0
+        self._left = TimeLeft(self._epochs, self._longest, self._columns.horizon)
 
     def show(self, row: dict[str, Any], *, last: bool) -> None:
         """Print `row`, unless a line was printed very recently and this is not the last."""
         now = time.monotonic()
+        left = self._left.after(row, now)
         if (
             self._shown >= 0
             and now - self._shown < _LINE_SECONDS
@@ -36,8 +51,6 @@ class Progress:
         ):
             return
         self._shown = now
-        done = row["epoch"] - self._first
-        left = (now - self._began) / max(done, 1) * (self._epochs - row["epoch"])
         columns = self._columns
         line = (
             f"epoch {row['epoch']}/{self._epochs}  loss {number(row['loss'])}"
@@ -47,10 +60,57 @@ class Progress:
             frozen = _by_group(self._names, row[columns.frozen_per_group])
             line += f"  frozen {number(row[columns.frozen])} ({frozen})"
         if columns.horizon in row:
-            line += f"  horizon {row[columns.horizon]:g} {self._unit}"
-        self._say(f"{line}  {row['seconds']:.2f} s  {duration(left)} left at most")
+            line += f"  horizon {row[columns.horizon]:g} of {self._longest:g} {self._unit}"
+        line += f"  {row['seconds']:.2f} s"
+        self._say(line if last or left is None else f"{line}  {left}")
         for alert in row["alerts"]:
             self._say(f"  alert: {alert}")
+
+
+class TimeLeft:
+    """Time that training still takes, estimated from the rows so far.
+
+    Without a horizon, every epoch takes as long as those so far, which is a bound: a rule may stop training
+    earlier. The first epoch counts without its compilation.
+
+    With a horizon h the number of epochs is not known, and `train.epochs` is far above it. While h grows,
+    the run is taken to need as many epochs for each factor of growth as so far, each of which takes a time
+    proportional to h: k epochs per factor e and c seconds per unit of h make k · c · (H - h) seconds until
+    the longest horizon H, and there as many epochs as a horizon took on average. Before the third horizon,
+    and at the longest one, nothing is known.
+    """
+
+    def __init__(self, epochs: int, longest: float, column: str) -> None:
+        """Set up an estimate for `epochs` epochs with horizons up to `longest`, in `column` of the rows."""
+        self._epochs, self._longest, self._column = epochs, longest, column
+        self._first: tuple[int, float] | None = None
+        self._horizons: list[float] = []
+        self._seconds = 0.0
+
+    def after(self, row: dict[str, Any], now: float) -> str | None:
+        """Take account of the row of an epoch that ended at `now`, s; return the estimate in words."""
+        remaining = self._epochs - row["epoch"]
+        if self._column in row:
+            left = self._of_curriculum(row, remaining)
+            return None if left is None else f"about {duration(left)} left at this pace"
+        if self._first is None:
+            self._first = (row["epoch"], now)
+            each = row["seconds"]
+        else:
+            each = (now - self._first[1]) / max(row["epoch"] - self._first[0], 1)
+        return f"{duration(each * remaining)} left at most"
+
+    def _of_curriculum(self, row: dict[str, Any], remaining: int) -> float | None:
+        horizon = row[self._column]
+        self._horizons.append(horizon)
+        self._seconds += row["seconds"]
+        stages, growth = len(set(self._horizons)), math.log(horizon / self._horizons[0])
+        if stages < _FEWEST_HORIZONS or growth <= 0 or horizon >= self._longest:
+            return None
+        done = len(self._horizons)
+        each = self._seconds / sum(self._horizons)
+        units = done / growth * (self._longest - horizon) + done / stages * self._longest
+        return each * min(units, remaining * self._longest)
 
 
 def _by_group(names: Sequence[str], values: Sequence[float | None]) -> str:

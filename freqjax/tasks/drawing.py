@@ -48,6 +48,7 @@ def draw_run(
         unit=task.time.name,
         frozen_on="train" if frozen.batch("validation") is None else "validation",
         possible=_possible(evaluation),
+        block=task.samples / task.time.samples,
     )
     history = figures.history_of(rows, len(task.group_names), task.columns)
     paths.append(figures.learning_curves(history, scale, folder))

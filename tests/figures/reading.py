@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Text
@@ -37,7 +37,10 @@ def assert_good_png(figure, directory, name="figure.png"):
 
 
 def assert_legible(figure):
-    """Check that all text is on the page, no labels beside an axis overlap, and every axis is labelled."""
+    """Check that all text is on the page and dark enough, no labels beside an axis overlap, and every axis
+    is labelled."""
+    for text in visible_texts(figure):
+        assert contrast(text.get_color()) >= 4.5, (text.get_text(), text.get_color())
     for axis in figure.axes:
         for text in [*axis.texts, axis.title, axis.xaxis.label, axis.yaxis.label]:
             box = Text.get_window_extent(text)  # an Annotation's own box has its connector
@@ -48,6 +51,13 @@ def assert_legible(figure):
         assert np.all(np.diff(names) > 9)
     assert any(axis.get_xlabel() for axis in figure.axes)
     assert figure.get_supylabel() or any(axis.get_ylabel() for axis in figure.axes)
+
+
+def contrast(colour):
+    """Return the contrast of a colour with white, by the definition of WCAG 2.2."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return (1 + 0.05) / (luminance + 0.05)
 
 
 def headline(figure):

@@ -9,10 +9,12 @@ import pytest
 
 import freqjax
 from freqjax import main
-from freqjax.report import phases
+from freqjax.diagnosis import Diagnosis
+from freqjax.report import markdown, phases
 from freqjax.run import escalation, experiment
 from freqjax.system import files
 from freqjax.tasks import Extraction
+from freqjax.tasks.extraction.config import extraction_of
 from tests.diagnosis.runs import RANKED
 from tests.twins import tiny_config
 
@@ -42,6 +44,68 @@ def test_phases_are_few_however_the_loss_wanders():
 def test_phases_of_hardly_any_rows(losses):
     found = phases.split(rows_of(losses))
     assert found[0].first == 0 and found[-1].last == len(losses) - 1
+
+
+@pytest.mark.parametrize(
+    ("losses", "name", "rate"),
+    [
+        ([0.0, 0.0], "stands", 0.0),
+        ([-1.0, -2.0], "falls", np.nan),
+        ([0.5, 0.25], "falls", -0.5),
+        ([0.5, None], "is not finite", np.nan),
+    ],
+)
+def test_a_loss_of_zero_or_below_is_finite(losses, name, rate):
+    (phase,) = phases.split(rows_of(losses))
+    assert phase.name == name
+    np.testing.assert_equal(phase.rate, rate)
+
+
+def test_a_phase_of_a_curriculum_is_one_horizon():
+    # The loss rises where the horizon is lengthened: no phase may say so.
+    losses, horizons = (0.4, 0.1, 0.8, 0.2, 0.9), (1.0, 1.0, 2.0, 2.0, 4.0)
+    rows = [row | {"h": h} for row, h in zip(rows_of(losses), horizons, strict=True)]
+    found = phases.stages(rows, "h")
+    assert [(p.first, p.last, p.name) for p in found] == [
+        (0, 1, "falls"), (2, 3, "falls"), (4, 4, "one epoch"),
+    ]  # fmt: skip
+    np.testing.assert_allclose([p.rate for p in found], [-0.75, -0.75, np.nan])
+
+
+def staged_rows(horizons):
+    """Return rows of a curriculum whose loss is halved in every epoch at one horizon."""
+    rows, loss = [], 0.0
+    for k, horizon in enumerate(horizons):
+        loss = loss / 2 if k and horizon == horizons[k - 1] else 1.0
+        rows.append(
+            {"epoch": k + 1, "step": k + 1, "loss": loss, "frozen_mse": None, "horizon_s": horizon}
+            | {"alerts": []}
+        )
+    return rows
+
+
+def test_the_table_of_a_curriculum_compares_within_a_horizon():
+    task = Extraction(extraction_of(tiny_config()))
+    lines = markdown._phases(staged_rows((1, 1, 1, 2, 2, 4)), task)
+    table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "|" in line]
+    assert table[0] == ["epochs", "updates", "horizon", "loss", "frozen", "per epoch", ""]
+    assert table[2:] == [
+        ["1–3", "1–3", "1 s", "1.0000 → 0.2500", "-", "-50.00%", "falls"],
+        ["4–5", "4–5", "2 s", "1.0000 → 0.5000", "-", "-50.00%", "falls"],
+        ["6", "6", "4 s", "1.0000", "-", "-", "one epoch"],
+    ]
+    many = markdown._phases(staged_rows(range(1, 41)), task)
+    rows = [line for line in many if line.startswith("| ")]
+    assert len(rows) == 2 + 17 and "… 24 more" in rows[2 + 8] and "| 40 s |" in rows[-1]
+
+
+def test_no_sentence_of_a_report_is_said_twice():
+    for diagnosis in (None, Diagnosis(True, []), Diagnosis(False, [])):
+        said = [
+            markdown.cause_line(diagnosis), *markdown._ranked(diagnosis),
+            *markdown._refuted(diagnosis),
+        ]  # fmt: skip
+        assert len(said) == len(set(said))
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ from freqjax.tasks.extraction.tones import phase_over_time
 # A sine with a constant phase error p has the MSE 1 − cos p.
 TOLERANCE_RAD = math.acos(1 - GOAL_MSE)
 FEWEST_SAMPLES = 4  # of a fit of phase, amplitude and a constant
+LEAST_AMPLITUDE = 0.1  # of an output relative to its target, from which its phase is measured
 
 
 class _Drift(NamedTuple):
@@ -80,26 +81,26 @@ def draw_cut(axis: Axes, record: EvaluationRecord, index: int, cut: slice) -> No
     axis.set_ylim(-1.15 * min(reach, 3), 1.15 * min(reach, 3))
     if not canvas.say_not_finite(axis, outputs) and reach > 3:
         axis.text(
-            0.995, 0.97, f"reaches ±{reach:.2g}", fontsize=9, color=canvas.colour(index),
-            ha="right", va="top", transform=axis.transAxes,
+            0.995, 0.97, f"reaches ±{reach:.2g}", fontsize=9, ha="right",
+            color=canvas.text_colour(canvas.colour(index)), va="top", transform=axis.transAxes,
         )  # fmt: skip
 
 
 def phase_drift(record: EvaluationRecord, directory: str | Path) -> Path:
     """Draw the phase of the output relative to the target along the stream, in windows of whole periods.
 
-    Line: median over the streams of a frequency; shade: their range. The band is the constant phase error
-    with an MSE of 0.01. Writes phase_drift.png.
+    Of an output without a measurable phase the figure says why. Line: median over the streams of a frequency;
+    shade: their range. The band is the constant phase error with an MSE of 0.01. Writes phase_drift.png.
     """
     figure, axes = canvas.subplots(9, 4.4)
-    axis, labels, lost = axes[0, 0], [], []
+    axis, labels, lost = axes[0, 0], [], {}
     drifts: dict[str, _Drift] = {}
     for index in present_indices(record):
         name, colour = f"{record.frequencies_hz[index]:g} Hz", canvas.colour(index)
         phase, window = _phases(record, index), whole_periods(record, index)
         known = np.isfinite(phase).any(axis=0)
         if not known.any():
-            lost.append(name)
+            lost[name] = _why_no_phase(record, index)
             continue
         time = (np.arange(known.size) + 0.5) * window / record.sampling_rate_hz
         middle = np.full(known.size, np.nan)
@@ -114,7 +115,7 @@ def phase_drift(record: EvaluationRecord, directory: str | Path) -> Path:
         whole = bool(np.isfinite(phase).all())
         drifts[name] = _Drift(float(np.nanmax(np.abs(phase))), last_known(middle), whole)
         if not whole:
-            lost.append(f"{name} (in part)")
+            lost[name] = f"in part: {_why_no_phase(record, index, part=True)}"
     axis.axhspan(-TOLERANCE_RAD, TOLERANCE_RAD, color=canvas.GREY, alpha=0.15, lw=0, zorder=0)
     axis.axhline(0, color=canvas.GREY, lw=0.8, zorder=1)
     low, high = axis.get_ylim()
@@ -125,13 +126,39 @@ def phase_drift(record: EvaluationRecord, directory: str | Path) -> Path:
     band = f"steady error of MSE {GOAL_MSE:g}: ±{TOLERANCE_RAD:.2f} rad"
     axis.annotate(
         band, (0, TOLERANCE_RAD), (4, 2), xycoords=("axes fraction", "data"),
-        textcoords="offset points", fontsize=8, color=canvas.GREY,
+        textcoords="offset points", fontsize=8, color=canvas.text_colour(canvas.GREY),
     )  # fmt: skip
     label_ends(axis, labels)
-    if lost:
-        axis.set_title(f"no measurable phase: {', '.join(lost)}", loc="left", fontsize=10)
+    _say_lost(axis, lost, alone=not drifts)
     canvas.set_headline(figure, _phase_finding(drifts, len(present_indices(record))))
     return canvas.save(figure, directory, "phase_drift.png")
+
+
+def _why_no_phase(record: EvaluationRecord, index: int, part: bool = False) -> str:
+    """Return why the phase of a frequency is unknown, in the whole stream or in a `part` of it."""
+    if not np.isfinite(record.outputs[record.selected == index]).all():
+        return "the output is not finite"
+    period = record.sampling_rate_hz / record.frequencies_hz[index]
+    if whole_periods(record, index) < max(FEWEST_SAMPLES, round(period)):
+        return "the stream is shorter than a period"
+    if record.tones[index].correlation is None:
+        return "the output is constant"
+    ratio = record.tones[index].amplitude_ratio
+    found = "too small" if part or ratio is None else f"{number(ratio)} of the target's"
+    return f"the output's amplitude there is {found}, a phase needs {LEAST_AMPLITUDE:g}"
+
+
+def _say_lost(axis: Axes, lost: dict[str, str], alone: bool) -> None:
+    """Write why outputs have no phase: inside the axis if it is empty, `alone`, else above it."""
+    lines = [f"{name}: {reason}" for name, reason in lost.items()]
+    if alone:
+        axis.text(
+            0.5, 0.5, "\n".join(["No phase can be measured.", *lines]), fontsize=9, ha="center",
+            va="center", color=canvas.INK, transform=axis.transAxes,
+            bbox={"facecolor": "white", "edgecolor": canvas.GREY, "boxstyle": "round"},
+        )  # fmt: skip
+    elif lost:
+        axis.set_title("\n".join(["no phase:", *lines]), loc="left", fontsize=9)
 
 
 def _phases(record: EvaluationRecord, index: int) -> np.ndarray:
@@ -141,7 +168,12 @@ def _phases(record: EvaluationRecord, index: int) -> np.ndarray:
     if window < max(FEWEST_SAMPLES, round(rate / frequency_hz)):
         return np.full((int(streams.sum()), 1), np.nan)
     return phase_over_time(
-        record.outputs[streams], record.targets[streams], frequency_hz, rate, window
+        record.outputs[streams],
+        record.targets[streams],
+        frequency_hz,
+        rate,
+        window,
+        LEAST_AMPLITUDE,
     )
 
 

@@ -1,4 +1,4 @@
-"""Figures of the network's errors: along the stream, and their distribution."""
+"""Figure of the network's errors along the stream."""
 
 import math
 from pathlib import Path
@@ -10,7 +10,6 @@ from freqjax.figures import canvas
 from freqjax.figures.history import last_known
 from freqjax.figures.lines import finish_loss_axis
 from freqjax.figures.words import number
-from freqjax.tasks.extraction.figures.findings import distribution_finding
 from freqjax.tasks.extraction.figures.record import (
     GOAL_MSE,
     ZERO_MSE,
@@ -88,38 +87,3 @@ def _baseline_curves(
     return [
         (name, time, mse, styles[i % len(styles)]) for i, (name, mse) in enumerate(curves.items())
     ]
-
-
-def error_distribution(record: EvaluationRecord, directory: str | Path) -> Path:
-    """Draw the density of output − target for each frequency, with that of predicting zero as outline.
-
-    The error of predicting zero is a sine, whose density is 1 / (π √(1 − e²)). The axis is logarithmic,
-    since the density of a good network is a high, narrow peak. Writes error_distribution.png.
-    """
-    present = present_indices(record)
-    errors = {}
-    for index in present:
-        streams = record.selected == index
-        error = record.outputs[streams].astype(np.float64) - record.targets[streams]
-        errors[index] = error[np.isfinite(error)]
-    widest = max((float(np.max(np.abs(e))) for e in errors.values() if e.size), default=0.0)
-    reach = float(np.clip(1.05 * widest, 1.2, 3.0))  # errors beyond 3 are counted in the last bins
-    edges = np.linspace(-reach, reach, 102)
-    outline = np.diff(np.arcsin(np.clip(edges, -1, 1))) / np.diff(edges) / np.pi
-    figure, axes = canvas.grid(len(present), 2.6, sharex=True, sharey=True)
-    highest, within = 1.0, {}
-    for axis, index in zip(axes, present, strict=True):
-        name, finding = f"{record.frequencies_hz[index]:g} Hz", "no finite output"
-        if errors[index].size:
-            density = np.histogram(np.clip(errors[index], -reach, reach), edges, density=True)[0]
-            axis.stairs(density, edges, fill=True, color=canvas.colour(index), alpha=0.8)
-            within[name] = float(np.quantile(np.abs(errors[index]), 0.95))
-            highest, finding = max(highest, density.max()), f"95 % within ±{within[name]:.2g}"
-        axis.set_title(f"{name}: {finding}", loc="left", fontsize=10)
-        axis.stairs(outline, edges, color=canvas.INK, lw=1.2)
-        canvas.say_not_finite(axis, record.outputs[record.selected == index])
-    axes[0].set(yscale="log", ylim=(0.01, 3 * highest), xlim=(-reach, reach))
-    note = "last bins: ±3 and beyond" if widest > 3 else "target peak = 1"
-    canvas.outer_labels(axes, f"output − target ({note})", "density (per unit)")
-    canvas.set_headline(figure, distribution_finding(within))
-    return canvas.save(figure, directory, "error_distribution.png")

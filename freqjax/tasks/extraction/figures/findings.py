@@ -51,12 +51,17 @@ def strongest_line(record: EvaluationRecord, index: int) -> tuple[str, bool]:
     return f"strongest line off by {size}", abs(error_hz) < 1 / duration_s
 
 
-def distribution_finding(within: dict[str, float]) -> str:
-    """Describe the interval of 95 % of the errors for the best and the worst frequency."""
+def distribution_finding(within: dict[str, float], at_goal: float) -> str:
+    """Describe the interval of 95 % of the errors for the best and the worst frequency.
+
+    Args:
+      within: name of a frequency -> bound of 95 % of its errors.
+      at_goal: the same bound of a network that just reaches the goal.
+    """
     if not within:
         return "No finite output"
     best, worst = min(within, key=within.__getitem__), max(within, key=within.__getitem__)
     ends, most = f"±{within[best]:.2g}", f"±{within[worst]:.2g}"
     if ends != most:
         ends += f" ({best}) to {most} ({worst})"
-    return f"95 % of the errors lie within {ends}; outline: predicting zero, ±1"
+    return f"95 % of the errors lie within {ends}; at the goal ±{at_goal:.2g}, predicting zero ±1"

@@ -5,7 +5,8 @@ from pathlib import Path
 from freqjax.figures import gradient_norms
 from freqjax.figures.history import Rows
 from freqjax.tasks.extraction.figures.clock import last_second, phase_drift
-from freqjax.tasks.extraction.figures.errors import error_distribution, error_over_time
+from freqjax.tasks.extraction.figures.distribution import error_distribution
+from freqjax.tasks.extraction.figures.errors import error_over_time
 from freqjax.tasks.extraction.figures.record import EvaluationRecord, duration_s, present_indices
 from freqjax.tasks.extraction.figures.signals import all_frequencies, one_frequency, spectra
 from freqjax.tasks.extraction.figures.standing import standing
@@ -40,7 +41,7 @@ def draw_all(
         paths.append(learning_curves(rows, frequencies_hz, directory, record.baselines))
         if staged:
             paths.append(curriculum(rows, frequencies_hz, directory))
-        paths.append(chasing_gap(rows, frequencies_hz, test_mse, directory))
+        paths.append(chasing_gap(rows, frequencies_hz, test_mse, directory, duration_s(record)))
     paths.append(error_over_time(record, directory))
     if record.baselines is not None:
         paths.append(standing(record, record.baselines, directory))

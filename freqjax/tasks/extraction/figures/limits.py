@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from freqjax.figures import canvas
 from freqjax.figures.lines import label_ends
@@ -15,7 +16,7 @@ FLOOR = 1e-6  # lower end of the axis; a limit below it counts as 0
 
 
 def limit_curves(rows: Sequence[dict[str, Any]], directory: str | Path) -> Path:
-    """Draw the MSE of the best estimator (solid, with its interval) and of the best linear one (dashed).
+    """Draw the MSE of the best estimator (solid, bars: its interval) and of the best linear one (dashed).
 
     Only rows with a random start are drawn: with a known start the limit is 0.
 
@@ -40,10 +41,7 @@ def limit_curves(rows: Sequence[dict[str, Any]], directory: str | Path) -> Path:
             continue
         bayes = _above_the_floor(row["bayes_mse"])
         axis.plot(seen, bayes, color=colour, lw=2, marker="o", ms=4)
-        axis.fill_between(
-            seen, _above_the_floor(row["low"]), _above_the_floor(row["high"]),
-            color=colour, alpha=0.25, lw=0,
-        )  # fmt: skip
+        _draw_intervals(axis, row, colour, 1.035 ** (index - (len(drawn) - 1) / 2))
         name = f"scale {row['phase_scale']:g}" + (
             ", limit" if bayes[-1] >= FLOOR else ", limit → 0"
         )
@@ -53,11 +51,26 @@ def limit_curves(rows: Sequence[dict[str, Any]], directory: str | Path) -> Path:
     label_ends(axis, labels, spacing=0.05)
     axis.set(xlabel="samples seen", ylabel="MSE at the latest sample (no unit)")
     axis.set_title(
-        "start unknown; solid: least possible (band: 95 %); dashed: least of a linear estimator",
+        "start unknown; solid: least possible (bars: 95 %, ▽: at most); dashed: linear estimator",
         loc="left", fontsize=10,
     )  # fmt: skip
     canvas.set_headline(figure, _finding(drawn))
     return canvas.save(figure, directory, "limits.png")
+
+
+def _draw_intervals(axis: Axes, row: dict[str, Any], colour: str, shift: float) -> None:
+    """Draw a thin bar for every interval; `shift` is a factor of its place that keeps bars of rows apart.
+
+    An interval that reaches below the axis has a triangle at its upper end: the limit is at most that.
+    """
+    low, high = np.asarray(row["low"], float), np.asarray(row["high"], float)
+    shown = (high > FLOOR) & (high > low)
+    places = shift * np.asarray(row["samples_seen"], float)[shown]
+    low, high = np.maximum(low[shown], FLOOR), high[shown]
+    axis.vlines(places, low, high, color=colour, lw=1)
+    for below, marker in ((low <= FLOOR, "v"), (low > FLOOR, "_")):
+        axis.plot(places[below], high[below], marker, color=colour, ms=6, mfc="white", ls="none")
+    axis.plot(places[low > FLOOR], low[low > FLOOR], "_", color=colour, ms=6, ls="none")
 
 
 def _above_the_floor(values: Sequence[float]) -> np.ndarray:

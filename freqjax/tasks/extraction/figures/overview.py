@@ -48,7 +48,8 @@ def headline(
         draw_cut(axis, record, index, cut)
         axis.set_yticks([-1, 0, 1])
         axis.tick_params(labelbottom=axis is axes[-1])
-        axis.set_ylabel(f"{record.frequencies_hz[index]:g} Hz", color=canvas.colour(index),
+        colour = canvas.text_colour(canvas.colour(index))
+        axis.set_ylabel(f"{record.frequencies_hz[index]:g} Hz", color=colour,
                         rotation=0, ha="right", va="center", fontsize=11, fontweight="bold")  # fmt: skip
     start, end = cut.start / record.sampling_rate_hz, cut.stop / record.sampling_rate_hz
     axes[0].set_title(
@@ -86,7 +87,8 @@ def _draw_comparison(
         axis.plot([at], [place], "o" if finite else "x", color=colour, ms=8, mew=2)
         axis.annotate(
             number(mse), (max(at, zero_mse) if finite else at, place), (9, 0), fontsize=10,
-            textcoords="offset points", color=colour, va="center", ha="left",
+            textcoords="offset points", color=canvas.text_colour(colour), va="center",
+            ha="left",
         )  # fmt: skip
     axis.axvline(GOAL_MSE, color=canvas.INK, lw=1.2, ls=":", zorder=1)
     axis.axhline(len(ours) - 0.5, color=canvas.PALE, lw=0.8)
@@ -96,7 +98,7 @@ def _draw_comparison(
     )  # fmt: skip
     axis.set_yticks(range(len(entries)), [label for label, _, _ in entries])
     for tick, (_, _, colour) in zip(axis.get_yticklabels(), entries, strict=True):
-        tick.set_color(colour)
+        tick.set_color(canvas.text_colour(colour))
     axis.set(xscale="log", xlim=(low, high), ylim=(len(entries) - 0.4, -0.9))
     axis.set_xlabel("MSE on test data, frozen (no unit)")
     canvas.dress(axis)

@@ -12,8 +12,15 @@ from freqjax.tasks.extraction.figures.record import GOAL_MSE, ZERO_MSE, Baseline
 _COLUMNS = columns_of("frequency", "mse", "s")
 
 
-def mse_scale(frequencies_hz: Sequence[float], baselines: Baselines | None = None) -> Scale:
-    """Return the reference levels of an MSE of unit sines; with `baselines`, the least possible as well."""
+def mse_scale(
+    frequencies_hz: Sequence[float],
+    baselines: Baselines | None = None,
+    block_s: float | None = None,
+) -> Scale:
+    """Return the reference levels of an MSE of unit sines; with `baselines`, the least possible as well.
+
+    `block_s` is the duration of a block, s; None if it is unknown.
+    """
     return Scale(
         name="MSE (no unit)",
         groups=[f"{f:g} Hz" for f in frequencies_hz],
@@ -23,6 +30,7 @@ def mse_scale(frequencies_hz: Sequence[float], baselines: Baselines | None = Non
         goal=GOAL_MSE,
         unit="s",
         possible=() if baselines is None else _possible(baselines),
+        block=block_s,
     )
 
 
@@ -57,14 +65,20 @@ def learning_curves(
 
 
 def chasing_gap(
-    rows: Rows, frequencies_hz: Sequence[float], test_mse: float | None, directory: str | Path
+    rows: Rows,
+    frequencies_hz: Sequence[float],
+    test_mse: float | None,
+    directory: str | Path,
+    block_s: float | None = None,
 ) -> Path:
     """Draw chasing_gap.png of rows of metrics.jsonl; `test_mse` is that of frozen weights.
+
+    `block_s` is the duration of a block, s, over which the frozen losses are; None if it is unknown.
 
     Raises:
       ValueError: there are no rows.
     """
-    scale = mse_scale(frequencies_hz)
+    scale = mse_scale(frequencies_hz, block_s=block_s)
     return figures.chasing_gap(history(rows, frequencies_hz), scale, test_mse, directory)
 
 

@@ -7,9 +7,11 @@ import threading
 
 import numpy as np
 import pytest
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.patches import StepPatch
 
+from freqjax.deploy.spectrum import Spectrum
 from freqjax.figures import GROUP_COLOURS, LAYER_COLOURS, canvas, gradient_norms
 from freqjax.tasks.extraction import figures
 from freqjax.tasks.extraction.figures import Baselines, EvaluationRecord
@@ -289,21 +291,56 @@ def test_baselines_are_drawn_beside_the_network(tmp_path, drawn):
     assert_good_png(drawn["learning_curves.png"], tmp_path)
 
 
-def test_standing_shows_network_limit_and_baselines(tmp_path, drawn):
+def dots_of(axis, place, kinds=("o",)):
+    """Return the dots of a row of a figure of methods: x, in the order of the frequencies."""
+    found = [
+        line for line in axis.lines if line.get_marker() in kinds and len(line.get_xdata()) == 1
+    ]
+    mine = [line for line in found if abs(line.get_ydata()[0] - place) < 0.5]
+    return [
+        float(line.get_xdata()[0]) for line in sorted(mine, key=lambda line: line.get_ydata()[0])
+    ]
+
+
+def rows_of(axis):
+    return [label.get_text() for label in axis.get_yticklabels()]
+
+
+def test_standing_shows_every_method_best_first(tmp_path, drawn):
     record = with_baselines(make_record(), settled=1000)
     assert record.baselines is not None
     figures.standing(record, record.baselines, tmp_path)
     figure = drawn["standing.png"]
-    points = [line.get_xydata() for line in figure.axes[0].lines if len(line.get_xdata()) == 4]
-    np.testing.assert_allclose(points[0][:, 0], 0.005, rtol=1e-2)
-    np.testing.assert_allclose(points[1][:, 0], 0.5, rtol=1e-2)
+    (axis,) = figure.axes
+    assert rows_of(axis) == ["least possible", "network", "Kalman", "Silence", "predicting zero"]
+    np.testing.assert_allclose(dots_of(axis, 0), 1e-4)
+    np.testing.assert_allclose(dots_of(axis, 2), 0.005, rtol=1e-2)
+    np.testing.assert_allclose(dots_of(axis, 4), 0.5, rtol=1e-2)
+    # No dot covers another: every one has a place of its own.
+    heights = [line.get_ydata()[0] for line in axis.lines if line.get_marker() == "o"
+               and len(line.get_xdata()) == 1]  # fmt: skip
+    assert len(heights) == 20 and np.diff(sorted(heights)).min() > 0.1
     said = headline(figure)
     assert said.startswith("Network 0.00073, 7.3× the least possible (0.0001); best baseline: Kal")
-    assert figure.axes[0].get_xlabel() == "MSE after 1 s (no unit)"
+    assert axis.get_xlabel() == "MSE after 1 s (no unit); right: mean over the frequencies"
     assert_good_png(figure, tmp_path)
 
 
-def test_a_limit_of_zero_or_unknown_is_said_and_not_drawn(tmp_path, drawn):
+def test_a_limit_of_zero_is_drawn_at_the_edge_with_words(tmp_path, drawn):
+    fields = {"bayes_mse": 0.0, "linear_mmse": 0.5, "bayes_mse_per_frequency": [0.0] * 4}
+    record = with_baselines(make_record(), **fields)
+    assert record.baselines is not None
+    figures.standing(record, record.baselines, tmp_path)
+    (axis,) = drawn["standing.png"].axes
+    assert rows_of(axis)[:2] == ["least possible", "network"]
+    edge = axis.get_xlim()[0]
+    assert dots_of(axis, 0, ("<",)) == [edge] * 4
+    assert min(dots_of(axis, 1)) > 4 * edge
+    assert "0, left of every log axis" in [text.get_text() for text in axis.texts]
+    assert_good_png(drawn["standing.png"], tmp_path)
+
+
+def test_a_limit_of_zero_or_unknown_is_said(tmp_path, drawn):
     for least, said in (([0.0] * 4, "least possible 0 (the start is known)"), (None, "Network 0")):
         fields = {"bayes_mse": 0.0, "linear_mmse": 0.5, "bayes_mse_per_frequency": least}
         record = with_baselines(make_record(), scale=1.0, **fields)
@@ -346,21 +383,60 @@ def test_limit_curves_hold_the_rows(tmp_path, drawn):
     words = [text.get_text() for text in visible_texts(figure)]
     assert {"scale 0.1, limit → 0", "scale 1, limit", "predicting zero, 0.5"} <= set(words)
     assert_good_png(figure, tmp_path)
+    # No band hides a curve: an interval is a bar, one that begins below the axis a triangle at its end.
+    assert not any(isinstance(c, PolyCollection) for c in figure.axes[0].collections)
+    above = [line for line in figure.axes[0].lines if line.get_marker() == "v"]
+    assert [list(line.get_ydata()) for line in above if len(line.get_ydata())] == []
+    rows[2]["high"][2] = 3e-4
+    figures.limit_curves(rows, tmp_path)
+    above = [line for line in drawn["limits.png"].axes[0].lines if line.get_marker() == "v"]
+    assert [list(line.get_ydata()) for line in above if len(line.get_ydata())] == [[3e-4]]
     figures.limit_curves([limit_row(0.1, None, [0.4, 0.2, 0.01])], tmp_path)
     assert headline(drawn["limits.png"]).startswith("No limit is known")
     assert_good_png(drawn["limits.png"], tmp_path)
+
+
+def densities(axis):
+    """Return the values and edges of the network's histogram and of the outlines, by label."""
+    return {p.get_label(): p.get_data()[:2] for p in axis.patches if isinstance(p, StepPatch)}
 
 
 def test_error_density_integrates_to_one_and_zero_output_fills_the_outline(tmp_path, drawn):
     # Frequencies off the sampling grid, so that the samples fill the sine's range evenly.
     figures.error_distribution(make_record("zero", (2.3718, 3.1173)), tmp_path)
     for axis in drawn["error_distribution.png"].axes:
-        both = [p.get_data() for p in axis.patches if isinstance(p, StepPatch)]
-        for values, edges, _ in both:
-            assert np.sum(values * np.diff(edges)) == pytest.approx(1, abs=1e-9)
+        found = densities(axis)
+        for values, edges in found.values():
+            assert np.sum(values * np.diff(edges)) == pytest.approx(1, abs=1e-6)
         # Both errors are a sine's, the filled one blurred by 0.001.
-        (filled, _, _), (outline, edges, _) = both
+        (filled, edges), (outline, _) = found["network"], found["predicting zero"]
         assert np.sum(np.abs(filled - outline) * np.diff(edges)) < 0.1
+    assert headline(drawn["error_distribution.png"]) == (
+        "95 % of the errors lie within ±1; at the goal ±0.2, predicting zero ±1"
+    )
+    assert_good_png(drawn["error_distribution.png"], tmp_path)
+
+
+def test_the_axis_of_an_error_is_as_wide_as_the_error(tmp_path, drawn):
+    record = make_record(frequencies_hz=(2.0, 3.0))
+    rng = np.random.default_rng(3)
+    sizes = (0.1, 1e-4)  # the first is a network at the goal, the second far below it
+    record.outputs[:] = record.targets + rng.standard_normal((2, 10_000)) * np.array(sizes)[:, None]
+    record.outputs[1, 0] += 5.0  # one large error must not make a spike of the others
+    figures.error_distribution(record, tmp_path)
+    figure = drawn["error_distribution.png"]
+    for axis, size in zip(figure.axes, sizes, strict=True):
+        assert 3 * size < axis.get_xlim()[1] < 9 * size
+        density, edges = densities(axis)["network"]
+        assert np.sum(density > 0.05 * density.max()) > 15
+        # A normal density has its peak of 1 / (σ √(2π)) at 0.
+        assert density[density.size // 2] == pytest.approx(0.4 / size, rel=0.15)
+    found = densities(figure.axes[0])
+    goal, edges = found["a network at the goal, MSE 0.01"]
+    assert np.sum(np.abs(found["network"][0] - goal) * np.diff(edges)) < 0.1
+    assert "0.01 % beyond" in [text.get_text() for text in figure.axes[1].texts]
+    titles = [axis.get_title("left") for axis in figure.axes]
+    assert titles == ["2 Hz: 95 % within ±0.2", "3 Hz: 95 % within ±0.00019"]
 
 
 def test_spectrum_of_a_unit_sine_peaks_at_zero_decibels(tmp_path, drawn):
@@ -377,6 +453,49 @@ def test_spectrum_of_a_unit_sine_peaks_at_zero_decibels(tmp_path, drawn):
         marked = {line.get_xdata()[0] for line in axis.lines if len(line.get_xdata()) == 2}
         assert marked == {1, 3, 5, 7}
     assert headline(figure) == "4 of 4 outputs have their strongest line at the selected one"
+
+
+def hann_spectrum(signal):
+    spectrum = Spectrum(1.0, RATE)
+    spectrum.add(signal)
+    return spectrum.amplitude()
+
+
+@pytest.mark.parametrize(
+    ("off", "said"),
+    [(0.0, "2 Hz extracted, the"), (0.01, "2 Hz extracted at 2.02 Hz (+1 %), the")],
+)
+def test_an_extraction_one_percent_off_is_seen(off, said, tmp_path, drawn):
+    time = np.arange(40_000) / RATE
+    before = sum(np.sin(2 * np.pi * f * time) for f in (1.0, 2.0 * (1 + off), 5.0))
+    after = 0.5 * np.sin(2 * np.pi * 2 * (1 + off) * time) + 0.01 * np.sin(10 * np.pi * time)
+    spectra = hann_spectrum(before), hann_spectrum(after)
+    figures.extraction(*spectra, (1.0, 2.0, 5.0), 1, True, tmp_path / "x.png")
+    figure = drawn["x.png"]
+    whole, extracted, zoom = figure.axes
+    assert headline(figure).startswith(said)
+    # 20 log10(0.5 / 0.01) = 34 dB; a line between two bins of a Hann window loses up to 1.4 dB.
+    assert int(headline(figure).split()[-4]) == pytest.approx(34, abs=1.5)
+    assert whole.get_ylim() == extracted.get_ylim() == zoom.get_ylim()
+    assert max(whole.lines[-1].get_ydata()) == pytest.approx(0, abs=1.5)
+    assert max(extracted.lines[-1].get_ydata()) == pytest.approx(-6, abs=1.5)
+    low, high = zoom.get_xlim()
+    assert (low + high) / 2 == pytest.approx(2) and high - 2 == pytest.approx(0.122, abs=0.03)
+    (mark,) = [line.get_xdata()[0] for line in zoom.lines if line.get_linestyle() == "--"]
+    assert mark == pytest.approx(2 * (1 + off), abs=5e-4)
+    assert_good_png(figure, tmp_path)
+
+
+def test_an_extraction_of_nothing_is_drawn(tmp_path, drawn):
+    time = np.arange(10_000) / RATE
+    silent = hann_spectrum(np.zeros(10_000))
+    figures.extraction(
+        hann_spectrum(np.sin(2 * np.pi * time)), silent, (1.0, 3.0), 1, False, tmp_path / "x.png"
+    )
+    assert headline(drawn["x.png"]).startswith("The output for 3 Hz is zero")
+    words = [text.get_text() for text in drawn["x.png"].axes[2].texts]
+    assert words == ["no line of the output here"]
+    figures.extraction(silent, silent, (1.0, 3.0), 0, True, tmp_path / "x.png")
 
 
 def test_gradient_guides_only_where_they_are_near(tmp_path, drawn):

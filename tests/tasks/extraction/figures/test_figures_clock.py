@@ -8,6 +8,7 @@ from matplotlib.colors import to_hex
 
 from freqjax.figures import GROUP_COLOURS
 from freqjax.tasks.extraction import figures
+from freqjax.tasks.extraction.tones import tone_metrics
 from tests.figures.reading import (
     assert_good_png,
     curve,
@@ -55,7 +56,9 @@ def test_curriculum_shows_horizons_errors_and_going_back(tmp_path, drawn):
     )
     top, *panels = figure.axes
     np.testing.assert_array_equal(top.lines[0].get_ydata(), (0.25, 0.5, 2, 1, 2, 10))
-    assert list(top.get_yticks()) == [10, 2, 1, 0.5, 0.25] and top.get_yscale() == "log"
+    assert top.get_yscale() == "log"
+    named = {text.get_text(): text.xy for text in top.texts if text.get_text()}
+    assert named == {"0.25": (1, 0.25), "0.5": (2, 0.5), "2": (3, 2), "1": (4, 1), "10": (6, 10)}
     for index, axis in enumerate(panels):
         thin, bold = sorted(axis.lines[:2], key=lambda line: line.get_linewidth())
         np.testing.assert_allclose(thin.get_ydata(), 10.0 ** -(np.arange(6) % 5))
@@ -112,20 +115,34 @@ def test_last_second_of_broken_outputs_keeps_the_target_in_view(tmp_path, drawn)
     assert "output not finite\nin all samples" in words(figure)
 
 
+def measured(record):
+    """Return the record with the metrics of outputs that were changed."""
+    tones = tuple(
+        tone_metrics(record.outputs[own], record.targets[own], f, record.sampling_rate_hz)
+        for f, own in zip(
+            record.frequencies_hz,
+            np.eye(len(record.tones), dtype=bool)[:, record.selected],
+            strict=True,
+        )
+    )
+    return record._replace(tones=tones)
+
+
 def test_phase_drift_of_detuned_and_of_silent_outputs(tmp_path, drawn):
     record = make_record(streams=3)  # 1 mHz too fast: 2π · 0.001 · t
     time = np.arange(10_000) / 1000
     record.outputs[0::4] = np.sin(2 * np.pi * 0.96 * time)
     record.targets[0::4] = np.sin(2 * np.pi * time)
     record.outputs[3::4] = 1e-3
-    figures.phase_drift(record, tmp_path)
+    figures.phase_drift(measured(record), tmp_path)
     figure = drawn["phase_drift.png"]
     for index, error_hz in ((0, -0.04), (1, 0.001)):
         middle, phase = curve(figure.axes[0], GROUP_COLOURS[index])
         np.testing.assert_allclose(phase, 2 * np.pi * error_hz * middle, atol=0.03)
     said = headline(figure)
     assert said.startswith("2 of 4 phases stay within ±0.14 rad; widest: 1 Hz, 2.")
-    assert titles(figure) == ["no measurable phase: 7 Hz"]
+    assert titles(figure) == ["no phase:\n7 Hz: the output is constant"]
+    assert_good_png(figure, tmp_path)
     heights = [patch.get_y() for patch in figure.axes[0].patches]
     assert heights == [pytest.approx(-math.acos(0.99))]  # 1 − cos p = 0.01
 
@@ -210,11 +227,34 @@ def test_headline_of_anything(record, said, tmp_path, drawn):
     assert all(right.get_xlim()[0] <= x <= right.get_xlim()[1] for x in dots)
 
 
+def reasons(figure):
+    """Return the lines of the text inside an empty figure of phases."""
+    (box,) = [t.get_text() for t in figure.axes[0].texts if "No phase can be" in t.get_text()]
+    return box.splitlines()[1:]
+
+
+def test_an_empty_figure_of_phases_says_why(tmp_path, drawn):
+    record = make_record(frequencies_hz=(1.0, 3.0, 5.0), samples=3000)
+    time = np.arange(3000) / 1000
+    record.outputs[0] = 0.02 * np.sin(2 * np.pi * time)
+    record.outputs[1] = np.nan
+    record.outputs[2] = 0.3
+    figures.phase_drift(measured(record), tmp_path)
+    figure = drawn["phase_drift.png"]
+    assert reasons(figure) == [
+        "1 Hz: the output's amplitude there is 0.02 of the target's, a phase needs 0.1",
+        "3 Hz: the output is not finite",
+        "5 Hz: the output is constant",
+    ]
+    assert_good_png(figure, tmp_path)
+
+
 def test_short_streams_have_no_phase_but_are_drawn(tmp_path, drawn):
     for samples in (2, 50):
         record = make_record(frequencies_hz=(3.0,), samples=samples)
         figures.last_second(record, tmp_path)
         figures.phase_drift(record, tmp_path)
         assert headline(drawn["phase_drift.png"]) == "No output has a measurable phase"
+        assert "3 Hz: the stream is shorter than a period" in reasons(drawn["phase_drift.png"])
         (axis,) = drawn["last_second.png"].axes
         assert len(curve(axis, GROUP_COLOURS[0])[0]) == samples
