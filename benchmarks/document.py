@@ -375,7 +375,8 @@ _AFRESH = """## Faults planted afresh
 
 `python -m benchmarks.planted_afresh` plants faults in other cells, regimes, rates and sizes
 (`benchmarks/afresh_table.py`), a third of them borderline or two at once. A fault of one cause counts as
-right where that is ranked first; one of two where both are in the first three.
+right where that is ranked first; one of two where both are in the first three. What this grading missed about
+cut gradients was mended after it; to be graded, that needs another seed.
 """
 
 

@@ -64,6 +64,8 @@ def gradient_truncation(run: RunUnderExamination, beside: Beside | None = None) 
         if f"uncut_{run.metric}" in evidence
         else run.through_time,
         advice=longer,
+        # Rows that are learned by heart because of the cut are its consequence.
+        before="overfitting" if found and evidence.get("mends_the_test") else "",
     )
 
 
@@ -144,7 +146,11 @@ def _with_the_whole_gradient(
     return (
         found,
         words,
-        {"updates": whole.updates, **_errors(run, "uncut", reached, same)},
+        {
+            "updates": whole.updates,
+            **_errors(run, "uncut", reached, same),
+            "mends_the_test": _mends_the_test(run, whole, cut),
+        },
     )
 
 
