@@ -28,6 +28,9 @@ _BEGIN, _END = "<!-- results: python -m benchmarks.document -->", "<!-- /results
 REPORTED = {"original A, while training": 0.2847, "original B, reported": 0.30}
 
 
+_SHOWN = ("clock", "variants", "locker", "originals", "limits", "windows", "smoke", "signals")
+
+
 def readme_block() -> str:
     """Make the table at the top of the README from the committed results."""
     clock = [row for row in record.read("clock") if row["task"].startswith("1, 3, 5, 7")]
@@ -63,6 +66,11 @@ def results_page() -> str:
             "Written by `python -m benchmarks.document` from `benchmarks/results/*.json`. All errors are "
             "mean squared errors with frozen weights on test rows, except prequential ones, which are "
             "measured on each row just before the update that learns from it. Predicting zero gives 0.50."
+        ),
+        *paragraph(
+            "Each part was measured with a version of freqjax, which may be older than this one: "
+            + ", ".join(f"{name} {record.version(name)}" for name in _SHOWN)
+            + "."
         ),
     ]
     sections = (
@@ -390,7 +398,8 @@ def diagnosis_page() -> str:
     lines = [
         *paragraph(
             f"The first-ranked cause is right in {right} of {len(rows)} runs ({right / len(rows):.0%}); "
-            f"{false_alarms} of {len(healthy)} healthy runs are diagnosed with a fault."
+            f"{false_alarms} of {len(healthy)} healthy runs are diagnosed with a fault. This was measured "
+            f"with version {record.version('diagnosis')}."
         ),
         *table(
             ("planted cause", "plant", "right", "mistaken for"),

@@ -68,6 +68,11 @@ def read(name: str) -> list[dict[str, Any]]:
     return json.loads(path.read_text())["rows"] if path.exists() else []
 
 
+def version(name: str) -> str:
+    """Return the version of freqjax that benchmarks/results/NAME.json was measured with."""
+    return json.loads((RESULTS / f"{name}.json").read_text())["versions"]["freqjax"]
+
+
 def cpu() -> str:
     """Return the name of the processor."""
     info = Path("/proc/cpuinfo")
