@@ -120,7 +120,7 @@ def test_diagnose_tells_of_damage_and_does_without(run, capsys):
     assert main(["--mode", "diagnose", "--workdir", str(run)]) == 0
     said = capsys.readouterr().out
     assert f"{run / 'summary.json'} is damaged: " in said and "is damaged in line 2: " in said
-    assert (run / "report.md").read_text().startswith("# Nothing was learned")
+    assert (run / "report.md").read_text().startswith("# Worse than predicting zero")
 
 
 def test_a_run_ends_after_its_optimizer_was_changed_for_a_worse_one(run):

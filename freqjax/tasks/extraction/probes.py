@@ -67,7 +67,8 @@ def probe(config: ExtractionConfig, draw: Draw, run: Run) -> dict[str, Any]:
     ]
     if config.start == "zero":
         start = late_start(config)
-        name = f"start {start / config.sampling_rate:.3g} s late"
+        usual = start == round(_LATE_SECONDS * config.sampling_rate)
+        name = f"start {_LATE_SECONDS if usual else start / config.sampling_rate:.3g} s late"
         cases.insert(3, (name, draw(config, start), "block"))
     table = []
     for name, blocks, reset in cases:
