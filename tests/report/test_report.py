@@ -218,17 +218,6 @@ def test_diagnose_refuses_what_is_no_run(words, named, capsys, tmp_path, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupted_run_is_not_kept_waiting_for_a_diagnosis(tmp_path, monkeypatch):
-    def interrupted(self, config, epoch, *rest):
-        return "interrupted"
-
-    monkeypatch.setattr(experiment.Stopping, "observe", interrupted)
-    monkeypatch.setattr(Extraction, "draw", lambda *_: [])
-    freqjax.train(tiny_config(train={"diagnose": True}), tmp_path / "run", say=lambda line: None)
-    assert not (tmp_path / "run" / "diagnosis.json").exists()
-    assert "--mode diagnose" in (tmp_path / "run" / "report.md").read_text()
-
-
 class Runs:
     """Substitute for `experiment.run` that writes a config, and a diagnosis with given causes."""
 

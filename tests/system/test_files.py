@@ -13,7 +13,7 @@ from freqjax.system import files
 from tests.root import ROOT
 
 # Receivers of `open` and `write_text` that are no paths: they hold bytes, or fix the encoding themselves.
-_NO_PATHS = ("archive", "files")
+_NO_PATHS = ("archive", "files", "_file")
 
 
 def calls_without_encoding(path):
@@ -24,7 +24,8 @@ def calls_without_encoding(path):
             continue
         called = node.func
         name = getattr(called, "attr", getattr(called, "id", None))
-        owner = getattr(getattr(called, "value", None), "id", None)
+        value = getattr(called, "value", None)
+        owner = getattr(value, "id", getattr(value, "attr", None))
         if name not in ("open", "read_text", "write_text") or owner in (*_NO_PATHS, "os"):
             continue
         if name == "write_text" and isinstance(called, ast.Name):
