@@ -36,7 +36,7 @@ class Restored(NamedTuple):
 
 
 class Described(NamedTuple):
-    """What is known of a step before its arrays are read."""
+    """Step, meta and leaves of a checkpoint whose arrays are not read yet."""
 
     meta: dict[str, Any]
     leaves: Mapping[str, Sequence[Leaf]]  # of "params" and, where it is there, "training"
@@ -53,7 +53,7 @@ def first_good(
     templates: Templates,
     warn: Warn,
 ) -> Restored | None:
-    """Restores the first good one of the steps that `list_steps` gives, in their order.
+    """Restore the first good one of the steps that `list_steps` gives, in their order.
 
     Args:
         checkpointer: as `orbax_files.new_checkpointer` makes it.
@@ -105,7 +105,7 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 
 
 def _load(checkpointer: Any, directory: Path, step: int, templates: Templates) -> Restored:
-    """Raises manifests.Damaged; or UserError where it is good but does not fit the templates."""
+    """Load one step; raise manifests.Damaged, or UserError if it is good but does not fit the templates."""
     folder = directory / str(step)
     manifest = manifests.read(directory, step)
     if callable(templates):

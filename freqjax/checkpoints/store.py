@@ -117,15 +117,15 @@ class CheckpointStore:
     def restore_last_described(
         self, templates_of: Callable[[Described], Mapping[str, Any]]
     ) -> Restored | None:
-        """As `restore_last`, with templates that are made of each step's own meta and leaves, by item."""
+        """Restore as `restore_last`, with templates made from each step's own meta and leaves, by item."""
         return self._first_good(self._newest_first, templates_of)
 
     def restore_last_params(self, params_template: Any) -> Restored | None:
-        """As `restore_last`, but parameters and meta alone; the training state need not be good."""
+        """Restore parameters and meta of the newest step; its training state need not be good."""
         return self._first_good(self._newest_first, {"params": params_template})
 
     def restore_best(self, params_template: Any) -> Restored | None:
-        """As `restore_last_params`, but of the good steps the one with the lowest metric."""
+        """Restore parameters and meta of the good step with the lowest metric."""
         return self._first_good(
             lambda: manifests.best_first(self._directory), {"params": params_template}
         )
@@ -255,7 +255,7 @@ def read_meta(path: Path, *, warn: Warn) -> Restored:
 def restore_described(
     path: Path, template_of: Callable[[Described], Any], *, warn: Warn
 ) -> Restored:
-    """Restores parameters and meta, where only the checkpoint tells what template they need.
+    """Restore parameters and meta if only the checkpoint tells what template they need.
 
     Two reads, of the meta and then of the parameters, might be of two steps: a run that goes on may remove
     the first in between.

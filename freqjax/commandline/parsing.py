@@ -19,7 +19,7 @@ _PREFIX = "config."
 
 
 class Invocation(NamedTuple):
-    """What was asked for: a mode, the value of each of its flags, and (field, text) overrides."""
+    """Parsed command line: a mode, the value of each of its flags, and (field, text) overrides."""
 
     mode: str
     flags: dict[str, Any]

@@ -1,4 +1,4 @@
-"""What it takes for a change of the recipe to explain an error, alone or beside another one."""
+"""Conditions under which a change of the recipe explains an error, alone or beside another one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a table is written as text: its encoding, what separates cells, the decimal sign, where rows begin.
+"""Dialects of tables in text: encoding, separator of cells, decimal sign, first row.
 
 Cells are separated by commas, semicolons, tabs, bars or blanks, and the decimal sign is a point or, where
 something else separates, a comma. What fits the rows and the header is taken; where two ways do and give
@@ -43,7 +43,7 @@ _MARKS = (
 
 
 class Dialect(NamedTuple):
-    """How the table in a file is written.
+    """Dialect of the table in a file.
 
     Attributes:
       encoding: of the text.

@@ -75,7 +75,7 @@ _LATEST = 1e11
 
 
 class Stated(NamedTuple):
-    """What a name and a number say of the rate.
+    """Sampling rate or time unit that a name and a number state.
 
     Attributes:
       name: as it was written.

@@ -47,7 +47,7 @@ Reader = Callable[[], Iterable[Float[np.ndarray, " n"]]]
 
 
 class Measured(NamedTuple):
-    """What the times of a file tell.
+    """Sampling rate estimated from the times of a file.
 
     Attributes:
       sampling_rate: Hz.

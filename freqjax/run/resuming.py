@@ -1,4 +1,4 @@
-"""What a folder tells of the run in it before the run goes on: config, record, and whether it is finished."""
+"""State of a run in its folder before a resume: config, record, and whether it is finished."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ _said: set[str] = set()
 
 
 def is_trusted(path: Path) -> bool:
-    """Whether nobody else could have changed `path`; if somebody could, a line on standard error says so.
+    """Return whether only the user could have changed `path`; if not, say so on standard error.
 
     Raises:
       OSError, RuntimeError: as `fault`.

@@ -1,4 +1,4 @@
-"""How much memory this process may use, and what needs more than that, refused before it is taken.
+"""Memory that this process may use, and refusal of what needs more.
 
 XLA ends a process with a stack of C++ where it cannot have the memory that it asks for. Counted here is the
 least that a job needs, so that nothing is refused that would go.

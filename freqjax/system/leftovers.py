@@ -1,4 +1,4 @@
-"""What a kill leaves behind of files that were to appear whole (`freqjax.system.files.replacing`)."""
+"""Temporary files that a killed process leaves behind (`freqjax.system.files.replacing`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command says: lines on standard output, and on standard error.
+"""Lines of a command on standard output and standard error.
 
 A reader that has gone, a terminal that was closed and a full disk must not end a training: what cannot be
 said is left out, and the work goes on. What a terminal would obey is escaped (`freqjax.text.printable`).

@@ -1,4 +1,4 @@
-"""How much memory a training takes at least, and how many updates it makes, told before it begins."""
+"""Lower bounds of a training's memory and its number of updates, before it begins."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def state_dict_in(content: Any, torch: Any, source: str) -> Found:
 
 
 class _Path(NamedTuple):
-    """Where a value is: under `key` of what is at `above`; `in_module` if that is in, or is, a module."""
+    """Place of a value: under `key` of the value at `above`; `in_module` if that is, or is in, a module."""
 
     key: str
     above: _Path | None

@@ -1,4 +1,4 @@
-"""Which keys of a state_dict are the recurrent module's, the linear head's and FiLM's.
+"""Keys of a state_dict, assigned to the recurrent module, the linear head and FiLM.
 
 A module names its tensors `<prefix>weight_ih_lk` …, a cell (`nn.LSTMCell` …) `<prefix>weight_ih` …, in the
 same layout: a cell is a module of one layer. Both may be without biases.

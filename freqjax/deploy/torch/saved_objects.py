@@ -1,4 +1,4 @@
-"""What `torch.save` wrote, read without running anything that the file brings along.
+"""Reader of files of `torch.save` that runs no code from the file.
 
 PyTorch reads tensors and plain values (`weights_only`). Objects of every other class, such as NumPy's
 numbers, paths, hyper-parameters or whole modules, are taken as stand-ins that hold what was saved of them

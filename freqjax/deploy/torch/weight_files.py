@@ -36,7 +36,7 @@ _NEWEST_PICKLE = 5
 
 
 class Content(NamedTuple):
-    """What a file holds.
+    """Content of a file of weights.
 
     Attributes:
       arrays: the tensors of the state_dict, by name.

@@ -31,7 +31,7 @@ _SAME = 0.2
 
 
 class Relation(NamedTuple):
-    """How the targets of some rows lie to their mixtures; B blocks.
+    """Relation of the targets of some rows to their mixtures; B blocks.
 
     Attributes:
       targets: [B] complex phasors of the targets.

@@ -154,7 +154,7 @@ def bayes_curve(
 
 
 def _fits(kept: dict[str, Any], count: int, frequencies: int, streams: int) -> bool:
-    """Whether an answer that was kept has the shape and the range of one.
+    """Return whether a cached answer has the shapes and ranges of one.
 
     Raises:
       KeyError, TypeError, ValueError: it lacks a part, or one is no array of numbers.
