@@ -102,14 +102,15 @@ class Fault:
             return
         if self.tamper is not None or self.test_tamper is not None:
             _write_files(self, folder, config, seed)
-        if self.weights is None:
+        weights = self.weights
+        if weights is None:
             yield config
             return
         name = config.network.initializer
         honest = INITIALIZERS[name]
 
         def spoiled(key: Any, setting: Any) -> Any:
-            return self.weights(jax.random.fold_in(key, 1), honest(key, setting))  # type: ignore
+            return weights(jax.random.fold_in(key, 1), honest(key, setting))
 
         INITIALIZERS[name] = spoiled
         try:

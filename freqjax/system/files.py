@@ -146,7 +146,7 @@ def finish(file: IO[bytes]) -> None:
 
 
 def temporary_name(name: str) -> str:
-    """Make a name for what will be called `name` that nobody can foresee, so that none can lie in wait."""
+    """Make a random name for a file that becomes `name`: no other user can prepare a link there."""
     return f".{name[:40]}.{secrets.token_hex(8)}"
 
 

@@ -127,16 +127,7 @@ def bayes_curve(
             rounding = np.abs(coarser.mean - found.mean).mean(axis=1)
         return values | {"resolution": table.blur, "rounding": rounding.tolist()}
 
-    question = {
-        "what": "bayes_curve",
-        "frequencies": list(task.frequencies),
-        "sampling_rate": task.sampling_rate,
-        "amplitude_range": list(task.amplitude_range),
-        "phase_scale": task.phase_scale,
-        "samples_seen": list(seen),
-        "streams": streams,
-        "seed": seed,
-    }
+    question = _question(task, seen, streams, seed)
     found = cached(question, simulate, lambda kept: _fits(kept, len(seen), len(turns), streams))
     mean, error = np.array(found["mean"]), 1.96 * np.array(found["error"])
     mse, rounding = mean.mean(axis=1), np.array(found["rounding"])
@@ -151,6 +142,22 @@ def bayes_curve(
     certain = (mse == 0) & (error == 0)
     high = np.where(certain, 0.5 * 3 / np.array(found["streams"]), high)
     return Curve(seen, mse, mean, low, high, found["resolution"], np.array(found["streams"]))
+
+
+def _question(
+    task: ExtractionConfig, seen: tuple[int, ...], streams: int, seed: int
+) -> dict[str, Any]:
+    """Return all inputs of a simulated curve, under which the cache keeps it."""
+    return {
+        "what": "bayes_curve",
+        "frequencies": list(task.frequencies),
+        "sampling_rate": task.sampling_rate,
+        "amplitude_range": list(task.amplitude_range),
+        "phase_scale": task.phase_scale,
+        "samples_seen": list(seen),
+        "streams": streams,
+        "seed": seed,
+    }
 
 
 def _fits(kept: dict[str, Any], count: int, frequencies: int, streams: int) -> bool:
