@@ -28,6 +28,11 @@ class NetworkConfig(Section, section="network"):
         "tanh", ("tanh", "relu"), "what the cell rnn applies to its sum; other cells have their own"
     )
     hidden_size: int = within(1, 16384, 64, "H, width of the hidden state")
+    recurrence: str = choice(
+        "dense",
+        ("dense", "pairs"),
+        "recurrent weights: all, or only those within each pair of units, the others fixed at 0",
+    )
     layers: int = within(1, 4, 1, "number of stacked recurrent layers")
     dropout: float = fraction(
         0.0, "probability of dropping a feature between two layers while training"

@@ -20,7 +20,7 @@ from freqjax.config.fields import (
 
 # Values of `train.gradient` for each `train.regime`; the first is the one that auto selects.
 GRADIENTS = {
-    "online": ("truncated",),
+    "online": ("truncated", "snap1", "rtrl"),
     "tbptt": ("truncated",),
     "full": ("full",),
     "windows": ("full",),
@@ -32,7 +32,11 @@ GRADIENTS = {
 class OptimizerConfig(Section, section="optimizer"):
     """Clipping, update rule and learning-rate schedule."""
 
-    name: str = choice("adam", ("adam", "adamw", "sgd", "rmsprop"), "update rule")
+    name: str = choice(
+        "adam",
+        ("adam", "adamw", "sgd", "rmsprop", "ekf"),
+        "update rule; ekf is an extended Kalman filter of the weights (train.regime online)",
+    )
     learning_rate: float = positive(1e-3, "peak learning rate")
     clip: str = choice(
         "global",
@@ -70,6 +74,17 @@ class OptimizerConfig(Section, section="optimizer"):
     plateau_min_delta: float = at_least(
         0.0, 1e-4, "what counts as improvement of the loss (plateau)"
     )
+    observation_noise: float = positive(1.0, "R, variance of the observation noise (ekf)")
+    relative_prior: float = positive(
+        0.15,
+        "prior standard deviation of a pair's speed, as a share of its initial speed (ekf)",
+    )
+    later_prior: float = rule(
+        0.3,
+        "factor on the prior of the weights in a block that follows one that the filter tracked (ekf)",
+        "above 0 and at most 1",
+        lambda v: 0 < v <= 1,
+    )
 
 
 @dataclass
@@ -92,9 +107,14 @@ class TrainConfig(Section, section="train"):
     )
     gradient: str = choice(
         "auto",
-        ("auto", "truncated", "full"),
-        "the gradient: truncated at the first sample of an update, through the whole window, block or "
-        "sequence, or the default of the regime (auto)",
+        ("auto", "truncated", "snap1", "rtrl", "full"),
+        "the gradient: truncated at the first sample of an update; carried forward in real time, exactly "
+        "(rtrl) or through each unit's own state alone (snap1); through the whole window, block or sequence "
+        "(full); or the default of the regime (auto)",
+    )
+    state_correction: bool = anything(
+        False,
+        "whether the carried state is corrected to first order for each change of the weights (rtrl, snap1)",
     )
     streams: str = choice(
         "sequential", ("sequential", "parallel"), "the blocks one after another, or side by side"
