@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from freqjax.config.filter_rules import validate_filter
 from freqjax.config.fields import AXES, Section, field_types, item_type, optional, require_untouched
 from freqjax.config.names import CELLS, OTHER_NONLINEARITIES, cell_class, look_in
 from freqjax.config.network import NetworkConfig
@@ -134,6 +135,7 @@ def validate_training(config: Config) -> Config:
     _validate_train(config)
     _validate_escalation(config)
     _validate_curriculum(config)
+    validate_filter(config)
     return config
 
 

@@ -276,7 +276,7 @@ class Experiment:
         """Evaluate, log and save an epoch; return the reason to stop, if there is one."""
         train, epoch = self.config.train, trainer.epoch
         due = epochs.is_due(train, epoch)
-        frozen = self._prepared.frozen_losses(trainer.params) if due else None
+        frozen = self._prepared.losses_after(result, trainer.params) if due else None
         memory = devices.peak_memory_mb()
         end = epochs.end_epoch(
             train, self._task.columns, result, frozen, self._stopping, memory_mb=memory

@@ -75,7 +75,7 @@ class SerialReplica:
             updates.epoch, updates.step = trainer.epoch, trainer.step
             updates.losses = [result.loss]
             due = epochs.is_due(self.replica.config.train, trainer.epoch)
-            frozen = self._prepared.frozen_losses(trainer.params) if due else None
+            frozen = self._prepared.losses_after(result, trainer.params) if due else None
             end = self.log.end_epoch(self._prepared.task, result, frozen)
             if end.best or self.log.stopping.best_frozen is None:
                 self.best = jax.device_get(trainer.params)

@@ -9,13 +9,14 @@ import jax
 
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
-from freqjax.networks import Network
+from freqjax.networks import Network, SingleLstm
+from freqjax.networks.pairs import Pairs
 from freqjax.system import capacity
 from freqjax.system.capacity import Need
 from freqjax.tasks import Sequences
 from freqjax.tasks.windows import warm_up, window_count
 from freqjax.training.prepared import Prepared, param_shapes
-from freqjax.training.regimes import is_curriculum
+from freqjax.training.regimes import is_curriculum, is_filter
 from freqjax.training.shuffled import windows_of
 from freqjax.training.streams import window_length
 
@@ -23,7 +24,7 @@ from freqjax.training.streams import window_length
 MOST_UPDATES = 2**31 - 1
 # Besides the moments: the weights, those at the start, the gradient, the change and the new weights.
 _COPIES = 5
-_MOMENTS = {"adam": 2, "adamw": 2, "sgd": 1, "rmsprop": 1}
+_MOMENTS = {"adam": 2, "adamw": 2, "sgd": 1, "rmsprop": 1, "ekf": 0}
 # Numbers that are kept for the gradient, a unit and sample; every cell keeps more.
 _KEPT = 4
 # Streams of a frozen evaluation side by side, each with its state at every sample.
@@ -81,7 +82,16 @@ def needs(config: Config, network: Network, sequences: int, samples: int) -> lis
         Need(size, "the weights and their moments", copies * bytes_of(param_shapes(network))),
         Need(said, "the states that a gradient goes back through", 4 * _KEPT * units * rows),
         Need(size, "the states of a frozen evaluation", 4 * evaluated),
+        *_of_filter(size, config, network),
     ]
+
+
+def _of_filter(size: str, config: Config, network: Network) -> list[Need]:
+    """Return what the covariance of a filter takes, with a copy while it is updated."""
+    if not is_filter(config) or not isinstance(network, SingleLstm):
+        return []
+    pairs = Pairs(network.setting)
+    return [Need(size, "the filter's covariance", 2 * 4 * (pairs.pairs * pairs.weights) ** 2)]
 
 
 def _rows_of_update(config: Config, sequences: int, samples: int) -> tuple[str, int]:

@@ -11,6 +11,7 @@ from freqjax.config.sections import Config, context_of
 from freqjax.networks import Network, make_network
 from freqjax.networks.network import Params
 from freqjax.tasks import Batch, Sequences, Task, make_task
+from freqjax.training.epochs import EpochResult
 from freqjax.training.frozen import (
     FrozenLosses,
     FrozenNetwork,
@@ -96,6 +97,19 @@ class Prepared:
         rows = self.rows(split or self.choosing)
         means = group_means(self.forward(params, rows, self.config.task.reset), rows, self.task)
         return FrozenLosses.of(means, group_shares(rows, len(self.task.group_names)))
+
+    def losses_after(self, result: EpochResult, params: Params) -> FrozenLosses | None:
+        """Return the frozen losses that rank the weights `params` after an epoch.
+
+        They are those by which the trainer chose the weights, None while it has not judged every group; or, if
+        it does not choose, the losses on the rows of `choosing`.
+        """
+        if result.judged is None:
+            return self.frozen_losses(params)
+        judged = [loss for loss in result.judged if loss is not None]
+        if len(judged) < len(result.judged):
+            return None
+        return FrozenLosses.of(judged, group_shares(self.train_rows, len(judged)))
 
     def initial_params(self) -> Params:
         """Return the initial weights of a run of this config."""

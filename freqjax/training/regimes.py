@@ -1,4 +1,4 @@
-"""Selection of the trainer of a config: the horizon curriculum, or stochastic gradients."""
+"""Selection of the trainer of a config: the horizon curriculum, a filter, or stochastic gradients."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from freqjax.networks import Linearizable, Network
 from freqjax.networks.network import Params
 from freqjax.tasks import Sequences, Task
 from freqjax.training.curriculum import CurriculumTrainer
+from freqjax.training.filter.trainer import FilterTrainer
 from freqjax.training.frozen import Forward
 from freqjax.training.trainers import StreamTrainer, Trainer
 
@@ -17,15 +18,21 @@ def is_curriculum(config: Config) -> bool:
     return config.curriculum.first_horizon is not None and config.train.regime == "full"
 
 
+def is_filter(config: Config) -> bool:
+    """Return whether `config` trains with a Kalman filter of the weights."""
+    return config.optimizer.name == "ekf"
+
+
 def is_alone(config: Config) -> bool:
     """Return whether a replica of `config` cannot share a program of updates with others.
 
-    In a curriculum the host decides after every step; shuffled rows are gathered for every pass, and an epoch
+    In a curriculum the host decides after every step, with a filter after every block; shuffled rows are gathered for every pass, and an epoch
     with a given number of updates continues where the last one ended.
     """
     train = config.train
     shuffled = train.regime in ("windows", "examples")
-    return is_curriculum(config) or shuffled or train.steps_per_epoch is not None
+    decides = is_curriculum(config) or is_filter(config)
+    return decides or shuffled or train.steps_per_epoch is not None
 
 
 def make_trainer(
@@ -47,8 +54,11 @@ def make_trainer(
       params: the initial weights; None for those of `train.seed`.
 
     Raises:
-      UserError: the config has a curriculum, and the network cannot be linearised.
+      UserError: the config has a curriculum, and the network cannot be linearised; or a filter, and network
+        or task do not fit.
     """
+    if is_filter(config):
+        return FilterTrainer(network, task, config, train_rows, params)
     if is_curriculum(config):
         if not isinstance(network, Linearizable):
             raise UserError(

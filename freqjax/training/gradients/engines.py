@@ -71,6 +71,8 @@ def choose(network: Network, task: Task, config: Config) -> Choice:
       UserError: the engine is selected by name and does not support this run.
     """
     asked = config.train.engine
+    if config.optimizer.name == "ekf":  # its updates are those of `freqjax.training.filter`
+        return Choice("filter", ENGINES["autodiff"].make_chunk, None)
     name = "closed_form" if asked == "auto" else asked
     reason = why_not(name, network, task, config)
     if reason is None:

@@ -1,0 +1,34 @@
+"""Strict online learning: one update a sample, nothing stored of the past, no backpropagation through time.
+
+    python -m freqjax.main --config configs/online.py
+
+The weights of each frequency's pairs are filtered over short streams that grow to the whole ten seconds.
+Expected: `target_reached`, a frozen test MSE below 0.001 at every frequency. See docs/online.md.
+"""
+
+from freqjax import (
+    Config,
+    CurriculumConfig,
+    ExtractionConfig,
+    NetworkConfig,
+    OptimizerConfig,
+    TrainConfig,
+)
+
+
+def get_config() -> Config:
+    """Return the config of the command above."""
+    return Config(
+        task=ExtractionConfig(noise="fresh"),
+        network=NetworkConfig(initializer="rotor", learned_carry=True, recurrence="pairs"),
+        optimizer=OptimizerConfig(name="ekf"),
+        train=TrainConfig(
+            regime="online",
+            gradient="rtrl",
+            state_correction=True,
+            epochs=100,
+            target_mse=3e-4,
+            divergence_factor=None,
+        ),
+        curriculum=CurriculumConfig(first_horizon=0.25, growth=2.0, settled_mse=0.03),
+    )

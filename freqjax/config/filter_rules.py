@@ -1,0 +1,54 @@
+"""Rules about several fields where `optimizer.name` is ekf."""
+
+from __future__ import annotations
+
+from freqjax.config.sections import Config
+from freqjax.errors import UserError
+
+# field → (value that a filter needs, why).
+_NEEDED = {
+    "train.regime": ("online", "which makes an update a sample"),
+    "train.streams": ("sequential", "which makes an update a sample"),
+    "train.engine": ("auto", "which has its own program"),
+    "train.steps_per_epoch": (None, "of which an epoch is a pass over all rows"),
+    "train.divergence_factor": (None, "whose prequential loss rises while it learns"),
+    "train.evaluate_every": (1, "whose shadow losses are known after every epoch"),
+    "network.recurrence": ("pairs", "which trains pairs of units"),
+    "network.learned_carry": (True, "which estimates the initial carry"),
+    "curriculum.longest_horizon": (None, "whose horizons grow to a whole block"),
+}
+
+
+def validate_filter(config: Config) -> None:
+    """Check the fields that a filter depends on.
+
+    Raises:
+      UserError: one has a value that it does not support.
+    """
+    if config.optimizer.name != "ekf":
+        return
+    for field, (wanted, why) in _NEEDED.items():
+        section, _, name = field.partition(".")
+        found = getattr(getattr(config, section), name)
+        if found != wanted:
+            raise UserError(
+                f"{field} is {_show(found)}: it must be {_show(wanted)} where optimizer.name is ekf, {why}."
+            )
+    first = config.curriculum.first_horizon
+    if first is None:
+        return
+    if config.task.reset != "block":
+        raise UserError(
+            f"task.reset is {config.task.reset}: it must be block where curriculum.first_horizon is set, "
+            "since a horizon is counted from the start of every block."
+        )
+    rate, unit = config.task.samples_per_unit, config.task.time_unit
+    if not 2 <= round(first * rate) <= config.task.samples:
+        raise UserError(
+            f"curriculum.first_horizon is {first:g} {unit}: it must be at least 2 samples and at most a "
+            f"block, {config.task.samples / rate:g} {unit}."
+        )
+
+
+def _show(value: object) -> str:
+    return {None: "none", True: "true", False: "false"}.get(value, f"{value}")  # type: ignore[call-overload]

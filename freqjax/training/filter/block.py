@@ -1,0 +1,124 @@
+"""One block of rows of one group: the filter, and frozen copies of the weights it started from.
+
+At the start of a block the initial carry is an unknown among the weights, Q is the identity, and weights are in
+units of their prior standard deviations. Every sample is one update; nothing of the past is stored. Two frozen
+copies, the candidates for the weights at the start, run over the same rows beside the filter; the means of their
+losses are the shadow losses.
+Axes: P pairs, n weights of a pair, T rows of the block, M inputs, N = P n.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from freqjax.networks import pairs
+from freqjax.networks.pairs import PairState, Sensitivity
+from freqjax.training.filter.square_root import observe
+
+
+class Settings(NamedTuple):
+    """Numbers that do not change within a block.
+
+    Attributes:
+      fixed: biases of the gates.
+      bias: bias of the head.
+      scales: prior standard deviations.
+      kept: see `pairs.kept`.
+      noise, underweight: see `square_root.observe`.
+      corrected: 1 if the state is corrected for changes of the weights, else 0.
+    """
+
+    fixed: Float[Array, "P 2 4"]
+    bias: Float[Array, ""]
+    scales: Float[Array, "P n"]
+    kept: Float[Array, "2 m"]
+    noise: Float[Array, ""]
+    underweight: Float[Array, ""]
+    corrected: Float[Array, ""]
+
+
+class Block(NamedTuple):
+    """State of a block in progress.
+
+    Attributes:
+      trained: the present weights.
+      state: the carried state.
+      sensitivity: its derivatives.
+      root: Q.
+      candidates: the two frozen weights.
+      shadows: their states.
+      losses: [3] sums of the squared errors: prequential, and of the two shadows.
+    """
+
+    trained: Float[Array, "P n"]
+    state: PairState
+    sensitivity: Sensitivity
+    root: Float[Array, "N N"]
+    candidates: Float[Array, "2 P n"]
+    shadows: PairState
+    losses: Float[Array, " 3"]
+
+
+def begin(
+    candidates: Float[Array, "2 P n"], preferred: int, h: Float[Array, "P 2"]
+) -> Block:
+    """Begin a block with the weights `candidates[preferred]`, their carry, and the hidden state h."""
+    trained = candidates[preferred]
+    state = PairState(trained[:, -4:-2], h)
+    return Block(
+        trained=trained,
+        state=state,
+        sensitivity=pairs.initial_sensitivity(state, trained.shape[-1]),
+        root=jnp.eye(trained.size, dtype=trained.dtype),
+        candidates=candidates,
+        shadows=PairState(candidates[..., -4:-2], jnp.stack([h, h])),
+        losses=jnp.zeros(3),
+    )
+
+
+def update(
+    settings: Settings, block: Block, x: Float[Array, " M"], target: Float[Array, ""]
+) -> Block:
+    """Make one update with the row (x, target)."""
+    before = Sensitivity(*(settings.kept * part for part in block.sensitivity))
+    state, sensitivity, output, derivatives = pairs.advance_with_derivatives(
+        block.trained, settings.fixed, block.state, before, x
+    )
+    error = target - settings.bias - output
+    slope = (derivatives * settings.scales).reshape(-1)
+    gain, root = observe(block.root, slope, settings.noise, settings.underweight)
+    change = settings.scales * (gain * error).reshape(settings.scales.shape)
+    state = pairs.correct(state, sensitivity, settings.corrected * change)
+    follow = functools.partial(pairs.advance, fixed=settings.fixed, x=x)
+    shadows, outputs = jax.vmap(lambda w, s: follow(w, state=s))(block.candidates, block.shadows)
+    errors = jnp.append(error, target - settings.bias - outputs)
+    return block._replace(
+        trained=block.trained + change,
+        state=state,
+        sensitivity=sensitivity,
+        root=root,
+        shadows=shadows,
+        losses=block.losses + jnp.square(errors),
+    )
+
+
+@functools.partial(jax.jit, donate_argnums=1)
+def run(
+    settings: Settings,
+    block: Block,
+    xs: Float[Array, "T M"],
+    targets: Float[Array, " T"],
+    first: Int[Array, ""] | int,
+    last: Int[Array, ""] | int,
+) -> Block:
+    """Make the updates of rows first … last − 1 of a block; one program serves blocks of all lengths."""
+
+    def body(row: Int[Array, ""], block: Block) -> Block:
+        return update(settings, block, xs[row], targets[row])
+
+    return jax.lax.fori_loop(first, last, body, block)

@@ -1,0 +1,44 @@
+"""What a filter requires of network, task and config."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from freqjax.config.sections import Config
+from freqjax.errors import UserError
+from freqjax.networks import Network, SingleLstm, TurningPairs
+from freqjax.tasks import Task
+
+
+@runtime_checkable
+class Filtered(SingleLstm, TurningPairs, Protocol):
+    """One-layer LSTM of rotating pairs, each owned by one group."""
+
+
+def require(network: Network, task: Task, config: Config) -> Filtered:
+    """Return `network`, typed as one that a filter can train.
+
+    Raises:
+      UserError: network or task do not fit; the rules about the config alone are those of validation.
+    """
+    if not isinstance(network, Filtered):
+        raise UserError(
+            f"network.initializer is {config.network.initializer}: it must be rotor or spectral where "
+            "optimizer.name is ekf, which trains the pairs of every group."
+        )
+    if not task.objective.squared:
+        raise UserError(
+            f"optimizer.name is ekf: it must be another one where the objective is the "
+            f"{task.objective.label}, since a filter minimises the squared error."
+        )
+    if task.weighted:
+        raise UserError(
+            "optimizer.name is ekf: it must be another one where rows have weights or a burn-in, since a "
+            "filter counts each row once."
+        )
+    if task.output_size != 1:
+        raise UserError(
+            f"optimizer.name is ekf: it must be another one where the task has {task.output_size} outputs, "
+            "since a filter here observes one."
+        )
+    return network

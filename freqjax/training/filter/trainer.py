@@ -1,0 +1,291 @@
+"""Trainer of strict online learning: see `freqjax.training.trainers.Trainer`.
+
+An epoch is a pass over all sequences in order, each a block of its group. With `curriculum.first_horizon` a block is
+the first samples of a sequence, of a length of its own for every group, which grows when its shadow loss has settled;
+else it is the whole sequence. A group whose best shadow loss is below `train.target_mse` is passed over.
+
+`params` holds, for every group, the weights with the lowest shadow loss of a whole sequence so far. No other loss
+chooses them.
+Axes: F groups, P pairs of a group, n weights of a pair, B sequences, T samples, M inputs that are no selector.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from freqjax.config.sections import Config
+from freqjax.networks import Network
+from freqjax.networks.network import Params
+from freqjax.networks.pairs import PairState, Pairs, kept
+from freqjax.tasks import Sequences, Task
+from freqjax.training import monitors
+from freqjax.training.chunks import change_ratios, layer_names
+from freqjax.training.epochs import EpochResult
+from freqjax.training.filter.block import Block, Settings, begin, run
+from freqjax.training.filter.judgement import END, ESTIMATE, Progress
+from freqjax.training.filter.requirements import Filtered, require
+from freqjax.training.seeds import initial_key, noise_key
+from freqjax.training.sources import CHUNK_ROWS
+
+# Underweighting of a filter that has not lost its targets: an error is corrected by at most half.
+_UNDERWEIGHT = 1.0
+
+
+class FilterState(NamedTuple):
+    """Arrays that a resume needs, besides the parameters.
+
+    Attributes:
+      candidates: [F, 2, P, n] weights from which the next block may begin, END and ESTIMATE.
+      best: [F, P, n] weights with the lowest shadow loss.
+      carried: [F, P, 2] c and h of every group's pairs, where a state is carried from block to block.
+      block: the block in progress; arbitrary between blocks.
+    """
+
+    candidates: Float[Array, "F 2 P n"]
+    best: Float[Array, "F P n"]
+    carried: PairState
+    block: Block
+
+
+class FilterTrainer:
+    """Trainer by an extended Kalman filter of the weights, one update a sample."""
+
+    def __init__(
+        self,
+        network: Network,
+        task: Task,
+        config: Config,
+        train_rows: Sequences,
+        params: Params | None = None,
+    ) -> None:
+        """Set up the filter at `params`, or the weights of `train.seed`; nothing is compiled yet.
+
+        Raises:
+          UserError: network, task and config do not fit a filter.
+        """
+        self._network = require(network, task, config)
+        self._task, self._config, self._rows = task, config, train_rows
+        if params is None:
+            params = network.init(initial_key(config.train.seed))
+        self._initial = params
+        weights = self._network.weights(params)
+        self._pairs = Pairs(self._network.setting)
+        self._grows = config.curriculum.first_horizon is not None
+        self._groups = np.asarray(train_rows.groups).tolist()
+        share = config.optimizer.relative_prior
+        self._scales = self._pairs.scales(self._network.pair_cycles(params), share)
+        self._fixed = self._pairs.fixed(weights)
+        self._bias = float(np.asarray(weights.head_bias)[0])
+        self._kept = kept(config.train.gradient_method, self._pairs.weights)
+        self._state = self._start(self._pairs.gather(weights))
+        noise = config.optimizer.observation_noise
+        first, preferred = (self._first_horizon(), ESTIMATE) if self._grows else (task.samples, END)
+        self._progress = [
+            Progress(noise, _UNDERWEIGHT, first, preferred) for _ in range(self._pairs.groups)
+        ]
+        self._layers = layer_names(params)
+        self.epoch = self.step = 0
+        self._sequence = self._row = self._used = 0
+        self._epoch_losses: list[list[float]] = [[] for _ in self._progress]
+        self._seconds = 0.0
+        self._last_group: int | None = None
+        self._drawn = -1
+
+    def _first_horizon(self) -> int:
+        first, unit = self._config.curriculum.first_horizon, self._task.time.samples
+        assert first is not None
+        return min(self._task.samples, max(2, round(first * unit)))
+
+    def _start(self, trained: Float[np.ndarray, "F P n"]) -> FilterState:
+        weights = jnp.asarray(trained, jnp.float32)
+        candidates = jnp.stack([weights, weights], axis=1)
+        still = jnp.zeros((*weights.shape[:2], 2))
+        block = begin(candidates[0], END, still[0])
+        return FilterState(candidates, weights, PairState(weights[..., -4:-2], still), block)
+
+    @property
+    def params(self) -> Params:
+        """Weights with the lowest shadow loss of every group."""
+        weights = self._network.weights(self._initial)
+        tree = self._network.tree(self._pairs.scatter(weights, np.asarray(self._state.best)))
+        return jax.tree.map(jnp.asarray, tree)
+
+    @property
+    def distinct_rows(self) -> int | None:
+        """Number of rows used so far if noise is fresh; None if the rows are fixed."""
+        return self._used if self._config.task.noise == "fresh" else None
+
+    def advance(self) -> EpochResult | None:
+        """Make the updates of a part of a block, and judge the block at its end."""
+        while self._sequence < len(self._groups) and self._settled(self._group):
+            self._sequence += 1
+        if self._sequence == len(self._groups):
+            return self._end_epoch()
+        began = time.perf_counter()
+        group, progress = self._group, self._progress[self._group]
+        if self._row == 0:
+            self._begin(group)
+        last = min(self._row + CHUNK_ROWS, progress.horizon)
+        xs, targets = self._rows_of(self._sequence)
+        block = run(self._settings(group), self._state.block, xs, targets, self._row, last)
+        losses = np.asarray(block.losses, np.float64) / last
+        self._state = self._state._replace(block=block)
+        self.step, self._used = self.step + last - self._row, self._used + last - self._row
+        self._row = last
+        if last == progress.horizon:
+            self._end_block(group, losses)
+        self._seconds += time.perf_counter() - began
+        return self._end_epoch() if self._sequence == len(self._groups) else None
+
+    @property
+    def _group(self) -> int:
+        return self._groups[self._sequence]
+
+    def _settled(self, group: int) -> bool:
+        best, target = self._progress[group].best, self._config.train.target_mse
+        return self._row == 0 and None not in (best, target) and best < target
+
+    def _settings(self, group: int) -> Settings:
+        """Return the numbers of the group's next block."""
+        progress, scales = self._progress[group], self._scales[group]
+        if progress.followed and not self._grows:
+            tight = self._config.optimizer.later_prior * scales
+            tight[:, -4:-2] = scales[:, -4:-2]  # a phase may be wrong by any amount
+            scales = tight
+        corrected = float(self._config.train.state_correction)
+        numbers = progress.noise, progress.underweight, corrected
+        parts = self._fixed[group], self._bias, scales, self._kept, *numbers
+        return Settings(*(jnp.asarray(part, jnp.float32) for part in parts))
+
+    def _begin(self, group: int) -> None:
+        """Begin a block, from the candidates or with the carried state as their initial carry."""
+        state, progress, reset = self._state, self._progress[group], self._config.task.reset
+        earlier = self._groups[: self._sequence]
+        candidates, still = state.candidates[group], jnp.zeros_like(state.carried.h[group])
+        afresh = reset == "block" or (reset == "epoch" and group not in earlier)
+        if not afresh:
+            candidates = candidates.at[..., -4:-2].set(state.carried.c[group])
+        # The hidden state of pairs is 0 while another group holds them.
+        goes_on = not afresh and self._last_group == group
+        h = state.carried.h[group] if goes_on else still
+        self._state = state._replace(block=begin(candidates, progress.preferred, h))
+
+    def _end_block(self, group: int, losses: Float[np.ndarray, " 3"]) -> None:
+        """Judge the block that has ended, keep what is to be kept, and go to the next sequence."""
+        state, progress, block = self._state, self._progress[group], self._state.block
+        curriculum, whole = self._config.curriculum, progress.horizon == self._task.samples
+        self._epoch_losses[group].append(float(losses[0]))
+        verdict = progress.judge(
+            float(losses[0]),
+            (float(losses[1]), float(losses[2])),
+            whole=whole,
+            noise=self._config.optimizer.observation_noise,
+            underweight=_UNDERWEIGHT,
+        )
+        if verdict.best is not None:
+            state = state._replace(best=state.best.at[group].set(block.candidates[verdict.best]))
+        if verdict.followed:
+            at_end = block.trained.at[:, -4:-2].set(block.state.c)
+            pair = jnp.stack([at_end, block.trained])
+            carried = jax.tree.map(
+                lambda all_, own: all_.at[group].set(own), state.carried, block.state
+            )
+            state = state._replace(
+                candidates=state.candidates.at[group].set(pair), carried=carried
+            )
+        if self._grows and progress.shadow is not None and progress.shadow < curriculum.settled_mse:
+            longer = max(progress.horizon + 1, int(progress.horizon * curriculum.growth))
+            progress.horizon = min(self._task.samples, longer)
+        self._state, self._last_group = state, group
+        self._sequence, self._row = self._sequence + 1, 0
+
+    def _rows_of(self, sequence: int) -> tuple[Float[Array, "T M"], Float[Array, " T"]]:
+        """Return inputs that are no selector, and targets, of a sequence of this pass."""
+        if self._config.task.noise == "fresh" and self._drawn != self.epoch:
+            self._rows, self._drawn = self._draw(self.epoch), self.epoch
+        others = np.array(self._network.setting.others, int)
+        inputs, targets = self._rows.inputs[sequence], self._rows.targets[sequence]
+        return jnp.asarray(inputs)[:, others], jnp.asarray(targets)[:, 0]
+
+    def _draw(self, number: int) -> Sequences:
+        key = jax.random.fold_in(noise_key(self._config.train.seed), number)
+        return self._sample(key)
+
+    @functools.cached_property
+    def _sample(self) -> Any:
+        task = self._task
+        return jax.jit(lambda key: task.sequences(task.sample(key, task.samples)))
+
+    def _end_epoch(self) -> EpochResult:
+        """Return the result of a pass over all sequences."""
+        self.epoch, self._sequence = self.epoch + 1, 0
+        of_groups = [float(np.mean(found)) if found else math.nan for found in self._epoch_losses]
+        known = [loss for loss in of_groups if not math.isnan(loss)]
+        loss = float(np.mean(known)) if known else math.nan
+        shadows = [progress.shadow for progress in self._progress]
+        best = [progress.best for progress in self._progress]
+        ratios = np.asarray(change_ratios(self._initial, self.params)).tolist()
+        row = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "loss": loss,
+            self._task.columns.loss: of_groups,
+            "grad_norm": None,
+            "grad_norm_max": None,
+            "lr": None,
+            "seconds": self._seconds,
+            "update_ratio_per_layer": dict(zip(self._layers, ratios, strict=True)),
+            f"shadow_per_{self._task.group_label}": shadows,
+            f"noise_per_{self._task.group_label}": [p.noise for p in self._progress],
+            "covariance_trace": float(jnp.sum(jnp.square(self._state.block.root))),
+        }
+        if self._grows:
+            unit = self._task.time.samples
+            row[self._task.columns.horizon] = min(p.horizon for p in self._progress) / unit
+        self._epoch_losses = [[] for _ in self._progress]
+        self._seconds = 0.0
+        return EpochResult(monitors.finite_or_null(row), loss, [], best)
+
+    def device_state(self) -> FilterState:
+        """Return all arrays of the filter."""
+        return self._state
+
+    def host_state(self) -> dict[str, Any]:
+        """Return the progress of every group and the position in the pass."""
+        return {
+            "epoch": self.epoch,
+            "step": self.step,
+            "sequence": self._sequence,
+            "row": self._row,
+            "used": self._used,
+            "last_group": self._last_group,
+            "seconds": self._seconds,
+            "epoch_losses": self._epoch_losses,
+            "progress": [progress.to_json() for progress in self._progress],
+        }
+
+    def restore(self, params: Params, device_state: Any, host_state: dict[str, Any]) -> None:
+        """Continue from a checkpoint; `params` follow from the state."""
+        del params
+        self._state = device_state
+        self.epoch, self.step = host_state["epoch"], host_state["step"]
+        self._sequence, self._row = host_state["sequence"], host_state["row"]
+        self._used, self._seconds = host_state["used"], host_state["seconds"]
+        self._last_group = host_state["last_group"]
+        self._epoch_losses = [list(found) for found in host_state["epoch_losses"]]
+        self._progress = [Progress(**values) for values in host_state["progress"]]
+
+    def refresh_optimizer(self) -> str:
+        """Return the reason that there is nothing to restart."""
+        return "a filter begins every block with a fresh covariance, and has no schedule"
+
+
+__all__ = ["FilterState", "FilterTrainer", "Filtered"]
