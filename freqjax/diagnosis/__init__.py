@@ -20,6 +20,7 @@ from freqjax.diagnosis.mending import Beside
 from freqjax.diagnosis.stopped import stopped_early
 from freqjax.tasks.examination import Examination
 from freqjax.training.monitors import finite_or_null
+from freqjax.training.regimes import is_filter
 
 # Causes of any task, in order of rank.
 CAUSES = (
@@ -80,15 +81,19 @@ def diagnose(run: RunUnderExamination) -> Diagnosis:
         found = [e for e in run.task.checks(run.evidence) if e.found and e.even_if_healthy]
         return Diagnosis(not found, found)
     found = [*run.task.checks(run.evidence), information_limit(run)]
+    wrong_rows = any(e.found and e.before == CAUSES[0] for e in found)
     if run.updated:
-        wrong_rows = any(e.found and e.before == CAUSES[0] for e in found)
         found += [
             recorded.non_finite(run),
-            recorded.exploding_gradient(run),
-            recorded.vanishing_gradient(run),
             losses.forgetting(run),
             losses.overfitting(run),
             losses.weight_chasing(run),
+        ]
+    # A filter has no gradient norms, no learning rate, no decay and no truncated gradient to be mended.
+    if run.updated and not is_filter(run.config):
+        found += [
+            recorded.exploding_gradient(run),
+            recorded.vanishing_gradient(run),
             tried.weight_decay(run),
             *_recipe(run, wrong_rows=wrong_rows),
         ]

@@ -9,7 +9,8 @@ loss, which is frozen. There are two candidates for the start of the next block:
 - ESTIMATE: the weights with the filter's own estimate of the initial carry. Its error is of second order, so it is
   poor after a block with large changes, and right for blocks of any length later.
 
-The next block begins from the one that is preferred, and the shadows of both decide which that is afterwards. A
+The next block begins from the one that is preferred: ESTIMATE after a block with a prequential loss so small that
+changes were small too, else the one whose shadow loss was lower last time. A
 block that was not followed is discarded and repeated with larger gains.
 """
 
@@ -24,6 +25,8 @@ END, ESTIMATE = 0, 1
 
 # A block whose prequential loss is at least this was not followed: its weights are discarded.
 _LOST = 0.02
+# Below this prequential loss the filter's estimate of the initial carry is preferred.
+_CLOSE = 1e-3
 # Factor on the observation noise and on the underweighting of the next block.
 _BOLDER = 0.3
 _CALMER = 2.0
@@ -92,6 +95,8 @@ class Progress:
         lowest = min((END, ESTIMATE), key=lambda k: _or_infinite(shadows[k]))
         if _or_infinite(shadows[lowest]) < _or_infinite(shadows[self.preferred]):
             self.preferred = lowest
+        if _or_infinite(prequential) < _CLOSE:
+            self.preferred = ESTIMATE
         best = None
         if whole and _or_infinite(shadows[lowest]) < _or_infinite(self.best):
             self.best, best = shadows[lowest], lowest

@@ -12,7 +12,6 @@ Axes: F groups, P pairs of a group, n weights of a pair, B sequences, T samples,
 from __future__ import annotations
 
 import functools
-import math
 import time
 from typing import Any, NamedTuple
 
@@ -227,9 +226,12 @@ class FilterTrainer:
     def _end_epoch(self) -> EpochResult:
         """Return the result of a pass over all sequences."""
         self.epoch, self._sequence = self.epoch + 1, 0
-        of_groups = [float(np.mean(found)) if found else math.nan for found in self._epoch_losses]
-        known = [loss for loss in of_groups if not math.isnan(loss)]
-        loss = float(np.mean(known)) if known else math.nan
+        # A group that was passed over keeps the losses of its last block.
+        of_groups = [
+            float(np.mean(found)) if found else last.prequential
+            for found, last in zip(self._epoch_losses, self._progress, strict=True)
+        ]
+        loss = float(np.mean(of_groups))
         shadows = [progress.shadow for progress in self._progress]
         best = [progress.best for progress in self._progress]
         ratios = np.asarray(change_ratios(self._initial, self.params)).tolist()
