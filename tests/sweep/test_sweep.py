@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -29,6 +30,7 @@ from freqjax.sweep.shared import SharedReplicas
 from freqjax.tasks import Extraction, make_task
 from freqjax.training.frozen import group_means, make_forward
 from freqjax.training.trainers import StreamTrainer
+from tests.processes import running
 from tests.root import ROOT
 from tests.twins import tiny_config
 
@@ -450,19 +452,17 @@ def test_two_processes_of_two_devices_find_what_one_process_finds(tmp_path):
     flags = ["--mode", "sweep", "--no-figures", "--config", str(tmp_path / "config.json")]
     flags += ["--workdir", str(tmp_path / "two"), "--config.run.cpu_devices=2"]
     flags += [f"--config.run.coordinator=127.0.0.1:{free_port()}", "--config.run.num_processes=2"]
-    here = {"cwd": ROOT, "env": os.environ | {"JAX_PLATFORMS": "cpu"}}
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-m", "freqjax.main", *flags, f"--config.run.process_id={index}"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            **here,
-        )
-        for index in range(2)
-    ]
-    said = [process.communicate(timeout=120)[0] for process in started]
-    assert [process.returncode for process in started] == [0, 0], said
+    start = functools.partial(
+        running, cwd=ROOT, env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    command = [sys.executable, "-m", "freqjax.main", *flags]
+    with (
+        start([*command, "--config.run.process_id=0"]) as first,
+        start([*command, "--config.run.process_id=1"]) as second,
+    ):
+        said = [process.communicate(timeout=120)[0] for process in (first, second)]
+    assert (first.returncode, second.returncode) == (0, 0), said
     one, two = found(tmp_path / "one"), found(tmp_path / "two")
     assert one["best_replica"] == two["best_replica"]
     for mine, theirs in zip(one["rows"], two["rows"], strict=True):
