@@ -1,6 +1,5 @@
 """Sweeps: a replica is its solo run, wherever and with whomever it is trained."""
 
-import csv
 import dataclasses
 import functools
 import json
@@ -309,22 +308,6 @@ def test_a_killed_sweep_resumes_to_the_same_end(after, tmp_path, monkeypatch):
     assert found(tmp_path / "cut") == found(tmp_path / "whole")
     for one, other in zip(rows_of(tmp_path / "cut"), rows_of(tmp_path / "whole"), strict=True):
         assert one | {"seconds": 0} == other | {"seconds": 0}
-
-
-def test_the_best_replica_is_a_checkpoint_that_repeats_its_numbers(tmp_path):
-    axes = {"optimizer.learning_rate": (1e-3, 1e-2), "network.hidden_size": (4, 3)}
-    assert run(sweep_config(axes), tmp_path / "sweep", figures=True) is None
-    best = found(tmp_path / "sweep")["rows"][found(tmp_path / "sweep")["best_replica"]]
-    evaluate = ["--mode", "evaluate", "--no-figures", "--checkpoint", str(tmp_path / "sweep/best")]
-    assert main([*evaluate, "--workdir", str(tmp_path / "evaluated")]) == 0
-    again = json.loads((tmp_path / "evaluated" / "evaluation.json").read_text())
-    assert again["parameters"] == best["parameters"]
-    assert again["test"]["mse"] == pytest.approx(best["test_mse"], rel=1e-5)
-    assert (tmp_path / "sweep/figures/sweep.png").stat().st_size > 5000
-    table = list(csv.DictReader((tmp_path / "sweep/sweep.csv").read_text().splitlines()))
-    assert [float(row["test_mse"]) for row in table] == [
-        row["test_mse"] for row in found(tmp_path / "sweep")["rows"]
-    ]
 
 
 def test_means_and_intervals_are_students():
