@@ -67,10 +67,12 @@ def _coerce_plain(name: str, kind: type, value: Any) -> Any:
         too_large = isinstance(value, int) and abs(value) >= 2**64
         number = math.inf if too_large else float(value)
         if not (math.isfinite(number) and abs(number) < _LARGEST):
-            raise UserError(f"{name} is {value}: it must be a finite number below {_LARGEST:g}.")
+            raise UserError(
+                f"{name} is {show(value)}: it must be a finite number below {_LARGEST:g}."
+            )
         return number
     if kind is int and abs(value) >= 2**32:
-        raise UserError(f"{name} is {value}: it must be below {2**32}.")
+        raise UserError(f"{name} is {show(value)}: it must be below {2**32}.")
     return value
 
 
@@ -116,4 +118,9 @@ def show(value: Any) -> str:
     if isinstance(value, tuple):
         more = ", …" if len(value) > _MOST_SHOWN else ""
         return f"({', '.join(show(item) for item in value[:_MOST_SHOWN])}{more})"
-    return f"{value:g}" if isinstance(value, float) else shortened(repr(value))
+    if isinstance(value, float):
+        return f"{value:g}"
+    try:
+        return shortened(repr(value))
+    except ValueError:  # Python refuses to write a whole number of several thousand digits
+        return "too long to write"

@@ -115,3 +115,30 @@ def test_a_message_does_not_repeat_what_is_long():
         validation.validate(config)
     assert "(5,002 characters)" in str(error.value)
     assert len(str(error.value)) < 300
+
+
+_LONG = "it must be below 4294967296."
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("train.epochs", 10**5000, f"train.epochs is too long to write: {_LONG}"),
+        ("train.epochs", 10**3000, f"train.epochs is 1{'0' * 99}… (3,001 characters)00: {_LONG}"),
+        ("train.escalate", (10**5000,), f"train.escalate is too long to write: {_LONG}"),
+        ("train.regime", [10**5000], "train.regime is too long to write: it must be text."),
+        (
+            "optimizer.momentum",
+            -(10**5000),
+            "optimizer.momentum is too long to write: it must be a finite number below 3e+38.",
+        ),
+    ],
+    ids=["whole", "written", "in a tuple", "in a list", "a float's"],
+)
+def test_a_number_of_thousands_of_digits_is_refused_in_one_short_sentence(field, value, sentence):
+    config = Config()
+    section, name = field.split(".")
+    setattr(getattr(config, section), name, value)
+    with pytest.raises(UserError) as error:
+        validation.validate(config)
+    assert str(error.value) == sentence
