@@ -1,11 +1,10 @@
-"""Benchmark of strict online learning: how many seeds learn, under which rules, and what each part is needed for.
+"""Benchmark of strict online learning: how many seeds learn, and what each part is needed for.
 
     python -m benchmarks.online [--seeds 20] [--only NAME …]
 
-Each row is one run of `configs/online.py` or `configs/online_stream.py` with overrides, at one training seed. Its
-weights are chosen by their shadow loss alone; test rows of three seeds only report. Training is timed without
-figures; the first run of a shape includes its compilation.
-Writes benchmarks/results/online.json.
+Each row is one run of `configs/online.py` or `configs/online_stream.py` with overrides, at one training seed.
+Its weights are chosen by their shadow loss alone; test rows of three seeds only report. Training is timed
+without figures; the first run of a shape includes its compilation. Writes benchmarks/results/online.json.
 """
 
 from __future__ import annotations
@@ -44,7 +43,12 @@ class Job(NamedTuple):
 
 _OTHER_TASK = ("task.frequencies=2,4.5,6,9.3", "task.sampling_rate=500")
 _FIVE = ("task.frequencies=1,2,3,5,7", "network.hidden_size=80")
-_QUICK = ("task.frequencies=2,5", "task.sampling_rate=100", "task.duration=2", "network.hidden_size=16")
+_QUICK = (
+    "task.frequencies=2,5",
+    "task.sampling_rate=100",
+    "task.duration=2",
+    "network.hidden_size=16",
+)
 _CARRIED = ("task.reset=epoch",)
 
 JOBS: dict[str, Job] = {
@@ -99,7 +103,9 @@ def _run(job: Job, seed: int) -> dict[str, Any]:
         reason = stopping.observe(config.train, trainer.epoch, result.loss, mean, worst)
         epochs.append({"samples": trainer.step, "prequential": result.loss, "shadow": worst})
     seconds = time.perf_counter() - began
-    tests = {seed: _frozen(prepared, trainer.params, seed, config.task.reset) for seed in _TEST_SEEDS}
+    tests = {
+        seed: _frozen(prepared, trainer.params, seed, config.task.reset) for seed in _TEST_SEEDS
+    }
     return {
         "config": job.config,
         "overrides": list(job.overrides),
@@ -129,7 +135,11 @@ def _told(rows: list[dict[str, Any]]) -> str:
     samples = sorted(row["samples"] for row in rows)[len(rows) // 2]
     seconds = sorted(row["seconds"] for row in rows)[len(rows) // 2]
     worst = sorted(max(max(v) for v in row["test_mse_per_frequency"].values()) for row in rows)
-    return f"{solved} of {len(rows)}; worst {worst[-1]:.2g}, median {worst[len(rows) // 2]:.2g}; {samples:,} samples, {seconds:.1f} s"
+    middle = worst[len(rows) // 2]
+    return (
+        f"{solved} of {len(rows)}; worst {worst[-1]:.2g}, median {middle:.2g}; {samples:,} samples, "
+        f"{seconds:.1f} s"
+    )
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
     python -m freqjax.main --config configs/online_stream.py
 
-One update a sample, nothing stored of the past, no backpropagation through time, no curriculum. The state starts
-over at each block; `--config.task.reset=epoch` carries one state through all rows.
-Expected: a frozen test MSE below 0.01 at every frequency. See docs/online.md.
+One update a sample, nothing stored of the past, no backpropagation through time, no curriculum. The state
+starts over at each block; `--config.task.reset=epoch` carries one state through all rows. Expected: a frozen
+test MSE below 0.01 at every frequency. See docs/online.md.
 """
 
 from freqjax import Config, ExtractionConfig, NetworkConfig, OptimizerConfig, TrainConfig

@@ -125,6 +125,8 @@ def test_every_engine_is_there_or_says_why_not(monkeypatch, tmp_path):
     monkeypatch.setenv("CXX", "no-such-compiler")
     monkeypatch.setenv("FREQJAX_CACHE", str(tmp_path))
     assert "no-such-compiler" in reason(online_jobs._native(config, blocks, 40, "cpu"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    assert online_jobs.pytorch_missing("cpu") is None
     assert reason(online_jobs.pytorch_missing("gpu")) == "PyTorch is timed on the CPU alone."
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert reason(online_jobs.pytorch_missing("cpu")) == "PyTorch is not installed."

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from freqjax.config import shipped
+from freqjax.config.coercion import MOST_VALUES, coerce
 from freqjax.config.fields import AXES, item_type, optional
 from freqjax.config.sections import Config, change_task, field_type
-from freqjax.config.validation import MOST_VALUES, coerce, from_dict, validate
+from freqjax.config.validation import from_dict, validate
 from freqjax.config.versions import present_name
 from freqjax.errors import UserError
 from freqjax.system.files import parse_json

@@ -8,18 +8,15 @@ stands in its section (`TaskConfig.check`), what a network needs of a task in `f
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import math
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
+from freqjax.config.coercion import coerce, coerce_axes, show
+from freqjax.config.fields import AXES, Section, field_types, require_untouched
 from freqjax.config.filter_rules import validate_filter
-from freqjax.config.fields import AXES, Section, field_types, item_type, optional, require_untouched
 from freqjax.config.names import CELLS, OTHER_NONLINEARITIES, cell_class, look_in
 from freqjax.config.network import NetworkConfig
 from freqjax.config.sections import (
-    AXIS_SECTIONS,
     Config,
     change_task,
     default_config,
@@ -30,18 +27,11 @@ from freqjax.config.sections import (
 )
 from freqjax.config.task import TaskConfig
 from freqjax.config.training import GRADIENTS
-from freqjax.config.versions import MOVED, present_name, upgrade
+from freqjax.config.versions import MOVED, upgrade
 from freqjax.errors import UserError
-from freqjax.text import shortened
 
-# The largest number of single precision, roughly.
-_LARGEST = 3e38
 # What the class was written with; what is set on it later does not reach its objects.
 _CONFIG = frozenset(vars(Config))
-# Items of a list in a message.
-_MOST_SHOWN = 12
-# As many values has an axis at most, which may hold as many replicas.
-MOST_VALUES = 10_000
 
 
 def validate(config: Config) -> Config:
@@ -72,7 +62,7 @@ def _require_sections(config: Config) -> None:
     if not isinstance(config.own, dict) or set(config.own) != set(config.task.sections):
         own = ", ".join(config.task.sections) or "none"
         raise UserError(
-            f"config.own is {_show(config.own)}: it must hold the sections of the task alone ({own})."
+            f"config.own is {show(config.own)}: it must hold the sections of the task alone ({own})."
         )
     for name, wanted in section_types(config).items():
         found = getattr(config, name)
@@ -102,7 +92,7 @@ def _settle_moved(config: Config) -> None:
             field_type(config, name)
         except UserError:
             raise UserError(
-                f"{old} is {_show(value)}: it is {name} now, which {config.task.name} does not have."
+                f"{old} is {show(value)}: it is {name} now, which {config.task.name} does not have."
             ) from None
         where, field = name.split(".")
         setattr(getattr(config, where), field, value)
@@ -114,9 +104,9 @@ def _validate_fields(config: Config, section_name: str, section: Section) -> Non
     for field, kind in field_types(type(section)).items():
         name = f"{section_name}.{field}"
         value = getattr(section, field)
-        value = _coerce_axes(config, name, value) if kind == AXES else coerce(name, kind, value)
+        value = coerce_axes(config, name, value) if kind == AXES else coerce(name, kind, value)
         if value is not None and not rules[field]["check"](value):
-            raise UserError(f"{name} is {_show(value)}: it must be {rules[field]['allowed']}.")
+            raise UserError(f"{name} is {show(value)}: it must be {rules[field]['allowed']}.")
         setattr(section, field, value)
 
 
@@ -193,7 +183,7 @@ def _validate_windows(config: Config) -> None:
 
 def _require_one_lstm(network: NetworkConfig, where: str) -> None:
     for field, (found, wanted) in network.beyond_one_lstm.items():
-        raise UserError(f"network.{field} is {_show(found)}: it must be {_show(wanted)} {where}.")
+        raise UserError(f"network.{field} is {show(found)}: it must be {show(wanted)} {where}.")
 
 
 def _validate_train(config: Config) -> None:
@@ -229,7 +219,7 @@ def _validate_escalation(config: Config) -> None:
     sizes, hidden = config.train.escalate, config.network.hidden_size
     if sizes and sizes[0] <= hidden:
         raise UserError(
-            f"train.escalate is {_show(sizes)}: its sizes must lie above network.hidden_size, {hidden}."
+            f"train.escalate is {show(sizes)}: its sizes must lie above network.hidden_size, {hidden}."
         )
     if sizes and not config.train.diagnose:
         raise UserError(
@@ -270,7 +260,7 @@ def _validate_curriculum(config: Config) -> None:
     ):
         if found != wanted:
             raise UserError(
-                f"{field} is {_show(found)}: it must be {_show(wanted)} where "
+                f"{field} is {show(found)}: it must be {show(wanted)} where "
                 "curriculum.first_horizon is set, since a horizon is counted from the start of every "
                 "block."
             )
@@ -288,105 +278,6 @@ def _validate_curriculum(config: Config) -> None:
             f"train.divergence_factor is {config.train.divergence_factor:g}: it must be none where "
             "curriculum.first_horizon is set, since every longer horizon begins with a larger loss."
         )
-
-
-def coerce(name: str, kind: Any, value: Any) -> Any:
-    """Return `value` as the field's type `kind`.
-
-    Raises:
-      UserError: a value of another type, or a number that is not finite.
-    """
-    kind, may_be_none = optional(kind)
-    if value is None and may_be_none:
-        return None
-    of_items = item_type(kind)
-    value = _plain(value)
-    if of_items is None:
-        return _coerce_plain(name, kind, value)
-    if _is_plain(of_items, value):
-        value = (value,)
-    if not isinstance(value, (list, tuple)):
-        wanted = "numbers" if of_items in (int, float) else "values"
-        raise UserError(f"{name} is {_show(value)}: it must be a list of {wanted}.")
-    return tuple(_coerce_plain(name, of_items, _plain(item)) for item in value)
-
-
-def _plain(value: Any) -> Any:
-    """Return a path as text, and a number or a list of NumPy as Python's own; all else as it is."""
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
-        return value.tolist()
-    return value
-
-
-def _is_plain(kind: type, value: Any) -> bool:
-    """Return whether `value` could be one of `kind`, apart from its size."""
-    if kind in (str, bool):
-        return isinstance(value, kind)
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _coerce_plain(name: str, kind: type, value: Any) -> Any:
-    if not _is_plain(kind, value) or (kind is int and isinstance(value, float)):
-        raise UserError(f"{name} is {_show(value)}: it must be {_KIND_NAMES[kind]}.")
-    if kind is float:
-        too_large = isinstance(value, int) and abs(value) >= 2**64
-        number = math.inf if too_large else float(value)
-        if not (math.isfinite(number) and abs(number) < _LARGEST):
-            raise UserError(f"{name} is {value}: it must be a finite number below {_LARGEST:g}.")
-        return number
-    if kind is int and abs(value) >= 2**32:
-        raise UserError(f"{name} is {value}: it must be below {2**32}.")
-    return value
-
-
-def _coerce_axes(config: Config, name: str, axes: Any) -> dict[str, tuple[Any, ...]]:
-    """Return fields and their values, each as the field's own type; combinations are checked as configs."""
-    if not isinstance(axes, dict):
-        raise UserError(
-            f"{name} is {_show(axes)}: it must be a dictionary of fields and their values."
-        )
-    found, given = {}, {}
-    for field, values in axes.items():
-        if not isinstance(field, str):
-            raise UserError(
-                f"{name} holds {_show(field)}: an axis is named by text, as train.seed is."
-            )
-        kind = field_type(config, field)
-        twin = given.setdefault(present_name(field), field)
-        if twin != field:
-            raise UserError(
-                f"{name} holds {twin} and {field}: they are one field, and must be given once."
-            )
-        if field.partition(".")[0] not in AXIS_SECTIONS:
-            raise UserError(
-                f"{name} holds {field}: an axis is a field of one of {', '.join(AXIS_SECTIONS)}."
-            )
-        if field == "task.name":
-            raise UserError(f"{name} holds {field}: it must not, since a sweep compares one task.")
-        if isinstance(values, str) or not isinstance(values, Iterable):
-            raise UserError(f"{name} has {field} = {_show(values)}: it must be a list of values.")
-        held = list(itertools.islice(values, MOST_VALUES + 1))  # it may not end by itself
-        if len(held) > MOST_VALUES:
-            raise UserError(
-                f"{name} has more than {MOST_VALUES} values of {field}: fewer are allowed."
-            )
-        found[field] = tuple(coerce(field, kind, value) for value in held)
-        if len(set(found[field])) < len(found[field]):
-            raise UserError(f"{name} has {field} = {_show(found[field])}: a value is there twice.")
-    return found
-
-
-_KIND_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-
-
-def _show(value: Any) -> str:
-    """Write a value as a message shows it: no more of it than a person reads."""
-    if isinstance(value, tuple):
-        more = ", …" if len(value) > _MOST_SHOWN else ""
-        return f"({', '.join(_show(item) for item in value[:_MOST_SHOWN])}{more})"
-    return f"{value:g}" if isinstance(value, float) else shortened(repr(value))
 
 
 def from_dict(values: Any, source: str, say: Callable[[str], None] | None = None) -> Config:

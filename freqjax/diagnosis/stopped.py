@@ -5,7 +5,7 @@ All are told by one trial: the run goes on from its last weights at the rate tha
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from freqjax.diagnosis.examined import RunUnderExamination
 from freqjax.diagnosis.mending import MENDED_SHARE, finite_or_none, said
@@ -19,6 +19,21 @@ _WORK = 8e9
 _SLOWED = 0.2
 # Going on must not make the test rows worse.
 _NO_WORSE = 0.9
+# What a run is given in the place of the rule that ended it.
+_UNRULED = {
+    "train.divergence_factor": "train.divergence_factor=none",
+    "train.target_mse": "train.target_mse=none",
+    "train.patience": "train.patience=none",
+    "optimizer.schedule": "optimizer.schedule=cosine",
+}
+
+
+class _Finding(NamedTuple):
+    """Result of a search: whether it found the cause (None if not tried), a sentence, and its numbers."""
+
+    found: bool | None
+    words: str
+    evidence: dict[str, Any]
 
 
 def stopped_early(run: RunUnderExamination, *, wrong_rows: bool) -> tuple[Examination, Examination]:
@@ -27,43 +42,95 @@ def stopped_early(run: RunUnderExamination, *, wrong_rows: bool) -> tuple[Examin
     With `wrong_rows` the test rows are known to be no judge of it.
     """
     rule = _rule(run)
-    trial, found, words, evidence = None, None, "", {}
-    if not run.uses_rate:
-        found, words = _of_the_curriculum(run)
-    elif run.knows_its_rows:
-        found, words = False, "The training rows are learned: the updates were enough for them"
+    shown, made = _shown_by_going_on(run, rule, wrong_rows=wrong_rows), _epochs(run)
+    epochs = 3 * max(run.config.train.epochs, 1)
+    if rule is None:
+        stopped = _Finding(False, "No rule stopped the run and no schedule slowed it", {})
+        unfinished, change = shown, f"train.epochs={2 * max(made, 1)}"
+        advice = "Nothing: no rule ended it."
     else:
-        schedule = run.config.optimizer.schedule
-        trial = retrain(
-            run,
-            (1.0,),
-            _WORK,
-            begin=run.last_params,
-            more=_more(run, rule),
-            schedule="constant" if schedule == "constant" else "cosine",
-        )
-        words = f"Too dear to try: {FEWEST_UPDATES} updates more need more than is spent on it."
-    if trial is not None:
-        found = _goes_on(run, trial, wrong_rows=wrong_rows)
-        words = (
-            f"From its last weights, {trial.updates} updates more take the frozen error on the training rows "
-            f"from {said(run.last_train_error)} to {said(trial.errors[0])}, and that on the test rows to "
-            f"{said(trial.test_errors[0])}"
-        )
-        evidence = {
-            "updates": trial.updates,
-            f"continued_{run.metric}": finite_or_none(trial.errors[0]),
-            f"continued_test_{run.metric}": finite_or_none(trial.test_errors[0]),
-        }
+        stopped = _by_rule(run, rule, shown)
+        unfinished = _Finding(False, f"Its epochs did not end it, but {rule} did", {})
+        change, advice = _UNRULED[rule], f"Let {rule} wait longer, or do without it."
+    longer = f"Train longer: --resume with train.epochs={epochs} goes on from here."
     return (
-        _stopped(run, rule, found, words, evidence),
-        _unfinished(run, rule, found, words, evidence),
+        _examination(run, "schedule_stopped", stopped, change, advice),
+        _examination(run, "needs_epochs", unfinished, f"train.epochs={epochs}", longer),
     )
+
+
+def _examination(
+    run: RunUnderExamination, cause: str, finding: _Finding, change: str, advice: str
+) -> Examination:
+    return Examination(
+        cause=cause,
+        found=finding.found,
+        words=f"{finding.words}.",
+        evidence=finding.evidence,
+        threshold=(
+            f"up to {_MORE:g} times as many updates more, or those that a rule spared it, take at least "
+            f"{MENDED_SHARE:.0%} of the error on the training rows away, and that on the test rows falls too"
+        ),
+        experiment=run.command(change),
+        advice=advice,
+    )
+
+
+def _shown_by_going_on(run: RunUnderExamination, rule: str | None, *, wrong_rows: bool) -> _Finding:
+    """Tell whether the run, let go on from its last weights, learns what it had not."""
+    if not run.uses_rate:
+        return _of_the_curriculum(run)
+    if run.knows_its_rows:
+        return _Finding(
+            False, "The training rows are learned: the updates were enough for them", {}
+        )
+    schedule = run.config.optimizer.schedule
+    trial = retrain(
+        run,
+        (1.0,),
+        _WORK,
+        begin=run.last_params,
+        more=_more(run, rule),
+        schedule="constant" if schedule == "constant" else "cosine",
+    )
+    if trial is None:
+        dear = f"Too dear to try: {FEWEST_UPDATES} updates more need more than is spent on it"
+        return _Finding(None, dear, {})
+    words = (
+        f"From its last weights, {trial.updates} updates more take the frozen error on the training rows "
+        f"from {said(run.last_train_error)} to {said(trial.errors[0])}, and that on the test rows to "
+        f"{said(trial.test_errors[0])}"
+    )
+    evidence = {
+        "updates": trial.updates,
+        f"continued_{run.metric}": finite_or_none(trial.errors[0]),
+        f"continued_test_{run.metric}": finite_or_none(trial.test_errors[0]),
+    }
+    return _Finding(_goes_on(run, trial, wrong_rows=wrong_rows), words, evidence)
+
+
+def _by_rule(run: RunUnderExamination, rule: str, shown: _Finding) -> _Finding:
+    """Return what going on has shown as a finding about the rule that ended or slowed the run."""
+    if rule == "optimizer.schedule":
+        share = run.rows[-1]["lr"] / run.config.optimizer.learning_rate
+        words = f"The schedule had lowered the rate to {share:.2g} of its peak"
+        evidence = {"rate_share": share}
+    else:
+        setting, made = getattr(run.config.train, rule.split(".")[1]), _epochs(run)
+        words = (
+            f"{rule}={setting:g} stopped the run after {made} of {run.config.train.epochs} epochs"
+        )
+        evidence = {"epochs": made, "rule": rule}
+    return _Finding(shown.found, f"{words}. {shown.words}", evidence | shown.evidence)
+
+
+def _epochs(run: RunUnderExamination) -> int:
+    return run.rows[-1]["epoch"] if run.rows else 0
 
 
 def _more(run: RunUnderExamination, rule: str | None) -> float:
     """Return for how many times its updates the run goes on: as planned, where a rule stopped it."""
-    made = run.rows[-1]["epoch"] if run.rows else 0
+    made = _epochs(run)
     if not made or rule is None or not rule.startswith("train."):
         return _MORE
     return max(_MORE, run.config.train.epochs / made - 1)
@@ -78,7 +145,7 @@ def _goes_on(run: RunUnderExamination, trial: Trial, *, wrong_rows: bool) -> boo
     return False if 2 * trial.updates >= run.updates else None
 
 
-def _of_the_curriculum(run: RunUnderExamination) -> tuple[bool | None, str]:
+def _of_the_curriculum(run: RunUnderExamination) -> _Finding:
     """Tell whether horizons still lengthened when the epochs were over."""
     horizons = [
         row[run.task.columns.horizon] for row in run.rows if run.task.columns.horizon in row
@@ -87,10 +154,10 @@ def _of_the_curriculum(run: RunUnderExamination) -> tuple[bool | None, str]:
     longest = run.config.curriculum.longest_horizon
     aim = whole if longest is None else min(whole, longest)
     if len(horizons) < 2:
-        return None, "The curriculum made too few steps to tell"
+        return _Finding(None, "The curriculum made too few steps to tell", {})
     grew = bool(horizons[-1] > horizons[len(horizons) // 2])
     words = f"The horizon stood at {horizons[-1]:g} of {aim:g} {run.task.time.name} at the end"
-    return grew and bool(horizons[-1] < aim), words
+    return _Finding(grew and bool(horizons[-1] < aim), words, {})
 
 
 def _rule(run: RunUnderExamination) -> str | None:
@@ -118,74 +185,3 @@ def _stopping_rule(run: RunUnderExamination) -> str | None:
         if known and max(known) < train.target_mse:
             return "train.target_mse"
     return None if train.patience is None else "train.patience"
-
-
-_UNRULED = {
-    "train.divergence_factor": "train.divergence_factor=none",
-    "train.target_mse": "train.target_mse=none",
-    "train.patience": "train.patience=none",
-    "optimizer.schedule": "optimizer.schedule=cosine",
-}
-
-
-def _stopped(
-    run: RunUnderExamination,
-    rule: str | None,
-    found: bool | None,
-    words: str,
-    evidence: dict[str, Any],
-) -> Examination:
-    made = run.rows[-1]["epoch"] if run.rows else 0
-    if rule is None:
-        found, reason = False, "No rule stopped the run and no schedule slowed it."
-        evidence = {}
-    elif rule == "optimizer.schedule":
-        share = run.rows[-1]["lr"] / run.config.optimizer.learning_rate
-        reason = f"The schedule had lowered the rate to {share:.2g} of its peak. {words}."
-        evidence = {"rate_share": share, **evidence}
-    else:
-        value = rule.split(".")[1]
-        setting = getattr(run.config.train, value)
-        epochs = run.config.train.epochs
-        reason = f"{rule}={setting:g} stopped the run after {made} of {epochs} epochs. {words}."
-        evidence = {"epochs": made, "rule": rule, **evidence}
-    change = _UNRULED[rule] if rule else f"train.epochs={2 * max(made, 1)}"
-    return Examination(
-        cause="schedule_stopped",
-        found=found,
-        words=reason,
-        evidence=evidence,
-        threshold=_threshold(run),
-        experiment=run.command(change),
-        advice=(
-            f"Let {rule} wait longer, or do without it." if rule else "Nothing: no rule ended it."
-        ),
-    )
-
-
-def _unfinished(
-    run: RunUnderExamination,
-    rule: str | None,
-    found: bool | None,
-    words: str,
-    evidence: dict[str, Any],
-) -> Examination:
-    if rule is not None:
-        found, words, evidence = False, f"Its epochs did not end it, but {rule} did", {}
-    epochs = 3 * max(run.config.train.epochs, 1)
-    return Examination(
-        cause="needs_epochs",
-        found=found,
-        words=f"{words}.",
-        evidence=evidence,
-        threshold=_threshold(run),
-        experiment=run.command(f"train.epochs={epochs}"),
-        advice=f"Train longer: --resume with train.epochs={epochs} goes on from here.",
-    )
-
-
-def _threshold(run: RunUnderExamination) -> str:
-    return (
-        f"up to {_MORE:g} times as many updates more, or those that a rule spared it, take at least "
-        f"{MENDED_SHARE:.0%} of the error on the training rows away, and that on the test rows falls too"
-    )

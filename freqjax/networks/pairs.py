@@ -1,8 +1,8 @@
 """Pairs of LSTM units that only couple within themselves, and their derivatives in real time.
 
-With the recurrent weights outside the pairs at 0 and the pairs of other groups held, the output under one group
-depends only on that group's pairs. The derivative of a pair's state by its weights then has two rows, and the
-recursion of real-time recurrent learning (Williams & Zipser 1989) is exact at P · 2 · m numbers:
+With the recurrent weights outside the pairs at 0 and the pairs of other groups held, the output under one
+group depends only on that group's pairs. The derivative of a pair's state by its weights then has two rows,
+and the recursion of real-time recurrent learning (Williams & Zipser 1989) is exact at P · 2 · m numbers:
 
     Jc_t = f Jc_{t-1} + A Jh_{t-1} + (k_i, k_f, k_g) ⊗ a        A = k_i W_i + k_f W_f + k_g W_g
     Jh_t = μ Jc_t + B Jh_{t-1} + k_o ⊗ a                        B = k_o W_o
@@ -10,16 +10,16 @@ recursion of real-time recurrent learning (Williams & Zipser 1989) is exact at P
 with a = [x, 1, h_{t-1}] the inputs of a gate, k the slope of c or h by the argument of a gate, W the weights
 of h within the pair, and μ = σ(o) (1 − tanh² c).
 
-Trained are, for every pair, the weights of its 8 gates from the inputs that are no selector, from the selector of
-its group and from the pair itself, its part of the initial carry, and its part of the head. Biases
-are not: the selector's weight has the same effect.
-Axes: F groups, P pairs of a group, M inputs that are no selector, N = P · n trained weights of a group, n = 8 (M
-+ 3) + 4, m = 8 (M + 3) + 2, those that the state depends on.
+Trained are, for every pair, the weights of its 8 gates from the inputs that are no selector, from the
+selector of its group and from the pair itself, its part of the initial carry, and its part of the head.
+Biases are not: the selector's weight has the same effect. Axes: F groups, P pairs of a group, M inputs that
+are no selector, N = P · n trained weights of a group, n = 8 (M + 3) + 4, m = 8 (M + 3) + 2, those that the
+state depends on.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -76,7 +76,7 @@ class Pairs:
 
     def gather(self, weights: LstmWeights) -> Float[np.ndarray, "F P n"]:
         """Return the trained weights of every group; those of missing pairs are 0."""
-        arrays = LstmWeights(*(np.asarray(array) for array in weights))
+        arrays: Any = LstmWeights._make(np.asarray(array) for array in weights)
         columns = self._columns()
         parts = [arrays.input_kernel[row][columns] for row in self._setting.others]
         parts.append(self._own(arrays, columns))
@@ -94,7 +94,7 @@ class Pairs:
 
     def scatter(self, weights: LstmWeights, trained: Float[np.ndarray, "F P n"]) -> LstmWeights:
         """Return `weights` with the trained ones replaced."""
-        arrays = LstmWeights(*(np.array(array) for array in weights))
+        arrays: Any = LstmWeights._make(np.array(array) for array in weights)
         there, columns = self._there, self._columns()[self._there]
         units = self._units[there]
         found = np.asarray(trained)[there]
@@ -112,7 +112,9 @@ class Pairs:
         arrays.carry[units], arrays.head_kernel[units, 0] = found[:, -4:-2], found[:, -2:]
         return arrays
 
-    def scales(self, cycles: Float[np.ndarray, " pairs"], share: float) -> Float[np.ndarray, "F P n"]:
+    def scales(
+        self, cycles: Float[np.ndarray, " pairs"], share: float
+    ) -> Float[np.ndarray, "F P n"]:
         """Return prior standard deviations of the trained weights: `rotors.change_scales`, bounded by speed.
 
         The candidate's weights rotate a pair. Their scale is at most the one that changes a pair's speed by
@@ -131,7 +133,7 @@ class Pairs:
         candidate *= np.minimum(1, most)[..., None, None]
         return scales
 
-    def _own(self, arrays: LstmWeights, columns: Int[np.ndarray, "F P 2 4"]) -> np.ndarray:
+    def _own(self, arrays: Any, columns: Int[np.ndarray, "F P 2 4"]) -> np.ndarray:
         """Return the weights of each group's selector, or the bias if there are no selectors."""
         if not self._setting.selectors:
             return np.asarray(arrays.input_bias)[columns]
@@ -168,7 +170,10 @@ def kept(gradient: str, weights: int) -> Float[np.ndarray, "2 m"]:
 
 
 def advance(
-    trained: Float[Array, "P n"], fixed: Float[Array, "P 2 4"], state: PairState, x: Float[Array, " M"]
+    trained: Float[Array, "P n"],
+    fixed: Float[Array, "P 2 4"],
+    state: PairState,
+    x: Float[Array, " M"],
 ) -> tuple[PairState, Float[Array, ""]]:
     """Advance one sample: state, x → state, the output without the head's bias."""
     gates, a = _arguments(trained, state, x)
@@ -209,9 +214,7 @@ def advance_with_derivatives(
     return PairState(c, h), Sensitivity(by_c, by_h), jnp.sum(head * h), derivatives
 
 
-def correct(
-    state: PairState, sensitivity: Sensitivity, change: Float[Array, "P n"]
-) -> PairState:
+def correct(state: PairState, sensitivity: Sensitivity, change: Float[Array, "P n"]) -> PairState:
     """Move the state, to first order, to where weights changed by `change` would have brought it."""
     moved = change[:, None, : sensitivity.c.shape[-1]]
     return PairState(

@@ -30,18 +30,16 @@ from freqjax.config import sections as configs
 from freqjax.config import validation
 from freqjax.config.sections import Config, RunConfig
 from freqjax.errors import UserError
-from freqjax.figures.attempt import attempt
 from freqjax.run.interrupts import Interrupted, Interrupts
 from freqjax.run.workdir import Workdir
-from freqjax.sweep import axes, best, checks, processes, results
+from freqjax.sweep import axes, checks, ending, processes
 from freqjax.sweep.axes import Bucket, Replica
 from freqjax.sweep.logs import Arrays, Replicas
 from freqjax.sweep.progress import Progress
 from freqjax.sweep.serial import SerialReplicas
 from freqjax.sweep.shared import SharedReplicas
 from freqjax.sweep.standards import names_of
-from freqjax.system import devices, files, output
-from freqjax.text import printable
+from freqjax.system import devices, output
 from freqjax.training.prepared import assemble
 from freqjax.training.regimes import is_alone
 
@@ -204,10 +202,18 @@ class _Sweep:
             rows.sort(key=lambda row: row["replica"])
             with _acting(self._interrupts):
                 # The others wait here for the lead, since JAX limits the time a process waits at its exit.
-                processes.from_lead(lambda: self._finish(rows, figures=figures))
+                processes.from_lead(lambda: self._write(rows, figures=figures))
         except Interrupted:
             return self._end_early()
         return None
+
+    def _write(self, rows: list[dict[str, Any]], *, figures: bool) -> None:
+        """Write the results; only on the lead."""
+        assert self._folder is not None
+        ending.write(
+            self._folder, self._buckets, rows, self._spent, self._origins,
+            figures=figures, say=self._say,
+        )  # fmt: skip
 
     def _end_early(self) -> int:
         """Say that a signal ended the sweep, and return which."""
@@ -365,53 +371,3 @@ class _Sweep:
         mine = jax.tree.map(lambda a: jax.device_get(a)[share], arrays)
         replicas.restore(mine, record.replicas, share)
         self._say(f"resumed after epoch {replicas.epoch}")
-
-    def _finish(self, rows: list[dict[str, Any]], *, figures: bool) -> None:
-        """Write the results; only on the lead."""
-        assert self._folder is not None
-        folder = self._folder
-        first = self._buckets[0].replicas[0]
-        fields, names = list(first.values), names_of(assemble(first.config).task)
-        aggregates = results.aggregate(rows, fields, names.test)
-        chosen = results.best_replica(rows, names)
-        if chosen is not None:
-            self._export(chosen, folder.path)
-        found = {"axes": fields, "best_replica": chosen, "rows": rows, "aggregates": aggregates}
-        folder.write_json("sweep.json", found)
-        files.write_text(folder.path / "sweep.csv", results.to_csv(rows))
-        values = {
-            "replicas": len(rows),
-            "programs": len(self._buckets),
-            "updates": sum(row["updates"] for row in rows),
-            **dataclasses.asdict(self._spent),
-            "processes": jax.process_count(),
-            "devices": len(jax.devices()),
-            "device": devices.describe(),
-            "versions": devices.versions(),
-        }
-        if self._origins:
-            origins = sorted(self._origins.items())
-            values["init_from"] = [{"path": path, "step": step} for path, step in origins]
-        folder.write_json("summary.json", values)
-        if figures:
-
-            def draw() -> list[Path]:
-                from freqjax.sweep.figure import (
-                    sweep,  # matplotlib takes most of a second to import
-                )
-
-                return [sweep(rows, aggregates, fields, names, folder.path / "figures")]
-
-            attempt(draw, self._say)
-        said = results.text(rows, aggregates, names)
-        self._say("\n".join(["", *said, f"everything: {printable(str(folder.path))}"]))
-
-    def _export(self, index: int, folder: Path) -> None:
-        """Write the best replica's weights to best/, a folder that --checkpoint accepts."""
-        place, bucket = next(
-            (n, b)
-            for n, b in enumerate(self._buckets)
-            if any(replica.index == index for replica in b.replicas)
-        )
-        source = folder / f"checkpoints/bucket-{place}"
-        best.export(bucket, index, source, folder / "best", warn=self._say)

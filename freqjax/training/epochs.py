@@ -37,8 +37,8 @@ class EpochResult(NamedTuple):
       row: the entries of metrics.jsonl that training computes.
       loss: the training loss, which may not be finite.
       alerts: sentences on unusual losses and gradients.
-      judged: [G] frozen losses by which the trainer itself chose its weights, None where a group has none yet;
-        None if the trainer does not choose.
+      judged: [G] frozen losses by which the trainer itself chose its weights, None where a group has none
+        yet; None if the trainer does not choose.
     """
 
     row: dict[str, Any]

@@ -101,8 +101,8 @@ class Prepared:
     def losses_after(self, result: EpochResult, params: Params) -> FrozenLosses | None:
         """Return the frozen losses that rank the weights `params` after an epoch.
 
-        They are those by which the trainer chose the weights, None while it has not judged every group; or, if
-        it does not choose, the losses on the rows of `choosing`.
+        They are those by which the trainer chose the weights, None while it has not judged every group; or,
+        if it does not choose, the losses on the rows of `choosing`.
         """
         if result.judged is None:
             return self.frozen_losses(params)

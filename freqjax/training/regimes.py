@@ -26,8 +26,8 @@ def is_filter(config: Config) -> bool:
 def is_alone(config: Config) -> bool:
     """Return whether a replica of `config` cannot share a program of updates with others.
 
-    In a curriculum the host decides after every step, with a filter after every block; shuffled rows are gathered for every pass, and an epoch
-    with a given number of updates continues where the last one ended.
+    In a curriculum the host decides after every step, with a filter after every block; shuffled rows are
+    gathered for every pass, and an epoch with a given number of updates continues where the last one ended.
     """
     train = config.train
     shuffled = train.regime in ("windows", "examples")

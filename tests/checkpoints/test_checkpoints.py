@@ -26,6 +26,7 @@ from freqjax.checkpoints.store import CheckpointStore, export_params_only, read_
 from freqjax.errors import UserError
 from tests.checkpoints import checkpoint_victim
 from tests.checkpoints.checkpoint_victim import metric_at, state_at
+from tests.processes import running
 from tests.root import ROOT
 
 
@@ -542,7 +543,7 @@ def test_kill_at_any_moment(tmp_path):
     command = [sys.executable, checkpoint_victim.__file__, str(tmp_path)]
     reached = 0
     for kill in range(12):
-        with subprocess.Popen(
+        with running(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as victim:
             assert victim.stdout is not None and victim.stderr is not None

@@ -20,6 +20,7 @@ from freqjax.checkpoints.store import (
 from freqjax.errors import UserError
 from tests.checkpoints import checkpoint_writer
 from tests.checkpoints.checkpoint_victim import state_at
+from tests.processes import running
 from tests.root import ROOT
 
 
@@ -128,10 +129,9 @@ def test_reading_beside_a_process_that_saves_without_a_pause(tmp_path):
         return template()
 
     command = [sys.executable, checkpoint_writer.__file__, str(tmp_path / "checkpoints")]
-    writer = subprocess.Popen(
+    with running(
         command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
-    try:
+    ) as writer:
         assert writer.stdout is not None and writer.stdout.readline() == "saved\n"
         assert writer.poll() is None
         found = restore_described(tmp_path, template_of, warn=pytest.fail)
@@ -140,6 +140,3 @@ def test_reading_beside_a_process_that_saves_without_a_pause(tmp_path):
         for _ in range(10):
             found = restore_described(tmp_path, template_of, warn=pytest.fail)
             assert_is_step(found, found.step)
-    finally:
-        writer.kill()
-        writer.communicate()

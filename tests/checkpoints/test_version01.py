@@ -3,7 +3,8 @@
 tests/data/version01/*.zip were written by the code of commit 6d2fd00: folders of runs stopped by SIGTERM (one
 of stochastic gradients in the middle of an epoch, one of a curriculum) and of sweeps killed at an epoch's
 end. In each, whole.jsonl and whole.json are metrics.jsonl and parts of the summary, or sweep.json, of the
-same training when nothing had stopped it.
+same training when nothing had stopped it. The steps of the curriculum are damped so much that
+the rounding of another version of JAX does not change the number of iterations that solve them.
 """
 
 import json

@@ -2,10 +2,8 @@
 
 import copy
 import dataclasses
-import itertools
 import json
 
-import numpy as np
 import pytest
 
 import freqjax
@@ -20,7 +18,6 @@ from freqjax import (
 )
 from freqjax.config import overrides, validation
 from freqjax.config import sections as configs
-from freqjax.tasks.extraction.config import extraction_of
 from tests.config.toys import NoiseConfig, ToyConfig
 
 TOY = "tests.config.toys:Toy"
@@ -287,62 +284,3 @@ def test_sections_of_the_task_that_are_not_its_own_are_refused(own):
     config.own = own
     with pytest.raises(UserError, match=r"config.own is .* sections of the task alone \(limits\)"):
         validation.validate(config)
-
-
-def test_numbers_of_numpy_and_paths_are_what_they_say(tmp_path):
-    config = Config()
-    axes = {"train.seed": np.arange(2), "train.truncation": [np.int32(4)]}
-    for path, value in (
-        ("task.frequencies", np.array([2.0, 5.0])),
-        ("task.train_path", tmp_path / "a.csv"),
-        ("train.epochs", np.int64(3)),
-        ("train.diagnose", np.bool_(False)),
-        ("sweep.axes", axes),
-        ("optimizer.learning_rate", np.float32(0.5)),
-    ):
-        _set(config, path, value)
-    validation.validate(config)
-    assert json.loads(json.dumps(configs.to_dict(config)))["task"]["train_path"] == str(
-        tmp_path / "a.csv"
-    )
-    assert extraction_of(config).frequencies == (2.0, 5.0)
-    assert (config.train.epochs, config.train.diagnose) == (3, False)
-    assert config.sweep.axes == {"train.seed": (0, 1), "train.truncation": (4,)}
-    assert config.optimizer.learning_rate == 0.5
-    _set(config, "train.epochs", np.float64(2.5))
-    with pytest.raises(UserError, match=r"train.epochs is 2.5: it must be a whole number"):
-        validation.validate(config)
-
-
-@pytest.mark.parametrize(
-    ("axes", "sentence"),
-    [
-        ({1: [2]}, "sweep.axes holds 1: an axis is named by text"),
-        (
-            {"train.sed": [1]},
-            "config.train.sed is not a field: the nearest one is config.train.seed",
-        ),
-        ({"train.seed": itertools.count()}, "sweep.axes has more than 10000 values of train.seed"),
-        (None, "sweep.axes is None: it must be a dictionary"),
-    ],
-)
-def test_axes_that_cannot_be_are_refused(axes, sentence):
-    config = Config()
-    config.sweep.axes = axes
-    with pytest.raises(UserError, match=sentence):
-        validation.validate(config)
-
-
-def test_a_message_does_not_repeat_what_is_long():
-    config = Config()
-    config.train.escalate = tuple(range(5000, 0, -1))
-    with pytest.raises(UserError) as error:
-        validation.validate(config)
-    assert str(error.value).startswith("train.escalate is (5000, 4999, ")
-    assert "4989, …): it must be" in str(error.value)
-    config = Config()
-    config.train.regime = "x" * 5000
-    with pytest.raises(UserError) as error:
-        validation.validate(config)
-    assert "(5,002 characters)" in str(error.value)
-    assert len(str(error.value)) < 300

@@ -16,6 +16,7 @@ from freqjax.deploy.component_stream import ComponentStream, select
 from freqjax.deploy.trained import Trained
 from freqjax.networks import make_network
 from freqjax.recordings.resampling import ratio, resample
+from tests.processes import running
 from tests.root import ROOT
 from tests.twins import extraction, lstm_step, tiny_config
 
@@ -176,19 +177,17 @@ def test_a_reader_that_has_enough_ends_it_quietly(component):
 
 def test_a_process_answers_at_once_and_ctrl_c_ends_it_quietly():
     command = "-m freqjax.main --mode stream --checkpoint checkpoints/clock64 --select 3.0"
-    process = subprocess.Popen(
+    with running(
         [sys.executable, *command.split()], cwd=ROOT, bufsize=0, env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdin and process.stdout and process.stderr
-    for wanted in np.sin(6 * np.pi * np.arange(100) / 1000):
-        process.stdin.write(b"0.25\n")  # the next line comes only after the answer to this one
-        assert float(process.stdout.readline()) == pytest.approx(wanted, abs=0.05)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
-    assert (process.stdout.read(), process.stderr.read()) == (b"", b"")
-    for file in (process.stdin, process.stdout, process.stderr):
-        file.close()
+    ) as process:  # fmt: skip
+        assert process.stdin and process.stdout and process.stderr
+        for wanted in np.sin(6 * np.pi * np.arange(100) / 1000):
+            process.stdin.write(b"0.25\n")  # the next line comes only after the answer to this one
+            assert float(process.stdout.readline()) == pytest.approx(wanted, abs=0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert (process.stdout.read(), process.stderr.read()) == (b"", b"")
 
 
 @pytest.mark.parametrize("text", ["2", "x", "", "nan", "1,3"])

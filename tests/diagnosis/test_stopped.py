@@ -58,6 +58,19 @@ def test_the_rule_that_ended_a_run_is_named(tmp_path, rule, fields, last):
     assert rule.split(".")[1] in stopped.experiment
 
 
+@pytest.mark.parametrize("rule", [{}, {"train__patience": 2}])
+def test_what_is_too_dear_to_try_stays_open(tmp_path, monkeypatch, rule):
+    monkeypatch.setattr("freqjax.diagnosis.stopped.retrain", lambda *_, **__: None)
+    stopped, short = found(ended(tmp_path, train__epochs=100 if rule else 25, **rule))
+    open_one, shut = (stopped, short) if rule else (short, stopped)
+    assert (open_one.found, shut.found, shut.evidence) == (None, False, {})
+    assert open_one.words.endswith("need more than is spent on it.")
+    assert open_one.words.startswith(
+        "train.patience=2 stopped the run after 25 of 100 epochs. Too dear" if rule else "Too dear"
+    )
+    assert (stopped.threshold, stopped.refuted_if) == (short.threshold, short.refuted_if)
+
+
 def test_a_schedule_that_slowed_nothing_is_not_blamed(tmp_path):
     run = ended(tmp_path, optimizer__schedule="plateau", train__epochs=25, last={"lr": 0.03})
     stopped, short = found(run)

@@ -20,6 +20,7 @@ from freqjax.run.experiment import Experiment, run
 from freqjax.run.workdir import Workdir
 from freqjax.tasks import Extraction, make_task
 from freqjax.tasks.extraction import datasets
+from tests.processes import running
 from tests.twins import extraction, split_of, tiny_config
 
 # What a clock or a process measures differs from run to run, with its checksum; all else must not.
@@ -177,7 +178,7 @@ def test_a_run_stopped_in_mid_epoch_resumes_bitwise(tmp_path, monkeypatch):
 
 def start(folder, *flags):
     command = [sys.executable, "-m", "freqjax.main", "--workdir", str(folder), *flags]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return running(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def wait_for(process, folder, count):
@@ -195,13 +196,10 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been(tmp_pat
     path.write_text((tmp_path / "whole" / "config.json").read_text())
     moments, killed = random.Random(0), 0
     for attempt in range(3):
-        process = start(tmp_path / "cut", "--config", str(path), "--resume")
-        wait_for(process, tmp_path / "cut", 3 + 12 * attempt)
-        time.sleep(moments.uniform(0, 0.1))
-        process.kill()
-        killed += process.wait() == -signal.SIGKILL
-        assert process.stdout is not None
-        process.stdout.close()
+        with start(tmp_path / "cut", "--config", str(path), "--resume") as process:
+            wait_for(process, tmp_path / "cut", 3 + 12 * attempt)
+            time.sleep(moments.uniform(0, 0.1))
+        killed += process.returncode == -signal.SIGKILL
     assert killed >= 2
     resumed = train(config, tmp_path / "cut", resume=True)
     assert rows(tmp_path / "cut") == rows(tmp_path / "whole")
@@ -291,10 +289,10 @@ def test_signals_save_and_exit_with_their_number(tmp_path, signum):
         "def get_config():\n"
         "    return tiny_config(train={'epochs': 100000, 'divergence_factor': None})\n"
     )
-    process = start(tmp_path / "run", "--config", str(path))
-    wait_for(process, tmp_path / "run", 2)
-    process.send_signal(signum)
-    output, _ = process.communicate(timeout=120)
+    with start(tmp_path / "run", "--config", str(path)) as process:
+        wait_for(process, tmp_path / "run", 2)
+        process.send_signal(signum)
+        output, _ = process.communicate(timeout=120)
     assert process.returncode == 128 + signum, output
     assert "Traceback" not in output
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 
@@ -11,6 +10,7 @@ import pytest
 
 from freqjax.run import escalation, experiment
 from freqjax.run.interrupts import Interrupted, Interrupts, raising
+from tests.processes import running
 from tests.root import ROOT
 from tests.twins import tiny_config
 
@@ -18,6 +18,17 @@ SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no signals between processes")
+
+
+@pytest.fixture(autouse=True)
+def heard():
+    """Let SIGHUP act as usual, also where the tests were started under nohup, which ignores it."""
+    if not hasattr(signal, "SIGHUP"):
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before or signal.SIG_DFL)
 
 
 def silent(_):
@@ -142,21 +153,20 @@ def test_a_terminal_that_is_closed_costs_nothing(tmp_path):
         "    return tiny_config(train={'epochs': 100000, 'divergence_factor': None})\n"
     )
     read, write = os.pipe()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "freqjax.main", "--config", path, "--workdir", tmp_path / "run"],
-        cwd=ROOT, stdout=write, stderr=write,
-    )  # fmt: skip
-    os.close(write)
-    os.read(read, 1)
-    os.close(read)
-    metrics = tmp_path / "run" / "metrics.jsonl"
-    until = time.monotonic() + 120
-    while not (metrics.exists() and metrics.read_text().count("\n") > 20):
-        assert process.poll() is None
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    process.send_signal(signal.SIGHUP)
-    assert process.wait(timeout=60) == 128 + signal.SIGHUP
+    words = ["--config", path, "--workdir", tmp_path / "run"]
+    command = [sys.executable, "-m", "freqjax.main", *words]
+    with running(command, cwd=ROOT, stdout=write, stderr=write) as process:
+        os.close(write)
+        os.read(read, 1)
+        os.close(read)
+        metrics = tmp_path / "run" / "metrics.jsonl"
+        until = time.monotonic() + 120
+        while not (metrics.exists() and metrics.read_text().count("\n") > 20):
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(timeout=60) == 128 + signal.SIGHUP
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["stop_reason"] == "interrupted"
     assert (tmp_path / "run" / "checkpoints" / str(summary["updates"])).is_dir()

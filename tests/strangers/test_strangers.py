@@ -16,6 +16,7 @@ from freqjax.checkpoints import store as checkpoints
 from freqjax.main import main
 from freqjax.tasks import Batch
 from freqjax.training.prepared import Prepared
+from tests.processes import running
 from tests.root import ROOT
 from tests.twins import split_of
 
@@ -166,16 +167,11 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(trained, tmp_path):
     name, _ = trained
     copy = tmp_path / "killed"
     words = [*TASKS[name], *SHORT, "--config.train.epochs=3000", "--workdir", str(copy)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "freqjax.main", *words], cwd=ROOT, stdout=subprocess.DEVNULL
-    )
-    try:
+    command = [sys.executable, "-m", "freqjax.main", *words]
+    with running(command, cwd=ROOT, stdout=subprocess.DEVNULL):
         deadline = time.monotonic() + 120
         while not list(copy.glob("checkpoints/[0-9]*")) and time.monotonic() < deadline:
             time.sleep(0.1)
-    finally:
-        process.kill()
-        process.wait()
     config = read(copy / "config.json")
     config["train"]["epochs"] = max(30, (len(rows_of(copy)) // 5 + 1) * 5)
     assert config["task"]["name"] == TASKS[name][0].partition("=")[2]

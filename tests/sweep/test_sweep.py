@@ -1,7 +1,7 @@
 """Sweeps: a replica is its solo run, wherever and with whomever it is trained."""
 
-import csv
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -29,6 +29,7 @@ from freqjax.sweep.shared import SharedReplicas
 from freqjax.tasks import Extraction, make_task
 from freqjax.training.frozen import group_means, make_forward
 from freqjax.training.trainers import StreamTrainer
+from tests.processes import running
 from tests.root import ROOT
 from tests.twins import tiny_config
 
@@ -309,22 +310,6 @@ def test_a_killed_sweep_resumes_to_the_same_end(after, tmp_path, monkeypatch):
         assert one | {"seconds": 0} == other | {"seconds": 0}
 
 
-def test_the_best_replica_is_a_checkpoint_that_repeats_its_numbers(tmp_path):
-    axes = {"optimizer.learning_rate": (1e-3, 1e-2), "network.hidden_size": (4, 3)}
-    assert run(sweep_config(axes), tmp_path / "sweep", figures=True) is None
-    best = found(tmp_path / "sweep")["rows"][found(tmp_path / "sweep")["best_replica"]]
-    evaluate = ["--mode", "evaluate", "--no-figures", "--checkpoint", str(tmp_path / "sweep/best")]
-    assert main([*evaluate, "--workdir", str(tmp_path / "evaluated")]) == 0
-    again = json.loads((tmp_path / "evaluated" / "evaluation.json").read_text())
-    assert again["parameters"] == best["parameters"]
-    assert again["test"]["mse"] == pytest.approx(best["test_mse"], rel=1e-5)
-    assert (tmp_path / "sweep/figures/sweep.png").stat().st_size > 5000
-    table = list(csv.DictReader((tmp_path / "sweep/sweep.csv").read_text().splitlines()))
-    assert [float(row["test_mse"]) for row in table] == [
-        row["test_mse"] for row in found(tmp_path / "sweep")["rows"]
-    ]
-
-
 def test_means_and_intervals_are_students():
     values = [0.3, 0.1, 0.25, 0.4]
     mean, low, high = results.mean_interval(values)
@@ -450,19 +435,17 @@ def test_two_processes_of_two_devices_find_what_one_process_finds(tmp_path):
     flags = ["--mode", "sweep", "--no-figures", "--config", str(tmp_path / "config.json")]
     flags += ["--workdir", str(tmp_path / "two"), "--config.run.cpu_devices=2"]
     flags += [f"--config.run.coordinator=127.0.0.1:{free_port()}", "--config.run.num_processes=2"]
-    here = {"cwd": ROOT, "env": os.environ | {"JAX_PLATFORMS": "cpu"}}
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-m", "freqjax.main", *flags, f"--config.run.process_id={index}"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            **here,
-        )
-        for index in range(2)
-    ]
-    said = [process.communicate(timeout=120)[0] for process in started]
-    assert [process.returncode for process in started] == [0, 0], said
+    start = functools.partial(
+        running, cwd=ROOT, env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    command = [sys.executable, "-m", "freqjax.main", *flags]
+    with (
+        start([*command, "--config.run.process_id=0"]) as first,
+        start([*command, "--config.run.process_id=1"]) as second,
+    ):
+        said = [process.communicate(timeout=120)[0] for process in (first, second)]
+    assert (first.returncode, second.returncode) == (0, 0), said
     one, two = found(tmp_path / "one"), found(tmp_path / "two")
     assert one["best_replica"] == two["best_replica"]
     for mine, theirs in zip(one["rows"], two["rows"], strict=True):

@@ -19,6 +19,8 @@ for name in ("sched_getaffinity", "getuid", "geteuid", "getgid", "fork", "regist
     delattr(os, name)
 for name in ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL", "SIGALRM", "SIGQUIT"):
     delattr(signal, name)
+# Since Python 3.13 this is there without an affinity too, and then the number of all cores.
+os.process_cpu_count = os.cpu_count
 
 def refuse_folders(path, flags, *rest, open=os.open, **named):
     if os.path.isdir(path):
@@ -27,7 +29,7 @@ def refuse_folders(path, flags, *rest, open=os.open, **named):
 
 os.open, shutil._use_fd_functions = refuse_folders, False
 warnings.filterwarnings("error", category=EncodingWarning, module="freqjax")
-assert __import__("locale").getpreferredencoding(False) != "UTF-8"
+assert __import__("locale").getencoding() != "UTF-8"
 """
 
 

@@ -1,7 +1,7 @@
 """Strict online learning: an extended Kalman filter of the weights of one group's pairs, a block at a time.
 
-    trainer     the rows in order, and the weights chosen by their shadow losses
-    judgement   decisions at the end of a block
-    block       the updates of a block, with the shadows beside them
-    square_root the Kalman update
+trainer     the rows in order, and the weights chosen by their shadow losses
+judgement   decisions at the end of a block
+block       the updates of a block, with the shadows beside them
+square_root the Kalman update
 """

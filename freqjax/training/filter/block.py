@@ -1,10 +1,10 @@
 """One block of rows of one group: the filter, and frozen copies of the weights it started from.
 
-At the start of a block the initial carry is an unknown among the weights, Q is the identity, and weights are in
-units of their prior standard deviations. Every sample is one update; nothing of the past is stored. Two frozen
-copies, the candidates for the weights at the start, run over the same rows beside the filter; the means of their
-losses are the shadow losses.
-Axes: P pairs, n weights of a pair, T rows of the block, M inputs, N = P n.
+At the start of a block the initial carry is an unknown among the weights, Q is the identity, and weights are
+in units of their prior standard deviations. Every sample is one update; nothing of the past is stored. Two
+frozen copies, the candidates for the weights at the start, run over the same rows beside the filter; the
+means of their losses are the shadow losses. Axes: P pairs, n weights of a pair, T rows of the block, M
+inputs, N = P n.
 """
 
 from __future__ import annotations
@@ -64,9 +64,7 @@ class Block(NamedTuple):
     losses: Float[Array, " 3"]
 
 
-def begin(
-    candidates: Float[Array, "2 P n"], preferred: int, h: Float[Array, "P 2"]
-) -> Block:
+def begin(candidates: Float[Array, "2 P n"], preferred: int, h: Float[Array, "P 2"]) -> Block:
     """Begin a block with the weights `candidates[preferred]`, their carry, and the hidden state h."""
     trained = candidates[preferred]
     state = PairState(trained[:, -4:-2], h)

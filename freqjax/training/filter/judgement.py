@@ -1,17 +1,17 @@
 """Decisions at the end of a block of one group, from its prequential loss and its shadow losses.
 
 A filter follows its targets long before its weights generate them: errors correct the state and the weights
-together. So a small prequential loss says little, and the weights of the block's start are judged by their shadow
-loss, which is frozen. There are two candidates for the start of the next block:
+together. So a small prequential loss says little, and the weights of the block's start are judged by their
+shadow loss, which is frozen. There are two candidates for the start of the next block:
 
-- END: the weights and the state in which the block ended, as the initial carry. They belong together, since the
-  filter has just followed with them; right where blocks hold whole cycles.
-- ESTIMATE: the weights with the filter's own estimate of the initial carry. Its error is of second order, so it is
-  poor after a block with large changes, and right for blocks of any length later.
+- END: the weights and the state in which the block ended, as the initial carry. They belong together, since
+  the filter has just followed with them; right where blocks hold whole cycles.
+- ESTIMATE: the weights with the filter's own estimate of the initial carry. Its error is of second order, so
+  it is poor after a block with large changes, and right for blocks of any length later.
 
-The next block begins from the one that is preferred: ESTIMATE after a block with a prequential loss so small that
-changes were small too, else the one whose shadow loss was lower last time. A
-block that was not followed is discarded and repeated with larger gains.
+The next block begins from the one that is preferred: ESTIMATE after a block with a prequential loss so small
+that changes were small too, else the one whose shadow loss was lower last time. A block that was not followed
+is discarded and repeated with larger gains.
 """
 
 from __future__ import annotations

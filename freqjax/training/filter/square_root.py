@@ -1,8 +1,7 @@
 """Potter's square-root form of the Kalman update for one scalar observation (Bierman 1977, chapter II).
 
-The covariance of the weights is Q Qᵀ. With float32 the plain form P − K s Kᵀ loses its sign after some thousand
-updates; a square root cannot.
-Axes: N weights.
+The covariance of the weights is Q Qᵀ. With float32 the plain form P − K s Kᵀ loses its sign after some
+thousand updates; a square root cannot. Axes: N weights.
 """
 
 from __future__ import annotations
@@ -37,8 +36,8 @@ def observe(
       root: Q.
       slope: [N].
       noise: R, variance of the observation noise.
-      underweight: the noise is at least this many times the variance of the predicted observation, so that with 1
-        an error is corrected by at most half: a linearisation holds for small changes only.
+      underweight: the noise is at least this many times the variance of the predicted observation, so that
+        with 1 an error is corrected by at most half: a linearisation holds for small changes only.
     """
     projected = slope @ root
     power = projected @ projected

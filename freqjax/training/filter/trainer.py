@@ -1,17 +1,19 @@
 """Trainer of strict online learning: see `freqjax.training.trainers.Trainer`.
 
-An epoch is a pass over all sequences in order, each a block of its group. With `curriculum.first_horizon` a block is
-the first samples of a sequence, of a length of its own for every group, which grows when its shadow loss has settled;
-else it is the whole sequence. A group whose best shadow loss is below `train.target_mse` is passed over.
+An epoch is a pass over all sequences in order, each a block of its group. With `curriculum.first_horizon` a
+block is the first samples of a sequence, of a length of its own for every group, which grows when its shadow
+loss has settled; else it is the whole sequence. A group whose best shadow loss is below `train.target_mse` is
+passed over.
 
-`params` holds, for every group, the weights with the lowest shadow loss of a whole sequence so far. No other loss
-chooses them.
-Axes: F groups, P pairs of a group, n weights of a pair, B sequences, T samples, M inputs that are no selector.
+`params` holds, for every group, the weights with the lowest shadow loss of a whole sequence so far. No other
+loss chooses them. Axes: F groups, P pairs of a group, n weights of a pair, B sequences, T samples, M inputs
+that are no selector.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 import time
 from typing import Any, NamedTuple
 
@@ -23,14 +25,14 @@ from jaxtyping import Array, Float
 from freqjax.config.sections import Config
 from freqjax.networks import Network
 from freqjax.networks.network import Params
-from freqjax.networks.pairs import PairState, Pairs, kept
+from freqjax.networks.pairs import Pairs, PairState, kept
 from freqjax.tasks import Sequences, Task
 from freqjax.training import monitors
 from freqjax.training.chunks import change_ratios, layer_names
 from freqjax.training.epochs import EpochResult
 from freqjax.training.filter.block import Block, Settings, begin, run
 from freqjax.training.filter.judgement import END, ESTIMATE, Progress
-from freqjax.training.filter.requirements import Filtered, require
+from freqjax.training.filter.requirements import require
 from freqjax.training.seeds import initial_key, noise_key
 from freqjax.training.sources import CHUNK_ROWS
 
@@ -150,7 +152,7 @@ class FilterTrainer:
 
     def _settled(self, group: int) -> bool:
         best, target = self._progress[group].best, self._config.train.target_mse
-        return self._row == 0 and None not in (best, target) and best < target
+        return self._row == 0 and best is not None and target is not None and best < target
 
     def _settings(self, group: int) -> Settings:
         """Return the numbers of the group's next block."""
@@ -197,9 +199,7 @@ class FilterTrainer:
             carried = jax.tree.map(
                 lambda all_, own: all_.at[group].set(own), state.carried, block.state
             )
-            state = state._replace(
-                candidates=state.candidates.at[group].set(pair), carried=carried
-            )
+            state = state._replace(candidates=state.candidates.at[group].set(pair), carried=carried)
         if self._grows and progress.shadow is not None and progress.shadow < curriculum.settled_mse:
             longer = max(progress.horizon + 1, int(progress.horizon * curriculum.growth))
             progress.horizon = min(self._task.samples, longer)
@@ -228,12 +228,16 @@ class FilterTrainer:
         self.epoch, self._sequence = self.epoch + 1, 0
         # A group that was passed over keeps the losses of its last block.
         of_groups = [
-            float(np.mean(found)) if found else last.prequential
+            float(np.mean(found)) if found else _number(last.prequential)
             for found, last in zip(self._epoch_losses, self._progress, strict=True)
         ]
-        loss = float(np.mean(of_groups))
+        loss = float(np.nanmean(of_groups))
         shadows = [progress.shadow for progress in self._progress]
-        best = [progress.best for progress in self._progress]
+        # A group without rows has no loss, and does not keep the others from being judged.
+        best = [
+            progress.best if group in self._groups else math.nan
+            for group, progress in enumerate(self._progress)
+        ]
         ratios = np.asarray(change_ratios(self._initial, self.params)).tolist()
         row = {
             "epoch": self.epoch,
@@ -290,4 +294,5 @@ class FilterTrainer:
         return "a filter begins every block with a fresh covariance, and has no schedule"
 
 
-__all__ = ["FilterState", "FilterTrainer", "Filtered"]
+def _number(loss: float | None) -> float:
+    return math.nan if loss is None else loss
