@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 END, ESTIMATE = 0, 1
 
 # A block whose prequential loss is at least this was not followed: its weights are discarded.
-_LOST = 0.02
+_LOST = 0.1
 # Below this prequential loss the filter's estimate of the initial carry is preferred.
 _CLOSE = 1e-3
 # Factor on the observation noise and on the underweighting of the next block.
@@ -100,7 +100,8 @@ class Progress:
         best = None
         if whole and _or_infinite(shadows[lowest]) < _or_infinite(self.best):
             self.best, best = shadows[lowest], lowest
-        self.followed = math.isfinite(prequential) and prequential < _LOST
+        # In a short block the errors before the filter has caught on are most of the loss.
+        self.followed = math.isfinite(prequential) and (prequential < _LOST or not whole)
         calmer = _MUCH_CALMER if _or_infinite(shadows[lowest]) < _GOOD else _CALMER
         factor = calmer if self.followed else _BOLDER
         self.noise = min(noise, factor * self.noise)
