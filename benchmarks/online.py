@@ -33,7 +33,7 @@ class Job(NamedTuple):
     Attributes:
       config: the shipped config.
       overrides: fields that differ, as on the command line.
-      share: share of the seeds that are run; ablations need fewer.
+      share: share of the seeds that are run.
     """
 
     config: str
@@ -55,18 +55,22 @@ JOBS: dict[str, Job] = {
     "growing streams": Job(_GROWING),
     "the stream, state reset at each block": Job(_STREAM),
     "the stream, one state carried": Job(_STREAM, _CARRIED),
-    "the stream, one state carried, never reset": Job(_STREAM, ("task.reset=never",)),
-    "blocks of 9,870 rows": Job(_STREAM, ("task.duration=9.87",)),
-    "blocks of 9,870 rows, eight epochs": Job(_STREAM, ("task.duration=9.87", "train.epochs=8")),
-    "2, 4.5, 6, 9.3 Hz at 500 Hz, growing": Job(_GROWING, _OTHER_TASK),
-    "2, 4.5, 6, 9.3 Hz at 500 Hz, the stream": Job(_STREAM, _OTHER_TASK),
-    "five frequencies, growing": Job(_GROWING, _FIVE),
-    "five frequencies, the stream": Job(_STREAM, _FIVE),
-    "2, 5 Hz at 100 Hz, growing": Job(_GROWING, _QUICK),
-    "without the state correction": Job(_STREAM, ("train.state_correction=false",), 0.5),
-    "gradient cut at one sample": Job(_STREAM, ("train.gradient=truncated",), 0.5),
-    "gradient through each unit alone (SnAp-1)": Job(_STREAM, ("train.gradient=snap1",), 0.5),
-    "prior not relative to the speed": Job(_STREAM, ("optimizer.relative_prior=1000",), 0.5),
+    "the stream, one state carried, never reset": Job(_STREAM, ("task.reset=never",), share=0.5),
+    "blocks of 9,870 rows": Job(_STREAM, ("task.duration=9.87",), share=0.5),
+    "blocks of 9,870 rows, eight epochs": Job(
+        _STREAM, ("task.duration=9.87", "train.epochs=8"), share=0.5
+    ),
+    "2, 4.5, 6, 9.3 Hz at 500 Hz, growing": Job(_GROWING, _OTHER_TASK, share=0.5),
+    "2, 4.5, 6, 9.3 Hz at 500 Hz, the stream": Job(_STREAM, _OTHER_TASK, share=0.5),
+    "five frequencies, growing": Job(_GROWING, _FIVE, share=0.5),
+    "five frequencies, the stream": Job(_STREAM, _FIVE, share=0.5),
+    "2, 5 Hz at 100 Hz, growing": Job(_GROWING, _QUICK, share=0.5),
+    "without the state correction": Job(_STREAM, ("train.state_correction=false",), share=0.25),
+    "gradient cut at one sample": Job(_STREAM, ("train.gradient=truncated",), share=0.25),
+    "gradient through each unit alone (SnAp-1)": Job(
+        _STREAM, ("train.gradient=snap1",), share=0.25
+    ),
+    "prior not relative to the speed": Job(_STREAM, ("optimizer.relative_prior=1000",), share=0.25),
 }
 
 
