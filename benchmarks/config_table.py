@@ -17,6 +17,10 @@ BEGIN, END = "<!-- configs: python -m benchmarks.document -->", "<!-- /configs -
 # Config → what to expect of it.
 _EXPECTED = {
     "default": "the main job from random rotors: every frequency below 0.001, `target_reached`",
+    "online": "strict online learning, one update a sample, over growing streams: every frequency below "
+    "0.001",
+    "online_stream": "the same on the 40,000 rows as they are, at most four times: below 0.01; see "
+    "[docs/online.md](docs/online.md)",
     "quick": "two frequencies, 2 s at 100 Hz: the whole path",
     "locker": "unknown start at phase_scale 0.5: below 0.01 after the first second on most seeds",
     "annual": "a locker for a weekly record with an annual cycle: see [docs/example.md](docs/example.md)",

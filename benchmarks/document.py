@@ -3,7 +3,7 @@
     python -m benchmarks.document
 
 Reads benchmarks/results/*.json and the shipped checkpoint, and rewrites docs/results.md,
-docs/diagnosis.md, docs/speed.md, docs/example.md, the block between the results markers of README.md,
+docs/diagnosis.md, docs/speed.md, docs/example.md, docs/online.md, the block between the results markers of README.md,
 and docs/*.png. The tests check that the committed documents are what this command would write.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import freqjax
-from benchmarks import config_table, example_page, planted_afresh, record, speed
+from benchmarks import config_table, example_page, online_page, planted_afresh, record, speed
 from benchmarks.markdown import bullet, paragraph, table
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction import figures
@@ -44,6 +44,7 @@ def readme_block() -> str:
         f"| **freqjax**, `configs/default.py` | **{worst:.2g}** | frozen weights, worst frequency of "
         f"{len(clock)} training seeds and 3 test seeds; {carried:.2g} with one state carried through "
         "all blocks |",
+        online_page.summary(),
         f"| original A, as reported | {REPORTED['original A, while training']} | measured while the weights "
         "change |",
         f"| original A, here | {original['prequential_mse'][0]:.3g} | the same; with the weights "
@@ -486,6 +487,7 @@ def main() -> None:
     (_ROOT / "docs" / "diagnosis.md").write_text(diagnosis_page())
     (_ROOT / "docs" / "speed.md").write_text(speed_page())
     (_ROOT / "docs" / "example.md").write_text(example_page.page())
+    (_ROOT / "docs" / "online.md").write_text(online_page.page())
     path = _ROOT / "README.md"
     path.write_text(readme(path.read_text()))
     draw()

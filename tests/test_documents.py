@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from benchmarks import document, example_page
+from benchmarks import document, example_page, online_page
 from freqjax import commandline, sweep
 from freqjax.config import overrides, validation
 from freqjax.config import sections as configs
@@ -21,6 +21,7 @@ def test_numbers_in_documents_are_those_of_the_committed_results():
     assert (ROOT / "docs" / "results.md").read_text() == document.results_page()
     assert (ROOT / "docs" / "diagnosis.md").read_text() == document.diagnosis_page()
     assert (ROOT / "docs" / "speed.md").read_text() == document.speed_page()
+    assert (ROOT / "docs" / "online.md").read_text() == online_page.page()
     assert (ROOT / "docs" / "example.md").read_text() == example_page.page()
 
 
