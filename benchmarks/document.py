@@ -2,9 +2,9 @@
 
     python -m benchmarks.document
 
-Reads benchmarks/results/*.json and the shipped checkpoint, and rewrites docs/results.md,
-docs/diagnosis.md, docs/speed.md, docs/example.md, docs/online.md, the block between the results markers of README.md,
-and docs/*.png. The tests check that the committed documents are what this command would write.
+Reads benchmarks/results/*.json and the shipped checkpoint, and rewrites docs/results.md, docs/diagnosis.md,
+docs/speed.md, docs/example.md, docs/online.md, the block between the results markers of README.md, and
+docs/*.png. The tests check that the committed documents are what this command would write.
 """
 
 from __future__ import annotations

@@ -23,6 +23,11 @@ CURRICULUM = {
     "curriculum": {"first_horizon": 0.5},
     "network": {"learned_carry": True},
 }
+FILTER = {
+    "optimizer": {"name": "ekf"},
+    "train": {"regime": "online", "gradient": "rtrl", "divergence_factor": None},
+    "network": {"learned_carry": True, "initializer": "rotor", "recurrence": "pairs"},
+}
 RUNS = {
     "tbptt": (_STOCHASTIC, {"train": {"regime": "tbptt", "truncation": 5}}),
     "full": (_STOCHASTIC, {"train": {"regime": "full"}}),
@@ -33,6 +38,7 @@ RUNS = {
     "examples": (_STOCHASTIC, {"train": {"regime": "examples"}}),
     "curriculum": ("Gauss-Newton over a curriculum", CURRICULUM),
     "online": ("Online", {}),
+    "filter": ("Strictly online with a filter", FILTER),
 }
 
 
