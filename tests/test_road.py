@@ -24,6 +24,7 @@ CURRICULUM = {
     "network": {"learned_carry": True},
 }
 FILTER = {
+    "task": {"rotor_high": 8.0},
     "optimizer": {"name": "ekf"},
     "train": {"regime": "online", "gradient": "rtrl", "divergence_factor": None},
     "network": {"learned_carry": True, "initializer": "rotor", "recurrence": "pairs"},
