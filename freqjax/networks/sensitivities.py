@@ -64,7 +64,7 @@ class _Slopes(NamedTuple):
 
 
 class Sensitivities:
-    """Sensitivities of a layer {input, recurrent}, and {carry} if its initial carry is learned, with a head."""
+    """Sensitivities of a layer {input, recurrent}, or {input, recurrent, carry}, under a head."""
 
     def __init__(self, cell: type[Cell], hidden_size: int, coupled: int) -> None:
         """Set the sizes; `coupled` is S, the units of a group that W_h couples, a divisor of H."""
