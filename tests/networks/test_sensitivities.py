@@ -74,12 +74,11 @@ def drawn(tree, seed, size=1.0):
 def stream(samples, streams=2, resets=0.01):
     """Draw a stream for three inputs and an output."""
     rng, dtype = np.random.default_rng(2), np.dtype(jnp.result_type(float))
-    rows = Stream(
-        rng.normal(size=(samples, streams, 3)).astype(dtype),
-        rng.normal(size=(samples, streams, 1)).astype(dtype),
-        rng.random((samples, streams)) < resets,
+    return Stream(
+        jnp.asarray(rng.normal(size=(samples, streams, 3)).astype(dtype)),
+        jnp.asarray(rng.normal(size=(samples, streams, 1)).astype(dtype)),
+        jnp.asarray(rng.random((samples, streams)) < resets),
     )
-    return jax.tree.map(jnp.asarray, rows)
 
 
 def forward(network, params, rows, exact):

@@ -7,7 +7,7 @@ import pytest
 
 from freqjax import UserError
 from freqjax.config import validation
-from freqjax.networks import make_network
+from freqjax.networks import RealTime, make_network
 from freqjax.networks.weights import coupled_mask
 from freqjax.run import experiment
 from freqjax.system import capacity
@@ -85,6 +85,7 @@ def test_rows_count_by_their_weight():
 def test_the_state_is_corrected_if_that_is_asked_for():
     config, task, network = parts(gradient="rtrl", state_correction=True)
     params = network.init(jax.random.key(1))
+    assert isinstance(network, RealTime)
     carry, memory = network.init_carry(params, 1), network.sensitivities(params, 1, exact=True)
     change = jax.tree.map(lambda a: jnp.full(a.shape, 0.25), params)
     # At the start only the learned carry acts: each c moves by the change of its own.
@@ -111,7 +112,8 @@ def test_a_run_goes_on_bitwise_from_the_middle_of_an_epoch(monkeypatch):
     saved = jax.device_get((whole.params, whole.device_state()))
     assert np.abs(saved[1].memory).max() > 0
     resumed = trainer()
-    resumed.restore(*jax.tree.map(jnp.asarray, saved), host)
+    params, state = jax.tree.map(jnp.asarray, saved)
+    resumed.restore(params, state, host)
     for _ in range(5):
         whole.advance()
         resumed.advance()
