@@ -78,10 +78,17 @@ class Sensitivities:
         """
         rows = self._pack(layer)
         block = self._coupled if exact else 1
-        memory = jnp.zeros((len(self._cell.carry._fields), block, *rows.shape), rows.dtype)
-        if "carry" in layer:
-            memory = memory.at[0, :, -1].set(self._own(block))
-        return jnp.broadcast_to(memory, (streams, *memory.shape))
+        shape = (len(self._cell.carry._fields), block, *rows.shape)
+        memory = jnp.zeros(shape, rows.dtype)
+        if (
+            "carry" in layer
+        ):  # selected, not set: XLA would keep a constant of this size in the program
+            first, last = (
+                np.arange(size) == at for size, at in ((shape[0], 0), (shape[2], shape[2] - 1))
+            )
+            place = first[:, None, None, None] & last[None, None, :, None]
+            memory = jnp.where(place, self._own(block)[None, :, None], memory)
+        return jnp.broadcast_to(memory, (streams, *shape))
 
     def advance(
         self,
