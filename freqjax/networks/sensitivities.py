@@ -80,14 +80,11 @@ class Sensitivities:
         block = self._coupled if exact else 1
         shape = (len(self._cell.carry._fields), block, *rows.shape)
         memory = jnp.zeros(shape, rows.dtype)
-        if (
-            "carry" in layer
-        ):  # selected, not set: XLA would keep a constant of this size in the program
-            first, last = (
-                np.arange(size) == at for size, at in ((shape[0], 0), (shape[2], shape[2] - 1))
-            )
-            place = first[:, None, None, None] & last[None, None, :, None]
-            memory = jnp.where(place, self._own(block)[None, :, None], memory)
+        if "carry" in layer:
+            # Selected, not set: XLA would keep a constant of this size in the program.
+            first, last = np.arange(shape[0]) == 0, np.arange(shape[2]) == shape[2] - 1
+            own = jnp.asarray(self._own(block), rows.dtype)[None, :, None]
+            memory = jnp.where(first[:, None, None, None] & last[None, None, :, None], own, memory)
         return jnp.broadcast_to(memory, (streams, *shape))
 
     def advance(
@@ -188,7 +185,7 @@ class Sensitivities:
     ) -> Float[Array, "F block N H"]:
         """Advance J of one stream; couplings[f, j, n] is ∂(field f of unit n)/∂(h of unit j of its block)."""
         block, place = memory.shape[1], self._cell.carry._fields.index("h")
-        after = self._own(block)[None, :, None] * direct[:, None]
+        after = jnp.where(self._own(block)[None, :, None], direct[:, None], 0)
         state = self._spread(state, block)
         for field in range(memory.shape[0]):
             after = after + state[:, field][:, :, None] * memory[field][None]
@@ -218,11 +215,9 @@ class Sensitivities:
         values = jnp.swapaxes(values.reshape(*rest, -1, block), -1, -2)[..., None]
         return jnp.broadcast_to(values, (*values.shape[:-1], block)).reshape(*rest, block, -1)
 
-    def _own(self, block: int) -> Float[Array, "block H"]:
-        """Return 1 where the i-th unit in the block of n is n, else 0."""
-        return jnp.asarray(
-            np.arange(self._hidden)[None] % block == np.arange(block)[:, None], float
-        )
+    def _own(self, block: int) -> Bool[np.ndarray, "block H"]:
+        """Return whether the i-th unit in the block of n is n."""
+        return np.arange(self._hidden)[None] % block == np.arange(block)[:, None]
 
     def _compact(self, kernel: Float[AnyArray, "H GH"], size: int) -> Float[Array, "size GH"]:
         """Return, for every column, the weights from the units in the block of `size` of its own unit."""

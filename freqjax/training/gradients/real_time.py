@@ -22,6 +22,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from freqjax.config.sections import Config
+from freqjax.config.training import REAL_TIME_GRADIENTS
 from freqjax.errors import UserError
 from freqjax.networks import Network, RealTime
 from freqjax.networks.network import Carry, Params
@@ -30,7 +31,7 @@ from freqjax.training.gradients.estimator import Estimate, Estimator, mean_loss
 from freqjax.training.streams import Stream
 
 # `train.gradient` → whether its sensitivities are the whole derivative.
-EXACT = {"snap1": False, "rtrl": True}
+EXACT = {name: name == "rtrl" for name in REAL_TIME_GRADIENTS}
 
 
 class RealTimeGradient(Estimator):
