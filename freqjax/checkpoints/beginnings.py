@@ -14,7 +14,7 @@ from freqjax.checkpoints import leaves, manifests, store
 from freqjax.checkpoints.records import Origin, Record
 from freqjax.config import shipped
 from freqjax.errors import UserError
-from freqjax.networks import Network
+from freqjax.networks import Network, Restricted
 from freqjax.networks.network import Params
 from freqjax.training.prepared import Prepared, param_shapes
 
@@ -63,8 +63,8 @@ def read(named: str, network: Network, warn: Warn) -> Beginning:
       warn: called with a sentence for each damaged step that is skipped.
 
     Raises:
-      UserError: there is no such checkpoint, it is damaged, or its arrays differ; each one that differs is
-        named.
+      UserError: there is no such checkpoint, it is damaged, its arrays differ, each of which is named, or a
+        weight that the network fixes at 0 is not 0.
     """
     path = shipped.checkpoint(named, "train.init_from")
     try:
@@ -77,4 +77,9 @@ def read(named: str, network: Network, warn: Warn) -> Beginning:
         ) from None
     except UserError as error:
         raise UserError(f"train.init_from is {named}: {error}") from None
+    if isinstance(network, Restricted) and not network.holds(found.params):
+        raise UserError(
+            f"train.init_from is {named}: its recurrent weights between pairs must be 0 where "
+            "network.recurrence is pairs."
+        )
     return Beginning(found.params, Origin(named, found.step, record.initializer))

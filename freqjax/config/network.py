@@ -76,3 +76,8 @@ class NetworkConfig(Section, section="network"):
         return {
             name: (found, wanted) for name, (found, wanted) in values.items() if found != wanted
         }
+
+    @property
+    def is_single_layer(self) -> bool:
+        """Whether the network is one causal layer that reads all inputs as they are."""
+        return self.layers == 1 and not self.bidirectional and self.conditioning == "input"

@@ -26,6 +26,8 @@ GRADIENTS = {
     "windows": ("full",),
     "examples": ("full",),
 }
+# Those of them that carry the derivative of the state forward.
+REAL_TIME_GRADIENTS = ("snap1", "rtrl")
 
 
 @dataclass

@@ -26,7 +26,7 @@ from freqjax.config.sections import (
     sections,
 )
 from freqjax.config.task import TaskConfig
-from freqjax.config.training import GRADIENTS
+from freqjax.config.training import GRADIENTS, REAL_TIME_GRADIENTS
 from freqjax.config.versions import MOVED, upgrade
 from freqjax.errors import UserError
 
@@ -144,6 +144,23 @@ def _validate_network(config: Config) -> None:
             f"network.nonlinearity is {network.nonlinearity}: it must be tanh where network.cell is "
             f"{network.cell}, since {', '.join(able)} alone has another one."
         )
+    if network.recurrence == "pairs":
+        _validate_pairs(network)
+
+
+def _validate_pairs(network: NetworkConfig) -> None:
+    """Check the rules of recurrent weights within pairs alone."""
+    _require_one_lstm(network, "where network.recurrence is pairs, which one LSTM layer has")
+    if network.hidden_size % 2:
+        raise UserError(
+            f"network.hidden_size is {network.hidden_size}: it must be even where network.recurrence is "
+            "pairs."
+        )
+    if network.initializer == "constructed":
+        raise UserError(
+            "network.initializer is constructed: it must be another one where network.recurrence is pairs, "
+            "since its weights couple three units."
+        )
 
 
 def _validate_burn_in(task: TaskConfig) -> None:
@@ -193,6 +210,7 @@ def _validate_train(config: Config) -> None:
             f"train.gradient is {train.gradient}: it must be one of auto, "
             f"{', '.join(GRADIENTS[train.regime])} where train.regime is {train.regime}."
         )
+    _validate_real_time(config)
     if config.network.bidirectional and train.regime not in ("windows", "examples"):
         raise UserError(
             f"network.bidirectional is True: it must be False where train.regime is {train.regime}, since "
@@ -215,11 +233,41 @@ def _validate_train(config: Config) -> None:
         )
 
 
+def _validate_real_time(config: Config) -> None:
+    """Check the rules of gradients that carry the derivative of the state forward."""
+    train, network = config.train, config.network
+    if train.gradient_method not in REAL_TIME_GRADIENTS:
+        if (
+            train.state_correction and config.optimizer.name != "ekf"
+        ):  # a filter's pairs know it always
+            raise UserError(
+                f"train.state_correction is true: it must be false where train.gradient is {train.gradient}, "
+                f"since only {' and '.join(REAL_TIME_GRADIENTS)} know the derivative of the state."
+            )
+        return
+    if network.is_single_layer:
+        return
+    for field, found, wanted in (
+        ("layers", network.layers, 1),
+        ("conditioning", network.conditioning, "input"),
+        ("bidirectional", network.bidirectional, False),
+    ):
+        if found != wanted:
+            raise UserError(
+                f"network.{field} is {found}: it must be {wanted} where train.gradient is "
+                f"{train.gradient}, which carries the derivative of one layer's state forward."
+            )
+
+
 def _validate_escalation(config: Config) -> None:
     sizes, hidden = config.train.escalate, config.network.hidden_size
     if sizes and sizes[0] <= hidden:
         raise UserError(
             f"train.escalate is {show(sizes)}: its sizes must lie above network.hidden_size, {hidden}."
+        )
+    if config.network.recurrence == "pairs" and any(size % 2 for size in sizes):
+        raise UserError(
+            f"train.escalate is {show(sizes)}: its sizes must be even where network.recurrence is pairs."
         )
     if sizes and not config.train.diagnose:
         raise UserError(

@@ -210,6 +210,8 @@ class RunUnderExamination:
     def window(self) -> int:
         """K, the number of samples that the gradient is propagated through."""
         samples, train = self.task.samples, self.config.train
+        if train.gradient == "rtrl":
+            return samples
         kept = {"online": 1, "tbptt": train.truncation, "windows": self.config.windows.length}
         return min(kept.get(train.regime, samples), samples)
 
@@ -263,7 +265,18 @@ class RunUnderExamination:
     @property
     def uncut(self) -> list[str]:
         """The changes that let its gradient reach through whole blocks, and nothing else."""
-        return ["train.regime=tbptt", f"train.truncation={self.task.samples}"]
+        return [
+            "train.regime=tbptt",
+            f"train.truncation={self.task.samples}",
+            *self.to_default_gradient,
+        ]
+
+    @property
+    def to_default_gradient(self) -> list[str]:
+        """Changes to a gradient that every regime has."""
+        train = self.config.train
+        changes = [] if train.gradient == "auto" else ["train.gradient=auto"]
+        return [*changes, "train.state_correction=false"] if train.state_correction else changes
 
     @property
     def through_time(self) -> str:
@@ -287,7 +300,8 @@ class RunUnderExamination:
         ]
         if self.has_rotors and self.config.network.hidden_size >= 2 * len(self.task.group_names):
             changes.append("network.initializer=rotor")
-        return self.command(*changes, *self.to_one_lstm, epochs=300)
+        changes += [*self.to_default_gradient, *self.to_one_lstm]
+        return self.command(*changes, epochs=300)
 
 
 def errors_of(outputs: np.ndarray, rows: Sequences, task: Task) -> list[float]:

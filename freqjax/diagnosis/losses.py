@@ -78,7 +78,7 @@ def _incomparable(run: RunUnderExamination) -> str:
     """Tell why the two losses cannot tell weights that chase their target; empty where they can."""
     if run.shuffled:
         return f"The {run.config.train.regime} are shuffled: no target moves on from one update to the next."
-    if run.window >= run.task.samples:
+    if run.window >= run.task.samples and run.config.train.regime != "online":
         return "No update comes between the rows of a block: the weights cannot follow its target."
     if run.prepared.choosing != "train":
         return "The frozen losses are of the validation rows: they are not compared with those of training."

@@ -24,7 +24,7 @@ from freqjax.training.optimizers import Optimizer, make_schedule
 from freqjax.training.seeds import initial_key
 from freqjax.training.sources import Source, make_source
 from freqjax.training.streams import Stream
-from freqjax.training.update import TrainState, init_state, make_update, state_of
+from freqjax.training.update import TrainState, make_update, state_of
 
 # One dispatch holds about so many rows.
 _ROWS_AT_ONCE = 20_000
@@ -114,7 +114,7 @@ class _Recipe:
     """A recipe as it can be repeated.
 
     Attributes:
-      cost: of an update, in weights times samples.
+      cost: of an update, in weights, and numbers of the gradient's memory, times samples.
       pass_updates: the updates in which every row is read once.
     """
 
@@ -134,9 +134,11 @@ class _Recipe:
         self.pass_updates, self._streams = one_pass.updates, one_pass.streams
         if begin is None:
             key = initial_key(config.train.seed)
-            begin = init_state(self._network, run.task, config, key, self._streams).params
+            begin = self._network.init(key)
         self._begin = begin
-        weights = self._streams * count_parameters(begin)
+        estimator = make_estimator(self._network, run.task, config)
+        memory = jax.eval_shape(lambda params: estimator.init(params, self._streams), begin)
+        weights = self._streams * count_parameters(begin) + count_parameters(memory)
         self.cost = one_pass.rows // self._streams * max(weights, _LEAST_WEIGHTS)
 
     def source(self, updates: int) -> Source:

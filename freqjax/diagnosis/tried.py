@@ -79,7 +79,11 @@ def may_be_cut(run: RunUnderExamination) -> bool:
 def uncut(run: RunUnderExamination) -> Beside:
     """Return the run's recipe with a gradient through whole blocks."""
     train = dataclasses.replace(
-        run.config.train, regime="tbptt", truncation=run.task.samples, gradient="auto"
+        run.config.train,
+        regime="tbptt",
+        truncation=run.task.samples,
+        gradient="auto",
+        state_correction=False,
     )
     config = dataclasses.replace(run.config, train=train)
     return Beside(config, "with the whole gradient", tuple(run.uncut))

@@ -7,6 +7,8 @@ from freqjax.config.names import cell_class
 from freqjax.networks.abilities import (
     Linearizable,
     Paddable,
+    RealTime,
+    Restricted,
     SingleLstm,
     Streams,
     TurningPairs,
@@ -28,7 +30,8 @@ from freqjax.networks.needs import (
 )
 from freqjax.networks.network import Network, count_parameters, reset_where
 from freqjax.networks.rnn import ReluRnnCell, RnnCell
-from freqjax.networks.stack import BidirectionalNetwork, StackedNetwork
+from freqjax.networks.sensitivities import Reading
+from freqjax.networks.stack import BidirectionalNetwork, SingleLayerNetwork, StackedNetwork
 from freqjax.networks.weights import LstmSetting, RotorSetting
 
 __all__ = [
@@ -49,10 +52,14 @@ __all__ = [
     "Needs",
     "Network",
     "Paddable",
+    "Reading",
+    "RealTime",
     "ReluRnnCell",
+    "Restricted",
     "RnnCell",
     "RotorNetwork",
     "RotorSetting",
+    "SingleLayerNetwork",
     "SingleLstm",
     "Sized",
     "StackedNetwork",

@@ -10,16 +10,17 @@ Axes: T time, B streams, D inputs, O outputs, H hidden, P pairs of units.
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from freqjax.errors import UserError
-from freqjax.networks.arrays import AnyArray
+from freqjax.networks.arrays import AnyArray, Size
 from freqjax.networks.lstm_linear import Linearization
 from freqjax.networks.network import Carry, Network, Params
 from freqjax.networks.padding import HiddenAxes
+from freqjax.networks.sensitivities import Reading
 from freqjax.networks.weights import LstmSetting, LstmWeights
 
 
@@ -44,6 +45,51 @@ class Linearizable(Network, Protocol):
 
     def scales(self) -> Params:
         """Return the size of a typical useful change of each parameter, in the layout of `init`."""
+        ...
+
+
+@runtime_checkable
+class RealTime(Network, Protocol):
+    """Causal network that carries the derivative of its carry by the parameters forward in time.
+
+    That is real-time recurrent learning; the layout of the derivative, the memory, is the network's own.
+    """
+
+    def sensitivities(self, params: Params, streams: Size, *, exact: bool) -> Any:
+        """Return the memory of B = `streams` streams at `init_carry`.
+
+        Args:
+          params: the parameters.
+          streams: B.
+          exact: whether it will be the whole derivative, or only that through each unit's own state.
+        """
+        ...
+
+    def advance(
+        self,
+        params: Params,
+        carry: Carry,
+        memory: Any,
+        x: Float[AnyArray, "B D"],
+        resets: Bool[AnyArray, " B"],
+    ) -> tuple[Carry, Any, Reading]:
+        """Advance one sample: x [B, D], resets [B] → carry, memory, outputs [B, O] and their derivative.
+
+        If resets[b] is set, carry and memory of stream b start over before the sample.
+        """
+        ...
+
+    def correct(self, carry: Carry, memory: Any, change: Params) -> Carry:
+        """Return the carry that the parameters plus `change` would have reached, to first order."""
+        ...
+
+
+@runtime_checkable
+class Restricted(Network, Protocol):
+    """Network that may fix some of its weights at 0."""
+
+    def holds(self, params: Params) -> bool:
+        """Return whether the weights that are fixed are 0 in `params`, which others had made."""
         ...
 
 

@@ -4,7 +4,7 @@
 
 with all G gates side by side in one matrix, [D, GH] and [H, GH], and two bias vectors, as in PyTorch. A
 cell defines its gates and `combine`, which acts on each unit separately; parameters, stacks, gradients,
-initializers and padding are derived from them.
+sensitivities, initializers and padding are derived from them.
 Axes: T time, B streams, D inputs, H hidden, G gates.
 """
 

@@ -10,6 +10,9 @@ With a_t = W_i x_t + b_i + W_h h_{t-1} + b_h split into four gates in PyTorch's 
 The gates are side by side in one matrix, so that a step is one product with W_i and one with W_h.
 There are two bias vectors as in PyTorch, so that weights can be converted both ways without loss: 18,241
 parameters at H = 64 with D = 5 inputs and one output. A learned initial carry adds H, its c; its h is zero.
+
+With `pairs` (`network.recurrence`) W_h couples units 2p and 2p + 1 alone. The kernel keeps its shape [H, 4H];
+its other weights are 0, and have no effect and no gradient whatever their values.
 """
 
 from __future__ import annotations
@@ -28,8 +31,9 @@ from freqjax.networks.lstm_backward import scan_lstm
 from freqjax.networks.lstm_linear import Linearization, linearize_lstm
 from freqjax.networks.network import Carry, Params, reset_where
 from freqjax.networks.padding import HiddenAxes
-from freqjax.networks.rotors import change_scales, pair_cycles, pair_owners
-from freqjax.networks.weights import LstmInitializer, LstmSetting, LstmWeights
+from freqjax.networks.rotors import UNITS, change_scales, pair_cycles, pair_owners
+from freqjax.networks.sensitivities import Memory, Reading, Sensitivities
+from freqjax.networks.weights import LstmInitializer, LstmSetting, LstmWeights, coupled_mask
 
 
 class LstmCarry(NamedTuple):
@@ -80,17 +84,27 @@ class LstmNetwork:
     dropout = 0.0
 
     def __init__(
-        self, setting: LstmSetting, initializer: LstmInitializer, *, learned_carry: bool
+        self,
+        setting: LstmSetting,
+        initializer: LstmInitializer,
+        *,
+        learned_carry: bool,
+        pairs: bool = False,
     ) -> None:
-        """Set the sizes to those of `setting`, and the initializer of the weights to `initializer`."""
+        """Set the sizes to those of `setting`, and the initializer of the weights to `initializer`.
+
+        With `pairs`, H must be even, and the recurrent weights between pairs are fixed at 0.
+        """
         self.setting = setting
-        self._initializer, self._learned_carry = initializer, learned_carry
+        self._initializer, self._learned_carry, self._pairs = initializer, learned_carry, pairs
         self._cell = LstmCell(setting.hidden_size)
         self._head = nn.Dense(setting.output_size)
+        coupled = UNITS if pairs else setting.hidden_size
+        self._sensitivities = Sensitivities(LstmCell, setting.hidden_size, coupled)
 
     def init(self, key: jax.Array) -> Params:
         """Draw fresh parameters."""
-        return self.tree(self._initializer(key, self.setting))
+        return self._used(self.tree(self._initializer(key, self.setting)))
 
     def scales(self) -> Params:
         """Return the size of a typical useful change of each parameter, in the layout of `init`."""
@@ -143,6 +157,7 @@ class LstmNetwork:
         self, params: Params, carry: Carry, x: Float[AnyArray, "B D"]
     ) -> tuple[LstmCarry, Float[Array, "B O"]]:
         """Advance one sample: carry, x [B, D] → carry, y [B, O]."""
+        params = self._used(params)
         carry, h = self._recur(params, carry, self._project(params, x))
         return carry, self._read(params, h)
 
@@ -163,6 +178,7 @@ class LstmNetwork:
         """
         if xs.shape[0] == 1:
             return self.unroll_autodiff(params, carry, xs, resets)
+        params = self._used(params)
         initial = self.init_carry(params, xs.shape[1])
         carry, hs = scan_lstm(params["cell"], carry, initial, xs, resets)
         return LstmCarry(*carry), self._read(params, hs)
@@ -175,6 +191,7 @@ class LstmNetwork:
         resets: Bool[AnyArray, "T B"],
     ) -> tuple[LstmCarry, Float[Array, "T B O"]]:
         """Run as `unroll` with JAX's gradient: a slower reference, differentiable any number of times."""
+        params = self._used(params)
         initial = self.init_carry(params, xs.shape[1])
 
         def body(carry: LstmCarry, row: tuple[jax.Array, jax.Array]):
@@ -187,7 +204,55 @@ class LstmNetwork:
 
     def linearize(self, params: Params, xs: Float[AnyArray, "T B D"]) -> Linearization:
         """Linearise over xs [T, B, D] from the start of a stream; the initial carry must be learned."""
-        return linearize_lstm(params, xs)
+        found = linearize_lstm(self._used(params), xs)
+        return Linearization(
+            outputs=found.outputs,
+            tangent=lambda change: found.tangent(self._used(change)),
+            adjoint=lambda ys: self._used(found.adjoint(ys)),
+        )
+
+    def holds(self, params: Params) -> bool:
+        """Return whether the recurrent weights that are fixed at 0 are 0 in `params`."""
+        used = self._used(params)["cell"]["recurrent"]["kernel"]
+        return bool(jnp.all(used == params["cell"]["recurrent"]["kernel"]))
+
+    def sensitivities(self, params: Params, streams: Size, *, exact: bool) -> Memory:
+        """Return the derivative of `init_carry` by the parameters: see `abilities.RealTime`."""
+        return self._sensitivities.begin(self._layer(params), streams, exact=exact)
+
+    def advance(
+        self,
+        params: Params,
+        carry: Carry,
+        memory: Memory,
+        x: Float[AnyArray, "B D"],
+        resets: Bool[AnyArray, " B"],
+    ) -> tuple[LstmCarry, Memory, Reading]:
+        """Advance one sample with the sensitivities: see `abilities.RealTime`."""
+        params = self._used(params)
+        initial = self.init_carry(params, x.shape[0])
+        carry, memory, ys, (layer, head) = self._sensitivities.advance(
+            self._layer(params), params["head"], carry, initial, memory, x, resets
+        )
+        by_params = {"cell": {part: layer.pop(part) for part in params["cell"]}, "head": head}
+        return carry, memory, Reading(ys, by_params | layer)
+
+    def correct(self, carry: Carry, memory: Memory, change: Params) -> LstmCarry:
+        """Return the carry after a change of the parameters, to first order."""
+        return self._sensitivities.correct(carry, memory, self._layer(change))
+
+    def _layer(self, params: Params) -> Any:
+        """Return the parameters of the cell, with the initial carry if it is learned."""
+        return params["cell"] | {name: params[name] for name in params if name == "carry"}
+
+    def _used(self, params: Params) -> Params:
+        """Return `params` with 0 for the recurrent weights between pairs, if those are fixed at 0."""
+        if not self._pairs:
+            return params
+        cell, recurrent = params["cell"], params["cell"]["recurrent"]
+        mask = coupled_mask(self.setting.hidden_size, 4, UNITS)
+        kernel = jnp.where(mask, recurrent["kernel"], 0)
+        return params | {"cell": cell | {"recurrent": recurrent | {"kernel": kernel}}}
 
     def _project(self, params: Params, x: AnyArray) -> Any:
         return self._cell.apply({"params": params["cell"]}, x, method="project")

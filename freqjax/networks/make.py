@@ -10,7 +10,7 @@ from freqjax.config.sections import NetworkConfig
 from freqjax.networks.initializers import INITIALIZERS, LAYER_INITIALIZERS
 from freqjax.networks.lstm import LstmNetwork, RotorNetwork
 from freqjax.networks.needs import ROTOR_INITIALIZERS, Needs, Sized, needs_of
-from freqjax.networks.stack import BidirectionalNetwork, StackedNetwork
+from freqjax.networks.stack import BidirectionalNetwork, SingleLayerNetwork, StackedNetwork
 from freqjax.networks.weights import LstmInitializer, LstmSetting
 
 
@@ -50,12 +50,19 @@ def network_of(
     if not config.beyond_one_lstm:
         one_layer = RotorNetwork if config.initializer in ROTOR_INITIALIZERS else LstmNetwork
         initializer = _lstm_initializer(config.initializer, needs)
-        return one_layer(setting, initializer, learned_carry=config.learned_carry)
+        pairs = config.recurrence == "pairs"
+        return one_layer(setting, initializer, learned_carry=config.learned_carry, pairs=pairs)
+    cell = cell_class(config.cell, config.nonlinearity)
+    layer_initializer = LAYER_INITIALIZERS[config.initializer]
+    if config.is_single_layer:
+        return SingleLayerNetwork(
+            setting, cell, layer_initializer, learned_carry=config.learned_carry
+        )
     stack = BidirectionalNetwork if config.bidirectional else StackedNetwork
     return stack(
         setting,
-        cell_class(config.cell, config.nonlinearity),
-        LAYER_INITIALIZERS[config.initializer],
+        cell,
+        layer_initializer,
         layers=config.layers,
         dropout=config.dropout,
         film=config.conditioning == "film",

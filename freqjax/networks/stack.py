@@ -30,6 +30,7 @@ from freqjax.networks.film import film_axes, init_film, modulate
 from freqjax.networks.initializers import uniform_head
 from freqjax.networks.network import Carry, Params
 from freqjax.networks.padding import HiddenAxes
+from freqjax.networks.sensitivities import Memory, Reading, Sensitivities
 from freqjax.networks.weights import LayerInitializer, LayerSetting, LstmSetting
 
 # (cell's parameters, carry, initial carry, xs, resets) → carry, hs: `Cell.scan` or `Cell.scan_autodiff`.
@@ -237,6 +238,45 @@ class StackedNetwork(_Stack):
         resets: Bool[AnyArray, "T B"],
     ) -> tuple[Carry, Float[Array, "T B N"]]:
         return scan(_products(layer), carry, self._initial(layer, xs.shape[1]), xs, resets)
+
+
+class SingleLayerNetwork(StackedNetwork):
+    """Causal stack of one layer without FiLM: its sensitivities can be carried forward in time."""
+
+    def __init__(
+        self,
+        setting: LstmSetting,
+        cell: type[Cell],
+        initializer: LayerInitializer,
+        *,
+        learned_carry: bool = False,
+    ) -> None:
+        """Set the sizes to those of `setting`, and the initializer of the weights to `initializer`."""
+        super().__init__(setting, cell, initializer, learned_carry=learned_carry)
+        self._sensitivities = Sensitivities(cell, setting.hidden_size, setting.hidden_size)
+
+    def sensitivities(self, params: Params, streams: Size, *, exact: bool) -> Memory:
+        """Return the derivative of `init_carry` by the parameters: see `abilities.RealTime`."""
+        return self._sensitivities.begin(params["layer_0"], streams, exact=exact)
+
+    def advance(
+        self,
+        params: Params,
+        carry: Carry,
+        memory: Memory,
+        x: Float[AnyArray, "B D"],
+        resets: Bool[AnyArray, " B"],
+    ) -> tuple[Carry, Memory, Reading]:
+        """Advance one sample with the sensitivities: see `abilities.RealTime`."""
+        layer, (initial,) = params["layer_0"], self.init_carry(params, x.shape[0])
+        state, memory, ys, (layer, head) = self._sensitivities.advance(
+            layer, params["head"], carry[0], initial, memory, x, resets
+        )
+        return (state,), memory, Reading(ys, {"layer_0": layer, "head": head})
+
+    def correct(self, carry: Carry, memory: Memory, change: Params) -> Carry:
+        """Return the carry after a change of the parameters, to first order."""
+        return (self._sensitivities.correct(carry[0], memory, change["layer_0"]),)
 
 
 class BidirectionalNetwork(_Stack):

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Bool, Float
 
 
 class RotorSetting(NamedTuple):
@@ -107,3 +108,9 @@ LstmInitializer = Callable[[jax.Array, LstmSetting], LstmWeights]
 def gate_columns(hidden_size: int) -> dict[str, int]:
     """Return the first column of each gate in a kernel [·, 4H]."""
     return {name: k * hidden_size for k, name in enumerate("ifgo")}
+
+
+def coupled_mask(hidden_size: int, gates: int, size: int) -> Bool[np.ndarray, "H GH"]:
+    """Return [H, GH], True for the recurrent weights between two units of the same group of `size`."""
+    group = np.arange(hidden_size) // size
+    return group[:, None] == np.tile(group, gates)[None]

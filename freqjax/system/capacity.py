@@ -30,11 +30,13 @@ class Need(NamedTuple):
       said: the field of the config that it grows with, and its value, as in "network.hidden_size is 64".
       what: what it is for, in the plural.
       bytes: how much, at least.
+      instead: what needs less.
     """
 
     said: str
     what: str
     bytes: float
+    instead: str = "a lower value"
 
 
 def require(needs: Iterable[Need]) -> None:
@@ -50,7 +52,7 @@ def require(needs: Iterable[Need]) -> None:
     worst = max(found, key=lambda need: need.bytes)
     raise UserError(
         f"{worst.said}: {worst.what} need at least {_gigabytes(worst.bytes)} of memory, and this process may "
-        f"use {_gigabytes(room)}; a lower value needs less."
+        f"use {_gigabytes(room)}; {worst.instead} needs less."
     )
 
 

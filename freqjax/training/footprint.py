@@ -9,12 +9,13 @@ import jax
 
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
-from freqjax.networks import Network, SingleLstm
+from freqjax.networks import Network, RealTime, SingleLstm
 from freqjax.networks.pairs import Pairs
 from freqjax.system import capacity
 from freqjax.system.capacity import Need
 from freqjax.tasks import Sequences
 from freqjax.tasks.windows import warm_up, window_count
+from freqjax.training.gradients.real_time import EXACT
 from freqjax.training.prepared import Prepared, param_shapes
 from freqjax.training.regimes import is_curriculum, is_filter
 from freqjax.training.shuffled import windows_of
@@ -82,16 +83,26 @@ def needs(config: Config, network: Network, sequences: int, samples: int) -> lis
         Need(size, "the weights and their moments", copies * bytes_of(param_shapes(network))),
         Need(said, "the states that a gradient goes back through", 4 * _KEPT * units * rows),
         Need(size, "the states of a frozen evaluation", 4 * evaluated),
+        *_sensitivities(config, network, sequences if config.train.streams == "parallel" else 1),
         *_of_filter(size, config, network),
     ]
 
 
-def _of_filter(size: str, config: Config, network: Network) -> list[Need]:
-    """Return what the covariance of a filter takes, with a copy while it is updated."""
-    if not is_filter(config) or not isinstance(network, SingleLstm):
+def _sensitivities(config: Config, network: Network, streams: int) -> list[Need]:
+    """Return what the sensitivities of B = `streams` streams take: those before an update and after it."""
+    gradient = config.train.gradient
+    if gradient not in EXACT or is_filter(config) or not isinstance(network, RealTime):
         return []
-    pairs = Pairs(network.setting)
-    return [Need(size, "the filter's covariance", 2 * 4 * (pairs.pairs * pairs.weights) ** 2)]
+    memory = jax.eval_shape(
+        lambda params: network.sensitivities(params, streams, exact=EXACT[gradient]),
+        param_shapes(network),
+    )
+    said = f"train.gradient is {gradient} and network.hidden_size is {config.network.hidden_size}"
+    less = ["a smaller network.hidden_size"]
+    if gradient == "rtrl" and config.network.recurrence == "dense":
+        less = ["network.recurrence=pairs", "train.gradient=snap1", *less]
+    instead = f"{', '.join(less[:-1])} or {less[-1]}" if less[1:] else less[0]
+    return [Need(said, "the sensitivities of the state", 2 * bytes_of(memory), instead)]
 
 
 def _rows_of_update(config: Config, sequences: int, samples: int) -> tuple[str, int]:
@@ -118,3 +129,11 @@ def _rows_of_update(config: Config, sequences: int, samples: int) -> tuple[str, 
 def bytes_of(shapes: Any) -> int:
     """Return the bytes of the arrays that `shapes` stands for."""
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
+
+
+def _of_filter(size: str, config: Config, network: Network) -> list[Need]:
+    """Return what the covariance of a filter takes, with a copy while it is updated."""
+    if not is_filter(config) or not isinstance(network, SingleLstm):
+        return []
+    pairs = Pairs(network.setting)
+    return [Need(size, "the filter's covariance", 2 * 4 * (pairs.pairs * pairs.weights) ** 2)]

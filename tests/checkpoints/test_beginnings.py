@@ -101,6 +101,16 @@ def test_weights_that_do_not_fit_are_named(other, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_dense_recurrent_weights_are_none_of_pairs(other, tmp_path):
+    pairs = config(init_from=str(other), epochs=0)
+    pairs.network.recurrence = "pairs"
+    sentence = "its recurrent weights between pairs must be 0 where network.recurrence is pairs."
+    with pytest.raises(UserError) as caught:
+        train(pairs, tmp_path / "run")
+    assert str(caught.value) == f"train.init_from is {other}: {sentence}"
+    assert not (tmp_path / "run").exists()
+
+
 def test_replicas_of_a_sweep_begin_with_them(other, tmp_path):
     whole = config(init_from=str(other), epochs=2)
     whole.sweep.axes = {"optimizer.learning_rate": (0.05, 0.01)}

@@ -230,9 +230,10 @@ def test_axes_of_a_sweep_are_fields_of_the_task_at_hand():
         ("task.split", "0.5,0.5", "task.split is .*: it must be three numbers of at least 0 that sum"),
         ("task.split", "0.5,0.6,-0.1", "three numbers of at least 0 that sum to 1"),
         ("task.split", "0.5,0.25,0.25", "task.split is .*: it must be left as it is"),
-        ("train.gradient", "full", "train.gradient is full: it must be one of auto, truncated where "
-         "train.regime is online"),
-        ("train.gradient", "rtrl", "train.gradient is 'rtrl': it must be one of auto, truncated, full"),
+        ("train.gradient", "full", "train.gradient is full: it must be one of auto, truncated, snap1, rtrl "
+         "where train.regime is online"),
+        ("train.gradient", "uoro", "train.gradient is 'uoro': it must be one of auto, truncated, snap1, "
+         "rtrl, full"),
         ("train.steps_per_epoch", "0", "train.steps_per_epoch is 0: it must be at least 1"),
         ("train.batch", "0", "train.batch is 0: it must be at least 1"),
         ("optimizer.clip", "local", "optimizer.clip is 'local': it must be one of global, adaptive"),

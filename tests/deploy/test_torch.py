@@ -325,6 +325,11 @@ def test_a_state_dict_larger_than_memory_is_refused():
         ({"bidirectional": True}, {}, "network.bidirectional is True: it must be False, as in"),
         ({"conditioning": "film"}, {}, "network.conditioning is film: it must be input, as in"),
         ({"hidden_size": 5}, {}, "network.hidden_size is 5: it must be 6, as in .*model.safe"),
+        (
+            {"recurrence": "pairs"},
+            {},
+            "network.recurrence is pairs: it must be dense, since .*model.safe",
+        ),
         ({"learned_carry": False}, {}, "network.learned_carry is false: it must be true, since"),
         ({}, {"frequencies": (1.0, 2.0, 3.0)}, "task.frequencies holds 3: .* 4 inputs, .* has 3"),
     ],
@@ -335,6 +340,14 @@ def test_a_state_dict_must_fit_the_config(tmp_path, network, task, sentence):
     fields = {"hidden_size": 6, "learned_carry": True, **network}
     with pytest.raises(UserError, match=sentence):
         interop.load(path, tiny_config(network=fields, task=task))
+
+
+def test_weights_in_pairs_come_back_from_a_state_dict(tmp_path):
+    config = tiny_config(network={"hidden_size": 6, "recurrence": "pairs"})
+    network = make_network(config.network, make_task(config.task))
+    written = Trained(config, network.init(jax.random.key(0)))
+    interop.save(tmp_path / "model.safetensors", written)
+    assert_same(interop.load(tmp_path / "model.safetensors", config), written)
 
 
 def test_a_cell_that_pytorch_lacks_is_not_written(tmp_path):

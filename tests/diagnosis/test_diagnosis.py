@@ -10,7 +10,7 @@ import pytest
 
 from freqjax import commandline
 from freqjax.config import overrides, sections, validation
-from freqjax.diagnosis import diagnose, gradients, rates, recorded, trial, tried
+from freqjax.diagnosis import diagnose, gradients, losses, rates, recorded, trial, tried
 from freqjax.diagnosis.limit import information_limit
 from freqjax.tasks.extraction.datasets import write_rows
 from tests.diagnosis.runs import LAYERS, RANKED, by_cause, config, examined, row
@@ -421,6 +421,22 @@ def test_a_cut_is_judged_by_what_the_whole_gradient_reaches(tmp_path, monkeypatc
     examination = tried.gradient_truncation(run)
     assert examination.evidence["cosine"] == -0.4
     assert examination.found is found
+
+
+def test_an_exact_gradient_in_real_time_is_not_cut(tmp_path):
+    """And what is tried instead has a gradient of its own regime, in a command that can be run."""
+    online = {"regime": "online", "streams": "sequential", "state_correction": True}
+    run = examined(tmp_path, config(train=online | {"gradient": "rtrl"}))
+    examination = tried.gradient_truncation(run)
+    assert run.window == run.task.samples
+    assert examination.found is False and "not truncated" in examination.words
+    assert "--config.train.gradient=auto --config.train.state_correction=false" in run.through_time
+    assert not losses.weight_chasing(run).words.startswith("No update comes between")
+    part = examined(tmp_path, config(train=online | {"gradient": "snap1"}))
+    assert part.window == 1
+    other = tried.uncut(part)
+    validation.validate_training(other.config)
+    assert other.changes[2:] == ("train.gradient=auto", "train.state_correction=false")
 
 
 def test_a_clock_that_shrank_to_nothing_is_trapped(tmp_path):

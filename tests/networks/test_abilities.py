@@ -12,6 +12,8 @@ from freqjax.networks import (
     Linearizable,
     LstmNetwork,
     Paddable,
+    RealTime,
+    Restricted,
     SingleLstm,
     Streams,
     TurningPairs,
@@ -20,16 +22,19 @@ from freqjax.networks import (
 )
 from freqjax.tasks import make_task
 
-ABILITIES = (Streams, Linearizable, Paddable, SingleLstm, TurningPairs)
+ABILITIES = (Streams, Linearizable, Paddable, RealTime, Restricted, SingleLstm, TurningPairs)
+ONE_LSTM = set(ABILITIES) - {TurningPairs}
 ROTORS = {"initializer": "rotor", "learned_carry": True}
 
 
 @pytest.mark.parametrize(
     ("fields", "able"),
     [
-        ({}, {Streams, Linearizable, Paddable, SingleLstm}),
+        ({}, ONE_LSTM),
+        ({"recurrence": "pairs"}, ONE_LSTM),
         (ROTORS, set(ABILITIES)),
-        ({"initializer": "constructed"}, {Streams, Linearizable, Paddable, SingleLstm}),
+        ({"initializer": "constructed"}, ONE_LSTM),
+        ({"cell": "gru"}, {Streams, Paddable, RealTime}),
         ({"layers": 2}, {Streams, Paddable}),
         ({"cell": "gru", "conditioning": "film"}, {Streams, Paddable}),
         ({"cell": "gru", "bidirectional": True}, {Paddable}),

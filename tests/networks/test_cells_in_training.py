@@ -54,7 +54,8 @@ def chunk_of(network_fields, train, monkeypatch=None):
     config = tiny_config(network=network_fields, train=train)
     task = make_task(config.task)
     if monkeypatch is not None:
-        monkeypatch.setattr("freqjax.networks.make.StackedNetwork", LeftToAutodiff)
+        for name in ("StackedNetwork", "SingleLayerNetwork"):
+            monkeypatch.setattr(f"freqjax.networks.make.{name}", LeftToAutodiff)
     network = make_network(config.network, task)
     stream = layout(task.rows("train"), config)
     schedule = make_schedule(config.optimizer, 100, stream.inputs.shape[0])

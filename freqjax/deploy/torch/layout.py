@@ -14,6 +14,8 @@ from freqjax.config.sections import Config, NetworkConfig
 from freqjax.deploy.torch.state_dict import GATES, Direction, Film, StateDict
 from freqjax.errors import UserError
 from freqjax.networks.network import Params
+from freqjax.networks.rotors import UNITS
+from freqjax.networks.weights import coupled_mask
 from freqjax.tasks import Extraction, Task
 
 
@@ -99,10 +101,22 @@ def require_fit(network: StateDict, config: NetworkConfig, task: Task, source: s
             f"task.frequencies holds {len(task.selected_hz)}: with the mixture these are {task.input_size} "
             f"inputs, but {source} has {inputs}."
         )
+    if config.recurrence == "pairs" and not _is_of_pairs(network):
+        raise UserError(
+            f"network.recurrence is pairs: it must be dense, since {source} has recurrent weights between "
+            "pairs."
+        )
     if network.output_size != task.output_size:
         raise UserError(
             f"{source}: its head has {network.output_size} outputs: it must have {task.output_size}."
         )
+
+
+def _is_of_pairs(network: StateDict) -> bool:
+    """Return whether all recurrent weights between two pairs of units are 0."""
+    mask = coupled_mask(network.hidden_size, 4, UNITS)
+    kernel = np.asarray(network.layers[0][0].weight_hh).T
+    return kernel.shape == mask.shape and not kernel[~mask].any()
 
 
 def _settled(network: StateDict) -> dict[str, Any]:

@@ -9,13 +9,15 @@ import jax
 from freqjax.config.sections import Config
 from freqjax.networks import Network
 from freqjax.tasks import Task
-from freqjax.training.gradients import bptt
+from freqjax.training.gradients import bptt, real_time
 from freqjax.training.gradients.estimator import Estimate, Estimator
 from freqjax.training.seeds import dropout_key
 
 # `train.gradient` → (network, task, config, key of dropout) → the estimator.
 ESTIMATORS: dict[str, Callable[[Network, Task, Config, jax.Array], Estimator]] = {
     "truncated": bptt.truncated,
+    "snap1": real_time.real_time,
+    "rtrl": real_time.real_time,
     "full": bptt.full,
 }
 

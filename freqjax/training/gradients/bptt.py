@@ -24,7 +24,7 @@ from freqjax.config.sections import Config
 from freqjax.networks import Network
 from freqjax.networks.network import Carry, Params
 from freqjax.tasks import Task
-from freqjax.training.gradients.estimator import Estimate, Estimator
+from freqjax.training.gradients.estimator import Estimate, Estimator, mean_loss
 from freqjax.training.streams import Stream
 
 # (mean loss, (the carry after it, losses [K, B]))
@@ -61,9 +61,7 @@ class TruncatedGradient(Backpropagation):
             params, carry, window.inputs, window.resets, dropout_key=key
         )
         losses = self._objective.row_loss(outputs, window.targets)
-        if window.weights is None:
-            return jnp.mean(losses), (carry, losses)
-        return _weighted_mean(losses, window.weights), (carry, losses)
+        return mean_loss(losses, window.weights), (carry, losses)
 
 
 class WholeGradient(Backpropagation):
@@ -85,7 +83,7 @@ class WholeGradient(Backpropagation):
         counts = window.groups < self._groups
         if window.weights is None:
             return jnp.sum(jnp.where(counts, losses, 0)) / jnp.sum(counts), (carry, losses)
-        return _weighted_mean(losses, jnp.where(counts, window.weights, 0)), (carry, losses)
+        return mean_loss(losses, jnp.where(counts, window.weights, 0)), (carry, losses)
 
 
 def truncated(network: Network, task: Task, config: Config, dropout: jax.Array) -> Estimator:
@@ -99,9 +97,3 @@ def full(network: Network, task: Task, config: Config, dropout: jax.Array) -> Es
     if config.train.regime == "full":  # an update holds the whole stream
         return TruncatedGradient(network, task, dropout)
     return WholeGradient(network, task, dropout)
-
-
-def _weighted_mean(losses: Float[Array, "K B"], weights: Float[Array, "K B"]) -> Float[Array, ""]:
-    """Compute Σ w L / Σ w over the rows with weight, 0 if there are none; other losses are arbitrary."""
-    total = jnp.sum(jnp.where(weights > 0, weights * losses, 0))
-    return total / jnp.maximum(jnp.sum(weights), jnp.finfo(losses.dtype).tiny)

@@ -144,6 +144,8 @@ def why_not(network: Network, task: Task, config: Config) -> str | None:
         return (
             f"optimizer.clip is {config.optimizer.clip}: the closed form clips by the global norm."
         )
+    if config.network.recurrence == "pairs":
+        return "network.recurrence is pairs: the closed form has all recurrent weights."
     if not isinstance(network, SingleLstm):
         return f"The network is a {type(network).__name__}: the closed form is that of one LSTM."
     return None

@@ -80,7 +80,7 @@ def choose(network: Network, task: Task, config: Config) -> Choice:
     reason = reason[0].lower() + reason[1:]
     if asked != "auto":
         raise UserError(f"train.engine is {asked}: {reason}")
-    slower = config.train.regime == "online"
+    slower = _serves(ENGINES[name], config)
     note = f"train.engine auto takes autodiff, which is slower: {reason}" if slower else None
     return Choice("autodiff", ENGINES["autodiff"].make_chunk, note)
 
@@ -88,10 +88,16 @@ def choose(network: Network, task: Task, config: Config) -> Choice:
 def why_not(name: str, network: Network, task: Task, config: Config) -> str | None:
     """Return the reason that the engine `name` does not support a run, as a sentence; None if it does."""
     engine, train = ENGINES[name], config.train
-    if engine.serves is None or (train.gradient_method, train.regime) in engine.serves:
+    if engine.serves is None or _serves(engine, config):
         return engine.why_not(network, task, config)
     pairs = " and ".join(f"{gradient} × {regime}" for gradient, regime in sorted(engine.serves))
     return (
         f"train.gradient × train.regime is {train.gradient_method} × {train.regime}: {name} computes "
         f"{pairs}."
     )
+
+
+def _serves(engine: Engine, config: Config) -> bool:
+    """Return whether `engine` is one for the gradient and the order of the rows of `config` in particular."""
+    pair = config.train.gradient_method, config.train.regime
+    return engine.serves is not None and pair in engine.serves

@@ -13,6 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from freqjax.networks.network import Carry, Params
@@ -64,3 +65,14 @@ class Estimator(ABC):
         """
         del memory, change
         return carry
+
+
+def mean_loss(losses: Float[Array, "K B"], weights: Float[Array, "K B"] | None) -> Float[Array, ""]:
+    """Compute the mean over all rows; with weights Σ w L / Σ w over the rows with weight, or 0 if none has.
+
+    The losses of rows without weight are arbitrary.
+    """
+    if weights is None:
+        return jnp.mean(losses)
+    total = jnp.sum(jnp.where(weights > 0, weights * losses, 0))
+    return total / jnp.maximum(jnp.sum(weights), jnp.finfo(losses.dtype).tiny)

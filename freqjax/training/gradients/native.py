@@ -39,6 +39,8 @@ def why_not(network: Network, task: Task, config: configs.Config) -> str | None:
         return (
             f"optimizer.clip is {config.optimizer.clip}: the native loop clips by the global norm."
         )
+    if config.network.recurrence == "pairs":
+        return "network.recurrence is pairs: the native loop has all recurrent weights."
     if not isinstance(network, SingleLstm):
         return f"The network is a {type(network).__name__}: the native loop is that of one LSTM."
     if not task.objective.squared:

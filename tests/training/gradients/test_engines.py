@@ -44,9 +44,32 @@ def test_auto_says_why_it_is_slow():
     name, _, note = engines.choose(make_network(config.network, task), task, config)
     assert name == "autodiff"
     assert note == (
-        "train.engine auto takes autodiff, which is slower: the network is a StackedNetwork: the closed "
+        "train.engine auto takes autodiff, which is slower: the network is a SingleLayerNetwork: the closed "
         "form is that of one LSTM."
     )
+
+
+def test_auto_says_nothing_where_no_engine_is_faster():
+    for gradient in ("snap1", "rtrl"):
+        assert choose(gradient=gradient)[::2] == ("autodiff", None)
+
+
+def test_pairs_are_left_to_autodiff():
+    config = tiny_config(network={"recurrence": "pairs"})
+    task = make_task(config.task)
+    network = make_network(config.network, task)
+    name, _, note = engines.choose(network, task, config)
+    assert name == "autodiff"
+    assert note == (
+        "train.engine auto takes autodiff, which is slower: network.recurrence is pairs: the closed form "
+        "has all recurrent weights."
+    )
+    config.train.engine = "native"
+    sentence = (
+        "train.engine is native: network.recurrence is pairs: the native loop has all recurrent"
+    )
+    with pytest.raises(UserError, match=sentence):
+        engines.choose(network, task, config)
 
 
 def test_auto_does_not_go_by_what_is_built(monkeypatch):
@@ -62,6 +85,11 @@ def test_auto_does_not_go_by_what_is_built(monkeypatch):
         (
             {"engine": "closed_form", "regime": "full"},
             "train.engine is closed_form: train.gradient × train.regime is full × full: closed_form "
+            "computes truncated × online.",
+        ),
+        (
+            {"engine": "closed_form", "gradient": "rtrl"},
+            "train.engine is closed_form: train.gradient × train.regime is rtrl × online: closed_form "
             "computes truncated × online.",
         ),
         (
