@@ -70,6 +70,18 @@ JOBS: dict[str, Job] = {
     "gradient through each unit alone (SnAp-1)": Job(
         _STREAM, ("train.gradient=snap1",), share=0.25
     ),
+    "the exact gradient with Adam, no filter": Job(_STREAM, ("optimizer.name=adam",), share=0.15),
+    "the usual recipe: cut at one sample, with Adam": Job(
+        _STREAM,
+        (
+            "optimizer.name=adam",
+            "train.gradient=truncated",
+            "train.state_correction=false",
+            "network.recurrence=dense",
+            "network.initializer=pytorch",
+        ),
+        share=0.15,
+    ),
     "prior not relative to the speed": Job(_STREAM, ("optimizer.relative_prior=1000",), share=0.25),
 }
 
