@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from freqjax.config.coercion import show
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
 
@@ -13,6 +14,7 @@ _NEEDED = {
     "train.steps_per_epoch": (None, "of which an epoch is a pass over all rows"),
     "train.divergence_factor": (None, "whose prequential loss rises while it learns"),
     "train.evaluate_every": (1, "whose shadow losses are known after every epoch"),
+    "train.escalate": ((), "whose capacity is not examined"),
     "network.recurrence": ("pairs", "which trains pairs of units"),
     "network.learned_carry": (True, "which estimates the initial carry"),
     "curriculum.longest_horizon": (None, "whose horizons grow to a whole block"),
@@ -51,4 +53,10 @@ def validate_filter(config: Config) -> None:
 
 
 def _show(value: object) -> str:
-    return {None: "none", True: "true", False: "false"}.get(value, f"{value}")  # type: ignore[call-overload]
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value == ():
+        return "empty"
+    return value if isinstance(value, str) else show(value)

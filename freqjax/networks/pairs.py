@@ -202,7 +202,7 @@ def advance_with_derivatives(
     inner = gates[..., -_UNITS:]  # [P, 2, 4, 2], from the pair's own h
     into_c = jnp.sum(slopes[..., :3, None] * inner[:, :, :3], axis=2)
     into_h = slopes[..., 3, None] * inner[:, :, 3]
-    own = jnp.eye(_UNITS, dtype=c.dtype)[:, :, None, None]
+    own = jnp.eye(_UNITS, dtype=c.dtype)[None, :, :, None, None]
     immediate = own * slopes[:, None, :, :, None] * a[:, None, None, None, :]
     of_c, of_h = (_flat(part) for part in (immediate.at[..., 3, :].set(0), _only(immediate)))
     before = sensitivity.h

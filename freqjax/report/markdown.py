@@ -17,6 +17,7 @@ from freqjax.report.phases import split, stages
 from freqjax.report.tables import markdown_figures, markdown_section, markdown_table
 from freqjax.system.files import write_text
 from freqjax.tasks import Task
+from freqjax.tasks.columns import is_filtered
 from freqjax.tasks.evaluation import Evaluation, Table
 from freqjax.tasks.examination import Examination
 from freqjax.text import duration, number
@@ -118,9 +119,13 @@ def _trajectory(rows: Sequence[dict[str, Any]], evaluation: Evaluation, task: Ta
     if not rows:
         return ["No epoch was completed."]
     chooses = "the validation rows" if summary.validates(evaluation) else "all training rows"
+    frozen = (
+        "Frozen: the lowest so far of weights\nheld still, on the rows of the block that they began."
+        if is_filtered(rows)
+        else f"Frozen: with the weights\nheld still, on {chooses}."
+    )
     lines = [
-        "Loss: each row just before the update that learned from it (prequential). Frozen: with the weights",
-        f"held still, on {chooses}.",
+        "Loss: each row just before the update that learned from it (prequential). " + frozen,
         "",
     ]
     lines += _phases(rows, task)
@@ -187,6 +192,8 @@ def _from_to(first: float | None, last: float | None) -> str:
 
 
 def _gradients(rows: Sequence[dict[str, Any]]) -> list[str]:
+    if is_filtered(rows):
+        return ["A Kalman filter takes no gradient of a loss: there are no norms."]
     layers = rows[-1].get("grad_norm_max_per_layer", {}) if rows else {}
     if not layers:
         return ["None was recorded."]

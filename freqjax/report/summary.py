@@ -11,6 +11,7 @@ from freqjax.networks.network import Params
 from freqjax.report.tables import text_section, text_table
 from freqjax.system import devices
 from freqjax.tasks import Task
+from freqjax.tasks.columns import is_filtered
 from freqjax.tasks.evaluation import Evaluation, Table
 from freqjax.text import duration, number, printable
 from freqjax.training.monitors import finite_or_null
@@ -89,7 +90,10 @@ def of_rows(rows: Sequence[dict[str, Any]], task: Task, epochs: int) -> dict[str
     ratios = [
         row[columns.frozen] / row["loss"]
         for row in rows
-        if row.get(columns.frozen) is not None and row["loss"] and columns.horizon not in row
+        if row.get(columns.frozen) is not None
+        and row["loss"]
+        and columns.horizon not in row
+        and not is_filtered([row])
     ]
     return {
         "prequential": last.get("loss"),

@@ -42,7 +42,7 @@ from freqjax.training import epochs, footprint
 from freqjax.training.epochs import EpochResult
 from freqjax.training.gradients import engines
 from freqjax.training.prepared import Prepared
-from freqjax.training.regimes import make_trainer
+from freqjax.training.regimes import make_trainer, require_trainable
 from freqjax.training.stopping import Stopping
 from freqjax.training.trainers import Trainer
 
@@ -117,6 +117,7 @@ class Experiment:
         footprint.require(prepared)
         self._beginning = None if begun else beginnings.begin(prepared, say)
         self._task, self._network = prepared.task, prepared.network
+        require_trainable(self._network, self._task, config, self._initial_params)
         if config.train.regime == "windows":
             windows.require_a_batch(config.windows, *prepared.train_rows.inputs.shape[:2])
         self._hashes = data_hashes([config])

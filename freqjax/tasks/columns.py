@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 
 class Columns(NamedTuple):
@@ -38,3 +39,12 @@ def columns_of(group_label: str, metric: str, unit: str) -> Columns:
         per_group=f"{metric}_per_{group_label}",
         constant=f"constant_{metric}",
     )
+
+
+def is_filtered(rows: Sequence[dict[str, Any]]) -> bool:
+    """Return whether `rows` are those of a Kalman filter, which has no gradients.
+
+    Its frozen losses are the lowest so far, of weights from which a block began: they are not those of the
+    weights whose prequential loss stands beside them.
+    """
+    return any("covariance_trace" in row for row in rows)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from freqjax.tasks.columns import is_filtered
 from freqjax.tasks.evaluation import Evaluation, Frozen
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def draw_run(
     paths.append(figures.learning_curves(history, scale, folder))
     if history.is_staged:
         paths.append(figures.curriculum(history, scale, folder))
+    if is_filtered(rows):
+        return paths
     if frozen.batch("validation") is None:  # losses on different rows are not comparable
         paths.append(figures.chasing_gap(history, scale, evaluation.loss, folder))
     paths.append(figures.gradient_norms(rows, folder, second_order=history.is_staged))

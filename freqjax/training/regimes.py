@@ -8,6 +8,7 @@ from freqjax.networks import Linearizable, Network
 from freqjax.networks.network import Params
 from freqjax.tasks import Sequences, Task
 from freqjax.training.curriculum import CurriculumTrainer
+from freqjax.training.filter import requirements
 from freqjax.training.filter.trainer import FilterTrainer
 from freqjax.training.frozen import Forward
 from freqjax.training.trainers import StreamTrainer, Trainer
@@ -35,6 +36,24 @@ def is_alone(config: Config) -> bool:
     return decides or shuffled or train.steps_per_epoch is not None
 
 
+def require_trainable(network: Network, task: Task, config: Config, params: Params | None) -> None:
+    """Check that the trainer of `config` supports network, task and initial weights.
+
+    Raises:
+      UserError: the config has a curriculum, and the network cannot be linearised; or a filter, and network,
+        task or weights do not fit.
+    """
+    if is_filter(config):
+        requirements.require(network, task, config)
+        if params is not None:
+            requirements.require_pairs(network, config, params)
+    if is_curriculum(config) and not isinstance(network, Linearizable):
+        raise UserError(
+            f"curriculum.first_horizon is {config.curriculum.first_horizon:g}: it must be none where "
+            f"the network is a {type(network).__name__}, whose Jacobian is not written out."
+        )
+
+
 def make_trainer(
     network: Network,
     task: Task,
@@ -54,16 +73,12 @@ def make_trainer(
       params: the initial weights; None for those of `train.seed`.
 
     Raises:
-      UserError: the config has a curriculum, and the network cannot be linearised; or a filter, and network
-        or task do not fit.
+      UserError: as `require_trainable`.
     """
+    require_trainable(network, task, config, params)
     if is_filter(config):
         return FilterTrainer(network, task, config, train_rows, params)
     if is_curriculum(config):
-        if not isinstance(network, Linearizable):
-            raise UserError(
-                f"curriculum.first_horizon is {config.curriculum.first_horizon:g}: it must be none where "
-                f"the network is a {type(network).__name__}, whose Jacobian is not written out."
-            )
+        assert isinstance(network, Linearizable)
         return CurriculumTrainer(network, task, config, train_rows, forward, params)
     return StreamTrainer(network, task, config, train_rows, params)

@@ -83,7 +83,7 @@ def update(
     settings: Settings, block: Block, x: Float[Array, " M"], target: Float[Array, ""]
 ) -> Block:
     """Make one update with the row (x, target)."""
-    before = Sensitivity(*(settings.kept * part for part in block.sensitivity))
+    before = Sensitivity(*(settings.kept[None] * part for part in block.sensitivity))
     state, sensitivity, output, derivatives = pairs.advance_with_derivatives(
         block.trained, settings.fixed, block.state, before, x
     )

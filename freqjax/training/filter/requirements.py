@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.networks import Network, SingleLstm, TurningPairs
+from freqjax.networks.network import Params
+from freqjax.networks.rotors import UNITS
 from freqjax.tasks import Task
 
 
@@ -26,6 +30,12 @@ def require(network: Network, task: Task, config: Config) -> Filtered:
             f"network.initializer is {config.network.initializer}: it must be rotor or spectral where "
             "optimizer.name is ekf, which trains the pairs of every group."
         )
+    owners, groups = max(1, len(network.setting.selectors)), len(task.group_names)
+    if owners != groups:
+        raise UserError(
+            f"optimizer.name is ekf: it must be another one where the task has {groups} groups and selects "
+            f"{owners}, since a filter trains the pairs of one group at a time."
+        )
     if not task.objective.squared:
         raise UserError(
             f"optimizer.name is ekf: it must be another one where the objective is the "
@@ -42,3 +52,21 @@ def require(network: Network, task: Task, config: Config) -> Filtered:
             "since a filter here observes one."
         )
     return network
+
+
+def require_pairs(network: Network, config: Config, params: Params) -> None:
+    """Check that no recurrent weight of `params` joins units of different pairs.
+
+    Raises:
+      UserError: one does: the weights of `train.init_from` were trained without pairs.
+    """
+    assert isinstance(network, SingleLstm)
+    kernel = np.asarray(network.weights(params).recurrent_kernel)
+    sources, columns = np.indices(kernel.shape)
+    outside = sources // UNITS != columns % len(kernel) // UNITS
+    found = int(np.count_nonzero(kernel[outside]))
+    if found:
+        raise UserError(
+            f"train.init_from is {config.train.init_from}: its recurrent weights between units of different "
+            f"pairs must be 0 where optimizer.name is ekf, and {found} of them are not."
+        )

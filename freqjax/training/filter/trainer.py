@@ -33,6 +33,7 @@ from freqjax.training.epochs import EpochResult
 from freqjax.training.filter.block import Block, Settings, begin, run
 from freqjax.training.filter.judgement import END, ESTIMATE, Progress
 from freqjax.training.filter.requirements import require
+from freqjax.training.frozen import FrozenLosses, group_shares
 from freqjax.training.seeds import initial_key, noise_key
 from freqjax.training.sources import CHUNK_ROWS
 
@@ -127,7 +128,8 @@ class FilterTrainer:
     def advance(self) -> EpochResult | None:
         """Make the updates of a part of a block, and judge the block at its end."""
         while self._sequence < len(self._groups) and self._settled(self._group):
-            self._sequence += 1
+            # As where the weights are frozen: the rows of a group reset the hidden states of the others.
+            self._last_group, self._sequence = self._group, self._sequence + 1
         if self._sequence == len(self._groups):
             return self._end_epoch()
         began = time.perf_counter()
@@ -231,7 +233,8 @@ class FilterTrainer:
             float(np.mean(found)) if found else _number(last.prequential)
             for found, last in zip(self._epoch_losses, self._progress, strict=True)
         ]
-        loss = float(np.nanmean(of_groups))
+        shares = group_shares(self._rows, len(of_groups))
+        loss = FrozenLosses.of(of_groups, shares).mean
         shadows = [progress.shadow for progress in self._progress]
         # A group without rows has no loss, and does not keep the others from being judged.
         best = [
@@ -266,7 +269,7 @@ class FilterTrainer:
 
     def host_state(self) -> dict[str, Any]:
         """Return the progress of every group and the position in the pass."""
-        return {
+        state = {
             "epoch": self.epoch,
             "step": self.step,
             "sequence": self._sequence,
@@ -277,6 +280,7 @@ class FilterTrainer:
             "epoch_losses": self._epoch_losses,
             "progress": [progress.to_json() for progress in self._progress],
         }
+        return monitors.finite_or_null(state)
 
     def restore(self, params: Params, device_state: Any, host_state: dict[str, Any]) -> None:
         """Continue from a checkpoint; `params` follow from the state."""
@@ -286,7 +290,7 @@ class FilterTrainer:
         self._sequence, self._row = host_state["sequence"], host_state["row"]
         self._used, self._seconds = host_state["used"], host_state["seconds"]
         self._last_group = host_state["last_group"]
-        self._epoch_losses = [list(found) for found in host_state["epoch_losses"]]
+        self._epoch_losses = [[*map(_number, found)] for found in host_state["epoch_losses"]]
         self._progress = [Progress(**values) for values in host_state["progress"]]
 
     def refresh_optimizer(self) -> str:

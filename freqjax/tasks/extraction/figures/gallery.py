@@ -4,6 +4,7 @@ from pathlib import Path
 
 from freqjax.figures import gradient_norms
 from freqjax.figures.history import Rows
+from freqjax.tasks.columns import is_filtered
 from freqjax.tasks.extraction.figures.clock import last_second, phase_drift
 from freqjax.tasks.extraction.figures.distribution import error_distribution
 from freqjax.tasks.extraction.figures.errors import error_over_time
@@ -41,7 +42,8 @@ def draw_all(
         paths.append(learning_curves(rows, frequencies_hz, directory, record.baselines))
         if staged:
             paths.append(curriculum(rows, frequencies_hz, directory))
-        paths.append(chasing_gap(rows, frequencies_hz, test_mse, directory, duration_s(record)))
+        if not is_filtered(rows):
+            paths.append(chasing_gap(rows, frequencies_hz, test_mse, directory, duration_s(record)))
     paths.append(error_over_time(record, directory))
     if record.baselines is not None:
         paths.append(standing(record, record.baselines, directory))
@@ -49,6 +51,6 @@ def draw_all(
         paths.append(phase_drift(record, directory))
     paths.append(error_distribution(record, directory))
     paths.append(spectra(record, directory))
-    if rows:
+    if rows and not is_filtered(rows):
         paths.append(gradient_norms(rows, directory, second_order=staged))
     return paths
