@@ -28,7 +28,6 @@ from freqjax.networks.network import Params
 from freqjax.networks.pairs import Pairs, PairState, kept
 from freqjax.tasks import Sequences, Task
 from freqjax.training import monitors
-from freqjax.training.chunks import change_ratios, layer_names
 from freqjax.training.epochs import EpochResult
 from freqjax.training.filter.block import Block, Settings, begin, run
 from freqjax.training.filter.judgement import END, ESTIMATE, Progress
@@ -93,7 +92,6 @@ class FilterTrainer:
         self._progress = [
             Progress(noise, _UNDERWEIGHT, first, preferred) for _ in range(self._pairs.groups)
         ]
-        self._layers = layer_names(params)
         self.epoch = self.step = 0
         self._sequence = self._row = self._used = 0
         self._epoch_losses: list[list[float]] = [[] for _ in self._progress]
@@ -241,7 +239,6 @@ class FilterTrainer:
             progress.best if group in self._groups else math.nan
             for group, progress in enumerate(self._progress)
         ]
-        ratios = np.asarray(change_ratios(self._initial, self.params)).tolist()
         row = {
             "epoch": self.epoch,
             "step": self.step,
@@ -251,7 +248,6 @@ class FilterTrainer:
             "grad_norm_max": None,
             "lr": None,
             "seconds": self._seconds,
-            "update_ratio_per_layer": dict(zip(self._layers, ratios, strict=True)),
             f"shadow_per_{self._task.group_label}": shadows,
             f"noise_per_{self._task.group_label}": [p.noise for p in self._progress],
             "covariance_trace": float(jnp.sum(jnp.square(self._state.block.root))),
