@@ -18,10 +18,15 @@ def judge(progress, prequential, shadows, *, whole=True):
 
 
 def test_a_followed_block_replaces_the_candidates_and_a_lost_one_does_not():
-    assert judge(progress(), 0.019, (0.5, 0.5)).followed
-    assert not judge(progress(), 0.02, (0.5, 0.5)).followed
+    assert judge(progress(), 0.09, (0.5, 0.5)).followed
+    assert not judge(progress(), 0.1, (0.5, 0.5)).followed
     assert not judge(progress(), math.nan, (0.5, 0.5)).followed
     assert not judge(progress(), math.inf, (0.5, 0.5)).followed
+
+
+def test_a_short_block_is_followed_whatever_its_loss_unless_that_is_not_finite():
+    assert judge(progress(), 0.5, (0.5, 0.5), whole=False).followed
+    assert not judge(progress(), math.nan, (0.5, 0.5), whole=False).followed
 
 
 @pytest.mark.parametrize(

@@ -222,5 +222,5 @@ def test_says_why_not(field, value, sentence):
         make_online_chunk(network, task, other, lambda step, begin: step, 2)
     config.network.cell = "gru"
     assert why_not(make_network(config.network, task), task, config) == (
-        "The network is a StackedNetwork: the closed form is that of one LSTM."
+        "The network is a SingleLayerNetwork: the closed form is that of one LSTM."
     )

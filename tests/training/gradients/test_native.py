@@ -235,7 +235,7 @@ def test_says_why_not(monkeypatch, tmp_path):
         "The native loop is not built: python -m freqjax.native.build builds it."
     )
     gru = make_network(dataclasses.replace(config.network, cell="gru"), task)
-    assert (why_not(gru, task, config) or "").startswith("The network is a StackedNetwork:")
+    assert (why_not(gru, task, config) or "").startswith("The network is a SingleLayerNetwork:")
     task.objective = Cosine()
     assert (why_not(network, task, config) or "").startswith(
         "The objective is the cosine distance:"
