@@ -678,13 +678,21 @@ def test_export_keeps_params_and_meta_only(tmp_path):
 # Manners.
 
 
+def new_threads(before):
+    """Return the threads that stay: one that ends may do so a little later on a busy machine."""
+    deadline = time.monotonic() + 5
+    while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return left
+
+
 def test_no_thread_outlives_a_save(tmp_path):
     before = set(threading.enumerate())
     with open_store(tmp_path) as store:
         store.save(1, *state_at(1), {}, metric=0.0)
-        assert set(threading.enumerate()) == before
+        assert not new_threads(before)
         store.restore_last(*state_at(0))
-    assert set(threading.enumerate()) == before
+    assert not new_threads(before)
 
 
 def test_orbax_is_silent_and_others_are_not(tmp_path, capfd):

@@ -41,7 +41,7 @@ from tests.root import ROOT
         (["train", "--config.none.such="], []),
         # As bash splits them.
         (["train", "--config", "=", "qu"], ["quick"]),
-        (["train", "--config.optimizer.name", "="], ["adam", "adamw", "sgd", "rmsprop"]),
+        (["train", "--config.optimizer.name", "="], ["adam", "adamw", "sgd", "rmsprop", "ekf"]),
         (["train", "--config.train.seed", "=", "3", "--re"], ["--resume"]),
         (["--mode", "=", "generate", "--config", "=", "quick", "--spl"], ["--split"]),
     ],
