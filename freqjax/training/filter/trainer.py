@@ -38,6 +38,8 @@ from freqjax.training.sources import CHUNK_ROWS
 
 # Underweighting of a filter that has not lost its targets: an error is corrected by at most half.
 _UNDERWEIGHT = 1.0
+# Elements of the covariance that a part of a block updates, about a second's, so that signals act soon.
+_PART = 10**9
 
 
 class FilterState(NamedTuple):
@@ -86,6 +88,8 @@ class FilterTrainer:
         self._fixed = self._pairs.fixed(weights)
         self._bias = float(np.asarray(weights.head_bias)[0])
         self._kept = kept(config.train.gradient_method, self._pairs.weights)
+        squared = (self._pairs.pairs * self._pairs.weights) ** 2
+        self._rows_at_once = max(1, min(CHUNK_ROWS, _PART // squared))
         self._state = self._start(self._pairs.gather(weights))
         noise = config.optimizer.observation_noise
         first, preferred = (self._first_horizon(), ESTIMATE) if self._grows else (task.samples, END)
@@ -134,7 +138,7 @@ class FilterTrainer:
         group, progress = self._group, self._progress[self._group]
         if self._row == 0:
             self._begin(group)
-        last = min(self._row + CHUNK_ROWS, progress.horizon)
+        last = min(self._row + self._rows_at_once, progress.horizon)
         xs, targets = self._rows_of(self._sequence)
         block = run(self._settings(group), self._state.block, xs, targets, self._row, last)
         losses = np.asarray(block.losses, np.float64) / last
