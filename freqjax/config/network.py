@@ -79,5 +79,5 @@ class NetworkConfig(Section, section="network"):
 
     @property
     def is_single_layer(self) -> bool:
-        """Whether the network is one causal layer that reads all inputs as they are."""
+        """True if the network is one causal layer that reads all inputs as they are."""
         return self.layers == 1 and not self.bidirectional and self.conditioning == "input"

@@ -10,8 +10,8 @@ shadow loss, which is frozen. There are two candidates for the start of the next
   it is poor after a block with large changes, and right for blocks of any length later.
 
 The next block begins from the one that is preferred: ESTIMATE after a block with a prequential loss so small
-that changes were small too, else the one whose shadow loss was lower last time. A block that was not followed
-is discarded and repeated with larger gains.
+that changes were small too, else the one whose shadow loss was lower last time. A whole block that was
+not followed is discarded, and the next one has larger gains.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a filter requires of network, task and config."""
+"""Requirements of a filter on network, task and config."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a filter needs of config, task and network; a refusal names a field, its value and those allowed."""
+"""Requirements of a filter; a refusal names a field, its value and those allowed."""
 
 import pytest
 
