@@ -20,11 +20,11 @@ learn under them.
 
 ## The rule
 
-Four parts, each needed:
+Four parts; the last rows of the table are runs without one of them:
 
 1. **The exact gradient, carried forward.** With `network.recurrence=pairs` a unit hears only its own pair,
    and the derivative of a pair's state by the weights that reach it has two rows. Real-time recurrent
-   learning (Williams & Zipser 1989) is then exact and costs about as much as the network itself
+   learning (Williams & Zipser 1989) is then exact
    (`freqjax/networks/pairs.py`).
 2. **A curvature shared by all pairs of a selector.** An extended Kalman filter treats the 288 weights of a
    selector's eight pairs and their initial carry as unknowns with a prior, and each sample as one observation
