@@ -38,6 +38,7 @@ def diagnose(config: Config, flags: dict[str, Any]) -> int:
     from freqjax.diagnosis import diagnose, saved_run
     from freqjax.report import markdown as report
     from freqjax.report import summary
+    from freqjax.training.placement import placed
 
     folder = Path(flags["workdir"])
     for field in configs.differing_fields(config, saved_run.run_config(folder)):
@@ -46,7 +47,8 @@ def diagnose(config: Config, flags: dict[str, Any]) -> int:
                 f"{field} differs from the run's own: a diagnosis may change task.* alone."
             )
     run, values = saved_run.read(folder, config, tell)
-    found = diagnose(run)
+    with placed(config, tell):
+        found = diagnose(run)
     figures = sorted((folder / "figures").glob("*.png"))
     files.write_json(folder / "diagnosis.json", found.to_json())
     task, evaluation = run.task, run.evaluation

@@ -11,7 +11,7 @@ from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.networks import Network, RealTime, SingleLstm
 from freqjax.networks.pairs import Pairs
-from freqjax.system import capacity
+from freqjax.system import capacity, devices
 from freqjax.system.capacity import Need
 from freqjax.tasks import Sequences
 from freqjax.tasks.windows import warm_up, window_count
@@ -45,7 +45,7 @@ def require(prepared: Prepared) -> None:
             f"train.epochs is {config.train.epochs}: times the {count} updates of an epoch it must be at "
             f"most {MOST_UPDATES}."
         )
-    if jax.default_backend() == "cpu":  # an accelerator has memory of its own
+    if devices.on_cpu():  # an accelerator has memory of its own
         capacity.require(needs(config, prepared.network, *rows.inputs.shape[:2]))
 
 
