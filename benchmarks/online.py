@@ -2,9 +2,10 @@
 
     python -m benchmarks.online [--seeds 20] [--only NAME …]
 
-Each row is one run of `configs/online.py` or `configs/online_stream.py` with overrides, at one training seed.
-Its weights are chosen by their shadow loss alone; test rows of three seeds only report. Training is timed
-without figures; the first run of a shape includes its compilation. Writes benchmarks/results/online.json.
+Each row is one run of `configs/default.py` or `configs/online_stream.py` with overrides, at one training
+seed. Its weights are chosen by their shadow loss alone; test rows of three seeds only report. Training is
+timed without figures; the first run of a shape includes its compilation. Writes
+benchmarks/results/online.json.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from freqjax.training.stopping import Stopping
 
 _TEST_SEEDS = (2, 3, 4)
 _SOLVED = 0.01
-_GROWING, _STREAM = "configs/online.py", "configs/online_stream.py"
+_GROWING, _STREAM = "configs/default.py", "configs/online_stream.py"
 
 
 class Job(NamedTuple):

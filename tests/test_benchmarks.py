@@ -19,6 +19,7 @@ from benchmarks import (
     record,
     speed,
     speed_figure,
+    uniform,
 )
 from benchmarks.afresh_table import FAULTS
 from benchmarks.bptt_jobs import Shape
@@ -323,3 +324,38 @@ def test_every_fault_can_be_planted_and_has_a_name_of_its_own():
     for fault in FAULTS:
         for mended in (False, True):
             validation.validate_training(fault.config(5, mended=mended))
+
+
+def test_the_derivatives_of_the_uniform_chains_are_those_of_backpropagation():
+    lstm = uniform.Lstm(5)
+    weights = lstm.init(jax.random.key(1))
+    weights = weights.at[lstm.gates : lstm.gates + 5].set(jnp.linspace(-0.3, 0.4, 5))
+    xs = np.random.default_rng(0).normal(size=30).astype(np.float32)
+
+    def output(weights):
+        state, _ = lstm.start(weights)
+        for x in xs:
+            state, y, _ = lstm.step(weights, state, x)
+        return y
+
+    state, by_weights = lstm.start(weights)
+    for x in xs:
+        state, _, saved = lstm.step(weights, state, x)
+        by_weights = lstm.derivatives(saved, by_weights)
+    found = lstm.slope(weights, state, by_weights)
+    np.testing.assert_allclose(found, jax.grad(output)(weights), atol=2e-6)
+
+
+def test_a_uniform_chain_fits_a_short_stream_of_a_constant():
+    """From a target of 1 a block teaches the head at once; the horizon then grows, and the shadow tells so."""
+    lstm = uniform.Lstm(3)
+    chain = uniform.begin(lstm, lstm.init(jax.random.key(0)), 20)
+    prior = jnp.asarray(lstm.prior(0.3, 3.0), jnp.float32)
+    step = jax.jit(
+        lambda chain, x: uniform.advance(lstm, 80, chain, x, jnp.ones(80), prior, jnp.asarray(2.0))
+    )
+    for x in np.random.default_rng(0).normal(size=400).astype(np.float32):
+        chain = step(chain, x)
+    assert int(chain.horizon) == 80
+    assert float(chain.best) < 0.01
+    assert int(chain.longest) == 80
