@@ -27,14 +27,16 @@ def settings(gradient="rtrl", corrected=1.0, dtype=jnp.float32):
         1.0,
         corrected,
     )
-    return Settings(*(jnp.asarray(part, dtype) for part in numbers))
+    arrays = (jnp.asarray(part, dtype) for part in numbers)
+    return Settings(*arrays, recursion=pairs.RECURSION)
 
 
 def block_of(preferred=END, dtype=jnp.float32):
     generator = np.random.default_rng(3)
     candidates = 0.5 * generator.normal(size=(2, PAIRS, WEIGHTS))
-    h = 0.2 * generator.normal(size=(PAIRS, 2))
-    return begin(jnp.asarray(candidates, dtype), preferred, jnp.asarray(h, dtype))
+    h = jnp.asarray(0.2 * generator.normal(size=(PAIRS, 2)), dtype)
+    before = pairs.PairState(jnp.full_like(h, jnp.nan), h)  # its c is that of the candidates
+    return begin(jnp.asarray(candidates, dtype), preferred, before, pairs.RECURSION)
 
 
 def rows(dtype=jnp.float32):
