@@ -30,8 +30,8 @@ from freqjax.tasks import make_task
 from freqjax.training.filter.judgement import ESTIMATE
 from freqjax.training.filter.square_root import observe
 
-# Standard deviations of the prior: of the gates' weights, and of the forget gates' biases, which have units to
-# go before a unit remembers a cycle of a slow sine; of the carry and of the head.
+# Standard deviations of the prior: of the gates' weights, and of the forget gates' biases, which have units
+# to go before a unit remembers a cycle of a slow sine; of the carry and of the head.
 PRIORS = tuple(itertools.product((0.3, 0.5), (None, 3.0)))
 _CARRY, _HEAD = 0.3, 1.0
 # First horizon in samples, growth, the shadow loss at which a stream grows.
@@ -260,10 +260,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         return jax.lax.fori_loop(0, _CALL, body, chains)
 
-    run = run.lower(chains, jnp.asarray(0)).compile()
+    compiled = run.lower(chains, jnp.asarray(0)).compile()
     began = time.perf_counter()
     for first in range(0, asked.samples, _CALL):
-        chains = run(chains, jnp.asarray(first))
+        chains = compiled(chains, jnp.asarray(first))
         longest = np.asarray(chains.longest)
         print(f"{first + _CALL} samples, {time.perf_counter() - began:.0f} s", longest, flush=True)
     found = []

@@ -83,6 +83,8 @@ def test_nothing_but_freqjax_is_installed(wheel):
     assert {name.split("/")[0].split("-")[0] for name in names} == {"freqjax"}
     assert {
         "freqjax/py.typed",
+        "freqjax/native/filter.cc",
+        "freqjax/native/numerics.h",
         "freqjax/native/online.cc",
         "freqjax/shipped/configs/quick.py",
     } <= names

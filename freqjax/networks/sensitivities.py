@@ -185,12 +185,16 @@ class Sensitivities:
     ) -> Float[Array, "F block N H"]:
         """Advance J of one stream; couplings[f, j, n] is ∂(field f of unit n)/∂(h of unit j of its block)."""
         block, place = memory.shape[1], self._cell.carry._fields.index("h")
-        after = jnp.where(self._own(block)[None, :, None], direct[:, None], 0)
         state = self._spread(state, block)
-        for field in range(memory.shape[0]):
+        after = state[:, 0][:, :, None] * memory[0][None]
+        for field in range(1, memory.shape[0]):
             after = after + state[:, field][:, :, None] * memory[field][None]
         if block == self._hidden:
-            return after + jnp.einsum("fjn,jru->fnru", couplings, memory[place])
+            after = after + jnp.einsum("fjn,jru->fnru", couplings, memory[place])
+            # One entry in H is a unit's own: selecting them over all of J takes about a fifth of a step.
+            units = np.arange(block)
+            return after.at[:, units, :, units].add(jnp.moveaxis(direct, -1, 0))
+        after = after + jnp.where(self._own(block)[None, :, None], direct[:, None], 0)
         couplings = self._spread(couplings, block)
         for j in range(block):
             after = after + couplings[:, j][:, :, None] * memory[place, j][None, None]

@@ -13,6 +13,10 @@ from tests.twins import tiny_config
 ONLINE, FULL = ({"regime": regime} for regime in ("online", "full"))
 
 
+def default_device():
+    return jax.config.jax_default_device  # pyright: ignore[reportAttributeAccessIssue]
+
+
 @pytest.fixture
 def accelerator(monkeypatch):
     """Make JAX's default device look like a GPU that was not chosen."""
@@ -24,11 +28,11 @@ def accelerator(monkeypatch):
 @pytest.mark.usefixtures("accelerator")
 def test_one_update_a_sample_runs_on_the_cpu_and_says_so():
     said = []
-    assert jax.config.jax_default_device is None
+    assert default_device() is None
     with placement.placed(tiny_config(train=ONLINE), said.append):
-        assert jax.config.jax_default_device == jax.devices("cpu")[0]
+        assert default_device() == jax.devices("cpu")[0]
         assert jnp.zeros(3).devices() == {jax.devices("cpu")[0]}
-    assert jax.config.jax_default_device is None
+    assert default_device() is None
     assert said == [
         "device: cpu, since an update of one sample takes less time there than on the gpu; --device or "
         "JAX_PLATFORMS can choose another one"
@@ -39,7 +43,7 @@ def test_one_update_a_sample_runs_on_the_cpu_and_says_so():
 @pytest.mark.usefixtures("accelerator")
 def test_longer_updates_stay_on_the_accelerator():
     with placement.placed(tiny_config(train=FULL), pytest.fail):
-        assert jax.config.jax_default_device is None
+        assert default_device() is None
 
 
 @pytest.mark.usefixtures("accelerator")
@@ -48,7 +52,7 @@ def test_a_chosen_platform_is_used(chosen, monkeypatch):
     monkeypatch.setattr(devices, "_chosen", lambda: chosen)
     assert devices.is_chosen()
     with placement.placed(tiny_config(train=ONLINE), pytest.fail):
-        assert jax.config.jax_default_device is None
+        assert default_device() is None
 
 
 def test_nothing_is_said_where_there_is_no_accelerator():

@@ -102,7 +102,7 @@ def _run(
     results = [gates, rest, c, h]
     shapes = [*(a.shape for a in results), (updates,), (updates, len(Powers._fields))]
     call = jax.ffi.ffi_call(
-        library.TARGET,
+        library.ONLINE,
         [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes],
         vmap_method="sequential",
     )

@@ -290,11 +290,10 @@ def test_a_damaged_library_is_named(monkeypatch, tmp_path):
 
 
 def test_the_place_depends_on_all_that_the_library_does(monkeypatch, tmp_path):
-    source = tmp_path / "online.cc"
-    source.write_text("another")
+    (tmp_path / "numerics.h").write_text("another")
     places = {library.path()}
     for owner, name, value in (
-        (library, "_SOURCE", source),
+        (library, "_FOLDER", tmp_path),
         (library, "_FLAGS", ("-O0",)),
         (library.processors, "describe", lambda: "another"),
         (jax, "__version__", "0.0"),
