@@ -67,6 +67,7 @@ def dense(steps: int, platform: str) -> list[Contender | Absent]:
     memory = jax.eval_shape(lambda p: network.sensitivities(p, 1, exact=True), params)
     return [
         freqjax_contender(config, blocks, steps),
+        native(config, blocks, steps, platform),
         *pytorch(config, blocks, steps, platform),
         machine.limit(dense_passes(memory.shape), cores(), platform),
     ]

@@ -86,6 +86,7 @@ def test_nothing_but_freqjax_is_installed(wheel):
         "freqjax/native/filter.cc",
         "freqjax/native/numerics.h",
         "freqjax/native/online.cc",
+        "freqjax/native/sensitivities.cc",
         "freqjax/shipped/configs/quick.py",
     } <= names
     clone = {str(p.relative_to(ROOT)) for p in (ROOT / "freqjax").rglob("*.py")}

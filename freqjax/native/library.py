@@ -26,7 +26,7 @@ from freqjax.system import cache, files, processors
 
 COMMAND = "python -m freqjax.native.build"
 # Names of the loops in the library and in XLA.
-ONLINE, FILTER = "freqjax_online", "freqjax_filter"
+ONLINE, FILTER, SENSITIVITIES = "freqjax_online", "freqjax_filter", "freqjax_sensitivities"
 
 _FOLDER = Path(__file__).parent
 # Compilers for ARM take the name of a processor, those for x86 that of an architecture.
@@ -41,6 +41,7 @@ _FLAGS = (
     "-fno-trapping-math",
     "-fopenmp-simd",
     "-fPIC",
+    "-pthread",
     "-shared",
 )
 _COMPILERS = ("g++", "clang++", "c++")
@@ -152,7 +153,7 @@ def load() -> ctypes.CDLL:
     _require_trust(place)
     try:
         library = ctypes.CDLL(str(place))
-        for name in (ONLINE, FILTER):
+        for name in (ONLINE, FILTER, SENSITIVITIES):
             capsule = jax.ffi.pycapsule(getattr(library, name))
             jax.ffi.register_ffi_target(name, capsule, platform="cpu")
     # No library, one without the loop, or one for another version of XLA's interface.

@@ -4,6 +4,7 @@
 |---|---|---|
 | closed_form | truncated × online | `freqjax.training.gradients.closed_form`: explicit formulas, in JAX |
 | native | truncated × online | `freqjax.training.gradients.native`: the same in C++, which must be built |
+| native | rtrl × online | `freqjax.training.gradients.native_rtrl`: autodiff, with sensitivities in C++ |
 | autodiff | all | `freqjax.training.chunks`: any estimator, network and optimizer |
 
 The updates of a filter (`optimizer.name` ekf) are those of `freqjax.training.filter.block`, or with native of
@@ -63,7 +64,7 @@ class Choice(NamedTuple):
 _ONLINE = frozenset({("truncated", "online")})
 ENGINES = {
     "closed_form": Engine(_ONLINE, closed_form.why_not, closed_form.make_online_chunk),
-    "native": Engine(_ONLINE, native.why_not, native.make_native_chunk),
+    "native": Engine(_ONLINE | {("rtrl", "online")}, native.why_not, native.make_native_chunk),
     "autodiff": Engine(None, lambda network, task, config: None, chunks.make_chunk),
 }
 
