@@ -41,6 +41,10 @@ def parallel_scan(a: _States, b: _States, start: Complex[Array, "B H"]) -> _Stat
 @jax.custom_vjp
 def linear_scan(a: _States, b: _States, start: Complex[Array, "B H"]) -> _States:
     """Return as `serial_scan`, by the faster way of the platform; differentiable once, in reverse mode."""
+    if not isinstance(
+        a.shape[0], int
+    ):  # of an exported program T is free, and rounds cannot be counted
+        return serial_scan(a, b, start)
     return jax.lax.platform_dependent(a, b, start, cpu=serial_scan, default=parallel_scan)
 
 
