@@ -44,9 +44,9 @@ have not been adapted to within the block; with fixed noise the same rows come a
 
 A filter trains any network whose groups own parts that the output under their selector depends on alone
 (`freqjax/networks/filtered.py`). Another one than pairs of an LSTM is a **linear recurrent unit**,
-`network.cell=lru` (`configs/online_lru.py`): a complex number a unit turns and decays by a factor λ of its own,
-so that the exact derivative of its state has two rows by six weights, and the sixteen units of a selector have
-128 weights with their head. No tanh bounds the state: it cannot grow by itself, since |λ| < 1 for all weights.
+`network.cell=lru` (`configs/online_lru.py`): the state of a unit is a complex number, which turns and decays
+by a factor λ. Its exact derivative has two rows by six weights, and the sixteen units of a selector have 128
+weights with their head. No tanh bounds the state; it cannot grow by itself, since |λ| < 1 for all weights.
 
 What is known beforehand: the rotors' band (0.5 to 20 Hz), that pairs turn, which selector owns which pair,
 and the scales of useful changes. No frequency is. Trained are the weights within the pairs, from the sample
