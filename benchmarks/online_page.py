@@ -16,8 +16,8 @@ benchmarks.online` measures.
 
 The rules: the samples come one at a time, every sample is one update, nothing of the past is stored, and
 there is no backpropagation through time. Under these rules the usual recipe, the gradient cut at one sample
-with Adam, learns nothing: its frozen error stays at 0.50. `configs/default.py` and `configs/online_stream.py`
-learn under them.
+with Adam, learns nothing: its frozen error stays at 0.50. `configs/default.py`, `configs/online_stream.py` and
+`configs/online_lru.py` learn under them.
 
 ## The rule
 
@@ -42,6 +42,12 @@ state as well. So it chooses nothing. Beside the filter two frozen copies of the
 run over the same rows, and their mean losses, the **shadow losses**, decide what is kept, what the next block
 begins from, how long the next stream is, and when to stop. They are frozen losses on rows that those weights
 have not been adapted to within the block; with fixed noise the same rows come again in the next epoch.
+
+A filter trains any network whose groups own parts that the output under their selector depends on alone
+(`freqjax/networks/filtered.py`). Another one than pairs of an LSTM is a **linear recurrent unit**,
+`network.cell=lru` (`configs/online_lru.py`): the state of a unit is a complex number, which turns and decays
+by a factor λ. Its exact derivative has two rows by six weights, and the sixteen units of a selector have 128
+weights with their head. No tanh bounds the state; it cannot grow by itself, since |λ| < 1 for all weights.
 
 What is known beforehand: the rotors' band (0.5 to 20 Hz), that pairs turn, which selector owns which pair,
 and the scales of useful changes. No frequency is. Trained are the weights within the pairs, from the sample

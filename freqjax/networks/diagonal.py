@@ -2,8 +2,9 @@
 
 Two steps are one step of the same form, (a', b') ∘ (a, b) = (a' a, a' b + b'), so that all states follow
 from an associative scan in log₂ T parallel rounds (Blelloch 1990; Martin & Cundy 2018). A CPU loops over
-time, which is less work and keeps a state in the cache; elsewhere T small steps would take longer than the
-rounds. The gradient is a recurrence of the same form, backwards in time.
+time: at T from 50 to 40,000 that was 3 to 80 times as fast, as less work that stays in the cache. On other
+platforms, where it was not measured, the rounds are taken, since a loop waits for each of T small steps. The
+gradient is a recurrence of the same form, backwards in time.
 Axes: T time, B streams, H hidden.
 """
 
@@ -41,6 +42,10 @@ def parallel_scan(a: _States, b: _States, start: Complex[Array, "B H"]) -> _Stat
 @jax.custom_vjp
 def linear_scan(a: _States, b: _States, start: Complex[Array, "B H"]) -> _States:
     """Return as `serial_scan`, by the faster way of the platform; differentiable once, in reverse mode."""
+    if not isinstance(
+        a.shape[0], int
+    ):  # of an exported program T is free, and rounds cannot be counted
+        return serial_scan(a, b, start)
     return jax.lax.platform_dependent(a, b, start, cpu=serial_scan, default=parallel_scan)
 
 

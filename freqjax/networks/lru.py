@@ -108,8 +108,9 @@ class LruNetwork:
         """Return s, learned or zero."""
         shape = (streams, self.setting.hidden_size)
         if not self._learned_carry:
-            zeros = jnp.zeros(shape, params["recurrence"]["nu"].dtype)
-            return LruCarry(zeros, zeros)
+            dtype = params["recurrence"]["nu"].dtype
+            # Separate buffers, since both are donated to the train step.
+            return LruCarry(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
         return LruCarry(*(jnp.broadcast_to(params["carry"][part], shape) for part in ("re", "im")))
 
     def step(
@@ -179,9 +180,9 @@ class LruNetwork:
         del exact
         shape = (streams, self.setting.hidden_size)
         dtype = jnp.result_type(params["recurrence"]["nu"].dtype, jnp.complex64)
-        zeros = jnp.zeros(shape, dtype)
         drive = jnp.zeros((streams, len(self._others), shape[1]), dtype)
-        return LruMemory(zeros, zeros, drive, jnp.ones(shape, dtype))
+        start = jnp.ones(shape, dtype)
+        return LruMemory(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype), drive, start)
 
     def advance(
         self,

@@ -1,5 +1,7 @@
 """The linear recurrent unit against a NumPy twin, finite differences, and itself by other paths."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,7 @@ from freqjax.networks.diagonal import parallel_scan
 from freqjax.networks.lru_weights import INITIALIZERS, unit_owners
 from freqjax.tasks import make_task
 from tests.strangers import regressor
-from tests.twins import SETTING
+from tests.twins import ROTORS, SETTING
 
 PLAIN = SETTING._replace(input_size=2, selectors=(), output_size=3, hidden_size=5)
 SELECTED = SETTING._replace(input_size=5, selectors=(1, 3, 4), output_size=2, hidden_size=7)
@@ -31,7 +33,7 @@ def params_of(net, dtype=jnp.float64, seed=1):
     return drawn
 
 
-def rows_of(setting, samples=40, streams=3, dtype=np.float64):
+def rows_of(setting, samples=40, streams=3, dtype: Any = np.float64):
     """Return rows [T, B, D] with a selector that changes from time to time, and resets [T, B]."""
     rng = np.random.default_rng(2)
     xs = rng.normal(size=(samples, streams, setting.input_size))
@@ -40,7 +42,7 @@ def rows_of(setting, samples=40, streams=3, dtype=np.float64):
         at = rng.integers(0, len(setting.selectors), (1 + samples // 7, streams)).repeat(7, 0)
         chosen = np.array(setting.selectors)[at[:samples]]
         np.put_along_axis(xs, chosen[..., None], 1, axis=-1)
-    return xs.astype(dtype), rng.random((samples, streams)) < 0.05
+    return jnp.asarray(xs.astype(dtype)), jnp.asarray(rng.random((samples, streams)) < 0.05)
 
 
 def twin_step(params, setting, s, x):
@@ -76,7 +78,7 @@ def test_outputs_equal_the_numpy_twin(setting, way, float64):
     params, (xs, resets) = params_of(net), rows_of(setting)
     if way == "step":
         step, carry, ys = jax.jit(net.step), net.init_carry(params, 3), []
-        resets = np.zeros_like(resets)
+        resets = jnp.zeros_like(resets)
         for x in xs:
             carry, y = step(params, carry, x)
             ys.append(y)
@@ -89,8 +91,8 @@ def test_outputs_equal_the_numpy_twin(setting, way, float64):
             carry, ys = jax.jit(getattr(net, way))(params, carry, xs, resets)
     s = initial(params)
     for t, x in enumerate(xs):
-        s = np.where(resets[t][:, None], initial(params), s)
-        found = [twin_step(params, setting, s[b], x[b]) for b in range(3)]
+        s = np.where(np.asarray(resets)[t, :, None], initial(params), s)
+        found = [twin_step(params, setting, s[b], np.asarray(x[b])) for b in range(3)]
         s = np.stack([state for state, _ in found])
         np.testing.assert_allclose(ys[t], [y for _, y in found], rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(carry.re + 1j * carry.im, s, rtol=1e-12, atol=1e-12)
@@ -122,8 +124,7 @@ def test_chunks_carry_the_state(setting):
 def test_units_of_other_selectors_hold_to_the_bit():
     net = network(SELECTED)
     params = params_of(net, jnp.float32)
-    x = np.zeros((1, 5), np.float32)
-    x[0, [0, 2, 3]] = 0.3, -0.2, 1  # the second selector
+    x = jnp.array([[0.3, 0, -0.2, 1, 0]])  # the second selector
     before = net.init_carry(params, 1)
     after, _ = jax.jit(net.step)(params, before, x)
     held = unit_owners(SELECTED) != 1
@@ -207,7 +208,7 @@ def test_snap1_is_the_whole_gradient_since_no_unit_acts_on_another():
 def test_the_state_is_corrected_to_where_changed_weights_would_have_led(setting, float64):
     net = network(setting)
     params, (xs, resets) = params_of(net), rows_of(setting, 60)
-    slopes = np.zeros((60, 3, setting.output_size))
+    slopes = jnp.zeros((60, 3, setting.output_size))
     (carry, memory, _), _ = forward(net, params, xs, resets, slopes)
     change = params_of(net, seed=8)
 
@@ -227,10 +228,21 @@ def test_a_carry_that_is_not_learned_is_zero_and_has_no_gradient(float64):
     params, (xs, resets) = params_of(net), rows_of(PLAIN)
     assert "carry" not in params and "carry" not in net.hidden_axes()
     assert not any(np.any(part) for part in net.init_carry(params, 2))
-    slopes = np.ones((40, 3, 3))
+    slopes = jnp.ones((40, 3, 3))
     (_, _, ours), _ = forward(net, params, xs, resets, slopes)
     theirs, _ = through_time(net, params, xs, resets, slopes)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-10), ours, theirs)
+
+
+@pytest.mark.parametrize("learned_carry", [False, True])
+def test_what_training_begins_with_can_be_donated(learned_carry):
+    """Two arrays of one buffer cannot."""
+    net = network(SELECTED, learned_carry=learned_carry)
+    params = net.init(jax.random.key(0))
+    given = params, net.init_carry(params, 1), net.sensitivities(params, 1, exact=True)
+    shapes = jax.tree.map(jnp.shape, given)
+    after = jax.jit(lambda *given: given, donate_argnums=(0, 1, 2))(*given)
+    assert jax.tree.map(jnp.shape, after) == shapes
 
 
 # Initial weights.
@@ -243,7 +255,7 @@ def test_a_unit_has_six_numbers_for_one_input_and_one_output():
 
 @pytest.mark.parametrize("initializer", INITIALIZERS)
 def test_every_initializer_is_stable_and_draws_by_its_key(setting, initializer):
-    setting = setting._replace(rotors=SETTING.rotors._replace(peaks=(0.004,)))
+    setting = setting._replace(rotors=ROTORS._replace(peaks=(0.004,)))
     net = network(setting, initializer)
     first, again, other = (net.init(jax.random.key(seed)) for seed in (0, 0, 1))
     jax.tree.map(np.testing.assert_array_equal, first, again)
@@ -274,7 +286,7 @@ def test_rotors_turn_through_the_band_of_every_selector_almost_without_decay():
     net = network(SETTING, "rotor")
     params = net.init(jax.random.key(0))
     cycles, owners = net.pair_cycles(params), net.pair_owners()
-    low, high = SETTING.rotors.band
+    low, high = ROTORS.band
     edges = low * (high / low) ** (np.arange(17) / 16)
     for group in range(4):
         found = np.sort(cycles[owners == group])
@@ -282,8 +294,7 @@ def test_rotors_turn_through_the_band_of_every_selector_almost_without_decay():
     assert np.all(np.asarray(params["recurrence"]["nu"]) < np.log(2e-6))
     assert not np.any(params["input"]["re"])
     np.testing.assert_allclose(np.hypot(*params["carry"].values()), 1, rtol=1e-6)
-    x = np.zeros((1, 5), np.float32)
-    x[0, 2] = 1
+    x = jnp.eye(5)[2:3]  # the second selector
     carry = net.init_carry(params, 1)
     after, _ = net.step(params, carry, x)
     turned = np.angle((after.re + 1j * after.im) / (carry.re + 1j * carry.im))[0] / (2 * np.pi)
@@ -291,11 +302,10 @@ def test_rotors_turn_through_the_band_of_every_selector_almost_without_decay():
 
 
 def test_rotors_hear_with_the_gain_and_decay_as_the_task_asks():
-    rotors = SETTING.rotors._replace(decay=0.01)
+    rotors = ROTORS._replace(decay=0.01)
     net = network(SETTING._replace(gain=0.2, rotors=rotors), "rotor")
     params = net.init(jax.random.key(0))
-    x = np.zeros((1, 5), np.float32)
-    x[0, 1] = x[0, 0] = 1
+    x = jnp.array([[1.0, 1, 0, 0, 0]])
     silent = jax.tree.map(jnp.zeros_like, net.init_carry(params, 1))
     after, _ = net.step(params, silent, x)
     first = unit_owners(SETTING) == 0
@@ -306,7 +316,7 @@ def test_rotors_hear_with_the_gain_and_decay_as_the_task_asks():
 def test_spectral_has_a_unit_at_every_peak():
     net = network(SETTING, "spectral")
     cycles = net.pair_cycles(net.init(jax.random.key(0)))
-    np.testing.assert_allclose(cycles[:4], SETTING.rotors.peaks, rtol=1e-6)
+    np.testing.assert_allclose(cycles[:4], ROTORS.peaks, rtol=1e-6)
 
 
 def test_speeds_beyond_half_a_cycle_are_those_of_the_alias():

@@ -1,6 +1,7 @@
 """Pairs of LSTM units: places of their weights, the step, its derivatives, and a state corrected."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +29,7 @@ def setting_of(name):
     return LstmSetting(inputs, hidden, 1, selectors, longest=100, gain=0.2, rotors=rotors)
 
 
-def rotor_arrays(setting, dtype=np.float64):
+def rotor_arrays(setting, dtype: Any = np.float64):
     weights = rotor_weights(jax.random.key(3), setting)
     return LstmWeights._make(np.asarray(array, dtype) for array in weights)
 

@@ -104,8 +104,8 @@ def test_updates_are_a_filter_of_all_weights_at_once(kind, gradient, corrected):
     numbers, (xs, targets) = settings(gradient, corrected, jnp.float64, kind), rows(jnp.float64)
     block, recursion = block_of(dtype=jnp.float64, kind=kind), kind[0]
     trained, root = block.trained, jnp.eye(block.trained.size)
-    state, tree = jax.tree.flatten(block.state)
-    state = jnp.stack(state)
+    leaves, tree = jax.tree.flatten(block.state)
+    state = jnp.stack(leaves)
     by = jax.jacobian(lambda w: state.at[0].set(w[:, -4:-2]))(trained)
     # Factors of ∂ state [fields, P, unit] / ∂ weights [P, n]; the head is no argument of the state.
     factors = jnp.pad(numbers.kept, ((0, 0), (0, 2)))[None, None, :, None]
