@@ -5,6 +5,7 @@ Axes: G groups.
 
 from __future__ import annotations
 
+import copy
 import functools
 import shlex
 from collections.abc import Sequence
@@ -14,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from freqjax.config import overrides, validation
 from freqjax.config.sections import Config
+from freqjax.errors import UserError
 from freqjax.networks import GivesPeaks, GivesRotors, Network
 from freqjax.networks.arrays import EitherArray
 from freqjax.networks.network import Params
@@ -217,7 +220,21 @@ class RunUnderExamination:
         if network.initializer == "spectral" or self.config.train.init_from:
             return ()
         carry = () if network.learned_carry else ("network.learned_carry=true",)
-        return ("network.initializer=spectral", *carry)
+        changes = ("network.initializer=spectral", *carry)
+        try:
+            self.changed(changes)
+        except UserError:  # fields of rotors may not fit a task that had none
+            return ()
+        return changes
+
+    def changed(self, changes: Sequence[str]) -> Config:
+        """Return its config with `changes`, section.field=value.
+
+        Raises:
+          UserError: they do not fit it.
+        """
+        pairs = [(field, value) for field, _, value in (c.partition("=") for c in changes)]
+        return validation.validate_training(overrides.apply(copy.deepcopy(self.config), pairs))
 
     @property
     def uses_rate(self) -> bool:

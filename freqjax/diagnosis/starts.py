@@ -6,10 +6,8 @@ reaches the goal from weights near a solution, its start is the cause, and its l
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
-from freqjax.config import overrides
 from freqjax.diagnosis.examined import RunUnderExamination
 from freqjax.diagnosis.mending import finite_or_none, said
 from freqjax.diagnosis.trial import retrain
@@ -38,8 +36,7 @@ def explained_by_the_start(
 
 
 def _proven(run: RunUnderExamination, examination: Examination, *, wrong_rows: bool) -> Examination:
-    changes = [(field, value) for field, _, value in (c.partition("=") for c in examination.mend)]
-    changed = overrides.apply(copy.deepcopy(run.config), changes)
+    changed = run.changed(examination.mend)
     schedule = "constant" if run.config.optimizer.schedule == "constant" else "cosine"
     trial = retrain(run, (1.0,), _WORK, config=changed, most=run.updates, schedule=schedule)
     if trial is None:

@@ -470,12 +470,6 @@ def test_a_clock_that_shrank_to_nothing_is_trapped(tmp_path):
     assert not by_cause(task_checks(examined(tmp_path, heard)))["frequency_basin"].found
 
 
-def _pair(change):
-    """Return field and value of a change."""
-    field, _, value = change.partition("=")
-    return field, value
-
-
 @pytest.mark.parametrize(("before", "found"), [(0.5, None), (0.3, False)])
 def test_a_component_that_was_at_zero_in_most_epochs_may_have_been_trapped(tmp_path, before, found):
     """The error of zero is 0.5; at the end the output follows its target, within its basin."""
@@ -488,7 +482,22 @@ def test_a_component_that_was_at_zero_in_most_epochs_may_have_been_trapped(tmp_p
         found is None
     )
     assert basin.mend == ("network.initializer=spectral", "network.learned_carry=true")
-    validation.validate_training(overrides.apply(run.config, [_pair(c) for c in basin.mend]))
+    assert run.changed(basin.mend).network.initializer == "spectral"
+
+
+@pytest.mark.parametrize(
+    ("fields", "has_one"),
+    [
+        ({}, True),
+        ({"task": {"rotor_high": 50.0}}, False),  # from Nyquist on, which only rotors mind
+        ({"network": {"hidden_size": 3}}, False),
+        ({"network": {"cell": "gru"}}, False),
+        ({"network": {"initializer": "spectral", "learned_carry": True}}, False),
+    ],
+)
+def test_a_start_is_tried_only_where_it_can_be_had(tmp_path, fields, has_one):
+    run = examined(tmp_path, config(**fields))
+    assert bool(run.near_start) is has_one
 
 
 @pytest.mark.parametrize("outputs", [np.zeros_like, off_by(0.1)])
