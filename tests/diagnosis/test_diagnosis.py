@@ -427,6 +427,17 @@ def test_an_explosion_at_the_first_weights_comes_before_its_bad_numbers(tmp_path
     assert exploding.found is False and 0 < exploding.evidence["first_norm"] < 100
 
 
+@pytest.mark.parametrize(("size", "first"), [(1e4, "exploding_gradient"), (1.0, "non_finite")])
+def test_an_explosion_that_blows_up_the_numbers_later_comes_before_them(tmp_path, size, first):
+    """The first epoch's mean is finite and too large, by the first weights or by the first steps."""
+    bad = row(3, (None, None), norms=(None, None, None), alerts=["non-finite loss at step 9"])
+    run = examined(tmp_path, rows=[row(1, norms=(1.0, 250.0, 1.0)), bad])
+    run.initial_params = jax.tree.map(np.array, run.initial_params)
+    run.initial_params["head"]["kernel"][:] *= size
+    found = [e.cause for e in diagnose(run).causes]
+    assert found[0] == first and {"exploding_gradient", "non_finite"} <= set(found)
+
+
 @pytest.mark.parametrize(("uncut", "found"), [(0.3, False), (0.02, True)])
 def test_a_cut_is_judged_by_what_the_whole_gradient_reaches(tmp_path, monkeypatch, uncut, found):
     """A listener's cut gradient may be far off at its own weights, where it learned well with it."""
