@@ -394,17 +394,20 @@ The checks of rows name what they find: targets that come some samples late, are
 other sign, have another frequency or another selector's, or hold rows that lie off; and mixtures that do not
 hold their targets, by the linear estimate of the law and its own limit.
 
-Five of the causes are tested by experiment. *Learning rate*: the run's recipe is repeated at eight rates
-from the same start; decoupled decay is never weakened with it. *Capacity*: an exact
-clock is written into a network of the same size; if none fits, or no such weights are known, the recipe is
-repeated with eight times as many units. *Gradient truncation*: the slope of the truncated gradient is
-compared with that of the full one at a clock that is nearly right: for a network without memory truncation
-loses nothing, so that the two gradients agree at its own weights, and it never learns to remember. If no
-solution of the task is known, the recipe is repeated with the full gradient instead. *A run that ended too
-soon*: it goes on from its last weights. *Weight decay*: the recipe is repeated without. Where one of these
+Six of the causes are tested by experiment. *Learning rate*: the run's recipe is repeated at eight rates
+from the same start; decoupled decay is never weakened with it. *Capacity*: an exact clock is written into a
+network of the same size; if none fits, or no such weights are known, the recipe is repeated with eight
+times as many units. *Gradient truncation*: the slope of the truncated gradient is compared with that of the
+full one at a clock that is nearly right: for a network without memory truncation loses nothing, so that the
+two gradients agree at its own weights, and it never learns to remember. If no solution of the task is
+known, the recipe is repeated with the full gradient instead. *A run that ended too soon*: it goes on from
+its last weights. *Weight decay*: the recipe is repeated without. *Frequency basin*: if more epochs would
+mend the run, the recipe is repeated from rotors at the frequencies of the targets. Where one of these
 faults is found and hides another, the other is looked for once more in the recipe in which the first is
-mended. What a trial may cost is counted in samples and weights and not in seconds: a busy machine
-gives the same answer.
+mended. Where each of two mends the run alone, the one that reaches more comes first: a cut gradient whose
+mending reaches the goal on rows that a better rate alone does not reach, decay whose absence leaves less
+error than a better rate, first weights that reach the goal in as many updates as the run made. What a trial
+may cost is counted in samples and weights and not in seconds: a busy machine gives the same answer.
 
 ## Accuracy
 
@@ -416,9 +419,15 @@ _AFRESH = """## Faults planted afresh
 
 `python -m benchmarks.planted_afresh` plants faults in other cells, regimes, rates and sizes
 (`benchmarks/afresh_table.py`), some borderline, some two at once. A fault of one cause counts as right if
-that is ranked first, two at once if both are in the first three. The diagnosis was changed while these runs
-were graded, and after them for the misses about cut gradients and decay: no grading of the present diagnosis
-on a new seed exists yet.
+that is ranked first, two at once if both are in the first three. The runs are of seed 7, on which nothing
+was set: what an earlier grading of seed 3 had missed (57 of 66 right) was mended on seeds 3, 5 and 6. Each
+run was graded once. The grading was stopped by one error of the diagnosis, a trial that the config of the
+run did not allow, and went on with that alone mended; the misses listed here were not mended in the code
+that was graded.
+
+Two kinds of the misses can be argued about. A fault that did not keep the run from its goal leaves nothing
+to explain. And the labels, which were written before there was a cause for it, call decay that is too
+strong a collapse of the amplitude; where the output is hardly smaller, its true cause is named.
 """
 
 

@@ -373,6 +373,17 @@ def test_two_faults_are_right_only_where_both_stand(planted, named, right, both)
     assert planted_afresh.verdict(planted, named) == {"right": right, "both": both}
 
 
+def test_a_fault_that_did_no_harm_counts_as_a_miss_and_is_told_apart():
+    """Of four faults two are right, and one of the others kept no run from its goal."""
+    harmless = {"learned": True, "planted": ["capacity"], "causes": [], "right": False}
+    right = {"learned": False, "planted": ["capacity"], "causes": ["capacity"], "right": True}
+    missed = right | {"causes": ["overfitting"], "right": False}
+    rest = {"kind": "plain", "both": False, "seconds": 1.0}
+    said = planted_afresh.report([row | rest for row in (right, right, missed, harmless)])
+    assert "2 of 4 faults right (50%)" in said
+    assert any(line.startswith("1 of the faults not right") and "67%" in line for line in said)
+
+
 def test_every_fault_can_be_planted_and_has_a_name_of_its_own():
     assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 60
     several = [fault for fault in FAULTS if fault.kind != "plain"]

@@ -10,7 +10,7 @@ from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.modes import bases
 from freqjax.run import workdir
-from freqjax.system import files
+from freqjax.system import files, leftovers
 from freqjax.system.output import tell
 
 
@@ -46,7 +46,10 @@ def diagnose(config: Config, flags: dict[str, Any]) -> int:
             raise UserError(
                 f"{field} differs from the run's own: a diagnosis may change task.* alone."
             )
+    leftovers.remove_temporaries(folder, ("diagnosis.json", "report.md"), idle=workdir.IDLE)
+    tell("evaluating the weights, the baselines and the limit …")
     run, values = saved_run.read(folder, config, tell)
+    tell("diagnosing …")
     with placed(config, tell):
         found = diagnose(run)
     figures = sorted((folder / "figures").glob("*.png"))
@@ -66,7 +69,7 @@ def limits(config: Config, flags: dict[str, Any]) -> int:
 
     limits_of(config)  # what cannot be surveyed leaves no folder
     with bases.work_folder(flags) as folder:
-        workdir.make(folder)
+        workdir.make(folder, writes=("limits.json",))
         survey.run(config, folder, figures=flags["figures"], say=tell)
     return 0
 
