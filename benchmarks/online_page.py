@@ -16,8 +16,8 @@ benchmarks.online` measures.
 
 The rules: the samples come one at a time, every sample is one update, nothing of the past is stored, and
 there is no backpropagation through time. Under these rules the usual recipe, the gradient cut at one sample
-with Adam, learns nothing: its frozen error stays at 0.50. `configs/default.py`, `configs/online_stream.py` and
-`configs/online_lru.py` learn under them.
+with Adam, learns nothing: its frozen error stays at 0.50. `configs/default.py`, `configs/online_stream.py`
+and `configs/online_lru.py` learn under them.
 
 ## The rule
 
