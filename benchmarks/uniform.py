@@ -1,6 +1,6 @@
 """Strict online learning from PyTorch's uniform initialisation: the filter with the exact gradient, dense.
 
-    python -m benchmarks.uniform [--seeds 3] [--samples 100000] [--hidden 16]
+    python -m benchmarks.uniform [--seeds 3] [--samples 90000] [--hidden 16]
 
 Units that turn from the start are what `configs/default.py` knows beforehand. Here no unit turns: an LSTM of
 H units with nn.LSTM's weights for each chain, one frequency of the main task, every weight of it trained by
@@ -226,7 +226,7 @@ def judge(lstm: Lstm, samples: int, chain: Chain, growth: jax.Array) -> Chain:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run all chains and write a row for each."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, value in (("seeds", 3), ("samples", 100_000), ("hidden", 16)):
+    for name, value in (("seeds", 3), ("samples", 90_000), ("hidden", 16)):
         parser.add_argument(f"--{name}", type=int, default=value)
     asked = parser.parse_args(arguments)
     devices.select(None)

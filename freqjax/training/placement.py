@@ -1,7 +1,8 @@
-"""Device of a training: the CPU for one update a sample, else the one on which JAX computes.
+"""Device of a training: the CPU for small updates of one sample, else the one on which JAX computes.
 
-An update of one sample is many small operations, each of which an accelerator begins anew: there it takes ten
-to fifty times as long as on a CPU. Many replicas in one program are another matter: they fill it.
+An update of one sample is many small operations, each of which an accelerator begins anew. With up to 128
+units that takes longer than the operations themselves take on a CPU, and many times as long where programs
+share the accelerator. Dense sensitivities are large, and many replicas in one program are: they fill it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import jax
 
 from freqjax.config.sections import Config
 from freqjax.system import devices
+
+# Units up to which it is so.
+_SMALL = 128
 
 
 def placed(config: Config, say: Callable[[str], None]) -> contextlib.AbstractContextManager[None]:
@@ -34,9 +38,16 @@ def local(config: Config) -> list[Any]:
 
 def idle(config: Config) -> str | None:
     """Return a line that says which accelerator training `config` leaves idle; None if it leaves none."""
-    if config.train.regime != "online" or devices.is_chosen() or devices.on_cpu():
+    if not _is_small(config) or devices.is_chosen() or devices.on_cpu():
         return None
     return (
         f"device: cpu, since an update of one sample takes less time there than on the "
         f"{devices.default().platform}; --device or JAX_PLATFORMS can choose another one"
     )
+
+
+def _is_small(config: Config) -> bool:
+    """Return whether a CPU makes the updates of `config` faster than an accelerator begins them."""
+    train, network = config.train, config.network
+    dense = train.gradient_method == "rtrl" and network.has_layers and network.recurrence == "dense"
+    return train.regime == "online" and network.hidden_size <= _SMALL and not dense

@@ -41,8 +41,18 @@ def test_one_update_a_sample_runs_on_the_cpu_and_says_so():
 
 
 @pytest.mark.usefixtures("accelerator")
-def test_longer_updates_stay_on_the_accelerator():
-    with placement.placed(tiny_config(train=FULL), pytest.fail):
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"train": FULL},
+        {"train": ONLINE, "network": {"hidden_size": 256}},
+        {"train": ONLINE | {"gradient": "rtrl"}},
+        {"train": ONLINE | {"gradient": "rtrl"}, "network": {"cell": "gru"}},
+    ],
+    ids=["whole streams", "wide", "dense sensitivities", "of a GRU"],
+)
+def test_larger_updates_stay_on_the_accelerator(sections):
+    with placement.placed(tiny_config(**sections), pytest.fail):
         assert default_device() is None
 
 
