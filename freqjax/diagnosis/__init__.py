@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from freqjax.diagnosis import losses, rates, recorded, tried
 from freqjax.diagnosis.examined import RunUnderExamination
 from freqjax.diagnosis.limit import information_limit
-from freqjax.diagnosis.mending import Beside
+from freqjax.diagnosis.mending import MENDED_SHARE, Beside
 from freqjax.diagnosis.starts import explained_by_the_start
 from freqjax.diagnosis.stopped import stopped_early
 from freqjax.tasks.examination import Examination
@@ -125,9 +125,10 @@ def _recipe(run: RunUnderExamination, *, wrong_rows: bool) -> list[Examination]:
                     truncation = tried.gradient_truncation(run, beside)
                 if not capacity.found:
                     capacity = tried.capacity(run, beside)
+                truncation, capacity = _not_hidden(run, rate, truncation, capacity)
                 break
     better = [e.evidence[f"better_{run.metric}"] for e in rate if e.found]
-    if truncation.found and better:
+    if truncation.found and better and truncation.before != "learning_rate_high":
         truncation = _beside_a_rate(run, rate, truncation)
     decay = tried.weight_decay(run)
     if decay.found and better and decay.evidence[f"undecayed_{run.metric}"] < better[0]:
@@ -135,6 +136,17 @@ def _recipe(run: RunUnderExamination, *, wrong_rows: bool) -> list[Examination]:
         decay = decay._replace(before="learning_rate_high")
     stopped = stopped_early(run, wrong_rows=wrong_rows)
     return [*_by_effect(stopped, rate, run.metric), *rate, truncation, capacity, decay]
+
+
+def _not_hidden(
+    run: RunUnderExamination, rates: Sequence[Examination], *others: Examination
+) -> list[Examination]:
+    """Place faults before a rate that is wrong beside them alone, if mending them mends most without it."""
+    same = next(e.evidence[f"same_{run.metric}"] for e in rates if e.found)
+    worst = min(run.kept_train_error, run.initial_train_error, run.constant_loss)
+    if same is None or same >= MENDED_SHARE * worst:
+        return list(others)
+    return [e._replace(before="learning_rate_high") if e.found else e for e in others]
 
 
 def _beside_a_rate(

@@ -95,6 +95,7 @@ def _rate(
                 f"{s * rate:.3g}": finite_or_none(e)
                 for s, e in zip(_SCALES, trial.errors, strict=True)
             },
+            f"same_{run.metric}": finite_or_none(same),
             f"kept_{run.metric}": finite_or_none(run.kept_train_error),
             "better_rate": scale * rate,
             f"better_{run.metric}": finite_or_none(other),

@@ -92,6 +92,24 @@ def test_a_rate_that_helps_by_heart_alone_comes_after_the_cut(tmp_path, monkeypa
     assert [e.cause for e in diagnose(run).causes] == (ranked if first else ranked[::-1])
 
 
+@pytest.mark.parametrize(("alone", "first"), [(0.2, True), (1.5, False)])
+def test_a_rate_found_beside_a_cut_that_mends_most_alone_comes_after_it(
+    tmp_path, monkeypatch, alone, first
+):
+    """No rate helps while the gradient is cut; whole, it leaves 0.2 of the error of 2, or hides the rate."""
+
+    def errors(whole, scale):
+        reached = (1e-3 if scale == 0.1 else alone) if whole else 2.0
+        return reached, reached
+
+    run = examined_of_any_task(tmp_path, recall(regime="tbptt", truncation=1), updates=400)
+    run.task.checks = lambda evidence: []
+    for module in (rates, tried, stopped):
+        monkeypatch.setattr(module, "retrain", reaching(errors))
+    ranked = ["gradient_truncation", "learning_rate_high"]
+    assert [e.cause for e in diagnose(run).causes] == (ranked if first else ranked[::-1])
+
+
 @pytest.mark.parametrize(("free", "first"), [(0.1, "weight_decay"), (0.3, "learning_rate_high")])
 def test_a_rate_that_outruns_the_decay_comes_after_it(tmp_path, monkeypatch, free, first):
     """Lower, it leaves 0.2 of the error of 1; without decay the run's own rate leaves more, or less."""
