@@ -2,9 +2,10 @@
 
     python -m benchmarks.online [--seeds 20] [--only NAME …]
 
-Each row is one run of `configs/online.py` or `configs/online_stream.py` with overrides, at one training seed.
-Its weights are chosen by their shadow loss alone; test rows of three seeds only report. Training is timed
-without figures; the first run of a shape includes its compilation. Writes benchmarks/results/online.json.
+Each row is one run of `configs/default.py`, `online_stream.py` or `online_lru.py` with overrides, at one
+training seed. Its weights are chosen by their shadow loss alone; test rows of three seeds only report.
+Training is timed without figures; the first run of a shape includes its compilation. Writes
+benchmarks/results/online.json.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from freqjax.training.stopping import Stopping
 
 _TEST_SEEDS = (2, 3, 4)
 _SOLVED = 0.01
-_GROWING, _STREAM = "configs/online.py", "configs/online_stream.py"
+_GROWING, _STREAM = "configs/default.py", "configs/online_stream.py"
+_LRU_STREAM = "configs/online_lru.py"
 
 
 class Job(NamedTuple):
@@ -50,6 +52,7 @@ _QUICK = (
     "network.hidden_size=16",
 )
 _CARRIED = ("task.reset=epoch",)
+_LRU = ("network.cell=lru", "network.recurrence=dense", "optimizer.relative_prior=0.05")
 
 JOBS: dict[str, Job] = {
     "growing streams": Job(_GROWING),
@@ -65,6 +68,15 @@ JOBS: dict[str, Job] = {
     "five frequencies, growing": Job(_GROWING, _FIVE, share=0.5),
     "five frequencies, the stream": Job(_STREAM, _FIVE, share=0.5),
     "2, 5 Hz at 100 Hz, growing": Job(_GROWING, _QUICK, share=0.5),
+    "a linear recurrent unit, growing": Job(_GROWING, _LRU),
+    "a linear recurrent unit, the stream": Job(_LRU_STREAM),
+    "a linear recurrent unit, one state carried": Job(_LRU_STREAM, _CARRIED),
+    "a linear recurrent unit, 2, 4.5, 6, 9.3 Hz at 500 Hz, the stream": Job(
+        _LRU_STREAM, _OTHER_TASK, share=0.5
+    ),
+    "a linear recurrent unit, without the state correction": Job(
+        _LRU_STREAM, ("train.state_correction=false",), share=0.25
+    ),
     "without the state correction": Job(_STREAM, ("train.state_correction=false",), share=0.25),
     "gradient cut at one sample": Job(_STREAM, ("train.gradient=truncated",), share=0.25),
     "gradient through each unit alone (SnAp-1)": Job(

@@ -22,6 +22,7 @@ from benchmarks import (
     speed,
     speed_figure,
     strict_jobs,
+    uniform,
 )
 from benchmarks.afresh_table import FAULTS
 from benchmarks.bptt_jobs import Shape
@@ -372,6 +373,17 @@ def test_two_faults_are_right_only_where_both_stand(planted, named, right, both)
     assert planted_afresh.verdict(planted, named) == {"right": right, "both": both}
 
 
+def test_a_fault_that_did_no_harm_counts_as_a_miss_and_is_told_apart():
+    """Of four faults two are right, and one of the others kept no run from its goal."""
+    harmless = {"learned": True, "planted": ["capacity"], "causes": [], "right": False}
+    right = {"learned": False, "planted": ["capacity"], "causes": ["capacity"], "right": True}
+    missed = right | {"causes": ["overfitting"], "right": False}
+    rest = {"kind": "plain", "both": False, "seconds": 1.0}
+    said = planted_afresh.report([row | rest for row in (right, right, missed, harmless)])
+    assert "2 of 4 faults right (50%)" in said
+    assert any(line.startswith("1 of the faults not right") and "67%" in line for line in said)
+
+
 def test_every_fault_can_be_planted_and_has_a_name_of_its_own():
     assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 60
     several = [fault for fault in FAULTS if fault.kind != "plain"]
@@ -380,3 +392,38 @@ def test_every_fault_can_be_planted_and_has_a_name_of_its_own():
     for fault in FAULTS:
         for mended in (False, True):
             validation.validate_training(fault.config(5, mended=mended))
+
+
+def test_the_derivatives_of_the_uniform_chains_are_those_of_backpropagation():
+    lstm = uniform.Lstm(5)
+    weights = lstm.init(jax.random.key(1))
+    weights = weights.at[lstm.gates : lstm.gates + 5].set(jnp.linspace(-0.3, 0.4, 5))
+    xs = np.random.default_rng(0).normal(size=30).astype(np.float32)
+
+    def output(weights):
+        state, _ = lstm.start(weights)
+        for x in xs:
+            state, y, _ = lstm.step(weights, state, x)
+        return y
+
+    state, by_weights = lstm.start(weights)
+    for x in xs:
+        state, _, saved = lstm.step(weights, state, x)
+        by_weights = lstm.derivatives(saved, by_weights)
+    found = lstm.slope(weights, state, by_weights)
+    np.testing.assert_allclose(found, jax.grad(output)(weights), atol=2e-6)
+
+
+def test_a_uniform_chain_fits_a_short_stream_of_a_constant():
+    """A block of ones teaches the head at once; the horizon then grows, and the shadow tells so."""
+    lstm = uniform.Lstm(3)
+    chain = uniform.begin(lstm, lstm.init(jax.random.key(0)), 20)
+    prior = jnp.asarray(lstm.prior(0.3, 3.0), jnp.float32)
+    step = jax.jit(
+        lambda chain, x: uniform.advance(lstm, 80, chain, x, jnp.ones(80), prior, jnp.asarray(2.0))
+    )
+    for x in np.random.default_rng(0).normal(size=400).astype(np.float32):
+        chain = step(chain, x)
+    assert int(chain.horizon) == 80
+    assert float(chain.best) < 0.01
+    assert int(chain.longest) == 80

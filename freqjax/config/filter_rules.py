@@ -14,7 +14,7 @@ _NEEDED = {
     "train.divergence_factor": (None, "whose prequential loss rises while it learns"),
     "train.evaluate_every": (1, "whose shadow losses are known after every epoch"),
     "train.escalate": ((), "whose capacity is not examined"),
-    "network.recurrence": ("pairs", "which trains pairs of units"),
+    "network.recurrence": ("pairs", "which trains pairs of units of an LSTM"),
     "network.learned_carry": (True, "which estimates the initial carry"),
     "curriculum.longest_horizon": (None, "whose horizons grow to a whole block"),
 }
@@ -31,7 +31,10 @@ def validate_filter(config: Config) -> None:
     """
     if config.optimizer.name != "ekf":
         return
-    for field, (wanted, why) in _NEEDED.items():
+    needed = dict(_NEEDED)
+    if not config.network.has_layers:
+        del needed["network.recurrence"]
+    for field, (wanted, why) in needed.items():
         section, _, name = field.partition(".")
         found = getattr(getattr(config, section), name)
         if found != wanted:

@@ -34,6 +34,10 @@ CELLS = {
     "gru": "freqjax.networks.gru:GruCell",
     "rnn": "freqjax.networks.rnn:RnnCell",
 }
+# Networks of their own, which are no layers of a cell: name → class.
+NETWORKS = {
+    "lru": "freqjax.networks.lru:LruNetwork",
+}
 # Those that have a form with another nonlinearity than tanh: nonlinearity → cell → class.
 OTHER_NONLINEARITIES = {
     "relu": {"rnn": "freqjax.networks.rnn:ReluRnnCell"},
@@ -60,7 +64,7 @@ def task_class(name: str) -> type[Task]:
 
 
 def cell_class(name: str, nonlinearity: str = "tanh") -> type[Cell]:
-    """Import the cell `name`, one of `CELLS` or `package.module:Class`.
+    """Import the cell `name`, one of `CELLS` (not of `NETWORKS`) or `package.module:Class`.
 
     Args:
       name: of the cell.
@@ -75,6 +79,11 @@ def cell_class(name: str, nonlinearity: str = "tanh") -> type[Cell]:
             f"network.cell is {name}: it must be a subclass of {_CELL.replace(':', '.')}."
         )
     return found
+
+
+def network_class(name: str) -> type[Any]:
+    """Import the network `name`, one of `NETWORKS`."""
+    return load_class("network.cell", name, NETWORKS)
 
 
 def load_class(field: str, name: str, table: Mapping[str, str]) -> type[Any]:

@@ -7,7 +7,7 @@ from dataclasses import InitVar, dataclass
 from typing import Any, ClassVar
 
 from freqjax.config.fields import Section, anything, at_least, choice, fraction, rule, within
-from freqjax.config.names import CELLS, is_path
+from freqjax.config.names import CELLS, NETWORKS, is_path
 
 
 @dataclass
@@ -20,9 +20,9 @@ class NetworkConfig(Section, section="network"):
 
     cell: str = rule(
         "lstm",
-        "recurrent cell",
-        f"one of {', '.join(CELLS)}, or package.module:Class",
-        lambda v: v in CELLS or is_path(v),
+        "recurrent cell; lru is a linear recurrent unit of H complex units",
+        f"one of {', '.join((*CELLS, *NETWORKS))}, or package.module:Class",
+        lambda v: v in CELLS or v in NETWORKS or is_path(v),
     )
     nonlinearity: str = choice(
         "tanh", ("tanh", "relu"), "what the cell rnn applies to its sum; other cells have their own"
@@ -76,6 +76,11 @@ class NetworkConfig(Section, section="network"):
         return {
             name: (found, wanted) for name, (found, wanted) in values.items() if found != wanted
         }
+
+    @property
+    def has_layers(self) -> bool:
+        """True if the network consists of layers of a cell; false if it is one of `names.NETWORKS`."""
+        return self.cell not in NETWORKS
 
     @property
     def is_single_layer(self) -> bool:

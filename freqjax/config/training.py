@@ -79,7 +79,7 @@ class OptimizerConfig(Section, section="optimizer"):
     observation_noise: float = positive(1.0, "R, variance of the observation noise (ekf)")
     relative_prior: float = positive(
         0.15,
-        "prior standard deviation of a pair's speed, as a share of its initial speed (ekf)",
+        "prior standard deviation of a pair's or a unit's speed, as a share of its initial speed (ekf)",
     )
     later_prior: float = rule(
         0.3,

@@ -136,8 +136,12 @@ def _validate_network(config: Config) -> None:
             f"network.dropout is {network.dropout:g}: it must be 0 where network.layers is 1, since it "
             "is applied between layers."
         )
-    if network.cell not in CELLS:  # those of freqjax are there, and bring JAX
+    if (
+        network.cell not in CELLS and network.has_layers
+    ):  # those of freqjax are there, and bring JAX
         cell_class(network.cell)
+    if not network.has_layers:
+        _validate_without_layers(network)
     able = OTHER_NONLINEARITIES.get(network.nonlinearity)
     if able is not None and network.cell not in able:
         raise UserError(
@@ -146,6 +150,17 @@ def _validate_network(config: Config) -> None:
         )
     if network.recurrence == "pairs":
         _validate_pairs(network)
+
+
+def _validate_without_layers(network: NetworkConfig) -> None:
+    """Check the fields that only layers of a cell have."""
+    for field, wanted in (("layers", 1), ("bidirectional", False), ("conditioning", "input")):
+        found = getattr(network, field)
+        if found != wanted:
+            raise UserError(
+                f"network.{field} is {show(found)}: it must be {show(wanted)} where network.cell is "
+                f"{network.cell}, which is one layer that reads its selector itself."
+            )
 
 
 def _validate_pairs(network: NetworkConfig) -> None:

@@ -1,6 +1,7 @@
 """Export of a trained network to files that run without freqjax: `--mode export`.
 
-    weights.safetensors  the weights in PyTorch's names, with the config; freqjax and PyTorch read it
+    weights.safetensors  the weights, with the config; in PyTorch's names, which freqjax and PyTorch read, or
+                         by their place in the parameters if PyTorch has no such network
     init_carry.bin       x [B, D] → carry; only B is taken from x
     step.bin             carry, x [B, D] → carry, y [B, O]; only of a causal network
     unroll.bin           carry, xs [T, B, D] → carry, ys [T, B, O]
@@ -66,7 +67,7 @@ def run(trained: Trained, folder: Path, *, say: Callable[[str], None]) -> None:
     """Write the files of `trained` to a new or empty `folder`: all of them, or none.
 
     Raises:
-      UserError: the folder holds files or cannot be written, or PyTorch has no such cell.
+      UserError: the folder holds files or cannot be written.
     """
     require_empty(folder)
     task = make_task(trained.config.task)
@@ -181,8 +182,10 @@ def _readme(trained: Trained, task: Task, folder: str, names: tuple[str, ...]) -
     network, config = trained.network, trained.config.network
     sizes = f"D = {task.input_size}, O = {task.output_size}, H = {config.hidden_size}"
     carry = jax.tree.leaves(jax.eval_shape(lambda: network.init_carry(trained.params, 1)))
+    known = interop.has_names(config)
+    named = "in PyTorch's names" if known else "by their place in the parameters of freqjax"
     about = {
-        "weights.safetensors": "weights in PyTorch's names, the config as JSON in its metadata",
+        "weights.safetensors": f"weights {named}, the config as JSON in its metadata",
         "init_carry.bin": "x [B, D] → carry; only B is taken from x",
         "step.bin": "carry, x [B, D] → carry, y [B, O]",
         "unroll.bin": "carry, xs [T, B, D] → carry, ys [T, B, O]",

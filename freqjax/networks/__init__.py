@@ -16,7 +16,9 @@ from freqjax.networks.abilities import (
     require_streams,
 )
 from freqjax.networks.cell import Cell, HiddenCarry, split_gates
+from freqjax.networks.filtered import Filterable
 from freqjax.networks.gru import GruCell
+from freqjax.networks.lru import LruCarry, LruNetwork
 from freqjax.networks.lstm import LstmCarry, LstmCell, LstmNetwork, RotorNetwork
 from freqjax.networks.lstm_linear import Linearization
 from freqjax.networks.make import can_pad, make_network, network_of
@@ -40,6 +42,7 @@ __all__ = [
     "Cell",
     "Constructed",
     "DenseRealTime",
+    "Filterable",
     "GivesPeaks",
     "GivesRotors",
     "GivesWeights",
@@ -47,6 +50,8 @@ __all__ = [
     "HiddenCarry",
     "Linearizable",
     "Linearization",
+    "LruCarry",
+    "LruNetwork",
     "LstmCarry",
     "LstmCell",
     "LstmNetwork",

@@ -28,10 +28,12 @@ from jaxtyping import Array, Bool, Float, Int
 
 from freqjax.networks.arrays import AnyArray, Size
 from freqjax.networks.cell import Cell, split_gates
+from freqjax.networks.filtered import Parts
 from freqjax.networks.lstm_backward import scan_lstm
 from freqjax.networks.lstm_linear import Linearization, linearize_lstm
 from freqjax.networks.network import Carry, Params, reset_where
 from freqjax.networks.padding import HiddenAxes
+from freqjax.networks.pairs import PairParts
 from freqjax.networks.rotors import UNITS, change_scales, pair_cycles, pair_owners
 from freqjax.networks.sensitivities import Dense, Memory, Reading, Sensitivities
 from freqjax.networks.weights import LstmInitializer, LstmSetting, LstmWeights, coupled_mask
@@ -281,3 +283,7 @@ class RotorNetwork(LstmNetwork):
     def pair_owners(self) -> Int[np.ndarray, " P"]:
         """Return [H // 2], the selector under which each pair rotates."""
         return pair_owners(self.setting)
+
+    def parts(self) -> Parts:
+        """Return where the weights of its pairs are, for a Kalman filter."""
+        return PairParts(self)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from freqjax.config.names import cell_class
+from freqjax.config.names import cell_class, network_class
 from freqjax.config.sections import NetworkConfig
 from freqjax.networks.initializers import INITIALIZERS, LAYER_INITIALIZERS
+from freqjax.networks.lru import LruNetwork
 from freqjax.networks.lstm import LstmNetwork, RotorNetwork
 from freqjax.networks.needs import ROTOR_INITIALIZERS, Needs, Sized, needs_of
 from freqjax.networks.stack import BidirectionalNetwork, SingleLayerNetwork, StackedNetwork
@@ -16,7 +17,7 @@ from freqjax.networks.weights import LstmInitializer, LstmSetting
 
 def make_network(
     config: NetworkConfig, task: Sized, train: Callable[[], Any] | None = None
-) -> LstmNetwork | StackedNetwork | BidirectionalNetwork:
+) -> LstmNetwork | StackedNetwork | BidirectionalNetwork | LruNetwork:
     """Make the network of `config` for `task`.
 
     Args:
@@ -33,7 +34,7 @@ def make_network(
 
 def network_of(
     config: NetworkConfig, needs: Needs
-) -> LstmNetwork | StackedNetwork | BidirectionalNetwork:
+) -> LstmNetwork | StackedNetwork | BidirectionalNetwork | LruNetwork:
     """Make the network of `config`, which `needs_of` has checked, for a task with `needs`.
 
     One LSTM layer that reads the selector as an input has its own class, with closed forms that stacks lack.
@@ -47,6 +48,10 @@ def network_of(
         gain=config.rotor_gain,
         rotors=needs.rotors,
     )
+    if not config.has_layers:
+        kind = network_class(config.cell)
+        initializer = kind.initializers[config.initializer]
+        return kind(setting, initializer, learned_carry=config.learned_carry)
     if not config.beyond_one_lstm:
         one_layer = RotorNetwork if config.initializer in ROTOR_INITIALIZERS else LstmNetwork
         initializer = _lstm_initializer(config.initializer, needs)
@@ -72,6 +77,8 @@ def network_of(
 
 def can_pad(config: NetworkConfig) -> bool:
     """Return whether networks of `config` that differ in hidden size can share a program by zero padding."""
+    if not config.has_layers:
+        return hasattr(network_class(config.cell), "hidden_axes")
     return cell_class(config.cell, config.nonlinearity).rests()
 
 

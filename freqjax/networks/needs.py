@@ -7,10 +7,10 @@ initializer that needs it is rejected for the other tasks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from freqjax.config.names import cell_class
+from freqjax.config.names import cell_class, network_class
 from freqjax.config.sections import NetworkConfig
 from freqjax.errors import UserError
 from freqjax.networks import rotors
@@ -137,13 +137,16 @@ def needs_of(config: NetworkConfig, task: Sized, train: Callable[[], Any] | None
 
 def _check_initializer(config: NetworkConfig, task: Sized) -> None:
     name = config.initializer
-    if name not in LAYER_INITIALIZERS:
+    if not config.has_layers:
+        _require_own(config)
+    elif name not in LAYER_INITIALIZERS:
         for field, (found, wanted) in config.beyond_one_lstm.items():
             raise UserError(
                 f"network.{field} is {found!r}: it must be {wanted!r} where network.initializer is {name}, "
                 "which sets the weights of a one-layer LSTM."
             )
-    if name in GATED_INITIALIZERS and cell_class(config.cell, config.nonlinearity).keeps is None:
+    gated = config.has_layers and name in GATED_INITIALIZERS
+    if gated and cell_class(config.cell, config.nonlinearity).keeps is None:
         others = sorted(set(LAYER_INITIALIZERS) - set(GATED_INITIALIZERS))
         raise UserError(
             f"network.initializer is {name}: it must be one of {', '.join(others)} where "
@@ -152,8 +155,8 @@ def _check_initializer(config: NetworkConfig, task: Sized) -> None:
     if name in _ABILITIES and not isinstance(task, _ABILITIES[name][0]):
         able = [n for n, (ability, _) in _ABILITIES.items() if isinstance(task, ability)]
         raise UserError(
-            f"network.initializer is {name}: it must be one of "
-            f"{', '.join(sorted([*LAYER_INITIALIZERS, *able]))} where the task {_ABILITIES[name][1]}."
+            f"network.initializer is {name}: it must be one of {', '.join(_others(config, able))} where the "
+            f"task {_ABILITIES[name][1]}."
         )
     if name in ROTOR_INITIALIZERS and not config.learned_carry:
         raise UserError(
@@ -167,9 +170,34 @@ def _check_initializer(config: NetworkConfig, task: Sized) -> None:
         )
 
 
+def _require_own(config: NetworkConfig) -> None:
+    """Check that a network without layers has the initializer."""
+    own = network_class(config.cell).initializers
+    if config.initializer not in own:
+        raise UserError(
+            f"network.initializer is {config.initializer}: it must be one of {', '.join(own)} where "
+            f"network.cell is {config.cell}."
+        )
+
+
+def _others(config: NetworkConfig, able: Iterable[str]) -> list[str]:
+    """Return the initializers of the network that need nothing of a task, or what is in `able`."""
+    if config.has_layers:
+        return sorted([*LAYER_INITIALIZERS, *able])
+    own = network_class(config.cell).initializers
+    return sorted(name for name in own if name not in _ABILITIES or name in able)
+
+
 def _check_units(config: NetworkConfig, task: Sized, constructed: Constructed | None) -> None:
     least = 1
-    if config.initializer in ROTOR_INITIALIZERS:
+    if not config.has_layers:
+        least = max(1, len(task.selectors))
+        if config.hidden_size < least:
+            raise UserError(
+                f"network.hidden_size is {config.hidden_size}: it must be at least {least} where "
+                f"network.cell is {config.cell}, of which every selector owns units."
+            )
+    elif config.initializer in ROTOR_INITIALIZERS:
         least = rotors.UNITS * max(1, len(task.selectors))
     elif config.initializer == "constructed" and constructed is not None:
         least = constructed.units

@@ -19,13 +19,15 @@ state depends on.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from freqjax.networks.filtered import CARRY, Recursion
+from freqjax.networks.network import Params
 from freqjax.networks.rotors import change_scales, pair_owners
 from freqjax.networks.weights import LstmSetting, LstmWeights
 
@@ -47,6 +49,25 @@ class Sensitivity(NamedTuple):
 
     c: Float[Array, "P 2 m"]
     h: Float[Array, "P 2 m"]
+
+
+@runtime_checkable
+class TurningLstm(Protocol):
+    """What `PairParts` needs of an LSTM of rotors."""
+
+    setting: LstmSetting
+
+    def weights(self, params: Params) -> LstmWeights:
+        """Return the arrays of `params` by name."""
+        ...
+
+    def tree(self, weights: LstmWeights) -> Params:
+        """Undo `weights`."""
+        ...
+
+    def pair_cycles(self, params: Params) -> Float[np.ndarray, " P"]:
+        """Compute the speed of every pair, cycles per sample."""
+        ...
 
 
 class Pairs:
@@ -148,6 +169,49 @@ class Pairs:
         return self._units[..., unit, None, None]
 
 
+class PairParts:
+    """Pairs of every group in the parameters of a network: see `filtered.Parts`."""
+
+    def __init__(self, network: TurningLstm) -> None:
+        """Find the pairs of `network`."""
+        self._network, self._pairs = network, Pairs(network.setting)
+        self.groups, self.parts = self._pairs.groups, self._pairs.pairs
+        self.others, self.weights = network.setting.others, self._pairs.weights
+        self.recursion = RECURSION
+
+    def gather(self, params: Params) -> Float[np.ndarray, "F P n"]:
+        """Return the trained weights of every group; those of missing pairs are 0."""
+        return self._pairs.gather(self._network.weights(params))
+
+    def scatter(self, params: Params, trained: Float[np.ndarray, "F P n"]) -> Params:
+        """Return `params` with the trained weights replaced."""
+        return self._network.tree(self._pairs.scatter(self._network.weights(params), trained))
+
+    def constants(self, params: Params) -> Float[np.ndarray, "F P 2 4"]:
+        """Return the biases of the gates."""
+        return self._pairs.fixed(self._network.weights(params))
+
+    def bias(self, params: Params) -> float:
+        """Return the bias of the head."""
+        return float(np.asarray(self._network.weights(params).head_bias)[0])
+
+    def scales(self, params: Params, share: float) -> Float[np.ndarray, "F P n"]:
+        """Return prior standard deviations of the trained weights: see `Pairs.scales`."""
+        return self._pairs.scales(self._network.pair_cycles(params), share)
+
+
+def begin(trained: Float[Array, "*lead P n"], before: PairState | None = None) -> PairState:
+    """Return the state at the start of a block: c of the initial carry, and h of `before`, or 0."""
+    c = trained[..., CARRY]
+    h = jnp.zeros_like(c) if before is None else jnp.broadcast_to(before.h, c.shape)
+    return PairState(c, h)
+
+
+def carry_of(state: PairState) -> Float[Array, "*lead P 2"]:
+    """Return what the initial carry sets: c."""
+    return state.c
+
+
 def initial_sensitivity(state: PairState, weights: int) -> Sensitivity:
     """Return the derivatives at a start from a trained carry: c by the carry is the identity, all else 0."""
     pairs, dtype = state.c.shape[-2], state.c.dtype
@@ -221,6 +285,17 @@ def correct(state: PairState, sensitivity: Sensitivity, change: Float[Array, "P 
         state.c + jnp.sum(sensitivity.c * moved, axis=-1),
         state.h + jnp.sum(sensitivity.h * moved, axis=-1),
     )
+
+
+RECURSION = Recursion(
+    begin=begin,
+    carry=carry_of,
+    sensitivity=initial_sensitivity,
+    advance=advance,
+    differentiate=advance_with_derivatives,
+    correct=correct,
+    kept=kept,
+)
 
 
 def _arguments(

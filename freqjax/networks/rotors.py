@@ -30,15 +30,16 @@ def rotor_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
     part. The targets are not used.
     """
     speed_key, weights_key = jax.random.split(key)
-    return turning_weights(weights_key, setting, _stratified(speed_key, setting))
+    speeds = stratified_speeds(speed_key, required_rotors(setting), pair_owners(setting))
+    return turning_weights(weights_key, setting, speeds)
 
 
 def spectral_weights(key: jax.Array, setting: LstmSetting) -> LstmWeights:
     """Draw as `rotor_weights`, with the first pair of every selector at the peak of its training targets."""
     speed_key, weights_key = jax.random.split(key)
-    peaks = jnp.asarray(_rotors(setting).peaks)
-    cycles = _stratified(speed_key, setting).at[: peaks.size].set(peaks)
-    return turning_weights(weights_key, setting, cycles)
+    rotors = required_rotors(setting)
+    speeds = stratified_speeds(speed_key, rotors, pair_owners(setting))
+    return turning_weights(weights_key, setting, peaked_speeds(speeds, rotors))
 
 
 def pair_owners(setting: LstmSetting) -> Int[np.ndarray, " P"]:
@@ -86,7 +87,11 @@ def _recurrence(
     setting: LstmSetting, cycles: Float[Array, " P"]
 ) -> tuple[Float[Array, "H GH"], Float[Array, " GH"]]:
     """Return the recurrent kernel [H, 4H], W of every pair, and the bias [4H], which sets f."""
-    h, rotors, gates = setting.hidden_size, _rotors(setting), gate_columns(setting.hidden_size)
+    h, rotors, gates = (
+        setting.hidden_size,
+        required_rotors(setting),
+        gate_columns(setting.hidden_size),
+    )
     first, second = _units(h)
     omega = 2 * jnp.pi * cycles
     lost = _LEAK + rotors.leak
@@ -144,13 +149,21 @@ def _on_circle(key: jax.Array, hidden: int) -> Float[Array, " H"]:
     return carry.at[second].set(_RADIUS * jnp.sin(phases))
 
 
-def _stratified(key: jax.Array, setting: LstmSetting) -> Float[Array, " P"]:
-    """Draw [P] cycles per sample: for each selector a jittered logarithmic grid over the band."""
-    (low, high), owners = _rotors(setting).band, pair_owners(setting)
+def stratified_speeds(
+    key: jax.Array, rotors: RotorSetting, owners: Int[np.ndarray, " P"]
+) -> Float[Array, " P"]:
+    """Draw [P] cycles per sample: for each owner a jittered logarithmic grid over the band."""
+    low, high = rotors.band
     count = np.bincount(owners)[owners]
     place = np.array([np.sum(owners[:p] == owners[p]) for p in range(len(owners))])
     jitter = jax.random.uniform(key, (len(owners),))
     return low * (high / low) ** ((jnp.asarray(place) + jitter) / jnp.asarray(count))
+
+
+def peaked_speeds(speeds: Float[Array, " P"], rotors: RotorSetting) -> Float[Array, " P"]:
+    """Return `speeds` with the first of every selector at the peak of its training targets."""
+    peaks = jnp.asarray(rotors.peaks)
+    return speeds.at[: peaks.size].set(peaks)
 
 
 def _units(hidden: int) -> tuple[Int[np.ndarray, " P"], Int[np.ndarray, " P"]]:
@@ -159,7 +172,12 @@ def _units(hidden: int) -> tuple[Int[np.ndarray, " P"], Int[np.ndarray, " P"]]:
     return first, first + 1
 
 
-def _rotors(setting: LstmSetting) -> RotorSetting:
+def required_rotors(setting: LstmSetting) -> RotorSetting:
+    """Return the speeds that the task asks for.
+
+    Raises:
+      ValueError: it has none.
+    """
     if setting.rotors is None:
         raise ValueError(
             "The setting has no rotors: a task without oscillations has no such weights."

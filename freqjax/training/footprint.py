@@ -9,9 +9,8 @@ import jax
 
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
-from freqjax.networks import Network, RealTime, SingleLstm
-from freqjax.networks.pairs import Pairs
-from freqjax.system import capacity
+from freqjax.networks import Filterable, Network, RealTime
+from freqjax.system import capacity, devices
 from freqjax.system.capacity import Need
 from freqjax.tasks import Sequences
 from freqjax.tasks.windows import warm_up, window_count
@@ -45,7 +44,7 @@ def require(prepared: Prepared) -> None:
             f"train.epochs is {config.train.epochs}: times the {count} updates of an epoch it must be at "
             f"most {MOST_UPDATES}."
         )
-    if jax.default_backend() == "cpu":  # an accelerator has memory of its own
+    if devices.on_cpu():  # an accelerator has memory of its own
         capacity.require(needs(config, prepared.network, *rows.inputs.shape[:2]))
 
 
@@ -99,7 +98,7 @@ def _sensitivities(config: Config, network: Network, streams: int) -> list[Need]
     )
     said = f"train.gradient is {gradient} and network.hidden_size is {config.network.hidden_size}"
     less = ["a smaller network.hidden_size"]
-    if gradient == "rtrl" and config.network.recurrence == "dense":
+    if gradient == "rtrl" and config.network.has_layers and config.network.recurrence == "dense":
         less = ["network.recurrence=pairs", "train.gradient=snap1", *less]
     instead = f"{', '.join(less[:-1])} or {less[-1]}" if less[1:] else less[0]
     return [Need(said, "the sensitivities of the state", 2 * bytes_of(memory), instead)]
@@ -133,7 +132,7 @@ def bytes_of(shapes: Any) -> int:
 
 def _of_filter(size: str, config: Config, network: Network) -> list[Need]:
     """Return what the covariance of a filter takes, with a copy while it is updated."""
-    if not is_filter(config) or not isinstance(network, SingleLstm):
+    if not is_filter(config) or not isinstance(network, Filterable):
         return []
-    pairs = Pairs(network.setting)
-    return [Need(size, "the filter's covariance", 2 * 4 * (pairs.pairs * pairs.weights) ** 2)]
+    parts = network.parts()
+    return [Need(size, "the filter's covariance", 2 * 4 * (parts.parts * parts.weights) ** 2)]

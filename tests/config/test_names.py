@@ -67,7 +67,7 @@ def test_a_module_that_cannot_be_imported_is_one_sentence(tmp_path, monkeypatch,
     [
         (
             "elman",
-            "network.cell is 'elman': it must be one of lstm, gru, rnn, or package.module:Class",
+            "network.cell is 'elman': it must be one of lstm, gru, rnn, lru, or package.module:Class",
         ),
         ("tests.config.toys:Bare", "it must be a subclass of freqjax.networks.cell.Cell"),
         ("tests.config.toys:Cel", "tests.config.toys has no class Cel"),

@@ -10,14 +10,15 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+import safetensors.numpy
 
-from freqjax import load
+from freqjax import UserError, load
 from freqjax.deploy import export
 from freqjax.deploy import torch as interop
 from freqjax.main import main
 from freqjax.networks import Streams
 from freqjax.system import files
-from tests.deploy.test_torch import KINDS, assert_same, trained
+from tests.deploy.test_torch import KINDS, LRU, assert_same, trained
 from tests.root import ROOT
 
 CLOCK = ROOT / "checkpoints" / "clock64"
@@ -89,7 +90,7 @@ def test_the_pages_pytorch_model_is_the_network(exported):
     np.testing.assert_allclose(found, network.unroll(xs)[1], atol=1e-6)
 
 
-@pytest.mark.parametrize("fields", KINDS[1:], ids=str)
+@pytest.mark.parametrize("fields", [*KINDS[1:], LRU], ids=str)
 def test_programs_are_the_network_at_any_size(fields):
     network = trained(**fields)
     made = {
@@ -123,6 +124,23 @@ def test_an_export_is_read_back(exported, tmp_path, monkeypatch):
     weights = exported / "weights.safetensors"
     assert main(["--mode=import", f"--input={weights}", "--workdir=run"]) == 0
     assert_same(load("run"), network)
+
+
+def test_a_network_that_pytorch_does_not_have_is_exported_by_the_places_of_its_weights(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(export, "programs", lambda trained: {})
+    network = trained(**LRU)
+    export.run(network, tmp_path / "e", say=print)
+    arrays = safetensors.numpy.load_file(tmp_path / "e" / "weights.safetensors")
+    assert arrays.keys() == {
+        *("recurrence.nu", "recurrence.theta", "input.re", "input.im"),
+        *("head.re", "head.im", "head.bias", "carry.re", "carry.im"),
+    }
+    np.testing.assert_array_equal(arrays["input.im"], network.params["input"]["im"])
+    assert "by their place in the parameters" in (tmp_path / "e" / "README.md").read_text()
+    with pytest.raises(UserError, match=r"^it: it holds a network of network.cell lru, which PyT"):
+        interop.read(tmp_path / "e" / "weights.safetensors", "it")
 
 
 def test_an_export_is_the_same_every_time_and_names_no_source(exported, tmp_path):

@@ -32,6 +32,7 @@ KINDS = [
     {"cell": "rnn", "nonlinearity": "relu", "layers": 2},
     {"cell": "lstm", "layers": 3, "conditioning": "film", "dropout": 0.1},
 ]
+LRU = {"cell": "lru", "learned_carry": True}
 
 
 def trained(**fields) -> Trained:

@@ -8,6 +8,7 @@ from freqjax import NetworkConfig, TaskConfig
 from freqjax.config.names import CELLS
 from freqjax.networks import (
     Cell,
+    Filterable,
     HiddenCarry,
     Linearizable,
     LstmNetwork,
@@ -22,8 +23,17 @@ from freqjax.networks import (
 )
 from freqjax.tasks import make_task
 
-ABILITIES = (Streams, Linearizable, Paddable, RealTime, Restricted, SingleLstm, TurningPairs)
-ONE_LSTM = set(ABILITIES) - {TurningPairs}
+ABILITIES = (
+    Streams,
+    Linearizable,
+    Paddable,
+    RealTime,
+    Restricted,
+    SingleLstm,
+    TurningPairs,
+    Filterable,
+)
+ONE_LSTM = set(ABILITIES) - {TurningPairs, Filterable}
 ROTORS = {"initializer": "rotor", "learned_carry": True}
 
 
@@ -34,6 +44,7 @@ ROTORS = {"initializer": "rotor", "learned_carry": True}
         ({"recurrence": "pairs"}, ONE_LSTM),
         (ROTORS, set(ABILITIES)),
         ({"initializer": "constructed"}, ONE_LSTM),
+        ({"cell": "lru"}, {Streams, Paddable, RealTime, TurningPairs, Filterable}),
         ({"cell": "gru"}, {Streams, Paddable, RealTime}),
         ({"layers": 2}, {Streams, Paddable}),
         ({"cell": "gru", "conditioning": "film"}, {Streams, Paddable}),
@@ -90,4 +101,4 @@ class OffsetCell(Cell):
 def test_a_cell_that_leaves_zero_cannot_be_padded(monkeypatch):
     monkeypatch.setitem(CELLS, "offset", f"{__name__}:OffsetCell")
     assert not can_pad(NetworkConfig(cell="offset"))
-    assert all(can_pad(NetworkConfig(cell=cell)) for cell in ("lstm", "gru", "rnn"))
+    assert all(can_pad(NetworkConfig(cell=cell)) for cell in ("lstm", "gru", "rnn", "lru"))

@@ -5,8 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from freqjax.networks import BidirectionalNetwork, LstmNetwork, StackedNetwork, cell_class
+from freqjax.networks import (
+    BidirectionalNetwork,
+    LruNetwork,
+    LstmNetwork,
+    StackedNetwork,
+    cell_class,
+)
 from freqjax.networks.initializers import INITIALIZERS, LAYER_INITIALIZERS
+from freqjax.networks.lru_weights import INITIALIZERS as LRU_INITIALIZERS
 from freqjax.networks.padding import crop_hidden, pad_hidden
 from tests.twins import SETTING
 
@@ -30,6 +37,9 @@ CASES = {
     "lstm": lambda hidden: lstm(hidden, True),
     "lstm, stacked": stack("lstm", layers=2, film=True),
     "gru, both ways": stack("gru", BidirectionalNetwork, layers=2, film=True, learned_carry=True),
+    "lru": lambda hidden: LruNetwork(
+        SETTING._replace(hidden_size=hidden), LRU_INITIALIZERS["pytorch"], learned_carry=True
+    ),
     "rnn": stack("rnn", layers=3, film=True),
     "rnn, relu": stack("rnn relu", layers=2, film=True, learned_carry=True),
 }

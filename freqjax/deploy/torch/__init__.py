@@ -23,6 +23,7 @@ from freqjax.config import sections as configs
 from freqjax.config import validation
 from freqjax.config.sections import Config
 from freqjax.deploy.torch import layout, state_dict, weight_files
+from freqjax.deploy.torch.layout import has_names
 from freqjax.deploy.torch.state_dict import StateDict
 from freqjax.deploy.trained import Trained
 from freqjax.errors import UserError
@@ -67,8 +68,13 @@ def save(path: str | Path, trained: Trained) -> None:
 
 
 def to_safetensors(trained: Trained) -> bytes:
-    """Return the bytes that `save` writes to a .safetensors."""
-    return weight_files.to_safetensors(_arrays(trained), _text(trained.config))
+    """Return the bytes that `save` writes to a .safetensors.
+
+    The arrays of a network that PyTorch does not have are named by their place in the parameters.
+    """
+    named = has_names(trained.config.network)
+    arrays = _arrays(trained) if named else layout.by_place(trained.params)
+    return weight_files.to_safetensors(arrays, _text(trained.config))
 
 
 def read(path: Path, source: str) -> tuple[StateDict, Config]:
@@ -82,7 +88,6 @@ def read(path: Path, source: str) -> tuple[StateDict, Config]:
       UserError: as `load`.
     """
     content = weight_files.read(path, source)
-    network = state_dict.from_arrays(content.arrays, source)
     nonlinearity, config = content.nonlinearity, Config()
     if CONFIG in content.text:
         try:
@@ -91,6 +96,8 @@ def read(path: Path, source: str) -> tuple[StateDict, Config]:
             raise UserError(f"{source}: its config is not JSON ({error}).") from None
         config = validation.from_dict(values, source)
         nonlinearity = config.network.nonlinearity
+        layout.require_names(config.network, source)
+    network = state_dict.from_arrays(content.arrays, source)
     network = network._replace(told=content.told + network.told)
     if network.cell == "rnn":
         network = network._replace(nonlinearity=nonlinearity)
@@ -128,4 +135,13 @@ def _text(config: Config) -> dict[str, str]:
     return {CONFIG: json.dumps(configs.to_dict(config))}
 
 
-__all__ = ["StateDict", "fit", "load", "open_questions", "read", "save", "to_safetensors"]
+__all__ = [
+    "StateDict",
+    "fit",
+    "has_names",
+    "load",
+    "open_questions",
+    "read",
+    "save",
+    "to_safetensors",
+]

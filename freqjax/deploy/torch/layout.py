@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import numpy as np
 
 from freqjax.config.sections import Config, NetworkConfig
@@ -19,13 +20,33 @@ from freqjax.networks.weights import coupled_mask
 from freqjax.tasks import Extraction, Task
 
 
+def has_names(config: NetworkConfig) -> bool:
+    """Return whether PyTorch has the cell, and so names for its weights."""
+    return config.cell in GATES
+
+
+def by_place(params: Params) -> dict[str, np.ndarray]:
+    """Return the arrays of `params` by their place in it: recurrence.nu for params["recurrence"]["nu"]."""
+    leaves = jax.tree_util.tree_leaves_with_path(_on_host(params))
+    return {".".join(str(key.key) for key in path): leaf for path, leaf in leaves}
+
+
+def require_names(config: NetworkConfig, source: str) -> None:
+    """Raise UserError if the weights in a file of `source`, by its config, have no names in PyTorch."""
+    if not has_names(config):
+        raise UserError(
+            f"{source}: it holds a network of network.cell {config.cell}, which PyTorch does not have; it "
+            f"must be one of {', '.join(GATES)} to be read from a file of weights."
+        )
+
+
 def from_params(params: Params, config: NetworkConfig) -> StateDict:
     """Convert parameters of `freqjax.networks.make_network(config, …)` to a state_dict.
 
     Raises:
       UserError: PyTorch has no such cell, so that the file would be read as another one.
     """
-    if config.cell not in GATES:
+    if not has_names(config):
         raise UserError(
             f"network.cell is {config.cell}: it must be one of {', '.join(GATES)} to be written in "
             "PyTorch's names."

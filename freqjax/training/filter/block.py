@@ -3,21 +3,20 @@
 At the start of a block the initial carry is an unknown among the weights, Q is the identity, and weights are
 in units of their prior standard deviations. Every sample is one update; nothing of the past is stored. Two
 frozen copies, the candidates for the weights at the start, run over the same rows beside the filter; the
-means of their losses are the shadow losses. Axes: P pairs, n weights of a pair, T rows of the block, M
+means of their losses are the shadow losses. Axes: P parts, n weights of a part, T rows of the block, M
 inputs, N = P n.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from freqjax.networks import pairs
-from freqjax.networks.pairs import PairState, Sensitivity
+from freqjax.networks.filtered import Recursion
 from freqjax.training.filter.square_root import observe
 
 
@@ -25,21 +24,23 @@ class Settings(NamedTuple):
     """Numbers that do not change within a block.
 
     Attributes:
-      fixed: biases of the gates.
+      fixed: what the recursion reads besides the trained weights, as the biases of the gates [P, 2, 4].
       bias: bias of the head.
       scales: prior standard deviations.
-      kept: see `pairs.kept`.
+      kept: see `Recursion.kept`.
       noise, underweight: see `square_root.observe`.
       corrected: 1 if the state is corrected for changes of the weights, else 0.
+      recursion: the functions of the parts.
     """
 
-    fixed: Float[Array, "P 2 4"]
+    fixed: Float[Array, "*rest"]
     bias: Float[Array, ""]
     scales: Float[Array, "P n"]
     kept: Float[Array, "2 m"]
     noise: Float[Array, ""]
     underweight: Float[Array, ""]
     corrected: Float[Array, ""]
+    recursion: Recursion
 
 
 class Block(NamedTuple):
@@ -56,25 +57,34 @@ class Block(NamedTuple):
     """
 
     trained: Float[Array, "P n"]
-    state: PairState
-    sensitivity: Sensitivity
+    state: Any
+    sensitivity: Any
     root: Float[Array, "N N"]
     candidates: Float[Array, "2 P n"]
-    shadows: PairState
+    shadows: Any
     losses: Float[Array, " 3"]
 
 
-def begin(candidates: Float[Array, "2 P n"], preferred: int, h: Float[Array, "P 2"]) -> Block:
-    """Begin a block with the weights `candidates[preferred]`, their carry, and the hidden state h."""
+def begin(
+    candidates: Float[Array, "2 P n"], preferred: int, before: Any, recursion: Recursion
+) -> Block:
+    """Begin a block with the weights `candidates[preferred]` and their carry.
+
+    Args:
+      candidates: END and ESTIMATE.
+      preferred: one of them.
+      before: the state that goes on where it is no carry (`Recursion.begin`), or None.
+      recursion: the functions of the parts.
+    """
     trained = candidates[preferred]
-    state = PairState(trained[:, -4:-2], h)
+    state = recursion.begin(trained, before)
     return Block(
         trained=trained,
         state=state,
-        sensitivity=pairs.initial_sensitivity(state, trained.shape[-1]),
+        sensitivity=recursion.sensitivity(state, trained.shape[-1]),
         root=jnp.eye(trained.size, dtype=trained.dtype),
         candidates=candidates,
-        shadows=PairState(candidates[..., -4:-2], jnp.stack([h, h])),
+        shadows=recursion.begin(candidates, before),
         losses=jnp.zeros(3),
     )
 
@@ -83,17 +93,19 @@ def update(
     settings: Settings, block: Block, x: Float[Array, " M"], target: Float[Array, ""]
 ) -> Block:
     """Make one update with the row (x, target)."""
-    before = Sensitivity(*(settings.kept[None] * part for part in block.sensitivity))
-    state, sensitivity, output, derivatives = pairs.advance_with_derivatives(
+    recursion = settings.recursion
+    before = jax.tree.map(lambda part: settings.kept[None] * part, block.sensitivity)
+    state, sensitivity, output, derivatives = recursion.differentiate(
         block.trained, settings.fixed, block.state, before, x
     )
     error = target - settings.bias - output
     slope = (derivatives * settings.scales).reshape(-1)
     gain, root = observe(block.root, slope, settings.noise, settings.underweight)
     change = settings.scales * (gain * error).reshape(settings.scales.shape)
-    state = pairs.correct(state, sensitivity, settings.corrected * change)
-    follow = functools.partial(pairs.advance, fixed=settings.fixed, x=x)
-    shadows, outputs = jax.vmap(lambda w, s: follow(w, state=s))(block.candidates, block.shadows)
+    state = recursion.correct(state, sensitivity, settings.corrected * change)
+    shadows, outputs = jax.vmap(lambda w, s: recursion.advance(w, settings.fixed, s, x))(
+        block.candidates, block.shadows
+    )
     errors = jnp.append(error, target - settings.bias - outputs)
     return block._replace(
         trained=block.trained + change,

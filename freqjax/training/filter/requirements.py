@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
-
 import numpy as np
 
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
-from freqjax.networks import Network, SingleLstm, TurningPairs
+from freqjax.networks import Filterable, Network, SingleLstm
 from freqjax.networks.network import Params
 from freqjax.networks.rotors import UNITS
 from freqjax.tasks import Task
 
 
-@runtime_checkable
-class Filtered(SingleLstm, TurningPairs, Protocol):
-    """One-layer LSTM of rotating pairs, each owned by one group."""
-
-
-def require(network: Network, task: Task, config: Config) -> Filtered:
+def require(network: Network, task: Task, config: Config) -> Filterable:
     """Return `network`, typed as one that a filter can train.
 
     Raises:
       UserError: network or task do not fit; the rules about the config alone are those of validation.
     """
-    if not isinstance(network, Filtered):
+    if not isinstance(network, Filterable):
         raise UserError(
             f"network.initializer is {config.network.initializer}: it must be rotor or spectral where "
             "optimizer.name is ekf, which trains the pairs of every group."
         )
-    owners, groups = max(1, len(network.setting.selectors)), len(task.group_names)
+    owners, groups = network.parts().groups, len(task.group_names)
     if owners != groups:
         raise UserError(
             f"optimizer.name is ekf: it must be another one where the task has {groups} groups and selects "
-            f"{owners}, since a filter trains the pairs of one group at a time."
+            f"{owners}, since a filter trains one group at a time."
         )
     if not task.objective.squared:
         raise UserError(
@@ -55,12 +48,13 @@ def require(network: Network, task: Task, config: Config) -> Filtered:
 
 
 def require_pairs(network: Network, config: Config, params: Params) -> None:
-    """Check that no recurrent weight of `params` joins units of different pairs.
+    """Check that no recurrent weight of `params` joins units of different pairs, if the network has any.
 
     Raises:
       UserError: one does: the weights of `train.init_from` were trained without pairs.
     """
-    assert isinstance(network, SingleLstm)
+    if not isinstance(network, SingleLstm):
+        return
     kernel = np.asarray(network.weights(params).recurrent_kernel)
     sources, columns = np.indices(kernel.shape)
     outside = sources // UNITS != columns % len(kernel) // UNITS

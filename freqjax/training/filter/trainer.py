@@ -24,8 +24,8 @@ from jaxtyping import Array, Float
 
 from freqjax.config.sections import Config
 from freqjax.networks import Network
+from freqjax.networks.filtered import CARRY
 from freqjax.networks.network import Params
-from freqjax.networks.pairs import Pairs, PairState, kept
 from freqjax.tasks import Sequences, Task
 from freqjax.training import monitors
 from freqjax.training.epochs import EpochResult
@@ -49,13 +49,13 @@ class FilterState(NamedTuple):
     Attributes:
       candidates: [F, 2, P, n] weights from which the next block may begin, END and ESTIMATE.
       best: [F, P, n] weights with the lowest shadow loss.
-      carried: [F, P, 2] c and h of every group's pairs, where a state is carried from block to block.
+      carried: states [F, P, …] of every group's parts, where a state is carried from block to block.
       block: the block in progress; arbitrary between blocks.
     """
 
     candidates: Float[Array, "F 2 P n"]
     best: Float[Array, "F P n"]
-    carried: PairState
+    carried: Any
     block: Block
 
 
@@ -75,28 +75,24 @@ class FilterTrainer:
         Raises:
           UserError: network, task and config do not fit a filter.
         """
-        self._network = require(network, task, config)
+        self._parts = parts = require(network, task, config).parts()
         self._task, self._config, self._rows = task, config, train_rows
         self._run = native.make_run() if config.train.engine == "native" else run
         if params is None:
             params = network.init(initial_key(config.train.seed))
         self._initial = params
-        weights = self._network.weights(params)
-        self._pairs = Pairs(self._network.setting)
         self._grows = config.curriculum.first_horizon is not None
         self._groups = np.asarray(train_rows.groups).tolist()
-        share = config.optimizer.relative_prior
-        self._scales = self._pairs.scales(self._network.pair_cycles(params), share)
-        self._fixed = self._pairs.fixed(weights)
-        self._bias = float(np.asarray(weights.head_bias)[0])
-        self._kept = kept(config.train.gradient_method, self._pairs.weights)
-        squared = (self._pairs.pairs * self._pairs.weights) ** 2
+        self._scales = parts.scales(params, config.optimizer.relative_prior)
+        self._fixed, self._bias = parts.constants(params), parts.bias(params)
+        self._kept = parts.recursion.kept(config.train.gradient_method, parts.weights)
+        squared = (parts.parts * parts.weights) ** 2
         self._rows_at_once = max(1, min(CHUNK_ROWS, _PART // squared))
-        self._state = self._start(self._pairs.gather(weights))
+        self._state = self._start(parts.gather(params))
         noise = config.optimizer.observation_noise
         first, preferred = (self._first_horizon(), ESTIMATE) if self._grows else (task.samples, END)
         self._progress = [
-            Progress(noise, _UNDERWEIGHT, first, preferred) for _ in range(self._pairs.groups)
+            Progress(noise, _UNDERWEIGHT, first, preferred) for _ in range(parts.groups)
         ]
         self.epoch = self.step = 0
         self._sequence = self._row = self._used = 0
@@ -112,16 +108,14 @@ class FilterTrainer:
 
     def _start(self, trained: Float[np.ndarray, "F P n"]) -> FilterState:
         weights = jnp.asarray(trained, jnp.float32)
-        candidates = jnp.stack([weights, weights], axis=1)
-        still = jnp.zeros((*weights.shape[:2], 2))
-        block = begin(candidates[0], END, still[0])
-        return FilterState(candidates, weights, PairState(weights[..., -4:-2], still), block)
+        candidates, recursion = jnp.stack([weights, weights], axis=1), self._parts.recursion
+        block = begin(candidates[0], END, None, recursion)
+        return FilterState(candidates, weights, recursion.begin(weights), block)
 
     @property
     def params(self) -> Params:
         """Weights with the lowest shadow loss of every group."""
-        weights = self._network.weights(self._initial)
-        tree = self._network.tree(self._pairs.scatter(weights, np.asarray(self._state.best)))
+        tree = self._parts.scatter(self._initial, np.asarray(self._state.best))
         return jax.tree.map(jnp.asarray, tree)
 
     @property
@@ -165,25 +159,27 @@ class FilterTrainer:
         progress, scales = self._progress[group], self._scales[group]
         if progress.followed and not self._grows:
             tight = self._config.optimizer.later_prior * scales
-            tight[:, -4:-2] = scales[:, -4:-2]  # a phase may be wrong by any amount
+            tight[:, CARRY] = scales[:, CARRY]  # a phase may be wrong by any amount
             scales = tight
         corrected = float(self._config.train.state_correction)
         numbers = progress.noise, progress.underweight, corrected
         parts = self._fixed[group], self._bias, scales, self._kept, *numbers
-        return Settings(*(jnp.asarray(part, jnp.float32) for part in parts))
+        arrays = (jnp.asarray(part, jnp.float32) for part in parts)
+        return Settings(*arrays, recursion=self._parts.recursion)
 
     def _begin(self, group: int) -> None:
         """Begin a block, from the candidates or with the carried state as their initial carry."""
         state, progress, reset = self._state, self._progress[group], self._config.task.reset
         earlier = self._groups[: self._sequence]
-        candidates, still = state.candidates[group], jnp.zeros_like(state.carried.h[group])
+        candidates, recursion = state.candidates[group], self._parts.recursion
+        carried = jax.tree.map(lambda values: values[group], state.carried)
         afresh = reset == "block" or (reset == "epoch" and group not in earlier)
         if not afresh:
-            candidates = candidates.at[..., -4:-2].set(state.carried.c[group])
-        # The hidden state of pairs is 0 while another group holds them.
-        goes_on = not afresh and self._last_group == group
-        h = state.carried.h[group] if goes_on else still
-        self._state = state._replace(block=begin(candidates, progress.preferred, h))
+            candidates = candidates.at[..., CARRY].set(recursion.carry(carried))
+        # What is no carry, the hidden state of pairs, is 0 while another group holds them.
+        before = carried if not afresh and self._last_group == group else None
+        block = begin(candidates, progress.preferred, before, recursion)
+        self._state = state._replace(block=block)
 
     def _end_block(self, group: int, losses: Float[np.ndarray, " 3"]) -> None:
         """Judge the block that has ended, keep what is to be kept, and go to the next sequence."""
@@ -200,7 +196,8 @@ class FilterTrainer:
         if verdict.best is not None:
             state = state._replace(best=state.best.at[group].set(block.candidates[verdict.best]))
         if verdict.followed:
-            at_end = block.trained.at[:, -4:-2].set(block.state.c)
+            carry = self._parts.recursion.carry(block.state)
+            at_end = block.trained.at[:, CARRY].set(carry)
             pair = jnp.stack([at_end, block.trained])
             carried = jax.tree.map(
                 lambda all_, own: all_.at[group].set(own), state.carried, block.state
@@ -216,7 +213,7 @@ class FilterTrainer:
         """Return inputs that are no selector, and targets, of a sequence of this pass."""
         if self._config.task.noise == "fresh" and self._drawn != self.epoch:
             self._rows, self._drawn = self._draw(self.epoch), self.epoch
-        others = np.array(self._network.setting.others, int)
+        others = np.array(self._parts.others, int)
         inputs, targets = self._rows.inputs[sequence], self._rows.targets[sequence]
         return jnp.asarray(inputs)[:, others], jnp.asarray(targets)[:, 0]
 

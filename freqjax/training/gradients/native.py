@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from freqjax.config import sections as configs
 from freqjax.native import library
 from freqjax.networks import LstmCarry, Network, SingleLstm
+from freqjax.system import devices
 from freqjax.tasks import Task
 from freqjax.training.chunks import Chunk, ChunkInfo, summarise
 from freqjax.training.gradients import native_rtrl
@@ -56,8 +57,8 @@ def why_not(network: Network, task: Task, config: configs.Config) -> str | None:
 
 
 def _why_not_here() -> str | None:
-    if jax.default_backend() != "cpu":
-        return f"The device is a {jax.default_backend()}: the native loop runs on the CPU."
+    if not devices.on_cpu():
+        return f"The device is a {devices.default().platform}: the native loop runs on the CPU."
     if not library.is_built():
         return f"The native loop is not built: {library.COMMAND} builds it."
     return None

@@ -7,34 +7,39 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from freqjax.networks import pairs
+from freqjax.networks import lru_units, pairs
 from freqjax.training.filter.block import Settings, begin, run
 from freqjax.training.filter.judgement import END, ESTIMATE
 from freqjax.training.filter.square_root import observe
 
-PAIRS, INPUTS, SAMPLES = 2, 1, 40
-WEIGHTS = 8 * (INPUTS + 3) + 4
+PARTS, INPUTS, SAMPLES = 2, 1, 40
+# Recursion, weights of a part, and the shape of what else it reads.
+PAIRS = pairs.RECURSION, 8 * (INPUTS + 3) + 4, (PARTS, 2, 4)
+UNITS = lru_units.RECURSION, 2 * INPUTS + 6, (0,)
 
 
-def settings(gradient="rtrl", corrected=1.0, dtype=jnp.float32):
-    generator = np.random.default_rng(2)
+def settings(gradient="rtrl", corrected=1.0, dtype=jnp.float32, kind=PAIRS):
+    generator, (recursion, weights, fixed) = np.random.default_rng(2), kind
     numbers = (
-        generator.normal(size=(PAIRS, 2, 4)),
+        generator.normal(size=fixed),
         0.1,
-        generator.uniform(0.01, 0.2, size=(PAIRS, WEIGHTS)),
-        pairs.kept(gradient, WEIGHTS),
+        generator.uniform(0.01, 0.2, size=(PARTS, weights)),
+        recursion.kept(gradient, weights),
         0.5,
         1.0,
         corrected,
     )
-    return Settings(*(jnp.asarray(part, dtype) for part in numbers))
+    arrays = (jnp.asarray(part, dtype) for part in numbers)
+    return Settings(*arrays, recursion=recursion)
 
 
-def block_of(preferred=END, dtype=jnp.float32):
-    generator = np.random.default_rng(3)
-    candidates = 0.5 * generator.normal(size=(2, PAIRS, WEIGHTS))
-    h = 0.2 * generator.normal(size=(PAIRS, 2))
-    return begin(jnp.asarray(candidates, dtype), preferred, jnp.asarray(h, dtype))
+def block_of(preferred=END, dtype=jnp.float32, kind=PAIRS):
+    generator, (recursion, weights, _) = np.random.default_rng(3), kind
+    candidates = 0.5 * generator.normal(size=(2, PARTS, weights))
+    h = jnp.asarray(0.2 * generator.normal(size=(PARTS, 2)), dtype)
+    # Its c is that of the candidates.
+    before = pairs.PairState(jnp.full_like(h, jnp.nan), h) if kind is PAIRS else None
+    return begin(jnp.asarray(candidates, dtype), preferred, before, recursion)
 
 
 def rows(dtype=jnp.float32):
@@ -43,15 +48,20 @@ def rows(dtype=jnp.float32):
     return jnp.asarray(xs, dtype), jnp.asarray(np.sin(0.3 * np.arange(SAMPLES)), dtype)
 
 
-@pytest.mark.parametrize("parts", [(0, 1, 40), (0, 13, 14, 39, 40)])
-def test_a_block_in_parts_is_the_same_bit_for_bit(parts):
-    whole = run(settings(), block_of(), *rows(), 0, SAMPLES)
-    found = block_of()
+@pytest.mark.parametrize(
+    ("kind", "parts"),
+    [(PAIRS, (0, 1, 40)), (PAIRS, (0, 13, 14, 39, 40)), (UNITS, (0, 13, 40))],
+    ids=["pairs, two", "pairs, four", "units"],
+)
+def test_a_block_in_parts_is_the_same_bit_for_bit(kind, parts):
+    numbers = settings(kind=kind)
+    whole = run(numbers, block_of(kind=kind), *rows(), 0, SAMPLES)
+    found = block_of(kind=kind)
     for first, last in itertools.pairwise(parts):
-        found = run(settings(), found, *rows(), first, last)
+        found = run(numbers, found, *rows(), first, last)
     for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(whole), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert not np.array_equal(whole.trained, block_of().trained)
+    assert not np.array_equal(whole.trained, block_of(kind=kind).trained)
 
 
 @pytest.mark.parametrize("preferred", [END, ESTIMATE])
@@ -61,7 +71,7 @@ def test_a_block_begins_with_the_preferred_candidate_and_its_carry(preferred):
     np.testing.assert_array_equal(block.state.c, block.trained[:, -4:-2])
     np.testing.assert_array_equal(block.shadows.c, block.candidates[:, :, -4:-2])
     np.testing.assert_array_equal(block.shadows.h[1 - preferred], block.state.h)
-    np.testing.assert_array_equal(block.root, np.eye(PAIRS * WEIGHTS))
+    np.testing.assert_array_equal(block.root, np.eye(PARTS * PAIRS[1]))
 
 
 def test_the_shadows_are_of_weights_that_stay():
@@ -78,22 +88,33 @@ def test_the_shadows_are_of_weights_that_stay():
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize(
-    ("gradient", "corrected"), [("rtrl", 1.0), ("rtrl", 0.0), ("snap1", 1.0), ("truncated", 0.0)]
+    ("kind", "gradient", "corrected"),
+    [
+        (PAIRS, "rtrl", 1.0),
+        (PAIRS, "rtrl", 0.0),
+        (PAIRS, "snap1", 1.0),
+        (PAIRS, "truncated", 0.0),
+        (UNITS, "rtrl", 1.0),
+        (UNITS, "truncated", 1.0),
+    ],
+    ids=lambda value: {id(PAIRS): "pairs", id(UNITS): "units"}.get(id(value), str(value)),
 )
-def test_updates_are_a_filter_of_all_weights_at_once(gradient, corrected):
-    """Against an update with derivatives by JAX of the whole state by all weights, [P · 4, N]."""
-    numbers, (xs, targets) = settings(gradient, corrected, jnp.float64), rows(jnp.float64)
-    block = block_of(dtype=jnp.float64)
-    trained, root = block.trained, jnp.eye(PAIRS * WEIGHTS)
-    state = jnp.stack([block.state.c, block.state.h])
-    by = jax.jacobian(lambda w: jnp.stack([w[:, -4:-2], block.state.h]))(trained)
-    # Factors of ∂ state [2, P, unit] / ∂ weights [P, n]; the head is no argument of the state.
+def test_updates_are_a_filter_of_all_weights_at_once(kind, gradient, corrected):
+    """Against an update with derivatives by JAX of the whole state by all weights, [fields · 4, N]."""
+    numbers, (xs, targets) = settings(gradient, corrected, jnp.float64, kind), rows(jnp.float64)
+    block, recursion = block_of(dtype=jnp.float64, kind=kind), kind[0]
+    trained, root = block.trained, jnp.eye(block.trained.size)
+    leaves, tree = jax.tree.flatten(block.state)
+    state = jnp.stack(leaves)
+    by = jax.jacobian(lambda w: state.at[0].set(w[:, -4:-2]))(trained)
+    # Factors of ∂ state [fields, P, unit] / ∂ weights [P, n]; the head is no argument of the state.
     factors = jnp.pad(numbers.kept, ((0, 0), (0, 2)))[None, None, :, None]
     errors = []
 
     def step(weights, state, x):
-        found, output = pairs.advance(weights, numbers.fixed, pairs.PairState(*state), x)
-        return jnp.stack(found), output
+        before = jax.tree.unflatten(tree, list(state))
+        found, output = recursion.advance(weights, numbers.fixed, before, x)
+        return jnp.stack(jax.tree.leaves(found)), output
 
     derive = jax.jit(jax.jacobian(step, (0, 1)))
     for x, target in zip(xs[:12], targets[:12], strict=True):
@@ -108,7 +129,8 @@ def test_updates_are_a_filter_of_all_weights_at_once(gradient, corrected):
         change = numbers.scales * (gain * errors[-1]).reshape(trained.shape)
         trained = trained + change
         state = new + corrected * jnp.tensordot(by, change, 2)
-    found = run(numbers, block_of(dtype=jnp.float64), xs, targets, 0, 12)
+    found = run(numbers, block_of(dtype=jnp.float64, kind=kind), xs, targets, 0, 12)
     np.testing.assert_allclose(found.trained, trained, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(jnp.stack(found.state), state, rtol=1e-9, atol=1e-12)
+    reached = jnp.stack(jax.tree.leaves(found.state))
+    np.testing.assert_allclose(reached, state, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(found.losses[0], np.sum(np.square(errors)), rtol=1e-6)

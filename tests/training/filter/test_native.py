@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ import pytest
 from freqjax import UserError
 from freqjax.native import library
 from freqjax.networks import make_network, pairs
+from freqjax.system import devices
 from freqjax.tasks import make_task
 from freqjax.training.filter import block, native
 from freqjax.training.filter.block import Settings
@@ -45,9 +47,11 @@ def problem(shape, gradient="rtrl", dtype=jnp.float32):
         1.0,
         1.0,
     )
-    settings = Settings(*(jnp.asarray(part, dtype) for part in numbers))
+    settings = Settings(*(jnp.asarray(part, dtype) for part in numbers), recursion=pairs.RECURSION)
     candidates = jnp.asarray(0.5 * rng.normal(size=(2, count, weights)), dtype)
-    begun = block.begin(candidates, 1, jnp.asarray(0.2 * rng.normal(size=(count, 2)), dtype))
+    still = jnp.zeros((count, 2), dtype)
+    before = pairs.PairState(still, jnp.asarray(0.2 * rng.normal(size=(count, 2)), dtype))
+    begun = block.begin(candidates, 1, before, pairs.RECURSION)
     xs = jnp.asarray(rng.normal(size=(ROWS, inputs)), dtype)
     return settings, begun, xs, jnp.asarray(np.sin(0.3 * np.arange(ROWS)), dtype)
 
@@ -147,7 +151,7 @@ def test_says_why_not(monkeypatch, tmp_path):
         library.load.__wrapped__()
     auto = dataclasses.replace(config, train=dataclasses.replace(config.train, engine="auto"))
     assert engines.choose(network, task, auto).name == "filter"
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(devices, "default", lambda: SimpleNamespace(platform="gpu"))
     assert native.why_not(network) == "The device is a gpu: the native loop runs on the CPU."
     gru = make_network(
         dataclasses.replace(

@@ -60,6 +60,7 @@ CONFIGS: dict[str, dict[str, str]] = {
     "never reset": {"task__reset": "never"},
     "fresh noise": {"task__noise": "fresh"},
     "growing": {"name": "online", "curriculum__first_horizon": "0.8"},
+    "a linear recurrent unit": {"name": "online_lru", "task__reset": "never"},
 }
 
 
@@ -92,9 +93,17 @@ def test_a_resume_within_a_block_changes_nothing(fields):
     assert (whole.distinct_rows is None) == (config.task.noise == "fixed")
 
 
-@pytest.mark.parametrize("reset", ["block", "epoch", "never"])
-def test_the_shadow_losses_are_the_frozen_losses_of_the_weights_that_are_kept(reset):
-    config = config_of(task__reset=reset, train__target_mse="1e-9", train__seed="3")
+@pytest.mark.parametrize(
+    ("name", "reset", "seed"),
+    [
+        ("online_stream", "block", 3),
+        ("online_stream", "epoch", 3),
+        ("online_stream", "never", 3),
+        ("online_lru", "epoch", 2),
+    ],
+)
+def test_the_shadow_losses_are_the_frozen_losses_of_the_weights_that_are_kept(name, reset, seed):
+    config = config_of(name, task__reset=reset, train__target_mse="1e-9", train__seed=str(seed))
     prepared, trainer = prepared_and_trainer(config)
     lowest = [math.inf, math.inf]
     for _ in range(3):
@@ -181,16 +190,17 @@ def test_rows_that_are_passed_over_end_the_hidden_state_of_the_group_before(monk
     begun, begin = [], filtering.begin
 
     def noted(*given):
-        begun.append(jax.device_get(given))  # a run reuses the memory of its block
-        return begin(*given)
+        block = begin(*given)
+        begun.append(jax.device_get(block))  # a run reuses its memory
+        return block
 
     monkeypatch.setattr(filtering, "begin", noted)
     trainer.advance()
-    ((candidates, _, h),) = begun
+    (block,) = begun
     carried = trainer.device_state().carried
     assert float(jnp.abs(carried.h[0]).max()) > 0.1
-    np.testing.assert_array_equal(candidates[0, :, -4:-2], carried.c[0])
-    np.testing.assert_array_equal(h, 0)
+    np.testing.assert_array_equal(block.state.c, carried.c[0])
+    np.testing.assert_array_equal(block.state.h, 0)
 
 
 def test_horizons_grow_once_the_shadow_has_settled():

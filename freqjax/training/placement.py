@@ -1,0 +1,42 @@
+"""Device of a training: the CPU for one update a sample, else the one on which JAX computes.
+
+An update of one sample is many small operations, each of which an accelerator begins anew: there it takes ten
+to fifty times as long as on a CPU. Many replicas in one program are another matter: they fill it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from freqjax.config.sections import Config
+from freqjax.system import devices
+
+
+def placed(config: Config, say: Callable[[str], None]) -> contextlib.AbstractContextManager[None]:
+    """Return the context in which to train `config`; `say` gets a line if it leaves an accelerator idle."""
+    note = idle(config)
+    if note is None:
+        return contextlib.nullcontext()
+    say(note)
+    return jax.default_device(local(config)[0])
+
+
+def local(config: Config) -> list[Any]:
+    """Return the devices of this process on which to train replicas of `config`, one on each."""
+    if idle(config) is None:
+        return jax.local_devices()
+    return jax.local_devices(backend="cpu")
+
+
+def idle(config: Config) -> str | None:
+    """Return a line that says which accelerator training `config` leaves idle; None if it leaves none."""
+    if config.train.regime != "online" or devices.is_chosen() or devices.on_cpu():
+        return None
+    return (
+        f"device: cpu, since an update of one sample takes less time there than on the "
+        f"{devices.default().platform}; --device or JAX_PLATFORMS can choose another one"
+    )
