@@ -55,8 +55,10 @@ def freqjax_contender(config: Config, blocks: Sequences, steps: int) -> Contende
         jax.block_until_ready(trainer.params)
 
     by_native = config.train.engine == "native"
-    name, threads = ("native", 1) if by_native else ("freqjax", cores())
-    return Contender(name, timed(work, steps), threads)
+    # Of what is native, the sensitivities alone have more than one thread.
+    several = config.train.gradient_method == "rtrl" and not is_filter(config)
+    threads = cores() if several or not by_native else 1
+    return Contender("native" if by_native else "freqjax", timed(work, steps), threads)
 
 
 def native(config: Config, blocks: Sequences, steps: int, platform: str) -> Contender | Absent:

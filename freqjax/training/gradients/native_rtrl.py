@@ -44,14 +44,23 @@ def make_native_chunk(
 
 
 def _advance(
-    memory: jax.Array, state: jax.Array, couplings: jax.Array, direct: jax.Array, place: int
-) -> jax.Array:
+    memory: jax.Array,
+    state: jax.Array,
+    couplings: jax.Array,
+    direct: jax.Array,
+    weights: jax.Array,
+    place: int,
+) -> tuple[jax.Array, jax.Array]:
     """Advance the sensitivities of a stream: see `freqjax.networks.sensitivities.Dense`."""
+    outputs = (weights.shape[0], *direct.shape[1:])
     call = jax.ffi.ffi_call(
         library.SENSITIVITIES,
-        jax.ShapeDtypeStruct(memory.shape, jnp.float32),
+        [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in (memory.shape, outputs)],
         vmap_method="broadcast_all",
         input_output_aliases={0: 0},
     )
     threads = max(1, usable_cores() // jax.local_device_count())
-    return call(memory, state, couplings, direct, place=place, threads=threads)
+    after, of_outputs = call(
+        memory, state, couplings, direct, weights, place=place, threads=threads
+    )
+    return after, of_outputs

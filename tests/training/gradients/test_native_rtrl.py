@@ -79,30 +79,31 @@ def test_the_recursion_is_a_sum_over_fields_and_units(
     """In double precision; sizes that fill the registers and those that do not, in place and beside."""
     monkeypatch.setattr(native_rtrl, "usable_cores", lambda: threads * jax.local_device_count())
     rng = np.random.default_rng(0)
-    memory, state, couplings, direct = arrays = [
+    memory, state, couplings, direct, weights = arrays = [
         rng.normal(size=(streams, *shape))
         for shape in (
             (fields, hidden, rows, hidden),
             (fields, fields, hidden),
             (fields, hidden, hidden),
             (fields, rows, hidden),
+            (3, hidden),
         )
     ]
     expected = np.einsum("bfgn,bgnru->bfnru", state, memory)
     expected += np.einsum("bfjn,bjru->bfnru", couplings, memory[:, place])
     for unit in range(hidden):
         expected[:, :, unit, :, unit] += direct[..., unit]
+    by_outputs = np.einsum("bon,bnru->boru", weights, expected[:, place])
     library.load()
     singles = [jnp.asarray(array, jnp.float32) for array in arrays]
 
     def step(*arrays):
-        return jax.vmap(lambda *own: native_rtrl._advance(own[0], own[1], own[2], own[3], place))(
-            *arrays
-        )
+        return jax.vmap(lambda m, s, c, d, w: native_rtrl._advance(m, s, c, d, w, place))(*arrays)
 
     for donated in ((), 0):
         found = jax.jit(step, donate_argnums=donated)(*(array + 0 for array in singles))
-        np.testing.assert_allclose(found, expected, rtol=0, atol=3e-6 * np.abs(expected).max())
+        for one, other in zip(found, (expected, by_outputs), strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=3e-6 * np.abs(other).max())
     np.testing.assert_array_equal(singles[0], memory.astype(np.float32))
 
 
