@@ -250,11 +250,14 @@ class LruNetwork:
     def _terms(self, params: Params, xs: AnyArray) -> _Terms:
         """Compute the terms of xs [..., D]."""
         nu, theta = params["recurrence"]["nu"], params["recurrence"]["theta"]
-        on = self._selected(xs)
-        driven = jnp.asarray(xs)[..., self._others] @ _complex_of(params["input"])
+        on, others = self._selected(xs), jnp.asarray(xs)[..., self._others]
         rows = tuple(range(on.ndim - 1))
-        a = 1 + on * jnp.expand_dims(multiplier(nu, theta) - 1, rows)
-        return _Terms(a, on * driven * jnp.expand_dims(input_gain(nu), rows), on)
+        change = jnp.expand_dims(multiplier(nu, theta) - 1, rows)
+        heard = on * jnp.expand_dims(input_gain(nu), rows)
+        # Part by part: a product of a real and a complex array would be one of two complex arrays.
+        a = jax.lax.complex(1 + on * change.real, on * change.imag)
+        b = jax.lax.complex(*(heard * (others @ params["input"][part]) for part in ("re", "im")))
+        return _Terms(a, b, on)
 
     def _read(self, params: Params, states: jax.Array, xs: AnyArray) -> Float[Array, "*rows O"]:
         """Read states [..., H] of the units selected."""
