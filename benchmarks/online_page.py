@@ -140,7 +140,7 @@ def _uniform() -> list[str]:
         "",
         *paragraph(
             "What if no unit turns from the start? `python -m benchmarks.uniform` gives each frequency an "
-            f"LSTM of {rows[0]['hidden']} units with the weights of nn.LSTM, and trains all of its weights by "
+            f"LSTM of {rows[0]['hidden']} units with the weights of nn.LSTM, and trains all of them by "
             "the same rule, with the exact gradient of a dense recurrence. Solved: a stream of the whole ten "
             "seconds was followed with frozen weights to an error below 0.01, within "
             f"{rows[0]['samples']:,} samples of that frequency. The prior is the standard deviation of the "
