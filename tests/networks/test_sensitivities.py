@@ -10,7 +10,16 @@ import pytest
 from jaxtyping import Array, Float
 
 from freqjax import NetworkConfig, TaskConfig
-from freqjax.networks import Cell, RealTime, make_network, needs_of, network_of, split_gates
+from freqjax.networks import (
+    Cell,
+    Linearizable,
+    RealTime,
+    Restricted,
+    make_network,
+    needs_of,
+    network_of,
+    split_gates,
+)
 from freqjax.networks.weights import coupled_mask
 from freqjax.tasks import make_task
 
@@ -230,6 +239,7 @@ def test_several_outputs_have_a_derivative_each(float64):
 
 def test_weights_between_pairs_are_zero_and_have_no_effect(float64):
     network, params = make({"recurrence": "pairs", "learned_carry": True})
+    assert isinstance(network, Restricted)
     between = ~coupled_mask(4, 4, 2)
     assert between.sum() == 32
     first = network.init(jax.random.key(3))["cell"]["recurrent"]["kernel"]
@@ -261,6 +271,7 @@ def test_weights_between_pairs_are_zero_and_have_no_effect(float64):
 
 def test_linearisation_in_pairs_is_that_of_the_network(float64):
     network, params = make(NETWORKS["pairs"])
+    assert isinstance(network, Linearizable)
     rows, change = stream(20), drawn(params, 5)
 
     def outputs(params):

@@ -7,7 +7,7 @@ import pytest
 
 from freqjax import UserError
 from freqjax.config import validation
-from freqjax.networks import RealTime, make_network
+from freqjax.networks import LstmCarry, RealTime, make_network
 from freqjax.networks.weights import coupled_mask
 from freqjax.run import experiment
 from freqjax.system import capacity
@@ -90,6 +90,7 @@ def test_the_state_is_corrected_if_that_is_asked_for():
     change = jax.tree.map(lambda a: jnp.full(a.shape, 0.25), params)
     # At the start only the learned carry acts: each c moves by the change of its own.
     corrected = make_estimator(network, task, config).correct(carry, memory, change)
+    assert isinstance(carry, LstmCarry) and isinstance(corrected, LstmCarry)
     np.testing.assert_allclose(corrected.c, carry.c + 0.25)
     np.testing.assert_array_equal(corrected.h, carry.h)
     config.train.state_correction = False

@@ -1,0 +1,142 @@
+"""Generator of docs/diagnosis.md: how the diagnosis works, and how often it is right."""
+
+from __future__ import annotations
+
+from benchmarks import planted_afresh, record
+from benchmarks.markdown import paragraph, table, words
+
+_DIAGNOSIS = """# The diagnosis and its accuracy
+
+A run is examined if its worst component stays above 2 % of the zero predictor's error (0.01 for a unit
+sine). The diagnosis checks nineteen causes. Each check has numbers of its own, a threshold that is stored
+with them in `diagnosis.json`, and an experiment whose outcome would refute the cause. The causes that are
+found are ranked by how much they explain. First come wrong rows, which make all other checks meaningless;
+then a limit of information; then a gradient that vanishes or explodes from the first epoch on, and
+forgetting, which resemble no other cause; then a run that ended too soon, and wrong step sizes; then
+overfitting to the training rows; then failed credit assignment; then capacity and decay of the weights; and
+last what may be a symptom of any of them. Only rows that are tested on themselves are a cause in a run that
+reached its goal.
+
+Fourteen of the causes apply to a run of any task. It is examined if it misses its goal or, if no goal is set,
+is no better than one of its baselines. Losses are compared with that of the best constant output. The first
+three causes, the collapse of an amplitude and the basin of a frequency are checks of the task of sinusoids
+(`Task.checks`); another task adds its own, and states before which of the fourteen they rank.
+
+The checks of rows name what they find: targets that come some samples late, are larger, offset or of the
+other sign, have another frequency or another selector's, or hold rows that lie off; and mixtures that do not
+hold their targets, by the linear estimate of the law and its own limit.
+
+Six of the causes are tested by experiment. *Learning rate*: the run's recipe is repeated at eight rates
+from the same start; decoupled decay is never weakened with it. *Capacity*: an exact clock is written into a
+network of the same size; if none fits, or no such weights are known, the recipe is repeated with eight
+times as many units. *Gradient truncation*: the slope of the truncated gradient is compared with that of the
+full one at a clock that is nearly right: for a network without memory truncation loses nothing, so that the
+two gradients agree at its own weights, and it never learns to remember. If no solution of the task is
+known, the recipe is repeated with the full gradient instead. *A run that ended too soon*: it goes on from
+its last weights. *Weight decay*: the recipe is repeated without. *Frequency basin*: if more epochs would
+mend the run, the recipe is repeated from rotors at the frequencies of the targets. Where one of these
+faults is found and hides another, the other is looked for once more in the recipe in which the first is
+mended. Where each of two mends the run alone, the one that reaches more comes first: a cut gradient whose
+mending reaches the goal on rows that a better rate alone does not reach, decay whose absence leaves less
+error than a better rate, first weights that reach the goal in as many updates as the run made. What a trial
+may cost is counted in samples and weights and not in seconds: a busy machine gives the same answer.
+
+## Accuracy
+
+`python -m benchmarks.diagnosis` plants faults in small runs (`benchmarks/planted.py`) and compares the
+first-ranked cause of each run's diagnosis with the planted one. Thresholds were set on other seeds.
+"""
+
+_AFRESH = """## Faults planted afresh
+
+`python -m benchmarks.planted_afresh` plants faults in other cells, regimes, rates and sizes
+(`benchmarks/afresh_table.py`), some borderline, some two at once. A fault of one cause counts as right if
+that is ranked first, two at once if both are in the first three. The runs are of seed 7, on which nothing
+was set: what an earlier grading of seed 3 had missed (57 of 66 right) was mended on seeds 3, 5 and 6. Each
+run was graded once. The grading was stopped by one error of the diagnosis, a trial that the config of the
+run did not allow, and went on with that alone mended; the misses listed here were not mended in the code
+that was graded.
+
+Two kinds of the misses can be argued about. A fault that did not keep the run from its goal leaves nothing
+to explain. And the labels, which were written before there was a cause for it, call decay that is too
+strong a collapse of the amplitude; where the output is hardly smaller, its true cause is named.
+"""
+
+
+def page() -> str:
+    """Make docs/diagnosis.md: how the diagnosis works, and its confusion matrix."""
+    rows = record.read("diagnosis")
+    right, healthy = sum(r["right"] for r in rows), [r for r in rows if r["planted"] == "healthy"]
+    false_alarms = sum(not row["right"] for row in healthy)
+    plants = {row["plant"]: row["planted"] for row in rows}
+    of = {plant: [row for row in rows if row["plant"] == plant] for plant in plants}
+    lines = [
+        *paragraph(
+            f"The first-ranked cause is right in {right} of {len(rows)} runs ({right / len(rows):.0%}); "
+            f"{false_alarms} of {len(healthy)} healthy runs are diagnosed with a fault. This was measured "
+            f"with version {record.version('diagnosis')}."
+        ),
+        *table(
+            ("planted cause", "plant", "right", "mistaken for"),
+            (
+                (
+                    words(plants[plant]),
+                    words(plant),
+                    f"{sum(r['right'] for r in of[plant])} of {len(of[plant])}",
+                    ", ".join(sorted({words(r["first"]) for r in of[plant] if not r["right"]})),
+                )
+                for plant in plants
+            ),
+        ),
+        "",
+        "![Planted causes and first-ranked causes](../benchmarks/results/diagnosis.png)",
+        "",
+    ]
+    return _DIAGNOSIS + "\n" + "\n".join(lines) + "\n" + _afresh()
+
+
+def _afresh() -> str:
+    """Make the part about the faults planted afresh."""
+    rows = planted_afresh.read(record.RESULTS / "planted_afresh.jsonl")
+    wrong = [
+        (
+            words(r["fault"]),
+            ", ".join(map(words, r["planted"])) or "healthy",
+            ", ".join(map(words, r["causes"])),
+        )
+        for r in rows
+        if not r["right"]
+    ]
+    said = [f"- {line}" for line in planted_afresh.report(rows)[:-1]]
+    named = table(("not right", "planted", "named"), wrong) if wrong else []
+    return _AFRESH + "\n" + "\n".join([*said, "", *named, "", *_since()])
+
+
+def _since() -> list[str]:
+    """Say what became of the misses, and which labels were proven."""
+    again = planted_afresh.read(record.RESULTS / "planted_afresh_again.jsonl")
+    mended = planted_afresh.read(record.RESULTS / "planted_afresh_mended.jsonl")
+    said = []
+    if again:
+        faults = [row for row in again if row["planted"]]
+        well = [row for row in again if not row["planted"] and row["learned"]]
+        ill = sum(not row["right"] for row in well)
+        wrong = [
+            f"{words(r['fault'])} (named {', '.join(map(words, r['causes'])) or 'nothing'})"
+            for r in faults
+            if not r["right"]
+        ]
+        said += paragraph(
+            "Since then an explosion ranks before the numbers that it blew up later, and a rate that is "
+            "wrong only beside a cut gradient after it. Of the faults that this may concern, or that were "
+            f"missed before, {sum(r['right'] for r in faults)} of {len(faults)} are right on seed 8, and "
+            f"{ill} of {len(well)} healthy runs are called ill; not right: {', '.join(wrong) or 'none'}."
+        )
+    if mended:
+        proven = sum(row["mended"] for row in mended)
+        rest = [words(row["fault"]) for row in mended if not row["mended"]]
+        said += paragraph(
+            f"Of {len(mended)} faults of seed 7 that were trained again without the fault, {proven} reached "
+            f"their goal, which proves the label; not proven: {', '.join(rest) or 'none'}."
+        )
+    return said
