@@ -13,7 +13,7 @@ setup(
         "freqjax.shipped.checkpoints": "checkpoints",
     },
     package_data={
-        "freqjax": ["py.typed", "native/*.cc"],
+        "freqjax": ["py.typed", "native/*.cc", "native/*.h"],
         "freqjax.shipped.checkpoints": ["**/*"],
     },
 )

@@ -6,6 +6,7 @@ its gradient by all weights; nothing is updated. A unit is one loss and gradient
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -38,12 +39,7 @@ def contenders(shape: Shape, units: int, platform: str) -> list[Contender | Abse
     random = np.random.default_rng(0)
     xs = random.normal(size=(shape.samples, shape.streams, _INPUTS)).astype(np.float32)
     targets = random.normal(size=(shape.samples, shape.streams, 1)).astype(np.float32)
-    missing = pytorch_missing(platform)
-    pytorch: list[Contender | Absent] = [missing] if missing else []
-    if missing is None:
-        # A second thread has nothing to do with a single stream.
-        counts = thread_counts(1 if shape.streams == 1 else 2)
-        pytorch += [_pytorch(shape, xs, targets, units, threads) for threads in counts]
+    pytorch = _pytorch_contenders(shape, xs, targets, units, platform)
     theirs = plain.init_params(_INPUTS, shape.hidden, shape.layers)
     zeros = plain.zero_carry(shape.streams, shape.hidden, shape.layers)
     config = NetworkConfig(hidden_size=shape.hidden, layers=shape.layers)
@@ -110,20 +106,47 @@ def _memory_mb(compiled: Any) -> float | None:
     return round(held / 1e6, 3)
 
 
+def _pytorch_contenders(
+    shape: Shape, xs: np.ndarray, targets: np.ndarray, units: int, platform: str
+) -> list[Contender | Absent]:
+    """Prepare PyTorch on the platform, or say why it is not there."""
+    if platform == "gpu" and has_cuda():
+        return [_pytorch(shape, xs, targets, units, 1, "cuda")]
+    missing = pytorch_missing(platform)
+    if missing is not None:
+        return [missing]
+    # A second thread has nothing to do with a single stream.
+    counts = thread_counts(1 if shape.streams == 1 else 2)
+    return [_pytorch(shape, xs, targets, units, threads, "cpu") for threads in counts]
+
+
+def has_cuda() -> bool:
+    """Return whether PyTorch is installed and can use a GPU."""
+    if importlib.util.find_spec("torch") is None:
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
 def _pytorch(
-    shape: Shape, xs: np.ndarray, targets: np.ndarray, units: int, threads: int
+    shape: Shape, xs: np.ndarray, targets: np.ndarray, units: int, threads: int, device: str
 ) -> Contender:
     import torch  # an optional dependency
 
     torch.manual_seed(0)
-    lstm = torch.nn.LSTM(_INPUTS, shape.hidden, shape.layers)
-    head = torch.nn.Linear(shape.hidden, 1)
+    # Products as precise as those of freqjax.
+    torch.backends.cudnn.allow_tf32 = False
+    lstm = torch.nn.LSTM(_INPUTS, shape.hidden, shape.layers).to(device)
+    head = torch.nn.Linear(shape.hidden, 1).to(device)
     parameters = [*lstm.parameters(), *head.parameters()]
-    inputs, wanted = torch.from_numpy(xs), torch.from_numpy(targets)
+    inputs, wanted = (torch.from_numpy(rows).to(device) for rows in (xs, targets))
 
     def work(_: int) -> None:
         torch.set_num_threads(threads)
         loss = (head(lstm(inputs)[0]) - wanted).square().mean()
         torch.autograd.grad(loss, parameters)
+        if device == "cuda":
+            torch.cuda.synchronize()
 
     return Contender("pytorch", repeated(work, units), threads)

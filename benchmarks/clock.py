@@ -2,15 +2,16 @@
 
     python -m benchmarks.clock
 
-Trains `configs/default.py` with `train.seed` 0 to 4, and two other tasks with only the task changed,
-each in a process of its own; then runs the test rows of seeds 2, 3 and 4 through the trained
-network one sample at a time, with the state reset at block starts and with one state carried through
-all blocks. Writes benchmarks/results/clock.json, and keeps seed 0's run in runs/clock64.
+Trains `configs/default.py` and `configs/gauss_newton.py` with `train.seed` 0 to 4, and two other tasks with
+only the task changed, each in a process of its own; then runs the test rows of seeds 2, 3 and 4 through the
+trained network one sample at a time, with the state reset at block starts and with one state carried through
+all blocks. Writes benchmarks/results/clock.json, and keeps seed 0's run of gauss_newton in runs/clock64.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import shutil
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,18 @@ import freqjax
 from benchmarks import record
 from freqjax.tasks import make_task
 
+MAIN_TASK = "1, 3, 5, 7 Hz at 1000 Hz"
+CONFIGS = ("default", "gauss_newton")
 _TASKS = {
-    "1, 3, 5, 7 Hz at 1000 Hz": (range(5), ()),
+    MAIN_TASK: (range(5), ()),
     "2, 4.5, 6, 9.3 Hz at 500 Hz": (
         range(2),
         ("--config.task.frequencies=2,4.5,6,9.3", "--config.task.sampling_rate=500"),
     ),
-    "1, 2, 3, 5, 8 Hz at 1000 Hz": (range(2), ("--config.task.frequencies=1,2,3,5,8",)),
+    "1, 2, 3, 5, 8 Hz at 1000 Hz, H = 80": (
+        range(2),
+        ("--config.task.frequencies=1,2,3,5,8", "--config.network.hidden_size=80"),
+    ),
 }
 _TEST_SEEDS = (2, 3, 4)
 
@@ -48,14 +54,17 @@ def sample_by_sample(network: freqjax.Trained, test_seed: int, *, reset: bool) -
     return found
 
 
-def measure(task: str, seed: int, flags: tuple[str, ...], folder: Path) -> dict[str, Any]:
-    """Train one seed of one task and test it."""
-    config = ["--config", "configs/default.py", f"--config.train.seed={seed}", *flags]
-    summary = record.train(config, folder)
+def measure(
+    config: str, task: str, seed: int, flags: tuple[str, ...], folder: Path
+) -> dict[str, Any]:
+    """Train one seed of one task with a config that ships, and test it."""
+    words = ["--config", f"configs/{config}.py", f"--config.train.seed={seed}", *flags]
+    summary = record.train(words, folder)
     network = freqjax.load(folder)
     reset = {s: sample_by_sample(network, s, reset=True) for s in _TEST_SEEDS}
     carried = {s: sample_by_sample(network, s, reset=False) for s in _TEST_SEEDS}
     row = {
+        "config": config,
         "task": task,
         "seed": seed,
         "stop_reason": summary["stop_reason"],
@@ -69,21 +78,20 @@ def measure(task: str, seed: int, flags: tuple[str, ...], folder: Path) -> dict[
         "worst_test_mse": max(map(max, reset.values())),
         "worst_test_mse_carried": max(map(max, carried.values())),
     }
-    print(
-        {key: row[key] for key in ("task", "seed", "process_seconds", "worst_test_mse")}, flush=True
-    )
+    shown = ("config", "task", "seed", "process_seconds", "worst_test_mse")
+    print({key: row[key] for key in shown}, flush=True)
     return row
 
 
 def main() -> None:
-    """Train and test every seed of every task, and write the rows."""
+    """Train and test every seed of every task with every config, and write the rows."""
     rows = []
     with record.scratch() as scratch:
-        for task, (seeds, flags) in _TASKS.items():
+        for config, (task, (seeds, flags)) in itertools.product(CONFIGS, _TASKS.items()):
             for seed in seeds:
                 folder = Path(scratch) / f"run{len(rows)}"
-                rows.append(measure(task, seed, flags, folder))
-                if len(rows) == 1:
+                rows.append(measure(config, task, seed, flags, folder))
+                if (config, task, seed) == ("gauss_newton", MAIN_TASK, 0):
                     shutil.rmtree("runs/clock64", ignore_errors=True)
                     shutil.copytree(folder, "runs/clock64")
     record.write("clock", "python -m benchmarks.clock", rows)

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 # The engine that the others are compared with.
 REFERENCE = "freqjax"
+# Not an engine: the least time of the job on this machine.
+LIMIT = "limit"
 
 # On a busy machine, threads that wait for each other can be a hundred times slower. So a job that has taken
 # `_PATIENCE` seconds has no more than `_FEWEST` rounds, and a run ends with the unit that exceeds
@@ -27,7 +29,7 @@ class Contender(NamedTuple):
     """An engine that is ready to do a job.
 
     Attributes:
-      engine: freqjax, native (freqjax with train.engine=native), autodiff, pytorch or cpp.
+      engine: freqjax, native (freqjax with train.engine=native), autodiff, pytorch, cpp or limit.
       run: does the job once, waits until it is done, and returns the time of a unit, µs.
       threads: the number that it may use on the host.
       facts: further entries of its row.
@@ -95,17 +97,24 @@ def compare(contenders: Sequence[Contender | Absent], rounds: int) -> list[dict[
 
     Returns:
       `engine`, `threads`, `median_us`, `min_us`, `max_us`, `runs` and, where freqjax ran beside it, `ratio`:
-      the median over rounds of this engine's time / freqjax's in the same round. An absent engine's row has
-      `absent`, the reason, and times that are null.
+      the median over rounds of this engine's time / freqjax's in the same round; and where the limit was
+      measured, `limits`: the same over the limit. An absent engine's row has `absent`, the reason, and times
+      that are null.
     """
     present = [found for found in contenders if isinstance(found, Contender)]
     times = alternate(present, rounds)
-    reference = [found.engine for found in present].index(REFERENCE)
+    engines = [found.engine for found in present]
+
+    def over(place: int, other: str) -> float:
+        ratio = median(row[place] / row[engines.index(other)] for row in times)
+        return float(f"{ratio:.3g}")
+
     rows = []
     for place, contender in enumerate(present):
-        ratio = median(row[place] / row[reference] for row in times)
-        row = row_of(contender, [row[place] for row in times])
-        rows.append(row | {"ratio": float(f"{ratio:.3g}")})
+        row = row_of(contender, [row[place] for row in times]) | {"ratio": over(place, REFERENCE)}
+        if LIMIT in engines and contender.engine != LIMIT:
+            row["limits"] = over(place, LIMIT)
+        rows.append(row)
     nothing = dict.fromkeys(("threads", "median_us", "min_us", "max_us")) | {"runs": 0}
     missing = (found for found in contenders if isinstance(found, Absent))
     return [*rows, *({"engine": m.engine} | nothing | {"absent": m.reason} for m in missing)]

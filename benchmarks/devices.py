@@ -11,6 +11,8 @@ minutes on two cores. `benchmarks.compare` compares two machines.
 | job | unit |
 |---|---|
 | online_h64, _h128, _h256 | an Adam step with clipping on one sample, hidden 64 to 256 |
+| filter_pairs | a sample of strict online learning by the Kalman filter, 288 weights of eight pairs |
+| rtrl_dense_h64 | an Adam step with the exact gradient carried forward, hidden 64 (PyTorch: cut at one) |
 | bptt_BxTxHxL | loss and gradient of B streams of T samples through L layers of H units |
 | linear_t_T | the same for one stream of T samples, hidden 64: time and memory grow as T |
 | seeds_N | an Adam step of one of N seeds that train at once, hidden 64 |
@@ -32,7 +34,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from benchmarks import bptt_jobs, online_jobs, record, seed_jobs, speed, speed_figure
+from benchmarks import bptt_jobs, online_jobs, record, seed_jobs, speed, speed_figure, strict_jobs
 from benchmarks.bptt_jobs import Shape
 from benchmarks.contenders import Absent, Contender, compare, cores
 from freqjax.system import devices
@@ -71,6 +73,12 @@ def jobs(*, quick: bool) -> list[Job]:
     for hidden, steps, rounds in ((64, 8000, 9), (128, 3200, 9), (256, 1600, 7)):
         make = partial(online_jobs.contenders, hidden, 200 if quick else steps)
         found.append(_side_by_side(f"online_h{hidden}", make, 3 if quick else rounds))
+    for name, make_contenders, steps, rounds in (
+        ("filter_pairs", strict_jobs.filtered, 40_000, 9),
+        ("rtrl_dense_h64", strict_jobs.dense, 200, 9),
+    ):
+        make = partial(make_contenders, steps // 10 if quick else steps)
+        found.append(_side_by_side(name, make, 3 if quick else rounds))
     shapes = (
         (Shape(4, 1_000, 64), 4, 9),
         (Shape(4, 10_000, 64), 1, 7),

@@ -15,7 +15,16 @@ from typing import Any
 import numpy as np
 
 import freqjax
-from benchmarks import config_table, example_page, online_page, planted_afresh, record, speed
+from benchmarks import (
+    clock,
+    config_table,
+    example_page,
+    online_figure,
+    online_page,
+    planted_afresh,
+    record,
+    speed,
+)
 from benchmarks.markdown import bullet, paragraph, table
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction import figures
@@ -28,22 +37,22 @@ _BEGIN, _END = "<!-- results: python -m benchmarks.document -->", "<!-- /results
 REPORTED = {"original A, while training": 0.2847, "original B, reported": 0.30}
 
 
+# Config of the main job → its rule, in the README's words.
+_RULES = {
+    "default": "one update a sample over growing streams, nothing stored, no backpropagation through time",
+    "gauss_newton": "Gauss-Newton steps through whole streams",
+}
 _SHOWN = ("clock", "variants", "locker", "originals", "limits", "windows", "smoke", "signals")
 
 
 def readme_block() -> str:
     """Make the table at the top of the README from the committed results."""
-    clock = [row for row in record.read("clock") if row["task"].startswith("1, 3, 5, 7")]
     original = record.read("originals")[0]
-    seconds = config_table.seconds("default")
-    worst = max(row["worst_test_mse"] for row in clock)
-    carried = max(row["worst_test_mse_carried"] for row in clock)
+    seconds = {name: config_table.seconds(name) for name in clock.CONFIGS}
     lines = [
         "| | MSE | what it is |",
         "|---|---|---|",
-        f"| **freqjax**, `configs/default.py` | **{worst:.2g}** | frozen weights, worst frequency of "
-        f"{len(clock)} training seeds and 3 test seeds; {carried:.2g} with one state carried through "
-        "all blocks |",
+        *(_main_row(name, words) for name, words in _RULES.items()),
         online_page.summary(),
         f"| original A, as reported | {REPORTED['original A, while training']} | measured while the weights "
         "change |",
@@ -52,10 +61,31 @@ def readme_block() -> str:
         "| original B, as reported | 0.30 | windows of 50 samples, phase_scale 0.1 |",
         "| predicting zero | 0.50 | |",
         "",
-        f"The whole command took {seconds:.0f} s (median of {len(clock)} seeds, figures included) on "
-        "two shared CPU cores.",
+        f"The whole command took {seconds['default']:.0f} s, and {seconds['gauss_newton']:.0f} s with "
+        f"Gauss-Newton (medians of {len(_main_rows('default'))} seeds, figures included), on two shared CPU "
+        "cores. Known beforehand are the band of the rotors (0.5 to 20 Hz), that units turn in pairs, which "
+        "selector owns which pair, and the scales of useful changes; no frequency. original A has none of "
+        "this, and its rule learns nothing from it either: [docs/online.md](docs/online.md).",
     ]
     return "\n".join(lines)
+
+
+def _main_rows(config: str) -> list[dict[str, Any]]:
+    """Return the rows of the main task with a config."""
+    wanted = {"config": config, "task": clock.MAIN_TASK}
+    return [row for row in record.read("clock") if row.items() >= wanted.items()]
+
+
+def _main_row(config: str, rule: str) -> str:
+    """Return the README's row of the main task with a config."""
+    rows = _main_rows(config)
+    worst = max(row["worst_test_mse"] for row in rows)
+    carried = max(row["worst_test_mse_carried"] for row in rows)
+    return (
+        f"| **freqjax**, `configs/{config}.py` | **{worst:.2g}** | {rule}; frozen weights, worst frequency "
+        f"of {len(rows)} training seeds and 3 test seeds; {carried:.2g} with one state carried through all "
+        "blocks |"
+    )
 
 
 def results_page() -> str:
@@ -93,11 +123,12 @@ def _seeds_and_tasks() -> list[str]:
         "## Seeds and tasks",
         "",
         *paragraph(
-            "`python -m benchmarks.clock`: `configs/default.py`, with only the seed and the task changed. "
+            "`python -m benchmarks.clock`: two configs, with only the seed and the task changed. "
             "Each network is tested one sample at a time on three test seeds."
         ),
         *table(
             (
+                "config",
                 "task",
                 "seed",
                 "stopped by",
@@ -108,10 +139,11 @@ def _seeds_and_tasks() -> list[str]:
             ),
             (
                 (
+                    f"`{row['config']}`",
                     row["task"],
                     row["seed"],
                     row["stop_reason"],
-                    row["updates"],
+                    f"{row['updates']:,}",
                     f"{row['process_seconds']:.0f}",
                     f"{row['worst_test_mse']:.2g}",
                     f"{row['worst_test_mse_carried']:.2g}",
@@ -128,7 +160,7 @@ def _variants() -> list[str]:
         "## Variants",
         "",
         *paragraph(
-            "`python -m benchmarks.variants`: `configs/default.py` with the overrides listed there."
+            "`python -m benchmarks.variants`: `configs/gauss_newton.py` with the overrides listed there."
         ),
         *table(
             ("variant", "seed", "stopped by", "updates", "seconds", "MSE per frequency", "verdict"),
@@ -362,17 +394,20 @@ The checks of rows name what they find: targets that come some samples late, are
 other sign, have another frequency or another selector's, or hold rows that lie off; and mixtures that do not
 hold their targets, by the linear estimate of the law and its own limit.
 
-Five of the causes are tested by experiment. *Learning rate*: the run's recipe is repeated at eight rates
-from the same start; decoupled decay is never weakened with it. *Capacity*: an exact
-clock is written into a network of the same size; if none fits, or no such weights are known, the recipe is
-repeated with eight times as many units. *Gradient truncation*: the slope of the truncated gradient is
-compared with that of the full one at a clock that is nearly right: for a network without memory truncation
-loses nothing, so that the two gradients agree at its own weights, and it never learns to remember. If no
-solution of the task is known, the recipe is repeated with the full gradient instead. *A run that ended too
-soon*: it goes on from its last weights. *Weight decay*: the recipe is repeated without. Where one of these
+Six of the causes are tested by experiment. *Learning rate*: the run's recipe is repeated at eight rates
+from the same start; decoupled decay is never weakened with it. *Capacity*: an exact clock is written into a
+network of the same size; if none fits, or no such weights are known, the recipe is repeated with eight
+times as many units. *Gradient truncation*: the slope of the truncated gradient is compared with that of the
+full one at a clock that is nearly right: for a network without memory truncation loses nothing, so that the
+two gradients agree at its own weights, and it never learns to remember. If no solution of the task is
+known, the recipe is repeated with the full gradient instead. *A run that ended too soon*: it goes on from
+its last weights. *Weight decay*: the recipe is repeated without. *Frequency basin*: if more epochs would
+mend the run, the recipe is repeated from rotors at the frequencies of the targets. Where one of these
 faults is found and hides another, the other is looked for once more in the recipe in which the first is
-mended. What a trial may cost is counted in samples and weights and not in seconds: a busy machine
-gives the same answer.
+mended. Where each of two mends the run alone, the one that reaches more comes first: a cut gradient whose
+mending reaches the goal on rows that a better rate alone does not reach, decay whose absence leaves less
+error than a better rate, first weights that reach the goal in as many updates as the run made. What a trial
+may cost is counted in samples and weights and not in seconds: a busy machine gives the same answer.
 
 ## Accuracy
 
@@ -384,9 +419,15 @@ _AFRESH = """## Faults planted afresh
 
 `python -m benchmarks.planted_afresh` plants faults in other cells, regimes, rates and sizes
 (`benchmarks/afresh_table.py`), some borderline, some two at once. A fault of one cause counts as right if
-that is ranked first, two at once if both are in the first three. The diagnosis was changed while these runs
-were graded, and after them for the misses about cut gradients and decay: no grading of the present diagnosis
-on a new seed exists yet.
+that is ranked first, two at once if both are in the first three. The runs are of seed 7, on which nothing
+was set: what an earlier grading of seed 3 had missed (57 of 66 right) was mended on seeds 3, 5 and 6. Each
+run was graded once. The grading was stopped by one error of the diagnosis, a trial that the config of the
+run did not allow, and went on with that alone mended; the misses listed here were not mended in the code
+that was graded.
+
+Two kinds of the misses can be argued about. A fault that did not keep the run from its goal leaves nothing
+to explain. And the labels, which were written before there was a cause for it, call decay that is too
+strong a collapse of the amplitude; where the output is hardly smaller, its true cause is named.
 """
 
 
@@ -436,7 +477,37 @@ def _afresh() -> str:
     ]
     said = [f"- {line}" for line in planted_afresh.report(rows)[:-1]]
     named = table(("not right", "planted", "named"), wrong) if wrong else []
-    return _AFRESH + "\n" + "\n".join([*said, "", *named, ""])
+    return _AFRESH + "\n" + "\n".join([*said, "", *named, "", *_since()])
+
+
+def _since() -> list[str]:
+    """Say what became of the misses, and which labels were proven."""
+    again = planted_afresh.read(record.RESULTS / "planted_afresh_again.jsonl")
+    mended = planted_afresh.read(record.RESULTS / "planted_afresh_mended.jsonl")
+    said = []
+    if again:
+        faults = [row for row in again if row["planted"]]
+        well = [row for row in again if not row["planted"] and row["learned"]]
+        ill = sum(not row["right"] for row in well)
+        wrong = [
+            f"{_words(r['fault'])} (named {', '.join(map(_words, r['causes'])) or 'nothing'})"
+            for r in faults
+            if not r["right"]
+        ]
+        said += paragraph(
+            "Since then an explosion ranks before the numbers that it blew up later, and a rate that is "
+            "wrong only beside a cut gradient after it. Of the faults that this may concern, or that were "
+            f"missed before, {sum(r['right'] for r in faults)} of {len(faults)} are right on seed 8, and "
+            f"{ill} of {len(well)} healthy runs are called ill; not right: {', '.join(wrong) or 'none'}."
+        )
+    if mended:
+        proven = sum(row["mended"] for row in mended)
+        rest = [_words(row["fault"]) for row in mended if not row["mended"]]
+        said += paragraph(
+            f"Of {len(mended)} faults of seed 7 that were trained again without the fault, {proven} reached "
+            f"their goal, which proves the label; not proven: {', '.join(rest) or 'none'}."
+        )
+    return said
 
 
 def speed_page() -> str:
@@ -462,7 +533,7 @@ def _replaced(text: str, begin: str, end: str, block: str) -> str:
 
 
 def draw() -> None:
-    """Draw docs/headline.png from the shipped checkpoint."""
+    """Draw docs/headline.png from the shipped checkpoint, and docs/online.png."""
     network = freqjax.load(_ROOT / "checkpoints" / "clock64")
     task = make_task(extraction_of(network.config))
     blocks, batch = task.rows("test"), task.split("test")
@@ -478,6 +549,7 @@ def draw() -> None:
         tones=task.tones(outputs, batch),
     )
     figures.headline(record_, [], 0.5, REPORTED, _ROOT / "docs")
+    online_figure.draw(record.read("online"), _ROOT / "docs" / "online.png")
 
 
 def main() -> None:

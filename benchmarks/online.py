@@ -2,7 +2,7 @@
 
     python -m benchmarks.online [--seeds 20] [--only NAME …]
 
-Each row is one run of `configs/online.py`, `online_stream.py` or `online_lru.py` with overrides, at one
+Each row is one run of `configs/default.py`, `online_stream.py` or `online_lru.py` with overrides, at one
 training seed. Its weights are chosen by their shadow loss alone; test rows of three seeds only report.
 Training is timed without figures; the first run of a shape includes its compilation. Writes
 benchmarks/results/online.json.
@@ -25,7 +25,7 @@ from freqjax.training.stopping import Stopping
 
 _TEST_SEEDS = (2, 3, 4)
 _SOLVED = 0.01
-_GROWING, _STREAM = "configs/online.py", "configs/online_stream.py"
+_GROWING, _STREAM = "configs/default.py", "configs/online_stream.py"
 _LRU_STREAM = "configs/online_lru.py"
 
 

@@ -18,6 +18,8 @@ from freqjax.errors import UserError
 from freqjax.native import library
 from freqjax.networks import make_network
 from freqjax.tasks import Sequences, make_task
+from freqjax.training.filter.trainer import FilterTrainer
+from freqjax.training.regimes import is_filter
 from freqjax.training.trainers import StreamTrainer
 
 
@@ -32,9 +34,9 @@ def contenders(hidden: int, steps: int, platform: str) -> list[Contender | Absen
     blocks = make_task(config.task).rows("train")
     return [
         freqjax_contender(config, blocks, steps),
-        _native(config, blocks, steps, platform),
+        native(config, blocks, steps, platform),
         _autodiff(config, blocks, steps),
-        *_pytorch(config, blocks, steps // 10, platform),
+        *pytorch(config, blocks, steps // 10, platform),
         _cpp(hidden, steps, platform),
     ]
 
@@ -42,7 +44,9 @@ def contenders(hidden: int, steps: int, platform: str) -> list[Contender | Absen
 def freqjax_contender(config: Config, blocks: Sequences, steps: int) -> Contender:
     """Prepare training as in a run, with everything that it reports of a chunk."""
     task = make_task(config.task)
-    trainer = StreamTrainer(make_network(config.network, task), task, config, blocks)
+    network = make_network(config.network, task)
+    make = FilterTrainer if is_filter(config) else StreamTrainer
+    trainer = make(network, task, config, blocks)
 
     def work() -> None:
         before = trainer.step
@@ -50,13 +54,14 @@ def freqjax_contender(config: Config, blocks: Sequences, steps: int) -> Contende
             trainer.advance()
         jax.block_until_ready(trainer.params)
 
-    native = config.train.engine == "native"
-    return Contender(
-        "native" if native else "freqjax", timed(work, steps), 1 if native else cores()
-    )
+    by_native = config.train.engine == "native"
+    # Of what is native, the sensitivities alone have more than one thread.
+    several = config.train.gradient_method == "rtrl" and not is_filter(config)
+    threads = cores() if several or not by_native else 1
+    return Contender("native" if by_native else "freqjax", timed(work, steps), threads)
 
 
-def _native(config: Config, blocks: Sequences, steps: int, platform: str) -> Contender | Absent:
+def native(config: Config, blocks: Sequences, steps: int, platform: str) -> Contender | Absent:
     """Prepare the same with train.engine=native, which is built if needed."""
     if platform != "cpu":
         return Absent("native", "The native loop runs on the CPU alone.")
@@ -89,9 +94,10 @@ def _autodiff(config: Config, blocks: Sequences, steps: int) -> Contender:
     return Contender("autodiff", timed(work, steps), cores())
 
 
-def _pytorch(
+def pytorch(
     config: Config, blocks: Sequences, steps: int, platform: str
 ) -> list[Contender | Absent]:
+    """Prepare PyTorch's loop with the gradient cut at one sample, on one thread and on two."""
     missing = pytorch_missing(platform)
     if missing is not None:
         return [missing]

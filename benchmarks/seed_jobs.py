@@ -25,7 +25,7 @@ from freqjax.system import devices
 
 # Numbers of seeds at once, by platform; a GPU has many more cores.
 COUNTS = {"cpu": (1, 8)}
-_MANY = (1, 8, 32, 132, 512)
+_MANY = (1, 8, 128, 1024)
 
 
 def measured(platform: str, updates: int, rounds: int) -> list[dict[str, Any]]:

@@ -34,7 +34,7 @@ def card(name: str, config: dict[str, Any], summary: dict[str, Any]) -> str:
         [
             f"# {name}",
             "",
-            f"The run of `configs/default.py` with `train.seed` {config['train']['seed']}: "
+            f"The run of `configs/gauss_newton.py` with `train.seed` {config['train']['seed']}: "
             f"{summary['parameters']:,} parameters (the learned initial state included), trained for "
             f"{summary['updates']} updates on {summary['distinct_rows']:,} distinct rows, stopped by "
             f"`{summary['stop_reason']}` on training data. Initialised as `{summary['initializer']}`, "
@@ -55,7 +55,7 @@ def card(name: str, config: dict[str, Any], summary: dict[str, Any]) -> str:
             "",
             "Made by",
             "",
-            "    python -m freqjax.main --config configs/default.py "
+            "    python -m freqjax.main --config configs/gauss_newton.py "
             f"--config.train.seed={config['train']['seed']} --workdir runs/{name}",
             f"    python -m benchmarks.ship runs/{name} checkpoints/{name}",
             "",

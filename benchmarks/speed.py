@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import markdown
-from benchmarks.contenders import REFERENCE
+from benchmarks.contenders import LIMIT, REFERENCE
 from benchmarks.markdown import paragraph
 
-ENGINES = ("freqjax", "native", "autodiff", "pytorch", "cpp")
+ENGINES = ("freqjax", "native", "autodiff", "pytorch", "cpp", LIMIT)
 _COMMAND = "python -m benchmarks.devices"
 
 
@@ -25,12 +25,16 @@ def line(row: dict[str, Any]) -> str:
 
 
 def _beside(row: dict[str, Any]) -> str:
-    """Format the ratio of the row to what ran beside it."""
+    """Format the ratios of the row to what ran beside it."""
     if "throughput" in row:
         return f", {row['throughput']:.3g} × the throughput of one"
-    if "ratio" in row and row["engine"] != REFERENCE:
-        return f", {row['ratio']:.3g} × {REFERENCE}"
-    return ""
+    ratios = {REFERENCE: row.get("ratio"), LIMIT: row.get("limits")}
+    found = (
+        f", {ratio:.3g} × {other}"
+        for other, ratio in ratios.items()
+        if ratio is not None and row["engine"] not in (other, LIMIT)
+    )
+    return "".join(found)
 
 
 def micro(value: float) -> str:
@@ -83,19 +87,34 @@ load of the machine; ratios depend on it much less. The engines are
 - native: the same with `train.engine=native`;
 - autodiff: the same network in plain JAX, `jax.value_and_grad` of a scan, with Adam of optax;
 - pytorch: `torch.nn.LSTM` with `torch.optim.Adam`;
-- cpp: a C++ loop in which a whole step is fused.
+- cpp: a C++ loop in which a whole step is fused;
+- limit: no engine, but the least time of the job's passes over its arrays, from this machine's bandwidth and
+  multiply-adds at their size, measured beside the engines.
 
 The jobs are
 
 | job | unit |
 |---|---|
 | online_hH | an Adam step with clipping on one sample of the main task, H hidden units |
+| filter_pairs | a sample of strict online learning by the Kalman filter, 288 weights of eight pairs |
+| rtrl_dense_h64 | an Adam step with the exact gradient carried forward, 64 units (PyTorch: cut at a sample) |
 | bptt_BxTxHxL | loss and gradient of B streams of T samples through L layers of H units |
 | linear_t_T | the same for one stream of T samples through 64 units |
 | seeds_N | an Adam step of one of N seeds that train at once on all cores, 64 hidden units |
 
 `python -m benchmarks.compare A.json B.json` compares two machines.
 """
+
+
+def rows_of(job: str, folder: Path) -> list[dict[str, Any]]:
+    """Return the rows of a job on the CPU of the first machine that it was measured on."""
+    for path in sorted(folder.glob("*.json")):
+        value = json.loads(path.read_text())
+        if value["command"].startswith(_COMMAND):
+            found = [r for r in value["rows"] if (r["job"], r["platform"]) == (job, "cpu")]
+            if found:
+                return found
+    return []
 
 
 def document(folder: Path, startup: Sequence[dict[str, Any]]) -> str:

@@ -13,8 +13,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from benchmarks.speed import ENGINES, best, growth, micro
 from freqjax.figures import canvas
 
-_COLOURS = dict(zip(ENGINES, ("#0072B2", "#CC79A7", "#D55E00", "#009E73", "#777777"), strict=True))
-_MARKS = dict(zip(ENGINES, "ovsD^", strict=True))
+_COLOURS = dict(
+    zip(ENGINES, ("#0072B2", "#CC79A7", "#D55E00", "#009E73", "#777777", "#000000"), strict=True)
+)
+_MARKS = dict(zip(ENGINES, "ovsD^|", strict=True))
 
 
 def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
@@ -44,7 +46,7 @@ def _draw_jobs(axis: Axes, rows: Sequence[dict[str, Any]]) -> None:
             row = best(rows, job, engine)
             if row is None:
                 continue
-            colour, y = _COLOURS[engine], place + 0.13 * (ENGINES.index(engine) - 2)
+            colour, y = _COLOURS[engine], place + 0.13 * (ENGINES.index(engine) - 2.5)
             axis.plot([row["min_us"], row["max_us"]], [y, y], color=colour, lw=1.5, alpha=0.5)
             axis.plot(row["median_us"], y, _MARKS[engine], color=colour, ms=6)
             if engine == "freqjax":

@@ -2,7 +2,7 @@
 
     python -m benchmarks.variants
 
-Each row is a run of `configs/default.py` with the overrides of a variant, at one of its seeds.
+Each row is a run of `configs/gauss_newton.py` with the overrides of a variant, at one of its seeds.
 Writes benchmarks/results/variants.json.
 """
 
@@ -60,7 +60,7 @@ def main() -> None:
             for seed in seeds:
                 folder = Path(scratch) / f"run{len(rows)}"
                 flags = [f"--config.{o}" for o in (*overrides, f"train.seed={seed}")]
-                summary = record.train(["--config", "configs/default.py", *flags], folder)
+                summary = record.train(["--config", "configs/gauss_newton.py", *flags], folder)
                 rows.append(
                     {
                         "variant": name,

@@ -7,21 +7,16 @@ weights instead of 288. Expected: a frozen test MSE below 0.01 at every frequenc
 `--config.train.epochs=8` solves more of them. See docs/online.md.
 """
 
-from freqjax import Config, ExtractionConfig, NetworkConfig, OptimizerConfig, TrainConfig
+import dataclasses
+
+import freqjax
 
 
-def get_config() -> Config:
+def get_config() -> freqjax.Config:
     """Return the config of the command above."""
-    return Config(
-        task=ExtractionConfig(noise="fixed"),
-        network=NetworkConfig(cell="lru", initializer="rotor", learned_carry=True),
-        optimizer=OptimizerConfig(name="ekf", relative_prior=0.05),
-        train=TrainConfig(
-            regime="online",
-            gradient="rtrl",
-            state_correction=True,
-            epochs=4,
-            target_mse=3e-4,
-            divergence_factor=None,
-        ),
+    config = freqjax.load_config("online_stream")
+    return dataclasses.replace(
+        config,
+        network=freqjax.NetworkConfig(cell="lru", initializer="rotor", learned_carry=True),
+        optimizer=dataclasses.replace(config.optimizer, relative_prior=0.05),
     )

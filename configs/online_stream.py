@@ -7,21 +7,17 @@ starts over at each block; `--config.task.reset=epoch` carries one state through
 test MSE below 0.01 at every frequency. See docs/online.md.
 """
 
-from freqjax import Config, ExtractionConfig, NetworkConfig, OptimizerConfig, TrainConfig
+import dataclasses
+
+import freqjax
 
 
-def get_config() -> Config:
-    """Return the config of the command above."""
-    return Config(
-        task=ExtractionConfig(noise="fixed"),
-        network=NetworkConfig(initializer="rotor", learned_carry=True, recurrence="pairs"),
-        optimizer=OptimizerConfig(name="ekf"),
-        train=TrainConfig(
-            regime="online",
-            gradient="rtrl",
-            state_correction=True,
-            epochs=4,
-            target_mse=3e-4,
-            divergence_factor=None,
-        ),
+def get_config() -> freqjax.Config:
+    """Return the config of the command above: configs/default.py on these rows, without a curriculum."""
+    config = freqjax.load_config("default")
+    return dataclasses.replace(
+        config,
+        task=freqjax.ExtractionConfig(noise="fixed"),
+        train=dataclasses.replace(config.train, epochs=4),
+        curriculum=freqjax.CurriculumConfig(),
     )

@@ -21,6 +21,11 @@ def number(value: float | None) -> str:
     return f"{value:.4f}" if value >= 0.01 else f"{value:.2e}"
 
 
+def significant(value: float) -> str:
+    """Format a number with three significant digits, zeros included, and no point at the end: 1.00, 358."""
+    return f"{value:#.3g}".rstrip(".")
+
+
 def duration(seconds: float) -> str:
     """Format a duration in seconds, minutes or hours."""
     if seconds < 90:

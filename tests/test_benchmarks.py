@@ -13,18 +13,23 @@ from benchmarks import (
     compare,
     contenders,
     devices,
+    machine,
     online_jobs,
+    online_page,
     plain,
     planted_afresh,
     record,
     speed,
     speed_figure,
+    strict_jobs,
+    uniform,
 )
 from benchmarks.afresh_table import FAULTS
 from benchmarks.bptt_jobs import Shape
 from benchmarks.contenders import Absent, Contender
 from freqjax import Config, NetworkConfig, TaskConfig
 from freqjax.config import validation
+from freqjax.native import library
 from freqjax.networks import make_network
 from freqjax.tasks import make_task
 from tests.figures.reading import assert_good_png, keep_figures
@@ -121,10 +126,10 @@ def test_every_engine_is_there_or_says_why_not(monkeypatch, tmp_path):
     assert contender.run() > 0
     assert (contender.engine, made[0].step) == ("freqjax", 48)
     assert isinstance(online_jobs._cpp(H, 40, "gpu"), Absent)
-    assert isinstance(online_jobs._native(config, blocks, 40, "gpu"), Absent)
+    assert isinstance(online_jobs.native(config, blocks, 40, "gpu"), Absent)
     monkeypatch.setenv("CXX", "no-such-compiler")
     monkeypatch.setenv("FREQJAX_CACHE", str(tmp_path))
-    assert "no-such-compiler" in reason(online_jobs._native(config, blocks, 40, "cpu"))
+    assert "no-such-compiler" in reason(online_jobs.native(config, blocks, 40, "cpu"))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     assert online_jobs.pytorch_missing("cpu") is None
     assert reason(online_jobs.pytorch_missing("gpu")) == "PyTorch is timed on the CPU alone."
@@ -163,6 +168,59 @@ def test_contenders_take_turns_and_ratios_are_of_one_round(monkeypatch):
     assert done == [0]
     slow = contenders.compare([fake("freqjax", range(1, 99), log)], rounds=50)
     assert slow[0]["runs"] == 3
+
+
+def test_times_are_compared_with_the_limit_of_the_same_round():
+    log = []
+    ours, native = fake("freqjax", [9, 8, 6, 5], log), fake("native", [9, 4, 2, 1], log)
+    least = fake("limit", [9, 2, 1, 1], log)
+    rows = contenders.compare([ours, native, least], rounds=3)
+    assert [(row["ratio"], row.get("limits")) for row in rows] == [(1, 5), (0.333, 2), (0.2, None)]
+    said = [speed.line(row) for row in rows]
+    assert said[0].endswith("3 runs), 5 × limit")
+    assert said[1].endswith("3 runs), 0.333 × freqjax, 2 × limit")
+    assert said[2].endswith("3 runs)")
+
+
+def test_the_least_time_is_that_of_what_holds_each_pass_up():
+    """Of 100 numbers: 2 s to read and 1 s to compute; 4 s to update and 8 s to compute."""
+    rates = machine.Rates(lambda n: n / 2, lambda n: n / 4, lambda: 1000.0)
+    passes = [machine.Pass(100, False, 1000), machine.Pass(100, True, 8000)]
+    assert machine.least_seconds(passes, rates) == 2 + 8
+    first, second = strict_jobs.filter_passes(3)
+    assert (first.numbers, second.numbers) == (6, 6)
+    assert (first.multiply_adds, second.multiply_adds) == (6, 18)
+    # Two fields of four units, by five rows of parameters: a product of [8, 4] with [4, 20].
+    assert strict_jobs.dense_passes((1, 2, 4, 5, 4)) == [machine.Pass(160, True, 640)]
+
+
+def test_the_page_of_online_learning_tells_the_time_of_a_sample_where_it_is_known(tmp_path):
+    rows = [timed("filter_pairs", "freqjax", 24.0), timed("filter_pairs", "native", 6.0)]
+    value = {"command": "python -m benchmarks.devices", "rows": [timed("a", "native", 1.0), *rows]}
+    (tmp_path / "here.json").write_text(json.dumps(value))
+    assert speed.rows_of("filter_pairs", tmp_path) == rows
+    assert ": 6 µs a sample instead of 24 µs" in online_page._engines(rows)
+    assert online_page._engines(rows[1:]).endswith("root of the covariance.")
+
+
+def test_a_machine_without_a_compiler_has_no_limit(monkeypatch, tmp_path):
+    assert reason(machine.limit([], 1, "gpu")) == "The limit is measured on the CPU alone."
+    monkeypatch.setenv("CXX", "")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert reason(machine.limit([], 1, "cpu")) == "There is no C++ compiler here."
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert "no-such-compiler" in reason(machine.limit([], 1, "cpu"))
+
+
+@pytest.mark.skipif(library.compiler_command() is None, reason="no C++ compiler is installed")
+def test_a_machine_takes_longer_for_more(monkeypatch):
+    monkeypatch.setattr(machine, "_SECONDS", 1e-4)
+    sizes = (2_000, 2_000_000)
+    few, many = (machine.limit([machine.Pass(n, True, 40 * n)], 2, "cpu") for n in sizes)
+    assert isinstance(few, Contender) and isinstance(many, Contender)
+    assert many.facts == {"moved_mb": 16, "multiply_adds": 80_000_000}
+    # In proportion to the numbers, in whichever cache they are.
+    assert 300 < many.run() / few.run() < 10_000
 
 
 @pytest.fixture
@@ -291,11 +349,11 @@ def test_wrong_arguments_are_refused(capsys):
 
 def test_the_jobs_are_those_of_the_table_and_a_machine_has_a_name():
     names = [job.name for job in devices.jobs(quick=False)]
-    assert names[:7] == [
-        "online_h64", "online_h128", "online_h256", "bptt_4x1000x64", "bptt_4x10000x64",
-        "bptt_16x50x128x2", "bptt_16x50x256x2",
+    assert names[:9] == [
+        "online_h64", "online_h128", "online_h256", "filter_pairs", "rtrl_dense_h64", "bptt_4x1000x64",
+        "bptt_4x10000x64", "bptt_16x50x128x2", "bptt_16x50x256x2",
     ]  # fmt: skip
-    assert names[7:] == [*(f"linear_t_{length}" for length in devices.LENGTHS), "seeds"]
+    assert names[9:] == [*(f"linear_t_{length}" for length in devices.LENGTHS), "seeds"]
     assert set(devices.machine_name()) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
@@ -315,6 +373,17 @@ def test_two_faults_are_right_only_where_both_stand(planted, named, right, both)
     assert planted_afresh.verdict(planted, named) == {"right": right, "both": both}
 
 
+def test_a_fault_that_did_no_harm_counts_as_a_miss_and_is_told_apart():
+    """Of four faults two are right, and one of the others kept no run from its goal."""
+    harmless = {"learned": True, "planted": ["capacity"], "causes": [], "right": False}
+    right = {"learned": False, "planted": ["capacity"], "causes": ["capacity"], "right": True}
+    missed = right | {"causes": ["overfitting"], "right": False}
+    rest = {"kind": "plain", "both": False, "seconds": 1.0}
+    said = planted_afresh.report([row | rest for row in (right, right, missed, harmless)])
+    assert "2 of 4 faults right (50%)" in said
+    assert any(line.startswith("1 of the faults not right") and "67%" in line for line in said)
+
+
 def test_every_fault_can_be_planted_and_has_a_name_of_its_own():
     assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 60
     several = [fault for fault in FAULTS if fault.kind != "plain"]
@@ -323,3 +392,38 @@ def test_every_fault_can_be_planted_and_has_a_name_of_its_own():
     for fault in FAULTS:
         for mended in (False, True):
             validation.validate_training(fault.config(5, mended=mended))
+
+
+def test_the_derivatives_of_the_uniform_chains_are_those_of_backpropagation():
+    lstm = uniform.Lstm(5)
+    weights = lstm.init(jax.random.key(1))
+    weights = weights.at[lstm.gates : lstm.gates + 5].set(jnp.linspace(-0.3, 0.4, 5))
+    xs = np.random.default_rng(0).normal(size=30).astype(np.float32)
+
+    def output(weights):
+        state, _ = lstm.start(weights)
+        for x in xs:
+            state, y, _ = lstm.step(weights, state, x)
+        return y
+
+    state, by_weights = lstm.start(weights)
+    for x in xs:
+        state, _, saved = lstm.step(weights, state, x)
+        by_weights = lstm.derivatives(saved, by_weights)
+    found = lstm.slope(weights, state, by_weights)
+    np.testing.assert_allclose(found, jax.grad(output)(weights), atol=2e-6)
+
+
+def test_a_uniform_chain_fits_a_short_stream_of_a_constant():
+    """A block of ones teaches the head at once; the horizon then grows, and the shadow tells so."""
+    lstm = uniform.Lstm(3)
+    chain = uniform.begin(lstm, lstm.init(jax.random.key(0)), 20)
+    prior = jnp.asarray(lstm.prior(0.3, 3.0), jnp.float32)
+    step = jax.jit(
+        lambda chain, x: uniform.advance(lstm, 80, chain, x, jnp.ones(80), prior, jnp.asarray(2.0))
+    )
+    for x in np.random.default_rng(0).normal(size=400).astype(np.float32):
+        chain = step(chain, x)
+    assert int(chain.horizon) == 80
+    assert float(chain.best) < 0.01
+    assert int(chain.longest) == 80

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from freqjax.text import printable, shortened
+from freqjax.text import printable, shortened, significant
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,22 @@ def test_what_a_terminal_would_obey_is_escaped(text, shown):
 )
 def test_text_of_every_language_stays(text):
     assert printable(text) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (1.0, "1.00"),
+        (20.52, "20.5"),
+        (99.96, "100"),
+        (358.2, "358"),
+        (1234.5, "1.23e+03"),
+        (0.0414, "0.0414"),
+        (float("inf"), "inf"),
+    ],
+)
+def test_three_digits_end_without_a_point(value, shown):
+    assert significant(value) == shown
 
 
 def test_no_control_is_left():

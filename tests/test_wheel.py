@@ -83,7 +83,10 @@ def test_nothing_but_freqjax_is_installed(wheel):
     assert {name.split("/")[0].split("-")[0] for name in names} == {"freqjax"}
     assert {
         "freqjax/py.typed",
+        "freqjax/native/filter.cc",
+        "freqjax/native/numerics.h",
         "freqjax/native/online.cc",
+        "freqjax/native/sensitivities.cc",
         "freqjax/shipped/configs/quick.py",
     } <= names
     clone = {str(p.relative_to(ROOT)) for p in (ROOT / "freqjax").rglob("*.py")}

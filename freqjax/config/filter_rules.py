@@ -10,7 +10,6 @@ from freqjax.errors import UserError
 _NEEDED = {
     "train.regime": ("online", "which makes an update a sample"),
     "train.streams": ("sequential", "which makes an update a sample"),
-    "train.engine": ("auto", "which has its own program"),
     "train.steps_per_epoch": (None, "of which an epoch is a pass over all rows"),
     "train.divergence_factor": (None, "whose prequential loss rises while it learns"),
     "train.evaluate_every": (1, "whose shadow losses are known after every epoch"),
@@ -19,6 +18,9 @@ _NEEDED = {
     "network.learned_carry": (True, "which estimates the initial carry"),
     "curriculum.longest_horizon": (None, "whose horizons grow to a whole block"),
 }
+
+# Implementations of a filter, in JAX and in C++.
+_ENGINES = ("auto", "native")
 
 
 def validate_filter(config: Config) -> None:
@@ -39,6 +41,11 @@ def validate_filter(config: Config) -> None:
             raise UserError(
                 f"{field} is {_show(found)}: it must be {_show(wanted)} where optimizer.name is ekf, {why}."
             )
+    if config.train.engine not in _ENGINES:
+        raise UserError(
+            f"train.engine is {config.train.engine}: it must be one of {', '.join(_ENGINES)} where "
+            "optimizer.name is ekf, which has its own programs."
+        )
     first = config.curriculum.first_horizon
     if first is None:
         return

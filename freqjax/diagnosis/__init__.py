@@ -11,12 +11,14 @@ them: what is wrong with its rows before all, what may be a symptom of any other
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from freqjax.diagnosis import losses, rates, recorded, tried
 from freqjax.diagnosis.examined import RunUnderExamination
 from freqjax.diagnosis.limit import information_limit
-from freqjax.diagnosis.mending import Beside
+from freqjax.diagnosis.mending import MENDED_SHARE, Beside
+from freqjax.diagnosis.starts import explained_by_the_start
 from freqjax.diagnosis.stopped import stopped_early
 from freqjax.tasks.examination import Examination
 from freqjax.training.monitors import finite_or_null
@@ -94,10 +96,11 @@ def diagnose(run: RunUnderExamination) -> Diagnosis:
         found += [
             recorded.exploding_gradient(run),
             recorded.vanishing_gradient(run),
-            tried.weight_decay(run),
             *_recipe(run, wrong_rows=wrong_rows),
         ]
-    found.sort(key=lambda e: (not e.found, _rank(e)))
+        found = explained_by_the_start(run, found, wrong_rows=wrong_rows)
+    placed = {e.cause: e.before for e in found}
+    found.sort(key=lambda e: (not e.found, _rank(e.cause, placed)))
     return Diagnosis(False, found)
 
 
@@ -122,13 +125,51 @@ def _recipe(run: RunUnderExamination, *, wrong_rows: bool) -> list[Examination]:
                     truncation = tried.gradient_truncation(run, beside)
                 if not capacity.found:
                     capacity = tried.capacity(run, beside)
+                truncation, capacity = _not_hidden(run, rate, truncation, capacity)
                 break
     better = [e.evidence[f"better_{run.metric}"] for e in rate if e.found]
-    if truncation.found and better and better[0] >= run.goal:
-        # The better rate only does less harm: what the cut hides stays.
-        truncation = truncation._replace(before="learning_rate_high")
+    if truncation.found and better and truncation.before != "learning_rate_high":
+        truncation = _beside_a_rate(run, rate, truncation)
+    decay = tried.weight_decay(run)
+    if decay.found and better and decay.evidence[f"undecayed_{run.metric}"] < better[0]:
+        # The better rate only outruns the decay.
+        decay = decay._replace(before="learning_rate_high")
     stopped = stopped_early(run, wrong_rows=wrong_rows)
-    return [*_by_effect(stopped, rate, run.metric), *rate, truncation, capacity]
+    return [*_by_effect(stopped, rate, run.metric), *rate, truncation, capacity, decay]
+
+
+def _not_hidden(
+    run: RunUnderExamination, rates: Sequence[Examination], *others: Examination
+) -> list[Examination]:
+    """Place faults before a rate that is wrong beside them alone, if mending them mends most without it."""
+    same = next(e.evidence[f"same_{run.metric}"] for e in rates if e.found)
+    worst = min(run.kept_train_error, run.initial_train_error, run.constant_loss)
+    if same is None or same >= MENDED_SHARE * worst:
+        return list(others)
+    return [e._replace(before="learning_rate_high") if e.found else e for e in others]
+
+
+def _beside_a_rate(
+    run: RunUnderExamination, rates: Sequence[Examination], truncation: Examination
+) -> Examination:
+    """Place the cut of a gradient before a wrong rate, where a better rate only does less harm.
+
+    It does if it does not reach the goal, or on the training rows alone, while the whole gradient at the
+    run's own rate reaches it on the test rows too: what the cut hides stays.
+    """
+    rate = next(e.evidence for e in rates if e.found)
+    first = truncation._replace(before="learning_rate_high")
+    if rate[f"better_{run.metric}"] >= run.goal:
+        return first
+    reached = f"uncut_test_{run.metric}"
+    tested = rate[f"better_test_{run.metric}"]
+    if reached not in truncation.evidence or (tested is not None and tested < run.goal):
+        return truncation
+    alone = tried.gradient_truncation(run)
+    whole = alone.evidence.get(reached)
+    if alone.found and whole is not None and whole < run.goal:
+        return alone._replace(before="learning_rate_high")
+    return truncation
 
 
 def _others(
@@ -181,17 +222,19 @@ def _by_effect(
     return moved
 
 
-def _rank(examination: Examination) -> float:
-    """Return where a cause stands among `CAUSES`; half a place before the one that it names."""
-    if not examination.before:
-        known = examination.cause in CAUSES
-        return CAUSES.index(examination.cause) if known else len(CAUSES)
-    if examination.before not in CAUSES:
+def _rank(cause: str, placed: Mapping[str, str], step: float = 0.5) -> float:
+    """Return where a cause stands among `CAUSES`: half a place before the one that it names in `placed`.
+
+    If that one was placed before another itself, it takes along what was placed before it.
+    """
+    before = placed.get(cause, "")
+    if not before:
+        return CAUSES.index(cause) if cause in CAUSES else len(CAUSES)
+    if before not in CAUSES:
         raise ValueError(
-            f"The cause {examination.cause} is placed before {examination.before!r}: it must be before one "
-            f"of {', '.join(CAUSES)}."
+            f"The cause {cause} is placed before {before!r}: it must be before one of {', '.join(CAUSES)}."
         )
-    return CAUSES.index(examination.before) - 0.5
+    return _rank(before, placed, step / 2) - step
 
 
 __all__ = ["CAUSES", "Diagnosis", "Examination", "RunUnderExamination", "diagnose"]

@@ -5,6 +5,7 @@ Axes: G groups.
 
 from __future__ import annotations
 
+import copy
 import functools
 import shlex
 from collections.abc import Sequence
@@ -14,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from freqjax.config import overrides, validation
 from freqjax.config.sections import Config
-from freqjax.networks import GivesRotors, Network
+from freqjax.errors import UserError
+from freqjax.networks import GivesPeaks, GivesRotors, Network
 from freqjax.networks.arrays import EitherArray
 from freqjax.networks.network import Params
 from freqjax.tasks import Sequences, Task
@@ -197,7 +200,41 @@ class RunUnderExamination:
             command=self.command,
             through_time=self.through_time,
             decays=self.config.optimizer.weight_decay > 0,
+            frozen=self.frozen,
+            near_start=self.near_start,
         )
+
+    @property
+    def frozen(self) -> list[list[float | None]]:
+        """[E][G] frozen losses of the epochs that were evaluated, the oldest first; None if not finite."""
+        losses = [row.get(self.task.columns.frozen_per_group) for row in self.rows]
+        return [each for each in losses if each is not None]
+
+    @property
+    def near_start(self) -> tuple[str, ...]:
+        """Changes to first weights that turn as the training targets do; empty where it cannot have them."""
+        network = self.config.network
+        fits = network.hidden_size >= 2 * len(self.task.group_names)
+        if not (fits and isinstance(self.task, GivesPeaks)) or network.beyond_one_lstm:
+            return ()
+        if network.initializer == "spectral" or self.config.train.init_from:
+            return ()
+        carry = () if network.learned_carry else ("network.learned_carry=true",)
+        changes = ("network.initializer=spectral", *carry)
+        try:
+            self.changed(changes)
+        except UserError:  # fields of rotors may not fit a task that had none
+            return ()
+        return changes
+
+    def changed(self, changes: Sequence[str]) -> Config:
+        """Return its config with `changes`, section.field=value.
+
+        Raises:
+          UserError: they do not fit it.
+        """
+        pairs = [(field, value) for field, _, value in (c.partition("=") for c in changes)]
+        return validation.validate_training(overrides.apply(copy.deepcopy(self.config), pairs))
 
     @property
     def uses_rate(self) -> bool:

@@ -13,7 +13,7 @@ from freqjax.diagnosis.examined import RunUnderExamination, errors_of
 from freqjax.report.summary import CHASING_RATIO
 from freqjax.tasks.batch import mean_of_all
 from freqjax.tasks.examination import Examination
-from freqjax.text import number
+from freqjax.text import number, significant
 from freqjax.training.regimes import is_filter
 from freqjax.training.seeds import noise_key
 
@@ -46,7 +46,7 @@ def weight_chasing(run: RunUnderExamination) -> Examination:
     else:
         words = (
             f"In epoch {epoch} the loss of {group} was {number(moving)} while training and {number(frozen)} "
-            f"with the weights frozen, on the same rows: {ratio:#.3g} times."
+            f"with the weights frozen, on the same rows: {significant(ratio)} times."
         )
     return Examination(
         cause="weight_chasing",
@@ -212,7 +212,7 @@ def overfitting(run: RunUnderExamination) -> Examination:
     found = known and not fresh and ratio > _OVERFITTING_RATIO and not _by_chance(run, train)
     words = (
         f"Frozen, the error on the training rows is {number(train)} and on the test rows {number(test)}"
-        f"{f', the mean over {draws} draws of them' if draws else ''}: {ratio:#.3g} times."
+        f"{f', the mean over {draws} draws of them' if draws else ''}: {significant(ratio)} times."
     )
     if fresh:
         words = "Every update had rows of its own, and none was learned by heart."

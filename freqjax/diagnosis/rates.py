@@ -76,6 +76,7 @@ def _rate(
     else:
         nearest = min(others, key=lambda r: trial.errors[r])
         scale, other, same = _SCALES[nearest], trial.errors[nearest], trial.errors[_SAME]
+        tested = trial.test_errors[nearest]
         # Where rates on both sides do better the better one names the side.
         found = best in others and (
             mends(run, other, same) if beside is None else mends_beside(run, other, same)
@@ -94,9 +95,11 @@ def _rate(
                 f"{s * rate:.3g}": finite_or_none(e)
                 for s, e in zip(_SCALES, trial.errors, strict=True)
             },
+            f"same_{run.metric}": finite_or_none(same),
             f"kept_{run.metric}": finite_or_none(run.kept_train_error),
             "better_rate": scale * rate,
             f"better_{run.metric}": finite_or_none(other),
+            f"better_test_{run.metric}": finite_or_none(tested),
         }
     return Examination(
         cause=cause,

@@ -19,7 +19,7 @@ _SMALL_LOSS = 4.0
 
 def non_finite(run: RunUnderExamination) -> Examination:
     """Check whether a number of the run, or its output, is not finite."""
-    bad = next((row for row in run.rows if row["loss"] is None or _named(row)), None)
+    bad = _first_bad(run)
     finite = run.evaluation.is_finite and math.isfinite(run.test_loss)
     words = "Every loss and gradient is finite, and so is the output."
     if bad is not None:
@@ -43,6 +43,11 @@ def non_finite(run: RunUnderExamination) -> Examination:
     )
 
 
+def _first_bad(run: RunUnderExamination) -> dict[str, Any] | None:
+    """Return the first row with a number that is not finite."""
+    return next((row for row in run.rows if row["loss"] is None or _named(row)), None)
+
+
 def _lower(run: RunUnderExamination) -> float:
     return run.config.optimizer.learning_rate / 10
 
@@ -54,8 +59,8 @@ def _named(row: dict[str, Any]) -> list[str]:
 def exploding_gradient(run: RunUnderExamination) -> Examination:
     """Tell whether the gradient was too large before it was clipped, from the first epoch on, and often.
 
-    Where the first epoch has no finite one, it is taken again at the first weights: what is too large there
-    is what blew up the numbers.
+    Where the first epoch has no finite one, or later numbers are not finite, it is taken again at the first
+    weights: what is too large there is what blew up the numbers.
     """
     largest, layer, epoch = _extreme_layer(run, largest=True)
     most = EXPLODING_NORM * max(1.0, run.constant_loss)
@@ -68,6 +73,8 @@ def exploding_gradient(run: RunUnderExamination) -> Examination:
         words = f"At the first weights, before any update, the gradient is {size}."
     elif norms:
         found = share >= _EXPLODED_SHARE and norms[0] > most
+        if found and _first_bad(run) is not None:
+            first = _at_first(run)
         words = (
             f"The mean gradient before clipping was above {most:g} in {share:.0%} of the epochs; the largest "
             f"was {_number(largest)}, in {layer} in epoch {epoch}."
@@ -95,14 +102,17 @@ def exploding_gradient(run: RunUnderExamination) -> Examination:
         ),
         experiment=run.command(f"network.initializer={start}"),
         advice=f"Start from weights that keep an error's size ({starts}); clip; cut it sooner.",
-        before="non_finite" if found and first is not None else "",
+        before="non_finite" if found and first is not None and not first <= most else "",
     )
 
 
 def _norm_at_first(run: RunUnderExamination) -> float | None:
     """Return the norm of the gradient at the first weights; None where the first epoch has recorded one."""
-    if not run.rows or run.rows[0].get("grad_norm", 0.0) is not None:
-        return None
+    recorded = not run.rows or run.rows[0].get("grad_norm", 0.0) is not None
+    return None if recorded else _at_first(run)
+
+
+def _at_first(run: RunUnderExamination) -> float:
     rows = gradients.affordable(run.train_rows)
     return gradients.norm_at(run.network, run.task, run.initial_params, rows, run.window)
 

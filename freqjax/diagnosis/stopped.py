@@ -5,6 +5,7 @@ All are told by one trial: the run goes on from its last weights at the rate tha
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from freqjax.diagnosis.examined import RunUnderExamination
@@ -14,6 +15,8 @@ from freqjax.tasks.examination import Examination
 
 # The run goes on for so many times the updates that it made, or for those that a rule spared it.
 _MORE = 2.0
+# A run of few updates goes on for at least so many: no recipe shows in fewer what it can learn.
+_LEAST_MORE = 400
 _WORK = 8e9
 # A rate that fell to less than this share of its peak moves nothing any more.
 _SLOWED = 0.2
@@ -43,7 +46,7 @@ def stopped_early(run: RunUnderExamination, *, wrong_rows: bool) -> tuple[Examin
     """
     rule = _rule(run)
     shown, made = _shown_by_going_on(run, rule, wrong_rows=wrong_rows), _epochs(run)
-    epochs = 3 * max(run.config.train.epochs, 1)
+    epochs = math.ceil((1 + _more(run, None)) * max(run.config.train.epochs, 1))
     if rule is None:
         stopped = _Finding(False, "No rule stopped the run and no schedule slowed it", {})
         unfinished, change = shown, f"train.epochs={2 * max(made, 1)}"
@@ -68,8 +71,9 @@ def _examination(
         words=f"{finding.words}.",
         evidence=finding.evidence,
         threshold=(
-            f"up to {_MORE:g} times as many updates more, or those that a rule spared it, take at least "
-            f"{MENDED_SHARE:.0%} of the error on the training rows away, and that on the test rows falls too"
+            f"up to {_MORE:g} times as many updates more, at least {_LEAST_MORE}, or those that a rule "
+            f"spared it, take at least {MENDED_SHARE:.0%} of the error on the training rows away, and that "
+            "on the test rows falls too"
         ),
         experiment=run.command(change),
         advice=advice,
@@ -131,9 +135,10 @@ def _epochs(run: RunUnderExamination) -> int:
 def _more(run: RunUnderExamination, rule: str | None) -> float:
     """Return for how many times its updates the run goes on: as planned, where a rule stopped it."""
     made = _epochs(run)
+    more = max(_MORE, _LEAST_MORE / run.updates) if run.updates else _MORE
     if not made or rule is None or not rule.startswith("train."):
-        return _MORE
-    return max(_MORE, run.config.train.epochs / made - 1)
+        return more
+    return max(more, run.config.train.epochs / made - 1)
 
 
 def _goes_on(run: RunUnderExamination, trial: Trial, *, wrong_rows: bool) -> bool | None:

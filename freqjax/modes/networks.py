@@ -28,6 +28,7 @@ def evaluate(config: Config, flags: dict[str, Any]) -> int:
     _refuse_other_network(config, trained.config, flags["checkpoint"])
     prepared = Prepared(config)
     task = prepared.task
+    tell("evaluating the weights, the baselines and the limit …")
     frozen = prepared.frozen(trained.params)
     evaluation = task.evaluate(frozen)
     values = summary.assemble(
@@ -40,10 +41,11 @@ def evaluate(config: Config, flags: dict[str, Any]) -> int:
     if trained.origin is not None:
         values["init_from"] = trained.origin.to_json()
     with work_folder(flags) as folder:
-        workdir.make(folder)
+        workdir.make(folder, writes=("evaluation.json",))
         files.write_json(folder / "evaluation.json", values)
         figures = []
         if flags["figures"]:
+            tell("drawing the figures …")
             figures = attempt(
                 lambda: task.draw(frozen, evaluation, [], folder / "evaluation"), warn
             )

@@ -10,7 +10,7 @@ from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.modes import bases
 from freqjax.run import workdir
-from freqjax.system import files
+from freqjax.system import files, leftovers
 from freqjax.system.output import tell
 
 
@@ -38,6 +38,7 @@ def diagnose(config: Config, flags: dict[str, Any]) -> int:
     from freqjax.diagnosis import diagnose, saved_run
     from freqjax.report import markdown as report
     from freqjax.report import summary
+    from freqjax.training.placement import placed
 
     folder = Path(flags["workdir"])
     for field in configs.differing_fields(config, saved_run.run_config(folder)):
@@ -45,8 +46,12 @@ def diagnose(config: Config, flags: dict[str, Any]) -> int:
             raise UserError(
                 f"{field} differs from the run's own: a diagnosis may change task.* alone."
             )
+    leftovers.remove_temporaries(folder, ("diagnosis.json", "report.md"), idle=workdir.IDLE)
+    tell("evaluating the weights, the baselines and the limit …")
     run, values = saved_run.read(folder, config, tell)
-    found = diagnose(run)
+    tell("diagnosing …")
+    with placed(config, tell):
+        found = diagnose(run)
     figures = sorted((folder / "figures").glob("*.png"))
     files.write_json(folder / "diagnosis.json", found.to_json())
     task, evaluation = run.task, run.evaluation
@@ -64,7 +69,7 @@ def limits(config: Config, flags: dict[str, Any]) -> int:
 
     limits_of(config)  # what cannot be surveyed leaves no folder
     with bases.work_folder(flags) as folder:
-        workdir.make(folder)
+        workdir.make(folder, writes=("limits.json",))
         survey.run(config, folder, figures=flags["figures"], say=tell)
     return 0
 

@@ -1,4 +1,4 @@
-"""Build the native online loop with the system's C++ compiler: `python -m freqjax.native.build`."""
+"""Build the native loops with the system's C++ compiler: `python -m freqjax.native.build`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Shared library of the native online loop: path, build, and registration with XLA.
+"""Shared library of the native loops: path, build, and registration with XLA.
 
-It is stored in the cache (`freqjax.system.cache`) under the hash of its source, its flags, the version of
+It is stored in the cache (`freqjax.system.cache`) under the hash of its sources, its flags, the version of
 JAX and the processor, so that a library built for others is never loaded.
 """
 
@@ -16,6 +16,7 @@ import platform
 import shlex
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -24,10 +25,10 @@ from freqjax.errors import UserError
 from freqjax.system import cache, files, processors
 
 COMMAND = "python -m freqjax.native.build"
-# Name of the loop in the library and in XLA.
-TARGET = "freqjax_online"
+# Names of the loops in the library and in XLA.
+ONLINE, FILTER, SENSITIVITIES = "freqjax_online", "freqjax_filter", "freqjax_sensitivities"
 
-_SOURCE = Path(__file__).with_name("online.cc")
+_FOLDER = Path(__file__).parent
 # Compilers for ARM take the name of a processor, those for x86 that of an architecture.
 _PROCESSOR = "-mcpu=native" if platform.machine() in ("arm64", "aarch64") else "-march=native"
 # Square roots must neither set errno nor trap, which would prevent vectorization. -ffast-math is not used,
@@ -40,6 +41,7 @@ _FLAGS = (
     "-fno-trapping-math",
     "-fopenmp-simd",
     "-fPIC",
+    "-pthread",
     "-shared",
 )
 _COMPILERS = ("g++", "clang++", "c++")
@@ -52,7 +54,8 @@ def path() -> Path:
       UserError: there is neither FREQJAX_CACHE nor a home directory.
     """
     versions = (jax.__version__, importlib.metadata.version("jaxlib"))
-    key = (_SOURCE.read_text(encoding="utf-8"), *_FLAGS, *versions, processors.describe())
+    texts = (source.read_text(encoding="utf-8") for source in _sources(".cc", ".h"))
+    key = (*texts, *_FLAGS, *versions, processors.describe())
     name = hashlib.sha256("\n".join(key).encode()).hexdigest()[:32]
     try:
         return cache.folder() / f"native-{name}.so"
@@ -60,6 +63,10 @@ def path() -> Path:
         raise UserError(
             "FREQJAX_CACHE is not set: it must name a folder for the native loop if there is no home."
         ) from None
+
+
+def _sources(*endings: str) -> list[Path]:
+    return sorted(path for path in _FOLDER.iterdir() if path.suffix in endings)
 
 
 def is_built() -> bool:
@@ -73,7 +80,23 @@ def build() -> Path:
     Raises:
       UserError: there is no compiler, it fails, or the folder cannot be written.
     """
-    compiler, goal = compiler_command(), path()
+    goal = path()
+    try:
+        cache.make_folder(goal.parent)
+        _require_trust(goal.parent)
+    except OSError as error:
+        raise _unwritable(goal, error) from None
+    compile_sources(_sources(".cc"), goal)
+    return goal
+
+
+def compile_sources(sources: Sequence[Path], goal: Path) -> None:
+    """Compile C++ sources to the shared library `goal`, which is replaced atomically.
+
+    Raises:
+      UserError: there is no compiler, it fails, or the file cannot be written.
+    """
+    compiler = compiler_command()
     if compiler is None:
         raise UserError(
             f"no C++ compiler is installed: the native loop needs one of {', '.join(_COMPILERS)}, or $CXX."
@@ -82,10 +105,8 @@ def build() -> Path:
     partial = goal.with_name(files.temporary_name(goal.name))
     includes = ("-isystem", jax.ffi.include_dir())
     try:
-        cache.make_folder(goal.parent)
-        _require_trust(goal.parent)
         done = subprocess.run(
-            [*compiler, *_FLAGS, *includes, str(_SOURCE), "-o", str(partial)],
+            [*compiler, *_FLAGS, *includes, *map(str, sources), "-o", str(partial)],
             check=False,
             capture_output=True,
             text=True,
@@ -96,13 +117,14 @@ def build() -> Path:
             raise UserError(f"{compiler[0]} cannot build the native loop: {first.strip()}")
         files.replace(partial, goal)
     except OSError as error:
-        raise UserError(
-            f"the native loop cannot be built in {goal.parent}: {files.reason(error)}."
-        ) from None
+        raise _unwritable(goal, error) from None
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
-    return goal
+
+
+def _unwritable(goal: Path, error: OSError) -> UserError:
+    return UserError(f"the native loop cannot be built in {goal.parent}: {files.reason(error)}.")
 
 
 def _require_trust(place: Path) -> None:
@@ -120,7 +142,7 @@ def _require_trust(place: Path) -> None:
 
 @functools.cache
 def load() -> ctypes.CDLL:
-    """Load the library and register its loop with XLA.
+    """Load the library and register its loops with XLA.
 
     Raises:
       UserError: it is not built, others could have changed it, or it cannot be loaded.
@@ -131,8 +153,9 @@ def load() -> ctypes.CDLL:
     _require_trust(place)
     try:
         library = ctypes.CDLL(str(place))
-        capsule = jax.ffi.pycapsule(getattr(library, TARGET))
-        jax.ffi.register_ffi_target(TARGET, capsule, platform="cpu")
+        for name in (ONLINE, FILTER, SENSITIVITIES):
+            capsule = jax.ffi.pycapsule(getattr(library, name))
+            jax.ffi.register_ffi_target(name, capsule, platform="cpu")
     # No library, one without the loop, or one for another version of XLA's interface.
     except (OSError, AttributeError, jax.errors.JaxRuntimeError) as error:
         said = str(error).partition("\n")[0].rstrip(".")

@@ -5,6 +5,7 @@ The cells by name are in `freqjax.config.names`.
 
 from freqjax.config.names import cell_class
 from freqjax.networks.abilities import (
+    DenseRealTime,
     Linearizable,
     Paddable,
     RealTime,
@@ -40,6 +41,7 @@ __all__ = [
     "BidirectionalNetwork",
     "Cell",
     "Constructed",
+    "DenseRealTime",
     "Filterable",
     "GivesPeaks",
     "GivesRotors",

@@ -20,7 +20,7 @@ from freqjax.networks.arrays import AnyArray, Size
 from freqjax.networks.lstm_linear import Linearization
 from freqjax.networks.network import Carry, Network, Params
 from freqjax.networks.padding import HiddenAxes
-from freqjax.networks.sensitivities import Reading
+from freqjax.networks.sensitivities import Dense, Reading
 from freqjax.networks.weights import LstmSetting, LstmWeights
 
 
@@ -81,6 +81,15 @@ class RealTime(Network, Protocol):
 
     def correct(self, carry: Carry, memory: Any, change: Params) -> Carry:
         """Return the carry that the parameters plus `change` would have reached, to first order."""
+        ...
+
+
+@runtime_checkable
+class DenseRealTime(RealTime, Protocol):
+    """Network whose sensitivities advance by a function that can be replaced by an equal one."""
+
+    def with_dense(self, dense: Dense) -> RealTime:
+        """Return the network with `dense` for sensitivities where every unit hears all others."""
         ...
 
 

@@ -17,6 +17,7 @@ its other weights are 0, and have no effect and no gradient whatever their value
 
 from __future__ import annotations
 
+import copy
 from typing import Any, NamedTuple
 
 import jax
@@ -34,7 +35,7 @@ from freqjax.networks.network import Carry, Params, reset_where
 from freqjax.networks.padding import HiddenAxes
 from freqjax.networks.pairs import PairParts
 from freqjax.networks.rotors import UNITS, change_scales, pair_cycles, pair_owners
-from freqjax.networks.sensitivities import Memory, Reading, Sensitivities
+from freqjax.networks.sensitivities import Dense, Memory, Reading, Sensitivities
 from freqjax.networks.weights import LstmInitializer, LstmSetting, LstmWeights, coupled_mask
 
 
@@ -238,6 +239,12 @@ class LstmNetwork:
         )
         by_params = {"cell": {part: layer.pop(part) for part in params["cell"]}, "head": head}
         return carry, memory, Reading(ys, by_params | layer)
+
+    def with_dense(self, dense: Dense) -> LstmNetwork:
+        """Return the network with another recursion of its sensitivities: see `abilities.DenseRealTime`."""
+        other = copy.copy(self)
+        other._sensitivities = self._sensitivities.with_dense(dense)
+        return other
 
     def correct(self, carry: Carry, memory: Memory, change: Params) -> LstmCarry:
         """Return the carry after a change of the parameters, to first order."""

@@ -21,6 +21,8 @@ Axes: B streams, D inputs, O outputs, H hidden, G gates, F fields of the carry, 
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -35,6 +37,11 @@ from freqjax.networks.weights import coupled_mask
 
 # J of B streams, [B, F, b, N, H]: of field f of the i-th unit in the block of the unit that a column is of.
 Memory = Float[AnyArray, "B F block N H"]
+# (J of one stream, state, couplings, direct, weights, place) → J and the derivative of the outputs: see
+# `_advance_dense`.
+Dense = Callable[
+    [jax.Array, jax.Array, jax.Array, jax.Array, jax.Array, int], tuple[jax.Array, jax.Array]
+]
 
 
 class Reading(NamedTuple):
@@ -70,6 +77,13 @@ class Sensitivities:
         """Set the sizes; `coupled` is S, the units of a group that W_h couples, a divisor of H."""
         self._cell, self._hidden, self._coupled = cell, hidden_size, coupled
         self._gates = len(cell.gates)
+        self._dense: Dense = _advance_dense
+
+    def with_dense(self, dense: Dense) -> Sensitivities:
+        """Return the same with another function for the recursion where b = H."""
+        other = copy.copy(self)
+        other._dense = dense
+        return other
 
     def begin(self, layer: Any, streams: Size, *, exact: bool) -> Memory:
         """Return J at the start of a stream: 1 for a learned initial field, else 0.
@@ -124,10 +138,10 @@ class Sensitivities:
             slopes.recurrent,
             self._compact(kernel, block).reshape(block, -1, self._hidden),
         )
-        memory = jax.vmap(self._recur)(memory, slopes.state, couplings, direct)
-        place = self._cell.carry._fields.index("h")
+        memory, rows = jax.vmap(self._recur, (0, 0, 0, 0, None))(
+            memory, slopes.state, couplings, direct, head["kernel"].T
+        )
         ys = carry.h @ head["kernel"] + head["bias"][None]
-        rows = jax.vmap(lambda m: self._through(head["kernel"].T, m))(memory[:, place])
         return carry, memory, ys, (self._unpack(rows, layer), _by_head(carry.h, head))
 
     def correct(self, carry: Carry, memory: Memory, change: Any) -> Carry:
@@ -182,27 +196,29 @@ class Sensitivities:
         state: Float[Array, "F F H"],
         couplings: Float[Array, "F block H"],
         direct: Float[Array, "F N H"],
-    ) -> Float[Array, "F block N H"]:
-        """Advance J of one stream; couplings[f, j, n] is ∂(field f of unit n)/∂(h of unit j of its block)."""
+        weights: Float[Array, "O H"],
+    ) -> tuple[Float[Array, "F block N H"], Float[Array, "O N H"]]:
+        """Advance J of one stream, and compute the derivative of its outputs.
+
+        couplings[f, j, n] is ∂(field f of unit n)/∂(h of unit j of its block); weights are those of the head.
+        """
         block, place = memory.shape[1], self._cell.carry._fields.index("h")
+        if block == self._hidden:
+            return self._dense(memory, state, couplings, direct, weights, place)
         after = jnp.where(self._own(block)[None, :, None], direct[:, None], 0)
         state = self._spread(state, block)
         for field in range(memory.shape[0]):
             after = after + state[:, field][:, :, None] * memory[field][None]
-        if block == self._hidden:
-            return after + jnp.einsum("fjn,jru->fnru", couplings, memory[place])
         couplings = self._spread(couplings, block)
         for j in range(block):
             after = after + couplings[:, j][:, :, None] * memory[place, j][None, None]
-        return after
+        return after, self._through(weights, after[place])
 
     def _through(
         self, weights: Float[Array, "O H"], memory: Float[AnyArray, "block N H"]
     ) -> Float[Array, "O N H"]:
         """Compute the derivative [O, N, H] of Σ_n weights[o, n] h_n."""
         block = memory.shape[0]
-        if block == self._hidden:
-            return jnp.einsum("on,nru->oru", weights, memory)
         spread = self._spread(weights, block)
         return sum(
             (spread[:, i][:, None] * memory[i][None] for i in range(1, block)),
@@ -257,6 +273,28 @@ class Sensitivities:
             "input": {"kernel": kernel, "bias": last[..., 0, :]},
         }
         return found | ({"carry": rows[..., -1, :]} if "carry" in layer else {})
+
+
+def _advance_dense(
+    memory: Float[AnyArray, "F H N H"],
+    state: Float[Array, "F F H"],
+    couplings: Float[Array, "F H H"],
+    direct: Float[Array, "F N H"],
+    weights: Float[Array, "O H"],
+    place: int,
+) -> tuple[Float[Array, "F H N H"], Float[Array, "O N H"]]:
+    """Advance J of one stream where every unit hears all others: see `Sensitivities._recur`.
+
+    `place` is that of h among the fields.
+    """
+    after = state[:, 0][:, :, None, None] * memory[0][None]
+    for field in range(1, memory.shape[0]):
+        after = after + state[:, field][:, :, None, None] * memory[field][None]
+    after = after + jnp.einsum("fjn,jru->fnru", couplings, memory[place])
+    # One entry in H is a unit's own: selecting them over all of J takes about a fifth of a step.
+    units = np.arange(memory.shape[1])
+    after = after.at[:, units, :, units].add(jnp.moveaxis(direct, -1, 0))
+    return after, jnp.einsum("on,nru->oru", weights, after[place])
 
 
 def _by_head(h: Float[Array, "B H"], head: Any) -> Any:

@@ -15,6 +15,7 @@ each; with FiLM, it also has {film: {scale, shift}}.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, cast
 
@@ -30,7 +31,7 @@ from freqjax.networks.film import film_axes, init_film, modulate
 from freqjax.networks.initializers import uniform_head
 from freqjax.networks.network import Carry, Params
 from freqjax.networks.padding import HiddenAxes
-from freqjax.networks.sensitivities import Memory, Reading, Sensitivities
+from freqjax.networks.sensitivities import Dense, Memory, Reading, Sensitivities
 from freqjax.networks.weights import LayerInitializer, LayerSetting, LstmSetting
 
 # (cell's parameters, carry, initial carry, xs, resets) → carry, hs: `Cell.scan` or `Cell.scan_autodiff`.
@@ -273,6 +274,12 @@ class SingleLayerNetwork(StackedNetwork):
             layer, params["head"], carry[0], initial, memory, x, resets
         )
         return (state,), memory, Reading(ys, {"layer_0": layer, "head": head})
+
+    def with_dense(self, dense: Dense) -> SingleLayerNetwork:
+        """Return the network with another recursion of its sensitivities: see `abilities.DenseRealTime`."""
+        other = copy.copy(self)
+        other._sensitivities = self._sensitivities.with_dense(dense)
+        return other
 
     def correct(self, carry: Carry, memory: Memory, change: Params) -> Carry:
         """Return the carry after a change of the parameters, to first order."""

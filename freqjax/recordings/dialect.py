@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from freqjax.errors import UserError
+from freqjax.recordings import dates
 from freqjax.text import printable
 
 # Separator and decimal sign; the first that fits is taken where others give the same numbers.
@@ -53,6 +54,7 @@ class Dialect(NamedTuple):
       comments: comment lines before the rows.
       passed: other lines before the header, which are passed over.
       skipped: all lines before the first row.
+      dates: the column of dates, which are read as seconds since 1970; None if there is none.
     """
 
     encoding: str
@@ -62,6 +64,7 @@ class Dialect(NamedTuple):
     comments: tuple[str, ...] = ()
     passed: tuple[str, ...] = ()
     skipped: int = 0
+    dates: int | None = None
 
     @property
     def separator_word(self) -> str:
@@ -103,7 +106,8 @@ def find_dialect(path: Path, source: str) -> Dialect:
       UserError: it is no text, holds no row of numbers, or can be read in two ways.
     """
     encoding = _encoding(path, source)
-    lines = lines_of(path, encoding)
+    beginning = list(itertools.islice(lines_of(path, encoding), _LOOKED_AT))
+    lines = lines_of(path, encoding, dated=any(map(dates.has_date, beginning)))
     before, first = _preamble(lines, source)
     rows = [first, *itertools.islice((line for line in lines if _holds(line)), _LOOKED_AT)]
     try:
@@ -111,18 +115,30 @@ def find_dialect(path: Path, source: str) -> Dialect:
         fits = [(_fit(way, before, rows), way) for way in ways]
         most = max(fit for fit, _ in fits)
         best = [_with_header(way, before, rows) for fit, way in fits if fit == most]
-        if len(best) == 1 or most[1] <= 0:  # where no row fits, the rows will say why
-            return best[0]
-        return _decide(best, rows, lines, source)
+        # Where no row fits, the rows will say why.
+        clear = len(best) == 1 or most[1] <= 0
+        found = best[0] if clear else _decide(best, rows, lines, source)
+        return found._replace(dates=_place_of_dates(found, beginning[found.skipped :]))
     except csv.Error as error:
         raise UserError(f"{source}: it cannot be read as CSV text ({error}).") from None
 
 
-def lines_of(path: Path, encoding: str) -> Iterator[str]:
-    """Yield the lines of a text without their ends; bytes that are not of the encoding become U+FFFD."""
+def lines_of(path: Path, encoding: str, *, dated: bool = False) -> Iterator[str]:
+    """Yield the lines of a text without their ends; bytes that are not of the encoding become U+FFFD.
+
+    If `dated`, dates become seconds since 1970, but for those in comments.
+    """
     with path.open(encoding=encoding, errors="replace") as file:
         while line := file.readline(_LONGEST_LINE):
-            yield line.rstrip("\n")
+            bare = line.rstrip("\n")
+            yield dates.as_seconds(bare) if dated and not is_comment(bare) else bare
+
+
+def _place_of_dates(dialect: Dialect, lines: Iterable[str]) -> int | None:
+    """Return the first column of dates, as the first row has them, or None."""
+    mark, row = "date", next(filter(_holds, lines), "")
+    cells = next(dialect.cells([dates.as_seconds(row, mark)]), [])
+    return cells.index(mark) if mark in cells else None
 
 
 def is_comment(line: str) -> bool:

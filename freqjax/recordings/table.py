@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from freqjax.errors import UserError
+from freqjax.recordings.dates import EXAMPLE
 from freqjax.recordings.dialect import (
     find_dialect,
     is_comment,
@@ -115,8 +116,9 @@ class Table:
 
     def _rows(self) -> Iterator[list[str]]:
         """Read the rows of cells; leave out comments, and blank rows at the end."""
+        dated = self.dialect.dates is not None
         lines = itertools.islice(
-            lines_of(self.path, self.dialect.encoding), self.dialect.skipped, None
+            lines_of(self.path, self.dialect.encoding, dated=dated), self.dialect.skipped, None
         )
         blank = 0
         try:
@@ -158,7 +160,8 @@ class Table:
                     )
                 if not is_number(cell):
                     raise UserError(
-                        f"{self._source}: row {row}, column {name} is {cell[:60]!r}: it must be a number."
+                        f"{self._source}: row {row}, column {name} is {cell[:60]!r}: it must be a number, "
+                        f"or a date such as {EXAMPLE}."
                     )
         return np.array(lines, np.float64)
 

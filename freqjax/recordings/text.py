@@ -71,6 +71,8 @@ class CsvRecording:
 
     def _find_time(self, beginning: np.ndarray) -> int | None:
         table = self._table
+        if table.dialect.dates is not None:
+            return table.dialect.dates
         if table.has_header:
             known = (i for i, n in enumerate(table.names) if names.seconds_per_unit(n) is not None)
             return next(known, None)
@@ -88,9 +90,7 @@ class CsvRecording:
         if column is None:
             return None
         name = self._table.names[column]
-        unit = names.seconds_per_unit(name) or 1.0
-        if not names.has_unit(name):
-            unit = names.unit_of_size(first)
+        unit = 1.0 if column == self._table.dialect.dates else _unit(name, first)
         rounding = self._table.rounding(column)
 
         def read() -> Iterator[np.ndarray]:
@@ -104,7 +104,9 @@ class CsvRecording:
         if self._measured is not None:
             name = f"{self.path}, column {self._table.names[self._time or 0]}"
             notes.append(self._measured.words(name))
-            if not self._table.has_header:
+            if self._table.dialect.dates is not None:
+                notes[-1] += "; its dates are read as seconds since 1970"
+            elif not self._table.has_header:
                 notes[-1] += "; it rises evenly, and without a header it is taken as time in s"
         elif stated is not None:
             notes.append(f"{self.path}: {stated.name} states {stated.sampling_rate:.9g} Hz")
@@ -116,6 +118,13 @@ class CsvRecording:
                 if (step := rises_evenly(beginning[:, i])) is not None
             )
         return notes
+
+
+def _unit(name: str, first: float) -> float:
+    """Return the seconds in a unit of times that begin at `first`, in a column of a name."""
+    if names.has_unit(name):
+        return names.seconds_per_unit(name) or 1.0
+    return names.unit_of_size(first)
 
 
 class _CsvWriter:

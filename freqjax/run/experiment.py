@@ -41,6 +41,7 @@ from freqjax.text import printable
 from freqjax.training import epochs, footprint
 from freqjax.training.epochs import EpochResult
 from freqjax.training.gradients import engines
+from freqjax.training.placement import placed
 from freqjax.training.prepared import Prepared
 from freqjax.training.regimes import make_trainer, require_trainable
 from freqjax.training.stopping import Stopping
@@ -83,6 +84,7 @@ def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
     validation.validate_training(config)
     with (
         Interrupts() as interrupts,
+        placed(config, say),
         _open(config, workdir, resume=resume, say=say, interrupts=interrupts) as (
             experiment,
             folder,

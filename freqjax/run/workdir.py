@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,10 @@ _WRITTEN = (
     "config.json", METRICS, "summary.json", "diagnosis.json", "report.md", "escalation.json",
     "sweep.json", "sweep.csv",
 )  # fmt: skip
+
+
+# A file that takes the place of another is written in seconds: one that is older is left over.
+IDLE = 3600.0
 
 
 @contextlib.contextmanager
@@ -136,8 +140,10 @@ class Workdir:
         return rows.cut(self.path / METRICS, epochs, say)
 
 
-def make(path: Path) -> None:
+def make(path: Path, *, writes: Sequence[str] = ()) -> None:
     """Create the folder `path` if it is missing, and check that it can be written.
+
+    What a killed process has left half-written of `writes` is removed, once nothing can still write it.
 
     Raises:
       UserError: it cannot be written.
@@ -151,3 +157,4 @@ def make(path: Path) -> None:
     except OSError as error:
         why = files.reason(error)
         raise UserError(f"--workdir is {shown}: it cannot be written ({why}).") from None
+    leftovers.remove_temporaries(path, writes, idle=IDLE)

@@ -6,8 +6,6 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
-import jax
-
 from freqjax.checkpoints import beginnings
 from freqjax.checkpoints.beginnings import Warn
 from freqjax.checkpoints.records import Record, data_hashes
@@ -16,10 +14,10 @@ from freqjax.errors import UserError
 from freqjax.networks import Network, needs_of, network_of
 from freqjax.sweep import processes
 from freqjax.sweep.axes import Bucket
-from freqjax.system import capacity
+from freqjax.system import capacity, devices
 from freqjax.system.capacity import Need
 from freqjax.tasks import make_task
-from freqjax.training import footprint
+from freqjax.training import footprint, placement
 from freqjax.training.gradients import engines
 from freqjax.training.prepared import assemble
 from freqjax.training.regimes import is_alone
@@ -52,7 +50,9 @@ def check(buckets: Sequence[Bucket], warn: Warn, *, resume: bool = False) -> lis
     notes = []
     for bucket in buckets:
         config = bucket.replicas[0].config
-        if not is_alone(config):
+        if is_alone(config):
+            notes.append(placement.idle(config))
+        else:
             task, network = assemble(config)
             _require_memory(bucket, network, task.samples)
             notes.append(engines.choose(network, task, config).note)
@@ -65,7 +65,7 @@ def _require_memory(bucket: Bucket, network: Network, samples: int) -> None:
     Raises:
       UserError: they have not.
     """
-    if jax.default_backend() != "cpu":
+    if not devices.on_cpu():
         return
     replicas = len(bucket.replicas) // processes.count() or 1
     needs = footprint.needs(bucket.replicas[0].config, network, 1, samples)

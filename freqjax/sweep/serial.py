@@ -20,7 +20,7 @@ from freqjax.networks import count_parameters
 from freqjax.sweep.axes import Bucket, Replica
 from freqjax.sweep.logs import Arrays, ReplicaLog, Row, result_of
 from freqjax.sweep.standards import Standard
-from freqjax.training import epochs, footprint
+from freqjax.training import epochs, footprint, placement
 from freqjax.training.monitors import finite_or_null
 from freqjax.training.prepared import Prepared, assemble, param_shapes
 from freqjax.training.regimes import make_trainer
@@ -110,7 +110,8 @@ class SerialReplicas:
         """Create the replicas `mine` of `bucket`, on the devices of this process or those given."""
         self._bucket = bucket
         self._members = [SerialReplica(replica) for replica in mine]
-        self._devices = jax.local_devices() if devices is None else devices
+        config = bucket.replicas[0].config
+        self._devices = placement.local(config) if devices is None else devices
 
     @property
     def logs(self) -> list[ReplicaLog]:

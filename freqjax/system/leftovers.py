@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,13 +18,17 @@ def is_temporary(name: str, of: str) -> bool:
     return ending != name and _ENDING.fullmatch(ending) is not None
 
 
-def remove_temporaries(folder: Path, names: Iterable[str]) -> None:
-    """Remove the files in `folder` that were to become one of `names`.
+def remove_temporaries(folder: Path, names: Iterable[str], *, idle: float = 0.0) -> None:
+    """Remove the files in `folder` that were to become one of `names` and did not change for `idle` seconds.
 
-    The caller must be the only one that writes these.
+    Where `idle` is 0 the caller must be the only one that writes these.
     """
-    names = tuple(names)
+    names, latest = tuple(names), time.time() - idle
     for path in folder.glob(".*.*"):
         ours = any(is_temporary(path.name, of=name) for name in names)
         if ours and path.is_file() and not path.is_symlink():
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(
+                FileNotFoundError
+            ):  # another process has finished or removed it
+                if not idle or path.stat().st_mtime <= latest:
+                    path.unlink()

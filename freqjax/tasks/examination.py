@@ -31,6 +31,7 @@ class Examination(NamedTuple):
       before: the name in `freqjax.diagnosis.CAUSES` before which it ranks; empty for its own place there, or,
         of a cause of the task's own, after all of them.
       even_if_healthy: whether it stands in a run that has reached its goal, which then means nothing.
+      mend: changes of the config (section.field=value) that alone mend it, which a trial can prove.
     """
 
     cause: str
@@ -43,6 +44,7 @@ class Examination(NamedTuple):
     refuted_if: str = "the frozen error ends no better"
     before: str = ""
     even_if_healthy: bool = False
+    mend: tuple[str, ...] = ()
 
 
 class Evidence(NamedTuple):
@@ -62,6 +64,9 @@ class Evidence(NamedTuple):
       command: (changes) → a command that repeats the run with them.
       through_time: the command that trains through a whole gradient.
       decays: whether its weights decay.
+      frozen: [E][G] frozen losses of the epochs that were evaluated, the oldest first; None if not finite.
+      near_start: changes of the config to first weights that the training targets suggest; empty where there
+        are none.
     """
 
     network: Network
@@ -77,3 +82,5 @@ class Evidence(NamedTuple):
     command: Callable[..., str]
     through_time: str
     decays: bool
+    frozen: Sequence[Sequence[float | None]]
+    near_start: tuple[str, ...]

@@ -10,7 +10,7 @@ import jax
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.networks import Filterable, Network, RealTime
-from freqjax.system import capacity
+from freqjax.system import capacity, devices
 from freqjax.system.capacity import Need
 from freqjax.tasks import Sequences
 from freqjax.tasks.windows import warm_up, window_count
@@ -44,7 +44,7 @@ def require(prepared: Prepared) -> None:
             f"train.epochs is {config.train.epochs}: times the {count} updates of an epoch it must be at "
             f"most {MOST_UPDATES}."
         )
-    if jax.default_backend() == "cpu":  # an accelerator has memory of its own
+    if devices.on_cpu():  # an accelerator has memory of its own
         capacity.require(needs(config, prepared.network, *rows.inputs.shape[:2]))
 
 

@@ -243,6 +243,10 @@ def evaluate(invoke, folder: Path, checkpoint: Path, *words: object) -> dict:
     )
     assert (code, error) == (0, "")
     assert f"everything: {folder}" in text
+    phases = ["evaluating the weights, the baselines and the limit …"]
+    if not {"--no-figures", "--nofigures"} & set(words):
+        phases.append("drawing the figures …")
+    assert [line for line in text.splitlines() if line.endswith(" …")] == phases
     return read_json(folder / "evaluation.json")
 
 

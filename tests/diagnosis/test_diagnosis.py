@@ -10,7 +10,17 @@ import pytest
 
 from freqjax import commandline
 from freqjax.config import overrides, sections, validation
-from freqjax.diagnosis import diagnose, gradients, losses, rates, recorded, trial, tried
+from freqjax.diagnosis import (
+    diagnose,
+    gradients,
+    losses,
+    rates,
+    recorded,
+    starts,
+    stopped,
+    trial,
+    tried,
+)
 from freqjax.diagnosis.limit import information_limit
 from freqjax.tasks.extraction.datasets import write_rows
 from tests.diagnosis.runs import LAYERS, RANKED, by_cause, config, examined, row
@@ -149,7 +159,8 @@ def test_a_frequency_out_of_its_basin(tmp_path):
 
 
 def test_a_frequency_inside_of_its_basin(tmp_path):
-    found = by_cause(task_checks(examined(tmp_path, outputs=off_by(0.2))))
+    rows = [row(e, frozen=0.3) for e in range(1, 41)]
+    found = by_cause(task_checks(examined(tmp_path, outputs=off_by(0.2), rows=rows)))
     assert found["frequency_basin"].found is False
 
 
@@ -165,6 +176,19 @@ def test_an_amplitude_that_has_collapsed(tmp_path):
     found = by_cause(task_checks(examined(tmp_path, outputs=lambda y: 0.3 * y)))
     assert found["amplitude_collapse"].found
     assert not found["frequency_basin"].found
+
+
+def test_a_collapse_is_what_a_larger_output_would_mend(tmp_path):
+    """An output of 0.85 has an error of 0.15² / 2 = 0.011, above the goal, which scaling takes away."""
+    found = by_cause(task_checks(examined(tmp_path, outputs=lambda y: 0.85 * y)))
+    assert found["amplitude_collapse"].found, found["amplitude_collapse"].words
+
+    def noisy(y):
+        """Add to 0.75 of the target noise of its power: a smaller output would be better."""
+        return 0.75 * y + np.random.default_rng(0).normal(scale=0.7, size=y.shape)
+
+    found = by_cause(task_checks(examined(tmp_path, outputs=noisy)))
+    assert found["amplitude_collapse"].found is False
 
 
 @pytest.mark.parametrize("outputs", [np.zeros_like, off_by(0.8, 0.3), lambda y: y + 0.5])
@@ -403,6 +427,17 @@ def test_an_explosion_at_the_first_weights_comes_before_its_bad_numbers(tmp_path
     assert exploding.found is False and 0 < exploding.evidence["first_norm"] < 100
 
 
+@pytest.mark.parametrize(("size", "first"), [(1e4, "exploding_gradient"), (1.0, "non_finite")])
+def test_an_explosion_that_blows_up_the_numbers_later_comes_before_them(tmp_path, size, first):
+    """The first epoch's mean is finite and too large, by the first weights or by the first steps."""
+    bad = row(3, (None, None), norms=(None, None, None), alerts=["non-finite loss at step 9"])
+    run = examined(tmp_path, rows=[row(1, norms=(1.0, 250.0, 1.0)), bad])
+    run.initial_params = jax.tree.map(np.array, run.initial_params)
+    run.initial_params["head"]["kernel"][:] *= size
+    found = [e.cause for e in diagnose(run).causes]
+    assert found[0] == first and {"exploding_gradient", "non_finite"} <= set(found)
+
+
 @pytest.mark.parametrize(("uncut", "found"), [(0.3, False), (0.02, True)])
 def test_a_cut_is_judged_by_what_the_whole_gradient_reaches(tmp_path, monkeypatch, uncut, found):
     """A listener's cut gradient may be far off at its own weights, where it learned well with it."""
@@ -444,6 +479,57 @@ def test_a_clock_that_shrank_to_nothing_is_trapped(tmp_path):
     assert found.found and "shrunk towards zero" in found.words
     heard = config(task={"start": "random", "phase_scale": 0.1})  # which needs no clock
     assert not by_cause(task_checks(examined(tmp_path, heard)))["frequency_basin"].found
+
+
+@pytest.mark.parametrize(("before", "found"), [(0.5, None), (0.3, False)])
+def test_a_component_that_was_at_zero_in_most_epochs_may_have_been_trapped(tmp_path, before, found):
+    """The error of zero is 0.5; at the end the output follows its target, within its basin."""
+    rows = [row(e, frozen=(before, 0.01)) for e in range(1, 31)]
+    rows += [row(e, frozen=(0.2, 0.01)) for e in range(31, 41)]
+    run = examined(tmp_path, rows=rows, outputs=off_by(0.1))
+    basin = by_cause(task_checks(run))["frequency_basin"]
+    assert basin.found is found
+    assert ("2 Hz the output was no better than zero in most epochs" in basin.words) is (
+        found is None
+    )
+    assert basin.mend == ("network.initializer=spectral", "network.learned_carry=true")
+    assert run.changed(basin.mend).network.initializer == "spectral"
+
+
+@pytest.mark.parametrize(
+    ("fields", "has_one"),
+    [
+        ({}, True),
+        ({"task": {"rotor_high": 50.0}}, False),  # from Nyquist on, which only rotors mind
+        ({"network": {"hidden_size": 3}}, False),
+        ({"network": {"cell": "gru"}}, False),
+        ({"network": {"initializer": "spectral", "learned_carry": True}}, False),
+    ],
+)
+def test_a_start_is_tried_only_where_it_can_be_had(tmp_path, fields, has_one):
+    run = examined(tmp_path, config(**fields))
+    assert bool(run.near_start) is has_one
+
+
+@pytest.mark.parametrize("outputs", [np.zeros_like, off_by(0.1)])
+@pytest.mark.parametrize(("near", "first"), [(0.005, "frequency_basin"), (0.2, "needs_epochs")])
+def test_a_start_that_reaches_the_goal_in_time_is_the_cause(
+    tmp_path, monkeypatch, outputs, near, first
+):
+    """More epochs reach it as well; if another start does not, they are what is missing."""
+
+    def retrain(run, scales, work, *, config=None, begin=None, **_):
+        spectral = config is not None and config.network.initializer == "spectral"
+        reached = near if spectral else 1e-3 if begin is not None else 0.5
+        return trial.Trial([reached] * len(scales), [reached] * len(scales), 1000, 1.0)
+
+    for module in (rates, starts, stopped, tried):
+        monkeypatch.setattr(module, "retrain", retrain)
+    found = diagnose(examined(tmp_path, outputs=outputs))
+    assert next(e.cause for e in found.causes) == first
+    basin = by_cause(found.examinations)["frequency_basin"]
+    assert basin.evidence["near_start_mse"] == near
+    assert ("initializer=spectral" in basin.experiment) is (first == "frequency_basin")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from freqjax.diagnosis.stopped import stopped_early
+from freqjax.diagnosis.trial import Trial
 from tests.diagnosis.runs import by_cause, config, examined, row
 from tests.diagnosis.test_diagnosis import repeater, single
 
@@ -28,9 +29,25 @@ def found(run, *, wrong_rows=False):
 def test_a_run_that_would_have_learned_with_more_epochs(tmp_path):
     stopped, short = found(ended(tmp_path, train__epochs=25))
     assert short.found and stopped.found is False, short.words
-    assert short.evidence["updates"] == 50
+    assert short.evidence["updates"] == 400
     assert short.evidence["continued_mse"] < 0.25
-    assert "--config.train.epochs=75" in short.experiment
+    assert "--config.train.epochs=425" in short.experiment  # 400 updates more
+
+
+@pytest.mark.parametrize(("made", "more"), [(5, 400), (25, 400), (300, 600)])
+def test_a_run_of_few_updates_goes_on_for_as_many_as_show_what_it_can_learn(
+    tmp_path, monkeypatch, made, more
+):
+    """Twice five updates would tell nothing."""
+    asked = []
+
+    def retrain(run, scales, work, *, more, **_):
+        asked.append(more * run.updates)
+        return Trial([0.001], [0.001], 400, 1.0)
+
+    monkeypatch.setattr("freqjax.diagnosis.stopped.retrain", retrain)
+    assert found(ended(tmp_path, epochs=made, train__epochs=made))[1].found
+    assert asked == [pytest.approx(more)]
 
 
 def test_more_epochs_do_not_mend_steps_of_no_size(tmp_path):
@@ -78,9 +95,9 @@ def test_a_schedule_that_slowed_nothing_is_not_blamed(tmp_path):
 
 
 def test_a_run_that_learns_its_rows_by_heart_needs_no_epochs(tmp_path):
-    """More updates make the training error smaller, and the test error, which stands at 0.01, larger."""
+    """More updates make the training error smaller, and the test error, which stands at 0, larger."""
     run = ended(tmp_path, train__epochs=25)
-    run.test_error = 0.01
+    run.test_error = 0.0
     assert found(run)[1].found is False
     assert found(run, wrong_rows=True)[1].found  # of test rows that are no judge
 

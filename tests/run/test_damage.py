@@ -120,6 +120,8 @@ def test_diagnose_tells_of_damage_and_does_without(run, capsys):
     assert main(["--mode", "diagnose", "--workdir", str(run)]) == 0
     said = capsys.readouterr().out
     assert f"{run / 'summary.json'} is damaged: " in said and "is damaged in line 2: " in said
+    phases = ["evaluating the weights, the baselines and the limit …", "diagnosing …"]
+    assert [line for line in said.splitlines() if line.endswith(" …")] == phases
     assert (run / "report.md").read_text().startswith("# Worse than predicting zero")
 
 

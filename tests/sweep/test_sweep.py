@@ -381,6 +381,7 @@ def test_a_wrong_axis_is_one_sentence_before_anything_is_written(text, part, tmp
     ],
 )
 def test_processes_that_cannot_meet_are_told_why(fields, part, tmp_path):
+    jax.devices("cpu")  # with a GPU JAX may run without
     config = sweep_config({"train.seed": (0,)})
     config.run = RunConfig(**fields)
     with pytest.raises(UserError, match=part):

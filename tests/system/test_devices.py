@@ -35,6 +35,8 @@ _STARTS = {
 @pytest.fixture
 def plugin(tmp_path, monkeypatch):
     """Install a plugin of a kind for this process and its children; return its folder."""
+    if os.path.exists("/dev/nvidia0"):
+        pytest.skip("this machine has a GPU, which JAX prefers")
 
     def install(kind):
         folder = tmp_path / "plugins"
@@ -44,7 +46,7 @@ def plugin(tmp_path, monkeypatch):
         monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{ROOT}")
         monkeypatch.syspath_prepend(folder)
         monkeypatch.setenv("FREQJAX_CACHE", str(tmp_path / "cache"))
-        monkeypatch.delenv("JAX_PLATFORMS")
+        monkeypatch.delenv("JAX_PLATFORMS", raising=False)
         return folder
 
     return install
@@ -141,3 +143,22 @@ def test_memory_that_a_plugin_does_not_tell_is_the_hosts(monkeypatch):
     assert hosts is not None and hosts > 1
     monkeypatch.setattr(Device, "memory_stats", lambda _: {"peak_bytes_in_use": 5e6})
     assert devices.peak_memory_mb() == 5
+
+
+@pytest.mark.parametrize("chosen", [None, "tensorfloat32"])
+def test_products_have_the_precision_of_float32_unless_the_user_chose_another(chosen):
+    code = (
+        "import jax, jax.numpy as jnp\n"
+        "from freqjax.system import devices\n"
+        "devices.select(None)\n"
+        "print(jax.make_jaxpr(lambda a: a @ a)(jnp.ones((2, 2))))\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if "PRECISION" not in k}
+    if chosen is not None:
+        environment["JAX_DEFAULT_MATMUL_PRECISION"] = chosen
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
+    )
+    found = " ".join(done.stdout.split())
+    assert ("precision=(Precision.HIGHEST, Precision.HIGHEST)" in found) == (chosen is None)
+    assert ("HIGHEST" in found) == (chosen is None)

@@ -1,9 +1,11 @@
 """Temporary files: nobody can foresee their names, and what a kill left of them is removed."""
 
 import os
+import time
 
 import pytest
 
+from freqjax.run import workdir
 from freqjax.system import files, leftovers
 
 
@@ -59,3 +61,26 @@ def test_what_a_kill_left_is_removed_and_no_more(tmp_path):
     (tmp_path / ".a.json.4712").mkdir()
     leftovers.remove_temporaries(tmp_path, ["a.json"])
     assert sorted(os.listdir(tmp_path)) == [".a.json.4712", ".a.json.old", ".b.json.4711", "a.json"]
+
+
+def age_by(path, seconds):
+    """Set the time of the last change of a file back."""
+    then = time.time() - seconds
+    os.utime(path, (then, then))
+
+
+def test_what_may_still_be_written_stays(tmp_path):
+    """Where others may write the same file, a temporary is left over once it has been idle for long."""
+    for name, age in ((".a.json.4711", 7200), (".a.json.4712", 60)):
+        (tmp_path / name).write_text("")
+        age_by(tmp_path / name, age)
+    leftovers.remove_temporaries(tmp_path, ["a.json"], idle=3600)
+    assert os.listdir(tmp_path) == [".a.json.4712"]
+
+
+def test_a_mode_without_a_lock_removes_what_a_kill_left_of_its_own_file(tmp_path):
+    for name in (".evaluation.json.4711", ".summary.json.4711"):
+        (tmp_path / name).write_text("")
+        age_by(tmp_path / name, 7200)
+    workdir.make(tmp_path, writes=("evaluation.json",))
+    assert sorted(os.listdir(tmp_path)) == [".lock", ".summary.json.4711"]

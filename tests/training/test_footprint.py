@@ -1,11 +1,12 @@
 """What a training takes, against what XLA says that it takes, and what is refused for it."""
 
-import jax
+from types import SimpleNamespace
+
 import pytest
 
 from freqjax import UserError
 from freqjax.run import experiment
-from freqjax.system import capacity
+from freqjax.system import capacity, devices
 from freqjax.training import footprint
 from freqjax.training.prepared import Prepared
 from freqjax.training.sources import make_source
@@ -127,5 +128,5 @@ def test_an_accelerator_has_memory_of_its_own(monkeypatch):
     room(monkeypatch, 1_000_000)
     with pytest.raises(UserError):
         footprint.require(prepared)
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(devices, "default", lambda: SimpleNamespace(platform="gpu"))
     footprint.require(prepared)

@@ -14,7 +14,7 @@ from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.limits.law import is_silent
 from freqjax.tasks.extraction.mixture_checks import data_mismatch
 from freqjax.tasks.extraction.target_checks import OFFSET, PHASE, SCALE
-from freqjax.text import number
+from freqjax.text import number, significant
 
 # Ratio of the steps from sample to sample to those of the clean sine; 2 if every second sample is missing.
 _STEP_RATIO = 1.5
@@ -47,9 +47,7 @@ def _decimated_stream(config: ExtractionConfig, evidence: Evidence) -> Examinati
     ]
     kept = _rows_kept(config, evidence.train_rows, ratios)
     multiple = _common_multiple(config, evidence)
-    words = (
-        f"The steps of the training targets are {max(ratios):#.3g} times those of the clean sine"
-    )
+    words = f"The steps of the training targets are {significant(max(ratios))} times those of the clean sine"
     if kept:
         words += f", since {kept}"
     words += (

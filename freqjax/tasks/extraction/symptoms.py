@@ -17,13 +17,14 @@ from freqjax.text import number
 # |Δf|·T at which the slope of the error of a sine changes sign: the first zero of the derivative of
 # sin(2πx) / (2πx), at tan(2πx) = 2πx.
 BASIN = 0.715
-# An amplitude of this size contributes 0.02 to the MSE, twice the goal.
-_AMPLITUDE = 0.8
 # Share of the error that scaling the output alone must remove.
 _RESCALED_SHARE = 0.5
 # An output of less than this share of its target's amplitude, or a component of more than this share of the
 # zero predictor's error, has shrunk to nothing.
 _SHRUNK, _NOTHING_SHARE = 0.4, 0.7
+# A component with more than this share of the zero predictor's error in more than half of the epochs that
+# were evaluated was trapped, though it escaped at last.
+_PLATEAU_SHARE = 0.9
 
 
 # Wrong rows invalidate every other check: these causes rank before the general ones.
@@ -56,32 +57,45 @@ def _frequency_basin(config: ExtractionConfig, evidence: Evidence) -> Examinatio
         if turn is not None and evidence.errors[group] >= evidence.goal
     ]
     worst, group = max(wrong, default=(0.0, 0))
-    trapped = [config.frequencies[g] for g in _trapped(config, evidence, turns)]
+    trapped = _trapped(config, evidence, turns)
+    late = _late(config, evidence)
+    credit = f"over the {evidence.credit:.3g} s of the gradient"
     words = "No wrong component has a measurable frequency."
-    if worst > BASIN or (wrong and not trapped):
+    if worst <= BASIN and trapped:
         words = (
-            f"The {sources[group]} for {config.frequencies[group]:g} Hz is off by Δf·T = {worst:.3g} over "
-            f"the {evidence.credit:.3g} s of the gradient."
+            f"At {_hertz(config, trapped)} Hz the output has shrunk towards zero, and nothing in the network "
+            f"turns near it: {credit} a smaller output is all that lowers the error."
         )
-    elif trapped:
+    elif worst <= BASIN and late:
         words = (
-            f"At {', '.join(f'{f:g}' for f in trapped)} Hz the output has shrunk towards zero, and nothing "
-            f"in the network turns near it: over the {evidence.credit:.3g} s of the gradient a smaller "
-            "output is all that lowers the error."
+            f"At {_hertz(config, late)} Hz the output was no better than zero in most epochs, and nothing in "
+            "the network turned near it."
+        )
+    elif wrong:
+        words = (
+            f"The {sources[group]} for {config.frequencies[group]:g} Hz is off by Δf·T = {worst:.3g} "
+            f"{credit}."
         )
     return Examination(
         cause="frequency_basin",
-        found=worst > BASIN or bool(trapped),
+        # What escaped late may have been slow: another start must prove that it was trapped.
+        found=worst > BASIN or bool(trapped) or (None if late and evidence.near_start else False),
         words=words,
         evidence={"turns_off_per_frequency": turns, "credit_s": evidence.credit},
         threshold=(
             f"|Δf|·T above {BASIN:g} in a wrong component: beyond it the error, 1 − sin(2πΔfT)/(2πΔfT), "
             "falls with a smaller output, not with a better frequency; or, where a clock is needed, an "
-            f"output below {_SHRUNK:g} of its amplitude with {_NOTHING_SHARE:.0%} of the error of zero"
+            f"output below {_SHRUNK:g} of its amplitude with {_NOTHING_SHARE:.0%} of the error of zero; or "
+            f"{_PLATEAU_SHARE:.0%} of it in most epochs where nothing turns near"
         ),
         experiment=evidence.through_time,
         advice="Begin with a horizon that is short enough for every component's basin, then lengthen it.",
+        mend=evidence.near_start,
     )
+
+
+def _hertz(config: ExtractionConfig, groups: Sequence[int]) -> str:
+    return ", ".join(f"{config.frequencies[group]:g}" for group in groups)
 
 
 def _trapped(
@@ -96,6 +110,21 @@ def _trapped(
         size = tone["amplitude_ratio"]
         small = size is not None and size < _SHRUNK
         if small and turn is None and evidence.errors[group] > _NOTHING_SHARE * zero:
+            found.append(group)
+    return found
+
+
+def _late(config: ExtractionConfig, evidence: Evidence) -> list[int]:
+    """Return the wrong components that only a clock could learn and that were at zero in most epochs."""
+    turns = any(hertz.size for hertz in _turning_hz(config, evidence))
+    if turns or not evidence.frozen or not needs_clock(config):
+        return []
+    zero = evidence.evaluation.constant_loss
+    found = []
+    for group, error in enumerate(evidence.errors):
+        losses = [each[group] for each in evidence.frozen]
+        stuck = sum(loss is not None and loss > _PLATEAU_SHARE * zero for loss in losses)
+        if error >= evidence.goal and 2 * stuck > len(losses):
             found.append(group)
     return found
 
@@ -141,7 +170,9 @@ def _amplitude_collapse(config: ExtractionConfig, evidence: Evidence) -> Examina
             continue
         # Error after the best scaling of the output: the power that does not correlate with the target.
         left = (1 - match**2) / 2
-        if size < _AMPLITUDE and left < _RESCALED_SHARE * error:
+        # Of an output of relative size r and correlation ρ the best scaling, ρ/r, removes (ρ − r)²/2.
+        removed = (match - size) ** 2 / 2 if size < match else 0.0
+        if removed > _RESCALED_SHARE * error and left < _RESCALED_SHARE * error:
             found.append((error - left, frequency, size, match, left))
     if found:
         _, frequency, size, match, left = max(found)
@@ -158,8 +189,7 @@ def _amplitude_collapse(config: ExtractionConfig, evidence: Evidence) -> Examina
             "correlation_per_frequency": [t["correlation"] for t in _tones(evidence)],
         },
         threshold=(
-            f"an amplitude below {_AMPLITUDE:g}, and scaling the output alone removes at least "
-            f"{_RESCALED_SHARE:.0%} of a component's error"
+            f"making the output larger removes at least {_RESCALED_SHARE:.0%} of a component's error alone"
         ),
         experiment=evidence.command("optimizer.weight_decay=0")
         if evidence.decays

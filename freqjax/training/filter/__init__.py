@@ -3,5 +3,6 @@
 trainer     the rows in order, and the weights chosen by their shadow losses
 judgement   decisions at the end of a block
 block       the updates of a block, with the shadows beside them
+native      the same in C++
 square_root the Kalman update
 """

@@ -29,6 +29,7 @@ from freqjax.networks.network import Params
 from freqjax.tasks import Sequences, Task
 from freqjax.training import monitors
 from freqjax.training.epochs import EpochResult
+from freqjax.training.filter import native
 from freqjax.training.filter.block import Block, Settings, begin, run
 from freqjax.training.filter.judgement import END, ESTIMATE, Progress
 from freqjax.training.filter.requirements import require
@@ -76,6 +77,7 @@ class FilterTrainer:
         """
         self._parts = parts = require(network, task, config).parts()
         self._task, self._config, self._rows = task, config, train_rows
+        self._run = native.make_run() if config.train.engine == "native" else run
         if params is None:
             params = network.init(initial_key(config.train.seed))
         self._initial = params
@@ -134,7 +136,7 @@ class FilterTrainer:
             self._begin(group)
         last = min(self._row + self._rows_at_once, progress.horizon)
         xs, targets = self._rows_of(self._sequence)
-        block = run(self._settings(group), self._state.block, xs, targets, self._row, last)
+        block = self._run(self._settings(group), self._state.block, xs, targets, self._row, last)
         losses = np.asarray(block.losses, np.float64) / last
         self._state = self._state._replace(block=block)
         self.step, self._used = self.step + last - self._row, self._used + last - self._row

@@ -4,7 +4,11 @@
 |---|---|---|
 | closed_form | truncated × online | `freqjax.training.gradients.closed_form`: explicit formulas, in JAX |
 | native | truncated × online | `freqjax.training.gradients.native`: the same in C++, which must be built |
+| native | rtrl × online | `freqjax.training.gradients.native_rtrl`: autodiff, with sensitivities in C++ |
 | autodiff | all | `freqjax.training.chunks`: any estimator, network and optimizer |
+
+The updates of a filter (`optimizer.name` ekf) are those of `freqjax.training.filter.block`, or with native of
+`freqjax.training.filter.native`.
 
 All use the same state, so that one can continue where another stopped; their numbers agree up to rounding.
 auto depends only on the config, never on what is built, so that a config has one result.
@@ -21,6 +25,7 @@ from freqjax.networks import Network
 from freqjax.tasks import Task
 from freqjax.training import chunks
 from freqjax.training.chunks import Chunk
+from freqjax.training.filter import native as native_filter
 from freqjax.training.gradients import closed_form, native
 from freqjax.training.optimizers import Schedule
 
@@ -59,7 +64,7 @@ class Choice(NamedTuple):
 _ONLINE = frozenset({("truncated", "online")})
 ENGINES = {
     "closed_form": Engine(_ONLINE, closed_form.why_not, closed_form.make_online_chunk),
-    "native": Engine(_ONLINE, native.why_not, native.make_native_chunk),
+    "native": Engine(_ONLINE | {("rtrl", "online")}, native.why_not, native.make_native_chunk),
     "autodiff": Engine(None, lambda network, task, config: None, chunks.make_chunk),
 }
 
@@ -71,15 +76,18 @@ def choose(network: Network, task: Task, config: Config) -> Choice:
       UserError: the engine is selected by name and does not support this run.
     """
     asked = config.train.engine
-    if config.optimizer.name == "ekf":  # its updates are those of `freqjax.training.filter`
+    if config.optimizer.name == "ekf":  # whose trainer calls its own functions
+        reason = native_filter.why_not(network) if asked == "native" else None
+        if reason is not None:
+            raise _refusal(asked, reason)
         return Choice("filter", ENGINES["autodiff"].make_chunk, None)
     name = "closed_form" if asked == "auto" else asked
     reason = why_not(name, network, task, config)
     if reason is None:
         return Choice(name, ENGINES[name].make_chunk, None)
-    reason = reason[0].lower() + reason[1:]
     if asked != "auto":
-        raise UserError(f"train.engine is {asked}: {reason}")
+        raise _refusal(asked, reason)
+    reason = _continued(reason)
     slower = _serves(ENGINES[name], config)
     note = f"train.engine auto takes autodiff, which is slower: {reason}" if slower else None
     return Choice("autodiff", ENGINES["autodiff"].make_chunk, note)
@@ -95,6 +103,15 @@ def why_not(name: str, network: Network, task: Task, config: Config) -> str | No
         f"train.gradient × train.regime is {train.gradient_method} × {train.regime}: {name} computes "
         f"{pairs}."
     )
+
+
+def _refusal(asked: str, reason: str) -> UserError:
+    return UserError(f"train.engine is {asked}: {_continued(reason)}")
+
+
+def _continued(sentence: str) -> str:
+    """Return a sentence as one that goes on after a colon."""
+    return sentence[0].lower() + sentence[1:]
 
 
 def _serves(engine: Engine, config: Config) -> bool:

@@ -13,8 +13,10 @@ import jax.numpy as jnp
 from freqjax.config import sections as configs
 from freqjax.native import library
 from freqjax.networks import LstmCarry, Network, SingleLstm
+from freqjax.system import devices
 from freqjax.tasks import Task
 from freqjax.training.chunks import Chunk, ChunkInfo, summarise
+from freqjax.training.gradients import native_rtrl
 from freqjax.training.gradients.packing import (
     Packed,
     Powers,
@@ -33,6 +35,8 @@ _RULES = {"adam": (0, 1), "adamw": (0, 2), "sgd": (3, 4), "rmsprop": (5, 6)}
 
 def why_not(network: Network, task: Task, config: configs.Config) -> str | None:
     """Return the reason that the native loop does not support an online run, as a sentence, or None."""
+    if config.train.gradient_method == "rtrl":
+        return native_rtrl.why_not(network, config) or _why_not_here()
     if config.train.streams != "sequential":
         return f"train.streams is {config.train.streams}: the native loop has one stream."
     if config.optimizer.clip != "global":
@@ -49,8 +53,12 @@ def why_not(network: Network, task: Task, config: configs.Config) -> str | None:
         )
     if task.weighted:
         return "The rows have weights: the native loop counts each row once."
-    if jax.default_backend() != "cpu":
-        return f"The device is a {jax.default_backend()}: the native loop runs on the CPU."
+    return _why_not_here()
+
+
+def _why_not_here() -> str | None:
+    if not devices.on_cpu():
+        return f"The device is a {devices.default().platform}: the native loop runs on the CPU."
     if not library.is_built():
         return f"The native loop is not built: {library.COMMAND} builds it."
     return None
@@ -68,8 +76,11 @@ def make_native_chunk(
       UserError: the library cannot be loaded.
     """
     reason = why_not(network, task, config)
-    if not isinstance(network, SingleLstm) or reason is not None:
+    if reason is not None:
         raise ValueError(reason)
+    if config.train.gradient_method == "rtrl":
+        return native_rtrl.make_native_chunk(network, task, config, schedule, groups)
+    assert isinstance(network, SingleLstm)
     lstm, optimizer = network, config.optimizer
     library.load()
 
@@ -101,7 +112,7 @@ def _run(
     results = [gates, rest, c, h]
     shapes = [*(a.shape for a in results), (updates,), (updates, len(Powers._fields))]
     call = jax.ffi.ffi_call(
-        library.TARGET,
+        library.ONLINE,
         [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes],
         vmap_method="sequential",
     )

@@ -1,12 +1,19 @@
 """A small task that a filter can learn: 2 Hz and 5 Hz at 100 Hz for two seconds."""
 
+import pytest
+
 from freqjax import Config
 from freqjax.config import overrides
 from freqjax.config.validation import validate_training
+from freqjax.native import library
 from freqjax.training.filter.trainer import FilterTrainer
 from freqjax.training.prepared import Prepared
 from freqjax.training.regimes import make_trainer
 from tests.root import ROOT
+
+needs_compiler = pytest.mark.skipif(
+    library.compiler_command() is None, reason="no C++ compiler is installed"
+)
 
 SMALL = {
     "task.frequencies": "2,5",

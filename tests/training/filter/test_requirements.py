@@ -15,7 +15,7 @@ from tests.training.filter.small import config_of
     [
         ("train.regime", "tbptt", "train.gradient is rtrl: it must be one of"),
         ("train.streams", "parallel", "train.streams is parallel: it must be sequential"),
-        ("train.engine", "autodiff", "train.engine is autodiff: it must be auto"),
+        ("train.engine", "autodiff", "train.engine is autodiff: it must be one of auto, native"),
         ("train.steps_per_epoch", "7", "train.steps_per_epoch is 7: it must be none"),
         ("train.divergence_factor", "3", "train.divergence_factor is 3"),
         ("train.evaluate_every", "2", "train.evaluate_every is 2: it must be 1"),

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from freqjax.native import library
 from freqjax.training.filter import trainer as filtering
-from tests.training.filter.small import config_of, prepared_and_trainer
+from tests.training.filter.small import config_of, needs_compiler, prepared_and_trainer
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +54,7 @@ def without_seconds(result):
     return {key: value for key, value in result.row.items() if key != "seconds"}
 
 
-CONFIGS = {
+CONFIGS: dict[str, dict[str, str]] = {
     "reset at each block": {},
     "reset at each epoch": {"task__reset": "epoch"},
     "never reset": {"task__reset": "never"},
@@ -63,9 +64,15 @@ CONFIGS = {
 }
 
 
-@pytest.mark.parametrize("fields", [pytest.param(v, id=k) for k, v in CONFIGS.items()])
+CASES = [pytest.param(v, id=k) for k, v in CONFIGS.items()]
+CASES.append(pytest.param({"train__engine": "native"}, id="native", marks=needs_compiler))
+
+
+@pytest.mark.parametrize("fields", CASES)
 def test_a_resume_within_a_block_changes_nothing(fields):
     config = config_of(**fields)
+    if config.train.engine == "native" and not library.is_built():
+        library.build()
     prepared, whole = prepared_and_trainer(config)
     results = [epoch_of(whole) for _ in range(2)]
     _, trainer = prepared_and_trainer(config)

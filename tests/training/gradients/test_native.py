@@ -8,6 +8,7 @@ import functools
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,7 @@ from benchmarks.cpp_online import time_cpp
 from freqjax import Config, NetworkConfig, TaskConfig, UserError
 from freqjax.native import library
 from freqjax.networks import make_network
+from freqjax.system import devices
 from freqjax.tasks import make_task
 from freqjax.tasks.objectives import Cosine, SquaredError
 from freqjax.training.chunks import make_chunk
@@ -241,7 +243,7 @@ def test_says_why_not(monkeypatch, tmp_path):
         "The objective is the cosine distance:"
     )
     task.objective = SquaredError()
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(devices, "default", lambda: SimpleNamespace(platform="gpu"))
     assert why_not(network, task, config) == (
         "The device is a gpu: the native loop runs on the CPU."
     )
@@ -288,11 +290,10 @@ def test_a_damaged_library_is_named(monkeypatch, tmp_path):
 
 
 def test_the_place_depends_on_all_that_the_library_does(monkeypatch, tmp_path):
-    source = tmp_path / "online.cc"
-    source.write_text("another")
+    (tmp_path / "numerics.h").write_text("another")
     places = {library.path()}
     for owner, name, value in (
-        (library, "_SOURCE", source),
+        (library, "_FOLDER", tmp_path),
         (library, "_FLAGS", ("-O0",)),
         (library.processors, "describe", lambda: "another"),
         (jax, "__version__", "0.0"),

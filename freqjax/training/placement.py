@@ -1,0 +1,53 @@
+"""Device of a training: the CPU for small updates of one sample, else the one on which JAX computes.
+
+An update of one sample is many small operations, each of which an accelerator begins anew. With up to 128
+units that takes longer than the operations themselves take on a CPU, and many times as long where programs
+share the accelerator. Dense sensitivities are large, and many replicas in one program are: they fill it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from freqjax.config.sections import Config
+from freqjax.system import devices
+
+# Units up to which it is so.
+_SMALL = 128
+
+
+def placed(config: Config, say: Callable[[str], None]) -> contextlib.AbstractContextManager[None]:
+    """Return the context in which to train `config`; `say` gets a line if it leaves an accelerator idle."""
+    note = idle(config)
+    if note is None:
+        return contextlib.nullcontext()
+    say(note)
+    return jax.default_device(local(config)[0])
+
+
+def local(config: Config) -> list[Any]:
+    """Return the devices of this process on which to train replicas of `config`, one on each."""
+    if idle(config) is None:
+        return jax.local_devices()
+    return jax.local_devices(backend="cpu")
+
+
+def idle(config: Config) -> str | None:
+    """Return a line that says which accelerator training `config` leaves idle; None if it leaves none."""
+    if not _is_small(config) or devices.is_chosen() or devices.on_cpu():
+        return None
+    return (
+        f"device: cpu, since an update of one sample takes less time there than on the "
+        f"{devices.default().platform}; --device or JAX_PLATFORMS can choose another one"
+    )
+
+
+def _is_small(config: Config) -> bool:
+    """Return whether a CPU makes the updates of `config` faster than an accelerator begins them."""
+    train, network = config.train, config.network
+    dense = train.gradient_method == "rtrl" and network.has_layers and network.recurrence == "dense"
+    return train.regime == "online" and network.hidden_size <= _SMALL and not dense
