@@ -20,7 +20,7 @@ _EXPECTED = {
     "below 0.001, `target_reached`",
     "online": "the same, by the name of its rule: see [docs/online.md](docs/online.md)",
     "online_stream": "the same on the 40,000 rows as they are, at most four times: below 0.01",
-    "online_lru": "the same with a linear recurrent unit in place of the LSTM",
+    "online_lru": "the same with a linear recurrent unit in place of the LSTM, on most seeds",
     "gauss_newton": "the main job by Gauss-Newton steps through whole streams, which train every weight: "
     "every frequency below 0.001",
     "quick": "two frequencies, 2 s at 100 Hz: the whole path",
