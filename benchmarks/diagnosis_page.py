@@ -116,6 +116,7 @@ def _since() -> list[str]:
     """Say what became of the misses, and which labels were proven."""
     again = planted_afresh.read(record.RESULTS / "planted_afresh_again.jsonl")
     mended = planted_afresh.read(record.RESULTS / "planted_afresh_mended.jsonl")
+    mended = [row for row in mended if not row["fault"].startswith("healthy")]
     said = []
     if again:
         faults = [row for row in again if row["planted"]]
