@@ -63,8 +63,8 @@ def readme_block() -> str:
         f"The whole command took {seconds['default']:.0f} s, and {seconds['gauss_newton']:.0f} s with "
         f"Gauss-Newton (medians of {len(_main_rows('default'))} seeds, figures included), on two shared CPU "
         "cores. Known beforehand are the band of the rotors (0.5 to 20 Hz), that units turn in pairs, which "
-        "selector owns which pair, and the scales of useful changes; no frequency. original A has none of "
-        "this, and its rule learns nothing from it either: [docs/online.md](docs/online.md).",
+        "selector owns which pair, and the scales of useful changes; no frequency. How the usual recipe "
+        "fares under the same rules: [docs/online.md](docs/online.md).",
     ]
     return "\n".join(lines)
 

@@ -45,7 +45,8 @@ def _seeds_and_tasks() -> list[str]:
         "## Seeds and tasks",
         "",
         *paragraph(
-            "`python -m benchmarks.clock`: two configs, with only the seed and the task changed. "
+            "`python -m benchmarks.clock`: two configs, with only the seed, the task and, for "
+            "five frequencies, the hidden size changed. "
             "Each network is tested one sample at a time on three test seeds."
         ),
         *table(

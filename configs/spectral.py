@@ -2,8 +2,8 @@
 
     python -m freqjax.main --config configs/spectral.py
 
-Expected: below 0.001 at every frequency, sooner than with random rotors. The two are not comparable, since
-the initial frequencies are computed from the training targets.
+Expected: below 0.001 at every frequency. It is not comparable with random rotors, since the initial
+frequencies are computed from the training targets.
 """
 
 from freqjax import Config, CurriculumConfig, ExtractionConfig, NetworkConfig, TrainConfig

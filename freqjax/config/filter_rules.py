@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from freqjax.config.coercion import show
 from freqjax.config.sections import Config
+from freqjax.config.training import CurriculumConfig
 from freqjax.errors import UserError
 
 # field → (value that a filter needs, why).
@@ -19,6 +20,8 @@ _NEEDED = {
     "curriculum.longest_horizon": (None, "whose horizons grow to a whole block"),
 }
 
+# Fields of Gauss-Newton steps, which a filter does not read.
+_OF_STEPS = ("look_ahead_mse", "patience", "average", "damping", "damping_floor", "solver_steps")
 # Implementations of a filter, in JAX and in C++.
 _ENGINES = ("auto", "native")
 
@@ -46,6 +49,13 @@ def validate_filter(config: Config) -> None:
             f"train.engine is {config.train.engine}: it must be one of {', '.join(_ENGINES)} where "
             "optimizer.name is ekf, which has its own programs."
         )
+    for name in _OF_STEPS:
+        found, default = getattr(config.curriculum, name), getattr(CurriculumConfig(), name)
+        if found != default:
+            raise UserError(
+                f"curriculum.{name} is {show(found)}: it must be left at {show(default)} where "
+                "optimizer.name is ekf, since it belongs to Gauss-Newton steps."
+            )
     first = config.curriculum.first_horizon
     if first is None:
         return

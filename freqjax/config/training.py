@@ -201,7 +201,7 @@ class WindowsConfig(Section, section="windows"):
 
 @dataclass
 class CurriculumConfig(Section, section="curriculum"):
-    """Curriculum of lengthening horizons with Gauss-Newton steps (train.regime full)."""
+    """Curriculum of lengthening horizons, of Gauss-Newton steps (train.regime full) or a filter (ekf)."""
 
     moved: ClassVar[Mapping[str, str]] = {"burn_in": "task.burn_in"}
 

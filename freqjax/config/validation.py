@@ -136,9 +136,8 @@ def _validate_network(config: Config) -> None:
             f"network.dropout is {network.dropout:g}: it must be 0 where network.layers is 1, since it "
             "is applied between layers."
         )
-    if (
-        network.cell not in CELLS and network.has_layers
-    ):  # those of freqjax are there, and bring JAX
+    # The cells of freqjax are there; to import them would bring JAX.
+    if network.cell not in CELLS and network.has_layers:
         cell_class(network.cell)
     if not network.has_layers:
         _validate_without_layers(network)
@@ -293,8 +292,14 @@ def _validate_escalation(config: Config) -> None:
 def _validate_curriculum(config: Config) -> None:
     curriculum = config.curriculum
     first, longest = curriculum.first_horizon, curriculum.longest_horizon
-    if first is None or config.train.regime != "full":
+    if first is None or config.optimizer.name == "ekf":  # whose rules are those of a filter
         return
+    if config.train.regime != "full":
+        raise UserError(
+            f"curriculum.first_horizon is {first:g}: it must be none where train.regime is "
+            f"{config.train.regime} and optimizer.name is {config.optimizer.name}, which train on whole "
+            "blocks."
+        )
     unit, rate, samples = (
         config.task.time_unit,
         config.task.samples_per_unit,

@@ -81,6 +81,8 @@ class Trained:
 def load(path: str | Path, warn: Callable[[str], None] = print) -> Trained:
     """Load trained weights from a run's folder (its best), or from the folder of one step.
 
+    JAX is set up as for a run, with products of full precision: see `freqjax.system.devices.select`.
+
     Args:
       path: the folder, or the name of a checkpoint that ships.
       warn: called with a sentence for each damaged checkpoint that is skipped, and for a config of

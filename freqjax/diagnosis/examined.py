@@ -26,6 +26,7 @@ from freqjax.tasks.evaluation import Evaluation
 from freqjax.tasks.examination import GOAL_SHARE, Evidence
 from freqjax.training.frozen import group_means
 from freqjax.training.prepared import Prepared
+from freqjax.training.regimes import is_filter
 
 
 @dataclass
@@ -302,18 +303,21 @@ class RunUnderExamination:
     @property
     def uncut(self) -> list[str]:
         """The changes that let its gradient reach through whole blocks, and nothing else."""
-        return [
-            "train.regime=tbptt",
-            f"train.truncation={self.task.samples}",
-            *self.to_default_gradient,
-        ]
+        changes = ["train.regime=tbptt", f"train.truncation={self.task.samples}"]
+        if self.config.curriculum.first_horizon is not None:
+            changes.append("curriculum.first_horizon=none")
+        return [*changes, *self.to_default_gradient]
 
     @property
     def to_default_gradient(self) -> list[str]:
-        """Changes to a gradient that every regime has."""
+        """Changes to a gradient, and an optimizer of it, that every regime has."""
         train = self.config.train
         changes = [] if train.gradient == "auto" else ["train.gradient=auto"]
-        return [*changes, "train.state_correction=false"] if train.state_correction else changes
+        if train.state_correction:
+            changes.append("train.state_correction=false")
+        if is_filter(self.config):
+            changes += ["optimizer.name=adam", "train.engine=auto"]
+        return changes
 
     @property
     def through_time(self) -> str:

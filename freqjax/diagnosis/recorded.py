@@ -9,6 +9,7 @@ from freqjax.diagnosis import gradients
 from freqjax.diagnosis.examined import RunUnderExamination
 from freqjax.tasks.examination import Examination
 from freqjax.training.monitors import EXPLODING_NORM, VANISHING_NORM
+from freqjax.training.regimes import is_filter
 
 # Gradients are too large where they are so in this share of the epochs.
 _EXPLODED_SHARE = 0.25
@@ -37,15 +38,23 @@ def non_finite(run: RunUnderExamination) -> Examination:
             "largest_gradient_norm": _largest(run),
         },
         threshold="any loss, gradient or output that is not finite: nothing after it means anything",
-        experiment=run.command(f"optimizer.learning_rate={min(1e-3, _lower(run)):g}"),
+        experiment=run.command(_smaller_steps(run)),
         refuted_if="a number is still not finite",
-        advice="Clip the gradient and lower the learning rate; if it stays, look at the first bad rows.",
+        advice="Make the steps smaller, and clip the gradient if there is one; if it stays, look at the "
+        "first bad rows.",
     )
 
 
 def _first_bad(run: RunUnderExamination) -> dict[str, Any] | None:
     """Return the first row with a number that is not finite."""
     return next((row for row in run.rows if row["loss"] is None or _named(row)), None)
+
+
+def _smaller_steps(run: RunUnderExamination) -> str:
+    """Return the change of the field that sets the size of the steps: for a filter, that of its prior."""
+    if is_filter(run.config):
+        return f"optimizer.relative_prior={run.config.optimizer.relative_prior / 3:g}"
+    return f"optimizer.learning_rate={min(1e-3, _lower(run)):g}"
 
 
 def _lower(run: RunUnderExamination) -> float:

@@ -4,7 +4,7 @@
 
 - pytorch: λ uniform in the ring 0.9 < |λ| < 0.999, and B, C and the skip uniform as a linear layer in
   PyTorch, which has no such network.
-- chrono: the same with time constants of log U(1, T − 1) samples, after Tallec & Ollivier (2018).
+- chrono: the same with time constants of U(1, T − 1) samples, after Tallec & Ollivier (2018).
 - rotor: units that turn at random speeds within a band that the task defines, almost without decay, each from
   a random phase. With `setting.gain` of 0 they do not hear the input.
 - spectral: as rotor, with one unit of every selector at the peak of its targets' spectrum.
@@ -46,11 +46,11 @@ def ring_weights(key: jax.Array, setting: LstmSetting) -> dict[str, Any]:
 
 
 def chrono_weights(key: jax.Array, setting: LstmSetting) -> dict[str, Any]:
-    """Draw as `ring_weights`, with time constants −1/log|λ| of log U(1, T − 1) samples."""
+    """Draw as `ring_weights`, with time constants −1/log|λ| of U(1, T − 1) samples."""
     modulus_key, key = jax.random.split(key)
-    longest = np.log(max(setting.longest - 1.0, 2.0))
-    drawn = jax.random.uniform(modulus_key, (setting.hidden_size,), maxval=longest)
-    return _uniform(key, setting, -drawn)
+    longest = max(setting.longest - 1.0, 2.0)
+    constants = jax.random.uniform(modulus_key, (setting.hidden_size,), minval=1.0, maxval=longest)
+    return _uniform(key, setting, -jnp.log(constants))
 
 
 def rotor_weights(key: jax.Array, setting: LstmSetting) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import datetime
 import re
+from decimal import Decimal
 
 EXAMPLE = "2024-01-31 12:00:00"
 _DATE = re.compile(
     r"(?<![\d.-])(\d{4})[-/](\d\d)[-/](\d\d)"
-    r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?"
-    r"(?: ?(Z|UTC|[+-]\d\d:?\d\d))?(?![\d:-])"
+    r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?"
+    r"(Z| UTC|[+-](?:0\d|1[0-4]):?[0-5]\d)?)?(?![\d.:-])"
 )
 
 
@@ -38,14 +39,15 @@ def as_seconds(line: str, instead: str | None = None) -> str:
         except ValueError:
             return found[0]
         seconds = int(moment.timestamp()) - _offset(found[8])
-        return instead or (f"{seconds}.{found[7]}" if found[7] else str(seconds))
+        # A fraction counts forward also before 1970, where the seconds are negative.
+        return instead or str(Decimal(seconds) + Decimal(f"0.{found[7] or ''}"))
 
     return _DATE.sub(number, line)
 
 
 def _offset(zone: str | None) -> int:
     """Return the seconds by which the clocks of a zone are ahead of UTC."""
-    if zone is None or zone in ("Z", "UTC"):
+    if zone is None or zone in ("Z", " UTC"):
         return 0
     size = 3600 * int(zone[1:3]) + 60 * int(zone[-2:])
     return -size if zone[0] == "-" else size

@@ -70,12 +70,12 @@ class CsvRecording:
             yield _CsvWriter(file, self._table.dialect, self._measured)
 
     def _find_time(self, beginning: np.ndarray) -> int | None:
-        table = self._table
-        if table.dialect.dates is not None:
-            return table.dialect.dates
+        table, dates = self._table, self._table.dialect.dates
         if table.has_header:
             known = (i for i, n in enumerate(table.names) if names.seconds_per_unit(n) is not None)
-            return next(known, None)
+            return next(known, dates)
+        if dates is not None:
+            return dates
         step = rises_evenly(beginning[:, 0])
         # Without a header a first column that rises by less than 1 is time; one that counts is not.
         return 0 if len(table.names) > 1 and step is not None and step < 1 else None
@@ -104,7 +104,7 @@ class CsvRecording:
         if self._measured is not None:
             name = f"{self.path}, column {self._table.names[self._time or 0]}"
             notes.append(self._measured.words(name))
-            if self._table.dialect.dates is not None:
+            if self._table.dialect.dates == self._time:
                 notes[-1] += "; its dates are read as seconds since 1970"
             elif not self._table.has_header:
                 notes[-1] += "; it rises evenly, and without a header it is taken as time in s"

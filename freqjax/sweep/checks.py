@@ -20,7 +20,7 @@ from freqjax.tasks import make_task
 from freqjax.training import footprint, placement
 from freqjax.training.gradients import engines
 from freqjax.training.prepared import assemble
-from freqjax.training.regimes import is_alone
+from freqjax.training.regimes import is_alone, require_trainable
 
 
 def check(buckets: Sequence[Bucket], warn: Warn, *, resume: bool = False) -> list[str]:
@@ -50,10 +50,12 @@ def check(buckets: Sequence[Bucket], warn: Warn, *, resume: bool = False) -> lis
     notes = []
     for bucket in buckets:
         config = bucket.replicas[0].config
+        task, network = assemble(config)
         if is_alone(config):
-            notes.append(placement.idle(config))
+            require_trainable(network, task, config, None)
+            with placement.placed(config, notes.append):
+                notes.append(engines.choose(network, task, config).note)
         else:
-            task, network = assemble(config)
             _require_memory(bucket, network, task.samples)
             notes.append(engines.choose(network, task, config).note)
     return [note for note in dict.fromkeys(notes) if note is not None]

@@ -65,6 +65,7 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
     Raises:
       UserError: bad config, data or folder; one sentence.
     """
+    devices.select(None)
     members = axes.replicas(config)
     devices.use_cpu_cores(config.run.cpu_devices)
     processes.connect(config.run)

@@ -27,8 +27,7 @@ def remove_temporaries(folder: Path, names: Iterable[str], *, idle: float = 0.0)
     for path in folder.glob(".*.*"):
         ours = any(is_temporary(path.name, of=name) for name in names)
         if ours and path.is_file() and not path.is_symlink():
-            with contextlib.suppress(
-                FileNotFoundError
-            ):  # another process has finished or removed it
+            # Another process may have finished or removed it.
+            with contextlib.suppress(FileNotFoundError):
                 if not idle or path.stat().st_mtime <= latest:
                     path.unlink()

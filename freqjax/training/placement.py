@@ -1,8 +1,8 @@
 """Device of a training: the CPU for small updates of one sample, else the one on which JAX computes.
 
 An update of one sample is many small operations, each of which an accelerator begins anew. With up to 128
-units that takes longer than the operations themselves take on a CPU, and many times as long where programs
-share the accelerator. Dense sensitivities are large, and many replicas in one program are: they fill it.
+units that takes longer than the operations themselves take on a CPU. Dense sensitivities are large, and so
+are many replicas in one program: they fill an accelerator.
 """
 
 from __future__ import annotations
@@ -50,4 +50,5 @@ def _is_small(config: Config) -> bool:
     """Return whether a CPU makes the updates of `config` faster than an accelerator begins them."""
     train, network = config.train, config.network
     dense = train.gradient_method == "rtrl" and network.has_layers and network.recurrence == "dense"
-    return train.regime == "online" and network.hidden_size <= _SMALL and not dense
+    alone = train.regime == "online" and train.streams == "sequential"
+    return alone and network.hidden_size <= _SMALL and not dense

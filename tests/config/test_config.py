@@ -91,6 +91,14 @@ def test_bad_values_are_named(field, text, sentence):
             [("curriculum.first_horizon", "20"), ("train.regime", "full")],
             "curriculum.first_horizon is 20 s: it must be at most",
         ),
+        (
+            [("curriculum.first_horizon", "0.2"), ("train.regime", "tbptt")],
+            "curriculum.first_horizon is 0.2: it must be none where train.regime is tbptt",
+        ),
+        (
+            [("network.cell", "lru"), ("task.rotor_leak", "15")],
+            "task.rotor_leak is 15: it must be 0 where network.cell is lru",
+        ),
     ],
 )
 def test_rules_that_join_fields_bind_training(pairs, sentence):

@@ -107,9 +107,9 @@ def test_programs_are_the_network_at_any_size(fields):
         assert type(carry) is tuple
         expected_carry, expected = network.unroll(part)
         after, ys = jax.jit(made["unroll"].call)(carry, part)
-        np.testing.assert_allclose(ys, expected, atol=1e-6)
+        np.testing.assert_allclose(ys, expected, rtol=1e-6, atol=1e-6)
         for a, b in zip(after, jax.tree.leaves(expected_carry), strict=True):
-            np.testing.assert_allclose(a, b, atol=1e-6)
+            np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
         if "step" in made:
             after, y = made["step"].call(carry, part[0])
             np.testing.assert_allclose(y, expected[0], atol=1e-6)

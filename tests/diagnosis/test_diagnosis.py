@@ -72,6 +72,30 @@ def test_every_experiment_is_a_command_that_is_taken(tmp_path, start, streams):
         validation.validate_training(overrides.apply(base, invocation.overrides))
 
 
+FILTER = {
+    "network": {"initializer": "rotor", "learned_carry": True, "recurrence": "pairs"},
+    "optimizer": {"name": "ekf"},
+    "train": {
+        "regime": "online",
+        "streams": "sequential",
+        "gradient": "rtrl",
+        "state_correction": True,
+        "divergence_factor": None,
+    },
+}
+
+
+@pytest.mark.parametrize("fill", [0.0, np.nan])
+def test_every_experiment_after_a_filter_is_taken(tmp_path, fill):
+    run = examined(tmp_path, config(**FILTER), outputs=lambda t: np.full_like(t, fill), effort=0.0)
+    found = diagnose(run).examinations
+    assert any(e.found for e in found)
+    for examination in found:
+        invocation = commandline.parse(shlex.split(examination.experiment)[3:])
+        base = overrides.load(invocation.flags["config"])
+        validation.validate_training(overrides.apply(base, invocation.overrides))
+
+
 # --- what the rows say -----------------------------------------------------------------------------
 
 

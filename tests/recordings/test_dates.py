@@ -22,6 +22,7 @@ DAY = 86400
         ("1969-12-31 23:59:58", -2),
         ("2024-02-29 12:30", datetime.datetime(2024, 2, 29, 12, 30, tzinfo=datetime.UTC)),
         ("2024-02-29T12:30:05Z", datetime.datetime(2024, 2, 29, 12, 30, 5, tzinfo=datetime.UTC)),
+        ("1969-12-31T22:00:00-0200", 0),
         ("2024/02/29 12:30:05 UTC", datetime.datetime(2024, 2, 29, 12, 30, 5, tzinfo=datetime.UTC)),
         ("1970-01-01T02:00:00+02:00", 0),
         ("1970-01-01 00:00:00-0130", 5400),
@@ -33,8 +34,23 @@ def test_a_date_is_seconds_since_1970(written, moment):
     assert as_seconds(f"a;{written};-1.5") == f"a;{int(seconds)};-1.5"
 
 
-def test_a_fraction_keeps_its_digits():
+def test_a_fraction_keeps_its_digits_and_counts_forward():
     assert as_seconds("1970-01-01 00:00:01.250") == "1.250"
+    assert as_seconds("1969-12-31 23:59:58.25") == "-1.75"
+    assert as_seconds("1969-12-31 23:59:59.750") == "-0.250"
+
+
+def test_a_number_after_a_date_is_no_offset():
+    assert as_seconds("1970-01-02 -1250 3.2") == "86400 -1250 3.2"
+    assert as_seconds("1970-01-02 -1250.5") == "86400 -1250.5"
+    assert as_seconds("1970-01-01 00:00:01 -1250 3.2") == "1 -1250 3.2"
+
+
+def test_a_column_named_as_time_is_taken_before_dates(tmp_path):
+    rows = [f"2024-01-0{1 + k // 20},{k / 50:.2f},{v:.3f}" for k, v in enumerate(VALUES)]
+    path = tmp_path / "a.csv"
+    path.write_text("day,t_s,S\n" + "\n".join(rows) + "\n")
+    assert open_recording(path, "--input").sampling_rate == 50
 
 
 @pytest.mark.parametrize(

@@ -389,6 +389,35 @@ def test_processes_that_cannot_meet_are_told_why(fields, part, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("network", "engine", "part"),
+    [
+        (
+            {"initializer": "pytorch", "recurrence": "pairs"},
+            "auto",
+            "network.initializer is pytorch",
+        ),
+        ({"initializer": "rotor", "cell": "lru"}, "native", "the network is a LruNetwork"),
+    ],
+)
+def test_a_filter_that_cannot_be_is_refused_before_a_folder_is_made(
+    network, engine, part, tmp_path
+):
+    config = sweep_config(
+        {"train.seed": (0, 1)},
+        task={"rotor_high": 8.0},
+        network={"learned_carry": True, "hidden_size": 8} | network,
+        optimizer={"name": "ekf"},
+        train={
+            "regime": "online", "streams": "sequential", "gradient": "rtrl", "engine": engine,
+            "divergence_factor": None,
+        },
+    )  # fmt: skip
+    with pytest.raises(UserError, match=part):
+        run(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_resume_of_another_sweep_is_refused(tmp_path):
     run(sweep_config({"train.seed": (0,)}, train={"epochs": 0}), tmp_path / "run")
     other = sweep_config({"train.seed": (0, 1)}, train={"epochs": 0})

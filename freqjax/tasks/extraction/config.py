@@ -123,6 +123,11 @@ class ExtractionConfig(TaskConfig):
                 f"task.split is {self.split}: it must be left as it is, {TaskConfig.split}, since the rows "
                 "of extraction are drawn by a seed of their own or read from separate files."
             )
+        if self.rotor_leak and not config.network.has_layers:
+            raise UserError(
+                f"task.rotor_leak is {self.rotor_leak:g}: it must be 0 where network.cell is "
+                f"{config.network.cell}, which has no forget gate."
+            )
         nyquist, rotors = (
             self.sampling_rate / 2,
             config.network.initializer in ("rotor", "spectral"),

@@ -21,7 +21,7 @@ def require(network: Network, task: Task, config: Config) -> Filterable:
     if not isinstance(network, Filterable):
         raise UserError(
             f"network.initializer is {config.network.initializer}: it must be rotor or spectral where "
-            "optimizer.name is ekf, which trains the pairs of every group."
+            "optimizer.name is ekf, which trains units that turn."
         )
     owners, groups = network.parts().groups, len(task.group_names)
     if owners != groups:

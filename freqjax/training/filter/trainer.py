@@ -6,7 +6,7 @@ loss has settled; else it is the whole sequence. A group whose best shadow loss 
 passed over.
 
 `params` holds, for every group, the weights with the lowest shadow loss of a whole sequence so far. No other
-loss chooses them. Axes: F groups, P pairs of a group, n weights of a pair, B sequences, T samples, M inputs
+loss chooses them. Axes: F groups, P parts of a group, n weights of a part, B sequences, T samples, M inputs
 that are no selector.
 """
 

@@ -25,6 +25,7 @@ from tests.training.filter.small import config_of
         ("curriculum.longest_horizon", "1", "curriculum.longest_horizon is 1"),
         ("curriculum.first_horizon", "0.001", "curriculum.first_horizon is 0.001 s: it must be at"),
         ("curriculum.first_horizon", "2.5", "curriculum.first_horizon is 2.5 s: it must be at"),
+        ("curriculum.damping", "0.1", "curriculum.damping is 0.1: it must be left at 0.01 where"),
         ("optimizer.observation_noise", "0", "optimizer.observation_noise is 0"),
         ("optimizer.later_prior", "1.5", "optimizer.later_prior is 1.5: it must be above 0 and at"),
         ("optimizer.relative_prior", "-1", "optimizer.relative_prior is -1"),
