@@ -4,7 +4,7 @@
 
 One update a sample, nothing stored of the past, no backpropagation through time: the weights of each
 frequency's pairs are filtered over short streams that grow to the whole ten seconds. It is the default
-because it reached the goal at all of 20 training seeds and takes a third of the time of
+because it reached the goal at all of 20 training seeds and takes less than half of the time of
 configs/gauss_newton.py.
 
 Expected: `target_reached`, a frozen test MSE below 0.001 at every frequency. See docs/online.md.
