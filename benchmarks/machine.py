@@ -45,7 +45,7 @@ class Pass(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """What the machine does a second with all threads together.
+    """Rates of the machine a second, of all threads together.
 
     Attributes:
       read, update: (numbers of an array) → numbers that are read, or read and written.

@@ -183,7 +183,7 @@ def test_times_are_compared_with_the_limit_of_the_same_round():
 
 
 def test_the_least_time_is_that_of_what_holds_each_pass_up():
-    """Of 100 numbers: 2 s to read and 1 s to compute; 4 s to update and 8 s to compute."""
+    """100 numbers take 2 s to read and 1 s to compute, or 4 s to update and 8 s to compute."""
     rates = machine.Rates(lambda n: n / 2, lambda n: n / 4, lambda: 1000.0)
     passes = [machine.Pass(100, False, 1000), machine.Pass(100, True, 8000)]
     assert machine.least_seconds(passes, rates) == 2 + 8
@@ -374,7 +374,7 @@ def test_two_faults_are_right_only_where_both_stand(planted, named, right, both)
 
 
 def test_a_fault_that_did_no_harm_counts_as_a_miss_and_is_told_apart():
-    """Of four faults two are right, and one of the others kept no run from its goal."""
+    """Two of four faults are right, and one of the others kept no run from its goal."""
     harmless = {"learned": True, "planted": ["capacity"], "causes": [], "right": False}
     right = {"learned": False, "planted": ["capacity"], "causes": ["capacity"], "right": True}
     missed = right | {"causes": ["overfitting"], "right": False}

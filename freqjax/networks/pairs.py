@@ -53,7 +53,7 @@ class Sensitivity(NamedTuple):
 
 @runtime_checkable
 class TurningLstm(Protocol):
-    """What `PairParts` needs of an LSTM of rotors."""
+    """LSTM of rotors, as far as `PairParts` reads it."""
 
     setting: LstmSetting
 

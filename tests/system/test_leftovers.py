@@ -70,7 +70,7 @@ def age_by(path, seconds):
 
 
 def test_what_may_still_be_written_stays(tmp_path):
-    """Where others may write the same file, a temporary is left over once it has been idle for long."""
+    """A temporary that others may be writing is left over once it has been idle for long."""
     for name, age in ((".a.json.4711", 7200), (".a.json.4712", 60)):
         (tmp_path / name).write_text("")
         age_by(tmp_path / name, age)

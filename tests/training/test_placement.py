@@ -1,4 +1,4 @@
-"""One update a sample goes to the CPU where JAX has an accelerator that nobody chose."""
+"""The device of a training: small updates of one sample on the CPU, unless a platform was chosen."""
 
 import types
 
