@@ -2,9 +2,9 @@
 
 Two steps are one step of the same form, (a', b') ∘ (a, b) = (a' a, a' b + b'), so that all states follow
 from an associative scan in log₂ T parallel rounds (Blelloch 1990; Martin & Cundy 2018). A CPU loops over
-time: at T from 50 to 40,000 that was 3 to 80 times as fast, as less work that stays in the cache. On other
-platforms, where it was not measured, the rounds are taken, since a loop waits for each of T small steps. The
-gradient is a recurrence of the same form, backwards in time.
+time, which is less work and stays in the cache. On other platforms the rounds are taken, since a loop waits
+for each of T small steps; that choice was not measured. The gradient is a recurrence of the same form,
+backwards in time.
 Axes: T time, B streams, H hidden.
 """
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from freqjax.networks.network import Network, Params
 
@@ -36,7 +37,6 @@ class Recursion:
       advance: trained, constants, state, x [M] → state, output without the head's bias.
       differentiate: trained, constants, state, sensitivity, x → state, sensitivity, output, and its
         derivatives [P, n].
-      correct: state, sensitivity, change [P, n] → the state of the changed weights, to first order.
       kept: `train.gradient`, n → [2, m], factors of the derivatives that are carried from sample to sample.
     """
 
@@ -45,8 +45,20 @@ class Recursion:
     sensitivity: Callable[..., Any]
     advance: Callable[..., Any]
     differentiate: Callable[..., Any]
-    correct: Callable[..., Any]
     kept: Callable[[str, int], np.ndarray]
+
+
+def correct(state: Any, sensitivity: Any, change: Float[Array, "P n"]) -> Any:
+    """Move the state, to first order, to where weights changed by `change` would have brought it.
+
+    Args:
+      state: NamedTuple of arrays [P, 2].
+      sensitivity: their derivatives [P, 2, m], in the same order.
+      change: of the trained weights.
+    """
+    pairs = zip(state, sensitivity, strict=True)
+    moved = (s + jnp.sum(by * change[:, None, : by.shape[-1]], axis=-1) for s, by in pairs)
+    return type(state)(*moved)
 
 
 @runtime_checkable

@@ -154,21 +154,12 @@ def advance_with_derivatives(
     return UnitState(after), UnitSensitivity(by), jnp.sum(read * after), derivatives
 
 
-def correct(
-    state: UnitState, sensitivity: UnitSensitivity, change: Float[Array, "P n"]
-) -> UnitState:
-    """Move the state, to first order, to where weights changed by `change` would have brought it."""
-    moved = change[:, None, : sensitivity.s.shape[-1]]
-    return UnitState(state.s + jnp.sum(sensitivity.s * moved, axis=-1))
-
-
 RECURSION = Recursion(
     begin=begin,
     carry=carry_of,
     sensitivity=initial_sensitivity,
     advance=advance,
     differentiate=advance_with_derivatives,
-    correct=correct,
     kept=kept,
 )
 

@@ -278,22 +278,12 @@ def advance_with_derivatives(
     return PairState(c, h), Sensitivity(by_c, by_h), jnp.sum(head * h), derivatives
 
 
-def correct(state: PairState, sensitivity: Sensitivity, change: Float[Array, "P n"]) -> PairState:
-    """Move the state, to first order, to where weights changed by `change` would have brought it."""
-    moved = change[:, None, : sensitivity.c.shape[-1]]
-    return PairState(
-        state.c + jnp.sum(sensitivity.c * moved, axis=-1),
-        state.h + jnp.sum(sensitivity.h * moved, axis=-1),
-    )
-
-
 RECURSION = Recursion(
     begin=begin,
     carry=carry_of,
     sensitivity=initial_sensitivity,
     advance=advance,
     differentiate=advance_with_derivatives,
-    correct=correct,
     kept=kept,
 )
 

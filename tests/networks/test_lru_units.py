@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from freqjax.networks import LruNetwork, lru_units
+from freqjax.networks.filtered import correct
 from freqjax.networks.lru_units import LruParts, UnitState
 from freqjax.networks.lru_weights import INITIALIZERS, unit_owners
 from freqjax.networks.weights import LstmSetting
@@ -160,7 +161,7 @@ def test_a_corrected_state_is_the_one_of_the_changed_weights_to_first_order(floa
     ahead, behind = (
         summed_derivatives(trained + step * along, xs, jnp.zeros(60))[2].s for step in (1e-6, -1e-6)
     )
-    corrected = lru_units.correct(state, sensitivity, along).s
+    corrected = correct(state, sensitivity, along).s
     np.testing.assert_allclose((ahead - behind) / 2e-6, corrected - state.s, rtol=1e-6, atol=1e-7)
 
 

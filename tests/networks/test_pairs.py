@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from freqjax.networks import pairs
+from freqjax.networks.filtered import correct
 from freqjax.networks.lstm import LstmCarry, RotorNetwork
 from freqjax.networks.pairs import Pairs, PairState, Sensitivity
 from freqjax.networks.rotors import rotor_weights
@@ -222,7 +223,7 @@ def test_a_corrected_state_is_the_one_of_the_changed_weights_to_first_order():
 
     def left(size):
         change = size * direction
-        corrected, there = pairs.correct(state, sensitivity, change), run(trained + change)[2]
+        corrected, there = correct(state, sensitivity, change), run(trained + change)[2]
         moved = max(float(jnp.abs(a - b).max()) for a, b in zip(there, state, strict=True))
         missed = max(float(jnp.abs(a - b).max()) for a, b in zip(there, corrected, strict=True))
         return moved, missed
@@ -232,7 +233,7 @@ def test_a_corrected_state_is_the_one_of_the_changed_weights_to_first_order():
     assert missed / halved == pytest.approx(4, rel=0.05)
     # Central differences agree with the derivatives themselves.
     ahead, behind = run(trained + 1e-6 * direction)[2], run(trained - 1e-6 * direction)[2]
-    forward = pairs.correct(state, sensitivity, direction)
+    forward = correct(state, sensitivity, direction)
     for a, b, to, start in zip(ahead, behind, forward, state, strict=True):
         np.testing.assert_allclose((a - b) / 2e-6, to - start, rtol=1e-5, atol=1e-6)
 

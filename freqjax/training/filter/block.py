@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from freqjax.networks.filtered import Recursion
+from freqjax.networks.filtered import Recursion, correct
 from freqjax.training.filter.square_root import observe
 
 
@@ -102,7 +102,7 @@ def update(
     slope = (derivatives * settings.scales).reshape(-1)
     gain, root = observe(block.root, slope, settings.noise, settings.underweight)
     change = settings.scales * (gain * error).reshape(settings.scales.shape)
-    state = recursion.correct(state, sensitivity, settings.corrected * change)
+    state = correct(state, sensitivity, settings.corrected * change)
     shadows, outputs = jax.vmap(lambda w, s: recursion.advance(w, settings.fixed, s, x))(
         block.candidates, block.shadows
     )
