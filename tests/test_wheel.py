@@ -101,7 +101,7 @@ def test_a_config_and_a_checkpoint_are_found_by_name(installed, tmp_path):
     said = run(
         tmp_path, program, "train", "--config", "quick", "--workdir", "run", "--config.train.epochs=1",
         "--config.train.diagnose=false", "--config.train.regime=online", "--config.train.streams=sequential",
-        "--config.task.frequencies=2", "--config.task.duration=1",
+        "--config.curriculum.first_horizon=none", "--config.task.frequencies=2", "--config.task.duration=1",
     )  # fmt: skip
     assert "everything: run" in said
     words = ("evaluate", "--checkpoint", "clock64", "--no-figures", "--workdir", "judged")
