@@ -10,6 +10,14 @@ os.environ["FREQJAX_CACHE"] = tempfile.mkdtemp(prefix="freqjax-tests-")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+# Many tests compile the same programs: one run of the tests shares them, in all of its processes.
+if "FREQJAX_TESTS_COMPILED" not in os.environ:
+    os.environ["FREQJAX_TESTS_COMPILED"] = tempfile.mkdtemp(prefix="freqjax-tests-compiled-")
+    atexit.register(shutil.rmtree, os.environ["FREQJAX_TESTS_COMPILED"], ignore_errors=True)
+os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ["FREQJAX_TESTS_COMPILED"]
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+
 import jax
 import jaxtyping
 import pytest
