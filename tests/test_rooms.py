@@ -37,14 +37,15 @@ MOST_MODULES_BESIDE_ROOMS = 8
 
 # What only sinusoids have, and where that is at home; `config/versions.py` reads configs of version 0.1.
 WORDS = ("hz", "frequenc", "mixture")
-AT_HOME = ("tasks/extraction/", "recordings/", "config/versions.py")
+AT_HOME = ("tasks/extraction/", "tasks/lines/", "recordings/", "config/versions.py")
 # Where else it may stand, and why.
 WITH_A_REASON = {
     "deploy/extract.py": "the mode that takes one component out of a recording",
     "deploy/component_stream.py": "--select names a component by its frequency",
     "deploy/spectrum.py": "the spectra before and after extraction",
     "deploy/torch/layout.py": "an import says how many inputs a network of extraction has",
-    "modes/flags.py": "--select is a flag of modes that extraction alone has",
+    "modes/flags.py": "--select, --recipe, --hz and --rate are flags of the tasks of sinusoids",
+    "modes/bases.py": "a recipe is carried over to other lines",
 }
 MOST_WITH_A_REASON = 12
 

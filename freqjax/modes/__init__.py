@@ -37,13 +37,13 @@ class Mode:
 MODES = {
     "train": Mode(
         "train a network and evaluate it",
-        ("config", "workdir", "resume", "device"),
+        ("config", "recipe", "hz", "rate", "workdir", "resume", "device"),
         bases.of_run,
         runs.train,
     ),
     "sweep": Mode(
         "train many replicas at once, one for every combination of sweep.axes",
-        ("config", "workdir", "resume", "figures", "device"),
+        ("config", "recipe", "hz", "rate", "workdir", "resume", "figures", "device"),
         bases.of_run,
         runs.sweep,
     ),

@@ -29,6 +29,13 @@ FLAGS = {
         str,
         "a config that ships, the config.json of a run, or a .py with get_config(): a program, which is run",
     ),
+    "recipe": Flag(
+        str, "in place of --config: a config of the task lines, carried over to --hz and --rate"
+    ),
+    "hz": Flag(str, "frequencies of the lines of --recipe, Hz, such as 16.7 or 50,60"),
+    "rate": Flag(
+        str, "sampling rate for --recipe, Hz (default: as many samples a period as it has)"
+    ),
     "workdir": Flag(
         str, "the folder to write to (default: a fresh one under runs/; extract: beside --output)"
     ),

@@ -41,6 +41,12 @@ class LinesConfig(TaskConfig):
     time_unit: ClassVar[str] = "s"
 
     name: str = anything("lines", NAME)
+    train_path: str = anything(
+        "", "training rows from this .npz, .csv, .npy, .wav, … instead of synthesis"
+    )
+    test_path: str = anything(
+        "", "test rows from this .npz, .csv, .npy, .wav, … instead of synthesis"
+    )
     noise: str = choice(
         "fresh",
         ("fixed", "fresh"),
@@ -75,10 +81,14 @@ class LinesConfig(TaskConfig):
         0.0, "frequencies are uniform within this share of the nominal ones on either side"
     )
     frequency_drift: float = at_least(
-        0.0, 0.0, "random walk of a line's log frequency, standard deviation per square root of a second"
+        0.0,
+        0.0,
+        "random walk of a line's log frequency, standard deviation per square root of a second",
     )
     amplitude_drift: float = at_least(
-        0.0, 0.0, "random walk of a line's log amplitude, standard deviation per square root of a second"
+        0.0,
+        0.0,
+        "random walk of a line's log amplitude, standard deviation per square root of a second",
     )
     harmonics: tuple[int, ...] = rule(
         (),
@@ -87,7 +97,9 @@ class LinesConfig(TaskConfig):
         lambda v: all(a < b for a, b in zip((1, *v), v, strict=False)),
     )
     harmonic_strength: float = at_least(
-        0.0, 0.5, "harmonic k has U(0, 1) · harmonic_strength · 2 / k of the fundamental's amplitude"
+        0.0,
+        0.5,
+        "harmonic k has U(0, 1) · harmonic_strength · 2 / k of the fundamental's amplitude",
     )
     snr_range: tuple[float, ...] = rule(
         (-10.0, 20.0),
@@ -103,19 +115,22 @@ class LinesConfig(TaskConfig):
         lambda v: len(v) > 0 and set(v) <= set(COLOURS) and len(set(v)) == len(v),
     )
     noise_memory: float = positive(0.01, "time constant of ar1 noise, s")
-    noise_path: str = anything("", "recording, or folder of recordings, of noise (noise_colors recordings)")
-    offset: float = at_least(0.0, 0.0, "standard deviation of a recording's offset")
-    trend: float = at_least(
-        0.0, 0.0, "standard deviation of a recording's rise over its duration"
+    noise_path: str = anything(
+        "", "recording, or folder of recordings, of noise (noise_colors recordings)"
     )
+    offset: float = at_least(0.0, 0.0, "standard deviation of a recording's offset")
+    trend: float = at_least(0.0, 0.0, "standard deviation of a recording's rise over its duration")
     burst_rate: float = at_least(0.0, 0.0, "bursts of noise a second")
     burst_length: float = positive(0.05, "length of a burst, s")
-    burst_gain: float = at_least(1.0, 10.0, "amplitude of the noise in a burst, relative to that outside")
+    burst_gain: float = at_least(
+        1.0, 10.0, "amplitude of the noise in a burst, relative to that outside"
+    )
     dropout_rate: float = at_least(0.0, 0.0, "dropouts a second, in which the input is 0")
     dropout_length: float = positive(0.05, "length of a dropout, s")
     normalize: bool = anything(
         True,
-        "scale every recording, with its targets, to a mean power of 1 under the law, bursts and dropouts apart",
+        "scale every recording, with its targets, to a mean power of 1 under the law, bursts, dropouts, offset "
+        "and harmonics apart",
     )
     gain_range: tuple[float, ...] = rule(
         (1.0, 1.0),
@@ -123,15 +138,20 @@ class LinesConfig(TaskConfig):
         "two numbers above 0, the lower first",
         _rising_pair(1e-12),
     )
-    iq: bool = anything(False, "whether recordings are complex: two inputs and two targets, I and Q")
+    iq: bool = anything(
+        False, "whether recordings are complex: two inputs and two targets, I and Q"
+    )
     rotor_low: float | None = positive(
         None, "lowest frequency of a rotor, Hz; none for 0.7 times the lowest of frequencies"
     )
     rotor_high: float | None = positive(
-        None, "highest frequency of a rotor, Hz; none for 1.4 times the highest one, harmonics included"
+        None,
+        "highest frequency of a rotor, Hz; none for 1.4 times the highest one, harmonics included",
     )
     rotor_leak: float | None = at_least(
-        0.0, None, "initial leak of the forget gate of a rotor, 1/s; none for 3 times the lowest frequency"
+        0.0,
+        None,
+        "initial leak of the forget gate of a rotor, 1/s; none for 3 times the lowest frequency",
     )
     rotor_decay: float | None = at_least(
         0.0, None,
@@ -147,6 +167,11 @@ class LinesConfig(TaskConfig):
     def samples_per_unit(self) -> float:
         """The sampling rate, Hz."""
         return self.sampling_rate
+
+    @property
+    def many_starts(self) -> bool:
+        """True: the rows of a file may be several recordings."""
+        return True
 
     @property
     def orders(self) -> tuple[int, ...]:
@@ -183,8 +208,8 @@ class LinesConfig(TaskConfig):
             )
         if self.amplitude_law == "gaussian" and self.normalize:
             raise UserError(
-                "task.normalize is true: it must be false where task.amplitude_law is gaussian, since a scale "
-                "that depends on the amplitudes makes them another law."
+                "task.normalize is true: it must be false where task.amplitude_law is gaussian, since a "
+                "scale that depends on the amplitudes makes them another law."
             )
         if bool(self.noise_path) != ("recordings" in self.noise_colors):
             given = self.noise_path or "empty"
@@ -192,6 +217,13 @@ class LinesConfig(TaskConfig):
                 f"task.noise_path is {given}: it must name recordings if task.noise_colors holds recordings, "
                 "and else be empty."
             )
+        for name in ("train_path", "test_path"):
+            path = getattr(self, name)
+            if self.iq and path:
+                raise UserError(
+                    f"task.{name} is {path}: it must be empty where task.iq is true, since rows of a file have "
+                    "one input and one target."
+                )
         if config.network.initializer in ("rotor", "spectral"):
             self._check_rotors()
 
@@ -201,8 +233,8 @@ class LinesConfig(TaskConfig):
             highest = frequency * self.orders[-1] * (1 + self.detuning)
             if highest >= nyquist:
                 raise UserError(
-                    f"task.frequencies holds {frequency:g} Hz: with task.harmonics and task.detuning it reaches "
-                    f"{highest:g} Hz, and must stay below the Nyquist frequency, {nyquist:g} Hz at a "
+                    f"task.frequencies holds {frequency:g} Hz: with task.harmonics and task.detuning it "
+                    f"reaches {highest:g} Hz, and must stay below the Nyquist frequency, {nyquist:g} Hz at a "
                     f"task.sampling_rate of {self.sampling_rate:g} Hz."
                 )
             if frequency * self.duration < 2:

@@ -65,7 +65,7 @@ def synthesize(
     ratio = 10 ** (jax.random.uniform(keys[1], (count,), minval=low, maxval=high) / 10)
     if config.amplitude_law == "gaussian":
         # Noise that depended on the amplitude would tell it, and the law would not be linear.
-        variance = _mean_power(config) / ratio
+        variance = mean_power(config) / ratio
     else:
         variance = power / jnp.maximum(jnp.sum(present, axis=1), 1) / ratio
     sigma = jnp.sqrt(variance)[:, None, None]
@@ -85,7 +85,7 @@ def _power(config: LinesConfig) -> float:
     return 1.0 if config.iq else 0.5
 
 
-def _mean_power(config: LinesConfig) -> float:
+def mean_power(config: LinesConfig) -> float:
     """Return the mean power of a line's fundamental under the law."""
     low, high = config.amplitude_range
     # E a² of a log-uniform amplitude is (high² − low²) / (2 log(high / low)).
@@ -120,7 +120,7 @@ def _lines(
 def _amplitudes(config: LinesConfig, key: Key, shape: tuple[int, ...]) -> Float[Array, "N F"]:
     if config.amplitude_law == "gaussian":
         # The amplitude of two Gaussian quadratures is Rayleigh, and its phase uniform.
-        mean = _mean_power(config) / _power(config)
+        mean = mean_power(config) / _power(config)
         return jnp.sqrt(mean) * jnp.sqrt(-jnp.log1p(-jax.random.uniform(key, shape)))
     low, high = (float(np.log(a)) for a in config.amplitude_range)
     return jnp.exp(jax.random.uniform(key, shape, minval=low, maxval=high))

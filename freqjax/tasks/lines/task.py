@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,14 @@ from freqjax.system import capacity
 from freqjax.system.capacity import Need
 from freqjax.tasks.batch import Batch
 from freqjax.tasks.evaluation import Evaluation, Frozen
+from freqjax.tasks.extraction import datasets
+from freqjax.tasks.extraction.blocks import blocks_of_rows
 from freqjax.tasks.lines import synthesis
 from freqjax.tasks.lines.config import LinesConfig
 from freqjax.tasks.lines.evaluation import evaluate
+from freqjax.tasks.lines.judged import Judged, judge
 from freqjax.tasks.lines.noise import NoiseSource, noise_source
+from freqjax.tasks.lines.possible import least_possible
 from freqjax.tasks.objectives import SquaredError
 from freqjax.tasks.task import Input, Task, TimeUnit
 
@@ -41,9 +45,9 @@ class Lines(Task):
     config: LinesConfig
     group_label, group_word = "frequency", "line"
     objective = SquaredError()
-    score_name = "relative error power"
+    score_name: str | None = "relative error power"
     constant_name = "predicting zero"
-    goal = 0.01
+    goal, goal_share = 0.01, 0.01
     easier = "task.detuning=0"
     easier_words = "a higher task.snr_range, less drift, longer recordings, or a later judgement"
     weighted = False
@@ -62,19 +66,26 @@ class Lines(Task):
         self.group_names = tuple(f"{f:g} Hz" for f in config.frequencies)
         self._require_memory()
         self._noise: NoiseSource | None = None
+        self._judged: tuple[Frozen, Judged] | None = None
+        if config.amplitude_law == "gaussian":
+            # The limit is one of the mean loss, of which no estimate of the ratio of two powers is a mean.
+            self.score_name = None
         # Stored, so that training and test rows of one shape are compiled once.
         self._drawn = jax.jit(self._draw, static_argnums=(1, 2))
 
     def split(self, name: str) -> Batch | None:
-        """Return recordings of `task.train_seed` or `task.test_seed`; there are no validation rows."""
+        """Return recordings of `task.train_seed` or `task.train_path`, or those of the test's.
+
+        There are no validation rows: fresh recordings and test rows of another seed replace them.
+        """
         if name == "validation":
             return None
-        config = self.config
-        seed, count = (
-            (config.train_seed, config.recordings)
-            if name == "train"
-            else (config.test_seed, config.test_recordings)
-        )
+        path, seed = (getattr(self.config, f"{name}_{part}") for part in ("path", "seed"))
+        if path:
+            field = f"task.{name}_path"
+            rows = datasets.read_rows(Path(path), self.config, field)
+            return blocks_of_rows(rows, self.config, f"{field} {path}")
+        count = self.config.recordings if name == "train" else self.config.test_recordings
         drawn = self._drawn(jax.random.key(seed), count, self.samples)
         return jax.tree.map(np.asarray, drawn)
 
@@ -113,7 +124,27 @@ class Lines(Task):
 
     def evaluate(self, frozen: Frozen) -> Evaluation:
         """Evaluate frozen weights: see `freqjax.tasks.lines.evaluation`."""
-        return evaluate(self, frozen)
+        return evaluate(self, frozen, self._judge(frozen))
+
+    def least_possible(self) -> tuple[float | None, str]:
+        """Return the least loss of a causal estimate, or None, and the reason for either."""
+        return least_possible(self.config)
+
+    def _judge(self, frozen: Frozen) -> Judged:
+        """Judge the test recordings; the result is kept for the figures."""
+        if self._judged is None or self._judged[0] is not frozen:
+            self._judged = (frozen, judge(self, frozen))
+        return self._judged[1]
+
+    def draw(
+        self, frozen: Frozen, evaluation: Evaluation, rows: Sequence[dict[str, Any]], folder: Path
+    ) -> list[Path]:
+        """Draw the figures of any task, the errors of the test recordings, and one recording of each line."""
+        from freqjax.tasks.lines import figures  # matplotlib takes most of a second to import
+
+        judged = self._judge(frozen)
+        paths = super().draw(frozen, evaluation, rows, folder)
+        return [*paths, figures.errors(judged, folder), figures.recordings(judged, folder)]
 
     def describe(self) -> dict[str, Any]:
         """Return the nominal frequencies, in the order of every list per frequency."""
@@ -136,9 +167,7 @@ class Lines(Task):
             targets = drawn.lines.reshape(-1, *drawn.lines.shape[2:])
         else:
             present = jnp.tile(jnp.eye(lines), (count, 1))
-            drawn = synthesis.synthesize(
-                self.config, self._source(), key, count * lines, present
-            )
+            drawn = synthesis.synthesize(self.config, self._source(), key, count * lines, present)
             signals = drawn.signals
             targets = drawn.lines[jnp.arange(count * lines), jnp.tile(groups, count)]
         selected = jnp.tile(groups, count)

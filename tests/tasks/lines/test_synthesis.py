@@ -51,7 +51,9 @@ def test_a_line_is_a_sine_of_its_own_amplitude_and_phase():
 
 
 def test_gaussian_quadratures_have_the_mean_power_of_the_range():
-    _, lines = draw(2000, duration=0.1, amplitude_law="gaussian", amplitude_range=(1.0, 3.0), **QUIET)
+    _, lines = draw(
+        2000, duration=0.1, amplitude_law="gaussian", amplitude_range=(1.0, 3.0), **QUIET
+    )
     found, _ = fitted(lines[:, 0, :, 0], 50.0)
     # E a² of a log-uniform amplitude, by quadrature.
     power = np.mean(np.exp(np.linspace(0, np.log(3), 100_001)) ** 2)
@@ -86,7 +88,9 @@ def test_log_frequency_and_log_amplitude_walk_at_their_rates():
 
 
 def test_harmonics_have_decaying_strengths_and_phases_of_their_own():
-    _, lines = draw(300, harmonics=(3, 5), harmonic_strength=0.6, amplitude_range=(1.0, 1.0), **QUIET)
+    _, lines = draw(
+        300, harmonics=(3, 5), harmonic_strength=0.6, amplitude_range=(1.0, 1.0), **QUIET
+    )
     wave = lines[:, 0, :, 0]
     base, left = fitted(wave, 50.0)
     np.testing.assert_allclose(np.abs(base), 1, rtol=1e-5)
@@ -126,7 +130,9 @@ def test_noise_has_the_ratio_and_the_spectrum_of_its_colour(color, iq):
 
 
 def test_each_recording_has_one_of_several_colours():
-    signals, lines = draw(400, noise_colors=("white", "blue"), snr_range=(0.0, 0.0), normalize=False)
+    signals, lines = draw(
+        400, noise_colors=("white", "blue"), snr_range=(0.0, 0.0), normalize=False
+    )
     noise = (signals - lines.sum(axis=1))[..., 0]
     # The correlation of neighbours is 0 for white noise and −4/π² for blue.
     neighbours = np.mean(noise[:, 1:] * noise[:, :-1], axis=1) / np.mean(noise**2, axis=1)
