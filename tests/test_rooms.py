@@ -37,7 +37,7 @@ MOST_MODULES_BESIDE_ROOMS = 8
 
 # What only sinusoids have, and where that is at home; `config/versions.py` reads configs of version 0.1.
 WORDS = ("hz", "frequenc", "mixture")
-AT_HOME = ("tasks/extraction/", "recordings/", "config/versions.py")
+AT_HOME = ("tasks/extraction/", "tasks/lines/", "recordings/", "config/versions.py")
 # Where else it may stand, and why.
 WITH_A_REASON = {
     "deploy/extract.py": "the mode that takes one component out of a recording",
