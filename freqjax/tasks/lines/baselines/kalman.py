@@ -32,8 +32,8 @@ _OFFSET_WALK = 0.02
 _BEGINNINGS, _FACTORS = (-2 / 3, 0.0, 2 / 3), (1.0, 0.1)
 # Time constant of the low-pass of their squared innovations, periods.
 _SMOOTHING = 5.0
-# Filters that run at once.
-_AT_ONCE = 600
+# Samples of all filters that run at once: there are a dozen arrays of them.
+_AT_ONCE = 10_000_000
 
 
 class _Level(NamedTuple):
@@ -123,7 +123,7 @@ def kalman_bank(
     require_parameter(memory > 0, "memory", memory, "above 0")
     kept, steady = (math.exp(-1 / (time * line.period)) for time in (memory, _SMOOTHING))
     filters, estimates = list(itertools.product(_BEGINNINGS, _FACTORS)), np.empty(signals.shape)
-    together = max(1, _AT_ONCE // len(filters))
+    together = max(1, _AT_ONCE // (len(filters) * signals.shape[1]))
     for first in range(0, len(signals), together):
         part = signals[first : first + together]
         streams = len(part)

@@ -2,8 +2,9 @@
 
 The weight of a sample falls by a factor exp(−1/w) a sample, w the window. Offset and slope are those at the
 latest sample, so that the recursion stays well conditioned however long the signals are: from sample to
-sample the offset advances by the slope. The design is known beforehand and is that of all streams, and so are
-the covariance and the gains.
+sample the offset advances by the slope. The design is known beforehand and is that of all streams, and so is
+the information matrix. It is carried in place of its inverse, whose recursion is unstable with forgetting:
+here an error of rounding is forgotten as a sample is.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from jaxtyping import Float
 
 from freqjax.tasks.lines.baselines.line import Line, check, require_parameter, turned
 
-# The prior variance of every coefficient over that of a sample: no prior, but that the first are bounded.
-_PRIOR = 1e7
+# The prior information of every coefficient, in samples: the first estimates are bounded.
+_PRIOR = 1e-7
 
 
 def harmonic_regression(
@@ -46,19 +47,17 @@ def harmonic_regression(
             [np.real(carrier), np.imag(carrier)], axis=1
         )
     design[:, sines] = 1
-    advance = np.eye(design.shape[1])
+    backward = np.eye(design.shape[1])
     if trend:
-        # The slope is counted over a window, so that all coefficients have one scale.
-        advance[sines, sines + 1] = 1 / min(length, samples)
-    covariance = _PRIOR * np.eye(len(advance))
-    fitted, estimates = np.zeros((len(advance), streams)), np.empty((samples, streams))
+        # The slope is counted over a window, so that all coefficients have one scale; seen from the next
+        # sample, the offset was less by the slope.
+        backward[sines, sines + 1] = -1 / min(length, samples)
+    information = _PRIOR * np.eye(len(backward))
+    projected, estimates = np.zeros((len(backward), streams)), np.empty((samples, streams))
     for t, sample in enumerate(np.ascontiguousarray(signals.T)):
         row = design[t]
-        covariance = advance @ covariance @ advance.T / kept
-        fitted = advance @ fitted
-        projected = covariance @ row
-        gain = projected / (1 + row @ projected)
-        covariance -= gain[:, None] * projected[None]
-        fitted += gain[:, None] * (sample - row @ fitted)[None]
-        estimates[t] = row[:sines] @ fitted[:sines]
+        information = kept * (backward.T @ information @ backward) + np.outer(row, row)
+        projected = kept * (backward.T @ projected) + row[:, None] * sample[None]
+        line_row = np.where(np.arange(row.size) < sines, row, 0.0)
+        estimates[t] = np.linalg.solve(information, line_row) @ projected
     return estimates.T

@@ -37,3 +37,13 @@ def test_offset_and_trend_of_any_size_are_not_taken_for_the_line():
     clean = np.sin(2 * np.pi * 5 * seconds + 1) + 0.3 * np.sin(2 * np.pi * 10 * seconds)
     found = harmonic_regression((clean + 200 - 30 * seconds)[None], LINE, window=5.0)[0]
     np.testing.assert_allclose(found[200:], clean[200:], atol=1e-4)
+
+
+def test_a_long_recursion_stays_least_squares():
+    """Only the last windows count, however many have gone by."""
+    signal = np.random.default_rng(1).normal(size=20_000)
+    found = harmonic_regression(signal[None], LINE, window=2.0)[0]
+    # A whole second of the design, so that its phases are those of sample 0.
+    recent = signal[-32 * 80 :]
+    assert found[-1] == pytest.approx(solved(recent, 2.0, True), abs=1e-6)
+    assert np.abs(found[100:]).max() < 20
