@@ -45,6 +45,7 @@ WITH_A_REASON = {
     "deploy/spectrum.py": "the spectra before and after extraction",
     "deploy/torch/layout.py": "an import says how many inputs a network of extraction has",
     "modes/flags.py": "--select, --recipe, --hz and --rate are flags of the tasks of sinusoids",
+    "modes/__init__.py": "the modes that take --hz",
     "modes/bases.py": "a recipe is carried over to other lines",
 }
 MOST_WITH_A_REASON = 12

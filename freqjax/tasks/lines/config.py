@@ -129,8 +129,8 @@ class LinesConfig(TaskConfig):
     dropout_length: float = positive(0.05, "length of a dropout, s")
     normalize: bool = anything(
         True,
-        "scale every recording, with its targets, to a mean power of 1 under the law, bursts, dropouts, offset "
-        "and harmonics apart",
+        "scale every recording, with its targets, to a mean power of 1, not counting bursts, dropouts, "
+        "offset and harmonics",
     )
     gain_range: tuple[float, ...] = rule(
         (1.0, 1.0),
@@ -221,8 +221,8 @@ class LinesConfig(TaskConfig):
             path = getattr(self, name)
             if self.iq and path:
                 raise UserError(
-                    f"task.{name} is {path}: it must be empty where task.iq is true, since rows of a file have "
-                    "one input and one target."
+                    f"task.{name} is {path}: it must be empty where task.iq is true, since rows of a file "
+                    "have one input and one target."
                 )
         if config.network.initializer in ("rotor", "spectral"):
             self._check_rotors()

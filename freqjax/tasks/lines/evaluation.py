@@ -42,7 +42,7 @@ def evaluate(task: Lines, frozen: Frozen, judged: Judged) -> Evaluation:
         score=test[key],
         score_name=task.score_name or task.objective.label,
         higher_is_better=False,
-        goal=task.goal if task.score_name else task.goal_share * constant,
+        goal=task.goal * (1 if task.score_name else constant),
         per_group=test[f"{key}_per_{task.group_label}"],
         baselines={n: float(v.mean()) for n, v in scores.items() if n != "network"},
         limit=limit,

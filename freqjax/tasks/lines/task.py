@@ -47,7 +47,8 @@ class Lines(Task):
     objective = SquaredError()
     score_name: str | None = "relative error power"
     constant_name = "predicting zero"
-    goal, goal_share = 0.01, 0.01
+    # Of the line's power.
+    goal: float = 0.01
     easier = "task.detuning=0"
     easier_words = "a higher task.snr_range, less drift, longer recordings, or a later judgement"
     weighted = False
