@@ -1,8 +1,8 @@
 """Archives of arrays, .npz: what they hold, and recordings in them.
 
 The signal is the array `S`, or the only one besides times (`t`, `time`, …) and a rate (`sampling_rate`,
-`fs`, …). What is written is one array `S`, [T] or [T, C], and, where it is known, `sampling_rate`. Sizes are compared
-before an array is read, and only arrays that are wanted are.
+`fs`, …). What is written is one array `S`, [T] or [T, C], and, where it is known, `sampling_rate`. Sizes are
+compared before an array is read, and only arrays that are wanted are.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ class ArrayWriter:
         """Write behind the header of an array of `dtype`."""
         self._file, self._dtype = file, dtype
 
-    def write(self, samples: Float[np.ndarray, "n *C"]) -> None:
+    def write(self, samples: Float[np.ndarray, "n ..."]) -> None:
         """Append samples [n] or [n, C]."""
         self._file.write(samples.astype(self._dtype).tobytes())
 

@@ -91,7 +91,7 @@ class _SoundWriter:
         )
         self._largest = np.inf if floats else 1 - 2.0 ** (1 - bits)
 
-    def write(self, samples: Float[np.ndarray, "n *C"]) -> None:
+    def write(self, samples: Float[np.ndarray, "n ..."]) -> None:
         """Append samples [n] or [n, C], cut to full scale where the format holds no more."""
         samples = np.asarray(samples, np.float64)
         cut = np.clip(samples, -1 if np.isfinite(self._largest) else -np.inf, self._largest)

@@ -1,8 +1,8 @@
 """Interfaces of files of signals, whatever their format: a recording to read, and a writer of a new file.
 
 A recording has C channels of T samples each, read chunk by chunk, so that an hour at 48 kHz needs no more
-memory than a second. A writer creates a file of equal length in the format of a recording: of one signal, or of
-several of its channels.
+memory than a second. A writer creates a file of equal length in the format of a recording: of one signal, or
+of several of its channels.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Writer(Protocol):
 
     clipped: int
 
-    def write(self, samples: Float[np.ndarray, "n *C"]) -> None:
+    def write(self, samples: Float[np.ndarray, "n ..."]) -> None:
         """Append samples [n] of one signal, or [n, C] of the channels that the file has."""
         ...
 

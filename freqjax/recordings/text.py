@@ -1,7 +1,7 @@
 """Recordings as text, .csv, .tsv or .txt: one row a sample; a column of times tells the rate.
 
-What is written is a column `S`, or the channels under their own names, after `t` where the recording has times,
-with the separator and the decimal sign of the recording.
+What is written is a column `S`, or the channels under their own names, after `t` where the recording has
+times, with the separator and the decimal sign of the recording.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class CsvRecording:
 
     @contextmanager
     def writer(self, path: Path, channels: Sequence[int] = ()) -> Iterator[_CsvWriter]:
-        """Open a new file of a header and a row a sample: of one signal S, or of `channels` by their names."""
+        """Open a new file, a row a sample below a header: one signal S, or `channels` by their names."""
         written = [self._table.names[self._kept[channel]] for channel in channels] or ["S"]
         with creating(path) as file:
             yield _CsvWriter(file, self._table.dialect, self._measured, written)
@@ -146,7 +146,7 @@ class _CsvWriter:
         row.writerow(names if measured is None else ["t", *names])
         self._file.write(header.getvalue().encode())
 
-    def write(self, samples: Float[np.ndarray, "n *C"]) -> None:
+    def write(self, samples: Float[np.ndarray, "n ..."]) -> None:
         """Append rows; float32 reads back to the same bits."""
         columns = [samples]
         if self._measured is not None:

@@ -86,7 +86,7 @@ class _WavWriter:
     def __init__(self, file: IO[bytes], kind: int, bits: int) -> None:
         self._file, self._kind, self._bits, self.clipped = file, kind, bits, 0
 
-    def write(self, samples: Float[np.ndarray, "n *C"]) -> None:
+    def write(self, samples: Float[np.ndarray, "n ..."]) -> None:
         """Append samples [n] or [n, C], rounded, and cut to full scale where they must be whole numbers."""
         samples = np.asarray(samples, np.float64).ravel()
         if self._kind == FLOAT:
