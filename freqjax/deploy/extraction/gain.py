@@ -72,4 +72,4 @@ def read(planned: Plan, note: Callable[[int], None]) -> Iterator[Float[np.ndarra
 
 def is_near(ratio: float, factor: float) -> bool:
     """Tell whether a ratio of levels lies within a factor of 1, either way."""
-    return math.isfinite(ratio) and 1 / factor <= ratio <= factor
+    return bool(math.isfinite(ratio) and 1 / factor <= ratio <= factor)

@@ -137,7 +137,7 @@ def fit(
     components = np.empty(outputs.shape)
     for channel in range(signal.shape[1]):
         centred = outputs[:, channel].astype(np.float64)
-        centred = centred - centred.mean(axis=0)
+        centred = centred - np.average(centred, axis=0, weights=window)
         turned = [quadrature(centred[:, g], cycles[g]) for g in range(groups)]
         basis = np.column_stack([centred, *turned, np.ones(count)])
         weighted = basis * window[:, None]
