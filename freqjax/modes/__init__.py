@@ -60,13 +60,15 @@ MODES = {
         networks.stream,
     ),
     "extract": Mode(
-        "extract a component from a recording into a file of the same format; draws the spectra",
+        "take components out of a recording, at their strength, and say what is left of their lines",
         (
             "config",
             "checkpoint",
             "input",
             "select",
             "output",
+            "residual",
+            "gain",
             "channel",
             "resample",
             "workdir",

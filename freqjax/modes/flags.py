@@ -52,11 +52,22 @@ FLAGS = {
     "output": Flag(
         str, "where to write: a folder (export), or a file in the format of --input (extract)"
     ),
+    "residual": Flag(
+        str,
+        "where to write the recording without the components, in the format of --input (extract)",
+    ),
+    "gain": Flag(
+        str,
+        "of the network's input: auto (default: the training signals' level), none, or a number",
+    ),
     "split": Flag(str, "which rows to write: train (default) or test"),
     "figures": Flag(bool, "draw figures (default; --no-figures leaves them out)"),
-    "select": Flag(str, "the component to follow or extract: its frequency, Hz, one of the task's"),
+    "select": Flag(
+        str,
+        "the component to follow or extract: its frequency, Hz; several to extract, as in 50,60",
+    ),
     "on-bad-line": Flag(str, "stop (default), skip, or hold: repeat the last valid number"),
-    "channel": Flag(str, "which channel or column of --input, from 1"),
+    "channel": Flag(str, "which channel or column of --input, from 1; or all"),
     "resample": Flag(bool, "convert --input to the network's sampling rate if it has another one"),
     "device": Flag(str, "cpu, gpu or tpu (default: the best that JAX finds)"),
 }
