@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from freqjax.errors import UserError
-from freqjax.recordings import choose_channel, open_recording, signal
+from freqjax.recordings import choose_channels, open_recording, signal
 from freqjax.recordings.resampling import ratio, resample
 from freqjax.tasks.lines.config import LinesConfig
 
@@ -151,6 +151,6 @@ def _samples(file: Path, config: LinesConfig, field: str) -> Float[np.ndarray, "
         )
     rate, slack = recording.sampling_rate, recording.rate_slack
     change = ratio(rate, config.sampling_rate, f"{field} {file}", slack)
-    channel = choose_channel(recording, None if len(recording.names) == 1 else "1", field)
+    (channel,) = choose_channels(recording, None if len(recording.names) == 1 else "1", field)
     chunks = signal(recording, channel, _CHUNK, field)
     return np.concatenate(list(resample(chunks, change)))
