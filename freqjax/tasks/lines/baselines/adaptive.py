@@ -36,7 +36,7 @@ def adaptive_notch(
     line: Line,
     *,
     width: float = 0.02,
-    tracking: float = 0.5,
+    tracking: float = 2.0,
 ) -> Float[np.ndarray, "N T"]:
     """Follow the line with resonators, one a harmonic, and a frequency-locked loop.
 

@@ -13,7 +13,7 @@ _ORDER = 2
 
 
 def lock_in(
-    signals: Float[np.ndarray, "N T"], line: Line, *, width: float = 0.1
+    signals: Float[np.ndarray, "N T"], line: Line, *, width: float = 0.15
 ) -> Float[np.ndarray, "N T"]:
     """Demodulate each harmonic at its nominal frequency, filter by a low-pass, and modulate it again.
 
@@ -42,7 +42,7 @@ def lock_in(
 
 
 def notch(
-    signals: Float[np.ndarray, "N T"], line: Line, *, quality: float = 10.0
+    signals: Float[np.ndarray, "N T"], line: Line, *, quality: float = 3.0
 ) -> Float[np.ndarray, "N T"]:
     """Subtract from the input the output of notch filters, one a harmonic, in cascade.
 

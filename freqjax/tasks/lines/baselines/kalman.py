@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import signal
 
-from freqjax.tasks.lines.baselines.frequency_filter import Scale, Settings, follow
+from freqjax.tasks.lines.baselines.frequency_filter import Filtered, Scale, Settings, follow
 from freqjax.tasks.lines.baselines.line import Line, check, require_parameter
 from freqjax.tasks.lines.baselines.noise_level import noise_level
 
@@ -121,7 +121,6 @@ def kalman_bank(
     check(signals, line)
     walks = _walks(line, frequency_walk, amplitude_walk, gate)
     require_parameter(memory > 0, "memory", memory, "above 0")
-    kept, steady = (math.exp(-1 / (time * line.period)) for time in (memory, _SMOOTHING))
     filters, estimates = list(itertools.product(_BEGINNINGS, _FACTORS)), np.empty(signals.shape)
     together = max(1, _AT_ONCE // (len(filters) * signals.shape[1]))
     for first in range(0, len(signals), together):
@@ -138,18 +137,33 @@ def kalman_bank(
             amplitude=settings.amplitude * factor**2,
         )
         found = follow(np.tile(part.T, len(filters)), line, settings)
-        shape = (part.shape[1], len(filters), streams)
-        halfway = found.innovations * (1 - 0.5 * found.shares)
-        squares = (halfway**2 / settings.noise + found.shares).reshape(shape)
-        squares -= squares.min(axis=1, keepdims=True)
-        smooth = np.asarray(signal.lfilter([1 - steady], [1.0, -steady], squares, axis=0))
-        evidence = -0.5 * np.asarray(signal.lfilter([1.0], [1.0, -kept], smooth, axis=0))
-        weights = np.exp(evidence - evidence.max(axis=1, keepdims=True))
-        weights /= weights.sum(axis=1, keepdims=True)
-        estimates[first : first + together] = (
-            (weights * found.estimates.reshape(shape)).sum(axis=1).T
-        )
+        mean = _average(found, settings.noise, len(filters), memory * line.period, line)
+        estimates[first : first + together] = mean.T
     return estimates
+
+
+def _average(
+    found: Filtered, noise: Float[np.ndarray, "T N"], filters: int, memory: float, line: Line
+) -> Float[np.ndarray, "T streams"]:
+    """Average the estimates of the filters of each stream by their scores: see `kalman_bank`.
+
+    Args:
+      found: of all filters of the first beginning and factor, then of the next.
+      noise: level of the noise of each.
+      filters: number of filters a stream.
+      memory: samples.
+      line: what is known of it.
+    """
+    shape = (len(noise), filters, noise.shape[1] // filters)
+    halfway = found.innovations * (1 - 0.5 * found.shares)
+    scores = (halfway**2 / noise + found.shares).reshape(shape)
+    scores -= scores.min(axis=1, keepdims=True)
+    kept, steady = math.exp(-1 / memory), math.exp(-1 / (_SMOOTHING * line.period))
+    smooth = np.asarray(signal.lfilter([1 - steady], [1.0, -steady], scores, axis=0))
+    evidence = -0.5 * np.asarray(signal.lfilter([1.0], [1.0, -kept], smooth, axis=0))
+    weights = np.exp(evidence - evidence.max(axis=1, keepdims=True))
+    weights /= weights.sum(axis=1, keepdims=True)
+    return (weights * found.estimates.reshape(shape)).sum(axis=1)
 
 
 def _walks(

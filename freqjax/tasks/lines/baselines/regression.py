@@ -21,14 +21,15 @@ _PRIOR = 1e-7
 
 
 def harmonic_regression(
-    signals: Float[np.ndarray, "N T"], line: Line, *, window: float = 10.0, trend: bool = True
+    signals: Float[np.ndarray, "N T"], line: Line, *, window: float = 0.75, trend: bool = True
 ) -> Float[np.ndarray, "N T"]:
     """Fit all harmonics at their nominal frequencies to the past, with exponential forgetting.
 
     Args:
       signals: [N, T].
       line: what is known of it.
-      window: time constant of the forgetting, in periods; infinite for none.
+      window: time constant of the forgetting, in periods; infinite for none. The default is for a line whose
+        frequency is known to 2 %; the better it is known, the longer a window is good.
       trend: whether a straight line is fitted with the harmonics; else an offset.
 
     Raises:
