@@ -239,8 +239,8 @@ def test_silence_is_called_silence(clock, tmp_path):
         ("--select 1 --input a.npy --output old.npy", "old.lines.csv, which belongs to it, exists"),
         ("--select 1,3 --input a.npy --output two.npy", "two.3Hz.npy, which belongs to it, exists"),
         (
-            "--config.task.name=tests.strangers.counting:Counting --select 1",
-            "task.name is tests.strangers.counting:Counting",
+            "--config.task.name=tests.strangers.classifier:Task --select 1",
+            "it must be extraction, or another task that separates",
         ),
     ],
 )
