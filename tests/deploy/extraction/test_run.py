@@ -395,7 +395,6 @@ def test_an_interrupt_leaves_nothing(tmp_path, true_task, when, monkeypatch):
 
         monkeypatch.setattr(os, "link", linked)
     with pytest.raises(Interrupted):
-        # The training signal is 3,000 samples long at most: the reference is measured beforehand.
         extract.run(streams, planned, lambda line: None)
     assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
 
