@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import jax
@@ -33,7 +32,7 @@ class Separates(Protocol):
     samples: int
     time: TimeUnit
     group_names: tuple[str, ...]
-    selected_hz: Sequence[float]
+    selected_hz: tuple[float, ...]
     true_strength: bool
 
     def inputs_of(self, samples: np.ndarray | jax.Array, group: int) -> jax.Array:
