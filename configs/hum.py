@@ -37,7 +37,7 @@ def get_config() -> Config:
         train=TrainConfig(
             regime="full",
             streams="parallel",
-            epochs=80,
+            epochs=60,
             evaluate_every=5,
             divergence_factor=None,
         ),
