@@ -26,9 +26,7 @@ def main() -> None:
         "updates": summary["updates"],
         "distinct_rows": summary["distinct_rows"],
         "relative_error_power": summary["test"]["relative_error_power"],
-        "relative_error_power_per_frequency": summary["test"][
-            "relative_error_power_per_frequency"
-        ],
+        "relative_error_power_per_frequency": summary["test"]["relative_error_power_per_frequency"],
         "baselines": summary["baselines"],
     }
     print(row, flush=True)

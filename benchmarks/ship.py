@@ -19,7 +19,6 @@ from typing import Any
 
 from freqjax.checkpoints import store as checkpoints
 
-
 # Config that a checkpoint's run is made with → what its initialiser knows.
 _CONFIGS = {
     "extraction": ("gauss_newton", "none of the frequencies"),
@@ -100,7 +99,8 @@ def _line_errors(config: dict[str, Any], summary: dict[str, Any]) -> list[str]:
         *(f"| network, {hz:g} Hz | {error:.3g} |" for hz, error in rows),
         *(f"| {name.replace('_', ' ')} | {error:.3g} |" for name, error in others),
         "",
-        "The baselines know the law of the recordings; docs/which_method.md compares them in more conditions.",
+        "The baselines know the law of the recordings; docs/which_method.md compares all of them in more "
+        "conditions.",
     ]
 
 
