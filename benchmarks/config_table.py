@@ -26,6 +26,8 @@ _EXPECTED = {
     "quick": "two frequencies, 2 s at 100 Hz: the whole path",
     "locker": "unknown start at phase_scale 0.5: below 0.01 after the first second on most seeds",
     "annual": "a locker for a weekly record with an annual cycle: see [docs/example.md](docs/example.md)",
+    "hum": "a mains line of unknown strength, detuned and drifting, in noise: see "
+    "[docs/lines.md](docs/lines.md)",
     "spectral": "as `gauss_newton` from rotors at the FFT peaks of the training targets: data-driven",
     "constructed": "an exact clock with the frequencies written in, below 1e-8: a reference, not learned",
     "original_a": "one Adam step a sample, 1e-3: about 0.3 while training at first, 0.50 frozen",
@@ -42,6 +44,7 @@ _MEASURED: dict[str, tuple[str, dict[str, Any]]] = {
     **{name: ("clock", {"config": name, "task": clock.MAIN_TASK}) for name in clock.CONFIGS},
     "locker": ("locker", {}),
     "annual": ("example", {"estimate": "network"}),
+    "hum": ("hum", {}),
     "spectral": ("variants", {"variant": "spectral start (data-driven)"}),
     "constructed": ("variants", {"variant": "constructed (nothing learned)"}),
     "original_a": ("originals", {"config": "original_a"}),

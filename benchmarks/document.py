@@ -3,8 +3,8 @@
     python -m benchmarks.document
 
 Reads benchmarks/results/*.json and the shipped checkpoint, and rewrites docs/results.md, docs/diagnosis.md,
-docs/speed.md, docs/example.md, docs/online.md, the block between the results markers of README.md, and
-docs/*.png. The tests check that the committed documents are what this command would write.
+docs/speed.md, docs/example.md, docs/online.md, docs/which_method.md, the block between the results markers
+of README.md, and docs/*.png. The tests check that the committed documents are what this command would write.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from benchmarks import (
     config_table,
     diagnosis_page,
     example_page,
+    lines_page,
     online_figure,
     online_page,
     record,
@@ -128,6 +129,7 @@ def main() -> None:
     (_ROOT / "docs" / "speed.md").write_text(speed.document(record.RESULTS, record.read("startup")))
     (_ROOT / "docs" / "example.md").write_text(example_page.page())
     (_ROOT / "docs" / "online.md").write_text(online_page.page())
+    (_ROOT / "docs" / "which_method.md").write_text(lines_page.page())
     path = _ROOT / "README.md"
     path.write_text(readme(path.read_text()))
     draw()

@@ -4,7 +4,7 @@
     python -m benchmarks.example
 
 The record is weekly and ships with statsmodels (C. D. Keeling and T. P. Whorf, Scripps Institution of
-Oceanography). `configs/annual.py` is trained on synthetic signals at its sampling rate, `--mode extract`
+Oceanography). `configs/annual.py` is trained on synthetic signals at its sampling rate, `--mode stream`
 runs on the record, and the output is compared with harmonic regression. Writes
 benchmarks/results/example.json and example.png; `python -m benchmarks.document` makes docs/example.md of
 them (`benchmarks/example_page.py`).
@@ -88,30 +88,25 @@ def _harmonics(years: np.ndarray, count: int) -> np.ndarray:
     return np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(len(years), -1)
 
 
-def extract(series: Series, run: Path, folder: Path) -> np.ndarray:
-    """Run `--mode extract` on the record and return its output [T], in the network's unit.
+def follow(series: Series, run: Path) -> np.ndarray:
+    """Run `--mode stream` on the record and return its output [T], in the network's unit.
 
-    The record is divided by √2 times its rms, as if it contained only the annual sine.
+    The record is divided by √2 times its rms, as if it contained only the annual sine. The mode extract would
+    fit the phase to the record, which is to be compared here.
     """
-    folder.mkdir(exist_ok=True)
-    source, output = folder / "record.csv", folder / "annual.csv"
     scaled = series.ppm / (np.sqrt(2) * series.ppm.std())
-    table = np.column_stack([series.years, scaled])
-    np.savetxt(source, table, "%.12g", ",", header="t,S", comments="")
+    numbers = "".join(f"{value:.12g}\n" for value in scaled.tolist())
     words = [
         "--mode",
-        "extract",
+        "stream",
         "--checkpoint",
         run,
         "--select",
         "1",
-        "--input",
-        source,
-        "--output",
-        output,
     ]
-    subprocess.run([sys.executable, "-m", "freqjax.main", *map(str, words)], check=True)
-    return np.loadtxt(output, delimiter=",", skiprows=1)[:, 1]
+    command = [sys.executable, "-m", "freqjax.main", *map(str, words)]
+    done = subprocess.run(command, check=True, input=numbers, stdout=subprocess.PIPE, text=True)
+    return np.array([float(line) for line in done.stdout.splitlines()])
 
 
 def compare(series: Series, outputs: np.ndarray) -> dict[str, Any]:
@@ -231,7 +226,7 @@ def main() -> None:
         for seed in _SEEDS:
             folder = Path(scratch) / str(seed)
             summary = record.train(_flags(seed), folder)
-            outputs = extract(series, folder, folder)
+            outputs = follow(series, folder)
             rows.append(_row("network", seed, compare(series, outputs), summary))
             if seed == 0:
                 draw(series, outputs, record.RESULTS / "example.png")
@@ -239,7 +234,7 @@ def main() -> None:
         summary = record.train([*_flags(0), *_BOTH_LINES], folder)
         turned = series._replace(ppm=series.turned)
         for name, record_ in (("as it is", series), ("turned", turned)):
-            found = compare(record_, extract(record_, folder, folder / name))
+            found = compare(record_, follow(record_, folder))
             rows.append(_row(f"taught both lines; the second {name}", 0, found, summary))
     record.write("example", "python -m benchmarks.example", rows)
 

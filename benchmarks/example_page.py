@@ -20,8 +20,8 @@ anywhere, with noise that multiplies every sample by a factor between minus one 
 year here. No sample of the record is used in training.
 
 1. A cubic is fitted to the record and subtracted, and the remainder is divided by √2 times its rms, as if it
-   contained only the annual sine. It is written to a CSV with the columns `t` (years) and `S`.
-2. `--mode extract --checkpoint runs/annual --select 1 --input record.csv --output annual.csv`
+   contained only the annual sine. It is written to a file, a number a line.
+2. `--mode stream --checkpoint runs/annual --select 1 < record.txt > annual.txt`
 3. The output is compared, from the sixth year on, with the annual sine of a harmonic regression: a
    least-squares fit of a cubic and four harmonics of the year to the whole record.
 """

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from freqjax.run.escalation import train
     from freqjax.tasks.extraction.config import ExtractionConfig, LimitsConfig
     from freqjax.tasks.extraction.config import ExtractionConfig as TaskConfig
+    from freqjax.tasks.lines.config import LinesConfig
 
 __version__ = "0.2.0"
 
@@ -39,6 +40,7 @@ __version__ = "0.2.0"
 _LATER = {
     "ExtractionConfig": "freqjax.tasks.extraction.config:ExtractionConfig",
     "LimitsConfig": "freqjax.tasks.extraction.config:LimitsConfig",
+    "LinesConfig": "freqjax.tasks.lines.config:LinesConfig",
     # Its name in version 0.1, when there was no other task.
     "TaskConfig": "freqjax.tasks.extraction.config:ExtractionConfig",
     "Trained": "freqjax.deploy.trained:Trained",
@@ -51,6 +53,7 @@ __all__ = [
     "CurriculumConfig",
     "ExtractionConfig",
     "LimitsConfig",
+    "LinesConfig",
     "NetworkConfig",
     "OptimizerConfig",
     "RunConfig",

@@ -10,6 +10,7 @@ from benchmarks import (
     diagnosis_page,
     document,
     example_page,
+    lines_page,
     online_page,
     record,
     results_page,
@@ -32,6 +33,7 @@ def test_numbers_in_documents_are_those_of_the_committed_results():
         record.RESULTS, record.read("startup")
     )
     assert (ROOT / "docs" / "online.md").read_text() == online_page.page()
+    assert (ROOT / "docs" / "which_method.md").read_text() == lines_page.page()
     assert (ROOT / "docs" / "example.md").read_text() == example_page.page()
 
 

@@ -35,16 +35,24 @@ LAYERS = (
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 MOST_MODULES_BESIDE_ROOMS = 8
 
-# What only sinusoids have, and where that is at home; `config/versions.py` reads configs of version 0.1.
+# What only sinusoids have, and where that is at home; `config/versions.py` reads configs of version 0.1, and
+# `deploy/extraction/` takes components out of recordings and measures their lines.
 WORDS = ("hz", "frequenc", "mixture")
-AT_HOME = ("tasks/extraction/", "recordings/", "config/versions.py")
+AT_HOME = (
+    "tasks/extraction/",
+    "tasks/lines/",
+    "recordings/",
+    "deploy/extraction/",
+    "config/versions.py",
+)
 # Where else it may stand, and why.
 WITH_A_REASON = {
-    "deploy/extract.py": "the mode that takes one component out of a recording",
+    "tasks/separation.py": "the interface of tasks whose components have a frequency each",
     "deploy/component_stream.py": "--select names a component by its frequency",
-    "deploy/spectrum.py": "the spectra before and after extraction",
     "deploy/torch/layout.py": "an import says how many inputs a network of extraction has",
-    "modes/flags.py": "--select is a flag of modes that extraction alone has",
+    "modes/flags.py": "--select, --recipe, --hz and --rate are flags of the tasks of sinusoids",
+    "modes/__init__.py": "the modes that take --hz",
+    "modes/bases.py": "a recipe is carried over to other lines",
 }
 MOST_WITH_A_REASON = 12
 

@@ -108,6 +108,8 @@ def _values(flag: str) -> list[str]:
         "--device": ["cpu", "gpu", "tpu"],
         "--split": ["train", "test"],
         "--on-bad-line": ["stop", "skip", "hold"],
+        "--gain": ["auto", "none"],
+        "--channel": ["all"],
     }.get(flag, [])
 
 

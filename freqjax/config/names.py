@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
 TASKS = {
     "extraction": "freqjax.tasks.extraction.task:Extraction",
+    "lines": "freqjax.tasks.lines.task:Lines",
 }
 # The section of each of them, which is imported without its task, since the task imports JAX.
 TASK_SECTIONS = {
     "extraction": "freqjax.tasks.extraction.config:ExtractionConfig",
+    "lines": "freqjax.tasks.lines.config:LinesConfig",
 }
 CELLS = {
     "lstm": "freqjax.networks.lstm:LstmCell",

@@ -31,11 +31,16 @@ from freqjax.deploy import torch as interop
 from freqjax.deploy.trained import Trained
 from freqjax.errors import UserError
 from freqjax.networks import Streams, count_parameters
-from freqjax.system import devices, files
+from freqjax.run.workdir import IDLE
+from freqjax.system import devices, files, leftovers
 from freqjax.tasks import Task, make_task
 from freqjax.tasks.task import SAMPLES, Input
 
 PLATFORMS = ("cpu", "cuda", "tpu")
+# What an export writes.
+_WRITTEN = (
+    "weights.safetensors", "init_carry.bin", "step.bin", "unroll.bin", "README.md",
+)  # fmt: skip
 
 _LOADER = """\
 from pathlib import Path
@@ -89,7 +94,12 @@ def run(trained: Trained, folder: Path, *, say: Callable[[str], None]) -> None:
 
 
 def require_empty(folder: Path) -> None:
-    """Raise UserError if `folder` exists and is not an empty folder."""
+    """Raise UserError if `folder` exists and is not an empty folder.
+
+    What a killed export has left half-written is removed, once nothing can still write it.
+    """
+    if folder.is_dir():
+        leftovers.remove_temporaries(folder, _WRITTEN, idle=IDLE)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--output is {folder}: it is a file, and must be a folder.")
     if folder.is_dir() and any(folder.iterdir()):

@@ -37,13 +37,13 @@ class Mode:
 MODES = {
     "train": Mode(
         "train a network and evaluate it",
-        ("config", "workdir", "resume", "device"),
+        ("config", "recipe", "hz", "rate", "workdir", "resume", "device"),
         bases.of_run,
         runs.train,
     ),
     "sweep": Mode(
         "train many replicas at once, one for every combination of sweep.axes",
-        ("config", "workdir", "resume", "figures", "device"),
+        ("config", "recipe", "hz", "rate", "workdir", "resume", "figures", "device"),
         bases.of_run,
         runs.sweep,
     ),
@@ -60,13 +60,15 @@ MODES = {
         networks.stream,
     ),
     "extract": Mode(
-        "extract a component from a recording into a file of the same format; draws the spectra",
+        "take components out of a recording, at their strength, and say what is left of their lines",
         (
             "config",
             "checkpoint",
             "input",
             "select",
             "output",
+            "residual",
+            "gain",
             "channel",
             "resample",
             "workdir",

@@ -36,7 +36,7 @@ def of_file(flags: dict[str, Any], given: Overrides) -> Config:
 
 
 def of_run(flags: dict[str, Any], given: Overrides) -> Config:
-    """Read the config of a training: as `of_file`, and a resume without --config reads the run's own.
+    """Read the config of a training: as `of_file`, or a recipe; a resume without either reads the run's own.
 
     Where the command line names a file of rows, noise that the config has as fresh becomes fixed.
 
@@ -45,16 +45,49 @@ def of_run(flags: dict[str, Any], given: Overrides) -> Config:
     """
     if flags["resume"] and flags["workdir"] is None:
         raise UserError("--resume needs --workdir, the folder of the run to go on with.")
-    if flags["config"] is None and flags["resume"]:
+    _check_recipe(flags)
+    if flags["config"] is None and flags["recipe"] is None and flags["resume"]:
         saved = Path(flags["workdir"]) / "config.json"
         if saved.is_file():
             return overrides.load(saved, warn)
-    config = of_file(flags, given)
+    config = _of_recipe(flags) if flags["recipe"] is not None else of_file(flags, given)
     named = {present_name(name): text for name, text in given}
     if named.get("task.train_path") and "task.noise" not in named and config.task.noise == "fresh":
         config.task.noise = "fixed"
         warn("task.noise is fixed, not fresh, since rows of a file cannot be drawn anew.")
     return config
+
+
+def _check_recipe(flags: dict[str, Any]) -> None:
+    """Check that --recipe stands alone, and --hz and --rate only beside it.
+
+    Raises:
+      UserError: they do not.
+    """
+    if flags["recipe"] is not None and flags["config"] is not None:
+        raise UserError("--recipe is given beside --config: one of them must be left out.")
+    for flag in ("hz", "rate"):
+        if flags[flag] is not None and flags["recipe"] is None:
+            raise UserError(
+                f"--{flag} is given without --recipe: it belongs to a recipe; a config has "
+                "--config.task.frequencies and --config.task.sampling_rate."
+            )
+
+
+def _of_recipe(flags: dict[str, Any]) -> Config:
+    from freqjax.tasks.lines.recipe import rescaled
+
+    hz, rate = flags["hz"], flags["rate"]
+    frequencies = None if hz is None else [_number("hz", text) for text in hz.split(",")]
+    sampling_rate = None if rate is None else _number("rate", rate)
+    return rescaled(overrides.load(flags["recipe"], warn), frequencies, sampling_rate)
+
+
+def _number(flag: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"--{flag} is {text!r}: it must be a number above 0, in Hz.") from None
 
 
 def of_checkpoint(flags: dict[str, Any], _: Overrides) -> Config:

@@ -29,6 +29,13 @@ FLAGS = {
         str,
         "a config that ships, the config.json of a run, or a .py with get_config(): a program, which is run",
     ),
+    "recipe": Flag(
+        str, "in place of --config: a config of the task lines, carried over to --hz and --rate"
+    ),
+    "hz": Flag(str, "frequencies of the lines of --recipe, Hz, such as 16.7 or 50,60"),
+    "rate": Flag(
+        str, "sampling rate for --recipe, Hz (default: as many samples a period as it has)"
+    ),
     "workdir": Flag(
         str, "the folder to write to (default: a fresh one under runs/; extract: beside --output)"
     ),
@@ -45,11 +52,22 @@ FLAGS = {
     "output": Flag(
         str, "where to write: a folder (export), or a file in the format of --input (extract)"
     ),
+    "residual": Flag(
+        str,
+        "where to write the recording without the components, in the format of --input (extract)",
+    ),
+    "gain": Flag(
+        str,
+        "of the network's input: auto (default: the training signals' level), none, or a number",
+    ),
     "split": Flag(str, "which rows to write: train (default) or test"),
     "figures": Flag(bool, "draw figures (default; --no-figures leaves them out)"),
-    "select": Flag(str, "the component to follow or extract: its frequency, Hz, one of the task's"),
+    "select": Flag(
+        str,
+        "the component to follow or extract: its frequency, Hz; several to extract, as in 50,60",
+    ),
     "on-bad-line": Flag(str, "stop (default), skip, or hold: repeat the last valid number"),
-    "channel": Flag(str, "which channel or column of --input, from 1"),
+    "channel": Flag(str, "which channel or column of --input, from 1; or all"),
     "resample": Flag(bool, "convert --input to the network's sampling rate if it has another one"),
     "device": Flag(str, "cpu, gpu or tpu (default: the best that JAX finds)"),
 }

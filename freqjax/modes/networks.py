@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,8 @@ from freqjax.system import files
 from freqjax.system.output import tell, warn
 
 if TYPE_CHECKING:
-    from freqjax.deploy.component_stream import ComponentStream
+    from freqjax.deploy.trained import Trained
+    from freqjax.tasks.separation import Separates
 
 
 def evaluate(config: Config, flags: dict[str, Any]) -> int:
@@ -98,15 +100,31 @@ def export(config: Config, flags: dict[str, Any]) -> int:
     return 0
 
 
-def _component_stream(config: Config, flags: dict[str, Any]) -> ComponentStream:
-    from freqjax.deploy.component_stream import ComponentStream, select
-    from freqjax.deploy.trained import load
-    from freqjax.tasks import make_task
-    from freqjax.tasks.extraction.config import extraction_of
+def _separating_task(config: Config) -> Separates:
+    """Make the task of a network that separates a signal into components.
 
-    task = make_task(extraction_of(config))
-    group = select(task, flags["select"])
-    trained = load(flags["checkpoint"], warn)
+    Raises:
+      UserError: the task does not, or its signal has more columns than a stream of numbers.
+    """
+    from freqjax.tasks import Separates, make_task
+    from freqjax.tasks.separation import signal_columns
+
+    task = make_task(config.task)
+    if not isinstance(task, Separates):
+        raise UserError(
+            f"task.name is {config.task.name}: it must be extraction, or another task that separates a "
+            "signal into components, for this."
+        )
+    if signal_columns(task) > 1:
+        raise UserError(
+            f"task.name is {config.task.name}: its signal has {signal_columns(task)} columns, and must have "
+            "one for this."
+        )
+    return task
+
+
+def _require_network_of(config: Config, flags: dict[str, Any], trained: Trained) -> None:
+    """Require that a network fits the config, and warn of a state that it never carried in training."""
     _refuse_other_network(config, trained.config, flags["checkpoint"])
     if trained.config.train.regime == "windows":
         length = trained.config.windows.length
@@ -114,31 +132,43 @@ def _component_stream(config: Config, flags: dict[str, Any]) -> ComponentStream:
             f"the network was trained on windows of {length} samples, each with a state of its own; here one "
             "state is carried through the signal, and its errors were never measured so."
         )
-    return ComponentStream(trained, task, group)
 
 
 def stream(config: Config, flags: dict[str, Any]) -> int:
     """Answer numbers of standard input with outputs of a network."""
     from freqjax.deploy import stream
+    from freqjax.deploy.component_stream import ComponentStream, select
+    from freqjax.deploy.trained import load
 
     policy = stream.check_policy(flags["on-bad-line"])
-    return stream.run(_component_stream(config, flags), policy)
+    task = _separating_task(config)
+    group = select(task, flags["select"])
+    trained = load(flags["checkpoint"], warn)
+    _require_network_of(config, flags, trained)
+    return stream.run(ComponentStream(trained, task, group), policy)
 
 
 def extract(config: Config, flags: dict[str, Any]) -> int:
-    """Extract a component from a recording into a file."""
-    from freqjax.deploy import extract
-    from freqjax.tasks import make_task
-    from freqjax.tasks.extraction.config import extraction_of
+    """Extract components from a recording into files."""
+    from freqjax.deploy import extraction
+    from freqjax.deploy.component_stream import ComponentStreams, select_all
+    from freqjax.deploy.trained import load
 
-    planned = extract.plan(
-        make_task(extraction_of(config)),
+    task = _separating_task(config)
+    planned = extraction.plan(
+        task,
+        select_all(task, flags["select"]),
         flags["input"],
         flags["output"],
+        residual=flags["residual"],
         channel=flags["channel"],
+        gain=flags["gain"],
         resampled=flags["resample"],
         workdir=flags["workdir"],
         figures=flags["figures"],
     )
-    extract.run(_component_stream(config, flags), planned, say=tell)
+    trained = load(flags["checkpoint"], warn)
+    _require_network_of(config, flags, trained)
+    streams = ComponentStreams(trained, task, planned.groups, len(planned.channels))
+    extraction.run(streams, planned, say=tell, progress=tell if sys.stdout.isatty() else None)
     return 0

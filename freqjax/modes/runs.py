@@ -92,6 +92,7 @@ def generate(config: Config, flags: dict[str, Any]) -> int:
     assert blocks is not None  # as the check of the flag says
     rows = task.dataset(blocks)
     path = Path(flags["out"])
+    leftovers.remove_temporaries(path.parent, (path.name,), idle=workdir.IDLE)
     datasets.write_rows(path, rows, section.sampling_rate, section.samples)
     tell(f"wrote {len(rows.targets):,} rows to {path}")
     return 0

@@ -8,7 +8,7 @@ from freqjax.recordings import compressed
 from freqjax.recordings.archive import NpzRecording
 from freqjax.recordings.arrays import NpyRecording
 from freqjax.recordings.compressed import SoundRecording
-from freqjax.recordings.recording import Recording, Writer, signal
+from freqjax.recordings.recording import Recording, Writer, signal, signals
 from freqjax.recordings.table import SUFFIXES as TEXT
 from freqjax.recordings.text import CsvRecording
 from freqjax.recordings.wav import WavRecording
@@ -57,33 +57,35 @@ def require_file(path: Path, field: str) -> None:
         raise UserError(f"{field} is {path}: there is no such file.")
 
 
-def choose_channel(recording: Recording, number: str | None, field: str) -> int:
-    """Choose the channel to read: the one asked for, else the column S, else the only one.
+def choose_channels(recording: Recording, number: str | None, field: str) -> tuple[int, ...]:
+    """Choose the channels to read: those asked for, else the column S, else the only one.
 
     Args:
       recording: what was opened.
-      number: the channel, from 1, as written on the command line, or None.
+      number: the channel, from 1, as written on the command line; all; or None.
       field: the flag that named the file.
 
     Raises:
       UserError: no such channel, or none was asked for and there are several.
     """
     names = recording.names
+    if number is not None and number.lower() == "all":
+        return tuple(range(len(names)))
     if number is None:
         if "column S" in names:
-            return names.index("column S")
+            return (names.index("column S"),)
         if len(names) == 1:
-            return 0
+            return (0,)
         raise UserError(
             f"{field} {recording.path} has {len(names)} channels ({', '.join(names[:8])}): --channel must "
-            f"say which, from 1 to {len(names)}."
+            f"say which, from 1 to {len(names)}, or all."
         )
     if not number.isascii() or not number.isdigit() or not 1 <= int(number) <= len(names):
         raise UserError(
             f"--channel is {number!r}: it must be a whole number from 1 to {len(names)}, the channels of "
-            f"{recording.path}."
+            f"{recording.path}, or all."
         )
-    return int(number) - 1
+    return (int(number) - 1,)
 
 
 __all__ = [
@@ -94,8 +96,9 @@ __all__ = [
     "SoundRecording",
     "WavRecording",
     "Writer",
-    "choose_channel",
+    "choose_channels",
     "open_recording",
     "require_file",
     "signal",
+    "signals",
 ]

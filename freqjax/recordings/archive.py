@@ -1,14 +1,14 @@
 """Archives of arrays, .npz: what they hold, and recordings in them.
 
 The signal is the array `S`, or the only one besides times (`t`, `time`, …) and a rate (`sampling_rate`,
-`fs`, …). What is written is one array `S` [T] and, where it is known, `sampling_rate`. Sizes are compared
-before an array is read, and only arrays that are wanted are.
+`fs`, …). What is written is one array `S`, [T] or [T, C], and, where it is known, `sampling_rate`. Sizes are
+compared before an array is read, and only arrays that are wanted are.
 """
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -27,10 +27,11 @@ from freqjax.recordings.arrays import (
     read_chunks,
     read_head,
     write_head,
+    written_shape,
 )
 from freqjax.recordings.rates import agreed
 from freqjax.recordings.table import rises_evenly
-from freqjax.system.files import replacing
+from freqjax.system.files import creating
 from freqjax.text import printable
 
 _PIECE = 65_536
@@ -202,15 +203,18 @@ class NpzRecording:
             yield from archive.chunks(self._name, size)
 
     @contextmanager
-    def writer(self, path: Path) -> Iterator[ArrayWriter]:
-        """Open a new file of an array S [T], packed as the recording's is, with its rate if that is known."""
+    def writer(self, path: Path, channels: Sequence[int] = ()) -> Iterator[ArrayWriter]:
+        """Open a new file of an array S [T], or [T, C] of `channels`, packed as the recording's is.
+
+        It has the rate if that is known.
+        """
         assert self.samples is not None
-        with replacing(path) as file, zipfile.ZipFile(file, "w", self._packing) as archive:
+        with creating(path) as file, zipfile.ZipFile(file, "w", self._packing) as archive:
             if self.sampling_rate is not None:
                 with archive.open("sampling_rate.npy", "w") as member:
                     npy.write_array(member, np.array(self.sampling_rate), allow_pickle=False)
             with archive.open("S.npy", "w", force_zip64=True) as member:
-                write_head(member, self._head.written, (self.samples,))
+                write_head(member, self._head.written, written_shape(self.samples, channels))
                 yield ArrayWriter(member, self._head.written)
 
     def _choose(self, archive: Archive) -> str:

@@ -22,7 +22,7 @@ from jaxtyping import Float
 from numpy.lib import format as npy
 
 from freqjax.errors import UserError
-from freqjax.system.files import replacing
+from freqjax.system.files import creating
 from freqjax.text import printable
 
 # A file, or a member of an archive.
@@ -121,11 +121,11 @@ class NpyRecording:
             yield from read_chunks(parts, head, size, self._source)
 
     @contextmanager
-    def writer(self, path: Path) -> Iterator[ArrayWriter]:
-        """Open a new file of an array [T]."""
+    def writer(self, path: Path, channels: Sequence[int] = ()) -> Iterator[ArrayWriter]:
+        """Open a new file of an array [T], or [T, C] of `channels`."""
         assert self.samples is not None
-        with replacing(path) as file:
-            write_head(file, self._head.written, (self.samples,))
+        with creating(path) as file:
+            write_head(file, self._head.written, written_shape(self.samples, channels))
             yield ArrayWriter(file, self._head.written)
 
 
@@ -138,9 +138,14 @@ class ArrayWriter:
         """Write behind the header of an array of `dtype`."""
         self._file, self._dtype = file, dtype
 
-    def write(self, samples: Float[np.ndarray, " n"]) -> None:
-        """Append samples [n]."""
+    def write(self, samples: Float[np.ndarray, "n ..."]) -> None:
+        """Append samples [n] or [n, C]."""
         self._file.write(samples.astype(self._dtype).tobytes())
+
+
+def written_shape(samples: int, channels: Sequence[int]) -> tuple[int, ...]:
+    """Return the shape of T = `samples` samples of one signal, or of `channels` if there are any."""
+    return (samples, len(channels)) if channels else (samples,)
 
 
 def channel_names(head: Head) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ It is not needed for anything else, and comes with `pip install 'freqjax[audio]'
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from freqjax.errors import UserError
-from freqjax.system.files import replacing
+from freqjax.system.files import creating
 
 SUFFIXES = (".flac", ".ogg", ".aiff", ".aif")
 
@@ -59,13 +59,13 @@ class SoundRecording:
                 yield samples
 
     @contextmanager
-    def writer(self, path: Path) -> Iterator[_SoundWriter]:
-        """Open a new file of one channel, of the same format and rate."""
-        rate = round(self.sampling_rate or 0)
+    def writer(self, path: Path, channels: Sequence[int] = ()) -> Iterator[_SoundWriter]:
+        """Open a new file of one channel or of `channels`, of the same format and rate."""
+        rate, count = round(self.sampling_rate or 0), max(1, len(channels))
         with (
-            replacing(path) as file,
+            creating(path) as file,
             self._library.SoundFile(
-                file, "w", rate, 1, self._subtype, format=self._format
+                file, "w", rate, count, self._subtype, format=self._format
             ) as sound,
         ):
             yield _SoundWriter(sound, self._subtype)
@@ -91,8 +91,8 @@ class _SoundWriter:
         )
         self._largest = np.inf if floats else 1 - 2.0 ** (1 - bits)
 
-    def write(self, samples: Float[np.ndarray, " n"]) -> None:
-        """Append samples [n], cut to full scale where the format holds no more."""
+    def write(self, samples: Float[np.ndarray, "n ..."]) -> None:
+        """Append samples [n] or [n, C], cut to full scale where the format holds no more."""
         samples = np.asarray(samples, np.float64)
         cut = np.clip(samples, -1 if np.isfinite(self._largest) else -np.inf, self._largest)
         self.clipped += int(np.count_nonzero(np.abs(samples - cut) > 1 - min(self._largest, 1.0)))

@@ -1,12 +1,13 @@
 """Interfaces of files of signals, whatever their format: a recording to read, and a writer of a new file.
 
 A recording has C channels of T samples each, read chunk by chunk, so that an hour at 48 kHz needs no more
-memory than a second. A writer creates a file of one channel in the format of a recording, of equal length.
+memory than a second. A writer creates a file of equal length in the format of a recording: of one signal, or
+of several of its channels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -27,8 +28,8 @@ class Writer(Protocol):
 
     clipped: int
 
-    def write(self, samples: Float[np.ndarray, " n"]) -> None:
-        """Append samples [n]."""
+    def write(self, samples: Float[np.ndarray, "n ..."]) -> None:
+        """Append samples [n] of one signal, or [n, C] of the channels that the file has."""
         ...
 
 
@@ -61,18 +62,25 @@ class Recording(Protocol):
         """
         ...
 
-    def writer(self, path: Path) -> AbstractContextManager[Writer]:
+    def writer(self, path: Path, channels: Sequence[int] = ()) -> AbstractContextManager[Writer]:
         """Open a new file at `path`, in this format, rate and length.
 
         The file is created atomically when the context ends without an error.
+
+        Args:
+          path: the new file.
+          channels: those of the recording that the file has, in its order; none for one signal.
+
+        Raises:
+          FileExistsError: there is something at `path`, at the beginning or at the end.
         """
         ...
 
 
-def signal(
-    recording: Recording, channel: int, size: int, field: str
-) -> Iterator[Float[np.ndarray, " n"]]:
-    """Read one channel of a recording as chunks [n] float64 of at most `size` samples.
+def signals(
+    recording: Recording, channels: Sequence[int], size: int, field: str
+) -> Iterator[Float[np.ndarray, "n C"]]:
+    """Read C channels of a recording as chunks [n, C] float64 of at most `size` samples.
 
     Raises:
       UserError: a sample is not a finite number of single precision; the message names its row, from 1, and
@@ -80,13 +88,22 @@ def signal(
     """
     row = 1
     for chunk in recording.chunks(size):
-        samples = chunk[:, channel]
+        samples = chunk[:, list(channels)]
         # A comparison with nan is false.
-        bad = np.flatnonzero(~(np.abs(samples) <= np.finfo(np.float32).max))
+        bad = np.argwhere(~(np.abs(samples) <= np.finfo(np.float32).max))
         if bad.size:
+            first, column = bad[0]
             raise UserError(
-                f"{field} {recording.path}: row {row + bad[0]}, {recording.names[channel]} is "
-                f"{samples[bad[0]]:g}: it must be a finite number of single precision."
+                f"{field} {recording.path}: row {row + first}, {recording.names[channels[column]]} is "
+                f"{samples[first, column]:g}: it must be a finite number of single precision."
             )
         yield samples
         row += len(samples)
+
+
+def signal(
+    recording: Recording, channel: int, size: int, field: str
+) -> Iterator[Float[np.ndarray, " n"]]:
+    """Read one channel of a recording as chunks [n], as `signals` does."""
+    for chunk in signals(recording, (channel,), size, field):
+        yield chunk[:, 0]

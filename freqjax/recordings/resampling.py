@@ -48,9 +48,11 @@ def ratio(old: float, new: float, field: str, slack: float = 0.0) -> Fraction:
 
 
 def resample(
-    chunks: Iterable[Float[np.ndarray, " n"]], up_by_down: Fraction
-) -> Iterator[Float[np.ndarray, " m"]]:
-    """Resample chunks [n] of T samples in total to the new rate, ceil(T · up / down) samples in total.
+    chunks: Iterable[Float[np.ndarray, "n ..."]], up_by_down: Fraction
+) -> Iterator[Float[np.ndarray, "m ..."]]:
+    """Resample chunks [n, ...] of T samples in total to the new rate, ceil(T · up / down) samples in total.
+
+    The filter has linear phase and no delay: a sample stays at its time.
 
     The signal is taken as 0 beyond its ends, as in `scipy.signal.resample_poly`.
     """
@@ -65,17 +67,20 @@ def resample(
     # Context on either side of a piece, a multiple of `down`, so that the piece stays on the grid.
     around = down * math.ceil((_REACH * max(up, down) / up + 1) / down)
     piece = down * max(1, _PIECE // up)
-    held, made, came = np.zeros(around), 0, 0
+    held, made, came = None, 0, 0
 
-    def filtered(part: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
+    def filtered(part: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "m ..."]:
         return signal.resample_poly(part, up, down, window=window)[around * up // down :]
 
     for chunk in chunks:
         came += len(chunk)
+        held = np.zeros((around, *chunk.shape[1:])) if held is None else held
         held = np.concatenate([held, chunk])
         while len(held) >= around + piece + around:
             part = filtered(held[: around + piece + around])[: piece * up // down]
             held, made = held[piece:], made + len(part)
             yield part
-    rest = filtered(np.concatenate([held, np.zeros(around)]))
+    if held is None:
+        return
+    rest = filtered(np.concatenate([held, np.zeros((around, *held.shape[1:]))]))
     yield rest[: math.ceil(came * up / down) - made]

@@ -1,13 +1,14 @@
 """Recordings as text, .csv, .tsv or .txt: one row a sample; a column of times tells the rate.
 
-What is written is a column `S`, after `t` where the recording has times, with the separator and the decimal
-sign of the recording.
+What is written is a column `S`, or the channels under their own names, after `t` where the recording has
+times, with the separator and the decimal sign of the recording.
 """
 
 from __future__ import annotations
 
+import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -20,7 +21,7 @@ from freqjax.recordings import names, times
 from freqjax.recordings.dialect import Dialect
 from freqjax.recordings.rates import agreed
 from freqjax.recordings.table import Table, rises_evenly
-from freqjax.system.files import replacing
+from freqjax.system.files import creating
 
 # Rows read at a time where only their times are wanted.
 _PIECE = 65_536
@@ -64,10 +65,11 @@ class CsvRecording:
             yield table[:, self._kept]
 
     @contextmanager
-    def writer(self, path: Path) -> Iterator[_CsvWriter]:
-        """Open a new file of a header and a row a sample."""
-        with replacing(path) as file:
-            yield _CsvWriter(file, self._table.dialect, self._measured)
+    def writer(self, path: Path, channels: Sequence[int] = ()) -> Iterator[_CsvWriter]:
+        """Open a new file, a row a sample below a header: one signal S, or `channels` by their names."""
+        written = [self._table.names[self._kept[channel]] for channel in channels] or ["S"]
+        with creating(path) as file:
+            yield _CsvWriter(file, self._table.dialect, self._measured, written)
 
     def _find_time(self, beginning: np.ndarray) -> int | None:
         table, dates = self._table, self._table.dialect.dates
@@ -130,12 +132,21 @@ def _unit(name: str, first: float) -> float:
 class _CsvWriter:
     clipped = 0
 
-    def __init__(self, file: IO[bytes], dialect: Dialect, measured: times.Measured | None) -> None:
+    def __init__(
+        self,
+        file: IO[bytes],
+        dialect: Dialect,
+        measured: times.Measured | None,
+        names: Sequence[str],
+    ) -> None:
         self._file, self._dialect, self._measured, self._row = file, dialect, measured, 0
-        names = "S\n" if measured is None else f"t{dialect.separator}S\n"
-        self._file.write(names.encode())
+        header = io.StringIO()
+        separator = dialect.separator
+        row = csv.writer(header, delimiter=separator, lineterminator="\n")  # quotes what needs it
+        row.writerow(names if measured is None else ["t", *names])
+        self._file.write(header.getvalue().encode())
 
-    def write(self, samples: Float[np.ndarray, " n"]) -> None:
+    def write(self, samples: Float[np.ndarray, "n ..."]) -> None:
         """Append rows; float32 reads back to the same bits."""
         columns = [samples]
         if self._measured is not None:
@@ -143,8 +154,10 @@ class _CsvWriter:
             columns.insert(0, self._measured.first + rows / self._measured.sampling_rate)
         self._row += len(samples)
         text = io.StringIO()
-        formats = ["%.15g", "%.9g"][-len(columns) :]
-        np.savetxt(text, np.column_stack(columns), fmt=formats, delimiter=self._dialect.separator)
+        table = np.column_stack(columns)
+        signals = table.shape[1] - len(columns) + 1
+        formats = ["%.15g"] * (len(columns) - 1) + ["%.9g"] * signals
+        np.savetxt(text, table, fmt=formats, delimiter=self._dialect.separator)
         written = text.getvalue()
         if self._dialect.decimal == ",":
             written = written.replace(".", ",")

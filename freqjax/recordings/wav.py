@@ -6,7 +6,7 @@ is RIFF, or RF64 beyond 4 GiB.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -17,7 +17,7 @@ from jaxtyping import Float
 from freqjax.errors import UserError
 from freqjax.recordings import companding, wav_header
 from freqjax.recordings.wav_header import A_LAW, FLOAT, INTEGER, MU_LAW, Header
-from freqjax.system.files import creating, replacing
+from freqjax.system.files import creating
 
 _TABLES = {MU_LAW: companding.MU_LAW, A_LAW: companding.A_LAW}
 
@@ -58,13 +58,14 @@ class WavRecording:
                 yield samples.reshape(-1, self._header.channels)
 
     @contextmanager
-    def writer(self, path: Path) -> Iterator[_WavWriter]:
-        """Open a new file of one channel, of the same sample format, rate and length."""
+    def writer(self, path: Path, channels: Sequence[int] = ()) -> Iterator[_WavWriter]:
+        """Open a new file of one channel or of `channels`, of the same sample format, rate and length."""
         assert self.samples is not None
-        with replacing(path) as file:
-            file.write(wav_header.make(self._header, 1, self.samples))
+        count = max(1, len(channels))
+        with creating(path) as file:
+            file.write(wav_header.make(self._header, count, self.samples))
             yield _WavWriter(file, self._header.kind, self._header.bits)
-            file.write(b"\0" * (self.samples * self._header.bits // 8 % 2))
+            file.write(b"\0" * (self.samples * count * self._header.bits // 8 % 2))
 
 
 def write_channels(path: Path, channels: Float[np.ndarray, "T C"], sampling_rate: int) -> None:
@@ -85,9 +86,9 @@ class _WavWriter:
     def __init__(self, file: IO[bytes], kind: int, bits: int) -> None:
         self._file, self._kind, self._bits, self.clipped = file, kind, bits, 0
 
-    def write(self, samples: Float[np.ndarray, " n"]) -> None:
-        """Append samples [n], rounded, and cut to full scale where they must be whole numbers."""
-        samples = np.asarray(samples, np.float64)
+    def write(self, samples: Float[np.ndarray, "n ..."]) -> None:
+        """Append samples [n] or [n, C], rounded, and cut to full scale where they must be whole numbers."""
+        samples = np.asarray(samples, np.float64).ravel()
         if self._kind == FLOAT:
             self._file.write(samples.astype(f"<f{self._bits // 8}").tobytes())
             return

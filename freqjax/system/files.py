@@ -25,6 +25,9 @@ from freqjax.text import printable
 # wait before each further attempt.
 _WAITS = (0.01, 0.03, 0.1, 0.3, 1.0) if os.name == "nt" else ()
 
+# Characters of a name that its temporary keeps: names have a longest length.
+LONGEST_NAME = 40
+
 
 def parse_json(text: str) -> Any:
     """Return the value that JSON `text` holds.
@@ -147,7 +150,7 @@ def finish(file: IO[bytes]) -> None:
 
 def temporary_name(name: str) -> str:
     """Make a random name for a file that becomes `name`: no other user can prepare a link there."""
-    return f".{name[:40]}.{secrets.token_hex(8)}"
+    return f".{name[:LONGEST_NAME]}.{secrets.token_hex(8)}"
 
 
 @contextmanager

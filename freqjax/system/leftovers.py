@@ -8,13 +8,15 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from freqjax.system.files import LONGEST_NAME
+
 # How the name of a temporary ends: at random, or in version 0.1 with the number of a process.
 _ENDING = re.compile("[0-9a-f]{16}|[0-9]{1,10}")
 
 
 def is_temporary(name: str, of: str) -> bool:
     """Tell whether a file called `name` was to become the file `of`."""
-    ending = name.removeprefix(f".{of}.")
+    ending = name.removeprefix(f".{of[:LONGEST_NAME]}.")
     return ending != name and _ENDING.fullmatch(ending) is not None
 
 

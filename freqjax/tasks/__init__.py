@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from freqjax.tasks.batch import Batch, Sequences, means_by_group
     from freqjax.tasks.extraction.config import ExtractionConfig
     from freqjax.tasks.extraction.task import Extraction
+    from freqjax.tasks.separation import Separates
     from freqjax.tasks.task import Input, Task, TimeUnit
 
 # Name → the module it is imported from on first use.
@@ -23,6 +24,7 @@ _LATER = {
     "Batch": "freqjax.tasks.batch",
     "Extraction": "freqjax.tasks.extraction.task",
     "Input": "freqjax.tasks.task",
+    "Separates": "freqjax.tasks.separation",
     "Sequences": "freqjax.tasks.batch",
     "Task": "freqjax.tasks.task",
     "TimeUnit": "freqjax.tasks.task",
@@ -33,6 +35,7 @@ __all__ = [
     "Batch",
     "Extraction",
     "Input",
+    "Separates",
     "Sequences",
     "Task",
     "TimeUnit",

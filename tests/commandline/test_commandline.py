@@ -224,6 +224,15 @@ def test_a_task_alone_is_a_config_of_its_defaults(invoke):
     assert (code, text, error) == (0, "wrote 200 rows to a.csv\n", "")
 
 
+def test_what_a_killed_generate_left_is_removed(invoke):
+    left = Path(f".a.csv.{'0' * 16}")
+    left.write_text("")
+    os.utime(left, (0, 0))
+    words = ("generate", "--config.task.name=extraction", "--config.task.duration=0.05")
+    assert invoke(*words, "--out", "a.csv")[0] == 0
+    assert not left.exists() and Path("a.csv").exists()
+
+
 def test_a_resume_needs_no_config(inputs, invoke):
     before = contents(inputs)
     code, text, error = invoke("train", "--resume", "--workdir", inputs / "run")

@@ -212,3 +212,13 @@ def test_a_mistaken_export_leaves_nothing(tmp_path, monkeypatch, capsys, line, s
     error = capsys.readouterr().err
     assert sentence in error and error.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_a_killed_export_left_does_not_make_a_folder_full(tmp_path):
+    left = tmp_path / f".unroll.bin.{'0' * 16}"
+    left.write_text("")
+    with pytest.raises(UserError, match="it is not empty"):
+        export.require_empty(tmp_path)  # another export may be writing it
+    os.utime(left, (0, 0))
+    export.require_empty(tmp_path)
+    assert not any(tmp_path.iterdir())

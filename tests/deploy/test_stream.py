@@ -16,6 +16,7 @@ from freqjax.deploy.component_stream import ComponentStream, select
 from freqjax.deploy.trained import Trained
 from freqjax.networks import make_network
 from freqjax.recordings.resampling import ratio, resample
+from freqjax.tasks import Input
 from tests.processes import running
 from tests.root import ROOT
 from tests.twins import extraction, lstm_step, tiny_config
@@ -103,6 +104,25 @@ def test_a_stack_of_other_cells_is_followed_as_well():
     xs = np.asarray(task.inputs_of(SAMPLES[:300], 1))[:, None]
     expected = np.asarray(trained.unroll(xs)[1])[:, 0, 0]
     np.testing.assert_allclose(np.concatenate(parts), expected, atol=1e-5)
+
+
+def test_a_signal_of_two_columns_is_followed_as_well(monkeypatch):
+    """I/Q: the task says how many columns its signal has, and puts them beside the selector."""
+    _, task = untrained()
+    monkeypatch.setattr(task, "inputs", (Input("signal", 2), task.inputs[1]))
+    config = tiny_config()
+    params = make_network(config.network, task).init(jax.random.key(0))
+
+    def inputs_of(samples, group):
+        return np.concatenate([samples, np.tile(np.eye(2)[group], (len(samples), 1))], axis=1)
+
+    monkeypatch.setattr(task, "inputs_of", lambda s, g: jax.numpy.concatenate(
+        [s, jax.numpy.tile(jax.numpy.eye(2)[g], (len(s), 1))], axis=1))  # fmt: skip
+    trained = Trained(config, params)
+    signal = SAMPLES[:100].reshape(50, 2)
+    found = ComponentStream(trained, task, 1).advance(signal)
+    expected = np.asarray(trained.unroll(inputs_of(signal, 1)[:, None])[1])[:, 0, 0]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_a_network_that_must_hear_the_end_first_is_refused():

@@ -9,7 +9,7 @@ import pytest
 from scipy.io import wavfile
 
 from freqjax import UserError
-from freqjax.recordings import choose_channel, open_recording, signal
+from freqjax.recordings import choose_channels, open_recording, signal, signals
 
 RANDOM = np.random.default_rng(0)
 SIGNAL = RANDOM.uniform(-0.99, 0.99, (1001, 2))
@@ -135,7 +135,8 @@ def make(folder, suffix, values=SIGNAL[:, 0]):
         np.savez_compressed(path, S=values, sampling_rate=250.0)
     else:
         table = np.column_stack([np.arange(len(values)) / 250, values])
-        np.savetxt(path, table, "%.17g", ",", header="t,S", comments="")
+        header = "t,S" if values.ndim == 1 else "t,left,right"
+        np.savetxt(path, table, "%.17g", ",", header=header, comments="")
     return path
 
 
@@ -149,6 +150,28 @@ def test_every_format_goes_there_and_back(tmp_path, suffix):
     # What goes out as text has the nine digits of single precision.
     rtol = 1e-8 if suffix == "csv" else 0
     np.testing.assert_allclose(whole(second)[:, 0], SIGNAL[:, 0], rtol=rtol)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "npy", "npz", "csv"])
+def test_channels_go_there_and_back_under_their_names(tmp_path, suffix):
+    chosen = SIGNAL[:, :2]
+    path = make(tmp_path, "wav" if suffix == "wav" else suffix, chosen)
+    first = opened(path)
+    with first.writer(tmp_path / f"b.{suffix}", (0, 1)) as writer:
+        for chunk in signals(first, (0, 1), 300, "--input"):
+            writer.write(chunk)
+    second = opened(tmp_path / f"b.{suffix}")
+    assert second.names == first.names
+    np.testing.assert_allclose(whole(second), chosen, rtol=1e-8 if suffix == "csv" else 0)
+
+
+def test_an_output_takes_the_place_of_no_file_that_appeared_meanwhile(tmp_path):
+    recording = opened(make(tmp_path, "wav"))
+    with pytest.raises(FileExistsError), recording.writer(tmp_path / "b.wav") as writer:
+        writer.write(SIGNAL[:, 0])
+        (tmp_path / "b.wav").write_text("mine")
+    assert (tmp_path / "b.wav").read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {"a.wav", "b.wav"}
 
 
 def test_numpy_reads_what_is_written(tmp_path):
@@ -215,19 +238,20 @@ def test_a_gap_in_time_is_refused_and_a_new_block_is_not(tmp_path, suffix):
 def test_the_channel_is_the_one_asked_for_or_the_only_one(tmp_path):
     (tmp_path / "a.csv").write_text("t,left,right\n0,1,2\n1,3,4\n")
     recording = opened(tmp_path / "a.csv")
-    assert choose_channel(recording, "2", "--input") == 1
+    assert choose_channels(recording, "2", "--input") == (1,)
     np.testing.assert_array_equal(whole(recording)[:, 1], [2, 4])
+    assert choose_channels(recording, "all", "--input") == (0, 1)
     for asked in ("0", "3", "-1", "x", "1.0", "²", ""):
         with pytest.raises(
             UserError, match=r"--channel is .*: it must be a whole number from 1 to 2"
         ):
-            choose_channel(recording, asked, "--input")
+            choose_channels(recording, asked, "--input")
     with pytest.raises(
         UserError, match=r"has 2 channels \(column left, column right\): --channel must say"
     ):
-        choose_channel(recording, None, "--input")
+        choose_channels(recording, None, "--input")
     (tmp_path / "a.csv").write_text("C1,S\n0,1\n")
-    assert choose_channel(opened(tmp_path / "a.csv"), None, "--input") == 1
+    assert choose_channels(opened(tmp_path / "a.csv"), None, "--input") == (1,)
 
 
 # Damage.

@@ -37,6 +37,7 @@ def test_a_link_in_the_place_of_a_temporary_is_not_followed(tmp_path, monkeypatc
     [
         (".a.json.0123456789abcdef", "a.json", True),
         (".a.json.4711", "a.json", True),
+        ("." + 40 * "a" + ".0123456789abcdef", 60 * "a" + ".wav", True),
         (".a.json.0123456789abcdef", "b.json", False),
         (".a.json.0123456789abcdeg", "a.json", False),
         (".a.json.", "a.json", False),

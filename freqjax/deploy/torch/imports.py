@@ -12,8 +12,8 @@ from freqjax.config import sections as configs
 from freqjax.config.sections import Config
 from freqjax.deploy import torch as interop
 from freqjax.networks import count_parameters
-from freqjax.run.workdir import Workdir
-from freqjax.system import files
+from freqjax.run.workdir import IDLE, Workdir
+from freqjax.system import files, leftovers
 
 
 def base_config(path: Path) -> Config:
@@ -35,6 +35,8 @@ def run(path: Path, config: Config, folder: Path, *, say: Callable[[str], None])
     trained = interop.fit(network, config, _source(path))
     values = configs.to_dict(config)
     written = ("config.json", "checkpoints", ".lock", ".lock.holder")
+    if folder.is_dir():  # what a kill has left half-written
+        leftovers.remove_temporaries(folder, ("config.json",), idle=IDLE)
     empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
     with (
         files.filling(folder, written) if empty else contextlib.nullcontext(),

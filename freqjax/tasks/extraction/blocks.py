@@ -8,10 +8,10 @@ from freqjax.errors import UserError
 from freqjax.tasks.batch import Batch
 from freqjax.tasks.extraction.config import ExtractionConfig
 from freqjax.tasks.extraction.limits.law import fitting_law, noise_variance
-from freqjax.tasks.extraction.rows import Rows
+from freqjax.tasks.extraction.rows import Components, Rows
 
 
-def blocks_of_rows(rows: Rows, config: ExtractionConfig, source: str) -> Batch:
+def blocks_of_rows(rows: Rows, config: Components, source: str) -> Batch:
     """Cut the rows of a file into blocks of T = `config.samples` rows of one selector.
 
     Raises:

@@ -100,6 +100,11 @@ class ExtractionConfig(TaskConfig):
         return self.sampling_rate
 
     @property
+    def many_starts(self) -> bool:
+        """True if streams start at random, so that rows may be several of them."""
+        return self.start == "random"
+
+    @property
     def unjudged_samples(self) -> int:
         """Samples at the start of a stream that are not judged.
 

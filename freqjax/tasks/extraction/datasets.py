@@ -25,8 +25,14 @@ from freqjax.recordings.table import Table
 from freqjax.recordings.times import decimal_rounding
 from freqjax.system import files
 from freqjax.tasks.extraction import stems
-from freqjax.tasks.extraction.config import ExtractionConfig
-from freqjax.tasks.extraction.rows import Rows, require_count, require_rate, require_times, single
+from freqjax.tasks.extraction.rows import (
+    Components,
+    Rows,
+    require_count,
+    require_rate,
+    require_times,
+    single,
+)
 
 _WRITTEN = (".npz", ".csv", ".npy", ".wav")
 _CHUNK = 65_536
@@ -81,7 +87,7 @@ def _write_csv(file, seconds: np.ndarray, rows: Rows) -> None:
     np.savetxt(file, table, fmt=formats, delimiter=",", header=",".join(names), comments="")
 
 
-def read_rows(path: Path, config: ExtractionConfig, field: str) -> Rows:
+def read_rows(path: Path, config: Components, field: str) -> Rows:
     """Read a dataset of the F components of `config`.
 
     Args:
@@ -104,7 +110,7 @@ def read_rows(path: Path, config: ExtractionConfig, field: str) -> Rows:
     return stems.read_channels(path, config, field)
 
 
-def _of_table(table: Table, config: ExtractionConfig, source: str) -> Rows:
+def _of_table(table: Table, config: Components, source: str) -> Rows:
     found = np.concatenate(list(table.numbers(_CHUNK)))
     if not table.has_header:
         names = [f"column {name}" for name in table.names]
@@ -118,7 +124,7 @@ def _of_table(table: Table, config: ExtractionConfig, source: str) -> Rows:
     return rows
 
 
-def _of_archive(archive: Archive, config: ExtractionConfig, source: str) -> Rows:
+def _of_archive(archive: Archive, config: Components, source: str) -> Rows:
     """Read what is needed of an archive, once the headers fit the config."""
     count = len(config.frequencies)
     stated = archive.rate()
@@ -152,7 +158,7 @@ def _of_archive(archive: Archive, config: ExtractionConfig, source: str) -> Rows
     return rows
 
 
-def _of_array(archive: Archive, name: str, config: ExtractionConfig, source: str) -> Rows:
+def _of_array(archive: Archive, name: str, config: Components, source: str) -> Rows:
     head = archive.head(name)
     names = [f"column {c + 1}" for c in range(head.channels)]
     stems.require_layout(head.channels, head.samples, config, source)
@@ -163,7 +169,7 @@ def _check_times(
     name: str,
     times: Float[np.ndarray, " R"],
     rounding: float,
-    config: ExtractionConfig,
+    config: Components,
     source: str,
 ) -> None:
     unit = seconds_per_unit(name) or 1.0
@@ -200,7 +206,7 @@ def _require_names(
         )
 
 
-def _assemble(columns: Mapping[str, np.ndarray], config: ExtractionConfig, source: str) -> Rows:
+def _assemble(columns: Mapping[str, np.ndarray], config: Components, source: str) -> Rows:
     count = len(config.frequencies)
     selectors = [f"C{i + 1}" for i in range(count)]
     _require_names(columns, ["S", *selectors, "target"], count, source)

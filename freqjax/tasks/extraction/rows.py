@@ -5,18 +5,40 @@ R counts the rows of all blocks; a block is T = `task.duration` · `task.samplin
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
 from freqjax.errors import UserError
 from freqjax.recordings.times import measure
-from freqjax.tasks.extraction.config import ExtractionConfig
 
 # Relative difference up to which rates are equal, and the most that times of few digits may add to it.
 _SAME_RATE = 1e-6
 _MOST_SLACK = 1e-3
+
+
+@runtime_checkable
+class Components(Protocol):
+    """Section of a task whose rows select one of F components; a config that rows must match.
+
+    Attributes:
+      frequencies: [F] of the components, Hz.
+      sampling_rate: Hz.
+    """
+
+    frequencies: tuple[float, ...]
+    sampling_rate: float
+
+    @property
+    def samples(self) -> int:
+        """T, samples of a block."""
+        ...
+
+    @property
+    def many_starts(self) -> bool:
+        """True if rows may be several mixtures one after another."""
+        ...
 
 
 class Rows(NamedTuple):
@@ -33,7 +55,7 @@ class Rows(NamedTuple):
     targets: np.ndarray
 
 
-def require_count(count: int, config: ExtractionConfig, source: str) -> None:
+def require_count(count: int, config: Components, source: str) -> None:
     """Check that R = `count` rows are whole blocks, one of each component, or several where starts are many.
 
     Raises:
@@ -41,16 +63,16 @@ def require_count(count: int, config: ExtractionConfig, source: str) -> None:
     """
     samples, components = config.samples, len(config.frequencies)
     whole = components * samples
-    if count and not count % whole and (config.start == "random" or count == whole):
+    if count and not count % whole and (config.many_starts or count == whole):
         return
-    more = " or a multiple of that" if config.start == "random" else ""
+    more = " or a multiple of that" if config.many_starts else ""
     raise UserError(
         f"{source} has {count} rows: it must have {whole} rows ({components} blocks of {samples}){more}, as "
         "task.frequencies, task.duration and task.sampling_rate say."
     )
 
 
-def require_rate(rate: float | None, slack: float, config: ExtractionConfig, source: str) -> None:
+def require_rate(rate: float | None, slack: float, config: Components, source: str) -> None:
     """Check that a file has the rate of the config, Hz, to within the share `slack`; None is any rate.
 
     Raises:
@@ -67,7 +89,7 @@ def require_rate(rate: float | None, slack: float, config: ExtractionConfig, sou
 def require_times(
     times: Float[np.ndarray, " R"],
     rounding: float,
-    config: ExtractionConfig,
+    config: Components,
     source: str,
     name: str,
     unit: float = 1.0,

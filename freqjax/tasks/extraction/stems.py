@@ -17,13 +17,19 @@ from jaxtyping import Float
 from freqjax.errors import UserError
 from freqjax.recordings import open_recording
 from freqjax.recordings.times import decimal_rounding
-from freqjax.tasks.extraction.config import ExtractionConfig
-from freqjax.tasks.extraction.rows import Rows, require_count, require_rate, require_times, single
+from freqjax.tasks.extraction.rows import (
+    Components,
+    Rows,
+    require_count,
+    require_rate,
+    require_times,
+    single,
+)
 
 _CHUNK = 65_536
 
 
-def read_channels(path: Path, config: ExtractionConfig, field: str) -> Rows:
+def read_channels(path: Path, config: Components, field: str) -> Rows:
     """Read the rows in a recording.
 
     Args:
@@ -44,7 +50,7 @@ def read_channels(path: Path, config: ExtractionConfig, field: str) -> Rows:
 
 
 def of_channels(
-    table: Float[np.ndarray, "T C"], names: Sequence[str], config: ExtractionConfig, source: str
+    table: Float[np.ndarray, "T C"], names: Sequence[str], config: Components, source: str
 ) -> Rows:
     """Make rows of the channels of `table`, as their number says.
 
@@ -69,7 +75,7 @@ def of_channels(
     )
 
 
-def require_layout(channels: int, samples: int, config: ExtractionConfig, source: str) -> None:
+def require_layout(channels: int, samples: int, config: Components, source: str) -> None:
     """Check that channels and samples are those of rows of `config`, before they are read.
 
     Raises:

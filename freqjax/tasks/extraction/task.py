@@ -60,6 +60,7 @@ class Extraction(Task):
     Config = ExtractionConfig
     config: ExtractionConfig
     output_size = 1
+    true_strength = False  # targets are sines of amplitude 1, whatever the mixture's gain
     group_label, group_word = "frequency", "component"
     easier_words = "a known start, a smaller phase_scale, longer streams, or a later judgement"
     objective = SquaredError()

@@ -12,13 +12,14 @@ from freqjax.tasks.extraction.figures.limits import limit_curves
 from freqjax.tasks.extraction.figures.overview import headline
 from freqjax.tasks.extraction.figures.pairs import rotors
 from freqjax.tasks.extraction.figures.record import Baselines, EvaluationRecord
-from freqjax.tasks.extraction.figures.recordings import extraction
+from freqjax.tasks.extraction.figures.recordings import Drawn, extraction
 from freqjax.tasks.extraction.figures.signals import all_frequencies, one_frequency, spectra
 from freqjax.tasks.extraction.figures.standing import standing
 from freqjax.tasks.extraction.figures.training import chasing_gap, curriculum, learning_curves
 
 __all__ = [
     "Baselines",
+    "Drawn",
     "EvaluationRecord",
     "all_frequencies",
     "chasing_gap",

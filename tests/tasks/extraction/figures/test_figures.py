@@ -11,7 +11,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.patches import StepPatch
 
-from freqjax.deploy.spectrum import Spectrum
+from freqjax.deploy.extraction.spectrum import Spectrum
+from freqjax.deploy.extraction.verdict import Segments
 from freqjax.figures import GROUP_COLOURS, LAYER_COLOURS, canvas, gradient_norms
 from freqjax.tasks.extraction import figures
 from freqjax.tasks.extraction.figures import Baselines, EvaluationRecord
@@ -455,47 +456,80 @@ def test_spectrum_of_a_unit_sine_peaks_at_zero_decibels(tmp_path, drawn):
     assert headline(figure) == "4 of 4 outputs have their strongest line at the selected one"
 
 
-def hann_spectrum(signal):
-    spectrum = Spectrum(1.0, RATE)
-    spectrum.add(signal)
-    return spectrum.amplitude()
+def extracted(off=0.0, left=0.1, samples=40_000, **changes):
+    """Return what the figure of an extraction of 2 Hz shows; `left` is the share of the amplitude left."""
+    time = np.arange(samples) / RATE
+    line = np.sin(2 * np.pi * 2 * (1 + off) * time)
+    recording = line + np.sin(2 * np.pi * time) + np.sin(10 * np.pi * time)
+    component = (1 - left) * line
+    whole = [Spectrum(1.0, RATE) for _ in range(2)]
+    segments = Segments(2.0, RATE, (1.0, 5.0))
+    for spectrum, signal in zip(whole, (recording, component), strict=True):
+        spectrum.add(signal)
+    segments.add(recording, component, recording - component, component)
+    segments.finish()
+    verdict = segments.verdict()
+    fields = {
+        "selected_hz": 2.0,
+        "others_hz": (1.0, 5.0),
+        "colour_index": 1,
+        "verdict": verdict.words,
+        "stands": verdict.stands,
+        "source": "",
+        "channel": "",
+        "unit": "s",
+        "sampling_rate": RATE,
+        "begin": 5.0,
+        "waveforms": (recording[5000:10_000], component[5000:10_000]),
+        "recording": whole[0].amplitude(),
+        "component": whole[1].amplitude(),
+        "near": segments.spectra(),
+        "found_hz": 2 * (1 + off),
+    }
+    return figures.Drawn(**fields | changes)
 
 
 @pytest.mark.parametrize(
-    ("off", "said"),
-    [(0.0, "2 Hz extracted, the"), (0.01, "2 Hz extracted at 2.02 Hz (+1 %), the")],
+    ("off", "left", "said"),
+    [
+        (0.0, 0.1, "2 Hz: the line was taken out: 1 % of its power is left"),
+        (0.01, 0.728, "2 Hz: 53 % of the line's power is left: do not use this output"),
+    ],
 )
-def test_an_extraction_one_percent_off_is_seen(off, said, tmp_path, drawn):
-    time = np.arange(40_000) / RATE
-    before = sum(np.sin(2 * np.pi * f * time) for f in (1.0, 2.0 * (1 + off), 5.0))
-    after = 0.5 * np.sin(2 * np.pi * 2 * (1 + off) * time) + 0.01 * np.sin(10 * np.pi * time)
-    spectra = hann_spectrum(before), hann_spectrum(after)
-    figures.extraction(*spectra, (1.0, 2.0, 5.0), 1, True, tmp_path / "x.png")
+def test_an_extraction_is_drawn_before_and_after_on_one_scale(off, left, said, tmp_path, drawn):
+    figures.extraction(extracted(off, left), tmp_path / "x.png")
     figure = drawn["x.png"]
-    whole, extracted, zoom = figure.axes
-    assert headline(figure).startswith(said)
-    # 20 log10(0.5 / 0.01) = 34 dB; a line between two bins of a Hann window loses up to 1.4 dB.
-    assert int(headline(figure).split()[-4]) == pytest.approx(34, abs=1.5)
-    assert whole.get_ylim() == extracted.get_ylim() == zoom.get_ylim()
-    assert max(whole.lines[-1].get_ydata()) == pytest.approx(0, abs=1.5)
-    assert max(extracted.lines[-1].get_ydata()) == pytest.approx(-6, abs=1.5)
-    low, high = zoom.get_xlim()
-    assert (low + high) / 2 == pytest.approx(2) and high - 2 == pytest.approx(0.122, abs=0.03)
-    (mark,) = [line.get_xdata()[0] for line in zoom.lines if line.get_linestyle() == "--"]
-    assert mark == pytest.approx(2 * (1 + off), abs=5e-4)
+    wave, rest, whole, before, after = figure.axes
+    assert headline(figure) == said
+    assert wave.get_ylim() == rest.get_ylim() and wave.get_xlim() == rest.get_xlim()
+    assert whole.get_ylim() == before.get_ylim() == after.get_ylim()
+    assert before.get_xlim() == after.get_xlim() == pytest.approx((1.9, 2.1), abs=0.01)
+    # The recording is the component and the residual.
+    recording, component = (line.get_ydata() for line in wave.lines)
+    np.testing.assert_allclose(rest.lines[0].get_ydata(), recording - component, atol=1e-12)
+    heights = [max(curve(axis, (canvas.INK if axis is after else canvas.GREY).upper())[1])
+               for axis in (before, after)]  # fmt: skip
+    assert heights[0] == pytest.approx(0, abs=1.5)  # a line between two bins loses up to 1.4 dB
+    assert heights[1] - heights[0] == pytest.approx(20 * np.log10(left), abs=0.1)
+    (mark,) = [line.get_xdata()[0] for line in before.lines if line.get_linestyle() == "--"]
+    assert mark == pytest.approx(2 * (1 + off))
     assert_good_png(figure, tmp_path)
 
 
 def test_an_extraction_of_nothing_is_drawn(tmp_path, drawn):
-    time = np.arange(10_000) / RATE
-    silent = hann_spectrum(np.zeros(10_000))
-    figures.extraction(
-        hann_spectrum(np.sin(2 * np.pi * time)), silent, (1.0, 3.0), 1, False, tmp_path / "x.png"
-    )
-    assert headline(drawn["x.png"]).startswith("The output for 3 Hz is zero")
-    words = [text.get_text() for text in drawn["x.png"].axes[2].texts]
-    assert words == ["no line of the output here"]
-    figures.extraction(silent, silent, (1.0, 3.0), 0, True, tmp_path / "x.png")
+    zeros = np.linspace(0, 50, 501), np.zeros(501)
+    near = (np.linspace(1.8, 2.2, 5), *np.zeros((3, 5)))
+    nothing = extracted(
+        samples=1000, waveforms=None, recording=zeros, component=zeros, near=near,
+        found_hz=math.nan, source="a clock", channel="channel 2", verdict="no line", stands=False,
+    )  # fmt: skip
+    figures.extraction(nothing, tmp_path / "x.png")
+    figure = drawn["x.png"]
+    assert headline(figure) == "2 Hz in channel 2, by a clock: no line"
+    words = [text.get_text() for axis in figure.axes for text in axis.texts]
+    assert words.count("the recording is shorter than five periods of the line") == 2
+    assert words[-1] == "no line of the recording here"
+    assert_good_png(figure, tmp_path)
 
 
 def test_gradient_guides_only_where_they_are_near(tmp_path, drawn):

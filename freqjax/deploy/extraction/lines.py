@@ -1,0 +1,173 @@
+"""Strength, frequency and drift of a line, stretch by stretch, each with a 95 % interval.
+
+A stretch lasts one second, or ten periods of the line if that is longer. The samples of a stretch are
+demodulated at the frequency of the line: a sine, and a constant, are fitted under a Hann window, and the
+frequency is moved until the fit is best. In white noise of variance σ² the bound of Rife and Boorstyn (IEEE
+Trans. Inf. Theory 20, 1974, 591-598) for a sine of amplitude A in N samples is
+
+    var(A) ≥ 2 σ² / N        var(f) ≥ 24 σ² / (A² N³) · (sampling rate / 2π)²
+
+and the Hann window multiplies these variances by 1.5 and 2.343. Noise is rarely white: σ² is N times the mean
+power of the bins from 2 to 12 beside the line in the spectrum of what the fit leaves, other components of the
+task left out. As these bins are few, the intervals have Student's quantile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+SECONDS, PERIODS = 1.0, 10
+# The line is looked for within this share of the selected frequency, or so many bins.
+REACH, _REACH_BINS = 0.05, 1.5
+# Bins beside the line that its own spectrum fills, and up to which the noise is measured.
+_OWN_BINS, _NOISE_BINS = 2, 12
+# Neighbouring bins of a Hann window are correlated: n of them are worth n / 1.944 independent ones.
+CORRELATED_BINS = 1.944
+# Factors by which the Hann window raises the variances of amplitude and frequency.
+_HANN_STRENGTH = 1.5
+_HANN_HZ = (1 / 32 - 1 / (4 * np.pi**2) + 1 / (64 * np.pi**2)) / (
+    12 * (1 / 24 - 1 / (4 * np.pi**2)) ** 2
+)
+# A line stands above the noise if noise alone has such a peak with less than this probability.
+_FALSE_LINE = 0.01
+_STEPS = 10
+
+
+class Line(NamedTuple):
+    """Line of a stretch.
+
+    Attributes:
+      strength: amplitude, in the signal's unit.
+      strength_error: half of its 95 % interval.
+      hz: frequency.
+      hz_error: half of its 95 % interval.
+      stands: whether it stands above the noise; if not, its frequency is not known.
+    """
+
+    strength: float
+    strength_error: float
+    hz: float
+    hz_error: float
+    stands: bool
+
+
+def stretch_samples(selected_hz: float, sampling_rate: float) -> int:
+    """Return N, samples of a stretch."""
+    return max(16, round(max(SECONDS, PERIODS / selected_hz) * sampling_rate))
+
+
+def measure(
+    signal: Float[np.ndarray, " N"],
+    selected_hz: float,
+    sampling_rate: float,
+    others_hz: Sequence[float] = (),
+) -> Line | None:
+    """Measure the strongest line near `selected_hz`; None if the signal is constant.
+
+    Args:
+      signal: a stretch.
+      selected_hz: where it is looked for.
+      sampling_rate: of the signal, Hz.
+      others_hz: of other components, which are no noise.
+    """
+    largest = float(np.abs(signal - signal.mean()).max())
+    if not largest > 0:
+        return None
+    count = len(signal)
+    scaled = signal / largest  # so that no square vanishes
+    reach = max(REACH * selected_hz, _REACH_BINS * sampling_rate / count)
+    window = np.sin(np.pi * (np.arange(count) + 0.5) / count) ** 2
+    cycles = _coarse(scaled, window, selected_hz / sampling_rate, reach / sampling_rate)
+    cycles, amplitude, residual = _fit(scaled, window, cycles)
+    bins = _noise_bins(count, cycles, [hz / sampling_rate for hz in others_hz])
+    spectrum = np.square(np.abs(np.fft.rfft(window * residual))) / np.sum(np.square(window))
+    # Rounding is noise as well.
+    variance = max(float(spectrum[bins].mean()), 1e-30)
+    freedom = 2 * np.count_nonzero(bins) / CORRELATED_BINS
+    from scipy.special import stdtrit  # scipy takes a moment to import
+
+    quantile = float(stdtrit(freedom, 0.975))
+    strength_error = quantile * np.sqrt(_HANN_STRENGTH * 2 * variance / count)
+    hz_error = quantile * np.sqrt(_HANN_HZ * 24 * variance / count**3) / max(amplitude, 1e-30)
+    # Both quadratures of noise: F of 2 and `freedom` degrees, at as many places as the reach has bins.
+    ratio = amplitude**2 * count / (2 * _HANN_STRENGTH * 2 * variance)
+    places = 2 * reach * count / sampling_rate + 1
+    chance = places * (1 + 2 * ratio / freedom) ** (-freedom / 2)
+    hz = cycles * sampling_rate
+    return Line(
+        strength=amplitude * largest,
+        strength_error=float(strength_error) * largest,
+        hz=hz,
+        hz_error=float(hz_error) * sampling_rate / (2 * np.pi),
+        stands=bool(chance < _FALSE_LINE and abs(hz - selected_hz) <= reach),
+    )
+
+
+def _coarse(
+    signal: Float[np.ndarray, " N"],
+    window: Float[np.ndarray, " N"],
+    cycles: float,
+    reach: float,
+) -> float:
+    """Return the peak of the spectrum within `reach` of `cycles`, per sample, to a quarter of a bin."""
+    padded = 4 * len(signal)
+    centred = signal - np.average(signal, weights=window)
+    spectrum = np.abs(np.fft.rfft(window * centred, padded))
+    low = max(1, int(np.ceil((cycles - reach) * padded)))
+    high = min(len(spectrum) - 1, int((cycles + reach) * padded))
+    return (low + int(spectrum[low : max(high, low) + 1].argmax())) / padded
+
+
+def _fit(
+    signal: Float[np.ndarray, " N"], window: Float[np.ndarray, " N"], cycles: float
+) -> tuple[float, float, Float[np.ndarray, " N"]]:
+    """Fit a sine and a constant by Gauss-Newton steps of the frequency.
+
+    Returns:
+      Cycles per sample, amplitude and residual.
+    """
+    count = len(signal)
+    time = np.arange(count) - (count - 1) / 2
+    start, basis, weights = cycles, np.empty((count, 3)), np.zeros(3)
+    for step in range(_STEPS + 1):
+        angle = 2 * np.pi * cycles * time
+        basis = np.stack([np.cos(angle), np.sin(angle), np.ones(count)], axis=1)
+        weights = _solve(basis, window, signal)
+        if step == _STEPS:
+            break
+        slope = 2 * np.pi * time / count * (basis[:, 0] * weights[1] - basis[:, 1] * weights[0])
+        change = _solve(np.column_stack([basis, slope]), window, signal)[3] / count
+        # The spectrum has told the frequency to a bin.
+        moved = float(np.clip(cycles + change, start - 1 / count, start + 1 / count))
+        if abs(moved - cycles) * count < 1e-9:
+            break
+        cycles = moved
+    return cycles, float(np.hypot(weights[0], weights[1])), signal - basis @ weights
+
+
+def _solve(
+    basis: Float[np.ndarray, "N k"],
+    window: Float[np.ndarray, " N"],
+    signal: Float[np.ndarray, " N"],
+) -> Float[np.ndarray, " k"]:
+    weighted = basis * window[:, None]
+    return np.linalg.lstsq(weighted.T @ basis, weighted.T @ signal, rcond=None)[0]
+
+
+def _noise_bins(count: int, cycles: float, others: Sequence[float]) -> np.ndarray:
+    """Return flags of the bins of the spectrum that hold the noise about a line."""
+    bins = np.arange(count // 2 + 1)
+    away = np.abs(bins - cycles * count)
+    inside = (bins > 1) & (bins < count / 2)
+    near = inside & (away > _OWN_BINS) & (away <= _NOISE_BINS)
+    for other in others:
+        if abs(other - cycles) * count > _OWN_BINS:
+            near &= np.abs(bins - other * count) > _OWN_BINS
+    if np.count_nonzero(near) >= 4:
+        return near
+    # Too few between the others: theirs count as noise, which makes the intervals wider.
+    return inside & (away > _OWN_BINS) if np.any(inside & (away > _OWN_BINS)) else bins > 0

@@ -1,0 +1,114 @@
+"""Report of an extraction: what was read and written, what was found, and how far it can be trusted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from freqjax.deploy.extraction.found import Extracted, Found
+from freqjax.deploy.extraction.gain import is_near
+from freqjax.deploy.extraction.lines import stretch_samples
+from freqjax.deploy.extraction.plan import Plan
+
+# A signal whose level differs from the training signals' by more than this factor is reported.
+_LOUDER = 2.0
+
+
+def report(planned: Plan, done: Extracted) -> list[str]:
+    """Describe an extraction in lines."""
+    lines = [_input_line(planned, done), *planned.recording.notes]
+    if planned.up_by_down != 1:
+        rate = planned.task.time.samples
+        lines.append(f"processed at {rate:.9g} Hz, and resampled back")
+    lines += _gain_lines(planned, done)
+    lines.append(_dependence_line(planned, done))
+    for place, group in enumerate(planned.groups):
+        lines.append(f"{planned.task.group_names[group]}: {planned.outputs[place]}")
+        for channel, found in enumerate(done.found):
+            name = planned.recording.names[planned.channels[channel]]
+            before = f"  {name}: " if len(planned.channels) > 1 else "  "
+            lines += [before + words for words in _found_lines(planned, group, found[place])]
+    if planned.residual is not None:
+        lines.append(f"residual, the recording without it: {planned.residual}")
+    lines.append(f"lines by stretches: {planned.lines}")
+    for path, clipped in done.clipped.items():
+        if clipped:
+            lines.append(
+                f"{clipped:,} samples were beyond full scale and were clipped to it in {path}"
+            )
+    return lines
+
+
+def _input_line(planned: Plan, done: Extracted) -> str:
+    recording, own_rate = planned.recording, planned.recording.sampling_rate
+    names = ", ".join(recording.names[channel] for channel in planned.channels[:8])
+    more = " …" if len(planned.channels) > 8 else ""
+    length = done.samples / planned.sampling_rate
+    assumed = "" if own_rate else ", the rate of the network, since the file states none"
+    return (
+        f"{recording.path} ({recording.layout}, {names}{more}): {done.samples:,} samples, {length:.6g} s at "
+        f"{planned.sampling_rate:.9g} Hz{assumed}; in {done.seconds:.2f} s, "
+        f"{length / done.seconds:.3g} × real time"
+    )
+
+
+def _gain_lines(planned: Plan, done: Extracted) -> list[str]:
+    lines, levels, factors = [], done.gains.levels, done.gains.factors
+    if not np.any(levels > 0):
+        return ["the recording is silent: nothing can be extracted from it"]
+    wanted = done.known.input_rms
+    for channel, level, factor in zip(planned.channels, levels, factors, strict=True):
+        name = planned.recording.names[channel]
+        of = f" of {name}" if len(planned.channels) > 1 else ""
+        if level == 0:
+            lines.append(f"{name} is silent: nothing can be extracted from it")
+        elif planned.gain is None:
+            lines.append(
+                f"gain{of} {factor:.4g}: its level is {level:.3g}, that of the training signals {wanted:.3g}"
+            )
+        else:
+            lines.append(f"gain{of} {factor:.4g}, as given; its level is {level:.3g}")
+            if not is_near(level * factor / wanted, _LOUDER):
+                lines.append(
+                    f"the signal is unlike the training signals: its rms is {level * factor:.3g} after the "
+                    f"gain, theirs {wanted:.3g}; a gain of {wanted / level:.3g} makes them equal"
+                )
+    return lines
+
+
+def _dependence_line(planned: Plan, done: Extracted) -> str:
+    known = done.known
+    if known.is_clock:
+        told = (
+            "; the strength and the phase of what is written are fitted to the recording"
+            if not planned.task.true_strength
+            else ""
+        )
+        return (
+            "this network is a clock: its output does not depend on the input (silence in place of a "
+            f"training signal changes it by {known.dependence:.1%}){told}"
+        )
+    return (
+        "the output of this network depends on the input: silence in place of a training signal changes "
+        f"it by {known.dependence:.0%}; ignore the output before the network has found the phase"
+    )
+
+
+def _found_lines(planned: Plan, group: int, found: Found) -> list[str]:
+    """Describe the line of a component in a channel: the verdict, and strength and frequency."""
+    lines = [found.verdict.words]
+    if found.verdict.coherence is not None:
+        lines[0] += f"; coherence of output and recording {found.verdict.coherence:.2f}"
+    summary, task = found.summary, planned.task
+    if not summary.found:
+        return lines
+    selected, unit = task.selected_hz[group], task.time.name
+    stretch = stretch_samples(selected, task.time.samples) / task.time.samples
+    weakest, strongest, _ = summary.strengths
+    lowest, highest, _ = summary.frequencies
+    drift = "" if summary.drift is None else f", drift {summary.drift:+.2g} Hz/{unit}"
+    lines.append(
+        f"found in {summary.found} of {summary.stretches} stretches of {stretch:.3g} {unit}: strength "
+        f"{summary.strength:.4g} ({weakest:.3g} to {strongest:.3g}), frequency {summary.hz:.6g} Hz "
+        f"({lowest:.5g} to {highest:.5g}; {100 * (summary.hz / selected - 1):+.2g} %){drift}"
+    )
+    return lines

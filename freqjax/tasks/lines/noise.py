@@ -1,0 +1,156 @@
+"""Noise of unit variance: white, pink, blue, autoregressive, or excerpts of recordings.
+
+Coloured noise is white noise filtered on the circle of T samples, so that it is stationary from the first
+sample on. The squared response is constant for white, 1/f for pink and f for blue, both empty at f = 0, and
+1 / |1 − ρ exp(−2πjf/f_s)|² for ar1, with ρ = exp(−1 / (noise_memory · f_s)). Each recording has one of the
+config's colours, drawn with equal chances.
+
+Axes: N recordings, T samples, C channels, K colours.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from freqjax.errors import UserError
+from freqjax.recordings import choose_channels, open_recording, signal
+from freqjax.recordings.resampling import ratio, resample
+from freqjax.tasks.lines.config import LinesConfig
+
+_CHUNK = 65_536
+
+
+class Excerpts(NamedTuple):
+    """Recordings that excerpts of T samples are cut from.
+
+    Attributes:
+      samples: [M] float32, all recordings one after another, each of zero mean and unit variance.
+      starts: [S] int32, the samples at which an excerpt may begin.
+    """
+
+    samples: Float[np.ndarray, " M"]
+    starts: Int[np.ndarray, " S"]
+
+
+class NoiseSource(NamedTuple):
+    """What noise is drawn from, besides a key.
+
+    Attributes:
+      responses: [K, bins] float32, |H| of the filter of each colour for a variance of 1 (flat where the
+        colour is recordings); bins is T // 2 + 1, or T with iq.
+      recorded: [K] bool, whether the colour is recordings.
+      excerpts: the recordings; None if no colour needs them.
+    """
+
+    responses: Float[np.ndarray, "K bins"]
+    recorded: np.ndarray
+    excerpts: Excerpts | None
+
+
+def noise_source(config: LinesConfig) -> NoiseSource:
+    """Prepare the noise of `config`.
+
+    Raises:
+      UserError: recordings of noise cannot be read, or none is as long as a block.
+    """
+    responses = np.stack([_response(config, color) for color in config.noise_colors])
+    recorded = np.array([color == "recordings" for color in config.noise_colors])
+    return NoiseSource(responses, recorded, _read(config) if recorded.any() else None)
+
+
+def _response(config: LinesConfig, color: str) -> Float[np.ndarray, " bins"]:
+    """Return |H| at the frequencies of an FFT, with a mean square of 1 over the whole circle."""
+    cycles = np.abs(np.fft.fftfreq(config.samples))
+    if color == "pink":
+        power = np.divide(1.0, cycles, where=cycles > 0, out=np.zeros_like(cycles))
+    elif color == "blue":
+        power = cycles
+    elif color == "ar1":
+        kept = np.exp(-1 / (config.noise_memory * config.sampling_rate))
+        power = 1 / np.abs(1 - kept * np.exp(-2j * np.pi * cycles)) ** 2
+    else:
+        power = np.ones_like(cycles)
+    response = np.sqrt(power / power.mean()).astype(np.float32)
+    return response if config.iq else response[: config.samples // 2 + 1]
+
+
+def draw_noise(
+    config: LinesConfig, source: NoiseSource, key: jax.Array, count: int
+) -> Float[Array, "N T C"]:
+    """Draw N = `count` recordings of unit noise; with iq each channel has half of the variance."""
+    color_key, white_key, excerpt_key = jax.random.split(key, 3)
+    channels = 2 if config.iq else 1
+    chosen = jax.random.randint(color_key, (count,), 0, len(source.recorded))
+    white = jax.random.normal(white_key, (count, config.samples, channels)) / channels**0.5
+    found = white
+    if config.noise_colors != ("white",):
+        found = _filtered(white, jnp.asarray(source.responses)[chosen])
+    if source.excerpts is not None:
+        cut = _cut(config, source.excerpts, excerpt_key, count)
+        found = jnp.where(jnp.asarray(source.recorded)[chosen][:, None, None], cut, found)
+    return found
+
+
+def _filtered(
+    white: Float[Array, "N T C"], response: Float[Array, "N bins"]
+) -> Float[Array, "N T C"]:
+    if white.shape[-1] == 1:
+        spectrum = jnp.fft.rfft(white[..., 0], axis=1) * response
+        return jnp.fft.irfft(spectrum, white.shape[1], axis=1)[..., None]
+    spectrum = jnp.fft.fft(jax.lax.complex(white[..., 0], white[..., 1]), axis=1) * response
+    found = jnp.fft.ifft(spectrum, axis=1)
+    return jnp.stack([found.real, found.imag], axis=-1)
+
+
+def _cut(
+    config: LinesConfig, excerpts: Excerpts, key: jax.Array, count: int
+) -> Float[Array, "N T C"]:
+    """Cut excerpts at random places, with random signs; I and Q are two of them."""
+    channels = 2 if config.iq else 1
+    place_key, sign_key = jax.random.split(key)
+    places = jax.random.randint(place_key, (count, channels), 0, len(excerpts.starts))
+    first = jnp.asarray(excerpts.starts)[places]
+    index = first[:, None, :] + jnp.arange(config.samples)[None, :, None]
+    signs = jax.random.rademacher(sign_key, (count, 1, channels), jnp.float32)
+    return signs * jnp.asarray(excerpts.samples)[index] / channels**0.5
+
+
+def _read(config: LinesConfig) -> Excerpts:
+    """Read `noise_path`, a recording or a folder of them, at the rate of the task."""
+    path, field = Path(config.noise_path), "task.noise_path"
+    found = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+    pieces, starts, total = [], [], 0
+    for file in found:
+        samples = _samples(file, config, field)
+        deviation = float(samples.std())
+        if len(samples) < config.samples or deviation == 0:
+            continue
+        pieces.append(((samples - samples.mean()) / deviation).astype(np.float32))
+        starts.append(total + np.arange(len(samples) - config.samples + 1))
+        total += len(samples)
+    if not pieces:
+        raise UserError(
+            f"{field} is {path}: it must hold a recording of noise that is at least task.duration "
+            f"({config.duration:g} s) long and not constant."
+        )
+    return Excerpts(np.concatenate(pieces), np.concatenate(starts).astype(np.int32))
+
+
+def _samples(file: Path, config: LinesConfig, field: str) -> Float[np.ndarray, " M"]:
+    recording = open_recording(file, field)
+    if recording.sampling_rate is None:
+        raise UserError(
+            f"{field} {file} states no sampling rate: a recording of noise must state one, so that it can be "
+            "converted to task.sampling_rate."
+        )
+    rate, slack = recording.sampling_rate, recording.rate_slack
+    change = ratio(rate, config.sampling_rate, f"{field} {file}", slack)
+    (channel,) = choose_channels(recording, None if len(recording.names) == 1 else "1", field)
+    chunks = signal(recording, channel, _CHUNK, field)
+    return np.concatenate(list(resample(chunks, change)))

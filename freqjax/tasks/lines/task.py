@@ -1,0 +1,199 @@
+"""Lines: the inputs are a recording and a selector, the target is the selected line at its own strength."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from freqjax.config.sections import Context
+from freqjax.networks.arrays import EitherArray
+from freqjax.networks.weights import RotorSetting
+from freqjax.system import capacity
+from freqjax.system.capacity import Need
+from freqjax.tasks.batch import Batch
+from freqjax.tasks.evaluation import Evaluation, Frozen
+from freqjax.tasks.extraction import datasets
+from freqjax.tasks.extraction.blocks import blocks_of_rows
+from freqjax.tasks.lines import synthesis
+from freqjax.tasks.lines.config import LinesConfig
+from freqjax.tasks.lines.evaluation import evaluate
+from freqjax.tasks.lines.judged import Judged, judge
+from freqjax.tasks.lines.noise import NoiseSource, noise_source
+from freqjax.tasks.lines.possible import least_possible
+from freqjax.tasks.objectives import SquaredError
+from freqjax.tasks.task import Input, Task, TimeUnit
+
+# The step scales of rotors were tuned on lines of this many cycles a sample.
+_TUNED_CYCLES = 0.004
+
+
+class Lines(Task):
+    """Extraction of a line of unknown strength and phase, and nearly known frequency, from a recording.
+
+    The score is the error power relative to the line's own: Σ (y − x)² / Σ x², averaged over recordings, so
+    that 1 is the score of predicting zero. Sequences come recording by recording, and within a recording
+    line by line: B = F · N.
+    """
+
+    Config = LinesConfig
+    config: LinesConfig
+    group_label, group_word = "frequency", "line"
+    objective = SquaredError()
+    score_name: str | None = "relative error power"
+    constant_name = "predicting zero"
+    # Of the line's power.
+    goal: float = 0.01
+    easier = "task.detuning=0"
+    easier_words = "a higher task.snr_range, less drift, longer recordings, or a later judgement"
+    weighted = False
+    # The target has the strength that the line has in the recording.
+    true_strength = True
+
+    def __init__(self, config: LinesConfig, context: Context | None = None) -> None:
+        """Prepare the law; recordings are drawn, and files read, on demand."""
+        super().__init__(config, context)
+        lines = len(config.frequencies)
+        self.channels = 2 if config.iq else 1
+        self.inputs = (Input("signal", self.channels), Input("selector", lines, selects=True))
+        self.output_size = self.channels
+        self.time = TimeUnit("s", config.sampling_rate)
+        self.selected_hz = config.frequencies
+        self.group_names = tuple(f"{f:g} Hz" for f in config.frequencies)
+        self._require_memory()
+        self._noise: NoiseSource | None = None
+        self._judged: tuple[Frozen, Judged] | None = None
+        if config.amplitude_law == "gaussian":
+            # The limit is one of the mean loss, of which no estimate of the ratio of two powers is a mean.
+            self.score_name = None
+        # Stored, so that training and test rows of one shape are compiled once.
+        self._drawn = jax.jit(self._draw, static_argnums=(1, 2))
+
+    def split(self, name: str) -> Batch | None:
+        """Return recordings of `task.train_seed` or `task.train_path`, or those of the test's.
+
+        There are no validation rows: fresh recordings and test rows of another seed replace them.
+        """
+        if name == "validation":
+            return None
+        path, seed = (getattr(self.config, f"{name}_{part}") for part in ("path", "seed"))
+        if path:
+            field = f"task.{name}_path"
+            rows = datasets.read_rows(Path(path), self.config, field)
+            return blocks_of_rows(rows, self.config, f"{field} {path}")
+        count = self.config.recordings if name == "train" else self.config.test_recordings
+        drawn = self._drawn(jax.random.key(seed), count, self.samples)
+        return jax.tree.map(np.asarray, drawn)
+
+    def sample(self, key: jax.Array, samples: int) -> Batch:
+        """Draw `task.recordings` new recordings of each line; their first T samples."""
+        return self._draw(key, self.config.recordings, samples)
+
+    def inputs_of(
+        self, samples: Float[EitherArray, " T"] | Float[EitherArray, "T C"], group: int
+    ) -> Float[Array, "T D"]:
+        """Return the samples, [T] or with iq [T, 2], beside the one-hot selector of line `group`."""
+        columns = jnp.asarray(samples).reshape(len(samples), self.channels)
+        lines = len(self.selected_hz)
+        selector = jnp.broadcast_to(jnp.eye(lines)[group], (len(columns), lines))
+        return jnp.concatenate([columns, selector], axis=1)
+
+    def rotors(self) -> RotorSetting:
+        """Return the rotors of the lines' band in cycles per sample; see `freqjax.networks.GivesRotors`."""
+        rate = self.config.sampling_rate
+        low, high = self.config.rotor_band
+        leak, decay = self.config.rotor_rates
+        middle = float(np.exp(np.mean(np.log(self.config.frequencies))))
+        return RotorSetting(
+            band=(low / rate, high / rate),
+            leak=leak / rate,
+            decay=decay / rate,
+            turn_scale=middle / rate / _TUNED_CYCLES,
+        )
+
+    def constant_loss(self, frozen: Frozen) -> float:
+        """Return the test loss of predicting zero, the mean of a line of random phase."""
+        batch = frozen.batch("test")
+        assert batch is not None  # `split` gives it
+        targets = np.asarray(batch.targets, np.float64)[:, self.burn_in :]
+        return float(np.mean(np.sum(np.square(targets), axis=-1)))
+
+    def evaluate(self, frozen: Frozen) -> Evaluation:
+        """Evaluate frozen weights: see `freqjax.tasks.lines.evaluation`."""
+        return evaluate(self, frozen, self._judge(frozen))
+
+    def least_possible(self) -> tuple[float | None, str]:
+        """Return the least loss of a causal estimate, or None, and the reason for either."""
+        return least_possible(self.config)
+
+    def _judge(self, frozen: Frozen) -> Judged:
+        """Judge the test recordings; the result is kept for the figures."""
+        if self._judged is None or self._judged[0] is not frozen:
+            self._judged = (frozen, judge(self, frozen))
+        return self._judged[1]
+
+    def draw(
+        self, frozen: Frozen, evaluation: Evaluation, rows: Sequence[dict[str, Any]], folder: Path
+    ) -> list[Path]:
+        """Draw the figures of any task, the errors of the test recordings, and one recording of each line."""
+        from freqjax.tasks.lines import figures  # matplotlib takes most of a second to import
+
+        judged = self._judge(frozen)
+        paths = super().draw(frozen, evaluation, rows, folder)
+        return [*paths, figures.errors(judged, folder), figures.recordings(judged, folder)]
+
+    def describe(self) -> dict[str, Any]:
+        """Return the nominal frequencies, in the order of every list per frequency."""
+        return {"frequencies_hz": list(self.config.frequencies)}
+
+    def _source(self) -> NoiseSource:
+        if self._noise is None:
+            self._noise = noise_source(self.config)
+        return self._noise
+
+    def _draw(self, key: jax.Array, count: int, samples: int) -> Batch:
+        """Draw `count` recordings of each line and cut their first T = `samples` samples."""
+        lines = len(self.selected_hz)
+        groups = jnp.arange(lines)
+        if self.config.together:
+            drawn = synthesis.synthesize(
+                self.config, self._source(), key, count, jnp.ones((count, lines))
+            )
+            signals = jnp.repeat(drawn.signals, lines, axis=0)
+            targets = drawn.lines.reshape(-1, *drawn.lines.shape[2:])
+        else:
+            present = jnp.tile(jnp.eye(lines), (count, 1))
+            drawn = synthesis.synthesize(self.config, self._source(), key, count * lines, present)
+            signals = drawn.signals
+            targets = drawn.lines[jnp.arange(count * lines), jnp.tile(groups, count)]
+        selected = jnp.tile(groups, count)
+        selector = jnp.broadcast_to(
+            jnp.eye(lines)[selected][:, None], (len(selected), samples, lines)
+        )
+        return Batch(
+            inputs={"signal": signals[:, :samples], "selector": selector},
+            targets=targets[:, :samples],
+            group=selected,
+        )
+
+    def _require_memory(self) -> None:
+        """Require that the recordings can be held.
+
+        Raises:
+          UserError: they cannot.
+        """
+        config = self.config
+        lines, most = len(config.frequencies), max(config.recordings, config.test_recordings)
+        drawn = 4 * 4 * most * lines * self.samples * (lines + 2 + len(config.orders))
+        fields = {
+            f"task.frequencies holds {lines} of them": lines,
+            f"task.test_recordings is {config.test_recordings}": config.test_recordings / 8,
+            f"task.recordings is {config.recordings}": config.recordings / 8,
+            f"task.duration is {config.duration:g} s": self.samples / 1000,
+        }
+        capacity.require([Need(max(fields, key=fields.__getitem__), "the recordings", drawn)])

@@ -1,0 +1,49 @@
+"""Interface of tasks whose networks separate a signal into components, for use on recordings and streams."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import jax
+import numpy as np
+
+from freqjax.tasks.batch import Batch
+from freqjax.tasks.task import Input, TimeUnit
+
+# Name of the input that holds the signal.
+SIGNAL = "signal"
+
+
+@runtime_checkable
+class Separates(Protocol):
+    """Task of a signal that holds components, one of which is selected.
+
+    Attributes:
+      inputs: the named inputs; that named signal has one column, or two (I/Q: real and imaginary part).
+      samples: T, samples of a training signal.
+      time: the unit of time, which has `samples` of the sampling rate.
+      group_names: names of the components in texts.
+      selected_hz: their frequencies, in cycles per unit of time.
+      true_strength: whether a target is as strong as its component is in the input; False where all targets
+        have amplitude 1.
+    """
+
+    inputs: tuple[Input, ...]
+    samples: int
+    time: TimeUnit
+    group_names: tuple[str, ...]
+    selected_hz: tuple[float, ...]
+    true_strength: bool
+
+    def inputs_of(self, samples: np.ndarray | jax.Array, group: int) -> jax.Array:
+        """Return the inputs [T, D] for a signal, [T] or [T, 2] for I/Q, with component `group` selected."""
+        ...
+
+    def sample(self, key: jax.Array, samples: int) -> Batch:
+        """Draw training rows from `key`; their first T = `samples` samples."""
+        ...
+
+
+def signal_columns(task: Separates) -> int:
+    """Return the number of columns of the input that holds the signal: 1, or 2 for I/Q."""
+    return next(part.size for part in task.inputs if part.name == SIGNAL)
