@@ -147,8 +147,8 @@ def _table(
 
 def _how(rows: Sequence[dict[str, Any]]) -> list[str]:
     network = (
-        " The network is `checkpoints/hum50`, trained on lines without harmonics, bursts and dropouts, with a "
-        "detuning of up to 2.5 %; its input is scaled by the level of the whole recording."
+        " The network is `checkpoints/hum50`, trained on lines without harmonics, bursts and dropouts, with "
+        "a detuning of up to 2.5 %; its input is scaled by the level of the whole recording."
         if "freqjax" in rows[0]["errors"]
         else " The network was not measured."
     )

@@ -10,9 +10,10 @@ from freqjax import Config, LinesConfig, NetworkConfig
 from freqjax.config import validation
 from freqjax.errors import UserError
 from freqjax.main import main
-from freqjax.tasks import make_task
+from freqjax.tasks import Batch
 from freqjax.tasks.lines.judged import baseline_outputs, losses, relative_errors
 from freqjax.tasks.lines.possible import least_possible
+from freqjax.tasks.lines.task import Lines
 
 GAUSSIAN = {
     "amplitude_law": "gaussian",
@@ -31,10 +32,17 @@ def small(**fields):
     )
 
 
+def rows_of(task: Lines, split: str) -> Batch:
+    """Return the rows of a split that is there."""
+    rows = task.split(split)
+    assert rows is not None
+    return rows
+
+
 @pytest.mark.parametrize("together", [True, False])
 def test_sequences_come_recording_by_recording_and_line_by_line(together):
     task = small(frequencies=(50.0, 80.0), together=together, snr_range=(200.0, 200.0))
-    rows = task.split("train")
+    rows = rows_of(task, "train")
     signal, target = (np.asarray(a)[..., 0] for a in (rows.inputs["signal"], rows.targets))
     np.testing.assert_array_equal(rows.group, [0, 1] * 3)
     np.testing.assert_array_equal(rows.inputs["selector"][:, 0], np.eye(2)[np.asarray(rows.group)])
@@ -50,8 +58,8 @@ def test_sequences_come_recording_by_recording_and_line_by_line(together):
 def test_rows_of_a_seed_repeat_and_fresh_ones_do_not():
     task = small()
     again = small()
-    np.testing.assert_array_equal(task.split("train").targets, again.split("train").targets)
-    assert not np.array_equal(task.split("train").targets, task.split("test").targets[:3])
+    np.testing.assert_array_equal(rows_of(task, "train").targets, rows_of(again, "train").targets)
+    assert not np.array_equal(rows_of(task, "train").targets, rows_of(task, "test").targets[:3])
     one, two = (task.sample(jax.random.key(k), 100).targets for k in (0, 1))
     assert one.shape == (3, 100, 1)
     assert not np.array_equal(one, two)
@@ -59,7 +67,7 @@ def test_rows_of_a_seed_repeat_and_fresh_ones_do_not():
 
 def test_iq_has_two_inputs_and_two_outputs():
     task = small(iq=True, snr_range=(200.0, 200.0))
-    rows = task.split("test")
+    rows = rows_of(task, "test")
     assert (task.input_size, task.output_size) == (3, 2)
     wave = np.asarray(rows.targets[..., 0]) + 1j * np.asarray(rows.targets[..., 1])
     # A line of positive frequency turns to the left alone.
@@ -79,7 +87,7 @@ def test_errors_are_those_of_numpy():
 
 def test_a_filter_that_knows_the_frequency_finds_a_clear_line():
     task = small(duration=2.0, snr_range=(40.0, 40.0), frequencies=(50.0, 80.0), together=False)
-    rows = task.split("test")
+    rows = rows_of(task, "test")
     found = baseline_outputs(
         task.config, np.asarray(rows.inputs["signal"][..., 0]), np.asarray(rows.group)
     )
@@ -153,7 +161,7 @@ def test_rotors_fit_lines_of_any_rate_by_themselves(hz, rate):
         frequencies=hz, sampling_rate=rate, duration=round(100 * rate / min(hz)) / rate
     )
     validation.validate(Config(task=config, network=NetworkConfig(initializer="rotor")))
-    setting = make_task(config).rotors()
+    setting = Lines(config).rotors()
     low, high = setting.band
     assert low < min(hz) / rate <= max(hz) / rate < high < 0.5
     assert 0 < setting.decay < setting.leak < 0.5
@@ -170,7 +178,7 @@ def test_noise_is_cut_from_a_folder_of_recordings(tmp_path):
         snr_range=(0.0, 0.0),
         normalize=False,
     )
-    rows = task.split("test")
+    rows = rows_of(task, "test")
     noise = np.asarray(rows.inputs["signal"] - rows.targets)[..., 0]
     # At 1,000 Hz after resampling, without its offset, as strong as the line.
     bins = np.abs(np.fft.rfft(noise * np.hanning(500), axis=1))
@@ -185,7 +193,7 @@ def test_a_folder_without_noise_as_long_as_a_block_is_refused(tmp_path):
     with pytest.raises(
         UserError, match=r"must hold a recording of noise that is at least task\.duration"
     ):
-        task.split("test")
+        rows_of(task, "test")
 
 
 def test_a_recipe_is_trained_from_its_command_to_its_figures(tmp_path, monkeypatch, capsys):
