@@ -5,6 +5,7 @@ import pytest
 from freqjax import Config, CurriculumConfig, ExtractionConfig, LinesConfig
 from freqjax.config import validation
 from freqjax.errors import UserError
+from freqjax.tasks.lines.config import lines_of
 from freqjax.tasks.lines.recipe import rescaled
 
 
@@ -20,23 +21,25 @@ def recipe():
 
 def test_times_grow_as_periods_do():
     found = rescaled(recipe(), (12.5, 25.0), None)
-    assert found.task.frequencies == (12.5, 25.0)
-    assert found.task.sampling_rate == 250.0  # as many samples a period as before
-    assert (found.task.duration, found.task.burn_in) == (8.0, 2.0)
+    task = lines_of(found)
+    assert task.frequencies == (12.5, 25.0)
+    assert task.sampling_rate == 250.0  # as many samples a period as before
+    assert (task.duration, task.burn_in) == (8.0, 2.0)
     assert found.curriculum.first_horizon == 4.0
-    assert (found.task.burst_rate, found.task.rotor_leak) == (0.5, 37.5)
+    assert (task.burst_rate, task.rotor_leak) == (0.5, 37.5)
     # A walk of 0.004 per √s makes 0.002 per √(¼ s), which has become a second.
-    assert found.task.frequency_drift == 0.002
-    assert found.task.rotor_low is None
+    assert task.frequency_drift == 0.002
+    assert task.rotor_low is None
     validation.validate(found)
 
 
 def test_a_rate_that_is_given_is_kept_and_blocks_are_whole():
     found = rescaled(recipe(), (16.7,), 2000.0)
-    samples = found.task.duration * 2000.0
-    assert found.task.sampling_rate == 2000.0
+    task = lines_of(found)
+    samples = task.duration * 2000.0
+    assert task.sampling_rate == 2000.0
     assert samples == pytest.approx(round(samples), abs=1e-9)
-    assert found.task.duration * 16.7 == pytest.approx(2.0 * 50, rel=1e-3)
+    assert task.duration * 16.7 == pytest.approx(2.0 * 50, rel=1e-3)
     validation.validate(found)
 
 

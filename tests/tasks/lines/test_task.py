@@ -25,11 +25,9 @@ GAUSSIAN = {
 }
 
 
-def small(**fields):
+def small(**fields) -> Lines:
     """Return a task of short recordings."""
-    return make_task(
-        LinesConfig(**{"duration": 0.5, "recordings": 3, "test_recordings": 4, **fields})
-    )
+    return Lines(LinesConfig(**{"duration": 0.5, "recordings": 3, "test_recordings": 4, **fields}))
 
 
 def rows_of(task: Lines, split: str) -> Batch:
