@@ -78,7 +78,6 @@ def generate(config: Config, flags: dict[str, Any]) -> int:
     """Write the rows of a split to a file."""
     from freqjax.tasks import make_task
     from freqjax.tasks.extraction import datasets
-    from freqjax.tasks.extraction.config import extraction_of
 
     if flags["out"] is None:
         raise UserError(
@@ -86,13 +85,17 @@ def generate(config: Config, flags: dict[str, Any]) -> int:
         )
     if flags["split"] not in (None, "train", "test"):
         raise UserError(f"--split is {flags['split']!r}: it must be train or test.")
-    section = extraction_of(config)
-    task = make_task(section)
+    task = make_task(config.task)
+    if not isinstance(task, datasets.HasRows):
+        raise UserError(
+            f"task.name is {config.task.name}: it must be extraction, lines, or another task whose rows have "
+            "a signal, a selector and a target."
+        )
     blocks = task.split(flags["split"] or "train")
     assert blocks is not None  # as the check of the flag says
     rows = task.dataset(blocks)
     path = Path(flags["out"])
     leftovers.remove_temporaries(path.parent, (path.name,), idle=workdir.IDLE)
-    datasets.write_rows(path, rows, section.sampling_rate, section.samples)
+    datasets.write_rows(path, rows, task.time.samples, task.samples)
     tell(f"wrote {len(rows.targets):,} rows to {path}")
     return 0

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -24,6 +24,7 @@ from freqjax.recordings.table import SUFFIXES as TEXT
 from freqjax.recordings.table import Table
 from freqjax.recordings.times import decimal_rounding
 from freqjax.system import files
+from freqjax.tasks.batch import Batch
 from freqjax.tasks.extraction import stems
 from freqjax.tasks.extraction.rows import (
     Components,
@@ -38,6 +39,26 @@ _WRITTEN = (".npz", ".csv", ".npy", ".wav")
 _CHUNK = 65_536
 # A WAV states its rate in so many hertz at most.
 _FASTEST = 2**32 - 1
+
+
+@runtime_checkable
+class HasRows(Protocol):
+    """Task whose blocks can be written to a file of rows."""
+
+    def dataset(self, blocks: Batch) -> Rows:
+        """Return `blocks` as the rows of a file, block after block.
+
+        Raises:
+          UserError: a row of the task has more than one signal or target.
+        """
+        ...
+
+
+def rows_of_blocks(blocks: Batch) -> Rows:
+    """Return blocks of one signal, a selector and one target as rows, block after block."""
+    selectors = np.asarray(blocks.inputs["selector"])
+    signal, targets = (np.asarray(a).reshape(-1) for a in (blocks.inputs["signal"], blocks.targets))
+    return Rows(signal, selectors.reshape(-1, selectors.shape[-1]), targets)
 
 
 def write_rows(path: Path, rows: Rows, sampling_rate: float, samples: int) -> None:

@@ -283,11 +283,7 @@ class Extraction(Task):
 
     def dataset(self, blocks: Batch) -> datasets.Rows:
         """Return `blocks` as the rows of a file, block after block."""
-        selectors = np.asarray(blocks.inputs["selector"]).reshape(-1, len(self.frequencies))
-        signal, targets = (
-            np.asarray(a).reshape(-1) for a in (blocks.inputs["signal"], blocks.targets)
-        )
-        return datasets.Rows(signal, selectors, targets)
+        return datasets.rows_of_blocks(blocks)
 
     def _start_count(self, fewest: int) -> int:
         return max(self.config.starts, fewest) if self.config.start == "random" else 1

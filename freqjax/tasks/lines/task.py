@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from freqjax.config.sections import Context
+from freqjax.errors import UserError
 from freqjax.networks.arrays import EitherArray
 from freqjax.networks.weights import RotorSetting
 from freqjax.system import capacity
@@ -146,6 +147,19 @@ class Lines(Task):
         judged = self._judge(frozen)
         paths = super().draw(frozen, evaluation, rows, folder)
         return [*paths, figures.errors(judged, folder), figures.recordings(judged, folder)]
+
+    def dataset(self, blocks: Batch) -> datasets.Rows:
+        """Return `blocks` as the rows of a file, block after block.
+
+        Raises:
+          UserError: recordings are complex.
+        """
+        if self.config.iq:
+            raise UserError(
+                "task.iq is true: it must be false for this, since rows of a file have one input and one "
+                "target."
+            )
+        return datasets.rows_of_blocks(blocks)
 
     def describe(self) -> dict[str, Any]:
         """Return the nominal frequencies, in the order of every list per frequency."""

@@ -224,6 +224,23 @@ def test_a_recipe_is_trained_from_its_command_to_its_figures(tmp_path, monkeypat
     assert "Line and noise" in capsys.readouterr().out
 
 
+def test_generated_rows_are_read_back_bit_for_bit(tmp_path, capsys):
+    fields = {"frequencies": (50.0, 60.0), "duration": 0.5, "recordings": 2, "together": False}
+    path = tmp_path / "rows.csv"
+    words = [f"--config.task.{k}={v}" for k, v in fields.items() if k != "frequencies"]
+    words.append("--config.task.frequencies=50,60")
+    assert main(["generate", "--config.task.name=lines", "--out", str(path), *words]) == 0
+    drawn = rows_of(small(**fields), "train")
+    read = rows_of(small(**fields, train_path=str(path)), "train")
+    np.testing.assert_array_equal(read.inputs["signal"], drawn.inputs["signal"])
+    np.testing.assert_array_equal(read.targets, drawn.targets)
+    np.testing.assert_array_equal(read.group, drawn.group)
+    assert "wrote 2,000 rows" in capsys.readouterr().out
+    iq = ["generate", "--config.task.name=lines", "--config.task.iq=true", "--out", "x.npz"]
+    assert main(iq) == 2
+    assert "task.iq is true: it must be false for this" in capsys.readouterr().err
+
+
 def test_hz_and_rate_belong_to_a_recipe(capsys):
     assert main(["train", "--config", "quick", "--hz", "50"]) == 2
     assert "--hz is given without --recipe" in capsys.readouterr().err
