@@ -6,8 +6,8 @@ Every recording is drawn anew and holds one of the two lines, up to 2.5 % beside
 network reads the recording one sample at a time and puts the line out at its strength in it. `--recipe hum
 --hz 16.7 --rate 2000` carries it over to another line and rate.
 
-Expected: a relative error power of about 0.01 on test recordings of -10 to +30 dB, beside the baselines that
-the summary lists. docs/which_method.md says where another method is better.
+Expected: a relative error power of about 0.02 on test recordings of -10 to +30 dB, between the fixed filters
+and the Kalman filters that the summary lists beside it. docs/which_method.md says which method to use when.
 """
 
 from freqjax import Config, CurriculumConfig, LinesConfig, NetworkConfig, TrainConfig

@@ -117,8 +117,8 @@ def _separating_task(config: Config) -> Separates:
         )
     if signal_columns(task) > 1:
         raise UserError(
-            f"task.name is {config.task.name}: its signal has {signal_columns(task)} columns, and must have "
-            "one for this."
+            f"task.name is {config.task.name}: its signal has {signal_columns(task)} columns, I and Q, and "
+            "must have one for this."
         )
     return task
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from freqjax.tasks import Task
 from freqjax.tasks.evaluation import Frozen
-from freqjax.tasks.scoring import baseline_scores, means, score_key
+from freqjax.tasks.scoring import baseline_scores, score_key
 from freqjax.text import number
 from freqjax.training.frozen import FrozenLosses
 
@@ -104,9 +104,7 @@ class Standard:
         if task.score_name is not None:
             batch = frozen.batch("test")
             assert batch is not None  # every task has test rows
-            mean, groups = means(
-                task, task.row_score, frozen.outputs("test"), task.sequences(batch)
-            )
+            mean, groups = task.scores(frozen.outputs("test"), task.sequences(batch))
             key = score_key(task)
             found |= {f"test_{key}": mean, f"worst_test_{key}": self._worst(groups)}
         best = (max if task.higher_is_better else min)(self._baselines.values())

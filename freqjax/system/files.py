@@ -214,6 +214,11 @@ def sync(path: Path) -> None:
 
 
 def file_hash(path: Path) -> str:
-    """Compute the SHA-256 of a file's bytes, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Compute the SHA-256 of a file's bytes, or of the names and bytes of a folder's files; hexadecimal."""
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    whole = hashlib.sha256()
+    for file in sorted(found for found in path.iterdir() if found.is_file()):
+        whole.update(f"{file.name} {file_hash(file)}\n".encode())
+    return whole.hexdigest()

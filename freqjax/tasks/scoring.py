@@ -42,10 +42,8 @@ def evaluate_rows(task: Task, frozen: Frozen) -> Evaluation:
     splits = [name for name in ("train", "validation", "test") if frozen.batch(name) is not None]
     measured = {name: measure_split(task, frozen, name) for name in splits}
     rows = task.sequences(_test_batch(frozen))
-    loss, score = (
-        means(task, measure, frozen.outputs("test"), rows)
-        for measure in (task.objective.row_loss, task.row_score)
-    )
+    loss = means(task, task.objective.row_loss, frozen.outputs("test"), rows)
+    score = task.scores(frozen.outputs("test"), rows)
     constant = task.constant_loss(frozen)
     evaluation = Evaluation(
         score=score.all,
@@ -83,12 +81,11 @@ def measure_split(task: Task, frozen: Frozen, split: str) -> dict[str, Any]:
     batch = frozen.batch(split)
     assert batch is not None  # the caller has checked it
     rows, outputs = task.sequences(batch), frozen.outputs(split)
-    measures = {task.objective.metric: task.objective.row_loss}
+    measured = {task.objective.metric: means(task, task.objective.row_loss, outputs, rows)}
     if task.score_name is not None:
-        measures[score_key(task)] = task.row_score
+        measured[score_key(task)] = task.scores(outputs, rows)
     found: dict[str, Any] = {}
-    for name, measure in measures.items():
-        mean = means(task, measure, outputs, rows)
+    for name, mean in measured.items():
         found |= {name: mean.all, f"{name}_per_{task.group_label}": mean.per_group}
     return found
 
@@ -150,7 +147,7 @@ def _score_of(task: Task, value: Baseline, rows: Sequences) -> float:
         return float(value)
     outputs = value[:, None] if value.ndim == 2 else value
     outputs = np.broadcast_to(outputs, np.shape(rows.targets))
-    return means(task, task.row_score, outputs, rows).all
+    return task.scores(outputs, rows).all
 
 
 def _test_batch(frozen: Frozen) -> Batch:

@@ -17,14 +17,14 @@ from jaxtyping import Array, Float
 
 from freqjax.config.sections import Context, TaskConfig
 from freqjax.errors import UserError
-from freqjax.networks.arrays import AnyArray
+from freqjax.networks.arrays import AnyArray, EitherArray
 from freqjax.tasks.batch import Batch, Sequences, sequences_of, without_burn_in
 from freqjax.tasks.columns import Columns, columns_of
 from freqjax.tasks.drawing import draw_run
 from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section
 from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.objectives import Objective
-from freqjax.tasks.scoring import constant_outputs, evaluate_rows, means
+from freqjax.tasks.scoring import Means, constant_outputs, evaluate_rows, means
 from freqjax.tasks.windows import warm_up
 
 
@@ -201,6 +201,14 @@ class Task:
         The score of a split is their mean, with the weights of the losses.
         """
         return self.objective.row_loss(outputs, targets)
+
+    def scores(self, outputs: Float[EitherArray, "B T O"], rows: Sequences) -> Means:
+        """Return the score of outputs on `rows`, over all and over each group.
+
+        By default these are means of `row_score`, weighted as the rows are; a task whose score is no mean
+        over rows overrides this.
+        """
+        return means(self, self.row_score, outputs, rows)
 
     def constant_loss(self, frozen: Frozen) -> float:
         """Return the test loss of a predictor without inputs: the best constant unless overridden."""

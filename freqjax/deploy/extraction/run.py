@@ -23,6 +23,7 @@ from freqjax.deploy.extraction.report import report
 from freqjax.deploy.extraction.strength import Fitted, Piece, Scaled, Strength
 from freqjax.deploy.extraction.tracks import Row
 from freqjax.deploy.extraction.writing import writing
+from freqjax.figures.attempt import attempt
 from freqjax.recordings.resampling import resample
 from freqjax.text import printable
 
@@ -151,8 +152,8 @@ def _draw(planned: Plan, done: Extracted, say: Callable[[str], None]) -> None:
             near=found.near,
             found_hz=found.summary.hz,
         )
-        figures.extraction(drawing, path)
-        say(printable(f"figure: {path}"))
+        if attempt(lambda drawing=drawing, path=path: [figures.extraction(drawing, path)], say):
+            say(printable(f"figure: {path}"))
 
 
 def _worst(found: list[Found]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from freqjax.config.fields import anything, at_least, choice, fraction, positive, rule
+from freqjax.config.fields import anything, at_least, choice, positive, rule, within
 from freqjax.config.sections import Config
 from freqjax.config.task import NAME, TaskConfig
 from freqjax.errors import UserError
@@ -77,8 +77,11 @@ class LinesConfig(TaskConfig):
         "two numbers above 0, the lower first",
         _rising_pair(1e-12),
     )
-    detuning: float = fraction(
-        0.0, "frequencies are uniform within this share of the nominal ones on either side"
+    detuning: float = within(
+        0.0,
+        0.3,
+        0.0,
+        "frequencies are uniform within this share of the nominal ones on either side",
     )
     frequency_drift: float = at_least(
         0.0,
@@ -190,8 +193,11 @@ class LinesConfig(TaskConfig):
     def rotor_rates(self) -> tuple[float, float]:
         """Initial leak and decay of a rotor, 1/s."""
         lowest = min(self.frequencies)
-        leak = _LEAK * lowest if self.rotor_leak is None else self.rotor_leak
-        return leak, _DECAY * lowest if self.rotor_decay is None else self.rotor_decay
+        # What no field sets stays within what a pair can have by itself.
+        most = 0.4 * self.sampling_rate
+        leak = min(_LEAK * lowest, most) if self.rotor_leak is None else self.rotor_leak
+        decay = min(_DECAY * lowest, most / 2) if self.rotor_decay is None else self.rotor_decay
+        return leak, decay
 
     def check(self, config: Config) -> None:
         """Check the lines against rate, duration and network.

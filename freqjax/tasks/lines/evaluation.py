@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from freqjax.tasks.evaluation import Evaluation, Frozen, Section, Table
-from freqjax.tasks.lines.judged import Judged, losses, relative_errors
+from freqjax.tasks.lines.judged import Judged, by_line, losses, relative_errors
 from freqjax.tasks.scoring import score_key, what_is_possible
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def evaluate(task: Lines, frozen: Frozen, judged: Judged) -> Evaluation:
         score=test[key],
         score_name=task.score_name or task.objective.label,
         higher_is_better=False,
-        goal=task.goal * (1 if task.score_name else constant),
+        goal=task.goal if task.goal_share is None else task.goal_share * constant,
         per_group=test[f"{key}_per_{task.group_label}"],
         baselines={n: float(v.mean()) for n, v in scores.items() if n != "network"},
         limit=limit,
@@ -70,9 +70,7 @@ def _measured(
     found: dict[str, Any] = {}
     for name, values in measures.items():
         found[name] = float(values.mean())
-        found[f"{name}_per_{task.group_label}"] = [
-            float(values[groups == g].mean()) for g in range(len(task.group_names))
-        ]
+        found[f"{name}_per_{task.group_label}"] = by_line(values, groups, len(task.group_names))
     return found
 
 
@@ -90,7 +88,8 @@ def by_ratio(judged: Judged) -> Section:
         title="Line and noise",
         words=(
             "The median relative error power of test recordings, by the power of the line over that of "
-            "everything else. The baselines know the law's detuning, drift and harmonics.",
+            "everything else. The baselines know the law's harmonics, and those that can use it its detuning "
+            "and drift.",
         ),
         table=Table(("", *heads), rows),
     )

@@ -67,6 +67,9 @@ def recordings(judged: Judged, folder: Path) -> Path:
     seconds = np.arange(judged.signals.shape[1]) / judged.sampling_rate
     for line, (left, right) in enumerate(axes):
         own = np.flatnonzero(judged.group == line)
+        if not own.size:
+            left.set_title(f"{judged.names[line]}: no test recording", loc="left", fontsize=10)
+            continue
         shown = own[np.argsort(network[own])[len(own) // 2]]
         shade = canvas.colour(line)
         count = min(len(seconds), round(_PERIODS * judged.sampling_rate / judged.frequencies[line]))

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from freqjax.errors import UserError
 from freqjax.networks.arrays import EitherArray
+from freqjax.tasks.batch import Batch
 from freqjax.tasks.evaluation import Frozen
 from freqjax.tasks.lines.baselines import BASELINES, Line
 from freqjax.tasks.lines.config import LinesConfig
@@ -65,6 +67,28 @@ def losses(
     """Return [B], the mean over samples from `first` on of the squared error, summed over channels."""
     outputs, targets = (np.asarray(a, np.float64)[:, first:] for a in (outputs, targets))
     return np.square(outputs - targets).sum(axis=2).mean(axis=1)
+
+
+def by_line(
+    values: Float[np.ndarray, " B"], groups: Int[np.ndarray, " B"], lines: int
+) -> list[float]:
+    """Return [G], the mean of the values of each line; NaN for one that no sequence selects."""
+    own = (values[groups == line] for line in range(lines))
+    return [float(found.mean()) if found.size else float("nan") for found in own]
+
+
+def require_lines(blocks: Batch, first: int, source: str) -> None:
+    """Require every target to have a line after the burn-in, since errors are relative to its power.
+
+    Raises:
+      UserError: a target is 0 throughout.
+    """
+    silent = ~np.any(np.asarray(blocks.targets)[:, first:], axis=(1, 2))
+    if silent.any():
+        raise UserError(
+            f"{source}: the target of block {int(np.flatnonzero(silent)[0]) + 1} is 0 in all judged rows: it "
+            "must be a line, since errors are relative to its power."
+        )
 
 
 def judge(task: Lines, frozen: Frozen) -> Judged:

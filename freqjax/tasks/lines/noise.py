@@ -1,22 +1,23 @@
 """Noise of unit variance: white, pink, blue, autoregressive, or excerpts of recordings.
 
-Coloured noise is white noise filtered on the circle of T samples, so that it is stationary from the first
-sample on. The squared response is constant for white, 1/f for pink and f for blue, both empty at f = 0, and
-1 / |1 − ρ exp(−2πjf/f_s)|² for ar1, with ρ = exp(−1 / (noise_memory · f_s)). Each recording has one of the
-config's colours, drawn with equal chances.
+Pink and blue noise are white noise filtered on the circle of T samples, so that they are stationary from the
+first sample on; the squared response is 1/f for pink and f for blue, both empty at f = 0. ar1 noise is the
+recursion e_t = ρ e_{t−1} + √(1 − ρ²) w_t from a stationary start, with ρ = exp(−1 / (noise_memory · f_s)).
+Each recording has one of the config's colours, drawn with equal chances.
 
 Axes: N recordings, T samples, C channels, K colours.
 """
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from freqjax.errors import UserError
 from freqjax.recordings import choose_channels, open_recording, signal
@@ -43,13 +44,15 @@ class NoiseSource(NamedTuple):
 
     Attributes:
       responses: [K, bins] float32, |H| of the filter of each colour for a variance of 1 (flat where the
-        colour is recordings); bins is T // 2 + 1, or T with iq.
+        colour is not filtered); bins is T // 2 + 1, or T with iq.
+      recursive: [K] bool, whether the colour is ar1.
       recorded: [K] bool, whether the colour is recordings.
       excerpts: the recordings; None if no colour needs them.
     """
 
     responses: Float[np.ndarray, "K bins"]
-    recorded: np.ndarray
+    recursive: Bool[np.ndarray, " K"]
+    recorded: Bool[np.ndarray, " K"]
     excerpts: Excerpts | None
 
 
@@ -60,8 +63,11 @@ def noise_source(config: LinesConfig) -> NoiseSource:
       UserError: recordings of noise cannot be read, or none is as long as a block.
     """
     responses = np.stack([_response(config, color) for color in config.noise_colors])
-    recorded = np.array([color == "recordings" for color in config.noise_colors])
-    return NoiseSource(responses, recorded, _read(config) if recorded.any() else None)
+    recursive, recorded = (
+        np.array([color == wanted for color in config.noise_colors])
+        for wanted in ("ar1", "recordings")
+    )
+    return NoiseSource(responses, recursive, recorded, _read(config) if recorded.any() else None)
 
 
 def _response(config: LinesConfig, color: str) -> Float[np.ndarray, " bins"]:
@@ -71,9 +77,6 @@ def _response(config: LinesConfig, color: str) -> Float[np.ndarray, " bins"]:
         power = np.divide(1.0, cycles, where=cycles > 0, out=np.zeros_like(cycles))
     elif color == "blue":
         power = cycles
-    elif color == "ar1":
-        kept = np.exp(-1 / (config.noise_memory * config.sampling_rate))
-        power = 1 / np.abs(1 - kept * np.exp(-2j * np.pi * cycles)) ** 2
     else:
         power = np.ones_like(cycles)
     response = np.sqrt(power / power.mean()).astype(np.float32)
@@ -89,8 +92,11 @@ def draw_noise(
     chosen = jax.random.randint(color_key, (count,), 0, len(source.recorded))
     white = jax.random.normal(white_key, (count, config.samples, channels)) / channels**0.5
     found = white
-    if config.noise_colors != ("white",):
+    if {"pink", "blue"} & set(config.noise_colors):
         found = _filtered(white, jnp.asarray(source.responses)[chosen])
+    if source.recursive.any():
+        remembered = jnp.asarray(source.recursive)[chosen][:, None, None]
+        found = jnp.where(remembered, _autoregression(config, white), found)
     if source.excerpts is not None:
         cut = _cut(config, source.excerpts, excerpt_key, count)
         found = jnp.where(jnp.asarray(source.recorded)[chosen][:, None, None], cut, found)
@@ -106,6 +112,20 @@ def _filtered(
     spectrum = jnp.fft.fft(jax.lax.complex(white[..., 0], white[..., 1]), axis=1) * response
     found = jnp.fft.ifft(spectrum, axis=1)
     return jnp.stack([found.real, found.imag], axis=-1)
+
+
+def _autoregression(config: LinesConfig, white: Float[Array, "N T C"]) -> Float[Array, "N T C"]:
+    """Return the recursion of the variance of `white`, from a stationary start."""
+    kept = math.exp(-1 / (config.noise_memory * config.sampling_rate))
+    new = math.sqrt(-math.expm1(-2 / (config.noise_memory * config.sampling_rate)))
+    driven = (new * white).at[:, 0].set(white[:, 0])
+
+    def joined(
+        before: tuple[jax.Array, jax.Array], after: tuple[jax.Array, jax.Array]
+    ) -> tuple[jax.Array, jax.Array]:
+        return before[0] * after[0], after[0] * before[1] + after[1]
+
+    return jax.lax.associative_scan(joined, (jnp.full_like(driven, kept), driven), axis=1)[1]
 
 
 def _cut(
@@ -124,7 +144,11 @@ def _cut(
 def _read(config: LinesConfig) -> Excerpts:
     """Read `noise_path`, a recording or a folder of them, at the rate of the task."""
     path, field = Path(config.noise_path), "task.noise_path"
-    found = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+    # Hidden files are those that file managers leave.
+    inside = (
+        [p for p in path.iterdir() if p.is_file() and p.name[0] != "."] if path.is_dir() else []
+    )
+    found = sorted(inside) if path.is_dir() else [path]
     pieces, starts, total = [], [], 0
     for file in found:
         samples = _samples(file, config, field)

@@ -18,6 +18,8 @@ def least_possible(config: LinesConfig) -> tuple[float | None, str]:
     if paths:
         named = " and ".join(f"task.{name}" for name in paths)
         return None, f"the law of rows of a file ({named}) is not stated"
+    if len(config.frequencies) > 1:
+        return None, "the limit of several lines is not computed"
     reason = _not_gaussian(config)
     if reason:
         return (
@@ -62,7 +64,5 @@ def _not_gaussian(config: LinesConfig) -> str:
         "task.burst_rate": config.burst_rate > 0,
         "task.dropout_rate": config.dropout_rate > 0,
         "task.iq": config.iq,
-        "task.together, several lines": config.together and len(config.frequencies) > 1,
-        "several lines": len(config.frequencies) > 1,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")

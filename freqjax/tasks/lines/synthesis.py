@@ -185,7 +185,7 @@ def _intervals(
     """Draw intervals of `length` s that begin `rate` times a second: 1 inside, 0 outside."""
     if not rate:
         return jnp.zeros((count, 1))
-    samples = max(1, round(length * config.sampling_rate))
+    samples = min(config.samples, max(1, round(length * config.sampling_rate)))
     begins = jax.random.bernoulli(
         key, min(1.0, rate / config.sampling_rate), (count, config.samples)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,26 @@ from freqjax.networks.arrays import EitherArray
 from freqjax.networks.weights import RotorSetting
 from freqjax.system import capacity
 from freqjax.system.capacity import Need
-from freqjax.tasks.batch import Batch
-from freqjax.tasks.evaluation import Evaluation, Frozen
+from freqjax.tasks.batch import Batch, Sequences
+from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen
 from freqjax.tasks.extraction import datasets
 from freqjax.tasks.extraction.blocks import blocks_of_rows
 from freqjax.tasks.lines import synthesis
+from freqjax.tasks.lines.baselines import BASELINES
 from freqjax.tasks.lines.config import LinesConfig
 from freqjax.tasks.lines.evaluation import evaluate
-from freqjax.tasks.lines.judged import Judged, judge
+from freqjax.tasks.lines.judged import (
+    Judged,
+    by_line,
+    judge,
+    losses,
+    relative_errors,
+    require_lines,
+)
 from freqjax.tasks.lines.noise import NoiseSource, noise_source
 from freqjax.tasks.lines.possible import least_possible
 from freqjax.tasks.objectives import SquaredError
+from freqjax.tasks.scoring import Means
 from freqjax.tasks.task import Input, Task, TimeUnit
 
 # The step scales of rotors were tuned on lines of this many cycles a sample.
@@ -49,8 +58,7 @@ class Lines(Task):
     score_name: str | None = "relative error power"
     constant_name = "predicting zero"
     # Of the line's power.
-    goal: float = 0.01
-    easier = "task.detuning=0"
+    goal: float | None = 0.01
     easier_words = "a higher task.snr_range, less drift, longer recordings, or a later judgement"
     weighted = False
     # The target has the strength that the line has in the recording.
@@ -66,12 +74,17 @@ class Lines(Task):
         self.time = TimeUnit("s", config.sampling_rate)
         self.selected_hz = config.frequencies
         self.group_names = tuple(f"{f:g} Hz" for f in config.frequencies)
+        low, high = config.snr_range
+        self.easier = (
+            "task.detuning=0" if config.detuning else f"task.snr_range={low + 20:g},{high + 20:g}"
+        )
         self._require_memory()
         self._noise: NoiseSource | None = None
         self._judged: tuple[Frozen, Judged] | None = None
         if config.amplitude_law == "gaussian":
             # The limit is one of the mean loss, of which no estimate of the ratio of two powers is a mean.
             self.score_name = None
+            self.goal, self.goal_share = None, self.goal
         # Stored, so that training and test rows of one shape are compiled once.
         self._drawn = jax.jit(self._draw, static_argnums=(1, 2))
 
@@ -86,7 +99,9 @@ class Lines(Task):
         if path:
             field = f"task.{name}_path"
             rows = datasets.read_rows(Path(path), self.config, field)
-            return blocks_of_rows(rows, self.config, f"{field} {path}")
+            blocks = blocks_of_rows(rows, self.config, f"{field} {path}")
+            require_lines(blocks, self.burn_in, f"{field} {path}")
+            return blocks
         count = self.config.recordings if name == "train" else self.config.test_recordings
         drawn = self._drawn(jax.random.key(seed), count, self.samples)
         return jax.tree.map(np.asarray, drawn)
@@ -124,12 +139,29 @@ class Lines(Task):
         targets = np.asarray(batch.targets, np.float64)[:, self.burn_in :]
         return float(np.mean(np.sum(np.square(targets), axis=-1)))
 
+    def scores(self, outputs: Float[EitherArray, "B T C"], rows: Sequences) -> Means:
+        """Return the mean relative error power of the sequences, or with Gaussian amplitudes the MSE."""
+        measure = losses if self.score_name is None else relative_errors
+        values = measure(outputs, rows.targets, self.burn_in)
+        groups = np.asarray(rows.groups)
+        return Means(float(values.mean()), by_line(values, groups, len(self.group_names)))
+
+    def baselines(self, frozen: Frozen) -> Mapping[str, Baseline]:
+        """Return the estimates of the methods without training; none with iq."""
+        found = self._judge(frozen).estimates
+        return {n: v[..., None] for n, v in found.items() if n in BASELINES}
+
     def evaluate(self, frozen: Frozen) -> Evaluation:
         """Evaluate frozen weights: see `freqjax.tasks.lines.evaluation`."""
         return evaluate(self, frozen, self._judge(frozen))
 
     def least_possible(self) -> tuple[float | None, str]:
         """Return the least loss of a causal estimate, or None, and the reason for either."""
+        if self.context is not None and self.context.both_ways:
+            return (
+                None,
+                "the network reads later samples, and the limit known is of causal estimates",
+            )
         return least_possible(self.config)
 
     def _judge(self, frozen: Frozen) -> Judged:

@@ -129,6 +129,21 @@ def test_noise_has_the_ratio_and_the_spectrum_of_its_colour(color, iq):
         assert part.mean() == pytest.approx(level.mean(), rel=0.1)
 
 
+@pytest.mark.parametrize("memory", [0.002, 0.5, 5.0])
+def test_autoregressive_noise_has_the_innovations_of_its_recursion(memory):
+    signals, lines = draw(
+        400, noise_colors=("ar1",), noise_memory=memory, snr_range=(0.0, 0.0), normalize=False,
+        amplitude_range=(1.0, 1.0), duration=0.5,
+    )  # fmt: skip
+    noise = (signals - lines.sum(axis=1))[..., 0] / 0.5**0.5
+    kept = np.exp(-1 / (memory * 1000))
+    new = (noise[:, 1:] - kept * noise[:, :-1]) / np.sqrt(1 - kept**2)
+    assert stats.kstest(new[:, ::50].ravel(), "norm").pvalue > 0.01
+    assert np.var(new) == pytest.approx(1, rel=0.02)
+    for sample in (0, -1):
+        assert np.var(noise[:, sample]) == pytest.approx(1, rel=0.2)
+
+
 def test_each_recording_has_one_of_several_colours():
     signals, lines = draw(
         400, noise_colors=("white", "blue"), snr_range=(0.0, 0.0), normalize=False

@@ -6,8 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from freqjax import Config, LinesConfig, NetworkConfig
+from freqjax import Config, LinesConfig, NetworkConfig, TrainConfig
 from freqjax.config import validation
+from freqjax.config.sections import context_of
 from freqjax.errors import UserError
 from freqjax.main import main
 from freqjax.tasks import Batch
@@ -139,6 +140,7 @@ def test_another_law_has_no_limit_and_says_why(change, reason):
         ({"noise_path": "x.wav"}, "task.noise_path is x.wav"),
         ({"amplitude_law": "gaussian"}, "task.normalize is true"),
         ({"duration": 0.10001}, "whole number of samples"),
+        ({"detuning": 0.4}, "task.detuning is 0.4"),
         ({"iq": True, "train_path": "x.npy"}, "task.train_path is x.npy"),
         ({"rotor_leak": 900.0}, "task.rotor_leak is 900"),
         ({"rotor_high": 600.0}, "task.rotor_high is 600"),
@@ -152,7 +154,8 @@ def test_what_cannot_work_is_refused_in_a_sentence(fields, words):
 
 
 @pytest.mark.parametrize(
-    ("hz", "rate"), [((0.0805, 0.0417), 1.0), ((1.0, 2.0), 48.0), ((16.7,), 2000.0)]
+    ("hz", "rate"),
+    [((50.0,), 250.0), ((0.0805, 0.0417), 1.0), ((1.0, 2.0), 48.0), ((16.7,), 2000.0)],
 )
 def test_rotors_fit_lines_of_any_rate_by_themselves(hz, rate):
     config = LinesConfig(
@@ -222,6 +225,54 @@ def test_a_recipe_is_trained_from_its_command_to_its_figures(tmp_path, monkeypat
     for name in ("errors.png", "recordings.png"):
         assert (tmp_path / "run" / "figures" / name).stat().st_size > 10_000
     assert "Line and noise" in capsys.readouterr().out
+
+
+def test_a_sweep_and_a_run_have_the_same_score_and_goal(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "noise"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    np.savez(folder / "fan.npz", S=rng.normal(size=900), sampling_rate=1000)
+    fields = {
+        "task.name": "lines", "task.duration": 0.5, "task.recordings": 2, "task.test_recordings": 8,
+        "task.noise_colors": "recordings", "task.noise_path": "noise", "network.hidden_size": 4,
+        "train.epochs": 1, "train.diagnose": "false", "train.regime": "full", "train.streams": "parallel",
+    }  # fmt: skip
+    words = [f"--config.{k}={v}" for k, v in fields.items()]
+    assert main(["train", "--workdir", "run", *words]) == 0
+    axes = "--config.sweep.axes=train.seed=0"
+    assert main(["sweep", "--workdir", "sweep", axes, "--no-figures", *words]) == 0
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    (row,) = json.loads((tmp_path / "sweep" / "sweep.json").read_text())["rows"]
+    score = summary["test"]["relative_error_power"]
+    assert row["test_relative_error_power"] == pytest.approx(score, rel=1e-4)
+    others = [value for name, value in summary["baselines"].items() if name != "constant"]
+    assert row["best_baseline"] == pytest.approx(min(others), rel=1e-4)
+    assert not row["solved"]
+    # The folder's files are part of what a resume checks.
+    np.savez(folder / "fan.npz", S=rng.normal(size=900), sampling_rate=1000)
+    capsys.readouterr()
+    assert main(["train", "--workdir", "run", "--resume", "--config.train.epochs=2"]) == 2
+    assert "noise" in capsys.readouterr().err
+
+
+def test_a_silent_target_is_refused(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(500, 2))
+    rows[:, 1] = 0
+    np.save(tmp_path / "rows.npy", rows)
+    with pytest.raises(UserError, match="the target of block 1 is 0 in all judged rows"):
+        small(train_path=str(tmp_path / "rows.npy")).split("train")
+
+
+def test_a_network_that_reads_the_future_has_no_causal_limit():
+    task = LinesConfig(**GAUSSIAN)
+    config = Config(
+        task=task, network=NetworkConfig(bidirectional=True), train=TrainConfig(regime="windows")
+    )
+    least, note = Lines(task, context_of(config)).least_possible()
+    assert least is None
+    assert "later samples" in note
+    assert Lines(task).least_possible()[0] is not None
 
 
 def test_generated_rows_are_read_back_bit_for_bit(tmp_path, capsys):
