@@ -19,7 +19,7 @@ from benchmarks import (
 from freqjax import commandline, sweep
 from freqjax.config import overrides, validation
 from freqjax.config import sections as configs
-from freqjax.modes import MODES
+from freqjax.modes import MODES, bases
 from tests.root import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -51,7 +51,7 @@ def test_the_readmes_python_runs_as_it_stands(number, tmp_path):
 
 def test_the_readmes_commands_name_flags_and_files_that_exist():
     lines = [line for line in README.splitlines() if line.startswith("python -m freqjax.main")]
-    assert len(lines) == 17
+    assert len(lines) == 18
     for line in lines:
         words = line.split()[3:]
         if commandline.answer(words) is not None:
@@ -60,6 +60,9 @@ def test_the_readmes_commands_name_flags_and_files_that_exist():
         flags = invocation.flags
         for name in ("config", "checkpoint"):
             assert flags.get(name) is None or (ROOT / flags[name]).exists(), line
+        if flags.get("recipe"):
+            overrides.apply(bases.of_run(flags, invocation.overrides), invocation.overrides)
+            continue
         base = overrides.load(ROOT / flags["config"]) if flags.get("config") else configs.Config()
         overrides.apply(base, invocation.overrides)
 

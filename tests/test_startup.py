@@ -23,11 +23,24 @@ print(events.count("cache_hits"), events.count("cache_misses"))
 """
 
 
+# Variables with which conftest.py lets the processes of the tests share their programs.
+SHARED = (
+    "JAX_COMPILATION_CACHE_DIR",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES",
+)
+
+
+def users(**environment):
+    """Return the environment of a user, without the settings of the tests, and with what is given."""
+    return {n: text for n, text in os.environ.items() if n not in SHARED} | environment
+
+
 def python(code, **environment):
     """Run `code` in a process of its own, where warnings are errors; what it prints."""
     found = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
-        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False,
+        cwd=ROOT, env=users(**environment), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert found.returncode == 0, found.stderr
     assert found.stderr == ""
@@ -133,7 +146,7 @@ def test_a_folder_that_others_can_write_is_done_without(tmp_path, place):
     (cache / place).chmod(0o720)
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
-        cwd=ROOT, env=os.environ | {"FREQJAX_CACHE": str(cache)},
+        cwd=ROOT, env=users(FREQJAX_CACHE=str(cache)),
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == "0 0\n"

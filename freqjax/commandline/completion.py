@@ -103,6 +103,7 @@ def _values(flag: str) -> list[str]:
     """List the values of a flag; empty if any text is allowed."""
     return {
         "--config": shipped.config_names(),
+        "--recipe": shipped.recipe_names(),
         "--checkpoint": shipped.checkpoint_names(),
         "--mode": list(MODES),
         "--device": ["cpu", "gpu", "tpu"],

@@ -24,15 +24,25 @@ def config_names() -> list[str]:
     return sorted(path.stem for path in (folder() / "configs").glob("*.py"))
 
 
+def recipe_names() -> list[str]:
+    """Return the names of the configs that ship and can be carried over to other lines."""
+    texts = {name: config(name).read_text(encoding="utf-8") for name in config_names()}
+    return [name for name, text in texts.items() if "LinesConfig(" in text]
+
+
 def checkpoint_names() -> list[str]:
     """Return the names of the checkpoints that ship."""
     return sorted(path.parent.name for path in (folder() / "checkpoints").glob("*/config.json"))
 
 
-def config(path: str | Path) -> Path:
+def config(path: str | Path, what: str = "--config") -> Path:
     """Return a config's file: the path if it exists, else the config that ships under that name.
 
     `quick`, `quick.py` and `configs/quick.py` name the same config.
+
+    Args:
+      path: the file or name.
+      what: the flag that names it, for the error message.
 
     Raises:
       UserError: there is neither.
@@ -43,7 +53,7 @@ def config(path: str | Path) -> Path:
     if name in config_names():
         return folder() / "configs" / f"{name}.py"
     raise UserError(
-        f"--config is {path}: there is no such file{_hint('config', name, config_names())}."
+        f"{what} is {path}: there is no such file{_hint('config', name, config_names())}."
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from freqjax.config import overrides, validation
+from freqjax.config import overrides, shipped, validation
 from freqjax.config import sections as configs
 from freqjax.config.sections import Config
 from freqjax.config.versions import present_name
@@ -75,12 +75,19 @@ def _check_recipe(flags: dict[str, Any]) -> None:
 
 
 def _of_recipe(flags: dict[str, Any]) -> Config:
+    from freqjax.tasks.lines.config import LinesConfig
     from freqjax.tasks.lines.recipe import rescaled
 
     hz, rate = flags["hz"], flags["rate"]
     frequencies = None if hz is None else [_number("hz", text) for text in hz.split(",")]
     sampling_rate = None if rate is None else _number("rate", rate)
-    return rescaled(overrides.load(flags["recipe"], warn), frequencies, sampling_rate)
+    config = overrides.load(shipped.config(flags["recipe"], "--recipe"), warn)
+    if not isinstance(config.task, LinesConfig):
+        raise UserError(
+            f"--recipe is {flags['recipe']}: it must name a config whose task.name is lines, and this one's "
+            f"is {config.task.name}."
+        )
+    return rescaled(config, frequencies, sampling_rate)
 
 
 def _number(flag: str, text: str) -> float:

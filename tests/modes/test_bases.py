@@ -11,6 +11,7 @@ _PATH = ("task.train_path", "rows.npz")
 
 def base(*given, config="quick"):
     flags = {"config": config, "resume": False, "workdir": None}
+    flags |= dict.fromkeys(("recipe", "hz", "rate"))
     return overrides.apply(bases.of_run(flags, given), given)
 
 

@@ -297,5 +297,12 @@ def test_hz_and_rate_belong_to_a_recipe(capsys):
     assert "--hz is given without --recipe" in capsys.readouterr().err
     assert main(["train", "--config", "quick", "--recipe", "quick"]) == 2
     assert "--recipe is given beside --config" in capsys.readouterr().err
-    assert main(["train", "--recipe", "quick", "--hz", "fast"]) == 2
+    assert main(["train", "--recipe", "quick"]) == 2
+    assert (
+        "--recipe is quick: it must name a config whose task.name is lines"
+        in capsys.readouterr().err
+    )
+    assert main(["train", "--recipe", "hmu"]) == 2
+    assert "--recipe is hmu: there is no such file" in capsys.readouterr().err
+    assert main(["train", "--recipe", "hum", "--hz", "fast"]) == 2
     assert "--hz is 'fast'" in capsys.readouterr().err
