@@ -18,7 +18,8 @@ def least_possible(config: LinesConfig) -> tuple[float | None, str]:
     if paths:
         named = " and ".join(f"task.{name}" for name in paths)
         return None, f"the law of rows of a file ({named}) is not stated"
-    if len(config.frequencies) > 1:
+    first, *others = config.frequencies
+    if others:
         return None, "the limit of several lines is not computed"
     reason = _not_gaussian(config)
     if reason:
@@ -27,7 +28,7 @@ def least_possible(config: LinesConfig) -> tuple[float | None, str]:
             f"the law is not linear and Gaussian ({reason}), and the baselines are no limits",
         )
     law = GaussianLine(
-        hz=config.frequencies[0],
+        hz=first,
         sampling_rate_hz=config.sampling_rate,
         variances={1: mean_power(config)},
         noise_variance=mean_power(config) / 10 ** (config.snr_range[0] / 10),
