@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import jax
 import numpy as np
 
+from freqjax.config.task import TaskConfig
 from freqjax.tasks.batch import Batch
 from freqjax.tasks.task import Input, TimeUnit
 
@@ -35,13 +36,35 @@ class Separates(Protocol):
     selected_hz: tuple[float, ...]
     true_strength: bool
 
+    @property
+    def config(self) -> TaskConfig:
+        """Section of the config."""
+        ...
+
     def inputs_of(self, samples: np.ndarray | jax.Array, group: int) -> jax.Array:
         """Return the inputs [T, D] for a signal, [T] or [T, 2] for I/Q, with component `group` selected."""
+        ...
+
+    def split(self, name: str) -> Batch | None:
+        """Return the rows of train, validation or test; None if there is no such split."""
         ...
 
     def sample(self, key: jax.Array, samples: int) -> Batch:
         """Draw training rows from `key`; their first T = `samples` samples."""
         ...
+
+
+def training_rows(task: Separates, samples: int) -> Batch:
+    """Return the first T = `samples` samples of rows that a network was trained on, of a file or drawn.
+
+    Raises:
+      UserError: the file of rows cannot be read.
+    """
+    if not task.config.train_path:
+        return task.sample(jax.random.key(0), samples)
+    rows = task.split("train")
+    assert rows is not None  # every task has training rows
+    return jax.tree.map(lambda array: array[:, :samples] if array.ndim > 1 else array, rows)
 
 
 def signal_columns(task: Separates) -> int:

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from freqjax.deploy.component_stream import ComponentStreams
-from freqjax.tasks.separation import SIGNAL
+from freqjax.tasks.separation import SIGNAL, training_rows
 
 # Samples of a training signal that are enough to measure how the output depends on the input.
 _PROBE_SAMPLES = 20_000
@@ -39,7 +39,7 @@ def measure_reference(streams: ComponentStreams) -> Reference:
     """Run the network on a training signal of each selected component, and on silence of the same length."""
     task = streams.task
     samples = min(task.samples, _PROBE_SAMPLES)
-    batch = task.sample(jax.random.key(0), samples)
+    batch = training_rows(task, samples)
     inputs, groups = np.asarray(batch.inputs[SIGNAL]), np.asarray(batch.group)
     silence = np.zeros((samples, streams.columns))
     silent = _outputs(streams, silence)
