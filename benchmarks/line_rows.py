@@ -35,7 +35,7 @@ _DROPOUTS, _DROPOUT_SECONDS = 8, 0.2
 
 
 class Condition(NamedTuple):
-    """What recordings have in common.
+    """Condition that recordings have in common.
 
     Attributes:
       snr_db: power of the line over that of the noise.

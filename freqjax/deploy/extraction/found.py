@@ -1,4 +1,4 @@
-"""What an extraction has found of every component of every channel, collected while it runs."""
+"""Findings of an extraction about every component of every channel, collected while it runs."""
 
 from __future__ import annotations
 

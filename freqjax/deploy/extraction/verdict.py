@@ -33,7 +33,7 @@ _FEWEST_SEGMENTS = 4
 
 
 class Verdict(NamedTuple):
-    """What an extraction has done to a line.
+    """Judgement of what an extraction did to a line.
 
     Attributes:
       stands: whether the recording has a line there that stands above the noise.

@@ -24,7 +24,7 @@ _MOST_PERIODS = 50
 
 
 class Drawn(NamedTuple):
-    """What the figure shows of a component of a channel.
+    """Content of the figure of one component of a channel.
 
     Attributes:
       selected_hz, others_hz: the selected component and the others of the task.

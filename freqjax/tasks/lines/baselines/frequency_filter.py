@@ -56,7 +56,7 @@ class Settings(NamedTuple):
 
 
 class Filtered(NamedTuple):
-    """What N filters found at T samples.
+    """Results of N filters at T samples.
 
     Attributes:
       estimates: [T, N] of the line, given all samples up to each.

@@ -37,7 +37,7 @@ _AT_ONCE = 10_000_000
 
 
 class _Level(NamedTuple):
-    """What the filters of a stream are told of it, [T, N]: level of the noise, running power."""
+    """Levels that the filters of a stream are told, [T, N]: of the noise, and running power."""
 
     noise: Float[np.ndarray, "T N"]
     power: Float[np.ndarray, "T N"]
