@@ -151,17 +151,25 @@ class ExtractionConfig(TaskConfig):
                     f"task.frequencies holds {frequency:g} Hz: it must lie below the Nyquist frequency, "
                     f"{nyquist:g} Hz at a task.sampling_rate of {self.sampling_rate:g} Hz."
                 )
-        rows = self.duration * self.sampling_rate
-        if rows > _MOST_SAMPLES:
-            raise UserError(
-                f"task.duration is {self.duration:g} s: times task.sampling_rate ({self.sampling_rate:g} "
-                f"Hz) it must give at most {_MOST_SAMPLES} samples."
-            )
-        if abs(rows - round(rows)) > 1e-6 or round(rows) < 2:
-            raise UserError(
-                f"task.duration is {self.duration:g} s: times task.sampling_rate ({self.sampling_rate:g} "
-                "Hz) it must give a whole number of samples, at least 2."
-            )
+        require_block(self.duration, self.sampling_rate)
+
+
+def require_block(duration: float, sampling_rate: float) -> None:
+    """Require `duration`, s, to be a number of samples at `sampling_rate`, Hz, that can be held.
+
+    Raises:
+      UserError: it is not.
+    """
+    rows = duration * sampling_rate
+    wanted = f"times task.sampling_rate ({sampling_rate:g} Hz) it must give"
+    if rows > _MOST_SAMPLES:
+        raise UserError(
+            f"task.duration is {duration:g} s: {wanted} at most {_MOST_SAMPLES} samples."
+        )
+    if abs(rows - round(rows)) > 1e-6 or round(rows) < 2:
+        raise UserError(
+            f"task.duration is {duration:g} s: {wanted} a whole number of samples, at least 2."
+        )
 
 
 def extraction_of(config: Config) -> ExtractionConfig:

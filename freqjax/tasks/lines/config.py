@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,9 +10,8 @@ from freqjax.config.fields import anything, at_least, choice, positive, rule, wi
 from freqjax.config.sections import Config
 from freqjax.config.task import NAME, TaskConfig
 from freqjax.errors import UserError
+from freqjax.tasks.extraction.config import require_block
 
-# A block is held in memory whole.
-_MOST_SAMPLES = 100_000_000
 # Bands of rotors that no field sets, as multiples of the lowest and the highest frequency.
 _BELOW, _ABOVE = 0.7, 1.4
 # Leak and decay of rotors that no field sets, in cycles of the lowest frequency: pairs forget their state
@@ -182,6 +182,11 @@ class LinesConfig(TaskConfig):
         return (1, *self.harmonics)
 
     @property
+    def noise_coefficient(self) -> float:
+        """ρ of ar1 noise, its correlation from sample to sample."""
+        return math.exp(-1 / (self.noise_memory * self.sampling_rate))
+
+    @property
     def rotor_band(self) -> tuple[float, float]:
         """Lowest and highest frequency of a rotor, Hz."""
         low = self.rotor_low or _BELOW * min(self.frequencies)
@@ -206,7 +211,7 @@ class LinesConfig(TaskConfig):
           UserError: fields contradict each other.
         """
         self._check_lines()
-        self._check_block()
+        require_block(self.duration, self.sampling_rate)
         if self.split != TaskConfig.split:
             raise UserError(
                 f"task.split is {self.split}: it must be left as it is, {TaskConfig.split}, since the rows "
@@ -248,14 +253,6 @@ class LinesConfig(TaskConfig):
                     f"task.frequencies holds {frequency:g} Hz: a recording of {self.duration:g} s "
                     "(task.duration) must hold at least two of its periods."
                 )
-
-    def _check_block(self) -> None:
-        rows = self.duration * self.sampling_rate
-        if rows > _MOST_SAMPLES or abs(rows - round(rows)) > 1e-6 or round(rows) < 2:
-            raise UserError(
-                f"task.duration is {self.duration:g} s: times task.sampling_rate ({self.sampling_rate:g} "
-                f"Hz) it must give a whole number of samples, from 2 to {_MOST_SAMPLES}."
-            )
 
     def _check_rotors(self) -> None:
         (low, high), nyquist = self.rotor_band, self.sampling_rate / 2

@@ -40,7 +40,7 @@ class Excerpts(NamedTuple):
 
 
 class NoiseSource(NamedTuple):
-    """What noise is drawn from, besides a key.
+    """Source of noise; with a key, noise can be drawn from it.
 
     Attributes:
       responses: [K, bins] float32, |H| of the filter of each colour for a variance of 1 (flat where the
@@ -116,8 +116,8 @@ def _filtered(
 
 def _autoregression(config: LinesConfig, white: Float[Array, "N T C"]) -> Float[Array, "N T C"]:
     """Return the recursion of the variance of `white`, from a stationary start."""
-    kept = math.exp(-1 / (config.noise_memory * config.sampling_rate))
-    new = math.sqrt(-math.expm1(-2 / (config.noise_memory * config.sampling_rate)))
+    kept = config.noise_coefficient
+    new = math.sqrt((1 - kept) * (1 + kept))
     driven = (new * white).at[:, 0].set(white[:, 0])
 
     def joined(

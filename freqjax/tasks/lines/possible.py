@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from freqjax.tasks.lines.config import LinesConfig
 from freqjax.tasks.lines.limits import GaussianLine, line_limit
 from freqjax.tasks.lines.synthesis import mean_power
@@ -32,7 +30,7 @@ def least_possible(config: LinesConfig) -> tuple[float | None, str]:
         sampling_rate_hz=config.sampling_rate,
         variances={1: mean_power(config)},
         noise_variance=mean_power(config) / 10 ** (config.snr_range[0] / 10),
-        noise_coefficient=_coefficient(config),
+        noise_coefficient=0.0 if config.noise_colors == ("white",) else config.noise_coefficient,
         offset_variance=config.offset**2,
     )
     found = line_limit(law, config.samples, config.burn_in_samples)
@@ -40,12 +38,6 @@ def least_possible(config: LinesConfig) -> tuple[float | None, str]:
         found.mean,
         "the law is linear and Gaussian, and this is the Kalman filter's error, exact",
     )
-
-
-def _coefficient(config: LinesConfig) -> float:
-    if config.noise_colors == ("white",):
-        return 0.0
-    return math.exp(-1 / (config.noise_memory * config.sampling_rate))
 
 
 def _not_gaussian(config: LinesConfig) -> str:
