@@ -45,6 +45,8 @@ def evaluate_rows(task: Task, frozen: Frozen) -> Evaluation:
     loss = means(task, task.objective.row_loss, frozen.outputs("test"), rows)
     score = task.scores(frozen.outputs("test"), rows)
     constant = task.constant_loss(frozen)
+    limit, note = task.least_possible()
+    judged_from = f"{task.burn_in / task.time.samples:g} {task.time.name}"
     evaluation = Evaluation(
         score=score.all,
         score_name=task.score_name or task.objective.label,
@@ -52,15 +54,15 @@ def evaluate_rows(task: Task, frozen: Frozen) -> Evaluation:
         goal=task.goal if task.goal_share is None else task.goal_share * constant,
         per_group=score.per_group,
         baselines=baseline_scores(task, frozen),
-        limit=task.limit,
-        limit_note=task.limit_note,
+        limit=limit,
+        limit_note=note,
         limit_per_group=None,
         loss=loss.all,
         loss_name=task.objective.label,
         losses=loss.per_group,
         constant_loss=constant,
         constant_name=task.constant_name,
-        when="",
+        when=f" after the first {judged_from}" if task.burn_in else "",
         metrics=measured,
         sections=(),
     )

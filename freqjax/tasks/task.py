@@ -202,6 +202,13 @@ class Task:
         """
         return self.objective.row_loss(outputs, targets)
 
+    def least_possible(self) -> tuple[float | None, str]:
+        """Return the best score of any estimator, or None, and the reason: `limit` and `limit_note`.
+
+        A task whose limit takes time to compute overrides this.
+        """
+        return self.limit, self.limit_note
+
     def scores(self, outputs: Float[EitherArray, "B T O"], rows: Sequences) -> Means:
         """Return the score of outputs on `rows`, over all and over each group.
 

@@ -96,7 +96,7 @@ def recordings(judged: Judged, folder: Path) -> Path:
         right.set_title("error power over a period / the line's power", loc="left", fontsize=10)
         right.set_xlabel("time (s); grey is not judged" if judged.first else "time (s)")
     axes[0, 0].legend(fontsize=8, loc="upper left", framealpha=0.9)
-    canvas.set_headline(figure, "The test recording of middling error of each line")
+    canvas.set_headline(figure, "The test recording of median error of each line")
     return canvas.save(figure, folder, "recordings.png")
 
 

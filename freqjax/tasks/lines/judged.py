@@ -14,13 +14,16 @@ from jaxtyping import Float, Int
 from freqjax.errors import UserError
 from freqjax.networks.arrays import EitherArray
 from freqjax.tasks.batch import Batch
-from freqjax.tasks.evaluation import Frozen
+from freqjax.tasks.evaluation import Frozen, Section, Table
 from freqjax.tasks.lines.baselines import BASELINES, Line
 from freqjax.tasks.lines.config import LinesConfig
 from freqjax.tasks.scoring import constant_outputs
 
 if TYPE_CHECKING:
     from freqjax.tasks.lines.task import Lines
+
+# Parts of the axis of the ratio of line to noise, in the table.
+_PARTS = 4
 
 
 class Judged(NamedTuple):
@@ -119,6 +122,27 @@ def judge(task: Lines, frozen: Frozen) -> Judged:
         errors={n: relative_errors(v, targets, first) for n, v in outputs.items()},
         losses={n: losses(v, targets, first) for n, v in outputs.items()},
         first=first,
+    )
+
+
+def by_ratio(judged: Judged) -> Section:
+    """Compare the errors of the network and the baselines at several ratios of line to noise."""
+    parts = np.array_split(np.argsort(judged.ratios), min(_PARTS, len(judged.ratios)))
+    heads = [
+        f"{judged.ratios[part].min():.0f} to {judged.ratios[part].max():.0f} dB" for part in parts
+    ]
+    rows = [
+        (name.replace("_", " "), *(float(np.median(values[part])) for part in parts))
+        for name, values in judged.errors.items()
+    ]
+    return Section(
+        title="Line and noise",
+        words=(
+            "The median relative error power of test recordings, by the power of the line over that of "
+            "everything else. The baselines know the law's harmonics, and those that can use it its detuning "
+            "and drift.",
+        ),
+        table=Table(("", *heads), rows),
     )
 
 

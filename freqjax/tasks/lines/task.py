@@ -18,16 +18,16 @@ from freqjax.networks.weights import RotorSetting
 from freqjax.system import capacity
 from freqjax.system.capacity import Need
 from freqjax.tasks.batch import Batch, Sequences
-from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen
+from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section
 from freqjax.tasks.extraction import datasets
 from freqjax.tasks.extraction.blocks import blocks_of_rows
 from freqjax.tasks.lines import synthesis
 from freqjax.tasks.lines.baselines import BASELINES
 from freqjax.tasks.lines.config import LinesConfig
-from freqjax.tasks.lines.evaluation import evaluate
 from freqjax.tasks.lines.judged import (
     Judged,
     by_line,
+    by_ratio,
     judge,
     losses,
     relative_errors,
@@ -151,9 +151,10 @@ class Lines(Task):
         found = self._judge(frozen).estimates
         return {n: v[..., None] for n, v in found.items() if n in BASELINES}
 
-    def evaluate(self, frozen: Frozen) -> Evaluation:
-        """Evaluate frozen weights: see `freqjax.tasks.lines.evaluation`."""
-        return evaluate(self, frozen, self._judge(frozen))
+    def sections(self, frozen: Frozen, evaluation: Evaluation) -> Sequence[Section]:
+        """Return the errors at several ratios of line to noise."""
+        del evaluation
+        return (by_ratio(self._judge(frozen)),)
 
     def least_possible(self) -> tuple[float | None, str]:
         """Return the least loss of a causal estimate, or None, and the reason for either."""
