@@ -19,13 +19,12 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 import jax
-import jaxtyping
 import pytest
 
 import tests.annotations
 
 # Every call into the package is checked against its annotations: shapes by jaxtyping, types by beartype.
-jaxtyping.install_import_hook("freqjax", f"{tests.annotations.__name__}.checked")
+tests.annotations.check_package()
 
 atexit.register(shutil.rmtree, os.environ["FREQJAX_CACHE"], ignore_errors=True)
 jax.config.update("jax_numpy_rank_promotion", "raise")

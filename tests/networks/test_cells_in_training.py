@@ -129,10 +129,17 @@ def rows(folder):
     return [{key: json.loads(line)[key] for key in kept} for line in lines]
 
 
-def test_a_run_of_a_gru_is_resumed_evaluated_and_diagnosed(words, capsys):
+@pytest.fixture(scope="module")
+def whole(words):
+    """Return the folder of that run."""
     folder, config = words
-    whole, halves = folder / "whole", folder / "halves"
-    assert main([*config, "--workdir", str(whole)]) == 0
+    assert main([*config, "--workdir", str(folder / "whole")]) == 0
+    return folder / "whole"
+
+
+def test_a_run_of_a_gru_is_resumed_and_evaluated(words, whole, capsys):
+    folder, config = words
+    halves = folder / "halves"
     assert main([*config, "--config.train.epochs=1", "--workdir", str(halves)]) == 0
     assert main([*config, "--resume", "--workdir", str(halves)]) == 0
     assert rows(halves) == rows(whole)
@@ -143,6 +150,11 @@ def test_a_run_of_a_gru_is_resumed_evaluated_and_diagnosed(words, capsys):
     assert main([*seen, "--no-figures"]) == 0
     evaluation = json.loads((folder / "seen" / "evaluation.json").read_text())
     np.testing.assert_allclose(evaluation["test"]["mse"], summary["test"]["mse"], rtol=1e-5)
+    capsys.readouterr()
+
+
+@pytest.mark.slow
+def test_a_run_of_a_gru_is_diagnosed(whole, capsys):
     assert main(["--mode", "diagnose", "--workdir", str(whole)]) == 0
     assert isinstance(json.loads((whole / "diagnosis.json").read_text()), list)
     assert "capacity" in (whole / "report.md").read_text()

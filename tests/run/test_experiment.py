@@ -189,6 +189,7 @@ def wait_for(process, folder, count):
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path):
     config = tiny_config(train={"epochs": 40, "divergence_factor": None})
     whole = train(config, tmp_path / "whole")

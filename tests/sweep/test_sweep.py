@@ -112,8 +112,11 @@ def solo(config):
 
 @pytest.mark.parametrize(
     ("config", "indices"),
-    [(ONLINE, (0, 13)), (FRESH, (2, 13)), (COSINE, (0, 5))],
-    ids=["online", "fresh tbptt with a plateau", "full with a cosine"],
+    [
+        pytest.param(ONLINE, (0, 13), id="online"),
+        pytest.param(FRESH, (2, 13), id="fresh tbptt with a plateau"),
+        pytest.param(COSINE, (0, 5), id="full with a cosine", marks=pytest.mark.slow),
+    ],
 )
 def test_every_replica_is_its_solo_run(config, indices):
     """Losses, gradients, rates and frozen errors of 100 updates and more, to 1e-5."""
@@ -294,7 +297,9 @@ def killer(after):
     return say
 
 
-@pytest.mark.parametrize("after", [1, 3, 5])
+@pytest.mark.parametrize(
+    "after", [pytest.param(1, marks=pytest.mark.slow), 3, pytest.param(5, marks=pytest.mark.slow)]
+)
 def test_a_killed_sweep_resumes_to_the_same_end(after, tmp_path, monkeypatch):
     axes = {"train.seed": (0, 1), "network.hidden_size": (9, 4)}  # two programs
     config = sweep_config(axes, train={"epochs": 3})
@@ -457,6 +462,7 @@ def free_port():
         return held.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_two_processes_of_two_devices_find_what_one_process_finds(tmp_path):
     axes = {"train.seed": (0, 1, 2), "network.hidden_size": (4, 3)}
     config = sweep_config(axes, train={"epochs": 2})

@@ -37,7 +37,7 @@ def test_updates_are_counted_as_they_are_made(train):
 @pytest.mark.parametrize(
     ("cell", "layers", "train"),
     [
-        ("lstm", 1, {"regime": "tbptt", "truncation": 100}),
+        pytest.param("lstm", 1, {"regime": "tbptt", "truncation": 100}, marks=pytest.mark.slow),
         ("lstm", 2, {"regime": "full", "streams": "parallel"}),
         ("gru", 1, {"regime": "full"}),
         ("rnn", 1, {"regime": "examples", "batch": 2}),

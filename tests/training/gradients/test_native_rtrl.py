@@ -49,7 +49,7 @@ def setup(config):
     ("cell", "hidden", "train"),
     [
         ("lstm", 5, {"state_correction": True}),
-        ("lstm", 17, {"streams": "parallel"}),
+        pytest.param("lstm", 17, {"streams": "parallel"}, marks=pytest.mark.slow),
         ("gru", 8, {}),
         ("rnn", 3, {"state_correction": True}),
     ],
