@@ -140,7 +140,7 @@ def by_ratio(judged: Judged) -> Section:
         words=(
             "The median relative error power of test recordings, by the power of the line over that of "
             "everything else. The baselines know the law's harmonics, and those that can use it its detuning "
-            "and drift.",
+            "and drift; regression and Kalman filters fit the other lines of a recording too.",
         ),
         table=Table(("", *heads), rows),
     )
@@ -160,6 +160,9 @@ def baseline_outputs(
             detuning=config.detuning,
             frequency_drift=config.frequency_drift or None,
             amplitude_drift=config.amplitude_drift or None,
+            others_hz=tuple(
+                other for other in config.frequencies if config.together and other != hz
+            ),
         )
         for name, estimate in BASELINES.items():
             found[name][own] = estimate(signals[own].astype(np.float64), line)

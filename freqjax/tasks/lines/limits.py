@@ -3,8 +3,8 @@
 The frequency is known and constant. The quadratures x of every harmonic, and an offset, are independent
 Gaussian, N(0, s²), and may walk: x_t = x_{t−1} + u_t, u_t ~ N(0, Q). With the row h_t of cosines and sines,
 the input is y_t = h_t · x_t + n_t, and n is white, or the autoregression n_t = a n_{t−1} + w_t at its
-stationary variance. Then the Kalman filter is the conditional mean, no causal estimator has a smaller mean
-squared error, and its error variance needs no data.
+stationary variance. Further lines of the same law may be added. Then the Kalman filter is the conditional
+mean, no causal estimator has a smaller mean squared error, and its error variance needs no data.
 
 Autoregressive noise has no part that is new in every sample of y itself, and as a state it would leave a
 measurement without noise. The recursion reads the difference instead, which loses nothing:
@@ -17,7 +17,7 @@ independent parts, so that rounding cannot make it indefinite:
     P' = (I − k g) P (I − k g)ᵀ + (I − k h) Q (I − k h)ᵀ + k kᵀ var w,
     k = (P g + Q h) / (g·P g + h·Q h + var w).
 
-White noise is the case a = 0. An offset is not part of the line that is estimated.
+White noise is the case a = 0. An offset, and other lines, are not part of the line that is estimated.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class GaussianLine(NamedTuple):
       noise_coefficient: a of autoregressive noise, −1 < a < 1; 0 for white noise.
       walk_variances: order → variance of the change of each quadrature from sample to sample; 0 if absent.
       offset_variance: prior variance of a constant offset; 0 for none.
+      others_hz: fundamentals of further lines in the signals, each with the variances of this one.
     """
 
     hz: float
@@ -52,6 +53,12 @@ class GaussianLine(NamedTuple):
     noise_coefficient: float = 0.0
     walk_variances: dict[int, float] = {}  # noqa: RUF012 - a default that nothing writes to
     offset_variance: float = 0.0
+    others_hz: tuple[float, ...] = ()
+
+    @property
+    def lines(self) -> int:
+        """F, the number of lines in the signals."""
+        return 1 + len(self.others_hz)
 
 
 class LineLimit(NamedTuple):
@@ -150,15 +157,17 @@ def _steps(law: GaussianLine, samples: int) -> Iterator[_Step]:
 
 
 def _row(law: GaussianLine, sample: int) -> np.ndarray:
-    """Return h at a sample: cosine and sine of each harmonic, and 1 if there is an offset."""
-    cycles = np.mod(np.array(list(law.variances)) * (law.hz / law.sampling_rate_hz * sample), 1.0)
+    """Return h at a sample: cosine and sine of each harmonic of each line, and 1 if there is an offset."""
+    orders, hz = np.array(list(law.variances)), np.array([law.hz, *law.others_hz])
+    cycles = np.mod(np.outer(hz / law.sampling_rate_hz, orders).ravel() * sample, 1.0)
     pairs = np.stack([np.cos(2 * np.pi * cycles), np.sin(2 * np.pi * cycles)], axis=1)
     return np.append(pairs.ravel(), [1.0] * (law.offset_variance > 0))
 
 
 def _each(law: GaussianLine, by_harmonic: Sequence[float], offset: float) -> np.ndarray:
-    """Return values of the harmonics for each coefficient, and that of the offset, if there is one."""
-    return np.append(np.repeat(by_harmonic, 2), [offset] * (law.offset_variance > 0))
+    """Return values of every line's harmonics for each coefficient, and that of an offset."""
+    sines = np.tile(np.repeat(by_harmonic, 2), law.lines)
+    return np.append(sines, [offset] * (law.offset_variance > 0))
 
 
 def _priors(law: GaussianLine) -> np.ndarray:
@@ -166,18 +175,28 @@ def _priors(law: GaussianLine) -> np.ndarray:
 
 
 def _part_of_line(law: GaussianLine) -> np.ndarray:
-    return _each(law, [1.0] * len(law.variances), 0.0)
+    """Return 1 for the coefficients of the line that is estimated, and 0 for those of others."""
+    row = np.zeros(len(_priors(law)))
+    row[: 2 * len(law.variances)] = 1
+    return row
 
 
 def _check(law: GaussianLine) -> None:
     """Refuse a law out of range."""
     half = law.sampling_rate_hz / 2
-    highest = law.hz * max(law.variances, default=1)
+    every = (law.hz, *law.others_hz)
+    highest = max(law.variances, default=1) * max(every)
     walks = law.walk_variances
     for good, name, value, allowed in (
         (law.sampling_rate_hz > 0, "sampling_rate_hz", law.sampling_rate_hz, "above 0"),
         (law.hz > 0, "hz", law.hz, "above 0"),
-        (highest < half, "hz", law.hz, f"such that all harmonics are below {half:g} Hz"),
+        (
+            min(every) > 0 and len(set(every)) == law.lines,
+            "others_hz",
+            law.others_hz,
+            "above 0 and distinct, without hz",
+        ),
+        (highest < half, "hz", max(every), f"such that all harmonics are below {half:g} Hz"),
         (
             bool(law.variances) and all(k > 0 and v > 0 for k, v in law.variances.items()),
             "variances",

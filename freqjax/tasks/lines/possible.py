@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from freqjax.tasks.lines.config import LinesConfig
 from freqjax.tasks.lines.limits import GaussianLine, line_limit
 from freqjax.tasks.lines.synthesis import mean_power
@@ -16,27 +18,33 @@ def least_possible(config: LinesConfig) -> tuple[float | None, str]:
     if paths:
         named = " and ".join(f"task.{name}" for name in paths)
         return None, f"the law of rows of a file ({named}) is not stated"
-    first, *others = config.frequencies
-    if others:
-        return None, "the limit of several lines is not computed"
     reason = _not_gaussian(config)
     if reason:
         return (
             None,
             f"the law is not linear and Gaussian ({reason}), and the baselines are no limits",
         )
-    law = GaussianLine(
-        hz=first,
+    found = [
+        line_limit(_law(config, hz), config.samples, config.burn_in_samples).mean
+        for hz in config.frequencies
+    ]
+    return (
+        float(np.mean(found)),
+        "the law is linear and Gaussian, and this is the Kalman filter's error, exact",
+    )
+
+
+def _law(config: LinesConfig, hz: float) -> GaussianLine:
+    """Return the law of recordings in which the line of `hz` is selected."""
+    others = (other for other in config.frequencies if config.together and other != hz)
+    return GaussianLine(
+        hz=hz,
         sampling_rate_hz=config.sampling_rate,
         variances={1: mean_power(config)},
         noise_variance=mean_power(config) / 10 ** (config.snr_range[0] / 10),
         noise_coefficient=0.0 if config.noise_colors == ("white",) else config.noise_coefficient,
         offset_variance=config.offset**2,
-    )
-    found = line_limit(law, config.samples, config.burn_in_samples)
-    return (
-        found.mean,
-        "the law is linear and Gaussian, and this is the Kalman filter's error, exact",
+        others_hz=tuple(others),
     )
 
 

@@ -15,6 +15,9 @@ LAWS = {
     "everything": LAW._replace(
         noise_coefficient=0.8, walk_variances={1: 0.02}, offset_variance=2.0
     ),
+    "beside others": LAW._replace(
+        others_hz=(3.3, 5.0), walk_variances={3: 0.003}, offset_variance=0.3
+    ),
 }
 
 
@@ -22,12 +25,14 @@ def covariances(law, samples):
     """Return the covariance of the line and that of the input, [T, T], from their kernels alone."""
     t = np.arange(samples)
     lag, least = np.abs(t[:, None] - t), np.minimum(t[:, None], t)
-    line = np.zeros((samples, samples))
-    for order, variance in law.variances.items():
-        turned = np.cos(2 * np.pi * order * law.hz * lag / law.sampling_rate_hz)
-        line += (variance + law.walk_variances.get(order, 0.0) * least) * turned
     noise = law.noise_variance * law.noise_coefficient**lag + law.offset_variance
-    return line, line + noise
+    lines = []
+    for hz in (law.hz, *law.others_hz):
+        lines.append(np.zeros((samples, samples)))
+        for order, variance in law.variances.items():
+            turned = np.cos(2 * np.pi * order * hz * lag / law.sampling_rate_hz)
+            lines[-1] += (variance + law.walk_variances.get(order, 0.0) * least) * turned
+    return lines[0], sum(lines) + noise
 
 
 def conditioned(law, signals):
@@ -108,6 +113,8 @@ def test_the_limit_of_nearly_constant_noise_stays_a_variance():
         ({"variances": {1: 0.0}}, "variances"),
         ({"walk_variances": {2: 0.1}}, "walk_variances"),
         ({"offset_variance": -1.0}, "offset_variance"),
+        ({"others_hz": (5.0, 5.0)}, "others_hz"),
+        ({"others_hz": (3.0,)}, "others_hz"),
     ],
 )
 def test_a_law_out_of_range_is_refused_by_field_and_value(changed, named):

@@ -94,20 +94,29 @@ def test_a_filter_that_knows_the_frequency_finds_a_clear_line():
         assert relative_errors(found[name][..., None], rows.targets, 1000).max() < 1e-3, name
 
 
-def test_the_limit_of_a_gaussian_law_is_that_of_the_batch_posterior():
-    config = LinesConfig(**GAUSSIAN, burn_in=0.9)
+@pytest.mark.parametrize(
+    ("frequencies", "together"),
+    [((20.0,), True), ((20.0, 22.0, 62.0), True), ((20.0, 62.0), False)],
+)
+def test_the_limit_of_a_gaussian_law_is_that_of_the_batch_posterior(frequencies, together):
+    fields = GAUSSIAN | {"frequencies": frequencies, "together": together}
+    config = LinesConfig(**fields, burn_in=0.9)
     least, note = least_possible(config)
     assert "exact" in note
     # Bayesian least squares with all samples up to t, independent of any recursion.
     low, high = config.amplitude_range
     power = np.mean(np.exp(np.linspace(np.log(low), np.log(high), 200_001)) ** 2) / 2
-    angle = 2 * np.pi * 0.1 * np.arange(200)
-    rows = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     errors = []
-    for t in range(180, 200):
-        seen = rows[: t + 1]
-        covariance = np.linalg.inv(seen.T @ seen / power + np.eye(2) / power)
-        errors.append(rows[t] @ covariance @ rows[t])
+    for selected in frequencies:
+        others = [f for f in frequencies if together and f != selected]
+        angles = 2 * np.pi * np.arange(200)[:, None] / 200 * np.array([selected, *others])
+        rows = np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
+        lines = 1 + len(others)
+        for t in range(180, 200):
+            seen = rows[: t + 1]
+            covariance = np.linalg.inv(seen.T @ seen / power + np.eye(2 * lines) / power)
+            row = np.where(np.arange(2 * lines) % lines == 0, rows[t], 0)
+            errors.append(row @ covariance @ row)
     assert least == pytest.approx(np.mean(errors), rel=1e-4)
 
 

@@ -1,5 +1,7 @@
 """Extended Kalman filters of a line whose frequency is not known: one, and a bank of them.
 
+Further lines that the signals hold are followed with it.
+
 Detuning and quadratures are random walks; the walk of a harmonic is in proportion to the strength found, so
 that the filters do not depend on the unit of the signals. The noise is taken as white with the density
 measured beside the line. The recursion is that of `freqjax.tasks.lines.baselines.frequency_filter`.
@@ -130,9 +132,10 @@ def kalman_bank(
         tiled = _Level(*(np.tile(values, len(filters)) for values in level))
         settings = _settings(tiled, line, gate, gaps, walks)
         begin, factor = np.repeat(np.array(filters), streams, axis=0).T
-        spread = np.full_like(begin, (line.detuning / len(_BEGINNINGS)) ** 2 / 3)
+        # Of the line that is estimated; of the others all filters know as little.
+        settings.detuning[0, 0] = line.detuning * begin
+        settings.detuning[1, 0] = (line.detuning / len(_BEGINNINGS)) ** 2 / 3
         settings = settings._replace(
-            detuning=np.stack([line.detuning * begin, spread]),
             frequency=settings.frequency * factor**2,
             amplitude=settings.amplitude * factor**2,
         )
@@ -201,12 +204,14 @@ def _settings(
     samples, streams = level.noise.shape
     first = min(math.ceil(line.period), samples)
     every = np.ones(streams)
+    detuning = np.zeros((2, 1 + len(line.others_hz), streams))
+    detuning[1] = line.detuning**2 / 3
     return Settings(
         first=first,
         noise=level.noise + np.finfo(float).tiny,
         least=_LEAST_SHARE * level.power,
         prior=2 * level.power[max(first - 1, 0)],
-        detuning=np.stack([0 * every, line.detuning**2 / 3 * every]),
+        detuning=detuning,
         frequency=walks[0] ** 2 / line.period * every,
         amplitude=walks[1] ** 2 / line.period * every,
         offset=_OFFSET_WALK**2 / line.period,

@@ -25,6 +25,7 @@ class Line(NamedTuple):
       detuning: share of `hz` by which the true frequency may differ from it.
       frequency_drift: standard deviation of the change of log-frequency in 1 s; None if it is not known.
       amplitude_drift: standard deviation of the change of log-amplitude in 1 s; None if it is not known.
+      others_hz: nominal frequencies of further lines that the signals hold, with harmonics of those orders.
     """
 
     hz: float
@@ -33,6 +34,7 @@ class Line(NamedTuple):
     detuning: float = 0.02
     frequency_drift: float | None = None
     amplitude_drift: float | None = None
+    others_hz: tuple[float, ...] = ()
 
     @property
     def period(self) -> float:
@@ -65,14 +67,18 @@ def check(signals: Float[np.ndarray, "N T"], line: Line) -> None:
     _require(
         0 <= line.detuning <= _MOST_DETUNING, "detuning", line.detuning, f"0 to {_MOST_DETUNING}"
     )
-    highest = line.hz * max(orders) * (1 + line.detuning)
-    _require(
-        highest < line.sampling_rate_hz / 2,
-        "hz",
-        line.hz,
-        f"such that {highest:g} Hz, the highest harmonic with its detuning, is below half of the "
-        f"sampling rate, {line.sampling_rate_hz / 2:g} Hz",
-    )
+    named = [("hz", line.hz), *(("others_hz", hz) for hz in line.others_hz)]
+    for name, hz in named:
+        highest = hz * max(orders) * (1 + line.detuning)
+        _require(
+            hz > 0 and highest < line.sampling_rate_hz / 2,
+            name,
+            hz,
+            f"such that {highest:g} Hz, the highest harmonic with its detuning, is below half of the "
+            f"sampling rate, {line.sampling_rate_hz / 2:g} Hz",
+        )
+    every = (line.hz, *line.others_hz)
+    _require(len(set(every)) == len(every), "others_hz", line.others_hz, "distinct, without hz")
     for name in ("frequency_drift", "amplitude_drift"):
         value = getattr(line, name)
         _require(value is None or value >= 0, name, value, "0 or more")
@@ -93,7 +99,10 @@ def require_parameter(good: bool | np.bool, name: str, value: object, allowed: s
         raise UserError(f"The parameter {name} is {value}: it must be {allowed}.")
 
 
-def turned(line: Line, order: int, first: int, samples: int) -> np.ndarray:
-    """Return exp(iθ) [T] complex, θ the nominal phase of a harmonic from sample `first` on."""
-    cycles = np.mod((first + np.arange(samples)) * (order * line.hz / line.sampling_rate_hz), 1.0)
-    return np.exp(2j * np.pi * cycles)
+def turned(line: Line, order: int, first: int, samples: int, hz: float | None = None) -> np.ndarray:
+    """Return exp(iθ) [T] complex, θ the nominal phase of a harmonic from sample `first` on.
+
+    It is a harmonic of the line, or of the one of `hz` beside it.
+    """
+    step = order * (line.hz if hz is None else hz) / line.sampling_rate_hz
+    return np.exp(2j * np.pi * np.mod((first + np.arange(samples)) * step, 1.0))

@@ -2,7 +2,8 @@
 
 A filter for a line needs the density of the noise at the line, not its power in the whole band, which differ
 wherever noise is coloured. It is measured in two bands beside the line, as far away as the detuning requires,
-by elliptic band-pass filters that reject the line.
+by elliptic band-pass filters that reject the line. A band may hold another line: then the lesser level of the
+two counts, else their geometric mean.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def noise_level(
         )
         level = np.maximum(_mean(passed, smooth) / gathered, _LEAST * power)
         logs.append(np.log(level + np.finfo(float).tiny))
-    beside = np.exp(sum(logs) / len(logs))
+    beside = np.exp(np.minimum.reduce(logs) if line.others_hz else sum(logs) / len(logs))
     ready = np.arange(samples) >= _STANDING_IN * line.period
     return np.where(ready[None], np.minimum(beside, power), power)
 

@@ -9,6 +9,7 @@ here an error of rounding is forgotten as a sample is.
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -25,6 +26,8 @@ def harmonic_regression(
 ) -> Float[np.ndarray, "N T"]:
     """Fit all harmonics at their nominal frequencies to the past, with exponential forgetting.
 
+    Other lines of the signals are fitted with them, and left out of the estimate.
+
     Args:
       signals: [N, T].
       line: what is known of it.
@@ -40,10 +43,11 @@ def harmonic_regression(
     streams, samples = signals.shape
     length = window * line.period
     kept = math.exp(-1 / length)
-    sines = 2 * len(line.harmonics)
+    own, every = 2 * len(line.harmonics), (line.hz, *line.others_hz)
+    sines = own * len(every)
     design = np.zeros((samples, sines + 1 + trend))
-    for place, order in enumerate(line.harmonics):
-        carrier = turned(line, order, 0, samples)
+    for place, (hz, order) in enumerate(itertools.product(every, line.harmonics)):
+        carrier = turned(line, order, 0, samples, hz)
         design[:, 2 * place : 2 * place + 2] = np.stack(
             [np.real(carrier), np.imag(carrier)], axis=1
         )
@@ -59,6 +63,6 @@ def harmonic_regression(
         row = design[t]
         information = kept * (backward.T @ information @ backward) + np.outer(row, row)
         projected = kept * (backward.T @ projected) + row[:, None] * sample[None]
-        line_row = np.where(np.arange(row.size) < sines, row, 0.0)
+        line_row = np.where(np.arange(row.size) < own, row, 0.0)
         estimates[t] = np.linalg.solve(information, line_row) @ projected
     return estimates.T

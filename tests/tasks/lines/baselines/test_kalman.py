@@ -32,14 +32,16 @@ def test_at_a_known_frequency_it_is_the_posterior_of_all_samples():
 
 def textbook(signal, line, walks, noise, prior):
     """Run the filter on pairs that turn in a fixed frame, with Jacobians by central differences."""
-    orders, step = np.array(line.harmonics), 2 * np.pi * line.hz / line.sampling_rate_hz
-    size = 2 + 2 * orders.size
-    pairs = range(1, size - 1, 2)
+    every = (line.hz, *line.others_hz)
+    lines, orders = len(every), line.harmonics
+    size = 1 + lines + 2 * lines * len(orders)
+    pairs = range(lines, size - 1, 2)
+    owners = [(number, order) for number in range(lines) for order in orders]
 
     def advance(x):
         y = x.copy()
-        for k, order in zip(pairs, orders, strict=True):
-            angle = order * step * (1 + x[0])
+        for k, (number, order) in zip(pairs, owners, strict=True):
+            angle = 2 * np.pi * order * every[number] / line.sampling_rate_hz * (1 + x[number])
             c, s = np.cos(angle), np.sin(angle)
             y[k], y[k + 1] = c * x[k] + s * x[k + 1], c * x[k + 1] - s * x[k]
         return y
@@ -47,7 +49,7 @@ def textbook(signal, line, walks, noise, prior):
     row = np.zeros(size)
     row[[*pairs, size - 1]] = 1
     x, covariance = np.zeros(size), np.eye(size) * prior
-    covariance[0, 0] = line.detuning**2 / 3
+    covariance[range(lines), range(lines)] = line.detuning**2 / 3
     found, power = np.empty(signal.size), 0.0
     for t, value in enumerate(signal):
         power += (value**2 - power) / (t + 1)
@@ -57,7 +59,7 @@ def textbook(signal, line, walks, noise, prior):
             nudge[k] = 1e-5
             jacobian[:, k] = (advance(x + nudge) - advance(x - nudge)) / 2e-5
         stirred = np.zeros(size)
-        stirred[0] = walks[0] ** 2 / line.period
+        stirred[:lines] = walks[0] ** 2 / line.period
         for k in pairs:
             strength = max(x[k] ** 2 + x[k + 1] ** 2, 0.01 * power)
             stirred[k : k + 2] = walks[1] ** 2 / line.period * strength
@@ -66,16 +68,19 @@ def textbook(signal, line, walks, noise, prior):
         gain = covariance @ row / (row @ covariance @ row + noise)
         x = x + gain * (value - row @ x)
         covariance = covariance - np.outer(gain, row @ covariance)
-        found[t] = row[:-1] @ x[:-1]
+        own = slice(lines, lines + 2 * len(orders))
+        found[t] = row[own] @ x[own]
     return found
 
 
-def test_it_is_the_textbook_filter_in_other_coordinates():
-    line = Line(hz=5.0, sampling_rate_hz=RATE, harmonics=(1, 3), detuning=0.1)
+@pytest.mark.parametrize("others", [(), (6.5, 3.0)])
+def test_it_is_the_textbook_filter_in_other_coordinates(others):
+    line = Line(5.0, RATE, harmonics=(1, 3), detuning=0.1, others_hz=others)
     seconds = np.arange(150) / RATE
     random = np.random.default_rng(1)
     clean = np.sin(2 * np.pi * 5.2 * seconds + 1) + 0.4 * np.sin(6 * np.pi * 5.2 * seconds)
-    signals = clean[None] + 0.3 + 0.2 * random.normal(size=(2, 150))
+    beside = sum(np.cos(2 * np.pi * 0.97 * hz * seconds) for hz in others)
+    signals = clean[None] + beside + 0.3 + 0.2 * random.normal(size=(2, 150))
     walks = (2e-3, 0.05)
     found = extended_kalman(
         signals, line, frequency_walk=walks[0], amplitude_walk=walks[1], noise_variance=0.04,
@@ -99,6 +104,17 @@ def drifting(drift_hz=0.1, samples=2400, rate=400.0):
 def relative(found, clean, first=800):
     """Return the power of the error over that of the line, after the start."""
     return np.square(found - clean)[..., first:].mean() / np.square(clean)[..., first:].mean()
+
+
+def test_lines_beside_each_other_are_told_apart():
+    clean = drifting(0.0, 4800)
+    seconds = np.arange(4800) / 400
+    signals = clean + 2 * np.sin(2 * np.pi * 55.5 * seconds)
+    signals = signals + 0.3 * np.random.default_rng(3).normal(size=(2, 4800))
+    line = SLOWER._replace(others_hz=(55.0,))
+    for method in (extended_kalman, kalman_bank):
+        assert relative(method(signals, line), clean, 2400) < 0.01
+        assert relative(method(signals, SLOWER), clean, 2400) > 0.1
 
 
 def test_frequency_and_noise_level_are_found_from_the_signal():

@@ -39,6 +39,17 @@ def test_offset_and_trend_of_any_size_are_not_taken_for_the_line():
     np.testing.assert_allclose(found[200:], clean[200:], atol=1e-4)
 
 
+def test_other_lines_are_fitted_and_left_out():
+    seconds = np.arange(1600) / 80
+    clean = np.sin(2 * np.pi * 5 * seconds + 1) + 0.3 * np.sin(2 * np.pi * 10 * seconds)
+    beside = 4 * np.cos(2 * np.pi * 5.5 * seconds) + np.sin(2 * np.pi * 22 * seconds + 2)
+    line = LINE._replace(others_hz=(5.5, 11.0))
+    found = harmonic_regression((clean + beside)[None], line, window=np.inf)[0]
+    np.testing.assert_allclose(found[400:], clean[400:], atol=1e-4)
+    alone = harmonic_regression((clean + beside)[None], LINE, window=np.inf)[0]
+    assert np.abs(alone[400:] - clean[400:]).max() > 0.1
+
+
 def test_a_long_recursion_stays_least_squares():
     """Only the last windows count, however many have gone by."""
     signal = np.random.default_rng(1).normal(size=20_000)
