@@ -106,7 +106,7 @@ def path_of(directory: Path, step: int) -> Path:
     return directory / FOLDER / f"{step}.json"
 
 
-def _checksum(content: Mapping[str, Any]) -> str:
+def _checksum(content: object) -> str:
     """Compute the manifest's own SHA-256, of its canonical JSON."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

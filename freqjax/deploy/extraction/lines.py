@@ -1,6 +1,7 @@
 """Strength, frequency and drift of a line, stretch by stretch, each with a 95 % interval.
 
-A stretch lasts one second, or ten periods of the line if that is longer. The samples of a stretch are
+A stretch lasts one second, or longer: ten periods of the line, and four of the difference from the nearest
+other component of the task, from which it tells the line apart. The samples of a stretch are
 demodulated at the frequency of the line: a sine, and a constant, are fitted under a Hann window, and the
 frequency is moved until the fit is best. In white noise of variance σ² the bound of Rife and Boorstyn (IEEE
 Trans. Inf. Theory 20, 1974, 591-598) for a sine of amplitude A in N samples is
@@ -14,15 +15,16 @@ task left out. As these bins are few, the intervals have Student's quantile.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-SECONDS, PERIODS = 1.0, 10
+SECONDS, PERIODS, BEATS = 1.0, 10, 4
 # The line is looked for within this share of the selected frequency, or so many bins.
-REACH, _REACH_BINS = 0.05, 1.5
+_REACH, _REACH_BINS = 0.05, 1.5
 # Bins beside the line that its own spectrum fills, and up to which the noise is measured.
 _OWN_BINS, _NOISE_BINS = 2, 12
 # Neighbouring bins of a Hann window are correlated: n of them are worth n / 1.944 independent ones.
@@ -55,9 +57,22 @@ class Line(NamedTuple):
     stands: bool
 
 
-def stretch_samples(selected_hz: float, sampling_rate: float) -> int:
+def reach_hz(selected_hz: float, others_hz: Sequence[float]) -> float:
+    """Return how far beside the selected frequency a line is looked for, at most halfway to another."""
+    return min(_REACH * selected_hz, nearest_hz(selected_hz, others_hz) / 2)
+
+
+def nearest_hz(selected_hz: float, others_hz: Sequence[float]) -> float:
+    """Return the difference from the nearest other component, infinite without one."""
+    return min((abs(other - selected_hz) for other in others_hz), default=math.inf)
+
+
+def stretch_samples(
+    selected_hz: float, sampling_rate: float, others_hz: Sequence[float] = ()
+) -> int:
     """Return N, samples of a stretch."""
-    return max(16, round(max(SECONDS, PERIODS / selected_hz) * sampling_rate))
+    beats = BEATS / nearest_hz(selected_hz, others_hz)
+    return max(16, round(max(SECONDS, PERIODS / selected_hz, beats) * sampling_rate))
 
 
 def measure(
@@ -79,7 +94,7 @@ def measure(
         return None
     count = len(signal)
     scaled = signal / largest  # so that no square vanishes
-    reach = max(REACH * selected_hz, _REACH_BINS * sampling_rate / count)
+    reach = max(reach_hz(selected_hz, others_hz), _REACH_BINS * sampling_rate / count)
     window = np.sin(np.pi * (np.arange(count) + 0.5) / count) ** 2
     cycles = _coarse(scaled, window, selected_hz / sampling_rate, reach / sampling_rate)
     cycles, amplitude, residual = _fit(scaled, window, cycles)

@@ -102,7 +102,8 @@ def _found_lines(planned: Plan, group: int, found: Found) -> list[str]:
     if not summary.found:
         return lines
     selected, unit = task.selected_hz[group], task.time.name
-    stretch = stretch_samples(selected, task.time.samples) / task.time.samples
+    others = [hz for hz in task.selected_hz if hz != selected]
+    stretch = stretch_samples(selected, task.time.samples, others) / task.time.samples
     weakest, strongest, _ = summary.strengths
     lowest, highest, _ = summary.frequencies
     drift = "" if summary.drift is None else f", drift {summary.drift:+.2g} Hz/{unit}"

@@ -122,7 +122,7 @@ class Track:
           middle: of the recording, in units of time; None if its length is not known.
         """
         self._hz, self._rate, self._others = selected_hz, sampling_rate, tuple(others_hz)
-        self._length = stretch_samples(selected_hz, sampling_rate)
+        self._length = stretch_samples(selected_hz, sampling_rate, others_hz)
         self._held = np.zeros((2, 0))
         self._done, self._rows = 0, []
         self._middle = np.inf if middle is None else middle

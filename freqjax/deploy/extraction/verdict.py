@@ -1,10 +1,12 @@
 """Verdict on an extraction: how much of the line at the selected frequency is left in the residual.
 
-The spectra of recording and residual are averaged over Hann-windowed segments of 200 periods. The power of a
-line is that within 5 % of the selected frequency (or two bins, in a recording that is too short for that)
-less the power of the noise there, which is the median of the recording's bins on both sides. The share of the
-recording's line that the residual has is what is left. The coherence of the network's output with the
-recording at the line, |S_xy|² / (S_xx S_yy), tells whether the output keeps its phase to the line by itself.
+The spectra of recording and residual are averaged over Hann-windowed segments of 200 periods, or of eight of
+the difference from the nearest other component of the task, if that is longer. The power of a line is that
+within 5 % of the selected frequency, at most halfway to another component (or two bins, in a recording that
+is too short for that), less the power of the noise there, which is the median of the recording's bins on both
+sides. The share of the recording's line that the residual has is what is left. The coherence of the network's
+output with the recording at the line, |S_xy|² / (S_xx S_yy), tells whether the output keeps its phase to the
+line by itself.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from freqjax.deploy.extraction.lines import CORRELATED_BINS, REACH
+from freqjax.deploy.extraction.lines import CORRELATED_BINS, nearest_hz, reach_hz
 
-# Periods of the line in a segment: 20 bins within 5 % of its frequency, either side taken together.
-_PERIODS = 200
+# Periods of the line in a segment: 20 bins within 5 % of its frequency, either side taken together. Periods of
+# the difference from the nearest other component: four bins on each side of the line are nearer to it.
+_PERIODS, _BEATS = 200, 8
 _FEWEST, _MOST = 64, 1 << 20
 # The noise is measured from where the line's band ends to this share of the frequency, or so many bins more.
 _FLANK, _FLANK_BINS = 0.15, 8
@@ -98,7 +101,9 @@ class Segments:
         `others_hz` are the other components of the task, which are no noise.
         """
         self._hz, self._rate, self._others = selected_hz, sampling_rate, tuple(others_hz)
-        self._length = round(min(max(_PERIODS * sampling_rate / selected_hz, _FEWEST), _MOST))
+        self._reach = reach_hz(selected_hz, others_hz)
+        seconds = max(_PERIODS / selected_hz, _BEATS / nearest_hz(selected_hz, others_hz))
+        self._length = round(min(max(seconds * sampling_rate, _FEWEST), _MOST))
         self._parts: list[np.ndarray] = []
         self._held = 0
         self._powers, self._cross, self._count = np.zeros(0), np.zeros(0, complex), 0
@@ -150,10 +155,10 @@ class Segments:
 
     def _band(self, length: int) -> float:
         """Return half of the line's band, in bins."""
-        return max(REACH * self._hz * length / self._rate, _SPREAD + 0.01)
+        return max(self._reach * length / self._rate, _SPREAD + 0.01)
 
     def _flank(self, length: int) -> float:
-        return max((_FLANK - REACH) * self._hz * length / self._rate, _FLANK_BINS)
+        return max((_FLANK * self._hz - self._reach) * length / self._rate, _FLANK_BINS)
 
     def spectra(self) -> NearLine:
         """Return the amplitude spectra about the line."""

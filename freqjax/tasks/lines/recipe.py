@@ -2,12 +2,14 @@
 
 A recipe is a config whose times are natural in periods of its lowest line: from 50 Hz to 16.7 Hz every time
 grows by 50/16.7, every rate falls by it, and the random walks, per square root of a second, fall by its root.
+What is counted in samples follows the samples of a period.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
@@ -31,6 +33,8 @@ _POWERS = {
     "task.frequency_drift": -0.5,
     "task.amplitude_drift": -0.5,
 }
+# Fields in samples.
+_COUNTS = ("train.truncation", "windows.length", "windows.stride", "windows.warm_up")
 
 
 def rescaled(
@@ -57,13 +61,22 @@ def rescaled(
             if not 0 < value < float("inf"):
                 raise UserError(f"--{flag} is {value:g}: it must be above 0, in Hz.")
     longer = min(task.frequencies) / min(asked)
+    rate = sampling_rate or float(f"{task.sampling_rate / longer:.9g}")
+    finer = rate * longer / task.sampling_rate
     for field, power in _POWERS.items():
-        section, _, name = field.partition(".")
-        value = getattr(getattr(scaled, section), name)
-        if value is not None:
-            setattr(getattr(scaled, section), name, float(f"{value * longer**power:.6g}"))
-    task.frequencies = asked
-    task.sampling_rate = sampling_rate or float(f"{task.sampling_rate / longer:.9g}")
-    # A whole number of samples.
-    task.duration = max(2, round(task.duration * task.sampling_rate)) / task.sampling_rate
+        _change(scaled, field, lambda value, power=power: float(f"{value * longer**power:.6g}"))
+    for field in _COUNTS:
+        _change(scaled, field, lambda value: max(1, round(value * finer)))
+    task.frequencies, task.sampling_rate = asked, rate
+    # A whole number of samples, or of truncations.
+    part = scaled.train.truncation if scaled.train.regime == "tbptt" else 1
+    task.duration = part * max(2, round(task.duration * rate / part)) / rate
     return scaled
+
+
+def _change(config: Config, field: str, change: Callable[[Any], Any]) -> None:
+    """Change the value of a field, unless it is None."""
+    section, _, name = field.partition(".")
+    value = getattr(getattr(config, section), name)
+    if value is not None:
+        setattr(getattr(config, section), name, change(value))

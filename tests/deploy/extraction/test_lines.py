@@ -69,9 +69,23 @@ def test_a_strong_neighbour_is_not_taken_for_the_line():
     assert line is not None and not line.stands
 
 
-def test_a_stretch_is_a_second_or_ten_periods():
+def test_a_stretch_is_a_second_or_ten_periods_or_four_of_the_nearest_difference():
     assert stretch_samples(50.0, RATE) == 400
     assert stretch_samples(2.0, RATE) == 2000
+    assert stretch_samples(50.0, RATE, [80.0, 50.5]) == 3200
+    assert stretch_samples(50.0, RATE, [80.0]) == 400
+
+
+def test_a_stronger_component_within_five_percent_is_told_apart():
+    samples = stretch_samples(50.0, RATE, [51.0])
+    noise = 0.01 * np.random.default_rng(5).normal(size=samples)
+    signal = sine(50.01, samples=samples) + sine(51, 5.0, 2.0, samples) + noise
+    line = measure(signal, 50.0, RATE, [51.0])
+    assert line is not None and line.stands
+    assert line.hz == pytest.approx(50.01, abs=0.02)
+    assert line.strength == pytest.approx(1, rel=0.05)
+    untold = measure(signal, 50.0, RATE)
+    assert untold is not None and untold.strength > 4
 
 
 def rows_of(recording, component, chunk=333, middle=5.0):

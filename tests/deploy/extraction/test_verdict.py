@@ -99,3 +99,12 @@ def test_lines_stand_as_high_as_their_amplitude():
 )
 def test_shares_have_two_digits(share, text):
     assert percent(share) == text
+
+
+def test_another_component_within_five_percent_is_not_left_over():
+    own = np.cos(2 * np.pi * 50.01 * TIME + 1)
+    beside = 3 * np.cos(2 * np.pi * 51 * TIME)
+    verdict = segments(own + beside + 0.03 * NOISE, 0.95 * own, others=(51.0, 60.0)).verdict()
+    assert verdict.stands and verdict.left == pytest.approx(0.0025, abs=verdict.resolution + 5e-4)
+    assert verdict.reach_hz == pytest.approx(0.5)
+    assert segments(own + beside, own).verdict().left > 0.5

@@ -43,6 +43,20 @@ def test_a_rate_that_is_given_is_kept_and_blocks_are_whole():
     validation.validate(found)
 
 
+def test_counts_of_samples_follow_those_of_a_period():
+    config = recipe()
+    config.train.regime, config.train.truncation = "tbptt", 40
+    config.windows.length, config.windows.stride = 200, 3
+    found = rescaled(config, (16.7,), 2000.0)
+    # 2000 / 16.7 samples a period in place of 1000 / 50.
+    assert found.train.truncation == round(40 * 2 * 50 / 16.7)
+    assert (found.windows.length, found.windows.stride) == (round(200 * 2 * 50 / 16.7), 18)
+    assert found.task.samples % found.train.truncation == 0
+    validation.validate(found)
+    same = rescaled(config, (5.0,), None)
+    assert (same.train.truncation, same.windows) == (40, config.windows)
+
+
 def test_the_recipe_itself_is_not_changed():
     config = recipe()
     rescaled(config, (1.0,), 10.0)

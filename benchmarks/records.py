@@ -1,0 +1,246 @@
+"""Lines of records by networks that were trained on synthetic ones, and by estimators without training.
+
+    pip install -e '.[examples]'
+    python -m benchmarks.records [NAME …]
+
+Trains `configs/daily.py`, the same recipe for an annual cycle, and `configs/tides.py`, extracts every
+line of the records of `benchmarks.samples` by `--mode extract`, and writes
+benchmarks/results/records.json and records.png.
+
+The measure is Σ (y − x)² / Σ x² after the record's first part. x is the true line of the synthetic tides.
+That of a measured record is not known: x is then a regression in a window on either side of each sample,
+which no causal estimate equals. The regression without a future has the window that is best on the
+synthetic test rows. utide reads the whole record.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import freqjax
+from benchmarks import record, records_figure, samples
+from benchmarks.samples import Record
+from configs.tides import CONSTITUENTS, DAY
+from freqjax.tasks import make_task
+from freqjax.tasks.lines.baselines import Line, extended_kalman, harmonic_regression
+from freqjax.tasks.lines.config import LinesConfig, lines_of
+from freqjax.tasks.lines.judged import relative_errors
+
+_YEAR = 365.2425 * DAY
+# Windows that are tried for the regression, periods.
+_WINDOWS = (1.0, 3.0, 10.0, 30.0, 100.0, np.inf)
+# Harmonics of the regression with a future, so that others do not leak into the lines.
+_ORDERS = (1, 2, 3, 4)
+
+
+class Case(NamedTuple):
+    """A record with the recipe of its network.
+
+    Attributes:
+      flags: of the training.
+      names: of the lines.
+      settle_s: s, the part of the record that does not count.
+      window_s: s, standard deviation of the window of the regression with a future.
+    """
+
+    flags: tuple[str, ...]
+    names: tuple[str, ...]
+    settle_s: float
+    window_s: float
+
+
+CASES = {
+    "daily": Case(("--recipe", "daily"), ("daily", "half-daily"), 10 * DAY, 5 * DAY),
+    "annual": Case(
+        (
+            "--recipe",
+            "daily",
+            f"--hz={1 / _YEAR:.9g},{2 / _YEAR:.9g}",
+            f"--rate={1 / (7 * DAY):.9g}",
+        ),
+        ("annual", "half-annual"),
+        5 * _YEAR,
+        2 * _YEAR,
+    ),
+    "tides": Case(("--recipe", "tides"), tuple(CONSTITUENTS), 45 * DAY, 0.0),
+}
+
+
+def with_future(
+    values: np.ndarray, step_s: float, hz: Sequence[float], window_s: float
+) -> np.ndarray:
+    """Fit lines [F, T] at each sample in a Gaussian window around it, with harmonics and a straight line."""
+    seconds = np.arange(len(values)) * step_s
+    angles = 2 * np.pi * seconds[:, None] * hz[0] * np.array(_ORDERS)
+    places = [_ORDERS.index(round(f / hz[0])) for f in hz]
+    sines = np.stack([np.cos(angles), np.sin(angles)], axis=2).reshape(len(values), -1)
+    found, reach = np.empty((len(hz), len(values))), round(3 * window_s / step_s)
+    for t in range(len(values)):
+        near = slice(max(0, t - reach), t + reach + 1)
+        off = (seconds[near] - seconds[t]) / window_s
+        design = np.column_stack([sines[near], np.ones(len(off)), off])
+        weight = np.exp(-0.25 * off**2)
+        fitted = np.linalg.lstsq(design * weight[:, None], values[near] * weight, rcond=None)[0]
+        parts = sines[t] * fitted[: sines.shape[1]]
+        for number, place in enumerate(places):
+            found[number, t] = parts[2 * place : 2 * place + 2].sum()
+    return found
+
+
+def _lines(config: LinesConfig) -> list[Line]:
+    """Return what the estimators know of each line."""
+    return [
+        Line(
+            hz=hz,
+            sampling_rate_hz=config.sampling_rate,
+            detuning=config.detuning,
+            frequency_drift=config.frequency_drift or None,
+            amplitude_drift=config.amplitude_drift or None,
+            others_hz=tuple(other for other in config.frequencies if other != hz),
+        )
+        for hz in config.frequencies
+    ]
+
+
+def best_window(config: LinesConfig) -> float:
+    """Return the window of the regression with the least mean error on the synthetic test rows."""
+    task = make_task(config)
+    rows = task.rows("test")
+    signals, targets = (np.asarray(a)[..., 0] for a in (rows.inputs["signal"], rows.targets))
+    lines, first = _lines(config), config.burn_in_samples
+    errors = []
+    for window in _WINDOWS:
+        found = np.empty(signals.shape)
+        for number, line in enumerate(lines):
+            own = np.asarray(rows.group) == number
+            found[own] = harmonic_regression(signals[own].astype(float), line, window=window)
+        errors.append(relative_errors(found[..., None], targets[..., None], first).mean())
+    return _WINDOWS[int(np.argmin(errors))]
+
+
+def without_training(values: np.ndarray, config: LinesConfig) -> dict[str, np.ndarray]:
+    """Return the estimates [F, T] of the causal estimators by name."""
+    lines, window = _lines(config), best_window(config)
+    level = values - values[0]
+    return {
+        "regression of the past": np.stack(
+            [harmonic_regression(level[None], line, window=window)[0] for line in lines]
+        ),
+        "extended Kalman filter": np.stack(
+            [extended_kalman(level[None], line)[0] for line in lines]
+        ),
+    }
+
+
+def utide_lines(own: Record) -> np.ndarray:
+    """Return the constituents [F, T] that utide fits to the whole record."""
+    utide = importlib.import_module("utide")
+    days = np.arange(len(own.values)) * own.step_s / DAY
+    fitted = utide.solve(
+        days,
+        own.values,
+        lat=45.0,
+        constit=list(CONSTITUENTS),
+        nodal=False,
+        trend=False,
+        conf_int="none",
+        phase="raw",
+        epoch=own.begins.date().isoformat(),
+        verbose=False,
+    )
+    return np.stack(
+        [
+            utide.reconstruct(
+                days, fitted, epoch=own.begins.date().isoformat(), constit=[name], verbose=False
+            ).h
+            - fitted.mean
+            for name in CONSTITUENTS
+        ]
+    )
+
+
+def extracted(run: Path, source: Path, hz: Sequence[float]) -> np.ndarray:
+    """Run `--mode extract` on a record for each line; [F, T]."""
+    found = []
+    for number, _ in enumerate(hz, start=1):
+        output = run / f"line{number}.csv"
+        words = ["--checkpoint", run, "--input", source, "--select", f"component {number}"]
+        command = [sys.executable, "-m", "freqjax.main", "--mode", "extract", *map(str, words)]
+        subprocess.run([*command, "--output", str(output)], check=True, stdout=subprocess.DEVNULL)
+        with output.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.reader(file) if row and not row[0].startswith("#")]
+        found.append([float(row[-1]) for row in rows[1:]])
+    return np.array(found)
+
+
+def _errors(
+    estimates: Mapping[str, np.ndarray], truth: np.ndarray, first: int
+) -> dict[str, list[float]]:
+    """Return the relative error power [F] of each estimate."""
+    return {
+        name: relative_errors(found[..., None], truth[..., None], first).round(6).tolist()
+        for name, found in estimates.items()
+    }
+
+
+def measure(name: str, scratch: Path) -> tuple[dict[str, Any], records_figure.Panel]:
+    """Train the network of a record, extract, and compare."""
+    case, own, run = CASES[name], samples.RECORDS[name](), scratch / name
+    summary = record.train(case.flags, run)
+    source = samples.write(name, scratch)
+    config = lines_of(freqjax.load(run).config)
+    truth = own.lines
+    if truth is None:
+        truth = with_future(own.values, own.step_s, config.frequencies, case.window_s)
+    estimates = {"network": extracted(run, source, config.frequencies)}
+    estimates |= without_training(own.values, config)
+    if own.lines is not None:
+        estimates["utide, whole record"] = utide_lines(own)
+    first = round(case.settle_s / own.step_s)
+    row = {
+        "record": name,
+        "samples": len(own.values),
+        "filled": own.filled,
+        "lines": list(case.names),
+        "true_lines_known": own.lines is not None,
+        "settle_days": case.settle_s / DAY,
+        "errors": _errors(estimates, truth, first),
+        "process_seconds": round(summary["process_seconds"], 1),
+        "synthetic_test": summary["test"],
+        "synthetic_baselines": summary["baselines"],
+        "limit": summary["limit"],
+    }
+    print(row, flush=True)
+    panel = records_figure.Panel(name, case.names, own, truth, estimates, first)
+    return row, panel
+
+
+def main() -> None:
+    """Measure every record that was asked for, and write the rows and the figure."""
+    parser = argparse.ArgumentParser(description="Extract lines from records.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CASES))
+    names = parser.parse_args().names or list(CASES)
+    rows, panels = [], []
+    with record.scratch() as scratch:
+        for name in names:
+            try:
+                row, panel = measure(name, Path(scratch))
+            except ModuleNotFoundError as error:
+                sys.exit(f"{error.name} is not installed: pip install -e '.[examples]' brings it.")
+            rows.append(row)
+            panels.append(panel)
+    record.write("records", "python -m benchmarks.records", rows)
+    records_figure.draw(panels, record.RESULTS / "records.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Figure of `benchmarks.records`: the first line of each record, from the network and from its reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.samples import Record
+from freqjax.figures import canvas
+
+# Periods of the slowest line that are shown.
+_PERIODS = 6
+
+
+class Panel(NamedTuple):
+    """What is drawn of a record.
+
+    Attributes:
+      name: of the record.
+      names: [F] of its lines.
+      record: the record.
+      truth: [F, T] the true lines, or the reference.
+      estimates: name → [F, T], the network's first.
+      first: judged samples begin here.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    record: Record
+    truth: np.ndarray
+    estimates: Mapping[str, np.ndarray]
+    first: int
+
+
+def draw(panels: Sequence[Panel], path: Path) -> None:
+    """Draw a row a record: a stretch of the record, its lines, and what the network put out for them."""
+    figure, axes = canvas.subplots(10, 0.6 + 2.4 * len(panels), len(panels), 1)
+    for panel, axis in zip(panels, axes[:, 0], strict=True):
+        values, truth = panel.record.values, panel.truth
+        crossings = np.flatnonzero(np.diff(np.signbit(truth[0])))
+        period = 2 * np.mean(np.diff(crossings))
+        at = slice(-round(_PERIODS * period), None)
+        unit = panel.record.step_s / (365.2425 * 86400 if panel.name == "annual" else 86400)
+        time = np.arange(len(values))[at] * unit
+        axis.plot(
+            time, values[at] - values[at].mean(), ".", color=canvas.GREY, ms=2, label="record"
+        )
+        for number, name in enumerate(panel.names):
+            axis.plot(time, truth[number, at], color=canvas.PALE, lw=5)
+            output = panel.estimates["network"][number, at]
+            axis.plot(time, output, color=canvas.colour(number), lw=1.4, label=name)
+        axis.set_xlabel("years" if panel.name == "annual" else "days")
+        axis.set_ylabel(panel.name)
+        axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)
+    canvas.set_headline(
+        figure,
+        "Lines of records: the network one sample at a time (colours), and what is known of them (pale)",
+    )
+    canvas.save(figure, path.parent, path.name)
