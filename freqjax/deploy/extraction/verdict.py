@@ -19,8 +19,8 @@ from jaxtyping import Float
 
 from freqjax.deploy.extraction.lines import CORRELATED_BINS, nearest_hz, reach_hz
 
-# Periods of the line in a segment: 20 bins within 5 % of its frequency, either side taken together. Periods of
-# the difference from the nearest other component: four bins on each side of the line are nearer to it.
+# Periods of the line in a segment: 20 bins within 5 % of its frequency, either side taken together. Periods
+# of the difference from the nearest other component: four bins on each side of the line are nearer to it.
 _PERIODS, _BEATS = 200, 8
 _FEWEST, _MOST = 64, 1 << 20
 # The noise is measured from where the line's band ends to this share of the frequency, or so many bins more.
