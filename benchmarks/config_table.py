@@ -24,10 +24,11 @@ _EXPECTED = {
     "gauss_newton": "the main job by Gauss-Newton steps through whole streams, which train every weight: "
     "every frequency below 0.001",
     "quick": "two frequencies, 2 s at 100 Hz: the whole path",
-    "locker": "unknown start at phase_scale 0.5: below 0.01 after the first second on most seeds",
+    "locker": "unknown start at phase_scale 0.5: below 0.01 after the first second",
     "annual": "a locker for a weekly record with an annual cycle: see [docs/example.md](docs/example.md)",
     "hum": "a mains line of unknown strength, detuned and drifting, in noise: see "
     "[docs/lines.md](docs/lines.md)",
+    "daily": "the daily cycle and its half in an hourly record: see [docs/records.md](docs/records.md)",
     "spectral": "as `gauss_newton` from rotors at the FFT peaks of the training targets: data-driven",
     "constructed": "an exact clock with the frequencies written in, below 1e-8: a reference, not learned",
     "original_a": "one Adam step a sample, 1e-3: about 0.3 while training at first, 0.50 frozen",
@@ -45,6 +46,7 @@ _MEASURED: dict[str, tuple[str, dict[str, Any]]] = {
     "locker": ("locker", {}),
     "annual": ("example", {"estimate": "network"}),
     "hum": ("hum", {}),
+    "daily": ("records", {"record": "daily"}),
     "spectral": ("variants", {"variant": "spectral start (data-driven)"}),
     "constructed": ("variants", {"variant": "constructed (nothing learned)"}),
     "original_a": ("originals", {"config": "original_a"}),

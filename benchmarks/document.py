@@ -2,9 +2,10 @@
 
     python -m benchmarks.document
 
-Reads benchmarks/results/*.json and the shipped checkpoint, and rewrites docs/results.md, docs/diagnosis.md,
-docs/speed.md, docs/example.md, docs/online.md, docs/which_method.md, the block between the results markers
-of README.md, and docs/*.png. The tests check that the committed documents are what this command would write.
+Reads benchmarks/results/*.json and the shipped checkpoint, and rewrites docs/results.md,
+docs/diagnosis.md, docs/speed.md, docs/example.md, docs/records.md, docs/online.md, docs/which_method.md,
+the block between the results markers of README.md, and docs/*.png. The tests check that the committed
+documents are what this command would write.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from benchmarks import (
     online_figure,
     online_page,
     record,
+    records_page,
     results_page,
     speed,
 )
@@ -128,6 +130,7 @@ def main() -> None:
     (_ROOT / "docs" / "diagnosis.md").write_text(diagnosis_page.page())
     (_ROOT / "docs" / "speed.md").write_text(speed.document(record.RESULTS, record.read("startup")))
     (_ROOT / "docs" / "example.md").write_text(example_page.page())
+    (_ROOT / "docs" / "records.md").write_text(records_page.page())
     (_ROOT / "docs" / "online.md").write_text(online_page.page())
     (_ROOT / "docs" / "which_method.md").write_text(lines_page.page())
     path = _ROOT / "README.md"

@@ -3,21 +3,19 @@
     pip install -e '.[examples]'
     python -m benchmarks.records [NAME …]
 
-Trains `configs/daily.py`, the same recipe for an annual cycle, and `configs/tides.py`, extracts every
+Trains `configs/daily.py`, and the same recipe for an annual cycle, extracts every
 line of the records of `benchmarks.samples` by `--mode extract`, and writes
 benchmarks/results/records.json and records.png.
 
-The measure is Σ (y − x)² / Σ x² after the record's first part. x is the true line of the synthetic tides.
-That of a measured record is not known: x is then a regression in a window on either side of each sample,
-which no causal estimate equals. The regression without a future has the window that is best on the
-synthetic test rows. utide reads the whole record.
+The measure is Σ (y − x)² / Σ x² after the record's first part. The lines x of a record are not known: in
+their place stands a regression in a window on either side of each sample, which no causal estimate equals.
+The regression without a future has the window that is best on the synthetic test rows.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import importlib
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,13 +26,12 @@ import numpy as np
 
 import freqjax
 from benchmarks import record, records_figure, samples
-from benchmarks.samples import Record
-from configs.tides import CONSTITUENTS, DAY
 from freqjax.tasks import make_task
 from freqjax.tasks.lines.baselines import Line, extended_kalman, harmonic_regression
 from freqjax.tasks.lines.config import LinesConfig, lines_of
 from freqjax.tasks.lines.judged import relative_errors
 
+DAY = 86400.0
 _YEAR = 365.2425 * DAY
 # Windows that are tried for the regression, periods.
 _WINDOWS = (1.0, 3.0, 10.0, 30.0, 100.0, np.inf)
@@ -71,7 +68,6 @@ CASES = {
         5 * _YEAR,
         2 * _YEAR,
     ),
-    "tides": Case(("--recipe", "tides"), tuple(CONSTITUENTS), 45 * DAY, 0.0),
 }
 
 
@@ -114,7 +110,8 @@ def _lines(config: LinesConfig) -> list[Line]:
 def best_window(config: LinesConfig) -> float:
     """Return the window of the regression with the least mean error on the synthetic test rows."""
     task = make_task(config)
-    rows = task.rows("test")
+    rows = task.split("test")
+    assert rows is not None  # `Lines.split` gives it
     signals, targets = (np.asarray(a)[..., 0] for a in (rows.inputs["signal"], rows.targets))
     lines, first = _lines(config), config.burn_in_samples
     errors = []
@@ -130,7 +127,7 @@ def best_window(config: LinesConfig) -> float:
 def without_training(values: np.ndarray, config: LinesConfig) -> dict[str, np.ndarray]:
     """Return the estimates [F, T] of the causal estimators by name."""
     lines, window = _lines(config), best_window(config)
-    level = values - values[0]
+    level = values - values.mean()
     return {
         "regression of the past": np.stack(
             [harmonic_regression(level[None], line, window=window)[0] for line in lines]
@@ -141,39 +138,12 @@ def without_training(values: np.ndarray, config: LinesConfig) -> dict[str, np.nd
     }
 
 
-def utide_lines(own: Record) -> np.ndarray:
-    """Return the constituents [F, T] that utide fits to the whole record."""
-    utide = importlib.import_module("utide")
-    days = np.arange(len(own.values)) * own.step_s / DAY
-    fitted = utide.solve(
-        days,
-        own.values,
-        lat=45.0,
-        constit=list(CONSTITUENTS),
-        nodal=False,
-        trend=False,
-        conf_int="none",
-        phase="raw",
-        epoch=own.begins.date().isoformat(),
-        verbose=False,
-    )
-    return np.stack(
-        [
-            utide.reconstruct(
-                days, fitted, epoch=own.begins.date().isoformat(), constit=[name], verbose=False
-            ).h
-            - fitted.mean
-            for name in CONSTITUENTS
-        ]
-    )
-
-
 def extracted(run: Path, source: Path, hz: Sequence[float]) -> np.ndarray:
     """Run `--mode extract` on a record for each line; [F, T]."""
     found = []
-    for number, _ in enumerate(hz, start=1):
+    for number, selected in enumerate(hz, start=1):
         output = run / f"line{number}.csv"
-        words = ["--checkpoint", run, "--input", source, "--select", f"component {number}"]
+        words = ["--checkpoint", run, "--input", source, "--select", f"{selected:.9g}"]
         command = [sys.executable, "-m", "freqjax.main", "--mode", "extract", *map(str, words)]
         subprocess.run([*command, "--output", str(output)], check=True, stdout=subprocess.DEVNULL)
         with output.open(encoding="utf-8", newline="") as file:
@@ -183,11 +153,11 @@ def extracted(run: Path, source: Path, hz: Sequence[float]) -> np.ndarray:
 
 
 def _errors(
-    estimates: Mapping[str, np.ndarray], truth: np.ndarray, first: int
+    estimates: Mapping[str, np.ndarray], reference: np.ndarray, first: int
 ) -> dict[str, list[float]]:
     """Return the relative error power [F] of each estimate."""
     return {
-        name: relative_errors(found[..., None], truth[..., None], first).round(6).tolist()
+        name: relative_errors(found[..., None], reference[..., None], first).round(6).tolist()
         for name, found in estimates.items()
     }
 
@@ -198,29 +168,23 @@ def measure(name: str, scratch: Path) -> tuple[dict[str, Any], records_figure.Pa
     summary = record.train(case.flags, run)
     source = samples.write(name, scratch)
     config = lines_of(freqjax.load(run).config)
-    truth = own.lines
-    if truth is None:
-        truth = with_future(own.values, own.step_s, config.frequencies, case.window_s)
+    reference = with_future(own.values, own.step_s, config.frequencies, case.window_s)
     estimates = {"network": extracted(run, source, config.frequencies)}
     estimates |= without_training(own.values, config)
-    if own.lines is not None:
-        estimates["utide, whole record"] = utide_lines(own)
     first = round(case.settle_s / own.step_s)
     row = {
         "record": name,
         "samples": len(own.values),
         "filled": own.filled,
         "lines": list(case.names),
-        "true_lines_known": own.lines is not None,
         "settle_days": case.settle_s / DAY,
-        "errors": _errors(estimates, truth, first),
+        "errors": _errors(estimates, reference, first),
         "process_seconds": round(summary["process_seconds"], 1),
         "synthetic_test": summary["test"],
         "synthetic_baselines": summary["baselines"],
-        "limit": summary["limit"],
     }
     print(row, flush=True)
-    panel = records_figure.Panel(name, case.names, own, truth, estimates, first)
+    panel = records_figure.Panel(name, case.names, own, reference, estimates, first)
     return row, panel
 
 

@@ -22,7 +22,7 @@ class Panel(NamedTuple):
       name: of the record.
       names: [F] of its lines.
       record: the record.
-      truth: [F, T] the true lines, or the reference.
+      reference: [F, T] that stands in for the unknown lines.
       estimates: name → [F, T], the network's first.
       first: judged samples begin here.
     """
@@ -30,7 +30,7 @@ class Panel(NamedTuple):
     name: str
     names: tuple[str, ...]
     record: Record
-    truth: np.ndarray
+    reference: np.ndarray
     estimates: Mapping[str, np.ndarray]
     first: int
 
@@ -39,8 +39,8 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
     """Draw a row a record: a stretch of the record, its lines, and what the network put out for them."""
     figure, axes = canvas.subplots(10, 0.6 + 2.4 * len(panels), len(panels), 1)
     for panel, axis in zip(panels, axes[:, 0], strict=True):
-        values, truth = panel.record.values, panel.truth
-        crossings = np.flatnonzero(np.diff(np.signbit(truth[0])))
+        values, reference = panel.record.values, panel.reference
+        crossings = np.flatnonzero(np.diff(np.signbit(reference[0])))
         period = 2 * np.mean(np.diff(crossings))
         at = slice(-round(_PERIODS * period), None)
         unit = panel.record.step_s / (365.2425 * 86400 if panel.name == "annual" else 86400)
@@ -49,7 +49,7 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
             time, values[at] - values[at].mean(), ".", color=canvas.GREY, ms=2, label="record"
         )
         for number, name in enumerate(panel.names):
-            axis.plot(time, truth[number, at], color=canvas.PALE, lw=5)
+            axis.plot(time, reference[number, at], color=canvas.PALE, lw=5)
             output = panel.estimates["network"][number, at]
             axis.plot(time, output, color=canvas.colour(number), lw=1.4, label=name)
         axis.set_xlabel("years" if panel.name == "annual" else "days")
@@ -57,6 +57,6 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
         axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)
     canvas.set_headline(
         figure,
-        "Lines of records: the network one sample at a time (colours), and what is known of them (pale)",
+        "Lines of records: a network, one sample at a time (colours), and a regression with a future (pale)",
     )
     canvas.save(figure, path.parent, path.name)

@@ -1,7 +1,7 @@
-"""Records to try freqjax on: measured where a package ships one, else synthetic.
+"""Measured records to try freqjax on, out of packages that ship them.
 
     pip install -e '.[examples]'
-    python -m benchmarks.samples [daily] [annual] [tides]
+    python -m benchmarks.samples [daily] [annual]
 
 Writes runs/samples/NAME.csv, a date and a number a row, for `--mode extract --input runs/samples/daily.csv`.
 
@@ -9,7 +9,6 @@ Writes runs/samples/NAME.csv, a date and a number a row, for `--mode extract --i
 |---|---|---|
 | daily | air temperature of Seattle, 2010, hourly, °F | vega_datasets: NOAA, public domain |
 | annual | CO2 at Mauna Loa, 1958 to 2001, weekly, ppm, less a cubic | statsmodels: Keeling and Whorf |
-| tides | sea level, 369 days, hourly, m: five constituents, offset, ar1 noise | synthetic |
 """
 
 from __future__ import annotations
@@ -27,13 +26,9 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.example import load_series
-from configs.tides import CONSTITUENTS, HOUR
 
 FOLDER = Path("runs/samples")
-# Amplitude, m, of the constituents of the synthetic tide; its noise.
-_AMPLITUDES = {"O1": 0.2, "K1": 0.3, "N2": 0.2, "M2": 1.0, "S2": 0.35}
-_SURGE, _SURGE_HOURS, _OFFSET = 0.3, 12.0, 0.2
-_DAYS = 369
+HOUR = 3600.0
 
 
 class Record(NamedTuple):
@@ -43,14 +38,12 @@ class Record(NamedTuple):
       begins: date of the first sample.
       step_s: s, from sample to sample.
       values: [T].
-      lines: [F, T] the true lines, or None of a measured record.
       filled: number of samples that were missing and were interpolated.
     """
 
     begins: datetime.datetime
     step_s: float
     values: np.ndarray
-    lines: np.ndarray | None = None
     filled: int = 0
 
 
@@ -71,26 +64,7 @@ def annual() -> Record:
     return Record(datetime.datetime(1958, 3, 29), 7 * 24 * HOUR, series.ppm, filled=series.gaps)
 
 
-def tides(seed: int = 0) -> Record:
-    """Draw a sea level whose constituents are known."""
-    random = np.random.default_rng(seed)
-    hours = np.arange(24 * _DAYS)
-    lines = np.stack(
-        [
-            _AMPLITUDES[name] * np.cos(2 * np.pi * (cycles / 24 * hours + random.uniform()))
-            for name, cycles in CONSTITUENTS.items()
-        ]
-    )
-    kept = np.exp(-1 / _SURGE_HOURS)
-    fresh = random.normal(size=len(hours)) * _SURGE * np.sqrt(1 - kept**2)
-    surge = np.empty(len(hours))
-    last = random.normal() * _SURGE
-    for hour, step in enumerate(fresh):
-        surge[hour] = last = kept * last + step
-    return Record(datetime.datetime(2024, 1, 1), HOUR, lines.sum(0) + surge + _OFFSET, lines)
-
-
-RECORDS: Mapping[str, Callable[[], Record]] = {"daily": daily, "annual": annual, "tides": tides}
+RECORDS: Mapping[str, Callable[[], Record]] = {"daily": daily, "annual": annual}
 
 
 def write(name: str, folder: Path) -> Path:

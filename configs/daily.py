@@ -31,8 +31,6 @@ def get_config() -> Config:
             noise_memory=2 * DAY,
             offset=0.5,
             trend=0.5,
-            rotor_leak=1 / DAY,
-            rotor_decay=0.2 / DAY,
         ),
         network=NetworkConfig(
             hidden_size=32,

@@ -1,5 +1,7 @@
 """The tests hold every call into the package to its annotations: see `tests/annotations.py`."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import pytest
 from beartype.roar import BeartypeCallHintParamViolation
@@ -10,8 +12,9 @@ from freqjax.training.gradients import estimator
 
 
 def test_types_are_checked():
+    wrong: Any = 3
     with pytest.raises(BeartypeCallHintParamViolation):
-        text.printable(3)
+        text.printable(wrong)
     assert text.significant(3) == "3.00"  # a whole number serves as a float
 
 

@@ -13,6 +13,7 @@ from benchmarks import (
     lines_page,
     online_page,
     record,
+    records_page,
     results_page,
     speed,
 )
@@ -35,6 +36,7 @@ def test_numbers_in_documents_are_those_of_the_committed_results():
     assert (ROOT / "docs" / "online.md").read_text() == online_page.page()
     assert (ROOT / "docs" / "which_method.md").read_text() == lines_page.page()
     assert (ROOT / "docs" / "example.md").read_text() == example_page.page()
+    assert (ROOT / "docs" / "records.md").read_text() == records_page.page()
 
 
 @pytest.mark.parametrize("number", range(2))

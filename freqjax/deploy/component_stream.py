@@ -15,6 +15,8 @@ from freqjax.networks import require_streams
 from freqjax.networks.network import Carry, Params
 from freqjax.tasks.separation import Separates, signal_columns
 
+# Relative precision of the six digits with which messages show a frequency.
+_DIGITS = 5e-6
 # N, samples of one call. Longer calls are not faster and delay the first output.
 _MOST = 4096
 
@@ -34,9 +36,9 @@ def select(task: Separates, text: str | None) -> int:
         wanted = float(text)
     except ValueError:
         wanted = np.nan
-    for group, hz in enumerate(task.selected_hz):
-        if np.isclose(wanted, hz, rtol=1e-6, atol=0):
-            return group
+    group = int(np.argmin(np.abs(np.array(task.selected_hz) - wanted)))
+    if np.isclose(wanted, task.selected_hz[group], rtol=_DIGITS, atol=0):
+        return group
     raise UserError(f"--select is {text!r}: it must be a frequency of the task, one of {known} Hz.")
 
 

@@ -10,13 +10,14 @@ import jax
 import numpy as np
 import pytest
 
-from freqjax import UserError
+from freqjax import LinesConfig, UserError
 from freqjax.deploy import stream
 from freqjax.deploy.component_stream import ComponentStream, select
 from freqjax.deploy.trained import Trained
 from freqjax.networks import make_network
 from freqjax.recordings.resampling import ratio, resample
 from freqjax.tasks import Input
+from freqjax.tasks.lines.task import Lines
 from tests.processes import running
 from tests.root import ROOT
 from tests.twins import extraction, lstm_step, tiny_config
@@ -214,6 +215,10 @@ def test_a_process_answers_at_once_and_ctrl_c_ends_it_quietly():
 def test_only_a_frequency_of_the_task_can_be_selected(text):
     task = extraction(tiny_config())
     assert [select(task, hz) for hz in ("1", "3.0", "3.0000001")] == [0, 1, 1]
+    # A frequency is taken as messages show it, with six digits.
+    hours = LinesConfig(frequencies=(1 / 86400, 2 / 86400), sampling_rate=1 / 3600, duration=8.64e5)
+    day = Lines(hours)
+    assert [select(day, f"{hz:g}") for hz in day.selected_hz] == [0, 1]
     with pytest.raises(
         UserError, match=r"--select is .*: it must be a frequency of the task, one of 1, 3 Hz"
     ):

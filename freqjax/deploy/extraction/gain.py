@@ -16,6 +16,10 @@ from freqjax.recordings import signals
 from freqjax.recordings.resampling import resample
 from freqjax.system import files
 
+# A mean is an offset if it is larger than this share of the level about it.
+_OFFSET = 0.5
+# Relative power that rounding leaves about the mean of a constant.
+_ROUNDING = 1e-12
 # Samples read at a time.
 CHUNK = 65_536
 
@@ -26,16 +30,19 @@ class Gains(NamedTuple):
     Attributes:
       levels: of each channel at the network's rate, in units of the recording, [C].
       factors: by which each channel is multiplied, [C].
+      offsets: that are subtracted from each channel before, in units of the recording, [C].
     """
 
     levels: Float[np.ndarray, " C"]
     factors: Float[np.ndarray, " C"]
+    offsets: Float[np.ndarray, " C"]
 
 
 def measure(planned: Plan, known: Reference, note: Callable[[int], None]) -> Gains:
     """Read the recording once, measure the level of every channel, and return the gains.
 
-    A silent channel has gain 1.
+    A silent channel has gain 1. The mean of a channel is subtracted if it is an offset rather than a part of
+    the signal: if it is larger than half of the level about it.
 
     Args:
       planned: the extraction.
@@ -52,12 +59,25 @@ def measure(planned: Plan, known: Reference, note: Callable[[int], None]) -> Gai
         for meter, samples in zip(meters, chunk.T, strict=True):
             meter.add(samples)
     levels = np.array([meter.value() for meter in meters])
+    offsets = np.zeros(len(levels))
     if planned.gain is not None:
-        return Gains(levels, np.full(len(levels), planned.gain))
+        return Gains(levels, np.full(len(levels), planned.gain), offsets)
+    for channel, meter in enumerate(meters):
+        about = _about_mean(levels[channel], meter.mean)
+        if about is not None and abs(meter.mean) > _OFFSET * about:
+            levels[channel], offsets[channel] = about, meter.mean
     with np.errstate(divide="ignore"):
         factors = np.where(levels > 0, known.input_rms / levels, 1.0)
     # A level near the smallest number has no finite inverse.
-    return Gains(levels, np.where(np.isfinite(factors), factors, 1.0))
+    return Gains(levels, np.where(np.isfinite(factors), factors, 1.0), offsets)
+
+
+def _about_mean(level: float, mean: float) -> float | None:
+    """Return the level about the mean; None if the mean is that of events that the level leaves out."""
+    share = (mean / level) ** 2 if level > 0 else 0.0
+    if share > 1 + _ROUNDING:
+        return None
+    return level * math.sqrt(1 - share) if share < 1 - _ROUNDING else 0.0
 
 
 def read(planned: Plan, note: Callable[[int], None]) -> Iterator[Float[np.ndarray, "n C"]]:

@@ -31,12 +31,20 @@ class Level:
         self._block = max(_FEWEST, round(_PERIODS * sampling_rate / slowest_hz))
         self._bins: dict[int, tuple[int, float]] = {}
         self._held, self._sum = 0, 0.0
+        self._total, self._samples = 0.0, 0
         self.peak = 0.0
+
+    @property
+    def mean(self) -> float:
+        """Return the mean of all samples so far."""
+        return self._total / max(self._samples, 1)
 
     def add(self, samples: Float[np.ndarray, " n"]) -> None:
         """Add the next samples [n]."""
         if len(samples):
             self.peak = max(self.peak, float(np.abs(samples).max()))
+        self._total += float(np.sum(samples, dtype=np.float64))
+        self._samples += len(samples)
         while len(samples):
             part = samples[: self._block - self._held]
             samples = samples[len(part) :]

@@ -52,13 +52,17 @@ def _input_line(planned: Plan, done: Extracted) -> str:
 
 
 def _gain_lines(planned: Plan, done: Extracted) -> list[str]:
-    lines, levels, factors = [], done.gains.levels, done.gains.factors
+    lines, (levels, factors, offsets) = [], done.gains
     if not np.any(levels > 0):
         return ["the recording is silent: nothing can be extracted from it"]
     wanted = done.known.input_rms
-    for channel, level, factor in zip(planned.channels, levels, factors, strict=True):
+    for channel, level, factor, offset in zip(
+        planned.channels, levels, factors, offsets, strict=True
+    ):
         name = planned.recording.names[channel]
         of = f" of {name}" if len(planned.channels) > 1 else ""
+        if offset and level > 0:
+            lines.append(f"offset{of} {offset:.4g}: it is subtracted from what the network reads")
         if level == 0:
             lines.append(f"{name} is silent: nothing can be extracted from it")
         elif planned.gain is None:

@@ -93,7 +93,7 @@ def _pieces(
     else:
         strength = Fitted([task.selected_hz[g] for g in planned.groups], task.time.samples)
     for chunk in resample(recording, planned.up_by_down):
-        outputs = streams.process((chunk * gains.factors)[:, :, None])[..., 0]
+        outputs = streams.process(((chunk - gains.offsets) * gains.factors)[:, :, None])[..., 0]
         yield from strength.add(chunk, outputs)
     yield from strength.finish()
 

@@ -41,3 +41,12 @@ def test_short_and_silent_signals_have_a_level():
     assert level(np.full(5, -2.0)) == 2
     assert level(np.concatenate([NOISE[:800], np.zeros(100)])) == pytest.approx(0.3, rel=0.1)
     assert level(np.zeros(5000)) == level(np.zeros(0)) == 0
+
+
+def test_the_mean_is_that_of_all_samples():
+    meter = Level(5.0, 1000.0)
+    for part in np.array_split(53 + NOISE, 7):
+        meter.add(part)
+    assert meter.mean == pytest.approx(53 + NOISE.mean(), rel=1e-12)
+    assert meter.value() ** 2 - meter.mean**2 == pytest.approx(NOISE.var(), rel=1e-6)
+    assert Level(5.0, 1000.0).mean == 0

@@ -298,6 +298,32 @@ def test_the_gain_is_as_given(tmp_path, true_task, gain, factor):
     assert any("the signal is unlike the training signals" in line for line in lines)
 
 
+def test_an_offset_is_left_out_of_what_the_network_reads(tmp_path, true_task):
+    found = []
+    for name, offset in (("a", 0.0), ("b", 50.0), ("c", 0.05)):
+        np.save(tmp_path / f"{name}.npy", MIXTURE + offset)
+        source, output, rest = (str(tmp_path / f"{name}{end}.npy") for end in ("", "1", "2"))
+        planned = extract.plan(true_task, (1,), source, output, residual=rest, figures=False)
+        lines = []
+        extract.run(Passing(planned), planned, lines.append)
+        found.append(np.load(output))
+        np.testing.assert_allclose(np.load(rest) + found[-1], MIXTURE + offset, atol=1e-5)
+        said = [line for line in lines if line.startswith("offset 50")]
+        assert len(said) == (offset == 50)
+    mean = MIXTURE.mean()
+    np.testing.assert_allclose(found[1], found[0] - mean, atol=1e-5)
+    # That of a loud event is no offset of the rest.
+    event = np.where(np.arange(len(MIXTURE)) < len(MIXTURE) // 40, 500.0, MIXTURE)
+    np.save(tmp_path / "d.npy", event)
+    source, output = str(tmp_path / "d.npy"), str(tmp_path / "d1.npy")
+    planned = extract.plan(true_task, (1,), source, output, figures=False)
+    lines = []
+    extract.run(Passing(planned), planned, lines.append)
+    assert not any(line.startswith("offset") for line in lines)
+    # A small one is part of the signal.
+    np.testing.assert_allclose(found[2], found[0] + 0.05, atol=1e-5)
+
+
 def test_several_components_of_all_channels_are_taken_out_in_one_pass(clock, tmp_path):
     """Both channels hold the same sines at other strengths, the second one of them upside down."""
     sines = np.sin(2 * np.pi * TIME[:, None] * [1, 3, 5, 7])
