@@ -4,8 +4,8 @@
 
 Expected: over 64 random starts an MSE below 0.01 for every frequency after the first second, and the
 verdict "locker" of the probes; docs/results.md has the seeds that were measured, and the limit. Rotors begin
-between 0.7 times the lowest and 1.4 times the highest frequency: the eight pairs of a selector, spread wider,
-would leave 7 Hz too far from the nearest.
+between 0.7 times the lowest and 1.4 times the highest frequency, so that the eight pairs of a selector lie
+close to each other.
 """
 
 from freqjax import Config, CurriculumConfig, ExtractionConfig, NetworkConfig, TrainConfig
