@@ -99,10 +99,7 @@ def require_parameter(good: bool | np.bool, name: str, value: object, allowed: s
         raise UserError(f"The parameter {name} is {value}: it must be {allowed}.")
 
 
-def turned(line: Line, order: int, first: int, samples: int, hz: float | None = None) -> np.ndarray:
-    """Return exp(iθ) [T] complex, θ the nominal phase of a harmonic from sample `first` on.
-
-    It is a harmonic of the line, or of the one of `hz` beside it.
-    """
-    step = order * (line.hz if hz is None else hz) / line.sampling_rate_hz
-    return np.exp(2j * np.pi * np.mod((first + np.arange(samples)) * step, 1.0))
+def turned(line: Line, order: int, first: int, samples: int) -> np.ndarray:
+    """Return exp(iθ) [T] complex, θ the nominal phase of a harmonic from sample `first` on."""
+    cycles = np.mod((first + np.arange(samples)) * (order * line.hz / line.sampling_rate_hz), 1.0)
+    return np.exp(2j * np.pi * cycles)

@@ -47,7 +47,7 @@ def harmonic_regression(
     sines = own * len(every)
     design = np.zeros((samples, sines + 1 + trend))
     for place, (hz, order) in enumerate(itertools.product(every, line.harmonics)):
-        carrier = turned(line, order, 0, samples, hz)
+        carrier = turned(line._replace(hz=hz), order, 0, samples)
         design[:, 2 * place : 2 * place + 2] = np.stack(
             [np.real(carrier), np.imag(carrier)], axis=1
         )
