@@ -8,14 +8,13 @@ line of the records of `benchmarks.samples` by `--mode extract`, and writes
 benchmarks/results/records.json and records.png.
 
 The measure is Σ (y − x)² / Σ x² after the record's first part. The lines x of a record are not known: in
-their place stands a regression in a window on either side of each sample, which no causal estimate equals.
-The regression without a future has the window that is best on the synthetic test rows.
+their place stands a regression in a window on either side of each sample, which is not the truth either.
+The regression without a future has the window that is best on synthetic training rows.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -26,12 +25,12 @@ import numpy as np
 
 import freqjax
 from benchmarks import record, records_figure, samples
+from configs.daily import DAY
 from freqjax.tasks import make_task
-from freqjax.tasks.lines.baselines import Line, extended_kalman, harmonic_regression
+from freqjax.tasks.lines.baselines import extended_kalman, harmonic_regression
 from freqjax.tasks.lines.config import LinesConfig, lines_of
-from freqjax.tasks.lines.judged import relative_errors
+from freqjax.tasks.lines.judged import known_lines, relative_errors
 
-DAY = 86400.0
 _YEAR = 365.2425 * DAY
 # Windows that are tried for the regression, periods.
 _WINDOWS = (1.0, 3.0, 10.0, 30.0, 100.0, np.inf)
@@ -92,28 +91,13 @@ def with_future(
     return found
 
 
-def _lines(config: LinesConfig) -> list[Line]:
-    """Return what the estimators know of each line."""
-    return [
-        Line(
-            hz=hz,
-            sampling_rate_hz=config.sampling_rate,
-            detuning=config.detuning,
-            frequency_drift=config.frequency_drift or None,
-            amplitude_drift=config.amplitude_drift or None,
-            others_hz=tuple(other for other in config.frequencies if other != hz),
-        )
-        for hz in config.frequencies
-    ]
-
-
 def best_window(config: LinesConfig) -> float:
-    """Return the window of the regression with the least mean error on the synthetic test rows."""
+    """Return the window of the regression with the least mean error on synthetic training rows."""
     task = make_task(config)
-    rows = task.split("test")
+    rows = task.split("train")
     assert rows is not None  # `Lines.split` gives it
     signals, targets = (np.asarray(a)[..., 0] for a in (rows.inputs["signal"], rows.targets))
-    lines, first = _lines(config), config.burn_in_samples
+    lines, first = known_lines(config), config.burn_in_samples
     errors = []
     for window in _WINDOWS:
         found = np.empty(signals.shape)
@@ -126,7 +110,7 @@ def best_window(config: LinesConfig) -> float:
 
 def without_training(values: np.ndarray, config: LinesConfig) -> dict[str, np.ndarray]:
     """Return the estimates [F, T] of the causal estimators by name."""
-    lines, window = _lines(config), best_window(config)
+    lines, window = known_lines(config), best_window(config)
     level = values - values.mean()
     return {
         "regression of the past": np.stack(
@@ -146,9 +130,7 @@ def extracted(run: Path, source: Path, hz: Sequence[float]) -> np.ndarray:
         words = ["--checkpoint", run, "--input", source, "--select", f"{selected:.9g}"]
         command = [sys.executable, "-m", "freqjax.main", "--mode", "extract", *map(str, words)]
         subprocess.run([*command, "--output", str(output)], check=True, stdout=subprocess.DEVNULL)
-        with output.open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.reader(file) if row and not row[0].startswith("#")]
-        found.append([float(row[-1]) for row in rows[1:]])
+        found.append(np.loadtxt(output, delimiter=",", skiprows=1)[:, -1])
     return np.array(found)
 
 
@@ -184,7 +166,7 @@ def measure(name: str, scratch: Path) -> tuple[dict[str, Any], records_figure.Pa
         "synthetic_baselines": summary["baselines"],
     }
     print(row, flush=True)
-    panel = records_figure.Panel(name, case.names, own, reference, estimates, first)
+    panel = records_figure.Panel(name, case.names, own, reference, estimates["network"])
     return row, panel
 
 

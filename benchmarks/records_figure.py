@@ -1,8 +1,8 @@
-"""Figure of `benchmarks.records`: the first line of each record, from the network and from its reference."""
+"""Figure of `benchmarks.records`: the lines of each record, from the network and from their reference."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,23 +16,21 @@ _PERIODS = 6
 
 
 class Panel(NamedTuple):
-    """What is drawn of a record.
+    """Record and lines that a row of the figure shows.
 
     Attributes:
       name: of the record.
       names: [F] of its lines.
       record: the record.
       reference: [F, T] that stands in for the unknown lines.
-      estimates: name → [F, T], the network's first.
-      first: judged samples begin here.
+      outputs: [F, T] of the network.
     """
 
     name: str
     names: tuple[str, ...]
     record: Record
     reference: np.ndarray
-    estimates: Mapping[str, np.ndarray]
-    first: int
+    outputs: np.ndarray
 
 
 def draw(panels: Sequence[Panel], path: Path) -> None:
@@ -50,7 +48,7 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
         )
         for number, name in enumerate(panel.names):
             axis.plot(time, reference[number, at], color=canvas.PALE, lw=5)
-            output = panel.estimates["network"][number, at]
+            output = panel.outputs[number, at]
             axis.plot(time, output, color=canvas.colour(number), lw=1.4, label=name)
         axis.set_xlabel("years" if panel.name == "annual" else "days")
         axis.set_ylabel(panel.name)

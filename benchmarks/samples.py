@@ -26,9 +26,9 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.example import load_series
+from configs.daily import DAY, HOUR
 
 FOLDER = Path("runs/samples")
-HOUR = 3600.0
 
 
 class Record(NamedTuple):
@@ -61,7 +61,7 @@ def daily() -> Record:
 def annual() -> Record:
     """Read weekly CO2 without its trend; see `benchmarks.example`."""
     series = load_series()
-    return Record(datetime.datetime(1958, 3, 29), 7 * 24 * HOUR, series.ppm, filled=series.gaps)
+    return Record(datetime.datetime(1958, 3, 29), 7 * DAY, series.ppm, filled=series.gaps)
 
 
 RECORDS: Mapping[str, Callable[[], Record]] = {"daily": daily, "annual": annual}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks import records, samples
+from configs.daily import DAY
 
 
 def test_a_regression_with_a_future_finds_lines_of_slowly_changing_strength():
@@ -12,7 +13,7 @@ def test_a_regression_with_a_future_finds_lines_of_slowly_changing_strength():
     second = 0.5 * np.sin(2 * np.pi * hours / 12)
     third = 2 * np.sin(2 * np.pi * hours / 8)
     values = first + second + third + 30 + 0.02 * hours
-    found = records.with_future(values, 3600.0, (1 / records.DAY, 2 / records.DAY), 2 * records.DAY)
+    found = records.with_future(values, 3600.0, (1 / DAY, 2 / DAY), 2 * DAY)
     # At the ends the window has one side alone.
     inside = slice(6 * 24, -6 * 24)
     wanted = np.stack([first, second])[:, inside]

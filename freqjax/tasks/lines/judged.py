@@ -146,14 +146,10 @@ def by_ratio(judged: Judged) -> Section:
     )
 
 
-def baseline_outputs(
-    config: LinesConfig, signals: Float[np.ndarray, "B T"], groups: Int[np.ndarray, " B"]
-) -> dict[str, Float[np.ndarray, "B T"]]:
-    """Run every baseline on recordings [B, T] of which each selects a line: name → [B, T] float32."""
-    found = {name: np.empty(signals.shape, np.float32) for name in BASELINES}
-    for group, hz in enumerate(config.frequencies):
-        own = np.flatnonzero(groups == group)
-        line = Line(
+def known_lines(config: LinesConfig) -> list[Line]:
+    """Return what the baselines know of each line before they read a recording."""
+    return [
+        Line(
             hz=hz,
             sampling_rate_hz=config.sampling_rate,
             harmonics=config.orders,
@@ -164,6 +160,17 @@ def baseline_outputs(
                 other for other in config.frequencies if config.together and other != hz
             ),
         )
+        for hz in config.frequencies
+    ]
+
+
+def baseline_outputs(
+    config: LinesConfig, signals: Float[np.ndarray, "B T"], groups: Int[np.ndarray, " B"]
+) -> dict[str, Float[np.ndarray, "B T"]]:
+    """Run every baseline on recordings [B, T] of which each selects a line: name → [B, T] float32."""
+    found = {name: np.empty(signals.shape, np.float32) for name in BASELINES}
+    for group, line in enumerate(known_lines(config)):
+        own = np.flatnonzero(groups == group)
         for name, estimate in BASELINES.items():
             found[name][own] = estimate(signals[own].astype(np.float64), line)
     return found
