@@ -37,18 +37,20 @@ class Progress:
     def begin(self, epoch: int) -> None:
         """Start the clock after `epoch` completed epochs."""
         self._shown = -1.0
+        self._alerted: set[str] = set()
         self._left = TimeLeft(self._epochs, self._longest, self._columns.horizon)
 
     def show(self, row: dict[str, Any], *, last: bool) -> None:
-        """Print `row`, unless a line was printed very recently and this is not the last."""
+        """Print `row`, unless a line was printed very recently and this is not the last.
+
+        An alert that the row before had too is not printed again; every row of metrics.jsonl has its own.
+        """
         now = time.monotonic()
         left = self._left.after(row, now)
-        if (
-            self._shown >= 0
-            and now - self._shown < _LINE_SECONDS
-            and not last
-            and not row["alerts"]
-        ):
+        alerts = {alert.partition(":")[0]: alert for alert in row["alerts"]}
+        news = [alert for kind, alert in alerts.items() if kind not in self._alerted]
+        self._alerted = set(alerts)
+        if self._shown >= 0 and now - self._shown < _LINE_SECONDS and not last and not news:
             return
         self._shown = now
         columns = self._columns
@@ -63,7 +65,7 @@ class Progress:
             line += f"  horizon {row[columns.horizon]:g} of {self._longest:g} {self._unit}"
         line += f"  {row['seconds']:.2f} s"
         self._say(line if last or left is None else f"{line}  {left}")
-        for alert in row["alerts"]:
+        for alert in news:
             self._say(f"  alert: {alert}")
 
 

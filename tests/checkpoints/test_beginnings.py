@@ -111,6 +111,7 @@ def test_dense_recurrent_weights_are_none_of_pairs(other, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_replicas_of_a_sweep_begin_with_them(other, tmp_path):
     whole = config(init_from=str(other), epochs=2)
     whole.sweep.axes = {"optimizer.learning_rate": (0.05, 0.01)}

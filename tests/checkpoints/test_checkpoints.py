@@ -536,6 +536,7 @@ def test_an_end_at_any_change_of_the_disk(tmp_path, monkeypatch, error):
     assert 0 < saved < 20
 
 
+@pytest.mark.slow
 def test_kill_at_any_moment(tmp_path):
     """Twelve kills of a process that saves in a loop, each resumed by the next process."""
     rng = random.Random(2)

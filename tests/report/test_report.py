@@ -267,6 +267,7 @@ def test_an_interrupted_run_does_not_escalate(tmp_path, monkeypatch):
     assert "interrupted" in json.loads((tmp_path / "escalation.json").read_text())[0]["why"]
 
 
+@pytest.mark.slow
 def test_a_width_that_is_missing_is_escalated(tmp_path, monkeypatch):
     """One unit cannot hold two sines that eight units learn; then the first network that can is kept."""
     config = freqjax.Config(

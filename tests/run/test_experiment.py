@@ -21,6 +21,7 @@ from freqjax.run.workdir import Workdir
 from freqjax.tasks import Extraction, make_task
 from freqjax.tasks.extraction import datasets
 from tests.processes import running
+from tests.slow import some
 from tests.twins import extraction, split_of, tiny_config
 
 # What a clock or a process measures differs from run to run, with its checksum; all else must not.
@@ -124,7 +125,7 @@ def test_the_summary_agrees_with_the_checkpoint_it_names(tmp_path):
     np.testing.assert_allclose(summary["train"]["mse"], best, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", some(CONFIGS, "online"))
 def test_a_run_repeats_itself_bitwise(tmp_path, name):
     first, second = (train(CONFIGS[name], tmp_path / folder) for folder in "ab")
     assert rows(tmp_path / "a") == rows(tmp_path / "b")

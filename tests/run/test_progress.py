@@ -37,6 +37,27 @@ def test_the_first_epoch_counts_without_its_compilation(monkeypatch):
     assert said[-1].endswith("2.00 s")
 
 
+def test_an_alert_that_goes_on_is_printed_once(monkeypatch):
+    clock, said = Clock(monkeypatch), []
+    shown = Progress(Extraction(extraction_of(tiny_config())), 9, said.append)
+    shown.begin(0)
+    many = [
+        ["vanishing gradient in b: 1e-9 up to step {}"],
+        ["spike: {}", "vanishing gradient in b: {}"],
+    ]
+    for epoch, alerts in enumerate([many[0], many[1], many[0], [], many[0]], 1):
+        clock.now += 1
+        row = epoch_row(epoch, 1.0) | {"alerts": [alert.format(epoch) for alert in alerts]}
+        shown.show(row, last=False)
+    printed = [line.strip() for line in said if "alert" in line]
+    assert printed == [
+        "alert: vanishing gradient in b: 1e-9 up to step 1",
+        "alert: spike: 2",
+        "alert: vanishing gradient in b: 1e-9 up to step 5",
+    ]
+    assert sum(line.startswith("epoch") for line in said) == 5
+
+
 def test_the_time_of_a_curriculum_is_said_once_its_pace_is_known():
     # Two epochs at each horizon, an epoch takes 0.1 s per second of horizon, the last horizon is 16 s.
     left = TimeLeft(300, 16.0, "horizon_s")

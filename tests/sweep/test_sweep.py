@@ -114,7 +114,7 @@ def solo(config):
     ("config", "indices"),
     [
         pytest.param(ONLINE, (0, 13), id="online"),
-        pytest.param(FRESH, (2, 13), id="fresh tbptt with a plateau"),
+        pytest.param(FRESH, (2, 13), id="fresh tbptt with a plateau", marks=pytest.mark.slow),
         pytest.param(COSINE, (0, 5), id="full with a cosine", marks=pytest.mark.slow),
     ],
 )
@@ -155,6 +155,7 @@ def test_a_replica_ends_as_a_run_alone_does(tmp_path, monkeypatch):
         assert row["test_mse"] == pytest.approx(alone["test"]["mse"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_stacks_of_any_cell_sweep_and_dropout_is_the_replicas_own(tmp_path):
     run(STACK, tmp_path / "sweep")
     assert json.loads((tmp_path / "sweep/summary.json").read_text())["programs"] == 3

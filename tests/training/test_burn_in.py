@@ -11,6 +11,7 @@ from freqjax import UserError
 from freqjax.checkpoints import store as checkpoints
 from freqjax.config import overrides
 from freqjax.training.prepared import Prepared
+from tests.slow import some
 from tests.twins import extraction, split_of, tiny_config
 
 BURN_IN = 5  # samples, of 20
@@ -42,7 +43,7 @@ def counted_mse(outputs, batch):
     return squared.mean(), groups
 
 
-@pytest.mark.parametrize("regime", REGIMES)
+@pytest.mark.parametrize("regime", some(REGIMES, "online", "curriculum"))
 def test_one_criterion_chooses_judges_and_is_told(regime, tmp_path):
     whole = config(regime)
     summary = freqjax.train(whole, tmp_path / "run", say=lambda _: None)

@@ -9,6 +9,7 @@ from freqjax.networks import make_network
 from freqjax.tasks import make_task
 from freqjax.training.sources import chunk_bounds, make_source
 from freqjax.training.trainers import StreamTrainer
+from tests.slow import some
 from tests.twins import tiny_config
 
 REGIMES = {
@@ -70,7 +71,7 @@ def test_rows_drawn_are_counted_by_updates():
     assert make_source(task, config, task.rows("train")).rows_drawn(3, 0) is None
 
 
-@pytest.mark.parametrize("name", ["online", "windows"])
+@pytest.mark.parametrize("name", some(["online", "windows"], "windows"))
 def test_such_an_epoch_goes_on_in_its_middle(name, monkeypatch):
     monkeypatch.setattr("freqjax.training.sources.CHUNK_ROWS", 10)
     monkeypatch.setattr("freqjax.training.sources.SHUFFLED_CHUNK_ROWS", 36)

@@ -28,6 +28,7 @@ from freqjax.training.gradients.native import make_native_chunk, why_not
 from freqjax.training.optimizers import make_schedule
 from freqjax.training.streams import Stream, layout
 from freqjax.training.update import init_state
+from tests.slow import some
 from tests.twins import tiny_config, tiny_rows
 
 needs_compiler = pytest.mark.skipif(
@@ -133,7 +134,7 @@ def assert_same(ours, theirs):
 
 
 @needs_compiler
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", some(CASES, "adam", "sgd decayed"))
 def test_equals_differentiation_with_optax(built, name):
     """20 updates of each, and 20 more of the generic chunk after either: the two may take turns."""
     (native, generic), (_, state, stream) = compiled(name), setup(name)

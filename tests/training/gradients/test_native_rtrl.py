@@ -51,7 +51,7 @@ def setup(config):
         ("lstm", 5, {"state_correction": True}),
         pytest.param("lstm", 17, {"streams": "parallel"}, marks=pytest.mark.slow),
         ("gru", 8, {}),
-        ("rnn", 3, {"state_correction": True}),
+        pytest.param("rnn", 3, {"state_correction": True}, marks=pytest.mark.slow),
     ],
 )
 def test_updates_are_those_of_jax(cell, hidden, train):
