@@ -29,6 +29,9 @@ _EXPECTED = {
     "hum": "a mains line of unknown strength, detuned and drifting, in noise: see "
     "[docs/lines.md](docs/lines.md)",
     "daily": "the daily cycle and its half in an hourly record: see [docs/records.md](docs/records.md)",
+    "heart": "a pulse that wanders, with its harmonics: see [docs/records.md](docs/records.md)",
+    "tides": "five tidal constituents, two of which differ by a cycle in 27 days, by a linear recurrence: "
+    "see [docs/records.md](docs/records.md)",
     "spectral": "as `gauss_newton` from rotors at the FFT peaks of the training targets: data-driven",
     "constructed": "an exact clock with the frequencies written in, below 1e-8: a reference, not learned",
     "original_a": "one Adam step a sample, 1e-3: about 0.3 while training at first, 0.50 frozen",
@@ -47,6 +50,8 @@ _MEASURED: dict[str, tuple[str, dict[str, Any]]] = {
     "annual": ("example", {"estimate": "network"}),
     "hum": ("hum", {}),
     "daily": ("records", {"record": "daily"}),
+    "heart": ("records", {"record": "heart"}),
+    "tides": ("records", {"record": "tides"}),
     "spectral": ("variants", {"variant": "spectral start (data-driven)"}),
     "constructed": ("variants", {"variant": "constructed (nothing learned)"}),
     "original_a": ("originals", {"config": "original_a"}),

@@ -22,7 +22,7 @@ class Panel(NamedTuple):
       name: of the record.
       names: [F] of its lines.
       record: the record.
-      reference: [F, T] that stands in for the unknown lines.
+      reference: [F, T] lines, or what stands in for them.
       outputs: [F, T] of the network.
     """
 
@@ -55,6 +55,6 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
         axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)
     canvas.set_headline(
         figure,
-        "Lines of records: a network, one sample at a time (colours), and a regression with a future (pale)",
+        "Lines of records: a network, one sample at a time (colours), and the lines or what stands in (pale)",
     )
     canvas.save(figure, path.parent, path.name)

@@ -27,6 +27,7 @@ class Separates(Protocol):
       selected_hz: their frequencies, in cycles per unit of time.
       true_strength: whether a target is as strong as its component is in the input; False where all targets
         have amplitude 1.
+      detuning: the share of its frequency by which a component may be beside it.
     """
 
     inputs: tuple[Input, ...]
@@ -35,6 +36,7 @@ class Separates(Protocol):
     group_names: tuple[str, ...]
     selected_hz: tuple[float, ...]
     true_strength: bool
+    detuning: float
 
     @property
     def config(self) -> TaskConfig:

@@ -66,8 +66,8 @@ class Finder:
         others = [hz for hz in every if hz != selected]
         samples = planned.recording.samples
         middle = None if samples is None else samples / planned.sampling_rate / 2
-        self._track = Track(selected, rate, others, middle)
-        self._segments = Segments(selected, rate, others)
+        self._track = Track(selected, rate, others, middle, task.detuning)
+        self._segments = Segments(selected, rate, others, task.detuning)
         self._whole = [Spectrum(min(every), rate) for _ in range(2)]
 
     def add(

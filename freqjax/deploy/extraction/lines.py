@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Float
 
 SECONDS, PERIODS, BEATS = 1.0, 10, 4
-# The line is looked for within this share of the selected frequency, or so many bins.
+# The line is looked for within this share of the selected frequency, the task's own, or so many bins.
 _REACH, _REACH_BINS = 0.05, 1.5
 # Bins beside the line that its own spectrum fills, and up to which the noise is measured.
 _OWN_BINS, _NOISE_BINS = 2, 12
@@ -57,9 +57,15 @@ class Line(NamedTuple):
     stands: bool
 
 
-def reach_hz(selected_hz: float, others_hz: Sequence[float]) -> float:
-    """Return how far beside the selected frequency a line is looked for, at most halfway to another."""
-    return min(_REACH * selected_hz, nearest_hz(selected_hz, others_hz) / 2)
+def reach_hz(selected_hz: float, others_hz: Sequence[float], detuning: float = 0.0) -> float:
+    """Return how far beside the selected frequency a line is looked for, at most halfway to another.
+
+    Args:
+      selected_hz: the frequency.
+      others_hz: of other components.
+      detuning: the share of the frequency by which the task has components beside it.
+    """
+    return min(max(_REACH, detuning) * selected_hz, nearest_hz(selected_hz, others_hz) / 2)
 
 
 def nearest_hz(selected_hz: float, others_hz: Sequence[float]) -> float:
@@ -80,6 +86,7 @@ def measure(
     selected_hz: float,
     sampling_rate: float,
     others_hz: Sequence[float] = (),
+    detuning: float = 0.0,
 ) -> Line | None:
     """Measure the strongest line near `selected_hz`; None if the signal is constant.
 
@@ -88,13 +95,14 @@ def measure(
       selected_hz: where it is looked for.
       sampling_rate: of the signal, Hz.
       others_hz: of other components, which are no noise.
+      detuning: as in `reach_hz`.
     """
     largest = float(np.abs(signal - signal.mean()).max())
     if not largest > 0:
         return None
     count = len(signal)
     scaled = signal / largest  # so that no square vanishes
-    reach = max(reach_hz(selected_hz, others_hz), _REACH_BINS * sampling_rate / count)
+    reach = max(reach_hz(selected_hz, others_hz, detuning), _REACH_BINS * sampling_rate / count)
     window = np.sin(np.pi * (np.arange(count) + 0.5) / count) ** 2
     cycles = _coarse(scaled, window, selected_hz / sampling_rate, reach / sampling_rate)
     cycles, amplitude, residual = _fit(scaled, window, cycles)

@@ -112,6 +112,7 @@ class Track:
         sampling_rate: float,
         others_hz: Sequence[float],
         middle: float | None,
+        detuning: float = 0.0,
     ) -> None:
         """Measure the line `selected_hz` of signals at `sampling_rate`, both Hz.
 
@@ -120,8 +121,10 @@ class Track:
           sampling_rate: of the signals.
           others_hz: of the other components of the task.
           middle: of the recording, in units of time; None if its length is not known.
+          detuning: as in `lines.reach_hz`.
         """
         self._hz, self._rate, self._others = selected_hz, sampling_rate, tuple(others_hz)
+        self._detuning = detuning
         self._length = stretch_samples(selected_hz, sampling_rate, others_hz)
         self._held = np.zeros((2, 0))
         self._done, self._rows = 0, []
@@ -150,7 +153,9 @@ class Track:
     def _measure(self, samples: Float[np.ndarray, "2 N"]) -> Iterator[Row]:
         begin = self._done / self._rate
         self._done += samples.shape[1]
-        recording, output = (measure(part, self._hz, self._rate, self._others) for part in samples)
+        recording, output = (
+            measure(part, self._hz, self._rate, self._others, self._detuning) for part in samples
+        )
         row = Row(begin, self._done / self._rate, recording, output)
         self.summary.add(row)
         if not self._shows_line or (row.stands and begin <= self._middle):

@@ -2,8 +2,8 @@
 
 The spectra of recording and residual are averaged over Hann-windowed segments of 200 periods, or of eight of
 the difference from the nearest other component of the task, if that is longer. The power of a line is that
-within 5 % of the selected frequency, at most halfway to another component (or two bins, in a recording that
-is too short for that), less the power of the noise there, which is the median of the recording's bins on both
+within 5 % of the selected frequency, or within the detuning of the task if that is wider, at most halfway to
+another component (or two bins, in a recording that is too short for that), less the power of the noise there, which is the median of the recording's bins on both
 sides. The share of the recording's line that the residual has is what is left. The coherence of the network's
 output with the recording at the line, |S_xy|² / (S_xx S_yy), tells whether the output keeps its phase to the
 line by itself.
@@ -23,7 +23,8 @@ from freqjax.deploy.extraction.lines import CORRELATED_BINS, nearest_hz, reach_h
 # of the difference from the nearest other component: four bins on each side of the line are nearer to it.
 _PERIODS, _BEATS = 200, 8
 _FEWEST, _MOST = 64, 1 << 20
-# The noise is measured from where the line's band ends to this share of the frequency, or so many bins more.
+# The noise is measured from where the line's band ends to this share of the frequency, to twice the band, or
+# so many bins more.
 _FLANK, _FLANK_BINS = 0.15, 8
 # Bins to either side over which a Hann window spreads a line.
 _SPREAD = 2
@@ -94,14 +95,22 @@ class Segments:
     """Averaged spectra of recording, component, residual and output about a line, added in chunks."""
 
     def __init__(
-        self, selected_hz: float, sampling_rate: float, others_hz: Sequence[float] = ()
+        self,
+        selected_hz: float,
+        sampling_rate: float,
+        others_hz: Sequence[float] = (),
+        detuning: float = 0.0,
     ) -> None:
         """Choose segments for the line `selected_hz` of signals at `sampling_rate`, both Hz.
 
-        `others_hz` are the other components of the task, which are no noise.
+        Args:
+          selected_hz: frequency of the line.
+          sampling_rate: of the signals.
+          others_hz: of the other components of the task, which are no noise.
+          detuning: as in `lines.reach_hz`.
         """
         self._hz, self._rate, self._others = selected_hz, sampling_rate, tuple(others_hz)
-        self._reach = reach_hz(selected_hz, others_hz)
+        self._reach = reach_hz(selected_hz, others_hz, detuning)
         seconds = max(_PERIODS / selected_hz, _BEATS / nearest_hz(selected_hz, others_hz))
         self._length = round(min(max(seconds * sampling_rate, _FEWEST), _MOST))
         self._parts: list[np.ndarray] = []
@@ -158,7 +167,8 @@ class Segments:
         return max(self._reach * length / self._rate, _SPREAD + 0.01)
 
     def _flank(self, length: int) -> float:
-        return max((_FLANK * self._hz - self._reach) * length / self._rate, _FLANK_BINS)
+        end = max(_FLANK * self._hz, 2 * self._reach)
+        return max((end - self._reach) * length / self._rate, _FLANK_BINS)
 
     def spectra(self) -> NearLine:
         """Return the amplitude spectra about the line."""

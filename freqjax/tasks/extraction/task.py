@@ -61,6 +61,7 @@ class Extraction(Task):
     config: ExtractionConfig
     output_size = 1
     true_strength = False  # targets are sines of amplitude 1, whatever the mixture's gain
+    detuning = 0.0
     group_label, group_word = "frequency", "component"
     easier_words = "a known start, a smaller phase_scale, longer streams, or a later judgement"
     objective = SquaredError()

@@ -72,7 +72,7 @@ class Lines(Task):
         self.inputs = (Input("signal", self.channels), Input("selector", lines, selects=True))
         self.output_size = self.channels
         self.time = TimeUnit("s", config.sampling_rate)
-        self.selected_hz = config.frequencies
+        self.selected_hz, self.detuning = config.frequencies, config.detuning
         self.group_names = tuple(f"{f:g} Hz" for f in config.frequencies)
         low, high = config.snr_range
         self.easier = (
@@ -131,6 +131,11 @@ class Lines(Task):
             decay=decay / rate,
             turn_scale=middle / rate / _TUNED_CYCLES,
         )
+
+    def peaks(self, train: Batch) -> tuple[float, ...]:
+        """Return the nominal frequency of each line, cycles per sample, around which the law draws."""
+        del train
+        return tuple(f / self.config.sampling_rate for f in self.config.frequencies)
 
     def constant_loss(self, frozen: Frozen) -> float:
         """Return the test loss of predicting zero, the mean of a line of random phase."""

@@ -48,6 +48,14 @@ def test_intervals_are_those_of_rife_and_boorstyn_times_the_cost_of_the_window()
     assert hz == pytest.approx(quantile * np.sqrt(2.343) * bound, rel=0.05)
 
 
+def test_a_line_is_found_as_far_off_as_the_task_has_them():
+    time = np.arange(2000) / 100.0
+    signal = np.cos(2 * np.pi * 1.83 * time) + 0.01 * np.random.default_rng(0).normal(size=2000)
+    near, wide = (measure(signal, 1.5, 100.0, detuning=detuning) for detuning in (0.0, 0.25))
+    assert near is None or not near.stands
+    assert wide is not None and wide.stands and abs(wide.hz - 1.83) < 1e-3
+
+
 def test_noise_has_no_line():
     rng = np.random.default_rng(2)
     lines = [measure(rng.normal(size=400), 50.0, RATE) for _ in range(150)]

@@ -47,6 +47,21 @@ def test_the_noise_beside_the_line_is_no_line():
     assert half.left == pytest.approx(0.5, abs=half.resolution + 0.05)
 
 
+def test_a_line_as_far_off_as_the_task_has_them_is_judged():
+    """A line that wanders between 44 and 64 Hz, of a task whose lines may be 30 % beside 50 Hz."""
+    phase = 2 * np.pi * np.cumsum(54 + 10 * np.sin(2 * np.pi * TIME / 7)) / RATE
+    line = np.cos(phase)
+    recording = line + 0.05 * NOISE
+    for gain, left in ((0.7, 0.09), (0.0, 1.0)):
+        found = Segments(50.0, RATE, detuning=0.3)
+        found.add(recording, gain * line, recording - gain * line, line)
+        found.finish()
+        verdict = found.verdict()
+        assert verdict.stands
+        assert verdict.left == pytest.approx(left, rel=0.05)
+        assert verdict.reach_hz == pytest.approx(15.0)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_where_there_is_no_line_that_is_said(seed):
     noise = np.random.default_rng(seed).normal(size=SAMPLES)

@@ -11,6 +11,7 @@ from freqjax.config import validation
 from freqjax.config.sections import context_of
 from freqjax.errors import UserError
 from freqjax.main import main
+from freqjax.networks import TurningPairs, make_network
 from freqjax.tasks import Batch
 from freqjax.tasks.lines.judged import baseline_outputs, losses, relative_errors
 from freqjax.tasks.lines.possible import least_possible
@@ -175,6 +176,19 @@ def test_rotors_fit_lines_of_any_rate_by_themselves(hz, rate):
     low, high = setting.band
     assert low < min(hz) / rate <= max(hz) / rate < high < 0.5
     assert 0 < setting.decay < setting.leak < 0.5
+
+
+@pytest.mark.parametrize("cell", ["lstm", "lru"])
+def test_a_pair_of_every_line_begins_at_its_frequency(cell):
+    task = small(frequencies=(50.0, 81.5))
+    config = NetworkConfig(cell=cell, initializer="spectral", learned_carry=True, hidden_size=16)
+    network = make_network(config, task, lambda: rows_of(task, "train"))
+    assert isinstance(network, TurningPairs)
+    cycles = network.pair_cycles(network.init(jax.random.key(0)))
+    for line, hz in enumerate(task.config.frequencies):
+        own = cycles[network.pair_owners() == line]
+        assert np.abs(own * 1000.0 / hz - 1).min() < {"lstm": 0.04, "lru": 1e-5}[cell]
+        assert np.abs(own * 1000.0 / hz - 1).max() > 0.01  # the others are spread over the band
 
 
 def test_noise_is_cut_from_a_folder_of_recordings(tmp_path):
