@@ -195,7 +195,15 @@ def extracted(run: Path, source: Path, hz: Sequence[float]) -> np.ndarray:
     found = []
     for number, selected in enumerate(hz, start=1):
         output = run / f"line{number}.csv"
-        words = ["--checkpoint", run, "--input", source, "--select", f"{selected:.9g}", "--resample"]
+        words = [
+            "--checkpoint",
+            run,
+            "--input",
+            source,
+            "--select",
+            f"{selected:.9g}",
+            "--resample",
+        ]
         command = [sys.executable, "-m", "freqjax.main", "--mode", "extract", *map(str, words)]
         subprocess.run([*command, "--output", str(output)], check=True, stdout=subprocess.DEVNULL)
         found.append(np.loadtxt(output, delimiter=",", skiprows=1)[:, -1])

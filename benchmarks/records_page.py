@@ -65,7 +65,9 @@ def _record(row: dict[str, Any]) -> Iterator[str]:
 
 
 def _days(days: float) -> str:
-    return f"{days / 365.2425:.0f} years" if days > 730 else f"{days:.0f} days"
+    if days > 730:
+        return f"{days / 365.2425:.0f} years"
+    return f"{days:.0f} days" if days >= 1 else f"{days * 86400:.0f} s"
 
 
 def _synthetic(row: dict[str, Any]) -> str:

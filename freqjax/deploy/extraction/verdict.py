@@ -3,10 +3,10 @@
 The spectra of recording and residual are averaged over Hann-windowed segments of 200 periods, or of eight of
 the difference from the nearest other component of the task, if that is longer. The power of a line is that
 within 5 % of the selected frequency, or within the detuning of the task if that is wider, at most halfway to
-another component (or two bins, in a recording that is too short for that), less the power of the noise there, which is the median of the recording's bins on both
-sides. The share of the recording's line that the residual has is what is left. The coherence of the network's
-output with the recording at the line, |S_xy|² / (S_xx S_yy), tells whether the output keeps its phase to the
-line by itself.
+another component (or two bins, in a recording that is too short for that), less the power of the noise there,
+which is the median of the recording's bins on both sides. The share of the recording's line that the residual
+has is what is left. The coherence of the network's output with the recording at the line, |S_xy|² / (S_xx
+S_yy), tells whether the output keeps its phase to the line by itself.
 """
 
 from __future__ import annotations
