@@ -39,7 +39,7 @@ def tokens_of(text: str) -> tuple[str, ...]:
     return tuple(_TOKEN.findall(text.replace("’", "'").lower()))
 
 
-def read_chapters(path: Path, field: str = "task.text") -> list[Chapter]:
+def read_chapters(path: Path, field: str = "task.data") -> list[Chapter]:
     """Read the chapters of a text.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,9 +48,16 @@ class Vocabulary:
         """Return the words of a row, in the order of `words`."""
         return self._words[row]
 
-    def spell(self, rows: Iterable[int]) -> str:
+    def spell(self, rows: Int[np.ndarray, " n"]) -> str:
         """Spell rows as text, by the first word of each; one below 0 is left out."""
-        return " ".join(self._words[row][0] for row in rows if row >= 0)
+        return " ".join(self._words[row][0] for row in rows.tolist() if row >= 0)
+
+    def by_use(self, tokens: Iterable[str]) -> Vocabulary:
+        """Return the same rows, with the words that stand in a text most often first."""
+        counts = Counter(tokens)
+        order = sorted(range(len(self.words)), key=lambda i: -counts[self.words[i]])
+        words = tuple(self.words[i] for i in order)
+        return Vocabulary(words, self.vectors, self.row_of_word[order])
 
     def nearest(
         self, vectors: Float[np.ndarray, "n D"], count: int = 1

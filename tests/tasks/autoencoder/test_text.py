@@ -78,7 +78,7 @@ def test_a_bad_text_is_one_sentence(tmp_path, name, content, said):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError) as raised:
         read_chapters(tmp_path / name)
-    assert str(raised.value).startswith(f"task.text is {tmp_path / name}")
+    assert str(raised.value).startswith(f"task.data is {tmp_path / name}")
     assert said in str(raised.value)
 
 

@@ -12,7 +12,7 @@ def test_words_share_a_row_and_may_have_none():
     found = make_vocabulary(list("abcd"), VECTORS[:3], np.array([2, 0, -1, 2]))
     assert found.rows_of("dxcba").tolist() == [1, -1, -1, 0, 1]
     assert found.words_of(1) == ("a", "d")
-    assert found.spell([0, -1, 1, 1]) == "b a a"
+    assert found.spell(np.array([0, -1, 1, 1])) == "b a a"
     np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, rtol=1e-6)
     assert found.vectors.shape == (2, 7)
 
