@@ -79,7 +79,7 @@ def best_constant(
     return unit(vectors[mask]).mean(axis=0, dtype=np.float64).astype(np.float32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Quantiser:
     """Uniform levels from the lowest to the highest training value of each number of a code.
 
@@ -110,7 +110,7 @@ class Quantiser:
         return (self.low + share * (self.high - self.low)).astype(np.float32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WindowPca:
     """Principal components of whole sequences; shorter ones are filled up with the mean vector.
 
@@ -157,7 +157,7 @@ class WindowPca:
         return (codes @ self.axes).reshape(len(codes), *self.centre.shape) + self.centre
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CosineTransform:
     """Cosine transform over time of the principal components of vectors; the strongest K coefficients.
 

@@ -26,7 +26,7 @@ _ALLOWED = (
 # Neither a line of text nor a word of a binary file is longer, bytes.
 _LONGEST_LINE, _LONGEST_WORD = 4_000_000, 10_000
 _Pairs = Iterator[tuple[str, np.ndarray]]
-_PACKED = {b"\x1f\x8b": "gzip", b"BZ": "bzip2", b"\xfd7": "xz", b"7z": "7-Zip"}
+_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zX": "xz", b"7z\xbc\xaf": "7-Zip"}
 
 
 def read_vectors(

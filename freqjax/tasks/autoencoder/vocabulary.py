@@ -14,7 +14,7 @@ from jaxtyping import Float, Int, Num
 _PIECE = 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Vocabulary:
     """W words with V vectors of D numbers.
 

@@ -1,6 +1,9 @@
 """Files of word vectors, written by hand, and files that are none."""
 
+import bz2
+import gzip
 import io
+import lzma
 import struct
 import tracemalloc
 import zipfile
@@ -82,7 +85,9 @@ BAD = {
     "prose": (b"In the beginning\n", "and its first line is 'In the beginning'."),
     "one word": (b"word\n", "and its first line is 'word'."),
     "a pickle": (b"\x80\x04\x95\n\x00", "it must be vectors of word2vec (text or binary), of GloVe"),
-    "packed": (b"\x1f\x8b\x08\x00", "it is packed by gzip: unpack it first"),
+    "packed by gzip": (gzip.compress(text()), "it is packed by gzip: unpack it first"),
+    "packed by bzip2": (bz2.compress(text()), "it is packed by bzip2: unpack it first"),
+    "packed by xz": (lzma.compress(text()), "it is packed by xz: unpack it first"),
     "no words": (b"0 3\n", "its first line states 0 words of 3 numbers: there must be some."),
     "too many": (b"5 3\n" + text(), "its first line states 5 words, and it has 4."),
     "too few": (b"3 3\n" + text(), "its first line states 3 words, and it has 4."),
@@ -140,6 +145,12 @@ def test_a_bad_file_is_one_sentence(tmp_path, name):
     assert message.startswith(f"task.vectors is {path}")
     assert said in message
     assert message.endswith(".")
+
+
+def test_a_first_word_may_begin_as_a_packed_file_does(tmp_path):
+    path = tmp_path / "v.txt"
+    path.write_bytes(b"BZ 1 0\n7zip 0 1\n")
+    assert read_vectors(path).words == ("BZ", "7zip")
 
 
 def test_words_that_are_not_there_are_none(tmp_path):
