@@ -209,7 +209,8 @@ class CosineTransform:
         coefficients = np.tile(self.centre.ravel(), (len(codes), 1))
         coefficients[:, self.kept] = codes
         shaped = coefficients.reshape(len(codes), *self.centre.shape)
-        return np.asarray(scipy.fft.idct(shaped, axis=1, norm="ortho")) @ self.axes.T + self.mean
+        found = np.asarray(scipy.fft.idct(shaped, axis=1, norm="ortho"))
+        return _turned(found, self.axes.T) + self.mean
 
 
 def _transformed(
@@ -217,7 +218,14 @@ def _transformed(
 ) -> np.ndarray:
     """Return the cosine transform [N, T, P] over time of the parts of vectors along axes [D, P]."""
     centred = np.where(mask[..., None], vectors - mean, np.float32(0))
-    return np.asarray(scipy.fft.dct(centred @ axes, axis=1, norm="ortho"))
+    return np.asarray(scipy.fft.dct(_turned(centred, axes), axis=1, norm="ortho"))
+
+
+def _turned(vectors: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """Multiply vectors [N, T, A] by axes [A, B] in one product, which is many times as fast as N of them."""
+    count, samples, _ = vectors.shape
+    flat = vectors.reshape(count * samples, len(axes)) @ axes
+    return flat.reshape(count, samples, axes.shape[1])
 
 
 def principal_axes(rows: Float[np.ndarray, "R F"], count: int) -> Float[np.ndarray, "K F"]:
