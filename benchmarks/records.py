@@ -89,7 +89,10 @@ def beat_phase(values: np.ndarray, step_s: float) -> np.ndarray:
     beats = signal.find_peaks(
         filtered, distance=round(_SHORTEST_BEAT / step_s), prominence=0.5 * filtered.std()
     )[0]
-    return np.interp(np.arange(len(values)), beats, 2 * np.pi * np.arange(len(beats)))
+    # Before the first beat and after the last one it goes on at the pace of the nearest two.
+    first, last = 2 * beats[0] - beats[1], 2 * beats[-1] - beats[-2]
+    knots = np.concatenate([[first], beats, [last]])
+    return np.interp(np.arange(len(values)), knots, 2 * np.pi * np.arange(len(knots)))
 
 
 def with_future(

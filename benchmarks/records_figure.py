@@ -13,6 +13,8 @@ from freqjax.figures import canvas
 
 # Periods of the slowest line that are shown.
 _PERIODS = 6
+# Record → unit of its time axis, and s in it; days for the others.
+_UNITS = {"annual": ("years", 365.2425 * 86400), "heart": ("s", 1.0)}
 
 
 class Panel(NamedTuple):
@@ -41,8 +43,8 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
         crossings = np.flatnonzero(np.diff(np.signbit(reference[0])))
         period = 2 * np.mean(np.diff(crossings))
         at = slice(-round(_PERIODS * period), None)
-        unit = panel.record.step_s / (365.2425 * 86400 if panel.name == "annual" else 86400)
-        time = np.arange(len(values))[at] * unit
+        unit, seconds = _UNITS.get(panel.name, ("days", 86400.0))
+        time = np.arange(len(values))[at] * panel.record.step_s / seconds
         axis.plot(
             time, values[at] - values[at].mean(), ".", color=canvas.GREY, ms=2, label="record"
         )
@@ -50,7 +52,7 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
             axis.plot(time, reference[number, at], color=canvas.PALE, lw=5)
             output = panel.outputs[number, at]
             axis.plot(time, output, color=canvas.colour(number), lw=1.4, label=name)
-        axis.set_xlabel("years" if panel.name == "annual" else "days")
+        axis.set_xlabel(unit)
         axis.set_ylabel(panel.name)
         axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)
     canvas.set_headline(

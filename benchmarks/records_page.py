@@ -35,6 +35,9 @@ predicting zero. The lines of a measured record are not known: the network is co
 Gaussian window around each sample, which reads the future too, and of the pulse goes by its beats. It is not
 the truth either. All estimates read a record whose offset, and in the case of CO2 a cubic, was computed from
 the whole of it. utide reads all of the tide before it gives a first value.
+
+Lines whose frequency is known exactly and whose strength does not change, as those of the tide here, are best
+found by a regression over the whole past. Where strength or frequency wander, the network has less error.
 """
 
 _FIGURE = """
