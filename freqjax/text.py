@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+_DAY, _YEAR = 86400.0, 365.2425 * 86400.0
 # Controls of terminals (C0, DEL, C1), line and paragraph separators, marks that turn or hide text, and halves
 # of characters. The joiners U+200C and U+200D stay: some languages are not written without them.
 _UNSEEN = re.compile(
@@ -33,6 +34,24 @@ def duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+def shown_unit(longest: float, unit: str) -> tuple[str, float]:
+    """Return the unit in which times up to `longest`, in `unit`, are shown, and its length in `unit`.
+
+    Seconds become days or years where there are many; other units stay.
+    """
+    if unit == "s":
+        for name, seconds in (("years", _YEAR), ("days", _DAY)):
+            if longest >= 2 * seconds:
+                return name, seconds
+    return unit, 1.0
+
+
+def span(time: float, unit: str) -> str:
+    """Format a length of time in `unit`, such as 0.5 s or, for 3.888e6 s, 45 days."""
+    name, length = shown_unit(time, unit)
+    return f"{time / length:g} {name}"
 
 
 def printable(text: str) -> str:

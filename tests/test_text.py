@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from freqjax.text import printable, shortened, significant
+from freqjax.text import printable, shortened, shown_unit, significant, span
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,19 @@ def test_long_text_is_shortened_and_short_text_stays():
     assert shortened("x" * 300) == "x" * 300
     assert shortened("y" * 2000 + "':") == "y" * 100 + "… (2,002 characters)':"
     assert shortened("abcdefghij", 6) == "ab… (10 characters)ij"
+
+
+@pytest.mark.parametrize(
+    ("time", "unit", "shown"),
+    [
+        (0.5, "s", "0.5 s"),
+        (172799.0, "s", "172799 s"),
+        (3.888e6, "s", "45 days"),
+        (5 * 365.2425 * 86400, "s", "5 years"),
+        (1e9, "samples", "1e+09 samples"),
+    ],
+)
+def test_long_times_are_told_in_days_and_years(time, unit, shown):
+    assert span(time, unit) == shown
+    name, length = shown_unit(time, unit)
+    assert shown == f"{time / length:g} {name}"

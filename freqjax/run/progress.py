@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from freqjax.tasks import Task
-from freqjax.text import duration, number
+from freqjax.text import duration, number, shown_unit
 
 # Epochs shorter than this share a line, so that the output stays readable.
 _LINE_SECONDS = 0.5
@@ -62,7 +62,9 @@ class Progress:
             frozen = _by_group(self._names, row[columns.frozen_per_group])
             line += f"  frozen {number(row[columns.frozen])} ({frozen})"
         if columns.horizon in row:
-            line += f"  horizon {row[columns.horizon]:g} of {self._longest:g} {self._unit}"
+            name, length = shown_unit(self._longest, self._unit)
+            horizon, longest = row[columns.horizon] / length, self._longest / length
+            line += f"  horizon {horizon:.6g} of {longest:g} {name}"
         line += f"  {row['seconds']:.2f} s"
         self._say(line if last or left is None else f"{line}  {left}")
         for alert in news:

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from freqjax.networks.arrays import EitherArray
 from freqjax.tasks.batch import Batch, Sequences, mean_of_all, means_by_group
 from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section, Table
-from freqjax.text import number
+from freqjax.text import number, span
 
 if TYPE_CHECKING:
     from freqjax.tasks.task import Task
@@ -46,7 +46,7 @@ def evaluate_rows(task: Task, frozen: Frozen) -> Evaluation:
     score = task.scores(frozen.outputs("test"), rows)
     constant = task.constant_loss(frozen)
     limit, note = task.least_possible()
-    judged_from = f"{task.burn_in / task.time.samples:g} {task.time.name}"
+    judged_from = span(task.burn_in / task.time.samples, task.time.name)
     evaluation = Evaluation(
         score=score.all,
         score_name=task.score_name or task.objective.label,

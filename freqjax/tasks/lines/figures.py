@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from freqjax.figures import canvas
 from freqjax.tasks.lines.judged import Judged
-from freqjax.text import number
+from freqjax.text import number, shown_unit
 
 # Periods of the line that the waveform shows.
 _PERIODS = 8
@@ -64,7 +64,9 @@ def recordings(judged: Judged, folder: Path) -> Path:
     figure, axes = canvas.subplots(11.0, 0.8 + 2.5 * len(judged.names), len(judged.names), 2)
     network = judged.errors["network"]
     output = judged.estimates["network"]
-    seconds = np.arange(judged.signals.shape[1]) / judged.sampling_rate
+    samples = judged.signals.shape[1]
+    unit, length = shown_unit(samples / judged.sampling_rate, "s")
+    times, label = np.arange(samples) / judged.sampling_rate / length, f"time ({unit})"
     for line, (left, right) in enumerate(axes):
         own = np.flatnonzero(judged.group == line)
         if not own.size:
@@ -72,29 +74,29 @@ def recordings(judged: Judged, folder: Path) -> Path:
             continue
         shown = own[np.argsort(network[own])[len(own) // 2]]
         shade = canvas.colour(line)
-        count = min(len(seconds), round(_PERIODS * judged.sampling_rate / judged.frequencies[line]))
-        end = slice(len(seconds) - count, None)
+        count = min(samples, round(_PERIODS * judged.sampling_rate / judged.frequencies[line]))
+        end = slice(samples - count, None)
         left.plot(
-            seconds[end], judged.signals[shown, end], color=canvas.PALE, lw=1, label="recording"
+            times[end], judged.signals[shown, end], color=canvas.PALE, lw=1, label="recording"
         )
-        left.plot(seconds[end], judged.targets[shown, end], color=canvas.GREY, lw=3, label="line")
-        left.plot(seconds[end], output[shown, end], color=shade, lw=1.4, label="output")
+        left.plot(times[end], judged.targets[shown, end], color=canvas.GREY, lw=3, label="line")
+        left.plot(times[end], output[shown, end], color=shade, lw=1.4, label="output")
         left.set_title(
             f"{judged.names[line]}, {judged.ratios[shown]:+.0f} dB: the last {_PERIODS} periods",
             loc="left", fontsize=10,
         )  # fmt: skip
-        left.set_xlabel("time (s)")
+        left.set_xlabel(label)
         window = max(1, round(judged.sampling_rate / judged.frequencies[line]))
         right.plot(
-            seconds, _smoothed(output[shown] - judged.targets[shown], window)
+            times, _smoothed(output[shown] - judged.targets[shown], window)
             / np.mean(judged.targets[shown] ** 2), color=shade, lw=1.2,
         )  # fmt: skip
         right.axhline(1.0, color=canvas.GREY, lw=1, ls="--")
         if judged.first:
-            right.axvspan(0, seconds[judged.first], color=canvas.PALE, alpha=0.4, lw=0)
+            right.axvspan(0, times[judged.first], color=canvas.PALE, alpha=0.4, lw=0)
         right.set_yscale("log")
         right.set_title("error power over a period / the line's power", loc="left", fontsize=10)
-        right.set_xlabel("time (s); grey is not judged" if judged.first else "time (s)")
+        right.set_xlabel(f"{label}; grey is not judged" if judged.first else label)
     axes[0, 0].legend(fontsize=8, loc="upper left", framealpha=0.9)
     canvas.set_headline(figure, "The test recording of median error of each line")
     return canvas.save(figure, folder, "recordings.png")
