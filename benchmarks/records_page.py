@@ -37,7 +37,8 @@ the truth either. All estimates read a record whose offset, and in the case of C
 the whole of it. utide reads all of the tide before it gives a first value.
 
 Lines whose frequency is known exactly and whose strength does not change, as those of the tide here, are best
-found by a regression over the whole past. Where strength or frequency wander, the network has less error.
+found by a regression of the past. Where strength or frequency wander, as in the temperatures and the pulse,
+the network has less error. The network of the tides begins with a unit at the frequency of each line.
 """
 
 _FIGURE = """

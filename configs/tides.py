@@ -6,8 +6,8 @@
 O1, K1, N2, M2 and S2 stand in every recording together, of independent Gaussian quadratures, in
 autoregressive noise and beside an offset: a law that is linear and Gaussian, so that the summary has the
 exact limit. The best estimate is linear too, and so is the network: a linear recurrent unit, of which each
-constituent has 12 or 13 units, one of them at its own speed. N2 and M2 differ by one cycle in 27 days: units
-forget in 20 days at first, and learn to remember for longer. The second command writes
+constituent has 12 or 13 units, one of them at its own speed, which is knowledge of the law and not learned.
+N2 and M2 differ by one cycle in 27 days: units begin with a memory of 20 days. The second command writes
 runs/samples/tides.csv, a synthetic record, since no package has a measured one.
 
 Expected: docs/records.md has the errors beside the limit.

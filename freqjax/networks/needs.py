@@ -56,10 +56,10 @@ class GivesRotors(Protocol):
 
 @runtime_checkable
 class GivesPeaks(GivesRotors, Protocol):
-    """Task whose training targets have a strongest oscillation under each selector."""
+    """Task whose targets have a strongest oscillation under each selector."""
 
     def peaks(self, train: Any) -> tuple[float, ...]:
-        """Measure [F] cycles per sample on the training rows, one per selector."""
+        """Return [F] cycles per sample, one per selector: of the training rows, or of the law."""
         ...
 
 
