@@ -180,14 +180,15 @@ def test_rotors_fit_lines_of_any_rate_by_themselves(hz, rate):
 
 @pytest.mark.parametrize("cell", ["lstm", "lru"])
 def test_a_pair_of_every_line_begins_at_its_frequency(cell):
-    task = small(frequencies=(50.0, 81.5))
+    # Almost without a leak, so that a pair of an LSTM turns as it was set.
+    task = small(frequencies=(50.0, 81.5), rotor_leak=0.1, rotor_decay=0.05)
     config = NetworkConfig(cell=cell, initializer="spectral", learned_carry=True, hidden_size=16)
     network = make_network(config, task, lambda: rows_of(task, "train"))
     assert isinstance(network, TurningPairs)
     cycles = network.pair_cycles(network.init(jax.random.key(0)))
     for line, hz in enumerate(task.config.frequencies):
         own = cycles[network.pair_owners() == line]
-        assert np.abs(own * 1000.0 / hz - 1).min() < {"lstm": 0.04, "lru": 1e-5}[cell]
+        assert np.abs(own * 1000.0 / hz - 1).min() < 1e-3
         assert np.abs(own * 1000.0 / hz - 1).max() > 0.01  # the others are spread over the band
 
 
