@@ -22,7 +22,7 @@ _SEED = 8
 
 
 class Leak(NamedTuple):
-    """What parts of a split share.
+    """Overlap of the parts of a split.
 
     Attributes:
       count: sequences of validation or test that share a run, or all, with one of training, or of test with
