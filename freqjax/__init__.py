@@ -29,6 +29,7 @@ from freqjax.errors import UserError
 if TYPE_CHECKING:
     from freqjax.deploy.trained import Trained, load
     from freqjax.run.escalation import train
+    from freqjax.tasks.autoencoder.config import AutoencoderConfig
     from freqjax.tasks.extraction.config import ExtractionConfig, LimitsConfig
     from freqjax.tasks.extraction.config import ExtractionConfig as TaskConfig
     from freqjax.tasks.lines.config import LinesConfig
@@ -38,6 +39,7 @@ __version__ = "0.2.0"
 # Name → what it is imported from on first use: most bring JAX with them, which a config file and the command
 # line's --help can do without.
 _LATER = {
+    "AutoencoderConfig": "freqjax.tasks.autoencoder.config:AutoencoderConfig",
     "ExtractionConfig": "freqjax.tasks.extraction.config:ExtractionConfig",
     "LimitsConfig": "freqjax.tasks.extraction.config:LimitsConfig",
     "LinesConfig": "freqjax.tasks.lines.config:LinesConfig",
@@ -49,6 +51,7 @@ _LATER = {
 }
 
 __all__ = [
+    "AutoencoderConfig",
     "Config",
     "CurriculumConfig",
     "ExtractionConfig",

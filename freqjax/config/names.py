@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 TASKS = {
     "extraction": "freqjax.tasks.extraction.task:Extraction",
     "lines": "freqjax.tasks.lines.task:Lines",
+    "autoencoder": "freqjax.tasks.autoencoder.task:Autoencoder",
 }
 # The section of each of them, which is imported without its task, since the task imports JAX.
 TASK_SECTIONS = {
     "extraction": "freqjax.tasks.extraction.config:ExtractionConfig",
     "lines": "freqjax.tasks.lines.config:LinesConfig",
+    "autoencoder": "freqjax.tasks.autoencoder.config:AutoencoderConfig",
 }
 CELLS = {
     "lstm": "freqjax.networks.lstm:LstmCell",

@@ -12,6 +12,8 @@ from freqjax.networks.abilities import (
     Restricted,
     SingleLstm,
     Streams,
+    TrainingPass,
+    TrainsApart,
     TurningPairs,
     require_streams,
 )
@@ -24,6 +26,7 @@ from freqjax.networks.lstm_linear import Linearization
 from freqjax.networks.make import can_pad, make_network, network_of
 from freqjax.networks.needs import (
     Constructed,
+    GivesNetwork,
     GivesPeaks,
     GivesRotors,
     GivesWeights,
@@ -43,6 +46,7 @@ __all__ = [
     "Constructed",
     "DenseRealTime",
     "Filterable",
+    "GivesNetwork",
     "GivesPeaks",
     "GivesRotors",
     "GivesWeights",
@@ -71,6 +75,8 @@ __all__ = [
     "Sized",
     "StackedNetwork",
     "Streams",
+    "TrainingPass",
+    "TrainsApart",
     "TurningPairs",
     "can_pad",
     "cell_class",

@@ -10,8 +10,9 @@ Axes: T time, B streams, D inputs, O outputs, H hidden, P pairs of units.
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
@@ -32,6 +33,41 @@ class Streams(Network, Protocol):
         self, params: Params, carry: Carry, x: Float[AnyArray, "B D"]
     ) -> tuple[Carry, Float[Array, "B O"]]:
         """Advance one sample: carry, x [B, D] → carry, y [B, O]."""
+        ...
+
+
+class TrainingPass(NamedTuple):
+    """Result of a training pass of a network that trains otherwise than it is evaluated.
+
+    Attributes:
+      outputs: [T, B, O].
+      penalty: added to the mean loss of the outputs.
+      counted: [T, B] bool, the rows whose loss counts in this update; None for all.
+    """
+
+    outputs: Float[Array, "T B O"]
+    penalty: Float[Array, ""]
+    counted: Bool[Array, "T B"] | None = None
+
+
+@runtime_checkable
+class TrainsApart(Network, Protocol):
+    """Network of whole sequences whose training pass differs from `unroll`.
+
+    It may read the targets (teacher forcing), add noise, penalise its code, or change over the updates.
+    """
+
+    def training_pass(
+        self,
+        params: Params,
+        xs: Float[AnyArray, "T B D"],
+        targets: Float[AnyArray, "T B O"],
+        resets: Bool[AnyArray, "T B"],
+        *,
+        key: jax.Array,
+        step: Int[Array, ""],
+    ) -> TrainingPass:
+        """Run B sequences as update number `step` trains on them; `key` is of that update alone."""
         ...
 
 

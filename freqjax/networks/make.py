@@ -10,15 +10,13 @@ from freqjax.config.sections import NetworkConfig
 from freqjax.networks.initializers import INITIALIZERS, LAYER_INITIALIZERS
 from freqjax.networks.lru import LruNetwork
 from freqjax.networks.lstm import LstmNetwork, RotorNetwork
-from freqjax.networks.needs import ROTOR_INITIALIZERS, Needs, Sized, needs_of
+from freqjax.networks.needs import ROTOR_INITIALIZERS, GivesNetwork, Needs, Sized, needs_of
 from freqjax.networks.stack import BidirectionalNetwork, SingleLayerNetwork, StackedNetwork
 from freqjax.networks.weights import LstmInitializer, LstmSetting
 
 
-def make_network(
-    config: NetworkConfig, task: Sized, train: Callable[[], Any] | None = None
-) -> LstmNetwork | StackedNetwork | BidirectionalNetwork | LruNetwork:
-    """Make the network of `config` for `task`.
+def make_network(config: NetworkConfig, task: Sized, train: Callable[[], Any] | None = None) -> Any:
+    """Make the network of `config` for `task`, which may bring a kind of its own.
 
     Args:
       config: of the network.
@@ -29,7 +27,10 @@ def make_network(
     Raises:
       UserError: the network does not match the task, or its fields contradict each other.
     """
-    return network_of(config, needs_of(config, task, train))
+    needs = needs_of(config, task, train)
+    if isinstance(task, GivesNetwork):
+        return task.network(config, train)
+    return network_of(config, needs)
 
 
 def network_of(

@@ -15,6 +15,7 @@ from freqjax.config.sections import NetworkConfig
 from freqjax.errors import UserError
 from freqjax.networks import rotors
 from freqjax.networks.initializers import GATED_INITIALIZERS, LAYER_INITIALIZERS
+from freqjax.networks.network import Network
 from freqjax.networks.weights import LstmSetting, LstmWeights, RotorSetting
 
 ROTOR_INITIALIZERS = ("rotor", "spectral")
@@ -60,6 +61,24 @@ class GivesPeaks(GivesRotors, Protocol):
 
     def peaks(self, train: Any) -> tuple[float, ...]:
         """Return [F] cycles per sample, one per selector: of the training rows, or of the law."""
+        ...
+
+
+@runtime_checkable
+class GivesNetwork(Protocol):
+    """Task with a kind of network of its own, such as an encoder and a decoder."""
+
+    def network(self, config: NetworkConfig, train: Callable[[], Any] | None) -> Network:
+        """Make the network of `config`.
+
+        Args:
+          config: of the network; `needs_of` has checked it.
+          train: returns the training rows, for initial weights that read them; None if the weights will be
+            loaded.
+
+        Raises:
+          UserError: fields of network and task contradict each other.
+        """
         ...
 
 

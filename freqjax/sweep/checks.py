@@ -11,7 +11,7 @@ from freqjax.checkpoints.beginnings import Warn
 from freqjax.checkpoints.records import Record, data_hashes
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
-from freqjax.networks import Network, needs_of, network_of
+from freqjax.networks import Network, make_network
 from freqjax.sweep import processes
 from freqjax.sweep.axes import Bucket
 from freqjax.system import capacity, devices
@@ -41,9 +41,9 @@ def check(buckets: Sequence[Bucket], warn: Warn, *, resume: bool = False) -> lis
     for networks in _by_task(buckets):
         task = make_task(networks[0].task)
         for config in networks:
-            needs = needs_of(config.network, task)
+            network = make_network(config.network, task)
             if config.train.init_from and not resume:
-                beginnings.read(config.train.init_from, network_of(config.network, needs), warn)
+                beginnings.read(config.train.init_from, network, warn)
         if networks[0].task.train_path or networks[0].task.test_path:
             task.split("train")
             task.split("test")

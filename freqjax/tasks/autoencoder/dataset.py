@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -17,6 +18,9 @@ from freqjax.tasks.autoencoder.text import Chapter, read_chapters
 from freqjax.tasks.autoencoder.vector_files import read_vectors
 from freqjax.tasks.autoencoder.vocabulary import Vocabulary
 from freqjax.text import printable
+
+if TYPE_CHECKING:
+    from freqjax.tasks.autoencoder.config import AutoencoderConfig
 
 # The name of the shipped text.
 POEMS = "poems"
@@ -65,6 +69,74 @@ class Dataset(NamedTuple):
     def parts(self) -> dict[str, Part]:
         """The three parts by name."""
         return dict(zip(splits.NAMES, (self.train, self.validation, self.test), strict=True))
+
+
+def dataset_of(config: AutoencoderConfig) -> Dataset:
+    """Load the sequences of a config, padded to its T; the last ones loaded are kept.
+
+    Raises:
+      UserError: as `load_dataset`, or the sequences have another T or D than the config.
+    """
+    shares = (config.split[0], config.split[1], config.split[2])
+    named = (config.data, config.vectors)
+    asked = 50 if config.length is None else config.length
+    found = _kept(*named, asked, shares, config.train_seed, *map(_stamp, named))
+    sequences, dimensions = found.train.vectors.shape[1:]
+    source = printable(config.data or POEMS)
+    if config.length is not None and sequences > config.length:
+        raise UserError(
+            f"task.length is {config.length}: it must be at least {sequences}, the vectors of a sequence of "
+            f"{source}."
+        )
+    if config.dimensions is not None and dimensions != config.dimensions:
+        raise UserError(
+            f"task.dimensions is {config.dimensions}: it must be {dimensions}, those of a vector of {source}."
+        )
+    if config.length is None or sequences == config.length:
+        return found
+    padded = {name: pad(part, config.length) for name, part in found.parts.items()}
+    return found._replace(**padded)
+
+
+def sizes_of(config: AutoencoderConfig) -> tuple[int, int]:
+    """Return T and D of the data of a config.
+
+    Raises:
+      UserError: as `dataset_of`.
+    """
+    sequences, dimensions = dataset_of(config).train.vectors.shape[1:]
+    return sequences, dimensions
+
+
+@functools.lru_cache(maxsize=2)
+def _kept(
+    data: str,
+    vectors: str,
+    samples: int,
+    shares: tuple[float, float, float],
+    seed: int,
+    *stamps: tuple[int, int],
+) -> Dataset:
+    """Load sequences; `stamps` tell a file from the one that was there before."""
+    del stamps
+    return load_dataset(data or POEMS, vectors, samples=samples, shares=shares, seed=seed)
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    """Return time and size of a file; zeros if there is none."""
+    try:
+        found = Path(path).stat() if path else None
+    except OSError:
+        found = None
+    return (0, 0) if found is None else (found.st_mtime_ns, found.st_size)
+
+
+def pad(part: Part, samples: int) -> Part:
+    """Return a part with sequences of T = `samples`, which none exceeds."""
+    more = ((0, 0), (0, samples - part.mask.shape[1]))
+    rows = None if part.rows is None else np.pad(part.rows, more, constant_values=-1)
+    vectors = np.pad(part.vectors, (*more, (0, 0)))
+    return part._replace(vectors=vectors, mask=np.pad(part.mask, more), rows=rows)
 
 
 def load_dataset(

@@ -6,6 +6,9 @@
 | full | full | the same; the update is the whole stream | its first sample |
 | full | windows, examples | a fresh state, or one that M rows warmed up | the fresh state, or the warm one |
 
+A network whose training pass differs from its evaluation (`freqjax.networks.TrainsApart`) is differentiated
+through that pass.
+
 A fresh state is `Network.init_carry`; if it is learned, the gradient is propagated into it, as at every reset
 inside an update. These estimators have no memory besides the carry.
 Axes: K samples of an update, B streams, G groups, M samples of warming up.
@@ -21,7 +24,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from freqjax.config.sections import Config
-from freqjax.networks import Network
+from freqjax.networks import Network, TrainsApart
 from freqjax.networks.network import Carry, Params
 from freqjax.tasks import Task
 from freqjax.training.gradients.estimator import Estimate, Estimator, mean_loss
@@ -86,6 +89,36 @@ class WholeGradient(Backpropagation):
         return mean_loss(losses, jnp.where(counts, window.weights, 0)), (carry, losses)
 
 
+class TrainingPassGradient(Estimator):
+    """Gradient through the training pass of a network that trains otherwise than it is evaluated."""
+
+    def __init__(self, network: TrainsApart, task: Task, dropout: jax.Array) -> None:
+        """Store network and task; `dropout` is the key of everything random in the pass."""
+        self._network, self._objective, self._key = network, task.objective, dropout
+        self._groups = len(task.group_names)
+
+    def gradient(
+        self, params: Params, carry: Carry, memory: Any, window: Stream, step: Int[Array, ""]
+    ) -> Estimate:
+        """Compute the gradient of the mean loss of the rows that count, plus the penalty."""
+        key = jax.random.fold_in(self._key, step)
+
+        def loss(params: Params) -> tuple[Float[Array, ""], Float[Array, "K B"]]:
+            found = self._network.training_pass(
+                params, window.inputs, window.targets, window.resets, key=key, step=step
+            )
+            losses = self._objective.row_loss(found.outputs, window.targets)
+            weights = (window.groups < self._groups).astype(losses.dtype)
+            if window.weights is not None:
+                weights = weights * window.weights
+            if found.counted is not None:
+                weights = weights * found.counted
+            return mean_loss(losses, weights) + found.penalty, losses
+
+        grads, losses = jax.grad(loss, has_aux=True)(params)
+        return Estimate(grads, carry, memory, losses)
+
+
 def truncated(network: Network, task: Task, config: Config, dropout: jax.Array) -> Estimator:
     """Make the estimator that `train.gradient` calls truncated."""
     del config
@@ -96,4 +129,6 @@ def full(network: Network, task: Task, config: Config, dropout: jax.Array) -> Es
     """Make the estimator that `train.gradient` calls full."""
     if config.train.regime == "full":  # an update holds the whole stream
         return TruncatedGradient(network, task, dropout)
+    if isinstance(network, TrainsApart):
+        return TrainingPassGradient(network, task, dropout)
     return WholeGradient(network, task, dropout)

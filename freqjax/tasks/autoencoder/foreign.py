@@ -1,0 +1,60 @@
+"""Test sequences of another file than the data's (`task.test_path`).
+
+Axes: N sequences, T samples, D dimensions.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from freqjax.errors import UserError
+from freqjax.tasks.autoencoder import windows
+from freqjax.tasks.autoencoder.dataset import Dataset, Part, pad
+from freqjax.tasks.autoencoder.sequences import read_sequences
+from freqjax.tasks.autoencoder.text import read_chapters
+from freqjax.text import printable
+
+
+def read_part(
+    path: Path, dataset: Dataset, samples: int, field: str = "task.test_path"
+) -> tuple[Part, tuple[str, ...]]:
+    """Read sequences as a part, and the names of their groups.
+
+    Args:
+      path: an .npz of sequences, or a text, whose words are those of the dataset's vocabulary.
+      dataset: the data that a network was trained on.
+      samples: T of its longest sequence.
+      field: the field that named the file, for messages.
+
+    Raises:
+      UserError: the file cannot be read, or its sequences do not fit the network.
+    """
+    source = f"{field} is {printable(str(path))}"
+    dimensions = dataset.train.vectors.shape[2]
+    if path.suffix.lower() == ".npz":
+        found = read_sequences(path, field)
+        shape = found.vectors.shape
+        if shape[2] != dimensions or shape[1] > samples:
+            raise UserError(
+                f"{source}: its sequences are [{shape[1]}, {shape[2]}]: they must have at most {samples} "
+                f"vectors of {dimensions} dimensions."
+            )
+        label = np.zeros(len(found.mask), np.int32)
+        part = Part(found.vectors, found.mask, found.group, label)
+        return pad(part, samples), found.group_names
+    if dataset.vocabulary is None:
+        raise UserError(f"{source}: it must be an .npz, since task.data holds no words.")
+    chapters = read_chapters(path, field)
+    vocabulary = dataset.vocabulary
+    cut = windows.cut([vocabulary.rows_of(chapter.tokens) for chapter in chapters], samples)
+    if not len(cut.mask):
+        raise UserError(
+            f"{source}: it must have a window of {windows.FEWEST} words with vectors and has none."
+        )
+    vectors = np.zeros((*cut.mask.shape, dimensions), np.float32)
+    vectors[cut.mask] = vocabulary.vectors[cut.rows[cut.mask]]
+    label = np.zeros(len(cut.mask), np.int32)
+    part = Part(vectors, cut.mask, cut.chapter, label, cut.rows)
+    return part, tuple(chapter.title for chapter in chapters)

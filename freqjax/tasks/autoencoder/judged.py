@@ -1,0 +1,168 @@
+"""Evaluation of an autoencoder: cosine and skill of every split beside codes without a network, and probes.
+
+Axes: N sequences, T samples, D dimensions, K numbers of a code, C groups (chapters, persons).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from freqjax.tasks.autoencoder import parts
+from freqjax.tasks.autoencoder.baselines import (
+    CosineTransform,
+    WindowPca,
+    best_constant,
+    mean_cosine,
+    skill,
+    through,
+    token_cosines,
+)
+from freqjax.tasks.autoencoder.dataset import Dataset, Part
+from freqjax.tasks.autoencoder.leaks import Leak, check_split_leak
+from freqjax.tasks.autoencoder.linear_code import linear_cosine
+from freqjax.tasks.autoencoder.network.autoencoder import AutoencoderNetwork
+from freqjax.tasks.autoencoder.probes import Probes, probe
+from freqjax.tasks.evaluation import Frozen
+
+
+class Difference(NamedTuple):
+    """Mean difference of two cosines on the same tokens, with its standard error over groups.
+
+    Attributes:
+      mean: of the first minus the second, over all tokens.
+      error: its standard error; None with fewer than two groups.
+      groups: how many groups there are.
+    """
+
+    mean: float
+    error: float | None
+    groups: int
+
+
+class Judge:
+    """Codes without a network on the rows of a dataset, each computed once."""
+
+    def __init__(self, dataset: Dataset, numbers: int, bits: int) -> None:
+        """Store the rows, K = `numbers` and the bits of each."""
+        self.dataset, self.numbers, self.bits = dataset, numbers, bits
+
+    @functools.cached_property
+    def pca(self) -> WindowPca:
+        """Principal components of training sequences."""
+        train = self.dataset.train
+        return WindowPca.fit(train.vectors, train.mask, self.numbers)
+
+    @functools.cached_property
+    def outputs(self) -> dict[str, Float[np.ndarray, "N T D"]]:
+        """Outputs of components and of the cosine transform on the test rows."""
+        train, test = self.dataset.train, self.dataset.test
+        transform = CosineTransform.fit(train.vectors, train.mask, self.numbers)
+        return {
+            "pca": through(self.pca, train, test, self.bits),
+            "dct": through(transform, train, test, self.bits),
+        }
+
+    @functools.cached_property
+    def linear(self) -> tuple[float, list[float]]:
+        """Mean cosine of the trained linear code on the test rows, and of each sequence."""
+        dataset = self.dataset
+        chooses = dataset.validation if len(dataset.validation.mask) else dataset.train
+        rows = parts.Rows(dataset.train.vectors, dataset.train.mask)
+        return linear_cosine(
+            dataset.train,
+            chooses,
+            dataset.test,
+            self.numbers,
+            self.bits,
+            parts.components_of(rows, self.numbers),
+        )
+
+    def mean(self, part: Part) -> float:
+        """Return the cosine of the best constant of the training rows on a part."""
+        train = self.dataset.train
+        constant = best_constant(train.vectors, train.mask)
+        return mean_cosine(np.broadcast_to(constant, part.vectors.shape), part.vectors, part.mask)
+
+    @functools.cached_property
+    def leak(self) -> Leak:
+        """Sequences of other parts that a part repeats."""
+        return check_split_leak(self.dataset)
+
+    def baselines(self) -> dict[str, Any]:
+        """Return what is compared with on the test rows: outputs, or a cosine."""
+        return {**self.outputs, "linear": self.linear[0]}
+
+    def probes(self, frozen: Frozen) -> Probes:
+        """Run the probes of `freqjax.tasks.autoencoder.probes` on the test rows."""
+        assert isinstance(frozen.network, AutoencoderNetwork)
+        return probe(frozen.network, frozen.params, self.dataset.test)
+
+    def metrics(
+        self, metrics: Mapping[str, Any], baselines: Mapping[str, float], probes: Probes
+    ) -> dict[str, Any]:
+        """Add skill and bits to the entries of each split, and skill to the baselines."""
+        found = dict(metrics)
+        bits = self.numbers * self.bits
+        for name, part in self.dataset.parts.items():
+            if name in found:
+                value = skill(found[name]["cosine"], self.mean(part))
+                found[name] = {**found[name], "skill": value, "bits_per_sequence": bits}
+        mean = baselines["constant"]
+        named = {"mean": mean, **{k: v for k, v in baselines.items() if k != "constant"}}
+        scored = {k: {"cosine": v, "skill": skill(v, mean)} for k, v in named.items()}
+        return found | {"baselines": scored, "probes": probes_json(probes)}
+
+    def beyond_linear(self, outputs: Float[np.ndarray, "N T D"]) -> Difference:
+        """Compare outputs on the test rows with the trained linear code."""
+        test = self.dataset.test
+        each = token_means(outputs, test)
+        return difference(each, np.array(self.linear[1]), test.mask.sum(axis=1), test.group)
+
+
+def token_means(outputs: Float[np.ndarray, "N T D"], part: Part) -> Float[np.ndarray, " N"]:
+    """Return the mean cosine of the tokens of each sequence."""
+    tokens = np.zeros(part.mask.shape, np.float64)
+    tokens[part.mask] = token_cosines(outputs, part.vectors, part.mask)
+    return tokens.sum(axis=1) / np.maximum(part.mask.sum(axis=1), 1)
+
+
+def difference(
+    first: Float[np.ndarray, " N"],
+    second: Float[np.ndarray, " N"],
+    tokens: Int[np.ndarray, " N"],
+    groups: Int[np.ndarray, " N"],
+) -> Difference:
+    """Return the mean difference of two scores of sequences, weighted by tokens.
+
+    The standard error is that of a ratio over groups, as of a cluster sample (Cochran 1977, section 6.5).
+
+    Args:
+      first: a score of each sequence.
+      second: another of each.
+      tokens: of each.
+      groups: of each; sequences of one group are not independent.
+    """
+    _, index = np.unique(groups, return_inverse=True)
+    count = int(index.max()) + 1
+    sums, sizes = np.zeros(count), np.zeros(count)
+    np.add.at(sums, index, (first - second) * tokens)
+    np.add.at(sizes, index, tokens)
+    mean = float(sums.sum() / sizes.sum())
+    if count < 2:
+        return Difference(mean, None, count)
+    residuals = sums - mean * sizes
+    error = np.sqrt(count / (count - 1) * np.sum(residuals**2)) / sizes.sum()
+    return Difference(mean, float(error), count)
+
+
+def probes_json(probes: Probes) -> dict[str, Any]:
+    """Return probes ready for JSON."""
+    values = probes._asdict()
+    values["by_bits"] = {str(bits): cosine for bits, cosine in probes.by_bits.items()}
+    values["geometry"] = probes.geometry._asdict()
+    return values

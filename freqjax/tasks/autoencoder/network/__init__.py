@@ -1,0 +1,1 @@
+"""Networks of the autoencoder: encoder, code, decoder, read-out, and the whole of them."""

@@ -1,0 +1,173 @@
+"""Autoencoder: a sequence of vectors must pass a code of K numbers and come out again.
+
+Inputs and targets are the same vectors. The score is the mean cosine of a vector, beside the mean predictor,
+principal components and a trained linear code at equal numbers and bits.
+Axes: N sequences, T samples, D dimensions, K numbers of a code.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from freqjax.config.sections import Context, NetworkConfig
+from freqjax.networks.arrays import AnyArray
+from freqjax.tasks.autoencoder import parts
+from freqjax.tasks.autoencoder.config import AutoencoderConfig
+from freqjax.tasks.autoencoder.cutting import Text
+from freqjax.tasks.autoencoder.dataset import Dataset, Part, dataset_of
+from freqjax.tasks.autoencoder.foreign import read_part
+from freqjax.tasks.autoencoder.judged import Judge
+from freqjax.tasks.autoencoder.network.autoencoder import AutoencoderNetwork
+from freqjax.tasks.autoencoder.objectives import Mixed, Words
+from freqjax.tasks.autoencoder.probes import Probes
+from freqjax.tasks.autoencoder.sections import sections_of
+from freqjax.tasks.batch import Batch
+from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section
+from freqjax.tasks.objectives import Cosine, Objective, SquaredError
+from freqjax.tasks.scoring import evaluate_rows
+from freqjax.tasks.task import Input, Task
+
+# With more labels than this, results are not told apart by them.
+_MOST_GROUPS = 24
+
+
+class Autoencoder(Task):
+    """Autoencoder of sequences; groups of results are the data's labels, such as books."""
+
+    Config = AutoencoderConfig
+    config: AutoencoderConfig
+    group_label, group_word = "label", "label"
+    score_name = "cosine"
+    higher_is_better = True
+    constant_name = "the mean vector"
+    easier = "task.numbers=32"
+    easier_words = "more numbers, or shorter sequences"
+    limit_note = "the law of the sequences is not known; bits bound what a code can hold"
+
+    def __init__(self, config: AutoencoderConfig, context: Context | None = None) -> None:
+        """Store the config; sequences are read on demand."""
+        assert config.dimensions is not None  # `AutoencoderConfig.check` sets it
+        super().__init__(config, context)
+        self.inputs = (Input("vectors", config.dimensions),)
+        self.output_size = config.dimensions
+        self._probed: tuple[Any, Probes] | None = None
+
+    @functools.cached_property
+    def dataset(self) -> Dataset:
+        """The sequences, of which the test's may be replaced by those of `task.test_path`."""
+        found = dataset_of(self.config)
+        if self.config.test_path:
+            test, names = read_part(Path(self.config.test_path), found, self.config.samples)
+            return found._replace(test=test, group_names=names)
+        return found
+
+    @functools.cached_property
+    def group_names(self) -> tuple[str, ...]:
+        """The labels; "all" if there are none, or too many, or the test's are of another file."""
+        names = self.dataset.label_names
+        told_apart = names and len(names) <= _MOST_GROUPS and not self.config.test_path
+        return names if told_apart else ("all",)
+
+    @functools.cached_property
+    def objective(self) -> Objective:
+        """The loss that `task.loss` names."""
+        if self.config.loss == "words":
+            vocabulary = self.dataset.vocabulary
+            assert vocabulary is not None  # `AutoencoderConfig.check` requires a text
+            return Words(vocabulary.vectors, self.config.temperature)
+        return {"cosine": Cosine(), "squared_error": SquaredError(), "mixed": Mixed()}[
+            self.config.loss
+        ]
+
+    @property
+    def draws(self) -> bool:
+        """True of a text, whose chapters can be cut anew."""
+        return self.config.is_text
+
+    def network(self, config: NetworkConfig, train: Callable[[], Any] | None) -> AutoencoderNetwork:
+        """Make the network of the task; see `freqjax.networks.GivesNetwork`."""
+        rows = None
+        if train is not None:
+            batch: Batch = train()
+            rows = parts.Rows(np.asarray(batch.inputs["vectors"]), np.asarray(batch.mask))
+        return parts.make(self.config, config, rows)
+
+    def split(self, name: str) -> Batch | None:
+        """Return the sequences of a part; None if there are none."""
+        part = self.dataset.parts[name]
+        return self.batch_of(part) if len(part.mask) else None
+
+    def batch_of(self, part: Part) -> Batch:
+        """Return sequences as a batch."""
+        return _batch(part.vectors, part.mask, self._groups(part.label))
+
+    def sample(self, key: jax.Array, samples: int) -> Batch:
+        """Cut the chapters of the training text at new offsets; the first T samples of each window."""
+        text = self._text
+        vectors, mask = text.draw(key, self.samples)
+        return _batch(vectors[:, :samples], mask[:, :samples], self._groups(text.label))
+
+    def row_score(
+        self, outputs: Float[AnyArray, "*N O"], targets: Float[AnyArray, "*N O"]
+    ) -> Float[Array, "*N"]:
+        """Return the cosine of every output to its target."""
+        return 1 - Cosine().row_loss(outputs, targets)
+
+    def baselines(self, frozen: Frozen) -> Mapping[str, Baseline]:
+        """Return principal components, a cosine transform and a trained linear code, at equal bits."""
+        del frozen
+        return self.judge.baselines()
+
+    def evaluate(self, frozen: Frozen) -> Evaluation:
+        """Return scores, baselines, probes and sections of frozen weights."""
+        found = evaluate_rows(self, frozen)
+        metrics = self.judge.metrics(found.metrics, found.baselines, self.probes(frozen))
+        return found._replace(metrics=metrics)
+
+    def sections(self, frozen: Frozen, evaluation: Evaluation) -> Sequence[Section]:
+        """Describe what the code is worth, where, and what the outputs are."""
+        return sections_of(self.judge, frozen, evaluation, self.probes(frozen))
+
+    def describe(self) -> dict[str, Any]:
+        """Return sizes and precision of the code."""
+        config = self.config
+        return {
+            "sequence": [self.samples, self.output_size],
+            "numbers": config.numbers,
+            "bits_per_number": config.bits,
+            "bits_per_sequence": config.numbers * config.bits,
+        }
+
+    def probes(self, frozen: Frozen) -> Probes:
+        """Probe frozen weights on the test rows; the last ones probed are kept."""
+        if self._probed is None or self._probed[0] is not frozen.params:
+            self._probed = (frozen.params, self.judge.probes(frozen))
+        return self._probed[1]
+
+    @functools.cached_property
+    def judge(self) -> Judge:
+        """Codes without a network on the rows of the task."""
+        return Judge(self.dataset, self.config.numbers, self.config.bits)
+
+    @functools.cached_property
+    def _text(self) -> Text:
+        vocabulary = self.dataset.vocabulary
+        assert vocabulary is not None
+        return Text.of(self.dataset.train, vocabulary.vectors)
+
+    def _groups(self, labels: Any) -> Any:
+        return labels if len(self.group_names) > 1 else np.zeros_like(labels)
+
+
+def _batch(vectors: Any, mask: Any, groups: Any) -> Batch:
+    if isinstance(vectors, jax.Array):
+        groups = jnp.asarray(groups)
+    return Batch({"vectors": vectors}, vectors, groups, mask)
