@@ -7,6 +7,7 @@ import numpy as np
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.networks import Filterable, Network, SingleLstm
+from freqjax.networks.filtered import Parts
 from freqjax.networks.network import Params
 from freqjax.networks.rotors import UNITS
 from freqjax.tasks import Task
@@ -45,6 +46,13 @@ def require(network: Network, task: Task, config: Config) -> Filterable:
             "since a filter here observes one."
         )
     return network
+
+
+def covariance_elements(parts: Parts, groups: str) -> int:
+    """Count the elements of a filter's covariance, with `optimizer.groups`."""
+    if groups == "part":
+        return parts.parts * parts.weights**2
+    return (parts.parts * parts.weights) ** 2
 
 
 def require_pairs(network: Network, config: Config, params: Params) -> None:

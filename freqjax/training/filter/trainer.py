@@ -32,7 +32,7 @@ from freqjax.training.epochs import EpochResult
 from freqjax.training.filter import native
 from freqjax.training.filter.block import Block, Settings, begin, run
 from freqjax.training.filter.judgement import END, ESTIMATE, Progress
-from freqjax.training.filter.requirements import require
+from freqjax.training.filter.requirements import covariance_elements, require
 from freqjax.training.frozen import FrozenLosses, group_shares
 from freqjax.training.seeds import initial_key, noise_key
 from freqjax.training.sources import CHUNK_ROWS
@@ -86,8 +86,9 @@ class FilterTrainer:
         self._scales = parts.scales(params, config.optimizer.relative_prior)
         self._fixed, self._bias = parts.constants(params), parts.bias(params)
         self._kept = parts.recursion.kept(config.train.gradient_method, parts.weights)
-        squared = (parts.parts * parts.weights) ** 2
-        self._rows_at_once = max(1, min(CHUNK_ROWS, _PART // squared))
+        self._apart = config.optimizer.groups == "part"
+        elements = covariance_elements(parts, config.optimizer.groups)
+        self._rows_at_once = max(1, min(CHUNK_ROWS, _PART // elements))
         self._state = self._start(parts.gather(params))
         noise = config.optimizer.observation_noise
         first, preferred = (self._first_horizon(), ESTIMATE) if self._grows else (task.samples, END)
@@ -109,7 +110,7 @@ class FilterTrainer:
     def _start(self, trained: Float[np.ndarray, "F P n"]) -> FilterState:
         weights = jnp.asarray(trained, jnp.float32)
         candidates, recursion = jnp.stack([weights, weights], axis=1), self._parts.recursion
-        block = begin(candidates[0], END, None, recursion)
+        block = begin(candidates[0], END, None, recursion, apart=self._apart)
         return FilterState(candidates, weights, recursion.begin(weights), block)
 
     @property
@@ -178,7 +179,7 @@ class FilterTrainer:
             candidates = candidates.at[..., CARRY].set(recursion.carry(carried))
         # What is no carry, the hidden state of pairs, is 0 while another group holds them.
         before = carried if not afresh and self._last_group == group else None
-        block = begin(candidates, progress.preferred, before, recursion)
+        block = begin(candidates, progress.preferred, before, recursion, apart=self._apart)
         self._state = state._replace(block=block)
 
     def _end_block(self, group: int, losses: Float[np.ndarray, " 3"]) -> None:

@@ -26,6 +26,7 @@ from tests.training.filter.small import config_of
         ("curriculum.first_horizon", "0.001", "curriculum.first_horizon is 0.001 s: it must be at"),
         ("curriculum.first_horizon", "2.5", "curriculum.first_horizon is 2.5 s: it must be at"),
         ("curriculum.damping", "0.1", "curriculum.damping is 0.1: it must be left at 0.01 where"),
+        ("optimizer.groups", "all", "optimizer.groups is 'all': it must be one of input, part"),
         ("optimizer.observation_noise", "0", "optimizer.observation_noise is 0"),
         ("optimizer.later_prior", "1.5", "optimizer.later_prior is 1.5: it must be above 0 and at"),
         ("optimizer.relative_prior", "-1", "optimizer.relative_prior is -1"),
@@ -38,6 +39,11 @@ def test_a_field_that_does_not_fit_is_refused(field, value, said):
     assert message.startswith(said)
     assert message.endswith(".")
     assert message.count(". ") == 0
+
+
+def test_the_native_loop_keeps_one_covariance():
+    with pytest.raises(UserError, match=r"^optimizer.groups is part: it must be input where train"):
+        config_of(train__engine="native", optimizer__groups="part")
 
 
 def test_a_growing_block_begins_afresh():

@@ -59,6 +59,7 @@ CONFIGS: dict[str, dict[str, str]] = {
     "reset at each epoch": {"task__reset": "epoch"},
     "never reset": {"task__reset": "never"},
     "fresh noise": {"task__noise": "fresh"},
+    "parts apart": {"optimizer__groups": "part"},
     "growing": {"name": "online", "curriculum__first_horizon": "0.8"},
     "a linear recurrent unit": {"name": "online_lru", "task__reset": "never"},
 }
