@@ -84,7 +84,8 @@ def page() -> str:
             "Solved: every frequency below 0.01 with frozen weights on the test seeds 2, 3 and 4. Worst and "
             "median are over training seeds, of the worst frequency and test seed. Samples and seconds are "
             "medians; seconds are of training alone in JAX, without start-up and figures, on two CPU cores "
-            "shared with other work, which slowed some rows up to fourfold. `the stream` is the 40,000 fixed rows of train seed 1 in order, at most four times."
+            "shared with other work, which slowed some rows up to fourfold. `the stream` is the 40,000 "
+            "fixed rows of train seed 1 in order, at most four times."
         ),
         *table(_COLUMNS, (_row(name, [r for r in rows if r["job"] == name]) for name in names)),
         "",
