@@ -20,7 +20,8 @@ class Separates(Protocol):
     """Task of a signal that holds components, one of which is selected.
 
     Attributes:
-      inputs: the named inputs; that named signal has one column, or two (I/Q: real and imaginary part).
+      inputs: the named inputs; that named signal has one column, or two (I/Q: real and imaginary part), and
+        a target as many.
       samples: T, samples of a training signal.
       time: the unit of time, which has `samples` of the sampling rate.
       group_names: names of the components in texts.

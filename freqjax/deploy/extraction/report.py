@@ -24,8 +24,7 @@ def report(planned: Plan, done: Extracted) -> list[str]:
     for place, group in enumerate(planned.groups):
         lines.append(f"{planned.task.group_names[group]}: {planned.outputs[place]}")
         for channel, found in enumerate(done.found):
-            name = planned.recording.names[planned.channels[channel]]
-            before = f"  {name}: " if len(planned.channels) > 1 else "  "
+            before = f"  {planned.names[channel]}: " if len(planned.signals) > 1 else "  "
             lines += [before + words for words in _found_lines(planned, group, found[place])]
     if planned.residual is not None:
         lines.append(f"residual, the recording without it: {planned.residual}")
@@ -56,11 +55,8 @@ def _gain_lines(planned: Plan, done: Extracted) -> list[str]:
     if not np.any(levels > 0):
         return ["the recording is silent: nothing can be extracted from it"]
     wanted = done.known.input_rms
-    for channel, level, factor, offset in zip(
-        planned.channels, levels, factors, offsets, strict=True
-    ):
-        name = planned.recording.names[channel]
-        of = f" of {name}" if len(planned.channels) > 1 else ""
+    for name, level, factor, offset in zip(planned.names, levels, factors, offsets, strict=True):
+        of = f" of {name}" if len(planned.signals) > 1 else ""
         if offset and level > 0:
             lines.append(f"offset{of} {offset:.4g}: it is subtracted from what the network reads")
         if level == 0:

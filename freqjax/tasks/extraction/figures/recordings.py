@@ -37,6 +37,7 @@ class Drawn(NamedTuple):
       sampling_rate: of the waveforms, Hz.
       begin: of the waveforms.
       waveforms: recording and component; None if the recording is too short.
+      part: "I of " if they are one part of complex signals; else empty.
       recording, component: whole spectra.
       near: about the line: frequencies and the amplitudes of recording, component and residual.
       found_hz: frequency of the line in the recording; nan if it was not found.
@@ -55,6 +56,7 @@ class Drawn(NamedTuple):
     waveforms: tuple[np.ndarray, np.ndarray] | None
     recording: Spectrum
     component: Spectrum
+    part: str
     near: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     found_hz: float
 
@@ -82,9 +84,9 @@ def _draw_waveforms(figure: Figure, places: Sequence, drawn: Drawn) -> None:
         canvas.dress(axis)
         axis.set_ylabel("recording's unit")
     lower.set_xlabel(f"time ({drawn.unit})")
-    lower.set_title("residual: the recording without it", loc="left", fontsize=10)
+    lower.set_title(f"{drawn.part}residual: the recording without it", loc="left", fontsize=10)
     if drawn.waveforms is None:
-        upper.set_title("recording and component", loc="left", fontsize=10)
+        upper.set_title(f"{drawn.part}recording and component", loc="left", fontsize=10)
         for axis in (upper, lower):
             _say(axis, "the recording is shorter than five periods of the line")
         return
@@ -92,10 +94,10 @@ def _draw_waveforms(figure: Figure, places: Sequence, drawn: Drawn) -> None:
     recording, component = (samples[:most] for samples in drawn.waveforms)
     time = drawn.begin + np.arange(len(recording)) / drawn.sampling_rate
     line = "where the line stands above the noise" if drawn.stands else "without a line"
+    length = f"{len(recording) / drawn.sampling_rate:.3g} {drawn.unit}"
     upper.set_title(
-        f"recording (grey) and component, {len(recording) / drawn.sampling_rate:.3g} {drawn.unit} {line}",
-        loc="left", fontsize=10,
-    )  # fmt: skip
+        f"{drawn.part}recording (grey) and component, {length} {line}", loc="left", fontsize=10
+    )
     upper.plot(time, recording, color=canvas.GREY, lw=1.0)
     upper.plot(time, component, color=canvas.colour(drawn.colour_index), lw=1.4)
     lower.plot(time, recording - component, color=canvas.INK, lw=1.0)
@@ -111,9 +113,14 @@ def _draw_spectra(figure: Figure, places: Sequence, drawn: Drawn) -> None:
     reach = max(_ZOOM * drawn.selected_hz, _ZOOM_BINS * bins)
     top_hz = min(
         drawn.recording[0][-1],
-        max(2 * max(drawn.selected_hz, *drawn.others_hz, 0.0), 8 * drawn.recording[0][1]),
+        max(
+            2 * max(drawn.selected_hz, *drawn.others_hz, 0.0),
+            8 * float(np.diff(drawn.recording[0][:2])[0]),
+        ),
     )
-    shown = [amplitude[f <= top_hz] for f, amplitude in (drawn.recording, drawn.component)]
+    # Complex signals have negative frequencies too.
+    low_hz = max(-top_hz, float(drawn.recording[0][0]))
+    shown = [amplitude[np.abs(f) <= top_hz] for f, amplitude in (drawn.recording, drawn.component)]
     loudest = max(float(part.max(initial=0.0)) for part in (*shown, recording, component, residual))
     loudest = loudest or 1e-12
     floor, top = loudest * 10 ** (-_DEPTH / 20), 20 * math.log10(loudest)
@@ -133,7 +140,7 @@ def _draw_spectra(figure: Figure, places: Sequence, drawn: Drawn) -> None:
         axis.set_title(title, loc="left", fontsize=10)
         axis.set_xlabel("frequency (Hz)")
         axis.legend(loc="lower right", fontsize=8, framealpha=0.9)
-    whole.set_xlim(0, top_hz)
+    whole.set_xlim(low_hz, top_hz)
     whole.set_ylim(top - _DEPTH, top + 12)  # room for a line of words above the curves
     whole.set_ylabel("amplitude (dB re 1)")
     for axis in axes[1:]:
