@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float, Inexact
 
 from freqjax.deploy.extraction.lines import CORRELATED_BINS, nearest_hz, reach_hz
+from freqjax.text import frequency
 
 # Periods of the line in a segment: 20 bins within 5 % of its frequency, either side taken together. Periods
 # of the difference from the nearest other component: four bins on each side of the line are nearer to it.
@@ -62,8 +63,8 @@ class Verdict(NamedTuple):
         if not self.stands:
             reach = self.reach_hz / self.selected_hz
             return (
-                f"no line within ±{100 * reach:.2g} % of {self.selected_hz:g} Hz stands above the noise: "
-                "what was written is noise"
+                f"no line within ±{100 * reach:.2g} % of {frequency(self.selected_hz)} stands above the "
+                "noise: what was written is noise"
             )
         shown = max(self.left, self.resolution)
         less = "less than " if self.left < self.resolution else ""

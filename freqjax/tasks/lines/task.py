@@ -38,6 +38,7 @@ from freqjax.tasks.lines.possible import least_possible
 from freqjax.tasks.objectives import SquaredError
 from freqjax.tasks.scoring import Means
 from freqjax.tasks.task import Input, Task, TimeUnit
+from freqjax.text import frequencies
 
 # The step scales of rotors were tuned on lines of this many cycles a sample.
 _TUNED_CYCLES = 0.004
@@ -73,7 +74,7 @@ class Lines(Task):
         self.output_size = self.channels
         self.time = TimeUnit("s", config.sampling_rate)
         self.selected_hz, self.detuning = config.frequencies, config.detuning
-        self.group_names = tuple(f"{f:g} Hz" for f in config.frequencies)
+        self.group_names = frequencies(config.frequencies)
         low, high = config.snr_range
         self.easier = (
             "task.detuning=0" if config.detuning else f"task.snr_range={low + 20:g},{high + 20:g}"
