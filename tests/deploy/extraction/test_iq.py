@@ -32,12 +32,12 @@ RECORDING = LINE + PARTS[0] + 1j * PARTS[1]
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    """A folder with the weights of the filter."""
+    """A folder with the weights of the filter, whose training had noise of recordings that are gone."""
     folder = tmp_path_factory.mktemp("filter")
     config = Config(
         task=LinesConfig(
             iq=True, frequencies=(HZ,), sampling_rate=RATE, duration=2.0, recordings=2,
-            snr_range=(10.0, 10.0),
+            snr_range=(10.0, 10.0), noise_colors=("white", "recordings"), noise_path="gone",
         ),
         network=NetworkConfig(
             cell="lru", hidden_size=1, initializer="rotor", learned_carry=True
