@@ -9,7 +9,8 @@ from freqjax.deploy.extraction.gain import is_near
 from freqjax.deploy.extraction.lines import stretch_samples
 from freqjax.deploy.extraction.plan import Plan
 from freqjax.deploy.extraction.tracks import Summary
-from freqjax.text import frequency, shown_unit
+from freqjax.tasks.extraction.periods import frequency
+from freqjax.text import shown_unit
 
 # A signal whose level differs from the training signals' by more than this factor is reported.
 _LOUDER = 2.0

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float, Inexact
 
 from freqjax.deploy.extraction.lines import CORRELATED_BINS, nearest_hz, reach_hz
-from freqjax.text import frequency
+from freqjax.tasks.extraction.periods import frequency
 
 # Periods of the line in a segment: 20 bins within 5 % of its frequency, either side taken together. Periods
 # of the difference from the nearest other component: four bins on each side of the line are nearer to it.

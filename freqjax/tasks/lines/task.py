@@ -22,6 +22,7 @@ from freqjax.tasks.batch import Batch, Sequences
 from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section
 from freqjax.tasks.extraction import datasets
 from freqjax.tasks.extraction.blocks import blocks_of_rows
+from freqjax.tasks.extraction.periods import frequencies
 from freqjax.tasks.lines import synthesis
 from freqjax.tasks.lines.baselines import BASELINES
 from freqjax.tasks.lines.config import LinesConfig
@@ -39,7 +40,6 @@ from freqjax.tasks.lines.possible import least_possible
 from freqjax.tasks.objectives import SquaredError
 from freqjax.tasks.scoring import Means
 from freqjax.tasks.task import Input, Task, TimeUnit
-from freqjax.text import frequencies
 
 # The step scales of rotors were tuned on lines of this many cycles a sample.
 _TUNED_CYCLES = 0.004

@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from freqjax.figures import canvas
-from freqjax.text import frequency, frequency_unit, shown_unit
+from freqjax.tasks.extraction.periods import frequency, frequency_unit
+from freqjax.text import shown_unit
 
 Spectrum = tuple[np.ndarray, np.ndarray]  # frequencies, Hz, and amplitudes under a Hann window
 
