@@ -66,8 +66,8 @@ class Encoder:
     def finish(self) -> Code:
         """Return the shortest code whose continuation by 0 lies in the interval."""
         if self._low > 0 or self._pending:
-            self._pending += 1
-            self._write(int(self._low >= _QUARTER))
+            # The middle always lies inside, which takes one bit at most beyond the ideal length.
+            self._write(1)
         bits = list(self._bits)
         while bits and not bits[-1]:
             bits.pop()
