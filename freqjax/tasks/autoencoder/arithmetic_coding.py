@@ -1,6 +1,6 @@
 """Arithmetic coding (Witten, Neal and Cleary 1987) with whole numbers alone: exact on every machine.
 
-A symbol of frequency f, below which the frequencies of a total sum to c, narrows an interval [low, high] to
+A symbol of weight f, below which the weights of a total sum to c, narrows an interval [low, high] to
 its share [c, c + f) of the total. Bits on which both ends agree are written and dropped. What is read behind
 the end of a code is 0.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-# Bits of the ends of the interval; totals of frequencies may have as many, less two.
+# Bits of the ends of the interval; totals of weights may have as many, less two.
 REGISTER = 48
 LARGEST_TOTAL = 1 << (REGISTER - 2)
 _TOP = (1 << REGISTER) - 1
@@ -19,16 +19,16 @@ _QUARTER = 1 << (REGISTER - 2)
 
 
 class Share(NamedTuple):
-    """What a symbol has of a total of frequencies.
+    """What a symbol has of a total of weights.
 
     Attributes:
-      below: the sum of the frequencies of all symbols before it.
-      frequency: its own, at least 1.
+      below: the sum of the weights of all symbols before it.
+      weight: its own, at least 1.
       total: the sum of all, at most `LARGEST_TOTAL`.
     """
 
     below: int
-    frequency: int
+    weight: int
     total: int
 
 
@@ -109,7 +109,7 @@ class Decoder:
 def _narrowed(low: int, high: int, share: Share) -> tuple[int, int]:
     """Return the ends of a symbol's part of an interval."""
     width = high - low + 1
-    end = low + width * (share.below + share.frequency) // share.total - 1
+    end = low + width * (share.below + share.weight) // share.total - 1
     return low + width * share.below // share.total, end
 
 

@@ -118,7 +118,7 @@ def _with_drawn(sequences: Sequences, count: int, random: np.random.Generator) -
         for t in range(samples):
             before = tuple(row[max(t - 2, 0) : t].tolist())
             if before not in ends:
-                ends[before] = np.cumsum(model.frequencies(before))
+                ends[before] = np.cumsum(model.weights(before))
             target = random.integers(ends[before][-1])
             row[t] = np.searchsorted(ends[before], target, side="right")
     return Sequences(

@@ -86,7 +86,7 @@ class Codebook:
 
     @cached_property
     def _ends(self) -> Int[np.ndarray, " P"]:
-        """The sums of the frequencies 2^-cost of all phrases up to each."""
+        """The sums of the weights 2^-cost of all phrases up to each."""
         half = np.array([1 << _TOTAL_BITS, 759250124], np.int64)  # 2^30 and 2^29.5
         return np.cumsum(half[self.costs % UNIT] >> (self.costs // UNIT))
 

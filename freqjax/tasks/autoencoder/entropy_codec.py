@@ -47,7 +47,7 @@ class EntropyCodec:
     """A model of rows, by which they are coded.
 
     Attributes:
-      model: its frequencies.
+      model: its weights.
     """
 
     model: RowModel
@@ -182,7 +182,7 @@ def _part() -> Share:
 
 def _cost(share: Share) -> float:
     """Return the ideal length of a symbol, in bits."""
-    return math.log2(share.total) - math.log2(share.frequency)
+    return math.log2(share.total) - math.log2(share.weight)
 
 
 def _require_rows(rows: Int[np.ndarray, " n"], size: int) -> None:

@@ -3,7 +3,7 @@
 The probability of a row after a context is that of its counts, each less a discount, plus what the discounts
 leave times the probability after the context without its first row. At the shortest context that rest belongs
 to the rows that training never shows: an escape, and then each of them alike. Every division is one of whole
-numbers, so that encoder and decoder have the same frequencies on every machine.
+numbers, so that encoder and decoder have the same weights on every machine.
 Axes: V rows of the vocabulary, n samples of one sequence.
 """
 
@@ -18,7 +18,7 @@ from jaxtyping import Int
 
 from freqjax.tasks.autoencoder.arithmetic_coding import Share
 
-# Of the frequencies of all rows after a context, apart from the 1 that every row has besides.
+# Of the weights of all rows after a context, apart from the 1 that every row has besides.
 SCALE = 1 << 24
 # Discounts are multiples of 1 / UNIT.
 UNIT = 256
@@ -46,12 +46,12 @@ class Followers:
 
 @dataclass(frozen=True, eq=False)
 class RowModel:
-    """Frequencies of the next row after those before it.
+    """Weights of the next row after those before it.
 
     Attributes:
       size: V.
-      order: rows whose frequencies depend on one another: 3 for two before the next.
-      base: [V] int64, frequencies without context, about SCALE in all.
+      order: rows whose weights depend on one another: 3 for two before the next.
+      base: [V] int64, weights without context, about SCALE in all.
       followers: by context, of 1 to `order` − 1 rows; V stands before the start of a sequence.
     """
 
@@ -84,8 +84,8 @@ class RowModel:
                 followers |= found
         return cls(size, order, base, followers)
 
-    def frequencies(self, before: tuple[int, ...]) -> Int[np.ndarray, " V"]:
-        """Return the frequencies of all rows after those before, int64, each at least 1.
+    def weights(self, before: tuple[int, ...]) -> Int[np.ndarray, " V"]:
+        """Return the weights of all rows after those before, int64, each at least 1.
 
         Args:
           before: the rows of the sequence so far, from its start.
@@ -101,21 +101,21 @@ class RowModel:
         return found + 1
 
     def share(self, before: tuple[int, ...], row: int) -> Share:
-        """Return what a row has of the frequencies after those before."""
-        frequencies = self.frequencies(before)
-        below = int(frequencies[:row].sum())
-        return Share(below, int(frequencies[row]), int(frequencies.sum()))
+        """Return what a row has of the weights after those before."""
+        weights = self.weights(before)
+        below = int(weights[:row].sum())
+        return Share(below, int(weights[row]), int(weights.sum()))
 
     def find(self, before: tuple[int, ...], target: int, total: int) -> tuple[int, Share]:
         """Return the row in whose share a target lies, and that share."""
-        ends = np.cumsum(self.frequencies(before))
+        ends = np.cumsum(self.weights(before))
         row = int(np.searchsorted(ends, target, side="right"))
         below = int(ends[row - 1]) if row else 0
         return row, Share(below, int(ends[row]) - below, total)
 
     def total(self, before: tuple[int, ...]) -> int:
-        """Return the sum of the frequencies after rows."""
-        return int(self.frequencies(before).sum())
+        """Return the sum of the weights after rows."""
+        return int(self.weights(before).sum())
 
 
 def _padded(before: tuple[int, ...], size: int, order: int) -> tuple[int, ...]:
@@ -160,7 +160,7 @@ def _followers(pairs: list[tuple[int, int]], discounts: tuple[int, int, int]) ->
 
 
 def _base(shown: Followers | None, size: int) -> Int[np.ndarray, " V"]:
-    """Return frequencies without context: of the rows that are shown, and alike of all others."""
+    """Return weights without context: of the rows that are shown, and alike of all others."""
     base = np.zeros(size, np.int64)
     if shown is None:
         return base

@@ -26,7 +26,7 @@ def decoded(data, tables):
 
 
 def drawn(seed, count):
-    """Draw tables of frequencies, some of them very uneven, and a symbol of each."""
+    """Draw tables of weights, some of them very uneven, and a symbol of each."""
     random = np.random.default_rng(seed)
     tables = [
         (1 + random.integers(0, 10 ** random.integers(1, 9), random.integers(1, 9))).tolist()

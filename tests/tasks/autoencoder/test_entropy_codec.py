@@ -73,16 +73,16 @@ def kneser_ney(sequences, order, context, row):
 def test_the_model_is_that_of_kneser_and_ney(order):
     model = RowModel.fit([s[s >= 0] for s in TRAIN], SIZE, order)
     for before in ((), (1,), (1, 2), (0, 5, 6), (9, 9), (1, 11), (11, 1)):
-        frequencies = model.frequencies(before)
-        assert frequencies.min() >= 1
+        weights = model.weights(before)
+        assert weights.min() >= 1
         context = ((SIZE,) * (order - 1) + before)[len(before) :]
         wanted = [kneser_ney(TRAIN, order, context, row) for row in range(SIZE)]
         assert sum(wanted) == pytest.approx(1)
-        np.testing.assert_allclose(frequencies / frequencies.sum(), wanted, atol=0.01)
+        np.testing.assert_allclose(weights / weights.sum(), wanted, atol=0.01)
         shares = [model.share(before, row) for row in range(SIZE)]
-        assert sum(share.frequency for share in shares) == shares[0].total == model.total(before)
+        assert sum(share.weight for share in shares) == shares[0].total == model.total(before)
         for row, share in enumerate(shares):
-            for target in (share.below, share.below + share.frequency - 1):
+            for target in (share.below, share.below + share.weight - 1):
                 assert model.find(before, target, share.total) == (row, share)
 
 
@@ -98,8 +98,8 @@ def test_sequences_come_back_in_the_length_of_their_probability(order):
         np.testing.assert_array_equal(found, rows)
         known, ideal = tuple(rows.tolist()), 0.0
         for i, row in enumerate(known):
-            frequencies = codec.model.frequencies(known[:i]).astype(float)
-            ideal -= math.log2(frequencies[row] / frequencies.sum())
+            weights = codec.model.weights(known[:i]).astype(float)
+            ideal -= math.log2(weights[row] / weights.sum())
         assert ideal - 1e-6 <= codec.ideal_bits(rows) <= ideal + 0.1
         assert code.bits <= ideal + 2.1
         assert len(code.data) == math.ceil(code.bits / 8)
