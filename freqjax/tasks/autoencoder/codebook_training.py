@@ -22,6 +22,7 @@ from freqjax.tasks.autoencoder.baselines import mean_cosine
 from freqjax.tasks.autoencoder.codewords import UNIT, Codebook, Phrases, closed
 from freqjax.tasks.autoencoder.dataset import Part
 from freqjax.tasks.autoencoder.row_model import RowModel
+from freqjax.tasks.autoencoder.vocabulary import unit
 
 # Of P phrases, how many have 1, 2, … vectors.
 SHARES = (0.16, 0.2, 0.3, 0.17, 0.1, 0.07)
@@ -63,7 +64,7 @@ def train_codewords(
       bits: of a number.
       size: P, about.
       drawn: further sequences that a model of the words draws, for each that there is; 0 for none.
-      passes: the first half of them over a quarter of the sequences each, the others over all.
+      passes: how many, the first half of them over a quarter of the sequences each, the others over all.
       prior: what the mean vector counts in each vector of a phrase, in samples.
       seed: of the first phrases and of the sequences that are drawn.
     """
@@ -83,7 +84,7 @@ def train_codewords(
         used = np.bincount(found.sequence, book.costs[found.index] / UNIT, len(part.counts))
         book = _updated(book, part, found, prior * mean)
         full = part.counts >= 0.9 * part.counts.max()
-        rate *= used[full].mean() / (numbers * bits - 2)
+        rate *= used[full].mean() / max(numbers * bits - 2, 1)
     return book
 
 
@@ -145,7 +146,7 @@ def _first(
         start = (random.random(len(chosen)) * (sequences.counts[chosen] - length + 1)).astype(int)
         places = start[:, None] + np.arange(length)
         vectors = sequences.points[sequences.index[chosen[:, None], places]]
-        phrases.append(_scaled(vectors + mean))
+        phrases.append(unit(vectors + mean))
     total = sum(map(len, phrases))
     costs = np.full(total, int(np.ceil(np.log2(total) * UNIT)))
     return Codebook(tuple(phrases), costs, numbers, bits)
@@ -217,7 +218,7 @@ def _updated(book: Codebook, sequences: Sequences, found: Phrases, prior: np.nda
             )
             new[:, j] = uses.tocsr() @ sequences.points + prior
         unused = np.bincount(index, minlength=len(old)) == 0
-        phrases.append(np.where(unused[:, None, None], old, _scaled(new)))
+        phrases.append(np.where(unused[:, None, None], old, unit(new)))
     uses = np.bincount(found.index, minlength=len(book.costs))
     return Codebook(tuple(phrases), costs_of(uses), book.numbers, book.bits)
 
@@ -233,7 +234,3 @@ def costs_of(uses: Int[np.ndarray, " P"]) -> Int[np.ndarray, " P"]:
     while np.exp2(-costs / UNIT).sum() > 1:
         costs[np.argmax(ideal - costs)] += 1
     return costs
-
-
-def _scaled(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)

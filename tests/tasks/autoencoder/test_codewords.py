@@ -52,12 +52,12 @@ def divisions(book, length):
                 yield series
 
 
-@pytest.mark.parametrize("numbers", [2, 3, 5])
+@pytest.mark.parametrize("numbers", [2, 3, 4])
 def test_no_other_series_of_phrases_that_fits_is_better(numbers):
     book = book_of(numbers, numbers=numbers)
     random = np.random.default_rng(1)
-    vectors = unit(random.normal(size=(4, 5, 3)))
-    mask = np.arange(5) < np.array([[5], [4], [1], [3]])
+    vectors = unit(random.normal(size=(4, 4, 3)))
+    mask = np.arange(4) < np.array([[4], [2], [1], [3]])
     found = book.parse(vectors, mask)
     for n, length in enumerate(mask.sum(axis=1)):
         scores = [
