@@ -30,7 +30,7 @@ constexpr int64_t kLanes = 8, kUnits = 4;
 constexpr int64_t kRegisters = 3;
 constexpr int64_t kWidth = kLanes * kRegisters;
 
-typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float)), aligned(64)));
+typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
 
 // One stream: J [F, H, N, H], state [F, F, H], couplings [F, H, H], direct [F, N, H], weights [O, H], and the
 // derivative of the outputs [O, N, H].

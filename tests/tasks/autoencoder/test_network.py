@@ -246,18 +246,20 @@ def test_prototypes_are_the_most_frequent_vectors():
     np.testing.assert_array_equal(more.vectors[:4], more.vectors[[4, 5, 2, 3]])
 
 
-def test_a_readout_begins_at_nothing_where_it_is_added():
-    known = Prototypes(np.eye(D, dtype=np.float32), np.full(D, 0.25, np.float32))
-    h = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
-    added = dataclasses.replace(Readout(5, D, D, known), added=True)
-    params = added.init(jax.random.key(0))
-    assert np.abs(added(params, h)).max() < 0.2
-    alone = Readout(5, D, D, known)
-    params = alone.init(jax.random.key(0))
-    params["out"] = jax.tree.map(jnp.zeros_like, params["out"])
-    scores = h @ np.asarray(params["choice"]["kernel"]) + np.asarray(params["choice"]["bias"])
-    shares = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(alone(params, h), shares, atol=1e-5)
+def test_a_readout_adds_the_soft_nearest_vector():
+    rng = np.random.default_rng(0)
+    known = Prototypes(rng.normal(size=(5, D)).astype(np.float32), np.full(5, 0.2, np.float32))
+    h, beside = rng.normal(size=(7, 6)), rng.normal(size=(7, D))
+    for added in (True, False):
+        readout = dataclasses.replace(Readout(6, D, 5, known), added=added)
+        params = readout.init(jax.random.key(0))
+        params["bias"] = params["bias"] + jnp.arange(5) / 10
+        q = h @ np.asarray(params["out"]["kernel"], float) + beside
+        assert np.allclose(q, beside) == added  # nothing of h at first
+        scores = q @ known.vectors.T * float(params["sharpness"]) + np.arange(5) / 10
+        shares = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+        found = readout(params, h.astype(np.float32), beside.astype(np.float32))
+        np.testing.assert_allclose(found, q + shares @ known.vectors, atol=1e-4)
 
 
 def test_nothing_is_read_besides_the_code_if_there_is_nothing():

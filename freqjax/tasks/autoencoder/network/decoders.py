@@ -182,8 +182,8 @@ class ParallelDecoder:
         """Return T = `samples` outputs of each code."""
         del beside
         h = self.features(params, codes, samples)
-        read = jnp.swapaxes(self.readout(params["read"], h), 0, 1)
-        return self.linear(params["linear"], codes, samples) + read
+        linear = self.linear(params["linear"], codes, samples)
+        return self.readout(params["read"], jnp.swapaxes(h, 0, 1), linear)
 
     def features(
         self, params: Any, codes: Float[AnyArray, "B K"], samples: int
@@ -194,7 +194,8 @@ class ParallelDecoder:
         h: Any = jnp.broadcast_to(params["positions"][:samples], (count, samples, size))
         for number in range(self.layers):
             layer = params[f"layer_{number}"]
-            h = modulate(layer["film"], codes[:, None], h)
+            each = jnp.broadcast_to(codes[:, None], (count, samples, self.linear.numbers))
+            h = modulate(layer["film"], each, h)
             first, second, third = layer["norms"]
             h = h + attend(layer["slots"], norm(first, h), slots, self.heads)[0]
             x = norm(second, h)

@@ -1,10 +1,12 @@
-"""Read-out of a decoder: a product of its features and, with prototypes, an expected vector.
+"""Read-out of a decoder: a product of its features and, with prototypes, a soft nearest vector.
 
-    y = W h + b + Σ_p softmax(U h + u)_p v_p
+    q = W h + b, plus what another part of the decoder puts out
+    y = q + Σ_p softmax(β q · v + u)_p v_p
 
-The prototypes v_p [P, D] begin as the vectors that training rows hold most often, and are trained like all
-other weights. A sum over them can be no mean of everything and be still smooth in the code: a decoder that is
-sure of a word puts out its vector. Axes: N features, D dimensions of a vector, P prototypes.
+The prototypes v_p [P, D] begin as the vectors that training rows hold most often, u_p as the logarithms of
+their shares; they are trained like all other weights. A decoder that is sure of a word so puts out its
+vector, and not a mean of many, and remains smooth in the code.
+Axes: N features, D dimensions of a vector, P prototypes.
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ import numpy as np
 from jaxtyping import Array, Float, UInt64
 
 from freqjax.networks.arrays import AnyArray
-from freqjax.tasks.autoencoder.network.layers import init_product, product
+from freqjax.tasks.autoencoder.network.layers import along, init_product, product
+
+# β at first.
+_SHARPNESS = 5.0
 
 
 class Prototypes:
@@ -58,7 +63,7 @@ class Readout:
       dimensions: D.
       prototypes: P; 0 for none.
       known: their initial values; None if the weights will be loaded.
-      added: whether it is added to what another part of a decoder puts out, and then begins near 0.
+      added: whether it is added to what another part of a decoder puts out, and then begins at 0.
     """
 
     features: int
@@ -69,26 +74,32 @@ class Readout:
 
     def init(self, key: jax.Array) -> dict[str, Any]:
         """Draw fresh parameters."""
-        keys = jax.random.split(key, 3)
+        out_key, key = jax.random.split(key)
         gain = 0.0 if self.added else 1.0
         params: dict[str, Any] = {
-            "out": init_product(keys[0], self.features, self.dimensions, gain)
+            "out": init_product(out_key, self.features, self.dimensions, gain)
         }
-        if self.prototypes:
-            choice = init_product(keys[1], self.features, self.prototypes, 0.1)
-            vectors = jax.random.normal(keys[2], (self.prototypes, self.dimensions)) * 0.1
-            if self.known is not None:
-                vectors = jnp.array(self.known.vectors)
-                choice["bias"] = jnp.log(jnp.array(self.known.shares))
-                if self.added:
-                    expected = self.known.shares @ self.known.vectors / self.known.shares.sum()
-                    params["out"]["bias"] = -jnp.array(expected)
-            params |= {"choice": choice, "prototypes": vectors}
-        return params
+        if not self.prototypes:
+            return params
+        vectors = jax.random.normal(key, (self.prototypes, self.dimensions)) * 0.1
+        shares = jnp.full(self.prototypes, 1 / self.prototypes)
+        if self.known is not None:
+            vectors, shares = jnp.array(self.known.vectors), jnp.array(self.known.shares)
+        bias, sharpness = jnp.log(shares), jnp.full((), _SHARPNESS)
+        return params | {"prototypes": vectors, "bias": bias, "sharpness": sharpness}
 
-    def __call__(self, params: Any, h: Float[AnyArray, "*rows N"]) -> Float[Array, "*rows D"]:
-        """Compute y of features h."""
-        y = product(params["out"], h)
-        if self.prototypes:
-            y = y + jax.nn.softmax(product(params["choice"], h), axis=-1) @ params["prototypes"]
-        return y
+    def __call__(
+        self,
+        params: Any,
+        h: Float[AnyArray, "*rows N"],
+        beside: Float[AnyArray, "*rows D"] | None = None,
+    ) -> Float[Array, "*rows D"]:
+        """Compute y of features h and, if there is one, the output of another part of the decoder."""
+        q = product(params["out"], h)
+        if beside is not None:
+            q = q + beside
+        if not self.prototypes:
+            return q
+        vectors = params["prototypes"]
+        scores = params["sharpness"] * (q @ vectors.T)
+        return q + jax.nn.softmax(scores + along(params["bias"], scores), axis=-1) @ vectors
