@@ -99,6 +99,11 @@ class TrainedAutoencoder:
         return self.network.code.bits
 
     @property
+    def is_text(self) -> bool:
+        """Whether the data are words."""
+        return self._task.is_text
+
+    @property
     def shape(self) -> tuple[int, int]:
         """T and D of the longest sequence."""
         assert self._task.dimensions is not None  # as `AutoencoderConfig.check` sets it
@@ -126,7 +131,7 @@ class TrainedAutoencoder:
         Raises:
           UserError: the data are no words, or are not there any more.
         """
-        if not self._task.is_text:
+        if not self.is_text:
             raise UserError(f"task.data is {self._task.data}: it must be a text for this.")
         found = self.dataset.vocabulary
         assert found is not None  # as a text has it
@@ -176,7 +181,7 @@ class TrainedAutoencoder:
         path = Path(path)
         if path.suffix.lower() == ".npz":
             return foreign.read_own(path, *self.shape, field)
-        if not self._task.is_text:
+        if not self.is_text:
             raise UserError(
                 f"{field} is {path}: it must be an .npz, since task.data holds no words."
             )

@@ -34,7 +34,7 @@ def product(layer: Any, x: Float[AnyArray, "*rows M"]) -> Float[Array, "*rows N"
 
 def of_features(
     values: Float[AnyArray, " N"], x: Float[AnyArray, "*rows N"]
-) -> Float[Array, "..."]:
+) -> Float[Array, "*ones N"]:
     """Return a number for each feature in as many axes as x has."""
     return jnp.asarray(values).reshape((1,) * (x.ndim - 1) + (-1,))
 
