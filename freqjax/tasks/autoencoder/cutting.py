@@ -76,7 +76,8 @@ class Text(NamedTuple):
         first = jnp.maximum(start, self.begin)
         count = jnp.clip(jnp.minimum(start + samples, self.end) - first, 0)
         # Words that are present come first.
-        place = first[:, None] + jnp.arange(samples)
-        there = (jnp.arange(samples) < count[:, None]) & (count >= min(FEWEST, samples))[:, None]
+        number = jnp.arange(samples)[None]
+        place = first[:, None] + number
+        there = (number < count[:, None]) & (count >= min(FEWEST, samples))[:, None]
         words = jnp.asarray(self.words)[jnp.clip(place, 0, len(self.words) - 1)]
         return jnp.where(there[..., None], jnp.asarray(self.vectors)[words], 0), there

@@ -29,14 +29,12 @@ def init_product(key: jax.Array, inputs: int, outputs: int, gain: float = 1.0) -
 def product(layer: Any, x: Float[AnyArray, "*rows M"]) -> Float[Array, "*rows N"]:
     """Compute x W + b, or x W without a bias."""
     y = x @ layer["kernel"]
-    return y + of_features(layer["bias"], y) if "bias" in layer else y
+    return y + along(layer["bias"], y) if "bias" in layer else y
 
 
-def of_features(
-    values: Float[AnyArray, " N"], x: Float[AnyArray, "*rows N"]
-) -> Float[Array, "*ones N"]:
-    """Return a number for each feature in as many axes as x has."""
-    return jnp.asarray(values).reshape((1,) * (x.ndim - 1) + (-1,))
+def along(numbers: Float[AnyArray, " N"], rows: Float[AnyArray, "*rows N"]) -> Float[Array, "*ones N"]:
+    """Return N numbers in as many axes as `rows` has, one for each feature of a row."""
+    return jnp.reshape(numbers, (1,) * (rows.ndim - 1) + (-1,))
 
 
 def init_norm(features: int) -> dict[str, Any]:
@@ -48,8 +46,7 @@ def norm(layer: Any, x: Float[AnyArray, "*rows N"]) -> Float[Array, "*rows N"]:
     """Normalise the features of each row (Ba et al. 2016), then scale and shift them."""
     mean = jnp.mean(x, axis=-1, keepdims=True)
     spread = jnp.sqrt(jnp.var(x, axis=-1, keepdims=True) + _EPSILON)
-    scaled = (x - mean) / spread * of_features(layer["gain"], x)
-    return scaled + of_features(layer["bias"], x)
+    return (x - mean) / spread * along(layer["gain"], x) + along(layer["bias"], x)
 
 
 def init_attention(key: jax.Array, queries: int, keys: int, features: int) -> dict[str, Any]:
