@@ -24,7 +24,8 @@ from tests.tasks.autoencoder.made import (
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("autoencoder")
-    return untrained(folder / "run", {"data": str(write_sequences(folder))}, encoder="linear")
+    plain = {"cell": "rnn", "encoder": "recurrent", "decoder": "recurrent"}
+    return untrained(folder / "run", {"data": str(write_sequences(folder))}, **plain)
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +203,7 @@ def test_a_decoder_that_leaks_decodes_no_code(trained, tmp_path):
     leaking = untrained(
         tmp_path / "run",
         {"data": trained.config.task.data},
+        cell="rnn",
         encoder="recurrent",
         decoder="encoder",
     )

@@ -28,7 +28,7 @@ def are_texts(sequences: Any) -> bool:
     return len(sequences) > 0 and isinstance(sequences[0], str)
 
 
-def of_texts(texts: Sequence[str], mask: Any, vocabulary: Vocabulary, samples: int) -> Part:
+def of_texts(texts: Sequence[Any], mask: Any, vocabulary: Vocabulary, samples: int) -> Part:
     """Return N texts as a part: the vectors of their words, without those that have none.
 
     Args:
