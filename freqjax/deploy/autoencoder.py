@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -160,13 +161,13 @@ class TrainedAutoencoder:
           UserError: as `encode`.
         """
         if given.are_texts(sequences):
-            return given.of_texts(sequences, mask, self.vocabulary, self.shape[0])
+            return given.of_texts(list(sequences), mask, self.vocabulary, self.shape[0])
         return given.of_arrays(sequences, mask, *self.shape)
 
     def codes_of(self, part: Part) -> Float[np.ndarray, "N K"]:
         """Encode a part of the data, or sequences that `part` or `read` has returned."""
         codes = self._probed.encode(part).codes
-        return np.asarray(self.network.code.quantised(codes), np.float32)
+        return np.asarray(self.network.code.quantised(jnp.asarray(codes)), np.float32)
 
     def read(self, path: str | Path, field: str = "path") -> tuple[Part, tuple[str, ...]]:
         """Read sequences of a file, and the names of their groups.
@@ -189,7 +190,7 @@ class TrainedAutoencoder:
 
     def indices(self, codes: Float[np.ndarray, "N K"]) -> Int[np.ndarray, "N K"]:
         """Return the level of each number, a whole number from 0 to 2^bits − 1, int32."""
-        return np.asarray(self.network.code.indices(codes), np.int32)
+        return np.asarray(self.network.code.indices(jnp.asarray(codes)), np.int32)
 
     def decode(self, codes: Any) -> Float[np.ndarray, "N T D"]:
         """Decode codes to sequences of the T of the config, since a code does not state a length.
@@ -276,7 +277,7 @@ class TrainedAutoencoder:
         values, axes = np.linalg.eigh(covariance)
         drawn = np.random.default_rng(seed).standard_normal((count, len(mean)))
         codes = mean + drawn * np.sqrt(values.clip(0)) @ axes.T
-        return np.asarray(self.network.code.quantised(codes.astype(np.float32)), np.float32)
+        return np.asarray(self.network.code.quantised(jnp.asarray(codes, jnp.float32)), np.float32)
 
     def nearest(self, sequence: Any, count: int = 1) -> Neighbours:
         """Find the training sequences whose codes are nearest to that of a sequence, by Euclidean distance.

@@ -226,7 +226,7 @@ def _tell_rest(count: int) -> None:
         tell(f"… and {count - _PRINTED:,} more")
 
 
-def _write(path: Path, **arrays: np.ndarray) -> None:
+def _write(path: Path, **arrays: Any) -> None:
     """Write arrays to a new .npz, which appears when it is whole.
 
     Raises:

@@ -6,7 +6,7 @@ import pytest
 
 import freqjax
 from freqjax import UserError
-from freqjax.deploy.autoencoder import set_fields
+from freqjax.deploy.autoencoder import set_fields, task_of
 from freqjax.tasks.autoencoder.network.encoders import resets_of
 from freqjax.tasks.autoencoder.presets import preset
 from tests.tasks.autoencoder.made import (
@@ -42,7 +42,7 @@ def test_a_line_trains_an_autoencoder_and_its_folder_gives_it_again(tmp_path):
         numbers=K, epochs=1, diagnose=False, **LINEAR,
     )  # fmt: skip
     assert found.folder == tmp_path / "run"
-    assert found.config.task.data == str(data)
+    assert task_of(found.config).data == str(data)
     assert found.summary["metric"] == "cosine_distance"
     assert any(str(tmp_path / "run") in line for line in said)
     test = found.dataset.test
@@ -141,7 +141,7 @@ def test_a_loaded_network_is_the_same_and_needs_no_data_to_encode_and_decode(tra
     finally:
         (tmp_path / "elsewhere.npz").rename(data)
     assert loaded.summary == {}
-    assert loaded.config.task.data == str(data)
+    assert task_of(loaded.config).data == str(data)
 
 
 def test_texts_are_encoded_and_vectors_spelled(words):
@@ -202,7 +202,7 @@ def test_codes_that_cannot_be_decoded_are_refused(trained):
 def test_a_decoder_that_leaks_decodes_no_code(trained, tmp_path):
     leaking = untrained(
         tmp_path / "run",
-        {"data": trained.config.task.data},
+        {"data": task_of(trained.config).data},
         cell="rnn",
         encoder="recurrent",
         decoder="encoder",
@@ -221,7 +221,7 @@ def test_a_decoder_that_leaks_decodes_no_code(trained, tmp_path):
 def test_fields_are_found_by_their_names():
     config = preset("tiny")
     set_fields(config, {"numbers": 5, "epochs": 3, "optimizer.clip": "adaptive", "seed": 4})
-    assert config.task.numbers == 5
+    assert task_of(config).numbers == 5
     assert (config.train.epochs, config.train.seed) == (3, 4)
     assert config.optimizer.clip == "adaptive"
     assert config.network.hidden_size == 128

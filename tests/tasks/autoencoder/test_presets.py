@@ -7,6 +7,9 @@ import pytest
 from freqjax import UserError
 from freqjax.config import sections
 from freqjax.config.validation import validate, validate_training
+from freqjax.deploy.autoencoder import task_of
+from freqjax.tasks.autoencoder.network.autoencoder import AutoencoderNetwork
+from freqjax.tasks.autoencoder.network.recurrent import RecurrentDecoder
 from freqjax.tasks.autoencoder.presets import PRESETS, preset
 from freqjax.training.prepared import assemble, param_shapes
 
@@ -22,24 +25,28 @@ SIZES = {
 }
 
 
+def sized(name):
+    """Return the config of a preset for sequences of 50 vectors of 300."""
+    config = preset(name)
+    task_of(config).length, task_of(config).dimensions = 50, 300
+    return config
+
+
 def network_of(name):
     """Return the network of a preset on sequences of 50 vectors of 300, and the shapes of its weights."""
-    config = preset(name)
-    config.task.length, config.task.dimensions = 50, 300
-    network = assemble(validate(config)).network
+    network = assemble(validate(sized(name))).network
+    assert isinstance(network, AutoencoderNetwork)
     return network, param_shapes(network)
 
 
 def test_every_preset_is_valid_and_has_its_sizes():
     assert set(SIZES) == set(PRESETS)
     for name, sizes in SIZES.items():
-        config = preset(name)
-        config.task.length, config.task.dimensions = 50, 300
+        config = sized(name)
         validate_training(config)
-        found = (config.network.hidden_size, config.task.numbers, config.network.layers)
-        assert found == sizes
-        network = assemble(config).network
-        assert network.code.bits_per_sequence == 8 * sizes[1]
+        numbers = task_of(config).numbers
+        assert (config.network.hidden_size, numbers, config.network.layers) == sizes
+        assert network_of(name)[0].code.bits_per_sequence == 8 * sizes[1]
 
 
 def test_the_defaults_are_those_of_the_task_but_for_the_rows():
@@ -71,6 +78,7 @@ def test_the_original_with_attention_reads_the_states_of_the_encoder():
 def test_the_one_for_research_attends_to_slots_of_a_bidirectional_code():
     network, shapes = network_of("research")
     assert preset("research").network.bidirectional
+    assert isinstance(network.decoder, RecurrentDecoder)
     assert not network.decoder.leaks
     assert network.decoder.slots == 8
     assert shapes["decoder"]["slots"]["kernel"].shape == (20, 8 * 512)
