@@ -30,7 +30,9 @@ Four parts; the last rows of the table are runs without one of them:
 2. **A curvature shared by all pairs of a selector.** An extended Kalman filter treats the 288 weights of a
    selector's eight pairs and their initial carry as unknowns with a prior, and each sample as one observation
    of them (`freqjax/training/filter/square_root.py`). The covariance starts over at each block, which makes a
-   block one recursive Gauss–Newton step with a prior.
+   block one recursive Gauss–Newton step with a prior. No weight of another selector has a part in the output,
+   so that this is the filter of all weights (`optimizer.groups=input`); `part` keeps the covariance of each
+   pair alone.
 3. **A corrected state.** After each change of the weights the carried state is moved, to first order, to
    where the new weights would have brought it. Without this the state belongs to weights that are gone.
 4. **A prior in proportion to speed.** The prior of the weights that rotate a pair is
@@ -42,6 +44,11 @@ state as well. So it chooses nothing. Beside the filter two frozen copies of the
 run over the same rows, and their mean losses, the **shadow losses**, decide what is kept, what the next block
 begins from, how long the next stream is, and when to stop. They are frozen losses on rows that those weights
 have not been adapted to within the block; with fixed noise the same rows come again in the next epoch.
+
+The weights at the end of a block and its state belong together, so that the state is an initial carry for the
+next block, whose targets begin as those of the last did. Where a block holds no whole cycles, its end is not
+in phase with the next start; the state at the last sample at which the targets stood as at the start is
+(`freqjax/training/filter/repeats.py`).
 
 A filter trains any network whose groups own parts that the output under their selector depends on alone
 (`freqjax/networks/filtered.py`). Another one than pairs of an LSTM is a **linear recurrent unit**,
@@ -76,8 +83,9 @@ def page() -> str:
         *paragraph(
             "Solved: every frequency below 0.01 with frozen weights on the test seeds 2, 3 and 4. Worst and "
             "median are over training seeds, of the worst frequency and test seed. Samples and seconds are "
-            "medians; seconds are of training alone in JAX, without start-up and figures, on two shared CPU "
-            "cores. `the stream` is the 40,000 fixed rows of train seed 1 in order, at most four times."
+            "medians; seconds are of training alone in JAX, without start-up and figures, on two CPU cores "
+            "shared with other work, which slowed some rows up to fourfold. `the stream` is the 40,000 "
+            "fixed rows of train seed 1 in order, at most four times."
         ),
         *table(_COLUMNS, (_row(name, [r for r in rows if r["job"] == name]) for name in names)),
         "",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_DAY, _YEAR = 86400.0, 365.2425 * 86400.0
+# Seconds in a day, and in a mean Gregorian year.
+DAY, YEAR = 86400.0, 365.2425 * 86400.0
 # Controls of terminals (C0, DEL, C1), line and paragraph separators, marks that turn or hide text, and halves
 # of characters. The joiners U+200C and U+200D stay: some languages are not written without them.
 _UNSEEN = re.compile(
@@ -42,7 +43,7 @@ def shown_unit(longest: float, unit: str) -> tuple[str, float]:
     Seconds become days or years where there are many; other units stay.
     """
     if unit == "s":
-        for name, seconds in (("years", _YEAR), ("days", _DAY)):
+        for name, seconds in (("years", YEAR), ("days", DAY)):
             if longest >= 2 * seconds:
                 return name, seconds
     return unit, 1.0

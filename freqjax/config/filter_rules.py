@@ -49,6 +49,11 @@ def validate_filter(config: Config) -> None:
             f"train.engine is {config.train.engine}: it must be one of {', '.join(_ENGINES)} where "
             "optimizer.name is ekf, which has its own programs."
         )
+    if config.train.engine == "native" and config.optimizer.groups != "input":
+        raise UserError(
+            f"optimizer.groups is {config.optimizer.groups}: it must be input where train.engine is native, "
+            "whose loop keeps one covariance."
+        )
     for name in _OF_STEPS:
         found, default = getattr(config.curriculum, name), getattr(CurriculumConfig(), name)
         if found != default:

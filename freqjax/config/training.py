@@ -76,6 +76,12 @@ class OptimizerConfig(Section, section="optimizer"):
     plateau_min_delta: float = at_least(
         0.0, 1e-4, "what counts as improvement of the loss (plateau)"
     )
+    groups: str = choice(
+        "input",
+        ("input", "part"),
+        "weights whose covariance a filter keeps: of all weights that one group's input opens together, or "
+        "of each pair's or unit's apart, which takes less memory (ekf)",
+    )
     observation_noise: float = positive(1.0, "R, variance of the observation noise (ekf)")
     relative_prior: float = positive(
         0.15,

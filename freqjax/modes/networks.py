@@ -115,21 +115,15 @@ def _separating_task(config: Config) -> Separates:
     """Make the task of a network that separates a signal into components.
 
     Raises:
-      UserError: the task does not, or its signal has more columns than a stream of numbers.
+      UserError: the task does not.
     """
     from freqjax.tasks import Separates, make_task
-    from freqjax.tasks.separation import signal_columns
 
     task = make_task(config.task)
     if not isinstance(task, Separates):
         raise UserError(
             f"task.name is {config.task.name}: it must be extraction, or another task that separates a "
             "signal into components, for this."
-        )
-    if signal_columns(task) > 1:
-        raise UserError(
-            f"task.name is {config.task.name}: its signal has {signal_columns(task)} columns, I and Q, and "
-            "must have one for this."
         )
     return task
 
@@ -150,9 +144,15 @@ def stream(config: Config, flags: dict[str, Any]) -> int:
     from freqjax.deploy import stream
     from freqjax.deploy.component_stream import ComponentStream, select
     from freqjax.deploy.trained import load
+    from freqjax.tasks.separation import signal_columns
 
     policy = stream.check_policy(flags["on-bad-line"])
     task = _separating_task(config)
+    if signal_columns(task) > 1:
+        raise UserError(
+            f"task.name is {config.task.name}: its signal has {signal_columns(task)} columns, I and Q, and "
+            "must have one for this."
+        )
     group = select(task, flags["select"])
     trained = load(flags["checkpoint"], warn)
     _require_network_of(config, flags, trained)
@@ -180,6 +180,6 @@ def extract(config: Config, flags: dict[str, Any]) -> int:
     )
     trained = load(flags["checkpoint"], warn)
     _require_network_of(config, flags, trained)
-    streams = ComponentStreams(trained, task, planned.groups, len(planned.channels))
+    streams = ComponentStreams(trained, task, planned.groups, len(planned.signals))
     extraction.run(streams, planned, say=tell, progress=tell if sys.stdout.isatty() else None)
     return 0

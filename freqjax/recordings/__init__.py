@@ -57,6 +57,46 @@ def require_file(path: Path, field: str) -> None:
         raise UserError(f"{field} is {path}: there is no such file.")
 
 
+def choose_iq(recording: Recording, numbers: str | None, field: str) -> tuple[int, ...]:
+    """Choose the channels of complex signals, I and Q of each after one another.
+
+    They are the pair asked for, else those named I and Q, else both of two.
+
+    Args:
+      recording: what was opened.
+      numbers: the channels I and Q, from 1, as written on the command line, such as 1,2; all, for pairs in
+        the order of the file; or None.
+      field: the flag that named the file.
+
+    Raises:
+      UserError: no such channels, or none were asked for and there are not two.
+    """
+    names = recording.names
+    plain = [name.rpartition(" ")[2].lower() for name in names]
+    named = tuple(plain.index(part) for part in ("i", "q") if part in plain)
+    if len(names) < 2:
+        raise UserError(
+            f"{field} {recording.path} has one channel ({', '.join(names)}): it must have two, I and Q, or "
+            "hold complex numbers, since the network reads I and Q."
+        )
+    if numbers is None and len(named) == 2:
+        return named
+    if (numbers is None and len(names) == 2) or (
+        numbers is not None and numbers.lower() == "all" and len(names) % 2 == 0
+    ):
+        return tuple(range(len(names)))
+    parts = [] if numbers is None else [part.strip() for part in numbers.split(",")]
+    known = {str(number + 1): number for number in range(len(names))}
+    if len(set(parts)) == 2 == len(parts) and set(parts) <= set(known):
+        return tuple(known[part] for part in parts)
+    given = "missing" if numbers is None else repr(numbers)
+    whole = ", or all for pairs of them" if len(names) % 2 == 0 else ""
+    raise UserError(
+        f"--channel is {given}: it must be the numbers of I and Q, such as 1,2, among the {len(names)} "
+        f"channels of {recording.path}{whole}, since the network reads I and Q."
+    )
+
+
 def choose_channels(recording: Recording, number: str | None, field: str) -> tuple[int, ...]:
     """Choose the channels to read: those asked for, else the column S, else the only one.
 
@@ -97,6 +137,7 @@ __all__ = [
     "WavRecording",
     "Writer",
     "choose_channels",
+    "choose_iq",
     "open_recording",
     "require_file",
     "signal",

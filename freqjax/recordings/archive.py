@@ -22,12 +22,11 @@ from freqjax.recordings.arrays import (
     BROKEN,
     ArrayWriter,
     Head,
+    begin_array,
     channel_names,
     channel_starts,
     read_chunks,
     read_head,
-    write_head,
-    written_shape,
 )
 from freqjax.recordings.rates import agreed
 from freqjax.recordings.table import rises_evenly
@@ -204,7 +203,7 @@ class NpzRecording:
 
     @contextmanager
     def writer(self, path: Path, channels: Sequence[int] = ()) -> Iterator[ArrayWriter]:
-        """Open a new file of an array S [T], or [T, C] of `channels`, packed as the recording's is.
+        """Open a new file of an array S as `begin_array` makes it, packed as the recording's is.
 
         It has the rate if that is known.
         """
@@ -214,8 +213,7 @@ class NpzRecording:
                 with archive.open("sampling_rate.npy", "w") as member:
                     npy.write_array(member, np.array(self.sampling_rate), allow_pickle=False)
             with archive.open("S.npy", "w", force_zip64=True) as member:
-                write_head(member, self._head.written, written_shape(self.samples, channels))
-                yield ArrayWriter(member, self._head.written)
+                yield begin_array(member, self._head, self.samples, channels)
 
     def _choose(self, archive: Archive) -> str:
         """Return the name of the signal's array."""

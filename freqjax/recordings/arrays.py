@@ -1,7 +1,8 @@
 """Arrays of NumPy: their headers, checked before anything is read, and their numbers piece by piece.
 
 An array is a signal [T], or channels [T, C]; axes of length 1 do not count, and an array that is far longer
-than it is high, [C, T], has its channels as rows.
+than it is high, [C, T], has its channels as rows. One of complex numbers, [T], is two channels, I and Q: the
+real and the imaginary parts.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ BROKEN = (
 )
 # More than any device records; a piece of so many is held at a time.
 _MOST_CHANNELS = 1024
+# Channels of an array of complex numbers.
+IQ_NAMES = ("I", "Q")
 # An array so many times as long as it is high has its channels as rows.
 _WIDE = 10
 
@@ -54,10 +57,11 @@ class Head(NamedTuple):
 
     Attributes:
       samples, channels: T and C.
-      dtype: of the numbers.
+      dtype: of the numbers; of complex ones, that of their parts.
       by_channel: whether the channels lie one after another.
       offset: the header's own length, bytes.
       shape: as the file has it.
+      is_complex: whether the channels are the parts of complex numbers.
     """
 
     samples: int
@@ -66,6 +70,7 @@ class Head(NamedTuple):
     by_channel: bool
     offset: int
     shape: tuple[int, ...]
+    is_complex: bool = False
 
     @property
     def written(self) -> np.dtype:
@@ -125,8 +130,7 @@ class NpyRecording:
         """Open a new file of an array [T], or [T, C] of `channels`."""
         assert self.samples is not None
         with creating(path) as file:
-            write_head(file, self._head.written, written_shape(self.samples, channels))
-            yield ArrayWriter(file, self._head.written)
+            yield begin_array(file, self._head, self.samples, channels)
 
 
 class ArrayWriter:
@@ -143,13 +147,24 @@ class ArrayWriter:
         self._file.write(samples.astype(self._dtype).tobytes())
 
 
-def written_shape(samples: int, channels: Sequence[int]) -> tuple[int, ...]:
-    """Return the shape of T = `samples` samples of one signal, or of `channels` if there are any."""
-    return (samples, len(channels)) if channels else (samples,)
+def begin_array(file: File, head: Head, samples: int, channels: Sequence[int]) -> ArrayWriter:
+    """Write the header of an array of T = `samples` samples, and return the writer of its numbers.
+
+    It is [T] for one signal, [T, C] for `channels` if there are any, and [T] of complex numbers for both
+    parts of those of the recording with header `head`.
+    """
+    if head.is_complex and len(channels) == len(IQ_NAMES):
+        parts = head.written.newbyteorder("=")
+        write_head(file, np.result_type(parts, np.complex64), (samples,))
+        return ArrayWriter(file, parts)
+    write_head(file, head.written, (samples, len(channels)) if channels else (samples,))
+    return ArrayWriter(file, head.written)
 
 
 def channel_names(head: Head) -> tuple[str, ...]:
     """Return names of the channels for people."""
+    if head.is_complex:
+        return IQ_NAMES
     return tuple(f"channel {c + 1}" for c in range(head.channels))
 
 
@@ -157,7 +172,7 @@ def read_head(file: File, length: int, source: str) -> Head:
     """Read the header of an array that takes `length` bytes with it, and no more.
 
     Raises:
-      UserError: it is no array of numbers [T] or [T, C], or is not as long as it says.
+      UserError: it is no array of numbers [T] or [T, C], of complex ones [T], or is not as long as it says.
     """
     try:
         version = npy.read_magic(file)
@@ -171,7 +186,7 @@ def read_head(file: File, length: int, source: str) -> Head:
             f"{source}: it holds {dtype}, not numbers: pickled objects are not loaded; save an array of "
             "floats."
         )
-    if dtype.kind not in "fiub":
+    if dtype.kind not in "fiubc":
         raise UserError(f"{source}: it holds {dtype}, not numbers.")
     promised = file.tell() + math.prod(shape) * dtype.itemsize
     head = _head(shape, fortran, dtype, file.tell(), source)
@@ -187,6 +202,14 @@ def _head(shape: tuple[int, ...], fortran: bool, dtype: np.dtype, offset: int, s
             f"{source}: its shape is {shape}: it must be (samples,) or (samples, channels)."
         )
     samples, channels = (*axes, 1, 1)[:2]
+    if dtype.kind == "c":
+        if len(axes) > 1:
+            raise UserError(
+                f"{source}: it holds {dtype} and its shape is {shape}: complex numbers must be (samples,), "
+                "one signal."
+            )
+        parts = np.real(np.empty(0, dtype)).dtype
+        return Head(samples, len(IQ_NAMES), parts, False, offset, shape, is_complex=True)
     by_channel = fortran and channels > 1
     if channels >= _WIDE * samples and samples > 1:
         samples, channels, by_channel = channels, samples, not fortran

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Inexact
 
 from freqjax.errors import UserError
 
@@ -48,8 +48,8 @@ def ratio(old: float, new: float, field: str, slack: float = 0.0) -> Fraction:
 
 
 def resample(
-    chunks: Iterable[Float[np.ndarray, "n ..."]], up_by_down: Fraction
-) -> Iterator[Float[np.ndarray, "m ..."]]:
+    chunks: Iterable[Inexact[np.ndarray, "n ..."]], up_by_down: Fraction
+) -> Iterator[Inexact[np.ndarray, "m ..."]]:
     """Resample chunks [n, ...] of T samples in total to the new rate, ceil(T · up / down) samples in total.
 
     The filter has linear phase and no delay: a sample stays at its time.
@@ -69,7 +69,7 @@ def resample(
     piece = down * max(1, _PIECE // up)
     held, made, came = None, 0, 0
 
-    def filtered(part: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "m ..."]:
+    def filtered(part: Inexact[np.ndarray, "n ..."]) -> Inexact[np.ndarray, "m ..."]:
         return signal.resample_poly(part, up, down, window=window)[around * up // down :]
 
     for chunk in chunks:

@@ -20,7 +20,8 @@ class Separates(Protocol):
     """Task of a signal that holds components, one of which is selected.
 
     Attributes:
-      inputs: the named inputs; that named signal has one column, or two (I/Q: real and imaginary part).
+      inputs: the named inputs; that named signal has one column, or two (I/Q: real and imaginary part), and
+        a target as many.
       samples: T, samples of a training signal.
       time: the unit of time, which has `samples` of the sampling rate.
       group_names: names of the components in texts.
@@ -56,14 +57,27 @@ class Separates(Protocol):
         ...
 
 
+@runtime_checkable
+class DrawsWithoutFiles(Protocol):
+    """Task that can draw rows as strong as those of training without the files that it draws them with."""
+
+    def sample_without_files(self, key: jax.Array, samples: int) -> Batch:
+        """Draw rows from `key`; their first T = `samples` samples."""
+        ...
+
+
 def training_rows(task: Separates, samples: int) -> Batch:
     """Return the first T = `samples` samples of rows that a network was trained on, of a file or drawn.
+
+    Recordings of noise that a task draws rows with are not needed for it.
 
     Raises:
       UserError: the file of rows cannot be read.
     """
     if not task.config.train_path:
-        return task.sample(jax.random.key(0), samples)
+        without = isinstance(task, DrawsWithoutFiles)
+        draw = task.sample_without_files if without else task.sample
+        return draw(jax.random.key(0), samples)
     rows = task.split("train")
     assert rows is not None  # every task has training rows
     return jax.tree.map(lambda array: array[:, :samples] if array.ndim > 1 else array, rows)

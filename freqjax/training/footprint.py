@@ -14,6 +14,7 @@ from freqjax.system import capacity, devices
 from freqjax.system.capacity import Need
 from freqjax.tasks import Sequences
 from freqjax.tasks.windows import warm_up, window_count
+from freqjax.training.filter.requirements import covariance_elements
 from freqjax.training.gradients.real_time import EXACT
 from freqjax.training.prepared import Prepared, param_shapes
 from freqjax.training.regimes import is_curriculum, is_filter
@@ -134,5 +135,7 @@ def _of_filter(size: str, config: Config, network: Network) -> list[Need]:
     """Return what the covariance of a filter takes, with a copy while it is updated."""
     if not is_filter(config) or not isinstance(network, Filterable):
         return []
-    parts = network.parts()
-    return [Need(size, "the filter's covariance", 2 * 4 * (parts.parts * parts.weights) ** 2)]
+    groups = config.optimizer.groups
+    count = 2 * 4 * covariance_elements(network.parts(), groups)
+    less = ["optimizer.groups=part or a smaller network.hidden_size"] if groups == "input" else []
+    return [Need(size, "the elements of the filter's covariance", count, *less)]

@@ -316,7 +316,7 @@ def npy_bytes(array, **options):
         (npy_bytes(np.zeros(50))[:-1], "promises 528 bytes, and it has 527"),
         (npy_bytes(np.zeros(50)) + b"\0", "promises 528 bytes, and it has 529"),
         (npy_bytes(np.array([None] * 5), allow_pickle=True), "it holds object, not numbers"),
-        (npy_bytes(np.zeros(5, complex)), "it holds complex128, not numbers"),
+        (npy_bytes(np.zeros((5, 2), complex)), "complex numbers must be"),
         (npy_bytes(np.zeros(0)), "its shape is"),
         (npy_bytes(np.zeros((2, 2, 2))), "its shape is"),
     ],
@@ -325,6 +325,28 @@ def test_a_broken_npy_is_one_sentence(tmp_path, content, sentence):
     (tmp_path / "a.npy").write_bytes(content)
     with pytest.raises(UserError, match=sentence):
         opened(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("kind", ["<c8", ">c16"])
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_complex_numbers_are_two_channels_and_come_back(tmp_path, kind, suffix):
+    numbers = np.array([1 + 2j, -3 + 0.5j, 4j], kind)
+    path, new = tmp_path / f"a.{suffix}", tmp_path / f"b.{suffix}"
+    np.savez(path, S=numbers) if suffix == "npz" else np.save(path, numbers)
+    recording = opened(path)
+    assert recording.names == ("I", "Q") and recording.samples == 3
+    (chunk,) = recording.chunks(10)
+    np.testing.assert_array_equal(chunk, [[1, 2], [-3, 0.5], [0, 4]])
+    with recording.writer(new, (0, 1)) as writer:
+        writer.write(chunk)
+    found = np.load(new)
+    found = found["S"] if suffix == "npz" else found
+    assert found.dtype == numbers.dtype.newbyteorder("=")
+    np.testing.assert_array_equal(found, numbers)
+    with recording.writer(tmp_path / f"c.{suffix}") as writer:
+        writer.write(chunk[:, 0])
+    found = np.load(tmp_path / f"c.{suffix}")
+    np.testing.assert_array_equal(found["S"] if suffix == "npz" else found, [1, -3, 0])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Rows that a network of a separating task was trained on."""
 
+import jax
 import numpy as np
 
 from freqjax import LinesConfig
@@ -16,5 +17,10 @@ def test_training_rows_are_those_of_the_file_where_there_is_one(tmp_path):
     np.testing.assert_array_equal(read.targets[0, :, 0], rows[:200, 1])
     drawn = training_rows(Lines(LinesConfig(**fields)), 200)
     assert drawn.targets.shape == (3, 200, 1)
+    gone = {"noise_path": str(tmp_path / "gone"), "noise_colors": ("recordings",)}
+    without = training_rows(Lines(LinesConfig(**fields, **gone)), 200)
+    # White noise replaces recordings of noise, which are not needed.
+    for ours, theirs in zip(jax.tree.leaves(without), jax.tree.leaves(drawn), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
     # Without a file they have the level of the law.
     assert 0.8 < np.sqrt(np.mean(np.asarray(drawn.inputs["signal"]) ** 2)) < 1.2

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Inexact
 
 from freqjax.deploy.extraction.gain import Gains
 from freqjax.deploy.extraction.plan import Plan
@@ -18,7 +18,7 @@ from freqjax.deploy.extraction.verdict import NearLine, Segments, Verdict
 
 
 class Found(NamedTuple):
-    """Component of a channel.
+    """Component of a signal: of a channel, or with I/Q of two.
 
     Attributes:
       summary: of its line by stretches.
@@ -42,7 +42,7 @@ class Extracted(NamedTuple):
     Attributes:
       samples: of the recording.
       known: levels of the training signals.
-      gains: levels and gains of the channels.
+      gains: levels and gains of the signals.
       found: components, by channel and selection.
       clipped: samples that were clipped, of the components' files and of the residual's.
       seconds: of both passes.
@@ -72,10 +72,10 @@ class Finder:
 
     def add(
         self,
-        recording: Float[np.ndarray, " n"],
-        component: Float[np.ndarray, " n"],
-        residual: Float[np.ndarray, " n"],
-        output: Float[np.ndarray, " n"],
+        recording: Inexact[np.ndarray, " n"],
+        component: Inexact[np.ndarray, " n"],
+        residual: Inexact[np.ndarray, " n"],
+        output: Inexact[np.ndarray, " n"],
     ) -> Iterator[Row]:
         """Add samples [n], and yield the rows of stretches that are complete."""
         self._segments.add(recording, component, residual, output)
@@ -107,7 +107,7 @@ class Finders:
     def __init__(self, planned: Plan) -> None:
         """Begin to measure."""
         self._finders = [
-            [Finder(planned, group) for group in planned.groups] for _ in planned.channels
+            [Finder(planned, group) for group in planned.groups] for _ in planned.signals
         ]
 
     def add(self, piece: Piece) -> Iterator[tuple[int, int, Row]]:

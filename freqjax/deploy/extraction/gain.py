@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 
 from freqjax.deploy.extraction.levels import Level
+from freqjax.deploy.extraction.numbers import numbers_of
 from freqjax.deploy.extraction.plan import Plan
 from freqjax.deploy.extraction.reference import Reference
 from freqjax.recordings import signals
@@ -28,14 +29,14 @@ class Gains(NamedTuple):
     """Levels and gains of the channels.
 
     Attributes:
-      levels: of each channel at the network's rate, in units of the recording, [C].
-      factors: by which each channel is multiplied, [C].
-      offsets: that are subtracted from each channel before, in units of the recording, [C].
+      levels: of each signal at the network's rate, in units of the recording, [C].
+      factors: by which each signal is multiplied, [C].
+      offsets: that are subtracted from each signal before, in units of the recording, [C]; with I/Q complex.
     """
 
     levels: Float[np.ndarray, " C"]
     factors: Float[np.ndarray, " C"]
-    offsets: Float[np.ndarray, " C"]
+    offsets: Inexact[np.ndarray, " C"]
 
 
 def measure(planned: Plan, known: Reference, note: Callable[[int], None]) -> Gains:
@@ -54,12 +55,12 @@ def measure(planned: Plan, known: Reference, note: Callable[[int], None]) -> Gai
     """
     task = planned.task
     slowest = min(task.selected_hz[group] for group in planned.groups)
-    meters = [Level(slowest, task.time.samples) for _ in planned.channels]
+    meters = [Level(slowest, task.time.samples) for _ in planned.signals]
     for chunk in resample(read(planned, note), planned.up_by_down):
         for meter, samples in zip(meters, chunk.T, strict=True):
             meter.add(samples)
     levels = np.array([meter.value() for meter in meters])
-    offsets = np.zeros(len(levels))
+    offsets = np.zeros(len(levels), float if planned.columns == 1 else complex)
     if planned.gain is not None:
         return Gains(levels, np.full(len(levels), planned.gain), offsets)
     for channel, meter in enumerate(meters):
@@ -72,22 +73,22 @@ def measure(planned: Plan, known: Reference, note: Callable[[int], None]) -> Gai
     return Gains(levels, np.where(np.isfinite(factors), factors, 1.0), offsets)
 
 
-def _about_mean(level: float, mean: float) -> float | None:
+def _about_mean(level: float, mean: complex) -> float | None:
     """Return the level about the mean; None if the mean is that of events that the level leaves out."""
-    share = (mean / level) ** 2 if level > 0 else 0.0
+    share = (abs(mean) / level) ** 2 if level > 0 else 0.0
     if share > 1 + _ROUNDING:
         return None
     return level * math.sqrt(1 - share) if share < 1 - _ROUNDING else 0.0
 
 
-def read(planned: Plan, note: Callable[[int], None]) -> Iterator[Float[np.ndarray, "n C"]]:
-    """Read the channels of the recording in chunks [n, C]; `note` is told of the samples read so far."""
+def read(planned: Plan, note: Callable[[int], None]) -> Iterator[Inexact[np.ndarray, "n C"]]:
+    """Read the signals of the recording in chunks [n, C]; `note` is told of the samples read so far."""
     count = 0
     with files.naming(planned.recording.path):
         for chunk in signals(planned.recording, planned.channels, CHUNK, "--input"):
             count += len(chunk)
             note(count)
-            yield chunk
+            yield numbers_of(chunk.reshape(len(chunk), len(planned.signals), planned.columns))
 
 
 def is_near(ratio: float, factor: float) -> bool:

@@ -8,7 +8,7 @@ the others exceed; the level is the rms of all blocks from 20 dB below it to 10 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Inexact
 
 # Share of the blocks above the reference: fewer loud ones do not move it, nor do silences of up to the rest.
 _ABOVE = 0.05
@@ -31,24 +31,25 @@ class Level:
         self._block = max(_FEWEST, round(_PERIODS * sampling_rate / slowest_hz))
         self._bins: dict[int, tuple[int, float]] = {}
         self._held, self._sum = 0, 0.0
-        self._total, self._samples = 0.0, 0
+        self._total: complex = 0.0
+        self._samples = 0
         self.peak = 0.0
 
     @property
-    def mean(self) -> float:
-        """Return the mean of all samples so far."""
+    def mean(self) -> complex:
+        """Return the mean of all samples so far; complex of I/Q."""
         return self._total / max(self._samples, 1)
 
-    def add(self, samples: Float[np.ndarray, " n"]) -> None:
+    def add(self, samples: Inexact[np.ndarray, " n"]) -> None:
         """Add the next samples [n]."""
         if len(samples):
             self.peak = max(self.peak, float(np.abs(samples).max()))
-        self._total += float(np.sum(samples, dtype=np.float64))
+        self._total += np.sum(samples, dtype=np.result_type(samples, np.float64)).item()
         self._samples += len(samples)
         while len(samples):
             part = samples[: self._block - self._held]
             samples = samples[len(part) :]
-            self._sum += float(np.sum(np.square(part, dtype=np.float64)))
+            self._sum += float(np.sum(np.square(np.abs(part), dtype=np.float64)))
             self._held += len(part)
             if self._held == self._block:
                 _count(self._bins, self._sum / self._block)

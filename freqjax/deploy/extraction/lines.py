@@ -11,6 +11,9 @@ Trans. Inf. Theory 20, 1974, 591-598) for a sine of amplitude A in N samples is
 and the Hann window multiplies these variances by 1.5 and 2.343. Noise is rarely white: σ² is N times the mean
 power of the bins from 2 to 12 beside the line in the spectrum of what the fit leaves, other components of the
 task left out. As these bins are few, the intervals have Student's quantile.
+
+A complex signal, I + jQ, has a complex exponential in place of the sine: a sine in I, and the same a quarter
+of a period later in Q. The bounds are a quarter of those above, with σ² the mean square of complex noise.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 
 SECONDS, PERIODS, BEATS = 1.0, 10, 4
 # The line is looked for within this share of the selected frequency, the task's own, or so many bins.
@@ -82,7 +85,7 @@ def stretch_samples(
 
 
 def measure(
-    signal: Float[np.ndarray, " N"],
+    signal: Inexact[np.ndarray, " N"],
     selected_hz: float,
     sampling_rate: float,
     others_hz: Sequence[float] = (),
@@ -91,7 +94,7 @@ def measure(
     """Measure the strongest line near `selected_hz`; None if the signal is constant.
 
     Args:
-      signal: a stretch.
+      signal: a stretch, real or complex.
       selected_hz: where it is looked for.
       sampling_rate: of the signal, Hz.
       others_hz: of other components, which are no noise.
@@ -106,18 +109,22 @@ def measure(
     window = np.sin(np.pi * (np.arange(count) + 0.5) / count) ** 2
     cycles = _coarse(scaled, window, selected_hz / sampling_rate, reach / sampling_rate)
     cycles, amplitude, residual = _fit(scaled, window, cycles)
-    bins = _noise_bins(count, cycles, [hz / sampling_rate for hz in others_hz])
-    spectrum = np.square(np.abs(np.fft.rfft(window * residual))) / np.sum(np.square(window))
+    axis = np.fft.fftfreq(count) if np.iscomplexobj(signal) else np.fft.rfftfreq(count)
+    others = [hz / sampling_rate for hz in others_hz]
+    bins = _noise_bins(np.rint(axis * count), count, cycles, others)
+    spectrum = np.square(np.abs(_transform(window * residual))) / np.sum(np.square(window))
     # Rounding is noise as well.
     variance = max(float(spectrum[bins].mean()), 1e-30)
     freedom = 2 * np.count_nonzero(bins) / CORRELATED_BINS
     from scipy.special import stdtrit  # scipy takes a moment to import
 
     quantile = float(stdtrit(freedom, 0.975))
-    strength_error = quantile * np.sqrt(_HANN_STRENGTH * 2 * variance / count)
-    hz_error = quantile * np.sqrt(_HANN_HZ * 24 * variance / count**3) / max(amplitude, 1e-30)
+    # 2 σ² / N of the bound, and 12 times as much over N² A² for the frequency.
+    bound = (0.5 if np.iscomplexobj(signal) else 2.0) * variance / count
+    strength_error = quantile * np.sqrt(_HANN_STRENGTH * bound)
+    hz_error = quantile * np.sqrt(_HANN_HZ * 12 * bound) / count / max(amplitude, 1e-30)
     # Both quadratures of noise: F of 2 and `freedom` degrees, at as many places as the reach has bins.
-    ratio = amplitude**2 * count / (2 * _HANN_STRENGTH * 2 * variance)
+    ratio = amplitude**2 / (2 * _HANN_STRENGTH * bound)
     places = 2 * reach * count / sampling_rate + 1
     chance = places * (1 + 2 * ratio / freedom) ** (-freedom / 2)
     hz = cycles * sampling_rate
@@ -130,8 +137,13 @@ def measure(
     )
 
 
+def _transform(signal: Inexact[np.ndarray, " N"], padded: int | None = None) -> np.ndarray:
+    """Return the spectrum: frequencies from 0 on, and of a complex signal the negative ones after them."""
+    return (np.fft.fft if np.iscomplexobj(signal) else np.fft.rfft)(signal, padded)
+
+
 def _coarse(
-    signal: Float[np.ndarray, " N"],
+    signal: Inexact[np.ndarray, " N"],
     window: Float[np.ndarray, " N"],
     cycles: float,
     reach: float,
@@ -139,37 +151,47 @@ def _coarse(
     """Return the peak of the spectrum within `reach` of `cycles`, per sample, to a quarter of a bin."""
     padded = 4 * len(signal)
     centred = signal - np.average(signal, weights=window)
-    spectrum = np.abs(np.fft.rfft(window * centred, padded))
+    spectrum = np.abs(_transform(window * centred, padded))
     low = max(1, int(np.ceil((cycles - reach) * padded)))
     high = min(len(spectrum) - 1, int((cycles + reach) * padded))
     return (low + int(spectrum[low : max(high, low) + 1].argmax())) / padded
 
 
 def _fit(
-    signal: Float[np.ndarray, " N"], window: Float[np.ndarray, " N"], cycles: float
-) -> tuple[float, float, Float[np.ndarray, " N"]]:
+    signal: Inexact[np.ndarray, " N"], window: Float[np.ndarray, " N"], cycles: float
+) -> tuple[float, float, Inexact[np.ndarray, " N"]]:
     """Fit a sine and a constant by Gauss-Newton steps of the frequency.
 
     Returns:
       Cycles per sample, amplitude and residual.
     """
     count = len(signal)
-    time = np.arange(count) - (count - 1) / 2
-    start, basis, weights = cycles, np.empty((count, 3)), np.zeros(3)
+    time, late = np.arange(count) - (count - 1) / 2, np.zeros(count)
+    constants, samples = np.ones((count, 1)), signal
+    if np.iscomplexobj(signal):  # I and Q after one another, Q a quarter of a period late
+        time, window, late = np.tile(time, 2), np.tile(window, 2), np.repeat([0, np.pi / 2], count)
+        constants, samples = (
+            np.repeat(np.eye(2), count, axis=0),
+            np.append(np.real(signal), np.imag(signal)),
+        )
+    start, basis, weights = cycles, np.empty((0, 0)), np.zeros(0)
     for step in range(_STEPS + 1):
-        angle = 2 * np.pi * cycles * time
-        basis = np.stack([np.cos(angle), np.sin(angle), np.ones(count)], axis=1)
-        weights = _solve(basis, window, signal)
+        angle = 2 * np.pi * cycles * time - late
+        basis = np.column_stack([np.cos(angle), np.sin(angle), constants])
+        weights = _solve(basis, window, samples)
         if step == _STEPS:
             break
         slope = 2 * np.pi * time / count * (basis[:, 0] * weights[1] - basis[:, 1] * weights[0])
-        change = _solve(np.column_stack([basis, slope]), window, signal)[3] / count
+        change = _solve(np.column_stack([basis, slope]), window, samples)[-1] / count
         # The spectrum has told the frequency to a bin.
         moved = float(np.clip(cycles + change, start - 1 / count, start + 1 / count))
         if abs(moved - cycles) * count < 1e-9:
             break
         cycles = moved
-    return cycles, float(np.hypot(weights[0], weights[1])), signal - basis @ weights
+    residual = samples - basis @ weights
+    if np.iscomplexobj(signal):
+        residual = residual[:count] + 1j * residual[count:]
+    return cycles, float(np.hypot(weights[0], weights[1])), residual
 
 
 def _solve(
@@ -181,11 +203,12 @@ def _solve(
     return np.linalg.lstsq(weighted.T @ basis, weighted.T @ signal, rcond=None)[0]
 
 
-def _noise_bins(count: int, cycles: float, others: Sequence[float]) -> np.ndarray:
-    """Return flags of the bins of the spectrum that hold the noise about a line."""
-    bins = np.arange(count // 2 + 1)
+def _noise_bins(
+    bins: Float[np.ndarray, " bins"], count: int, cycles: float, others: Sequence[float]
+) -> np.ndarray:
+    """Return flags of those of the `bins` of a spectrum of N = `count` samples that hold a line's noise."""
     away = np.abs(bins - cycles * count)
-    inside = (bins > 1) & (bins < count / 2)
+    inside = (np.abs(bins) > 1) & (np.abs(bins) < count / 2)
     near = inside & (away > _OWN_BINS) & (away <= _NOISE_BINS)
     for other in others:
         if abs(other - cycles) * count > _OWN_BINS:
@@ -193,4 +216,4 @@ def _noise_bins(count: int, cycles: float, others: Sequence[float]) -> np.ndarra
     if np.count_nonzero(near) >= 4:
         return near
     # Too few between the others: theirs count as noise, which makes the intervals wider.
-    return inside & (away > _OWN_BINS) if np.any(inside & (away > _OWN_BINS)) else bins > 0
+    return inside & (away > _OWN_BINS) if np.any(inside & (away > _OWN_BINS)) else bins != 0

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from freqjax.errors import UserError
-from freqjax.recordings import Recording, choose_channels, open_recording
+from freqjax.recordings import Recording, choose_channels, choose_iq, open_recording
 from freqjax.recordings.resampling import ratio
-from freqjax.tasks.separation import Separates
+from freqjax.tasks.separation import Separates, signal_columns
 
 # Relative difference up to which rates are equal: a file may store few digits.
 _SAME_RATE = 1e-6
@@ -26,8 +26,8 @@ class Plan(NamedTuple):
       task: what the network was trained on.
       groups: indices of the selected components, G of them.
       recording: the input.
-      channels: those that are read, C of them.
-      all_channels: whether a written file has all channels rather than one signal.
+      channels: those that are read: C of them, or with I/Q 2 · C, I and Q of each signal.
+      all_channels: whether a written file has all channels that are read rather than one signal.
       up_by_down: network's rate / recording's rate.
       gain: of the input; None for the one that makes its level that of the training signals.
       outputs: the files of the components, [G].
@@ -56,8 +56,25 @@ class Plan(NamedTuple):
 
     @property
     def written_channels(self) -> tuple[int, ...]:
-        """Return the channels that a written file has; none for one signal."""
-        return self.channels if self.all_channels else ()
+        """Return the channels that a written file has, in its order; none for one signal."""
+        return tuple(sorted(self.channels)) if self.all_channels else ()
+
+    @property
+    def columns(self) -> int:
+        """Return the number of channels of a signal: 1, or 2 for I/Q."""
+        return signal_columns(self.task)
+
+    @property
+    def signals(self) -> tuple[int, ...]:
+        """Return the channel of every signal, with I/Q that of I: C of them."""
+        return self.channels[:: self.columns]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the C signals."""
+        names = [self.recording.names[channel] for channel in self.channels]
+        pairs = zip(*(names[first :: self.columns] for first in range(self.columns)), strict=True)
+        return tuple(" and ".join(pair) for pair in pairs)
 
     @property
     def sampling_rate(self) -> float:
@@ -100,13 +117,15 @@ def plan(
     outputs = [path]
     if len(groups) > 1:
         outputs = [path.with_name(f"{path.stem}.{name}{path.suffix}") for name in names]
-    channels = choose_channels(recording, channel, "--input")
+    iq = signal_columns(task) > 1
+    channels = (choose_iq if iq else choose_channels)(recording, channel, "--input")
     found = Plan(
         task=task,
         groups=tuple(groups),
         recording=recording,
         channels=channels,
-        all_channels=channel is not None and channel.lower() == "all" and len(recording.names) > 1,
+        all_channels=iq
+        or (channel is not None and channel.lower() == "all" and len(recording.names) > 1),
         up_by_down=_rate_change(recording, task.time.samples, resampled),
         gain=factor,
         outputs=tuple(outputs),

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from freqjax.deploy.component_stream import ComponentStreams
+from freqjax.deploy.extraction.numbers import numbers_of
 from freqjax.tasks.separation import SIGNAL, training_rows
 
 # Samples of a training signal that are enough to measure how the output depends on the input.
@@ -20,7 +21,8 @@ class Reference(NamedTuple):
     """Levels of the training data, and how the output depends on the input.
 
     Attributes:
-      input_rms, output_rms: of the training signals and targets, in their units.
+      input_rms, output_rms: of the training signals and targets, in their units; with I/Q of both parts
+        together.
       dependence: rms change of the output when a training signal is replaced by silence, relative to the
         rms of the output; the largest of the selected components.
     """
@@ -48,7 +50,9 @@ def measure_reference(streams: ComponentStreams) -> Reference:
         own = np.flatnonzero(groups == group)[0]
         usual = _outputs(streams, inputs[own])[:, place]
         changes.append(rms(usual - silent[:, place]) / max(rms(usual), 1e-30))
-    return Reference(rms(inputs), rms(batch.targets), max(changes))
+    return Reference(
+        rms(numbers_of(inputs)), rms(numbers_of(np.asarray(batch.targets))), max(changes)
+    )
 
 
 def _outputs(streams: ComponentStreams, signal: np.ndarray) -> np.ndarray:
@@ -62,4 +66,4 @@ def _outputs(streams: ComponentStreams, signal: np.ndarray) -> np.ndarray:
 
 def rms(values: np.ndarray | jax.Array) -> float:
     """Return the root of the mean square of `values`."""
-    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
+    return float(np.sqrt(np.mean(np.square(np.abs(values), dtype=np.float64))))

@@ -10,12 +10,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Inexact
 
 from freqjax.deploy.component_stream import ComponentStreams
 from freqjax.deploy.extraction import gain
 from freqjax.deploy.extraction.found import Extracted, Finders, Found
 from freqjax.deploy.extraction.gain import Gains
+from freqjax.deploy.extraction.numbers import columns_of, numbers_of
 from freqjax.deploy.extraction.plan import Plan
 from freqjax.deploy.extraction.progress import Progress
 from freqjax.deploy.extraction.reference import measure_reference
@@ -53,7 +54,7 @@ def run(
     extracting = Progress("extracting", total, progress)
     with writing(planned) as files:
 
-        def measured(pieces: Iterable[Piece]) -> Iterator[Float[np.ndarray, "n C G"]]:
+        def measured(pieces: Iterable[Piece]) -> Iterator[Inexact[np.ndarray, "n C G"]]:
             for piece in pieces:
                 for channel, place, row in finders.add(piece):
                     note_row(channel, place, row)
@@ -61,7 +62,7 @@ def run(
 
         def note_row(channel: int, place: int, row: Row) -> None:
             selected = planned.task.selected_hz[planned.groups[place]]
-            files.table.add(planned.channels[channel] + 1, selected, row)
+            files.table.add(planned.signals[channel] + 1, selected, row)
 
         held = _Held(gain.read(planned, extracting.note))
         pieces = _pieces(streams, planned, gains, held)
@@ -93,25 +94,25 @@ def _pieces(
     else:
         strength = Fitted([task.selected_hz[g] for g in planned.groups], task.time.samples)
     for chunk in resample(recording, planned.up_by_down):
-        outputs = streams.process(((chunk - gains.offsets) * gains.factors)[:, :, None])[..., 0]
-        yield from strength.add(chunk, outputs)
+        columns = columns_of((chunk - gains.offsets) * gains.factors)
+        yield from strength.add(chunk, numbers_of(streams.process(columns)))
     yield from strength.finish()
 
 
 class _Held:
     """Chunks of a recording on their way, which are kept until their components are known."""
 
-    def __init__(self, chunks: Iterable[Float[np.ndarray, "n C"]]) -> None:
+    def __init__(self, chunks: Iterable[Inexact[np.ndarray, "n C"]]) -> None:
         self._chunks, self._parts = chunks, deque()
         self.count = 0
 
-    def __iter__(self) -> Iterator[Float[np.ndarray, "n C"]]:
+    def __iter__(self) -> Iterator[Inexact[np.ndarray, "n C"]]:
         for chunk in self._chunks:
             self.count += len(chunk)
             self._parts.append(chunk)
             yield chunk
 
-    def take(self, count: int) -> Float[np.ndarray, "n C"]:
+    def take(self, count: int) -> Inexact[np.ndarray, "n C"]:
         """Return the next `count` samples, or fewer at the end."""
         parts = []
         while count and self._parts:
@@ -133,7 +134,8 @@ def _draw(planned: Plan, done: Extracted, say: Callable[[str], None]) -> None:
     for place, (group, path) in enumerate(zip(planned.groups, planned.figures, strict=True)):
         channel = _worst([found[place] for found in done.found])
         found = done.found[channel][place]
-        name = planned.recording.names[planned.channels[channel]]
+        shown = found.shown
+        name = planned.names[channel]
         source = "a clock that does not depend on the recording" if done.known.is_clock else ""
         drawing = figures.Drawn(
             selected_hz=task.selected_hz[group],
@@ -142,11 +144,14 @@ def _draw(planned: Plan, done: Extracted, say: Callable[[str], None]) -> None:
             verdict=found.verdict.words,
             stands=found.verdict.stands,
             source=source,
-            channel=name if len(planned.channels) > 1 else "",
+            channel=name if len(planned.signals) > 1 else "",
             unit=task.time.name,
             sampling_rate=task.time.samples,
-            begin=0.0 if found.shown is None else found.shown.begin,
-            waveforms=None if found.shown is None else found.shown[1:],
+            begin=0.0 if shown is None else shown.begin,
+            waveforms=None
+            if shown is None
+            else (np.real(shown.recording), np.real(shown.component)),
+            part="" if planned.columns == 1 else "I of ",
             recording=found.recording,
             component=found.component,
             near=found.near,

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 
 # Periods of the slowest component in a stretch.
 _PERIODS = 50
@@ -29,21 +29,21 @@ class Piece(NamedTuple):
     """Consecutive samples at the network's rate.
 
     Attributes:
-      signal: the recording.
+      signal: the recording; with I/Q it is complex, and so are the others.
       outputs: of the network.
       components: in the recording's units.
     """
 
-    signal: Float[np.ndarray, "n C"]
-    outputs: Float[np.ndarray, "n C G"]
-    components: Float[np.ndarray, "n C G"]
+    signal: Inexact[np.ndarray, "n C"]
+    outputs: Inexact[np.ndarray, "n C G"]
+    components: Inexact[np.ndarray, "n C G"]
 
 
 class Strength(Protocol):
     """Way to turn outputs into components."""
 
     def add(
-        self, signal: Float[np.ndarray, "n C"], outputs: Float[np.ndarray, "n C G"]
+        self, signal: Inexact[np.ndarray, "n C"], outputs: Inexact[np.ndarray, "n C G"]
     ) -> Iterator[Piece]:
         """Take the next samples, and yield those whose components are known."""
         ...
@@ -61,7 +61,7 @@ class Scaled:
         self._gains = gains
 
     def add(
-        self, signal: Float[np.ndarray, "n C"], outputs: Float[np.ndarray, "n C G"]
+        self, signal: Inexact[np.ndarray, "n C"], outputs: Inexact[np.ndarray, "n C G"]
     ) -> Iterator[Piece]:
         """Yield the samples at once."""
         yield Piece(signal, outputs, outputs / self._gains[None, :, None])
@@ -84,7 +84,7 @@ class Fitted:
         self._fading: np.ndarray | None = None
 
     def add(
-        self, signal: Float[np.ndarray, "n C"], outputs: Float[np.ndarray, "n C G"]
+        self, signal: Inexact[np.ndarray, "n C"], outputs: Inexact[np.ndarray, "n C G"]
     ) -> Iterator[Piece]:
         """Yield the samples of stretches that are complete."""
         held, hop = self._held, self._hop
@@ -118,11 +118,13 @@ class Fitted:
 
 
 def fit(
-    signal: Float[np.ndarray, "n C"],
-    outputs: Float[np.ndarray, "n C G"],
+    signal: Inexact[np.ndarray, "n C"],
+    outputs: Inexact[np.ndarray, "n C G"],
     cycles: Sequence[float],
-) -> Float[np.ndarray, "n C G"]:
+) -> Inexact[np.ndarray, "n C G"]:
     """Fit outputs of unit strength to a signal in amplitude and phase, with a constant beside them.
+
+    A complex factor sets both of a complex output; of a real one it is also turned by a quarter of a period.
 
     Args:
       signal: C channels.
@@ -134,17 +136,18 @@ def fit(
     """
     count, groups = len(signal), outputs.shape[2]
     window = np.sin(np.pi * (np.arange(count) + 0.5) / count) ** 2
-    components = np.empty(outputs.shape)
+    turns = not np.iscomplexobj(outputs)
+    components = np.empty(outputs.shape, float if turns else complex)
     for channel in range(signal.shape[1]):
-        centred = outputs[:, channel].astype(np.float64)
+        centred = outputs[:, channel].astype(components.dtype)
         centred = centred - np.average(centred, axis=0, weights=window)
-        turned = [quadrature(centred[:, g], cycles[g]) for g in range(groups)]
+        turned = [quadrature(centred[:, g], cycles[g]) for g in range(groups) if turns]
         basis = np.column_stack([centred, *turned, np.ones(count)])
-        weighted = basis * window[:, None]
+        weighted = np.conj(basis * window[:, None])
         weights = np.linalg.lstsq(weighted.T @ basis, weighted.T @ signal[:, channel], _SINGULAR)[0]
-        components[:, channel] = (
-            weights[:groups] * centred + weights[groups:-1] * basis[:, groups:-1]
-        )
+        components[:, channel] = weights[:groups] * centred
+        if turns:
+            components[:, channel] += weights[groups:-1] * basis[:, groups:-1]
     return components
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Inexact
 
 from freqjax.deploy.extraction.lines import Line, measure, stretch_samples
 
@@ -40,8 +40,8 @@ class Shown(NamedTuple):
     """Samples of a stretch for a figure: its beginning, the recording and the component, [N] each."""
 
     begin: float
-    recording: Float[np.ndarray, " N"]
-    component: Float[np.ndarray, " N"]
+    recording: Inexact[np.ndarray, " N"]
+    component: Inexact[np.ndarray, " N"]
 
 
 @dataclass
@@ -132,7 +132,7 @@ class Track:
         self.summary, self.shown, self._shows_line = Summary(), None, False
 
     def add(
-        self, recording: Float[np.ndarray, " n"], component: Float[np.ndarray, " n"]
+        self, recording: Inexact[np.ndarray, " n"], component: Inexact[np.ndarray, " n"]
     ) -> Iterator[Row]:
         """Add the next samples, and yield the rows whose neighbours are known."""
         self._held = np.concatenate([self._held, np.stack([recording, component])], axis=1)
@@ -150,7 +150,7 @@ class Track:
         if self._rows:
             yield _with_drift(self._rows[:-1], self._rows[-1], None)
 
-    def _measure(self, samples: Float[np.ndarray, "2 N"]) -> Iterator[Row]:
+    def _measure(self, samples: Inexact[np.ndarray, "2 N"]) -> Iterator[Row]:
         begin = self._done / self._rate
         self._done += samples.shape[1]
         recording, output = (

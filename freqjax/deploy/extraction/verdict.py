@@ -6,7 +6,8 @@ within 5 % of the selected frequency, or within the detuning of the task if that
 another component (or two bins, in a recording that is too short for that), less the power of the noise there,
 which is the median of the recording's bins on both sides. The share of the recording's line that the residual
 has is what is left. The coherence of the network's output with the recording at the line, |S_xy|² / (S_xx
-S_yy), tells whether the output keeps its phase to the line by itself.
+S_yy), tells whether the output keeps its phase to the line by itself. A complex signal is judged at positive
+frequencies: a line at a negative one is another line.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 
 from freqjax.deploy.extraction.lines import CORRELATED_BINS, nearest_hz, reach_hz
+from freqjax.tasks.extraction.periods import frequency
 
 # Periods of the line in a segment: 20 bins within 5 % of its frequency, either side taken together. Periods
 # of the difference from the nearest other component: four bins on each side of the line are nearer to it.
@@ -61,8 +63,8 @@ class Verdict(NamedTuple):
         if not self.stands:
             reach = self.reach_hz / self.selected_hz
             return (
-                f"no line within ±{100 * reach:.2g} % of {self.selected_hz:g} Hz stands above the noise: "
-                "what was written is noise"
+                f"no line within ±{100 * reach:.2g} % of {frequency(self.selected_hz)} stands above the "
+                "noise: what was written is noise"
             )
         shown = max(self.left, self.resolution)
         less = "less than " if self.left < self.resolution else ""
@@ -120,13 +122,14 @@ class Segments:
 
     def add(
         self,
-        recording: Float[np.ndarray, " n"],
-        component: Float[np.ndarray, " n"],
-        residual: Float[np.ndarray, " n"],
-        output: Float[np.ndarray, " n"],
+        recording: Inexact[np.ndarray, " n"],
+        component: Inexact[np.ndarray, " n"],
+        residual: Inexact[np.ndarray, " n"],
+        output: Inexact[np.ndarray, " n"],
     ) -> None:
         """Add the next samples [n] of each signal."""
-        samples = np.stack([recording, component, residual, output]).astype(np.float64)
+        samples = np.stack([recording, component, residual, output])
+        samples = samples.astype(np.result_type(samples, np.float64))
         while samples.shape[1]:
             part = samples[:, : self._length - self._held]
             samples = samples[:, part.shape[1] :]
@@ -144,13 +147,16 @@ class Segments:
             self._average(np.pad(signals, ((0, 0), (0, self._used - signals.shape[1]))))
         self._parts = []
 
-    def _average(self, signals: Float[np.ndarray, "4 L"]) -> None:
+    def _average(self, signals: Inexact[np.ndarray, "4 L"]) -> None:
         """Add the spectra of a segment near the line."""
         length = signals.shape[1]
         window = np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2
         centred = signals - np.average(signals, axis=1, weights=window)[:, None]
         near = self._near(length)
-        spectra = 2 * np.fft.rfft(window * centred, axis=1)[:, near] / window.sum()
+        if np.iscomplexobj(signals):
+            spectra = np.fft.fft(window * centred, axis=1)[:, near] / window.sum()
+        else:
+            spectra = 2 * np.fft.rfft(window * centred, axis=1)[:, near] / window.sum()
         powers, cross = np.square(np.abs(spectra)), spectra[3] * np.conj(spectra[0])
         first = self._count == 0
         self._powers = powers if first else self._powers + powers

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Inexact, Int
 
+from freqjax.deploy.extraction.numbers import columns_of
 from freqjax.deploy.extraction.plan import Plan
 from freqjax.deploy.extraction.table import LinesTable
 from freqjax.errors import UserError
@@ -28,30 +29,32 @@ class Files(NamedTuple):
       outputs: of the components, G by path.
       residual: of what remains, one or none.
       table: of the lines.
+      order: places of the channels among the columns of the signals, in the order of the recording.
     """
 
     outputs: dict[Path, Writer]
     residual: dict[Path, Writer]
     table: LinesTable
+    order: Int[np.ndarray, " channels"]
 
     def write(
-        self, recording: Float[np.ndarray, "n C"], components: Float[np.ndarray, "n C G"]
+        self, recording: Inexact[np.ndarray, "n C"], components: Inexact[np.ndarray, "n C G"]
     ) -> None:
-        """Append samples at the recording's rate."""
+        """Append samples at the recording's rate, complex of I/Q."""
         for group, (path, writer) in enumerate(self.outputs.items()):
-            _append(path, writer, components[:, :, group])
+            self._append(path, writer, components[:, :, group])
         for path, writer in self.residual.items():
-            _append(path, writer, recording - components.sum(axis=2))
+            self._append(path, writer, recording - components.sum(axis=2))
 
     @property
     def clipped(self) -> dict[Path, int]:
         """Return the number of samples that were clipped, by file."""
         return {path: writer.clipped for path, writer in (self.outputs | self.residual).items()}
 
-
-def _append(path: Path, writer: Writer, samples: Float[np.ndarray, "n C"]) -> None:
-    with files.naming(path):
-        writer.write(samples[:, 0] if samples.shape[1] == 1 else samples)
+    def _append(self, path: Path, writer: Writer, samples: Inexact[np.ndarray, "n C"]) -> None:
+        channels = columns_of(samples).reshape(len(samples), len(self.order))[:, self.order]
+        with files.naming(path):
+            writer.write(channels[:, 0] if channels.shape[1] == 1 else channels)
 
 
 @contextlib.contextmanager
@@ -80,7 +83,8 @@ def writing(planned: Plan) -> Iterator[Files]:
             )
             table = files.creating(planned.lines)
             file = stack.enter_context(_noted(planned.lines, table, whole))
-            yield Files(outputs, residual, LinesTable(file, planned.task.time.name))
+            order = np.argsort(planned.channels)
+            yield Files(outputs, residual, LinesTable(file, planned.task.time.name), order)
     except BaseException as error:
         for path in whole:
             path.unlink(missing_ok=True)

@@ -161,6 +161,7 @@ def _of_archive(archive: Archive, config: Components, source: str) -> Rows:
     _require_names(named, ["S", *selectors, "target"], count, source)
     heads = {name: archive.head(named[name]) for name in ["S", *selectors, "target"]}
     for name, head in heads.items():
+        stems.require_real(head.is_complex, f"{source}: {name}")
         if head.channels > 1 and name != "C":
             raise UserError(f"{source}: {name} has shape {head.shape}: it must be [rows].")
         if head.samples != heads["S"].samples:
@@ -181,6 +182,7 @@ def _of_archive(archive: Archive, config: Components, source: str) -> Rows:
 
 def _of_array(archive: Archive, name: str, config: Components, source: str) -> Rows:
     head = archive.head(name)
+    stems.require_real(head.is_complex, source)
     names = [f"column {c + 1}" for c in range(head.channels)]
     stems.require_layout(head.channels, head.samples, config, source)
     return stems.of_channels(archive.whole(name), names, config, source)

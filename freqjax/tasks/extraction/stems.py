@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from freqjax.errors import UserError
 from freqjax.recordings import open_recording
+from freqjax.recordings.arrays import IQ_NAMES
 from freqjax.recordings.times import decimal_rounding
 from freqjax.tasks.extraction.rows import (
     Components,
@@ -44,6 +45,7 @@ def read_channels(path: Path, config: Components, field: str) -> Rows:
     recording, source = open_recording(path, field), f"{field} {path}"
     require_rate(recording.sampling_rate, recording.rate_slack, config, source)
     assert recording.samples is not None
+    require_real(recording.names == IQ_NAMES, source)
     require_layout(len(recording.names), recording.samples, config, source)
     table = np.concatenate(list(recording.chunks(_CHUNK)))
     return of_channels(table, recording.names, config, source)
@@ -73,6 +75,18 @@ def of_channels(
         selectors=np.tile(selectors, (len(stretches), 1)),
         targets=stretches[:, :, 1:].transpose(0, 2, 1).reshape(-1),
     )
+
+
+def require_real(is_complex: bool, source: str) -> None:
+    """Require that an array of rows does not hold complex numbers.
+
+    Raises:
+      UserError: it does.
+    """
+    if is_complex:
+        raise UserError(
+            f"{source} holds complex numbers: rows must be real, since they have one input and one target."
+        )
 
 
 def require_layout(channels: int, samples: int, config: Components, source: str) -> None:

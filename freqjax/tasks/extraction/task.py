@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from freqjax.config.sections import Context
-from freqjax.networks import TurningPairs
+from freqjax.networks import SingleLstm, TurningPairs
 from freqjax.networks.weights import RotorSetting
 from freqjax.system import capacity
 from freqjax.system.capacity import Need
@@ -254,7 +254,7 @@ class Extraction(Task):
         return paths
 
     def _draw_rotors(self, frozen: Frozen, network: TurningPairs, folder: Path) -> Path:
-        """Draw the rotation speeds of the pairs of units before training and now."""
+        """Draw the rotation speeds of the pairs of units, or of complex units, before training and now."""
         from freqjax.tasks.extraction import figures
 
         return figures.rotors(
@@ -263,6 +263,7 @@ class Extraction(Task):
             network.pair_owners(),
             self.selected_hz,
             folder,
+            linear=not isinstance(network, SingleLstm),
         )
 
     def _baselines(self, blocks: Batch) -> Baselines:

@@ -5,12 +5,14 @@ first sample on; the squared response is 1/f for pink and f for blue, both empty
 recursion e_t = ρ e_{t−1} + √(1 − ρ²) w_t from a stationary start, with ρ = exp(−1 / (noise_memory · f_s)).
 Each recording has one of the config's colours, drawn with equal chances.
 
-Axes: N recordings, T samples, C channels, K colours.
+Axes: N recordings, T samples, C channels, K colours, P recordings of noise.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,11 +22,17 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from freqjax.errors import UserError
-from freqjax.recordings import choose_channels, open_recording, signal
+from freqjax.networks.arrays import EitherArray
+from freqjax.recordings import Recording, choose_channels, open_recording, signal
 from freqjax.recordings.resampling import ratio, resample
+from freqjax.system import capacity
+from freqjax.system.capacity import Need
 from freqjax.tasks.lines.config import LinesConfig
 
 _CHUNK = 65_536
+# Copies of the recordings that are held: as they were read, on the device, and in the program of training,
+# which has them as a constant.
+_COPIES = 3
 
 
 class Excerpts(NamedTuple):
@@ -32,11 +40,14 @@ class Excerpts(NamedTuple):
 
     Attributes:
       samples: [M] float32, all recordings one after another, each of zero mean and unit variance.
-      starts: [S] int32, the samples at which an excerpt may begin.
+      ends: [P] int32, number of places where an excerpt may begin, of each recording and those before it.
+      shifts: [P] int32, the sample at which place number 0 of a recording would lie if its places were
+        counted as in `ends`: place u of recording p is sample u + shifts[p].
     """
 
-    samples: Float[np.ndarray, " M"]
-    starts: Int[np.ndarray, " S"]
+    samples: Float[EitherArray, " M"]
+    ends: Int[EitherArray, " P"]
+    shifts: Int[EitherArray, " P"]
 
 
 class NoiseSource(NamedTuple):
@@ -56,18 +67,24 @@ class NoiseSource(NamedTuple):
     excerpts: Excerpts | None
 
 
-def noise_source(config: LinesConfig) -> NoiseSource:
+def noise_source(config: LinesConfig, needs: Sequence[Need] = ()) -> NoiseSource:
     """Prepare the noise of `config`.
 
+    Args:
+      config: the law.
+      needs: memory that is needed besides recordings of noise.
+
     Raises:
-      UserError: recordings of noise cannot be read, or none is as long as a block.
+      UserError: recordings of noise cannot be read, need too much memory, or none is as long as a block.
     """
     responses = np.stack([_response(config, color) for color in config.noise_colors])
     recursive, recorded = (
         np.array([color == wanted for color in config.noise_colors])
         for wanted in ("ar1", "recordings")
     )
-    return NoiseSource(responses, recursive, recorded, _read(config) if recorded.any() else None)
+    return NoiseSource(
+        responses, recursive, recorded, _read(config, needs) if recorded.any() else None
+    )
 
 
 def _response(config: LinesConfig, color: str) -> Float[np.ndarray, " bins"]:
@@ -134,14 +151,15 @@ def _cut(
     """Cut excerpts at random places, with random signs; I and Q are two of them."""
     channels = 2 if config.iq else 1
     place_key, sign_key = jax.random.split(key)
-    places = jax.random.randint(place_key, (count, channels), 0, len(excerpts.starts))
-    first = jnp.asarray(excerpts.starts)[places]
+    ends, shifts = jnp.asarray(excerpts.ends), jnp.asarray(excerpts.shifts)
+    places = jax.random.randint(place_key, (count, channels), 0, ends[-1])
+    first = places + shifts[jnp.searchsorted(ends, places, side="right")]
     index = first[:, None, :] + jnp.arange(config.samples)[None, :, None]
     signs = jax.random.rademacher(sign_key, (count, 1, channels), jnp.float32)
     return signs * jnp.asarray(excerpts.samples)[index] / channels**0.5
 
 
-def _read(config: LinesConfig) -> Excerpts:
+def _read(config: LinesConfig, needs: Sequence[Need]) -> Excerpts:
     """Read `noise_path`, a recording or a folder of them, at the rate of the task."""
     path, field = Path(config.noise_path), "task.noise_path"
     # Hidden files are those that file managers leave.
@@ -149,24 +167,33 @@ def _read(config: LinesConfig) -> Excerpts:
         [p for p in path.iterdir() if p.is_file() and p.name[0] != "."] if path.is_dir() else []
     )
     found = sorted(inside) if path.is_dir() else [path]
-    pieces, starts, total = [], [], 0
-    for file in found:
-        samples = _samples(file, config, field)
+    opened = [_opened(file, config, field) for file in found]
+    whole = sum(math.ceil((recording.samples or 0) * change) for recording, change in opened)
+    held = Need(
+        f"{field} is {path}", "the recordings", 4 * _COPIES * whole, "a shorter part of them"
+    )
+    capacity.require([held, *needs])
+    pieces, ends, shifts, total, places = [], [], [], 0, 0
+    for recording, change in opened:
+        samples = _samples(recording, change, field)
         deviation = float(samples.std())
         if len(samples) < config.samples or deviation == 0:
             continue
         pieces.append(((samples - samples.mean()) / deviation).astype(np.float32))
-        starts.append(total + np.arange(len(samples) - config.samples + 1))
+        shifts.append(total - places)
         total += len(samples)
+        places += len(samples) - config.samples + 1
+        ends.append(places)
     if not pieces:
         raise UserError(
             f"{field} is {path}: it must hold a recording of noise that is at least task.duration "
             f"({config.duration:g} s) long and not constant."
         )
-    return Excerpts(np.concatenate(pieces), np.concatenate(starts).astype(np.int32))
+    return Excerpts(np.concatenate(pieces), np.array(ends, np.int32), np.array(shifts, np.int32))
 
 
-def _samples(file: Path, config: LinesConfig, field: str) -> Float[np.ndarray, " M"]:
+def _opened(file: Path, config: LinesConfig, field: str) -> tuple[Recording, Fraction]:
+    """Open a recording of noise; with it comes the ratio of the task's rate to its own."""
     recording = open_recording(file, field)
     if recording.sampling_rate is None:
         raise UserError(
@@ -174,7 +201,10 @@ def _samples(file: Path, config: LinesConfig, field: str) -> Float[np.ndarray, "
             "converted to task.sampling_rate."
         )
     rate, slack = recording.sampling_rate, recording.rate_slack
-    change = ratio(rate, config.sampling_rate, f"{field} {file}", slack)
+    return recording, ratio(rate, config.sampling_rate, f"{field} {file}", slack)
+
+
+def _samples(recording: Recording, change: Fraction, field: str) -> Float[np.ndarray, " M"]:
     (channel,) = choose_channels(recording, None if len(recording.names) == 1 else "1", field)
     chunks = signal(recording, channel, _CHUNK, field)
     return np.concatenate(list(resample(chunks, change)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from freqjax.tasks.batch import Batch, Sequences
 from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section
 from freqjax.tasks.extraction import datasets
 from freqjax.tasks.extraction.blocks import blocks_of_rows
+from freqjax.tasks.extraction.periods import frequencies
 from freqjax.tasks.lines import synthesis
 from freqjax.tasks.lines.baselines import BASELINES
 from freqjax.tasks.lines.config import LinesConfig
@@ -33,7 +35,7 @@ from freqjax.tasks.lines.judged import (
     relative_errors,
     require_lines,
 )
-from freqjax.tasks.lines.noise import NoiseSource, noise_source
+from freqjax.tasks.lines.noise import Excerpts, NoiseSource, noise_source
 from freqjax.tasks.lines.possible import least_possible
 from freqjax.tasks.objectives import SquaredError
 from freqjax.tasks.scoring import Means
@@ -73,12 +75,12 @@ class Lines(Task):
         self.output_size = self.channels
         self.time = TimeUnit("s", config.sampling_rate)
         self.selected_hz, self.detuning = config.frequencies, config.detuning
-        self.group_names = tuple(f"{f:g} Hz" for f in config.frequencies)
+        self.group_names = frequencies(config.frequencies)
         low, high = config.snr_range
         self.easier = (
             "task.detuning=0" if config.detuning else f"task.snr_range={low + 20:g},{high + 20:g}"
         )
-        self._require_memory()
+        capacity.require([self._need()])
         self._noise: NoiseSource | None = None
         self._judged: tuple[Frozen, Judged] | None = None
         if config.amplitude_law == "gaussian":
@@ -103,12 +105,20 @@ class Lines(Task):
             require_lines(blocks, self.burn_in, f"{field} {path}")
             return blocks
         count = self.config.recordings if name == "train" else self.config.test_recordings
-        drawn = self._drawn(jax.random.key(seed), count, self.samples)
+        drawn = self._drawn(jax.random.key(seed), count, self.samples, self._source().excerpts)
         return jax.tree.map(np.asarray, drawn)
 
     def sample(self, key: jax.Array, samples: int) -> Batch:
         """Draw `task.recordings` new recordings of each line; their first T samples."""
-        return self._draw(key, self.config.recordings, samples)
+        return self._draw(key, self.config.recordings, samples, self._source().excerpts)
+
+    def sample_without_files(self, key: jax.Array, samples: int) -> Batch:
+        """Draw as `sample`, with white noise in place of recordings of noise, which is as strong."""
+        colours = ("white" if c == "recordings" else c for c in self.config.noise_colors)
+        law = dataclasses.replace(
+            self.config, noise_path="", noise_colors=tuple(dict.fromkeys(colours))
+        )
+        return Lines(law, self.context).sample(key, samples)
 
     def inputs_of(
         self, samples: Float[EitherArray, " T"] | Float[EitherArray, "T C"], group: int
@@ -205,22 +215,24 @@ class Lines(Task):
 
     def _source(self) -> NoiseSource:
         if self._noise is None:
-            self._noise = noise_source(self.config)
+            self._noise = noise_source(self.config, [self._need()])
         return self._noise
 
-    def _draw(self, key: jax.Array, count: int, samples: int) -> Batch:
-        """Draw `count` recordings of each line and cut their first T = `samples` samples."""
+    def _draw(self, key: jax.Array, count: int, samples: int, excerpts: Excerpts | None) -> Batch:
+        """Draw `count` recordings of each line and cut their first T = `samples` samples.
+
+        `excerpts` are those of the source; as an argument of a compiled function they are no constant of it.
+        """
+        source = self._source()._replace(excerpts=excerpts)
         lines = len(self.selected_hz)
         groups = jnp.arange(lines)
         if self.config.together:
-            drawn = synthesis.synthesize(
-                self.config, self._source(), key, count, jnp.ones((count, lines))
-            )
+            drawn = synthesis.synthesize(self.config, source, key, count, jnp.ones((count, lines)))
             signals = jnp.repeat(drawn.signals, lines, axis=0)
             targets = drawn.lines.reshape(-1, *drawn.lines.shape[2:])
         else:
             present = jnp.tile(jnp.eye(lines), (count, 1))
-            drawn = synthesis.synthesize(self.config, self._source(), key, count * lines, present)
+            drawn = synthesis.synthesize(self.config, source, key, count * lines, present)
             signals = drawn.signals
             targets = drawn.lines[jnp.arange(count * lines), jnp.tile(groups, count)]
         selected = jnp.tile(groups, count)
@@ -233,12 +245,8 @@ class Lines(Task):
             group=selected,
         )
 
-    def _require_memory(self) -> None:
-        """Require that the recordings can be held.
-
-        Raises:
-          UserError: they cannot.
-        """
+    def _need(self) -> Need:
+        """Return the memory that the recordings which are drawn take."""
         config = self.config
         lines, most = len(config.frequencies), max(config.recordings, config.test_recordings)
         drawn = 4 * 4 * most * lines * self.samples * (lines + 2 + len(config.orders))
@@ -248,4 +256,4 @@ class Lines(Task):
             f"task.recordings is {config.recordings}": config.recordings / 8,
             f"task.duration is {config.duration:g} s": self.samples / 1000,
         }
-        capacity.require([Need(max(fields, key=fields.__getitem__), "the recordings", drawn)])
+        return Need(max(fields, key=fields.__getitem__), "the recordings", drawn)

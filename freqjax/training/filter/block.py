@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from freqjax.networks.filtered import Recursion, correct
-from freqjax.training.filter.square_root import observe
+from freqjax.training.filter.square_root import observe, observe_apart
 
 
 class Settings(NamedTuple):
@@ -50,7 +50,7 @@ class Block(NamedTuple):
       trained: the present weights.
       state: the carried state.
       sensitivity: its derivatives.
-      root: Q.
+      root: Q, of all weights or of each part's.
       candidates: the two frozen weights.
       shadows: their states.
       losses: [3] sums of the squared errors: prequential, and of the two shadows.
@@ -59,14 +59,19 @@ class Block(NamedTuple):
     trained: Float[Array, "P n"]
     state: Any
     sensitivity: Any
-    root: Float[Array, "N N"]
+    root: Float[Array, "*parts N N"]
     candidates: Float[Array, "2 P n"]
     shadows: Any
     losses: Float[Array, " 3"]
 
 
 def begin(
-    candidates: Float[Array, "2 P n"], preferred: int, before: Any, recursion: Recursion
+    candidates: Float[Array, "2 P n"],
+    preferred: int,
+    before: Any,
+    recursion: Recursion,
+    *,
+    apart: bool = False,
 ) -> Block:
     """Begin a block with the weights `candidates[preferred]` and their carry.
 
@@ -75,14 +80,16 @@ def begin(
       preferred: one of them.
       before: the state that goes on where it is no carry (`Recursion.begin`), or None.
       recursion: the functions of the parts.
+      apart: whether the covariance of each part's weights is kept alone (`square_root.observe_apart`).
     """
     trained = candidates[preferred]
     state = recursion.begin(trained, before)
+    root = jnp.eye(trained.shape[-1] if apart else trained.size, dtype=trained.dtype)
     return Block(
         trained=trained,
         state=state,
         sensitivity=recursion.sensitivity(state, trained.shape[-1]),
-        root=jnp.eye(trained.size, dtype=trained.dtype),
+        root=jnp.tile(root, (len(trained), 1, 1)) if apart else root,
         candidates=candidates,
         shadows=recursion.begin(candidates, before),
         losses=jnp.zeros(3),
@@ -99,8 +106,11 @@ def update(
         block.trained, settings.fixed, block.state, before, x
     )
     error = target - settings.bias - output
-    slope = (derivatives * settings.scales).reshape(-1)
-    gain, root = observe(block.root, slope, settings.noise, settings.underweight)
+    slope, numbers = derivatives * settings.scales, (settings.noise, settings.underweight)
+    if block.root.ndim == 2:
+        gain, root = observe(block.root, slope.reshape(-1), *numbers)
+    else:
+        gain, root = observe_apart(block.root, slope, *numbers)
     change = settings.scales * (gain * error).reshape(settings.scales.shape)
     state = correct(state, sensitivity, settings.corrected * change)
     shadows, outputs = jax.vmap(lambda w, s: recursion.advance(w, settings.fixed, s, x))(

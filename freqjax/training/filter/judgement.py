@@ -4,8 +4,9 @@ A filter follows its targets long before its weights generate them: errors corre
 together. So a small prequential loss says little, and the weights of the block's start are judged by their
 shadow loss, which is frozen. There are two candidates for the start of the next block:
 
-- END: the weights and the state in which the block ended, as the initial carry. They belong together, since
-  the filter has just followed with them; right where blocks hold whole cycles.
+- END: the weights in which the block ended and, as the initial carry, the state at the last sample at which
+  its targets stood as at its start (`repeats.last_repeat`): the end itself where it holds whole cycles. They
+  belong together, since the filter has just followed with them.
 - ESTIMATE: the weights with the filter's own estimate of the initial carry. Its error is of second order, so
   it is poor after a block with large changes, and right for blocks of any length later.
 

@@ -7,9 +7,18 @@ import numpy as np
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.networks import Filterable, Network, SingleLstm
+from freqjax.networks.filtered import Parts
 from freqjax.networks.network import Params
 from freqjax.networks.rotors import UNITS
+from freqjax.system import devices
 from freqjax.tasks import Task
+from freqjax.text import duration
+
+# Seconds of an update, an element of a covariance that is larger than the caches, on two CPU cores that are
+# otherwise idle.
+_SECONDS = 1e-9
+# Seconds of a block that a run announces.
+_LONG = 600
 
 
 def require(network: Network, task: Task, config: Config) -> Filterable:
@@ -45,6 +54,29 @@ def require(network: Network, task: Task, config: Config) -> Filterable:
             "since a filter here observes one."
         )
     return network
+
+
+def covariance_elements(parts: Parts, groups: str) -> int:
+    """Count the elements of a filter's covariance, with `optimizer.groups`."""
+    if groups == "part":
+        return parts.parts * parts.weights**2
+    return (parts.parts * parts.weights) ** 2
+
+
+def slowness(network: Network, task: Task, config: Config) -> str | None:
+    """Return a sentence with the time that a block takes at least, if its covariance makes that long."""
+    if not isinstance(network, Filterable) or not devices.on_cpu():
+        return None
+    elements = covariance_elements(network.parts(), config.optimizer.groups)
+    seconds = _SECONDS * elements * task.samples
+    if seconds < _LONG:
+        return None
+    less = "optimizer.groups=part or " if config.optimizer.groups == "input" else ""
+    return (
+        f"network.hidden_size is {config.network.hidden_size}: a block of {task.samples:,} samples takes "
+        f"about {duration(seconds)} or more, since each updates {elements:.2g} elements of the filter's "
+        f"covariance; {less}a smaller network.hidden_size takes less."
+    )
 
 
 def require_pairs(network: Network, config: Config, params: Params) -> None:

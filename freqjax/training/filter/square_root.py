@@ -1,7 +1,7 @@
 """Potter's square-root form of the Kalman update for one scalar observation (Bierman 1977, chapter II).
 
 The covariance of the weights is Q Qᵀ. With float32 the plain form P − K s Kᵀ loses its sign after some
-thousand updates; a square root cannot. Axes: N weights.
+thousand updates; a square root cannot. Axes: N weights; P parts of n weights each.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ class Observed(NamedTuple):
     """Result of an observation.
 
     Attributes:
-      gain: [N], change of the weights per unit of the error.
-      root: [N, N], the square root after the observation.
+      gain: [N] or [P, n], change of the weights per unit of the error.
+      root: [N, N] or [P, n, n], the square root after the observation.
     """
 
-    gain: Float[Array, " N"]
-    root: Float[Array, "N N"]
+    gain: Float[Array, "*parts N"]
+    root: Float[Array, "*parts N N"]
 
 
 def observe(
@@ -45,4 +45,25 @@ def observe(
     total = noise + power
     spread = root @ projected
     change = jnp.outer(spread / (total + jnp.sqrt(noise * total)), projected)
+    return Observed(spread / total, root - change)
+
+
+def observe_apart(
+    root: Float[Array, "P n n"],
+    slope: Float[Array, "P n"],
+    noise: Float[Array, ""] | float,
+    underweight: Float[Array, ""] | float,
+) -> Observed:
+    """Update as `observe` does, with the covariance between weights of different parts held at 0.
+
+    The decoupled filter of Puskorius & Feldkamp (1991): the variance of the observation is of all parts, so
+    that they share the correction of an error, and each part's covariance is updated alone.
+    """
+    projected = jnp.einsum("pi,pij->pj", slope, root)
+    powers = jnp.sum(jnp.square(projected), axis=-1)
+    power = jnp.sum(powers)
+    total = jnp.maximum(noise, underweight * power) + power
+    spread = jnp.einsum("pij,pj->pi", root, projected)
+    share = total + jnp.sqrt((total - powers) * total)
+    change = (spread / share[:, None])[:, :, None] * projected[:, None, :]
     return Observed(spread / total, root - change)

@@ -32,7 +32,8 @@ from freqjax.training.epochs import EpochResult
 from freqjax.training.filter import native
 from freqjax.training.filter.block import Block, Settings, begin, run
 from freqjax.training.filter.judgement import END, ESTIMATE, Progress
-from freqjax.training.filter.requirements import require
+from freqjax.training.filter.repeats import last_repeat
+from freqjax.training.filter.requirements import covariance_elements, require
 from freqjax.training.frozen import FrozenLosses, group_shares
 from freqjax.training.seeds import initial_key, noise_key
 from freqjax.training.sources import CHUNK_ROWS
@@ -50,12 +51,15 @@ class FilterState(NamedTuple):
       candidates: [F, 2, P, n] weights from which the next block may begin, END and ESTIMATE.
       best: [F, P, n] weights with the lowest shadow loss.
       carried: states [F, P, …] of every group's parts, where a state is carried from block to block.
+      repeated: [P, 2] carry of the block in progress where its targets last repeated their start; arbitrary
+        before that.
       block: the block in progress; arbitrary between blocks.
     """
 
     candidates: Float[Array, "F 2 P n"]
     best: Float[Array, "F P n"]
     carried: Any
+    repeated: Float[Array, "P 2"]
     block: Block
 
 
@@ -86,8 +90,9 @@ class FilterTrainer:
         self._scales = parts.scales(params, config.optimizer.relative_prior)
         self._fixed, self._bias = parts.constants(params), parts.bias(params)
         self._kept = parts.recursion.kept(config.train.gradient_method, parts.weights)
-        squared = (parts.parts * parts.weights) ** 2
-        self._rows_at_once = max(1, min(CHUNK_ROWS, _PART // squared))
+        self._apart = config.optimizer.groups == "part"
+        elements = covariance_elements(parts, config.optimizer.groups)
+        self._rows_at_once = max(1, min(CHUNK_ROWS, _PART // elements))
         self._state = self._start(parts.gather(params))
         noise = config.optimizer.observation_noise
         first, preferred = (self._first_horizon(), ESTIMATE) if self._grows else (task.samples, END)
@@ -109,8 +114,9 @@ class FilterTrainer:
     def _start(self, trained: Float[np.ndarray, "F P n"]) -> FilterState:
         weights = jnp.asarray(trained, jnp.float32)
         candidates, recursion = jnp.stack([weights, weights], axis=1), self._parts.recursion
-        block = begin(candidates[0], END, None, recursion)
-        return FilterState(candidates, weights, recursion.begin(weights), block)
+        block = begin(candidates[0], END, None, recursion, apart=self._apart)
+        carried = recursion.begin(weights)
+        return FilterState(candidates, weights, carried, recursion.carry(block.state), block)
 
     @property
     def params(self) -> Params:
@@ -135,10 +141,8 @@ class FilterTrainer:
         if self._row == 0:
             self._begin(group)
         last = min(self._row + self._rows_at_once, progress.horizon)
-        xs, targets = self._rows_of(self._sequence)
-        block = self._run(self._settings(group), self._state.block, xs, targets, self._row, last)
-        losses = np.asarray(block.losses, np.float64) / last
-        self._state = self._state._replace(block=block)
+        self._update(group, last)
+        losses = np.asarray(self._state.block.losses, np.float64) / last
         self.step, self._used = self.step + last - self._row, self._used + last - self._row
         self._row = last
         if last == progress.horizon:
@@ -178,8 +182,26 @@ class FilterTrainer:
             candidates = candidates.at[..., CARRY].set(recursion.carry(carried))
         # What is no carry, the hidden state of pairs, is 0 while another group holds them.
         before = carried if not afresh and self._last_group == group else None
-        block = begin(candidates, progress.preferred, before, recursion)
+        block = begin(candidates, progress.preferred, before, recursion, apart=self._apart)
         self._state = state._replace(block=block)
+
+    def _update(self, group: int, last: int) -> None:
+        """Make the updates up to row `last`, and keep the carry at the last repeat of the targets.
+
+        A filter that kept it at each repeat as it came would have the same one at the end.
+        """
+        xs, targets = self._rows_of(self._sequence)
+        whole = self._progress[group].horizon == self._task.samples
+        repeat = last_repeat(np.asarray(targets)) if whole else self._progress[group].horizon
+        settings, block, repeated = self._settings(group), self._state.block, self._state.repeated
+        middle = repeat if self._row < repeat < last else last
+        block = self._run(settings, block, xs, targets, self._row, middle)
+        if middle == repeat:
+            # A copy, since the block is donated.
+            repeated = jnp.copy(self._parts.recursion.carry(block.state))
+        if middle < last:
+            block = self._run(settings, block, xs, targets, middle, last)
+        self._state = self._state._replace(repeated=repeated, block=block)
 
     def _end_block(self, group: int, losses: Float[np.ndarray, " 3"]) -> None:
         """Judge the block that has ended, keep what is to be kept, and go to the next sequence."""
@@ -196,8 +218,7 @@ class FilterTrainer:
         if verdict.best is not None:
             state = state._replace(best=state.best.at[group].set(block.candidates[verdict.best]))
         if verdict.followed:
-            carry = self._parts.recursion.carry(block.state)
-            at_end = block.trained.at[:, CARRY].set(carry)
+            at_end = block.trained.at[:, CARRY].set(state.repeated)
             pair = jnp.stack([at_end, block.trained])
             carried = jax.tree.map(
                 lambda all_, own: all_.at[group].set(own), state.carried, block.state

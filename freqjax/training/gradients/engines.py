@@ -26,6 +26,7 @@ from freqjax.tasks import Task
 from freqjax.training import chunks
 from freqjax.training.chunks import Chunk
 from freqjax.training.filter import native as native_filter
+from freqjax.training.filter import requirements
 from freqjax.training.gradients import closed_form, native
 from freqjax.training.optimizers import Schedule
 
@@ -80,7 +81,8 @@ def choose(network: Network, task: Task, config: Config) -> Choice:
         reason = native_filter.why_not(network) if asked == "native" else None
         if reason is not None:
             raise _refusal(asked, reason)
-        return Choice("filter", ENGINES["autodiff"].make_chunk, None)
+        note = requirements.slowness(network, task, config)
+        return Choice("filter", ENGINES["autodiff"].make_chunk, note)
     name = "closed_form" if asked == "auto" else asked
     reason = why_not(name, network, task, config)
     if reason is None:

@@ -11,7 +11,7 @@ import pytest
 from scipy.io import wavfile
 
 import freqjax
-from freqjax import UserError
+from freqjax import LinesConfig, UserError
 from freqjax.deploy import extraction as extract
 from freqjax.deploy.component_stream import ComponentStreams
 from freqjax.deploy.extraction.reference import measure_reference
@@ -19,6 +19,7 @@ from freqjax.deploy.trained import Trained
 from freqjax.main import main
 from freqjax.run.interrupts import Interrupted
 from freqjax.tasks import Extraction
+from freqjax.tasks.lines.task import Lines
 from tests.root import ROOT
 from tests.sentences import assert_one_sentence
 from tests.twins import extraction
@@ -377,6 +378,32 @@ def test_what_exceeds_full_scale_is_counted_in_the_residual_too(tmp_path, true_t
         for name in ("b", "r")
     ]
     assert np.abs(wavfile.read(tmp_path / "r.wav")[1].astype(int)).min() >= 32_767
+
+
+def test_slow_lines_are_told_by_their_periods(tmp_path):
+    """A daily line of a period of 23.9 h, hourly; files keep Hz."""
+    daily = 1 / 86_400
+    task = Lines(
+        LinesConfig(
+            frequencies=(daily, 2 * daily), sampling_rate=1 / 3600, duration=40 * 86_400.0,
+            recordings=1,
+        )
+    )  # fmt: skip
+    signal = 3 * np.sin(2 * np.pi * np.arange(24 * 300) / 23.9)
+    np.savez(tmp_path / "a.npz", S=signal, sampling_rate=1 / 3600)
+    source, output = str(tmp_path / "a.npz"), str(tmp_path / "b.npz")
+    planned = extract.plan(task, (0, 1), source, output)
+    lines = []
+    extract.run(Passing(planned), planned, lines.append)
+    text = "\n".join(lines)
+    assert "7,200 samples, 300 days at one sample every 1 h" in text
+    assert "1 day: " in text and "12 h: " in text and "period 23.9 h (23.9 h to 23.9 h; " in text
+    assert "no line within ±5 % of 12 h stands above the noise" in text
+    assert "stretches of 10 days: strength 3 " in text
+    assert "Hz" not in text.replace("Hz.npz", "").replace("Hz.spectra.png", "")
+    rows = table(tmp_path / "b.lines.csv")
+    assert {row["selected_hz"] for row in rows} == {"1.15740741e-05", "2.31481481e-05"}
+    assert float(rows[3]["frequency_hz"]) == pytest.approx(1 / (23.9 * 3600), rel=1e-4)
 
 
 def test_a_line_that_the_network_misses_is_called_so(clock, tmp_path):

@@ -206,6 +206,14 @@ def test_files_that_are_something_else_are_refused(tmp_path, suffix):
         read(path)
 
 
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_complex_numbers_are_no_rows(tmp_path, suffix):
+    path = tmp_path / f"rows.{suffix}"
+    (np.save if suffix == "npy" else np.savez)(path, np.ones(20, complex))
+    with pytest.raises(UserError, match="holds complex numbers: rows must be real"):
+        read(path, frequencies=(1.0,))
+
+
 def test_a_missing_file_and_an_unknown_suffix_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"task\.train_path is .*: there is no such file"):
         read(tmp_path / "none.npz")

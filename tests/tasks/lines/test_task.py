@@ -12,6 +12,7 @@ from freqjax.config.sections import context_of
 from freqjax.errors import UserError
 from freqjax.main import main
 from freqjax.networks import TurningPairs, make_network
+from freqjax.system import capacity
 from freqjax.tasks import Batch
 from freqjax.tasks.lines.judged import baseline_outputs, losses, relative_errors
 from freqjax.tasks.lines.possible import least_possible
@@ -210,6 +211,49 @@ def test_noise_is_cut_from_a_folder_of_recordings(tmp_path):
     assert set(bins.argmax(axis=1) * 2) <= {436, 438}
     line = np.mean(np.asarray(rows.targets) ** 2, axis=(1, 2))
     np.testing.assert_allclose(np.mean(noise**2, axis=1) / line, 1, rtol=0.02)
+
+
+def test_an_excerpt_is_cut_out_of_one_recording(tmp_path):
+    rng = np.random.default_rng(0)
+    recordings = [rng.normal(size=size) for size in (510, 700, 505)]
+    for name, samples in zip("abc", recordings, strict=True):
+        np.savez(tmp_path / f"{name}.npz", S=samples, sampling_rate=1000)
+    task = small(
+        noise_colors=("recordings",),
+        noise_path=str(tmp_path),
+        snr_range=(0.0, 0.0),
+        test_recordings=50,
+    )
+    rows = rows_of(task, "test")
+    places = set()
+    for excerpt in np.asarray(rows.inputs["signal"] - rows.targets)[..., 0].astype(np.float64):
+        fits = {}
+        for name, samples in enumerate(recordings):
+            windows = np.lib.stride_tricks.sliding_window_view(samples - samples.mean(), 500)
+            cosines = windows @ excerpt / np.linalg.norm(windows, axis=1) / np.linalg.norm(excerpt)
+            fits |= {(name, place): abs(cosine) for place, cosine in enumerate(cosines)}
+        best = max(fits, key=fits.__getitem__)
+        assert fits[best] == pytest.approx(1, abs=1e-4)
+        places.add(best)
+    # Any place is as likely as another: the recordings have 11, 201 and 6 of them.
+    assert len(places) > 35 and {name for name, _ in places} >= {0, 1}
+
+
+def test_recordings_of_noise_count_as_memory(tmp_path, monkeypatch):
+    np.savez(
+        tmp_path / "long.npz", S=np.random.default_rng(0).normal(size=10**6), sampling_rate=2000
+    )
+    drawn = 4 * 4 * 4 * 500 * (1 + 2 + 1)
+    # At 1,000 Hz: as read, on the device, and in the program.
+    held = 3 * 4 * 500_000
+    for room, fits in ((drawn + held, True), (drawn + held - 1, False)):
+        monkeypatch.setattr(capacity, "available", lambda room=room: room)
+        task = small(noise_colors=("recordings",), noise_path=str(tmp_path))
+        if fits:
+            rows_of(task, "test")
+            continue
+        with pytest.raises(UserError, match=r"task\.noise_path is .* need at least 0\.006 GB"):
+            rows_of(task, "test")
 
 
 def test_a_folder_without_noise_as_long_as_a_block_is_refused(tmp_path):

@@ -10,7 +10,6 @@ import pytest
 from freqjax.networks import lru_units, pairs
 from freqjax.training.filter.block import Settings, begin, run
 from freqjax.training.filter.judgement import END, ESTIMATE
-from freqjax.training.filter.square_root import observe
 
 PARTS, INPUTS, SAMPLES = 2, 1, 40
 # Recursion, weights of a part, and the shape of what else it reads.
@@ -33,13 +32,13 @@ def settings(gradient="rtrl", corrected=1.0, dtype=jnp.float32, kind=PAIRS):
     return Settings(*arrays, recursion=recursion)
 
 
-def block_of(preferred=END, dtype=jnp.float32, kind=PAIRS):
+def block_of(preferred=END, dtype=jnp.float32, kind=PAIRS, apart=False):
     generator, (recursion, weights, _) = np.random.default_rng(3), kind
     candidates = 0.5 * generator.normal(size=(2, PARTS, weights))
     h = jnp.asarray(0.2 * generator.normal(size=(PARTS, 2)), dtype)
     # Its c is that of the candidates.
     before = pairs.PairState(jnp.full_like(h, jnp.nan), h) if kind is PAIRS else None
-    return begin(jnp.asarray(candidates, dtype), preferred, before, recursion)
+    return begin(jnp.asarray(candidates, dtype), preferred, before, recursion, apart=apart)
 
 
 def rows(dtype=jnp.float32):
@@ -88,22 +87,29 @@ def test_the_shadows_are_of_weights_that_stay():
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize(
-    ("kind", "gradient", "corrected"),
+    ("kind", "gradient", "corrected", "apart"),
     [
-        (PAIRS, "rtrl", 1.0),
-        (PAIRS, "rtrl", 0.0),
-        (PAIRS, "snap1", 1.0),
-        (PAIRS, "truncated", 0.0),
-        (UNITS, "rtrl", 1.0),
-        (UNITS, "truncated", 1.0),
+        (PAIRS, "rtrl", 1.0, False),
+        (PAIRS, "rtrl", 0.0, False),
+        (PAIRS, "snap1", 1.0, False),
+        (PAIRS, "truncated", 0.0, False),
+        (PAIRS, "rtrl", 1.0, True),
+        (UNITS, "rtrl", 1.0, False),
+        (UNITS, "truncated", 1.0, False),
+        (UNITS, "rtrl", 1.0, True),
     ],
     ids=lambda value: {id(PAIRS): "pairs", id(UNITS): "units"}.get(id(value), str(value)),
 )
-def test_updates_are_a_filter_of_all_weights_at_once(kind, gradient, corrected):
-    """Against an update with derivatives by JAX of the whole state by all weights, [fields · 4, N]."""
+def test_updates_are_a_filter_of_all_weights_at_once(kind, gradient, corrected, apart):
+    """Against an update with derivatives by JAX of the whole state by all weights, [fields · 4, N].
+
+    Its covariance is no square root; with parts apart, that between weights of different parts is deleted.
+    """
     numbers, (xs, targets) = settings(gradient, corrected, jnp.float64, kind), rows(jnp.float64)
     block, recursion = block_of(dtype=jnp.float64, kind=kind), kind[0]
-    trained, root = block.trained, jnp.eye(block.trained.size)
+    trained, covariance = block.trained, np.eye(block.trained.size)
+    part = np.repeat(np.arange(PARTS), kind[1])
+    remembered = (part[:, None] == part) if apart else np.ones_like(covariance)
     leaves, tree = jax.tree.flatten(block.state)
     state = jnp.stack(leaves)
     by = jax.jacobian(lambda w: state.at[0].set(w[:, -4:-2]))(trained)
@@ -124,12 +130,15 @@ def test_updates_are_a_filter_of_all_weights_at_once(kind, gradient, corrected):
         by_output = direct[1][0] + jnp.tensordot(direct[1][1], by, 3)
         by = direct[0][0] + jnp.tensordot(direct[0][1], by, 3)
         errors.append(float(target - numbers.bias - output))
-        slope = (by_output * numbers.scales).reshape(-1)
-        gain, root = observe(root, slope, numbers.noise, numbers.underweight)
+        slope = np.asarray(by_output * numbers.scales).reshape(-1)
+        power = slope @ covariance @ slope
+        total = power + max(float(numbers.noise), float(numbers.underweight) * power)
+        gain = covariance @ slope / total
+        covariance = remembered * (covariance - total * np.outer(gain, gain))
         change = numbers.scales * (gain * errors[-1]).reshape(trained.shape)
         trained = trained + change
         state = new + corrected * jnp.tensordot(by, change, 2)
-    found = run(numbers, block_of(dtype=jnp.float64, kind=kind), xs, targets, 0, 12)
+    found = run(numbers, block_of(dtype=jnp.float64, kind=kind, apart=apart), xs, targets, 0, 12)
     np.testing.assert_allclose(found.trained, trained, rtol=1e-9, atol=1e-12)
     reached = jnp.stack(jax.tree.leaves(found.state))
     np.testing.assert_allclose(reached, state, rtol=1e-9, atol=1e-12)

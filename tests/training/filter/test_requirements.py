@@ -5,7 +5,9 @@ import pytest
 from freqjax import UserError
 from freqjax.networks import make_network
 from freqjax.networks.weights import RotorSetting
+from freqjax.tasks import make_task
 from freqjax.training.filter.requirements import require
+from freqjax.training.gradients import engines
 from tests.strangers import classifier, regressor
 from tests.training.filter.small import config_of
 
@@ -26,6 +28,7 @@ from tests.training.filter.small import config_of
         ("curriculum.first_horizon", "0.001", "curriculum.first_horizon is 0.001 s: it must be at"),
         ("curriculum.first_horizon", "2.5", "curriculum.first_horizon is 2.5 s: it must be at"),
         ("curriculum.damping", "0.1", "curriculum.damping is 0.1: it must be left at 0.01 where"),
+        ("optimizer.groups", "all", "optimizer.groups is 'all': it must be one of input, part"),
         ("optimizer.observation_noise", "0", "optimizer.observation_noise is 0"),
         ("optimizer.later_prior", "1.5", "optimizer.later_prior is 1.5: it must be above 0 and at"),
         ("optimizer.relative_prior", "-1", "optimizer.relative_prior is -1"),
@@ -38,6 +41,36 @@ def test_a_field_that_does_not_fit_is_refused(field, value, said):
     assert message.startswith(said)
     assert message.endswith(".")
     assert message.count(". ") == 0
+
+
+def test_the_native_loop_keeps_one_covariance():
+    with pytest.raises(UserError, match=r"^optimizer.groups is part: it must be input where train"):
+        config_of(train__engine="native", optimizer__groups="part")
+
+
+@pytest.mark.parametrize(
+    ("hidden", "groups", "said"),
+    [
+        ("64", "input", None),
+        # 512 pairs of 36 weights a group: 18,432² elements, a nanosecond each, 10,000 times.
+        ("4096", "input", "takes about 57 min or more, since each updates 3.4e+08 elements"),
+        ("4096", "part", None),
+    ],
+)
+def test_a_block_that_takes_long_is_announced(hidden, groups, said):
+    names = {"task__frequencies": "1,3,5,7", "task__sampling_rate": "1000", "task__duration": "10"}
+    config = config_of(network__hidden_size=hidden, optimizer__groups=groups, **names)
+    task = make_task(config.task)
+    note = engines.choose(make_network(config.network, task), task, config).note
+    if said is None:
+        assert note is None
+        return
+    assert note is not None
+    assert note.startswith(
+        "network.hidden_size is 4096: a block of 10,000 samples takes about 57 m"
+    )
+    assert said in note
+    assert note.endswith("optimizer.groups=part or a smaller network.hidden_size takes less.")
 
 
 def test_a_growing_block_begins_afresh():

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from freqjax.training.filter.square_root import observe
+from freqjax.training.filter.square_root import observe, observe_apart
 
 
 def kalman(covariance, slope, noise, underweight):
@@ -32,6 +32,24 @@ def test_fifty_observations_are_those_of_the_covariance(underweight):
         np.testing.assert_allclose(gain, expected, rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(root @ root.T, covariance, rtol=1e-9, atol=1e-10)
     assert (underweighted > 3) == (underweight > 0)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("underweight", [0.0, 1.0])
+def test_parts_apart_are_a_filter_whose_other_covariances_are_deleted(underweight):
+    generator = np.random.default_rng(0)
+    parts, size = 3, 4
+    root = generator.normal(size=(parts, size, size))
+    same = np.kron(np.eye(parts), np.ones((size, size)))
+    covariance = same * np.tile(np.concatenate(root @ root.mT, axis=0), parts)
+    for _ in range(50):
+        slope, noise = generator.normal(size=(parts, size)), float(generator.uniform(0.01, 3))
+        expected, covariance = kalman(covariance, slope.ravel(), noise, underweight)
+        covariance = same * covariance
+        gain, root = observe_apart(jnp.asarray(root), jnp.asarray(slope), noise, underweight)
+        np.testing.assert_allclose(gain.ravel(), expected, rtol=1e-9, atol=1e-12)
+        found = same * np.tile(np.concatenate(root @ root.mT, axis=0), parts)
+        np.testing.assert_allclose(found, covariance, rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e4])

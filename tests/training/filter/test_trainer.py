@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 
 from freqjax.native import library
+from freqjax.networks import Filterable
+from freqjax.networks.filtered import CARRY
+from freqjax.training.filter import judgement
 from freqjax.training.filter import trainer as filtering
+from freqjax.training.filter.block import Settings, begin, run
+from freqjax.training.filter.judgement import END
 from tests.training.filter.small import config_of, needs_compiler, prepared_and_trainer
 
 
@@ -59,6 +64,8 @@ CONFIGS: dict[str, dict[str, str]] = {
     "reset at each epoch": {"task__reset": "epoch"},
     "never reset": {"task__reset": "never"},
     "fresh noise": {"task__noise": "fresh"},
+    "parts apart": {"optimizer__groups": "part"},
+    "no whole cycles": {"task__duration": "2.15"},
     "growing": {"name": "online", "curriculum__first_horizon": "0.8"},
     "a linear recurrent unit": {"name": "online_lru", "task__reset": "never"},
 }
@@ -78,7 +85,7 @@ def test_a_resume_within_a_block_changes_nothing(fields):
     _, trainer = prepared_and_trainer(config)
     found, rows = [], []
     for part in itertools.count():
-        if part in (1, 6, 8):
+        if part in (1, 3, 6, 8):
             trainer = resumed(prepared, *saved(trainer))
             rows.append(trainer.host_state()["row"])
         result = trainer.advance()
@@ -152,6 +159,31 @@ def test_a_block_changes_the_weights_of_its_own_group_alone():
     for name in ("candidates", "best"):
         np.testing.assert_array_equal(getattr(after, name)[0], getattr(last, name)[0])
     assert not np.array_equal(after.block.trained, last.block.trained)
+
+
+def test_the_end_is_the_state_after_the_last_whole_cycle(monkeypatch):
+    """Blocks of 190 rows hold 3.8 cycles of 2 Hz and 9.5 of 5 Hz, those of 200 hold 4 and 10."""
+    monkeypatch.setattr(judgement, "_LOST", math.inf)  # no block is discarded
+    for duration, rows in (("1.9", (150, 180)), ("2", (200, 200))):
+        prepared, trainer = prepared_and_trainer(config_of(task__duration=duration))
+        assert isinstance(prepared.network, Filterable)
+        parts, params = prepared.network.parts(), prepared.initial_params()
+        trained, scales = parts.gather(params), parts.scales(params, 0.15)
+        kept = parts.recursion.kept("rtrl", parts.weights)
+        for group, last in enumerate(rows):
+            while trainer.host_state()["sequence"] == group:
+                if trainer.advance() is not None:
+                    break
+            numbers = parts.constants(params)[group], parts.bias(params), scales[group], kept
+            arrays = (jnp.asarray(part, jnp.float32) for part in (*numbers, 1.0, 1.0, 1.0))
+            settings = Settings(*arrays, recursion=parts.recursion)
+            both = jnp.stack([jnp.asarray(trained[group], jnp.float32)] * 2)
+            inputs = jnp.asarray(prepared.train_rows.inputs[group])[:, np.array(parts.others)]
+            targets = jnp.asarray(prepared.train_rows.targets[group])[:, 0]
+            block = run(settings, begin(both, END, None, parts.recursion), inputs, targets, 0, last)
+            state = trainer.device_state()
+            np.testing.assert_allclose(state.repeated, block.state.c, rtol=0, atol=1e-5)
+            assert_same(state.candidates[group, END][:, CARRY], state.repeated)
 
 
 def settle(config, group):

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, UInt64
 
 from freqjax.networks.arrays import AnyArray
 from freqjax.tasks.autoencoder.network.layers import init_product, product
@@ -31,12 +31,22 @@ class Prototypes:
     @classmethod
     def of(cls, present: Float[np.ndarray, "M D"], count: int) -> Prototypes:
         """Find the P = `count` most frequent of M vectors; if fewer are distinct, some are repeated."""
-        distinct, counts = np.unique(present, axis=0, return_counts=True)
-        order = np.argsort(-counts, kind="stable")[:count]
-        chosen = np.resize(order, count)
-        times = np.bincount(np.arange(count) % len(order), minlength=len(order))
-        shares = counts[chosen] / times[np.arange(count) % len(order)] / len(present)
-        return cls(distinct[chosen].astype(np.float32), shares.astype(np.float32))
+        _, first, counts = np.unique(_hashes(present), return_index=True, return_counts=True)
+        order = np.lexsort((first, -counts))[:count]
+        place = np.arange(count) % len(order)
+        times = np.bincount(place, minlength=len(order))
+        shares = counts[order] / times / len(present)
+        return cls(present[first[order]][place], shares[place].astype(np.float32))
+
+
+def _hashes(vectors: Float[np.ndarray, "M D"]) -> UInt64[np.ndarray, " M"]:
+    """Return a number for each vector, which equal ones share; sorting vectors would take a minute."""
+    bits = (np.asarray(vectors, np.float32) + np.float32(0)).view(np.uint32)  # −0 becomes 0
+    factors = np.random.default_rng(0).integers(0, 2**64, bits.shape[1], np.uint64) | np.uint64(1)
+    found = np.zeros(len(bits), np.uint64)
+    for column, factor in zip(bits.T, factors, strict=True):
+        found += column.astype(np.uint64) * factor
+    return found
 
 
 @dataclass(frozen=True, eq=False)

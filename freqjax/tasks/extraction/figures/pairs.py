@@ -1,4 +1,4 @@
-"""Figure of rotors: natural frequencies of pairs of units before and after training."""
+"""Figure of rotors: natural frequencies of pairs of units, or of complex units, before and after training."""
 
 import math
 from collections.abc import Sequence
@@ -13,6 +13,8 @@ from freqjax.figures import canvas
 # |f − line| / line: a pair that ends nearer than this may produce the line. Its frequency is that of small
 # oscillations; tanh makes large ones slower by some percent.
 AT_LINE = 0.15
+# Name of the speed of pairs, and a remark on it.
+_OF_PAIRS = "frequency of small oscillations", "; tanh slows large ones"
 ROW_SHARE = 0.72  # share of a row's height that its pairs fill
 
 
@@ -22,6 +24,8 @@ def rotors(
     owner: np.ndarray,
     frequencies_hz: Sequence[float],
     directory: str | Path,
+    *,
+    linear: bool = False,
 ) -> Path:
     """Draw the natural frequency of every pair of units before (open) and after training (filled).
 
@@ -35,6 +39,8 @@ def rotors(
       owner: [P] int, index into frequencies_hz of the selector that opens the pair, or -1.
       frequencies_hz: [F] the task's lines, Hz.
       directory: the folder of rotors.png.
+      linear: whether the arrays are of complex units of a linear recurrence, which no tanh slows, and not of
+        pairs.
 
     Raises:
       ValueError: if the arrays are not all [P] with P ≥ 1, or an owner is not in -1 … F - 1.
@@ -52,7 +58,7 @@ def rotors(
     rows = [*range(len(lines)), *([-1] if (owner == -1).any() else [])]
     figure, axes = canvas.subplots(10, 0.9 + max(2.2, 1.25 * len(rows)), len(rows), 1, sharex=True)
     shown = np.concatenate([before[drawn], after[drawn], lines])
-    found = 0
+    found, kind = 0, "unit" if linear else "pair"
     for axis, row in zip(axes[:, 0], rows, strict=True):
         mine = (owner == row) & drawn
         for index, line_hz in enumerate(lines):
@@ -62,18 +68,19 @@ def rotors(
         line_hz = lines[row] if row >= 0 else math.nan
         at_line = _draw_pairs(axis, before[mine], after[mine], line_hz, row)
         found += at_line > 0
-        title = _row_finding(line_hz, after[mine], at_line)
+        title = _row_finding(line_hz, after[mine], at_line, kind)
         hidden = int(np.sum((owner == row) & ~drawn))
         title += f"; {hidden} without rotation, not drawn" if hidden else ""
         axis.set_title(title, loc="left", fontsize=10)
     axes[0, 0].set(xscale="log", xlim=(shown.min() / 1.25, shown.max() * 1.25))
     _frequency_ticks(axes[-1, 0])
-    axes[-1, 0].set_xlabel(
-        "frequency of small oscillations (Hz): before training ○ → after ●; tanh slows large ones"
+    what, limit = ("frequency", "") if linear else _OF_PAIRS
+    axes[-1, 0].set_xlabel(f"{what} (Hz): before training ○ → after ●{limit}")
+    figure.supylabel(f"{kind}s of a selector, slow to fast", fontsize=10)
+    finding = (
+        f"{found} of {len(lines)} lines have a {kind} within {100 * AT_LINE:g} % after training"
     )
-    figure.supylabel("pairs of a selector, slow to fast", fontsize=10)
-    finding = f"{found} of {len(lines)} lines have a pair within {100 * AT_LINE:g} % after training"
-    canvas.set_headline(figure, f"{finding} ({before.size} pairs)")
+    canvas.set_headline(figure, f"{finding} ({_counted(before.size, kind)})")
     return canvas.save(figure, directory, "rotors.png")
 
 
@@ -98,15 +105,19 @@ def _draw_pairs(axis: Axes, before: np.ndarray, after: np.ndarray, line_hz: floa
     return int(at_line.sum())
 
 
-def _row_finding(line_hz: float, after: np.ndarray, at_line: int) -> str:
+def _counted(number: int, kind: str) -> str:
+    return f"{number} {kind}" if number == 1 else f"{number} {kind}s"
+
+
+def _row_finding(line_hz: float, after: np.ndarray, at_line: int, kind: str) -> str:
     """Describe a row, as in '3 Hz: 1 of 8 pairs near the line, nearest 3.001 Hz'."""
-    pairs = "1 pair" if after.size == 1 else f"{after.size} pairs"
+    counted = _counted(after.size, kind)
     if math.isnan(line_hz):
-        return f"no selector: {pairs}"
+        return f"no selector: {counted}"
     if not after.size:
-        return f"{line_hz:g} Hz: no pair"
+        return f"{line_hz:g} Hz: no {kind}"
     nearest = float(after[np.argmin(np.abs(after - line_hz))])
-    return f"{line_hz:g} Hz: {at_line} of {pairs} near the line, nearest {nearest:.4g} Hz"
+    return f"{line_hz:g} Hz: {at_line} of {counted} near the line, nearest {nearest:.4g} Hz"
 
 
 def _frequency_ticks(axis: Axes) -> None:

@@ -176,6 +176,22 @@ def test_rotors_move_from_before_to_after(tmp_path, drawn):
     assert_good_png(figure, tmp_path)
 
 
+def test_rotors_of_a_linear_recurrence_are_units_that_no_tanh_slows(tmp_path, drawn):
+    figures.rotors(*make_pairs(), FOUR, tmp_path, linear=True)
+    figure = drawn["rotors.png"]
+    assert headline(figure) == "3 of 4 lines have a unit within 15 % after training (8 units)"
+    assert titles(figure)[2:] == [
+        "5 Hz: 1 of 1 unit near the line, nearest 4.5 Hz; 1 without rotation, not drawn",
+        "7 Hz: no unit",
+        "no selector: 1 unit",
+    ]
+    labels = [figure.axes[-1].get_xlabel(), figure.get_supylabel()]
+    assert labels == [
+        "frequency (Hz): before training ○ → after ●",
+        "units of a selector, slow to fast",
+    ]
+
+
 def test_rotors_refuse_what_they_cannot_draw(tmp_path):
     before, after, owner = make_pairs()
     with pytest.raises(ValueError, match=r"got \(7,\), \(8,\)"):
