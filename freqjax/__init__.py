@@ -27,6 +27,7 @@ from freqjax.config.sections import (
 from freqjax.errors import UserError
 
 if TYPE_CHECKING:
+    from freqjax.deploy.autoencoder import TrainedAutoencoder, autoencoder, load_autoencoder
     from freqjax.deploy.trained import Trained, load
     from freqjax.run.escalation import train
     from freqjax.tasks.autoencoder.config import AutoencoderConfig
@@ -45,6 +46,9 @@ _LATER = {
     "LinesConfig": "freqjax.tasks.lines.config:LinesConfig",
     # Its name in version 0.1, when there was no other task.
     "TaskConfig": "freqjax.tasks.extraction.config:ExtractionConfig",
+    "TrainedAutoencoder": "freqjax.deploy.autoencoder:TrainedAutoencoder",
+    "autoencoder": "freqjax.deploy.autoencoder:autoencoder",
+    "load_autoencoder": "freqjax.deploy.autoencoder:load_autoencoder",
     "Trained": "freqjax.deploy.trained:Trained",
     "load": "freqjax.deploy.trained:load",
     "train": "freqjax.run.escalation:train",
@@ -64,11 +68,14 @@ __all__ = [
     "TaskConfig",
     "TrainConfig",
     "Trained",
+    "TrainedAutoencoder",
     "UserError",
     "WindowsConfig",
     "__version__",
+    "autoencoder",
     "default_config",
     "load",
+    "load_autoencoder",
     "load_config",
     "train",
 ]

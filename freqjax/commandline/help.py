@@ -53,7 +53,7 @@ def _modes() -> str:
         "modes:",
     ]
     for name, mode in MODES.items():
-        lines.append(f"  {name:<10} {mode.doc}{' (default)' if name == 'train' else ''}")
+        lines.append(f"  {name:<11} {mode.doc}{' (default)' if name == 'train' else ''}")
     lines += [
         "",
         "more:",

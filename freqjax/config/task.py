@@ -44,10 +44,12 @@ class TaskConfig(Section, section="task"):
       files: fields that name a file of rows; a resume is refused if its content has changed.
       data_fields: fields that change only the values of rows, and not their number, the network or the loss:
         replicas of a sweep that differ only in them share a compiled program.
+      network_fields: fields that make the network, with which trained weights cannot be used otherwise.
     """
 
     files: ClassVar[tuple[str, ...]] = ("train_path", "test_path")
     data_fields: ClassVar[frozenset[str]] = frozenset({"train_seed", "test_seed"})
+    network_fields: ClassVar[frozenset[str]] = frozenset()
     sections: ClassVar[Mapping[str, type[Section]]] = {}
     time_unit: ClassVar[str] = "samples"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from freqjax.config.sections import Config
-from freqjax.modes import bases, networks, runs
+from freqjax.modes import bases, networks, runs, sequences
 from freqjax.modes.bases import Overrides
 from freqjax.modes.flags import FLAGS, Flag
 
@@ -107,6 +107,36 @@ MODES = {
         ("config", "checkpoint", "output", "device"),
         bases.of_checkpoint,
         networks.export,
+    ),
+    "encode": Mode(
+        "write the codes of the sequences or the text in --input, with an autoencoder, to --output",
+        ("config", "checkpoint", "input", "output", "device"),
+        bases.of_checkpoint,
+        sequences.encode,
+    ),
+    "decode": Mode(
+        "write the sequences of the codes in --input, and their nearest words, to --output",
+        ("config", "checkpoint", "input", "output", "device"),
+        bases.of_checkpoint,
+        sequences.decode,
+    ),
+    "interpolate": Mode(
+        "write the sequences on the straight lines between the codes of those in --input",
+        ("config", "checkpoint", "input", "steps", "output", "device"),
+        bases.of_checkpoint,
+        sequences.interpolate,
+    ),
+    "nearest": Mode(
+        "print the training sequences whose codes are nearest to those of --input",
+        ("config", "checkpoint", "input", "count", "output", "device"),
+        bases.of_checkpoint,
+        sequences.nearest,
+    ),
+    "sample": Mode(
+        "write sequences of codes drawn from a normal distribution fitted to those of the training data",
+        ("config", "checkpoint", "count", "output", "device"),
+        bases.of_checkpoint,
+        sequences.sample,
     ),
 }
 

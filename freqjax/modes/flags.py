@@ -47,10 +47,12 @@ FLAGS = {
     ),
     "out": Flag(str, "the dataset to write, a .npz, .csv, .npy or .wav"),
     "input": Flag(
-        str, "the file to read: weights (import), or a .wav, .npz, .npy, .csv, .flac, … (extract)"
+        str,
+        "the file to read: weights (import), a .wav, .npz, .npy, .csv, .flac, … (extract), or sequences",
     ),
     "output": Flag(
-        str, "where to write: a folder (export), or a file in the format of --input (extract)"
+        str,
+        "where to write: a folder (export), a file in the format of --input (extract), or a new .npz",
     ),
     "residual": Flag(
         str,
@@ -59,6 +61,12 @@ FLAGS = {
     "gain": Flag(
         str,
         "of the network's input: auto (default: the training signals' level), none, or a number",
+    ),
+    "steps": Flag(
+        str, "codes on the line between two sequences, both ends among them (default: 5)"
+    ),
+    "count": Flag(
+        str, "how many sequences: neighbours of each (default: 3), or drawn (sample; default: 10)"
     ),
     "split": Flag(str, "which rows to write: train (default) or test"),
     "figures": Flag(bool, "draw figures (default; --no-figures leaves them out)"),

@@ -27,7 +27,7 @@ def evaluate(config: Config, flags: dict[str, Any]) -> int:
     from freqjax.training.prepared import Prepared
 
     trained = load(flags["checkpoint"], warn)
-    _refuse_other_network(config, trained.config, flags["checkpoint"])
+    refuse_other_network(config, trained.config, flags["checkpoint"])
     prepared = Prepared(config)
     task = prepared.task
     tell("evaluating the weights, the baselines and the limit …")
@@ -55,7 +55,17 @@ def evaluate(config: Config, flags: dict[str, Any]) -> int:
     return 0
 
 
-def _refuse_other_network(config: Config, trained: Config, checkpoint: str) -> None:
+def refuse_other_network(config: Config, trained: Config, checkpoint: str) -> None:
+    """Refuse a config under which the weights of a checkpoint have no meaning.
+
+    Args:
+      config: under which they are to be used.
+      trained: their own.
+      checkpoint: as the command line names it.
+
+    Raises:
+      UserError: the task is another one, or a field of the network is.
+    """
     if config.task.name != trained.task.name:
         raise UserError(
             f"task.name is {config.task.name}: the network of --checkpoint {checkpoint} was made for "
@@ -67,7 +77,8 @@ def _refuse_other_network(config: Config, trained: Config, checkpoint: str) -> N
     sizes = [(task.input_size, task.output_size, task.selectors) for task in tasks]
     for field in configs.differing_fields(config, trained):
         section, name = field.split(".")
-        if section == "network" or (section == "task" and sizes[0] != sizes[1]):
+        of_network = section == "task" and name in type(config.task).network_fields
+        if section == "network" or of_network or (section == "task" and sizes[0] != sizes[1]):
             asked = getattr(getattr(config, section), name)
             has = getattr(getattr(trained, section), name)
             raise UserError(
@@ -93,7 +104,7 @@ def export(config: Config, flags: dict[str, Any]) -> int:
 
     export.require_empty(Path(flags["output"]))
     trained = load(flags["checkpoint"], warn)
-    _refuse_other_network(config, trained.config, flags["checkpoint"])
+    refuse_other_network(config, trained.config, flags["checkpoint"])
     export.run(
         Trained(config, trained.params, trained.initializer), Path(flags["output"]), say=tell
     )
@@ -119,7 +130,7 @@ def _separating_task(config: Config) -> Separates:
 
 def _require_network_of(config: Config, flags: dict[str, Any], trained: Trained) -> None:
     """Require that a network fits the config, and warn of a state that it never carried in training."""
-    _refuse_other_network(config, trained.config, flags["checkpoint"])
+    refuse_other_network(config, trained.config, flags["checkpoint"])
     if trained.config.train.regime == "windows":
         length = trained.config.windows.length
         warn(

@@ -37,6 +37,23 @@ class AutoencoderConfig(TaskConfig):
     """Sequences, the code that they must pass, and what encodes, decodes and trains it."""
 
     files: ClassVar[tuple[str, ...]] = (*TaskConfig.files, "data", "vectors")
+    network_fields: ClassVar[frozenset[str]] = frozenset(
+        {
+            "length",
+            "dimensions",
+            "numbers",
+            "encoder",
+            "code_normalisation",
+            "divergence",
+            "decoder",
+            "decoder_size",
+            "decoder_layers",
+            "slots",
+            "heads",
+            "positions",
+            "prototypes",
+        }
+    )
 
     name: str = anything("autoencoder", NAME)
     noise: str = choice(

@@ -1,4 +1,4 @@
-"""Test sequences of another file than the data's (`task.test_path`).
+"""Sequences of another file than the data's: to test on (`task.test_path`), or to encode.
 
 Axes: N sequences, T samples, D dimensions.
 """
@@ -34,16 +34,7 @@ def read_part(
     source = f"{field} is {printable(str(path))}"
     dimensions = dataset.train.vectors.shape[2]
     if path.suffix.lower() == ".npz":
-        found = read_sequences(path, field)
-        shape = found.vectors.shape
-        if shape[2] != dimensions or shape[1] > samples:
-            raise UserError(
-                f"{source}: its sequences are [{shape[1]}, {shape[2]}]: they must have at most {samples} "
-                f"vectors of {dimensions} dimensions."
-            )
-        label = np.zeros(len(found.mask), np.int32)
-        part = Part(found.vectors, found.mask, found.group, label)
-        return pad(part, samples), found.group_names
+        return read_own(path, samples, dimensions, field)
     if dataset.vocabulary is None:
         raise UserError(f"{source}: it must be an .npz, since task.data holds no words.")
     chapters = read_chapters(path, field)
@@ -58,3 +49,27 @@ def read_part(
     label = np.zeros(len(cut.mask), np.int32)
     part = Part(vectors, cut.mask, cut.chapter, label, cut.rows)
     return part, tuple(chapter.title for chapter in chapters)
+
+
+def read_own(path: Path, samples: int, dimensions: int, field: str) -> tuple[Part, tuple[str, ...]]:
+    """Read the sequences of an .npz as a part, and the names of their groups.
+
+    Args:
+      path: the file.
+      samples: T of a network's longest sequence, to which they are padded.
+      dimensions: D of its vectors.
+      field: the field or flag that named the file, for messages.
+
+    Raises:
+      UserError: the file cannot be read, or its sequences do not fit the network.
+    """
+    found = read_sequences(path, field)
+    longest = int(np.flatnonzero(found.mask.any(axis=0))[-1]) + 1
+    if found.vectors.shape[2] != dimensions or longest > samples:
+        raise UserError(
+            f"{field} is {printable(str(path))}: its sequences are [{longest}, {found.vectors.shape[2]}]: "
+            f"they must have at most {samples} vectors of {dimensions} dimensions."
+        )
+    label = np.zeros(len(found.mask), np.int32)
+    part = Part(found.vectors[:, :longest], found.mask[:, :longest], found.group, label)
+    return pad(part, samples), found.group_names
