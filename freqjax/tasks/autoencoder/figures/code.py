@@ -88,7 +88,7 @@ def bits(record: Record, folder: Path) -> Path:
     axis.set_xlabel("precision (bits a number; below: bits a sequence)")
     axis.set_ylabel("mean cosine on test data (no unit)")
     axis.set_title(
-        f"dashed: other methods at {record.bits} bits a number; dotted: another code", loc="left",
+        f"dashed: other methods at {record.bits} bits a number; dotted: the code changed", loc="left",
         fontsize=10,
     )  # fmt: skip
     if not np.isfinite(values).any():
@@ -106,9 +106,7 @@ def _bits_finding(record: Record, rates: list[int]) -> str:
     probes = record.probes
     if not math.isfinite(probes.cosine):
         return "The output is not finite: it has no cosine"
-    low, high = rates[0], rates[-1]
-    change = probes.by_bits[high] - probes.by_bits[low]
     return (
-        f"Cosine {number(probes.cosine)} at {record.bits} bits a number, {number(change)} less at {low} bits "
-        f"than at {high}; with the code zeroed {number(probes.zeroed)}"
+        f"Cosine {number(probes.cosine)} at {record.bits} bits a number, {number(probes.by_bits[rates[0]])} "
+        f"at {rates[0]}; code zeroed {number(probes.zeroed)}"
     )

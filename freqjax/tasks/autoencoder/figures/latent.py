@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from freqjax.figures import canvas
 from freqjax.figures.words import number
@@ -117,4 +118,6 @@ def _draw_lengths(
         bar = axis.figure.colorbar(shown, ax=axis, fraction=0.05, pad=0.02)
         bar.set_label("length (vectors)", fontsize=9)
         bar.ax.tick_params(labelsize=8)
+        bar.locator = MaxNLocator(integer=True, min_n_ticks=1)
+        bar.update_ticks()
         bar.solids.set_alpha(1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import ListedColormap
 
 from freqjax.figures import canvas
 from freqjax.figures.words import number
@@ -18,8 +18,10 @@ from freqjax.tasks.autoencoder.vocabulary import Vocabulary
 _SEQUENCES, _WORDS, _LINES, _LETTERS = 4, 12, 2, 12
 # Dimensions that are drawn of vectors that are no words.
 _DIMENSIONS = 3
-# Pale enough for words on it: cosines of 0 (or less) and 1.
-_SHADES = LinearSegmentedColormap.from_list("cosine", ["#FFFFFF", "#99CCEE"])
+# Cosines from 0 (or less) to 1, pale enough for numbers on them, in the shades that a PNG holds.
+_SHADES = ListedColormap(
+    ["#FFFFFF", "#EEEEFF", "#DDEEFF", "#CCDDFF", "#BBDDFF", "#AACCFF", "#99CCFF", "#88BBFF"]
+)
 _RIGHT = "#007755"
 
 
@@ -65,7 +67,7 @@ def _draw_words(
         _draw_table(axis, vocabulary, rows, each[sequence, there], there + 1, wide)
         axis.set_title(title, loc="left", fontsize=10, color=canvas.INK)
     axes[-1, 0].set_xlabel("position in the sequence (words)")
-    axes[len(lines) // 2, 0].set_ylabel("words and cosine (no unit)")
+    figure.supylabel("words in and out, and their cosine (no unit)", fontsize=10)
     right = share_right(record)
     return figure, (
         f"The nearest word of an output is the right one (green) at {100 * right:.0f} % of the test "
@@ -126,7 +128,8 @@ def _spelled(vocabulary: Vocabulary, row: float) -> str:
 
 
 def _cosine(value: float) -> str:
-    return f"{value:.2f}" if np.isfinite(value) else "not finite"
+    # What is rounded to 0 has no sign.
+    return f"{round(value, 2) + 0.0:.2f}" if np.isfinite(value) else "not finite"
 
 
 def _draw_lines(
