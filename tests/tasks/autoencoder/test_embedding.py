@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import optimize
 
 from freqjax.tasks.autoencoder.figures.embedding import (
     affinities,
@@ -29,19 +30,22 @@ def test_affinities_are_symmetric_and_have_the_perplexity():
     p = affinities(points, 5.0)
     np.testing.assert_allclose(p, p.T)
     assert p.sum() == pytest.approx(1) and not np.diag(p).any()
-    # By a loop over points and widths, the row of each with the entropy nearest to log 5.
+    # By a root finder, one point at a time.
     given = np.zeros((20, 20))
     for i in range(20):
         squares = np.sum((points - points[i]) ** 2, axis=1)
-        rows = []
-        for beta in np.geomspace(1e-2, 1e2, 4001):
-            row = np.exp(-beta * squares)
-            row[i] = 0
-            row /= row.sum()
-            kept = row[row > 0]
-            rows.append((abs(-np.sum(kept * np.log(kept)) - np.log(5.0)), row))
-        given[i] = min(rows, key=lambda pair: pair[0])[1]
-    np.testing.assert_allclose(p, (given + given.T) / 40, atol=1e-5)
+
+        def row(log_beta, i=i, squares=squares):
+            weights = np.exp(-np.exp(log_beta) * squares)
+            weights[i] = 0
+            return weights / weights.sum()
+
+        def excess(log_beta, row=row):
+            kept = row(log_beta)[row(log_beta) > 0]
+            return -np.sum(kept * np.log(kept)) - np.log(5.0)
+
+        given[i] = row(optimize.brentq(excess, -5, 5, xtol=1e-12))
+    np.testing.assert_allclose(p, (given + given.T) / 40, rtol=1e-6, atol=1e-12)
 
 
 def test_neighbours_stay_neighbours():

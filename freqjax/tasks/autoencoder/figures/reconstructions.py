@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 
@@ -32,7 +32,7 @@ def reconstructions(record: Record, folder: Path) -> Path:
     # Outputs that are not finite come last.
     order = np.argsort(-means, kind="stable")
     places = np.unique(np.linspace(0, len(order) - 1, min(_SEQUENCES, len(order))).astype(int))
-    titles = [_title(record, order[p], int(p), float(means[order[p]])) for p in places]
+    titles = [_title(record, int(order[p]), int(p), float(means[order[p]])) for p in places]
     words = record.dataset.vocabulary is not None and record.dataset.test.rows is not None
     draw = _draw_words if words else _draw_lines
     figure, said = draw(record, each, order[places], titles)
@@ -83,7 +83,8 @@ def _draw_table(
     positions: np.ndarray,
     wide: int,
 ) -> None:
-    for place, (given, found, cosine) in enumerate(zip(*rows, each, strict=True)):
+    numbers = (values.tolist() for values in (*rows, each))
+    for place, (given, found, cosine) in enumerate(zip(*numbers, strict=True)):
         shade = canvas.text_colour(canvas.GREY)
         if given == found:
             shade = _RIGHT
@@ -108,11 +109,11 @@ def _draw_table(
 
 def nearest_rows(
     vocabulary: Vocabulary, outputs: Float[np.ndarray, "n D"]
-) -> Float[np.ndarray, " n"]:
-    """Return the row nearest to each output as a number; −1 where the output is not finite."""
+) -> Int[np.ndarray, " n"]:
+    """Return the row nearest to each output; −1 where the output is not finite."""
     finite = np.isfinite(outputs).all(axis=1)
     found = vocabulary.nearest(np.where(finite[:, None], outputs, 0))[0][:, 0]
-    return np.where(finite, found, -1).astype(np.float64)
+    return np.where(finite, found, -1)
 
 
 def share_right(record: Record) -> float:
@@ -123,8 +124,8 @@ def share_right(record: Record) -> float:
     return float(np.mean(found == test.rows[test.mask]))
 
 
-def _spelled(vocabulary: Vocabulary, row: float) -> str:
-    return brief(vocabulary.words_of(int(row))[0], _LETTERS) if row >= 0 else "–"
+def _spelled(vocabulary: Vocabulary, row: int) -> str:
+    return brief(vocabulary.words_of(row)[0], _LETTERS) if row >= 0 else "–"
 
 
 def _cosine(value: float) -> str:

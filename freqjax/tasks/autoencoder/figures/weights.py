@@ -66,6 +66,7 @@ def first_layer(
     """Return the weights of the slots in the first layer of a parallel decoder."""
     size, layer = decoder.readout.features, params["layer_0"]
     slots = product(params["slots"], codes).reshape(len(codes), decoder.slots, size)
-    places = jnp.broadcast_to(params["positions"][:samples], (len(codes), samples, size))
-    h = modulate(layer["film"], codes[:, None], places)
+    rows = (len(codes), samples)
+    places = jnp.broadcast_to(params["positions"][:samples], (*rows, size))
+    h = modulate(layer["film"], jnp.broadcast_to(codes[:, None], (*rows, codes.shape[1])), places)
     return attend(layer["slots"], norm(layer["norms"][0], h), slots, decoder.heads)[1]
