@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.ticker import MaxNLocator
 
 from freqjax.figures import canvas
 from freqjax.figures.lines import label_ends
@@ -31,7 +32,7 @@ def code(record: Record, folder: Path) -> Path:
         counts = np.histogram(np.clip(finite, -1, 1), edges)[0]
         axis.stairs(counts, edges, fill=True, color=canvas.colour(0), alpha=0.8)
         axis.set_xlim(-1.02, 1.02)
-        axis.yaxis.get_major_locator().set_params(integer=True)
+        axis.yaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
         title = f"number {index + 1}: {used[index]:.1f} of {record.bits} bits"
         axis.set_title(title, loc="left", fontsize=10)
         canvas.say_not_finite(axis, values)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-_ITERATIONS = 500
+_ITERATIONS, _PERPLEXITY = 500, 30.0
 # Attraction is this many times as large in the first quarter of the iterations.
 _EXAGGERATION = 12.0
 _BISECTIONS = 50
@@ -21,13 +21,15 @@ _TINY = 1e-12
 
 
 def tsne(
-    points: Float[np.ndarray, "P K"], perplexity: float = 30.0, iterations: int = _ITERATIONS
+    points: Float[np.ndarray, "P K"],
+    perplexity: float | None = None,
+    iterations: int = _ITERATIONS,
 ) -> Float[np.ndarray, "P 2"]:
     """Embed P points in a plane by gradient descent with momentum and a gain for each number.
 
     Args:
       points: finite numbers.
-      perplexity: neighbours that count; at most a third of the other points.
+      perplexity: neighbours that count; None for `perplexity_of`.
       iterations: steps.
 
     Returns:
@@ -44,7 +46,7 @@ def tsne(
     y = 1e-4 * (places / spread if spread > 0 else places) + 1e-6 * noise
     # float32 is enough for a drawing, and five times as fast.
     y = y.astype(np.float32)
-    p = affinities(points, min(perplexity, (count - 1) / 3)).astype(np.float32)
+    p = affinities(points, perplexity or perplexity_of(count)).astype(np.float32)
     rate = max(count / _EXAGGERATION / 4, _LEAST_RATE)
     speed, gains, early = np.zeros_like(y), np.ones_like(y), iterations // 4
     for step in range(iterations):
@@ -55,6 +57,11 @@ def tsne(
         y = y + speed
         y -= y.mean(axis=0)
     return y
+
+
+def perplexity_of(count: int) -> float:
+    """Return the perplexity of so many points: 30, or a third of the other points if that is less."""
+    return min(_PERPLEXITY, (count - 1) / 3)
 
 
 def on_axes(

@@ -49,7 +49,9 @@ def forcing(practice: Practice, samples: int, rows: Sequence[dict[str, Any]], fo
     left = len(starts) - int(kept.sum())
     missed = f"; {left} of {len(starts)} phases were not reached" if left else ""
     first, end = shares[0], shares[-1]
-    way = f"{first:.0%} → {end:.0%}" if first != end else f"{first:.0%} throughout"
+    way = (
+        f"{100 * first:g} % → {100 * end:g} %" if first != end else f"{100 * first:g} % throughout"
+    )
     said = (
         f"Teacher forcing {way}, {counted[0]} → {counted[-1]} vectors"
         if (counted[0] != counted[-1])

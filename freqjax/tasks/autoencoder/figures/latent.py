@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from freqjax.figures import canvas
 from freqjax.figures.words import number
-from freqjax.tasks.autoencoder.figures.embedding import on_axes, tsne
+from freqjax.tasks.autoencoder.figures.embedding import on_axes, perplexity_of, tsne
 from freqjax.tasks.autoencoder.figures.record import Record, brief, spaced
 
 # Points of t-SNE, whose time grows with their square.
@@ -45,7 +45,7 @@ def latent(record: Record, folder: Path) -> Path:
     by_label = "no labels" if not record.labels else "by label"
     for axis, where, title in (
         (first, places, f"principal axes, {by_label}"),
-        (third, tsne(codes), f"t-SNE (perplexity 30), {by_label}"),
+        (third, tsne(codes), f"t-SNE (perplexity {perplexity_of(len(codes)):.3g}), {by_label}"),
     ):
         _draw_labels(axis, where, labels, is_test, record.labels)
         axis.set_title(title, loc="left", fontsize=10)

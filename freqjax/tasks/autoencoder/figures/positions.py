@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
+from matplotlib.ticker import MaxNLocator
 
 from freqjax.figures import canvas
 from freqjax.figures.lines import label_ends
@@ -65,8 +66,8 @@ def cosine_by_position(record: Record, folder: Path) -> Path:
     axis.plot(times, found.mean, color=canvas.INK, lw=2.2, marker=marker, ms=4)
     ends.append((_last(found.mean), "network", canvas.INK))
     axis.set_ylabel("mean cosine (no unit)")
-    interval = "shade: standard error over groups" if known.any() else "one group: no error known"
-    axis.set_title(f"test sequences; {interval}", loc="left", fontsize=10)
+    if known.any():
+        axis.set_title("shade: standard error over groups", loc="left", fontsize=10)
     axis.set_xlim(0.5, len(times) + 0.5)
     if not np.isfinite(found.mean).any():
         canvas.say_not_finite(axis, record.outputs[test.mask])
@@ -74,7 +75,8 @@ def cosine_by_position(record: Record, folder: Path) -> Path:
     below.bar(times, test.mask.sum(axis=0), width=0.9, color=canvas.PALE)
     below.set_ylabel("sequences")
     below.set_xlabel("position in the sequence (vectors)")
-    below.xaxis.get_major_locator().set_params(integer=True)
+    below.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    below.yaxis.set_major_locator(MaxNLocator(3, integer=True, min_n_ticks=1))
     canvas.set_headline(figure, _finding(found))
     return canvas.save(figure, folder, "cosine_by_position.png")
 

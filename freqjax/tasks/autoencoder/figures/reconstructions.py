@@ -58,6 +58,8 @@ def _draw_words(
     for sequence, title in zip(chosen, titles, strict=True):
         there = np.flatnonzero(test.mask[sequence])
         for first in range(0, min(len(there), _WORDS * _LINES), _WORDS):
+            if len(there) > _WORDS * _LINES:
+                title = f"{title}; {_WORDS * _LINES} of {len(there)} words"
             lines.append((sequence, there[first : first + _WORDS], "" if first else title))
     wide = max(len(there) for _, there, _ in lines)
     figure, axes = canvas.subplots(max(7.0, 1.4 + 0.95 * wide), 0.9 + 1.15 * len(lines), len(lines))
@@ -68,6 +70,8 @@ def _draw_words(
         axis.set_title(title, loc="left", fontsize=10, color=canvas.INK)
     axes[-1, 0].set_xlabel("position in the sequence (words)")
     figure.supylabel("words in and out, and their cosine (no unit)", fontsize=10)
+    if not np.isfinite(each).any():
+        return figure, "The output is not finite: no word is near it"
     right = share_right(record)
     return figure, (
         f"The nearest word of an output is the right one (green) at {100 * right:.0f} % of the test "
@@ -161,11 +165,11 @@ def _draw_lines(
                 axis.set_xticks([1])
             canvas.say_not_finite(axis, found[there])
         axes[line, 0].set_title(titles[line], loc="left", fontsize=10)
-        axes[line, 0].set_ylabel("value")
+        axes[line, 0].set_ylabel("value (that of the data)")
     for dimension, axis in enumerate(axes[-1]):
         axis.set_xlabel(f"time (samples), dimension {dimension + 1}")
     mean = float(np.nanmean(each)) if np.isfinite(each).any() else np.nan
     return figure, (
-        f"Test sequences (grey) and outputs (colour), the first of {test.vectors.shape[2]} dimensions: "
-        f"cosine {number(mean)}"
+        f"Test sequences (grey) and outputs (colour), the first {dimensions} of "
+        f"{test.vectors.shape[2]} dimensions: cosine {number(mean)}"
     )
