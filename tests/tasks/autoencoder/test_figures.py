@@ -292,7 +292,7 @@ def test_forcing_is_drawn_up_to_the_last_update(tmp_path, drawn):
         np.testing.assert_allclose(data.values, values)
         np.testing.assert_array_equal(data.edges, [0, 10, 14])
     assert headline(figure) == (
-        "Teacher forcing 90% → 50%, 2 → 4 vectors, in 14 updates; 1 of 3 phases were not reached"
+        "Teacher forcing 90 % → 50 %, 2 → 4 vectors, in 14 updates; 1 of 3 phases were not reached"
     )
     figures.forcing(PRACTICE, 8, [], tmp_path)
     data = drawn["forcing.png"].axes[1].patches[0].get_data()
