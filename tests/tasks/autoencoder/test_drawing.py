@@ -24,7 +24,7 @@ class Fresh:
     def __init__(self, task):
         self.task = task
         self.network = task.network(NetworkConfig(cell="gru", hidden_size=4), None)
-        self.params = self.network.init(jax.random.key(0))
+        self.params = jax.jit(self.network.init)(jax.random.key(0))
         self._unroll = jax.jit(self.network.unroll)
 
     def initial_params(self):
@@ -83,10 +83,14 @@ def test_a_decoder_that_attends_to_the_encoder_is_drawn(task, tmp_path, monkeypa
     shown, network = record.attention, frozen.network
     test = task.dataset.test
     xs = np.swapaxes(test.vectors, 0, 1)
-    codes, beside = network.encode(frozen.params, xs, resets_of(test.mask))
+
+    def together(params, xs, resets):
+        codes, beside = network.encode(params, xs, resets)
+        quantised = network.code.quantised(codes)
+        return codes, network.decoder.attended(params["decoder"], quantised, T, beside)[1]
+
+    codes, every = jax.jit(together)(frozen.params, xs, resets_of(test.mask))
     np.testing.assert_allclose(record.codes, codes, atol=1e-6)
-    quantised = network.code.quantised(codes)
-    every = network.decoder.attended(frozen.params["decoder"], quantised, T, beside)[1]
     length = int(test.mask[shown.sequence].sum())
     expected = np.asarray(every)[:length, shown.sequence, :length]
     np.testing.assert_allclose(shown.weights, expected, atol=1e-6)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
@@ -46,15 +47,16 @@ def attention_of(
     decoder = network.decoder
     length = int(np.flatnonzero(part.mask[sequence])[-1]) + 1
     one = slice(sequence, sequence + 1)
-    codes = network.code.quantised(coded.codes[one])
+    codes, own = network.code.quantised(coded.codes[one]), params["decoder"]
     if isinstance(decoder, ParallelDecoder):
-        found = first_layer(decoder, params["decoder"], codes, length)
-        return Attention(np.asarray(found[0]), sequence, False)
+        weigh = jax.jit(lambda own, codes: first_layer(decoder, own, codes, length)[0])
+        return Attention(np.asarray(weigh(own, codes)), sequence, False)
     if not isinstance(decoder, RecurrentDecoder) or not decoder.attends:
         return None
     states, present, _ = coded.beside
     beside = Beside(*(None if a is None else jnp.asarray(a)[:, one] for a in (states, present)))
-    weights = decoder.attended(params["decoder"], codes, length, beside)[1]
+    attended = jax.jit(decoder.attended, static_argnums=2)
+    weights = attended(own, codes, length, beside)[1]
     assert weights is not None
     kept = np.asarray(weights[:, 0])
     return Attention(kept[:, :length] if decoder.leaks else kept, sequence, decoder.leaks)

@@ -32,7 +32,9 @@ def product(layer: Any, x: Float[AnyArray, "*rows M"]) -> Float[Array, "*rows N"
     return y + along(layer["bias"], y) if "bias" in layer else y
 
 
-def along(numbers: Float[AnyArray, " N"], rows: Float[AnyArray, "*rows N"]) -> Float[Array, "*ones N"]:
+def along(
+    numbers: Float[AnyArray, " N"], rows: Float[AnyArray, "*rows N"]
+) -> Float[Array, "*ones N"]:
     """Return N numbers in as many axes as `rows` has, one for each feature of a row."""
     return jnp.reshape(numbers, (1,) * (rows.ndim - 1) + (-1,))
 
