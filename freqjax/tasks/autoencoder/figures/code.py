@@ -43,8 +43,8 @@ def code(record: Record, folder: Path) -> Path:
     total = number(float(known.sum())) if len(known) else "not finite"
     canvas.set_headline(
         figure,
-        f"{first} over {len(codes)} test sequences, which can show {most:.1f} bits a number at most: "
-        f"{total} of {numbers * record.bits} bits are seen in all",
+        f"{first} over {len(codes)} test sequences, which can show {most:.1f} bits a number at most: the "
+        f"entropies of all numbers have the sum {total} of {numbers * record.bits} bits",
     )
     return canvas.save(figure, folder, "code.png")
 
