@@ -206,7 +206,7 @@ def test_the_entropy_of_levels_is_that_of_their_counts(tmp_path, drawn):
     ]
     for axis in figure.axes:
         assert sum(patch.get_data().values.sum() for patch in axis.patches) == 4
-    assert "2.81 of 6 bits" in headline(figure)
+    assert "the sum 2.81 of 6 bits" in headline(figure)
 
 
 def test_bits_are_drawn_beside_other_methods_and_other_codes(tmp_path, drawn):

@@ -43,6 +43,7 @@ def attention(record: Record, shown: Attention, folder: Path) -> Path:
     bar = figure.colorbar(image, ax=axis, fraction=0.05, pad=0.02)
     bar.set_label("weight (mean over heads, sum 1 of a row)", fontsize=9)
     bar.ax.tick_params(labelsize=8)
+    axis.set_title("how many are read: exp of the entropy of a row", loc="left", fontsize=10)
     canvas.say_not_finite(axis, weights)
     canvas.set_headline(figure, _finding(shown))
     return canvas.save(figure, folder, "attention.png")
@@ -71,6 +72,4 @@ def _finding(shown: Attention) -> str:
     read = number(read_slots(shown.weights))
     if shown.leaks:
         return f"A leak: an output reads {read} of {slots} states of the encoder, past the code"
-    return (
-        f"An output reads {read} of {slots} slots of the code (exp of the entropy of its weights)"
-    )
+    return f"An output reads {read} of {slots} slots of the code"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from freqjax.figures import canvas
 from freqjax.tasks.autoencoder.network.autoencoder import Practice
@@ -34,13 +35,15 @@ def forcing(practice: Practice, samples: int, rows: Sequence[dict[str, Any]], fo
     top.stairs(shares, edges, color=canvas.colour(0), lw=2.2, baseline=None)
     below.stairs(counted, edges, color=canvas.colour(1), lw=2.2, baseline=None)
     top.set(ylim=(-0.05, 1.08), ylabel="targets read (share)")
-    below.set(ylim=(0, 1.1 * samples), ylabel="vectors that count")
+    below.set_ylabel("vectors that count")
     below.axhline(samples, color=canvas.GREY, lw=1, ls="--")
     below.text(
-        1.0, samples, f"the longest sequence, {samples}", fontsize=8, ha="right", va="bottom",
+        0.995, 1.02 * samples, f"the longest sequence, {samples}", fontsize=8, ha="right", va="bottom",
         color=canvas.text_colour(canvas.GREY), transform=below.get_yaxis_transform(),
     )  # fmt: skip
     below.set_ylim(0, 1.25 * samples)
+    for numbers in (below.xaxis, below.yaxis):
+        numbers.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     below.set_xlim(0, last)
     below.set_xlabel("updates")
     which = "its own target (a leak)" if practice.gives_answer else "the target before it"
