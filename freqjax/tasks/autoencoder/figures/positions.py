@@ -91,9 +91,9 @@ def _finding(found: ByPosition) -> str:
     if not len(known):
         return "The output is not finite: it has no cosine"
     first, last = known[0], known[-1]
-    said = f"Test cosine {number(found.mean[first])} at position {first + 1}"
+    said = f"Test cosine {number(float(found.mean[first]))} at position {first + 1}"
     if first == last:
         return said
     best = known[np.argmax(found.mean[known])]
-    said += f", {number(found.mean[last])} at position {last + 1}"
-    return f"{said}; highest: {number(found.mean[best])} at position {best + 1}"
+    said += f", {number(float(found.mean[last]))} at position {last + 1}"
+    return f"{said}; highest: {number(float(found.mean[best]))} at position {best + 1}"

@@ -115,7 +115,7 @@ def nearest_rows(
     vocabulary: Vocabulary, outputs: Float[np.ndarray, "n D"]
 ) -> Int[np.ndarray, " n"]:
     """Return the row nearest to each output; −1 where the output is not finite."""
-    finite = np.isfinite(outputs).all(axis=1)
+    finite = np.asarray(np.isfinite(outputs).all(axis=1))
     found = vocabulary.nearest(np.where(finite[:, None], outputs, 0))[0][:, 0]
     return np.where(finite, found, -1)
 

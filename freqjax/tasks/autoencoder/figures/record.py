@@ -93,7 +93,7 @@ def spaced(count: int, most: int) -> Int[np.ndarray, " n"]:
 def cosines(outputs: Float[np.ndarray, "N T D"], part: Part) -> Float[np.ndarray, "N T"]:
     """Return the cosine of each vector; NaN where none is present or the output is not finite."""
     found = np.full(part.mask.shape, np.nan)
-    finite = np.isfinite(outputs).all(axis=-1)
+    finite = np.asarray(np.isfinite(outputs).all(axis=-1))
     kept = part.mask & finite
     found[kept] = token_cosines(np.where(finite[..., None], outputs, 0), part.vectors, kept)
     return found

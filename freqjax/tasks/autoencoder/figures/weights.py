@@ -47,14 +47,15 @@ def attention_of(
     decoder = network.decoder
     length = int(np.flatnonzero(part.mask[sequence])[-1]) + 1
     one = slice(sequence, sequence + 1)
-    codes, own = network.code.quantised(coded.codes[one]), params["decoder"]
+    codes, own = network.code.quantised(np.asarray(coded.codes[one])), params["decoder"]
     if isinstance(decoder, ParallelDecoder):
         weigh = jax.jit(lambda own, codes: first_layer(decoder, own, codes, length)[0])
         return Attention(np.asarray(weigh(own, codes)), sequence, False)
     if not isinstance(decoder, RecurrentDecoder) or not decoder.attends:
         return None
     states, present, _ = coded.beside
-    beside = Beside(*(None if a is None else jnp.asarray(a)[:, one] for a in (states, present)))
+    cut = [None if a is None else jnp.asarray(a)[:, one] for a in (states, present)]
+    beside = Beside(cut[0], cut[1])
     attended = jax.jit(decoder.attended, static_argnums=2)
     weights = attended(own, codes, length, beside)[1]
     assert weights is not None
