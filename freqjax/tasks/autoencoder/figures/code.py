@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from matplotlib.ticker import MaxNLocator
@@ -53,7 +54,7 @@ def level_entropy(codes: Float[np.ndarray, "N K"], bits: int) -> Float[np.ndarra
     """Return the entropy in bits of the levels of each number over N sequences; NaN if one is not finite."""
     found = np.full(codes.shape[1], np.nan)
     finite = np.isfinite(codes).all(axis=0)
-    levels = np.asarray(Code(codes.shape[1], bits).indices(np.where(finite, codes, 0)))
+    levels = np.asarray(Code(codes.shape[1], bits).indices(jnp.where(finite, codes, 0)))
     for index in np.flatnonzero(finite):
         share = np.unique(levels[:, index], return_counts=True)[1] / len(codes)
         found[index] = max(0.0, -float(np.sum(share * np.log2(share))))

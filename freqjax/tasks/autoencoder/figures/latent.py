@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 
 from freqjax.figures import canvas
@@ -110,14 +112,14 @@ def _draw_lengths(
     if low == high:
         axis.set_title(f"principal axes, all of length {low}", loc="left", fontsize=10)
     for chosen, size, alpha in ((~is_test, 9, 0.4), (is_test, 26, 0.9)):
-        shown = axis.scatter(
+        axis.scatter(
             *places[chosen].T, c=lengths[chosen], s=size, alpha=alpha, lw=0, cmap="viridis",
             vmin=low, vmax=max(high, low + 1),
         )  # fmt: skip
     if low < high:
-        bar = axis.figure.colorbar(shown, ax=axis, fraction=0.05, pad=0.02)
+        scale = ScalarMappable(Normalize(low, high), "viridis")
+        bar = axis.figure.colorbar(scale, ax=axis, fraction=0.05, pad=0.02)
         bar.set_label("length (vectors)", fontsize=9)
         bar.ax.tick_params(labelsize=8)
         bar.locator = MaxNLocator(integer=True, min_n_ticks=1)
         bar.update_ticks()
-        bar.solids.set_alpha(1)

@@ -47,7 +47,7 @@ def attention_of(
     decoder = network.decoder
     length = int(np.flatnonzero(part.mask[sequence])[-1]) + 1
     one = slice(sequence, sequence + 1)
-    codes, own = network.code.quantised(np.asarray(coded.codes[one])), params["decoder"]
+    codes, own = network.code.quantised(jnp.asarray(coded.codes[one])), params["decoder"]
     if isinstance(decoder, ParallelDecoder):
         weigh = jax.jit(lambda own, codes: first_layer(decoder, own, codes, length)[0])
         return Attention(np.asarray(weigh(own, codes)), sequence, False)
