@@ -136,6 +136,18 @@ class Autoencoder(Task):
         """Describe what the code is worth, where, and what the outputs are."""
         return sections_of(self.judge, frozen, evaluation, self.probes(frozen))
 
+    def draw(
+        self, frozen: Frozen, evaluation: Evaluation, rows: Sequence[dict[str, Any]], folder: Path
+    ) -> list[Path]:
+        """Draw scores and training, then sequences in and out, codes, positions, bits and attention."""
+        from freqjax.tasks.autoencoder import figures  # matplotlib takes most of a second to import
+
+        assert isinstance(frozen.network, AutoencoderNetwork)
+        record = figures.record_of(self, frozen, evaluation)
+        practice = frozen.network.practice
+        paths = super().draw(frozen, evaluation, rows, folder)
+        return paths + figures.draw_all(record, practice, rows, folder)
+
     def describe(self) -> dict[str, Any]:
         """Return sizes and precision of the code."""
         config = self.config
