@@ -23,7 +23,7 @@ from jaxtyping import Array, Bool, Float
 
 from freqjax.networks.arrays import AnyArray
 from freqjax.networks.film import init_film, modulate
-from freqjax.tasks.autoencoder.network.encoders import SPREAD, Components
+from freqjax.tasks.autoencoder.network.encoders import HELD, SPREAD, Components
 from freqjax.tasks.autoencoder.network.layers import (
     attend,
     init_attention,
@@ -109,7 +109,7 @@ class LinearDecoder:
     leaks: bool = False
 
     def init(self, key: jax.Array) -> dict[str, Any]:
-        """Draw fresh parameters: kernel [K, T, D], centre [T, D]."""
+        """Draw fresh parameters: kernel [K, T, D] and centre [T, D], both held `HELD` times."""
         shape = (self.numbers, self.samples, self.dimensions)
         kernel = jax.random.normal(key, shape) * 0.01
         centre = jnp.zeros(shape[1:])
@@ -118,16 +118,16 @@ class LinearDecoder:
             count = min(len(scaled), self.numbers)
             kernel = kernel.at[:count].set(scaled[:count])
             centre = jnp.array(self.components.centre)
-        return {"kernel": kernel, "centre": centre}
+        return {"kernel": HELD * kernel, "centre": HELD * centre}
 
     def __call__(
         self, params: Any, codes: Float[AnyArray, "B K"], samples: int, beside: Beside = NOTHING
     ) -> Float[Array, "T B D"]:
         """Return T = `samples` outputs of each code."""
         del beside
-        kernel = params["kernel"][:, :samples].reshape(self.numbers, -1)
+        kernel = params["kernel"][:, :samples].reshape(self.numbers, -1) / HELD
         outputs = (codes @ kernel).reshape(len(codes), samples, self.dimensions)
-        return jnp.swapaxes(outputs, 0, 1) + params["centre"][:samples, None]
+        return jnp.swapaxes(outputs, 0, 1) + params["centre"][:samples, None] / HELD
 
 
 @dataclass(frozen=True, eq=False)

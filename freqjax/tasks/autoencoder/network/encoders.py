@@ -26,6 +26,9 @@ from freqjax.tasks.autoencoder.network.layers import init_product, product
 
 # Standard deviation of the numbers that principal components begin with: tanh is nearly linear there.
 SPREAD = 0.5
+# Weights that begin as statistics of training rows are small numbers, of which a step of Adam at the rate of
+# the other weights would leave little: they are held this many times as large.
+HELD = 10.0
 
 
 class Encoded(NamedTuple):
@@ -71,7 +74,7 @@ class LinearEncoder:
     components: Components | None = None
 
     def init(self, key: jax.Array) -> dict[str, Any]:
-        """Draw fresh parameters: centre [T, D], kernel [T, D, W], bias [W]."""
+        """Draw fresh parameters: centre [T, D] and kernel [T, D, W], held `HELD` times, and bias [W]."""
         shape = (self.samples, self.dimensions, self.width)
         kernel = jax.random.normal(key, shape) / math.sqrt(self.samples * self.dimensions)
         centre = jnp.zeros(shape[:2])
@@ -81,16 +84,18 @@ class LinearEncoder:
             kernel = kernel * 0.01
             kernel = kernel.at[..., :count].set(np.moveaxis(scaled[:count], 0, -1))
             centre = jnp.array(self.components.centre)
-        return {"centre": centre, "kernel": kernel, "bias": jnp.zeros(self.width)}
+        held = {"centre": HELD * centre, "kernel": HELD * kernel}
+        return held | {"bias": jnp.zeros(self.width)}
 
     def __call__(
         self, params: Any, xs: Float[AnyArray, "T B D"], present: Bool[AnyArray, "T B"]
     ) -> Float[Array, "B W"]:
         """Compute z; what is not present counts as the centre."""
         samples = xs.shape[0]
-        moved = jnp.where(present[..., None], xs - params["centre"][:samples, None], 0)
+        centre = params["centre"][:samples, None] / HELD
+        moved = jnp.where(present[..., None], xs - centre, 0)
         flat = jnp.swapaxes(moved, 0, 1).reshape(xs.shape[1], -1)
-        kernel = params["kernel"][:samples].reshape(flat.shape[1], -1)
+        kernel = params["kernel"][:samples].reshape(flat.shape[1], -1) / HELD
         return flat @ kernel + params["bias"][None]
 
 

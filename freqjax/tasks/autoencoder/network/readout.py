@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float, UInt64
 
 from freqjax.networks.arrays import AnyArray
+from freqjax.tasks.autoencoder.network.encoders import HELD
 from freqjax.tasks.autoencoder.network.layers import along, init_product, product
 
 # β at first.
@@ -86,7 +87,7 @@ class Readout:
         if self.known is not None:
             vectors, shares = jnp.array(self.known.vectors), jnp.array(self.known.shares)
         bias, sharpness = jnp.log(shares), jnp.full((), _SHARPNESS)
-        return params | {"prototypes": vectors, "bias": bias, "sharpness": sharpness}
+        return params | {"prototypes": HELD * vectors, "bias": bias, "sharpness": sharpness}
 
     def __call__(
         self,
@@ -100,6 +101,6 @@ class Readout:
             q = q + beside
         if not self.prototypes:
             return q
-        vectors = params["prototypes"]
+        vectors = params["prototypes"] / HELD
         scores = params["sharpness"] * (q @ vectors.T)
         return q + jax.nn.softmax(scores + along(params["bias"], scores), axis=-1) @ vectors
