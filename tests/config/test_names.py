@@ -18,10 +18,10 @@ from tests.root import ROOT
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("", "task.name is '': it must be one of extraction, lines, or package.module:Class."),
-        ("extractoin", "it must be one of extraction, lines, or package.module:Class."),
-        ("tests.config.toys.Toy", "it must be one of extraction, lines, or package.module:Class."),
-        ("tests/config/toys:Toy", "it must be one of extraction, lines, or package.module:Class."),
+        ("", "task.name is '': it must be one of extraction, lines, autoencoder, or package.module:Class."),
+        ("extractoin", "it must be one of extraction, lines, autoencoder, or package.module:Class."),
+        ("tests.config.toys.Toy", "it must be one of extraction, lines, autoencoder, or package.module:Class."),
+        ("tests/config/toys:Toy", "it must be one of extraction, lines, autoencoder, or package.module:Class."),
         ("nowhere.toys:Toy", "there is no module nowhere in the current folder"),
         ("tests.nowhere.toys:Toy", "there is no module tests.nowhere in the current folder"),
         ("tests.config.nowhere:Toy", "there is no module tests.config.nowhere in the current"),

@@ -209,7 +209,7 @@ def test_a_config_file_may_set_the_name_or_the_section():
     config.task = ToyConfig(name=TOY, classes=3)
     assert toy(validation.validate(config)).classes == 3
     with pytest.raises(
-        UserError, match=r"task.name is '': it must be one of extraction, lines, or package"
+        UserError, match=r"task.name is '': it must be one of extraction, lines, autoencoder, or package"
     ):
         validation.validate(Config(task=ToyConfig()))
 

@@ -15,7 +15,7 @@ a code, N features, S slots.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -67,6 +67,7 @@ class Beside(NamedTuple):
 NOTHING = Beside(None, None)
 
 
+@runtime_checkable
 class Decoder(Protocol):
     """Decoder of a code.
 
