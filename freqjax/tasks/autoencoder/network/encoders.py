@@ -91,7 +91,7 @@ class LinearEncoder:
         moved = jnp.where(present[..., None], xs - params["centre"][:samples, None], 0)
         flat = jnp.swapaxes(moved, 0, 1).reshape(xs.shape[1], -1)
         kernel = params["kernel"][:samples].reshape(flat.shape[1], -1)
-        return flat @ kernel + params["bias"]
+        return product({"kernel": kernel, "bias": params["bias"]}, flat)
 
 
 @dataclass(frozen=True, eq=False)

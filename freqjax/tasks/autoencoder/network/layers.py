@@ -29,7 +29,12 @@ def init_product(key: jax.Array, inputs: int, outputs: int, gain: float = 1.0) -
 def product(layer: Any, x: Float[AnyArray, "*rows M"]) -> Float[Array, "*rows N"]:
     """Compute x W + b, or x W without a bias."""
     y = x @ layer["kernel"]
-    return y + layer["bias"] if "bias" in layer else y
+    return y + over_rows(layer["bias"], y) if "bias" in layer else y
+
+
+def over_rows(vector: Float[AnyArray, " N"], rows: Float[AnyArray, "*rows N"]) -> Float[Array, ...]:
+    """Return a vector with as many axes as `rows`, for each of which it is the same."""
+    return jnp.expand_dims(vector, range(rows.ndim - 1))
 
 
 def init_norm(features: int) -> dict[str, Any]:
@@ -41,7 +46,7 @@ def norm(layer: Any, x: Float[AnyArray, "*rows N"]) -> Float[Array, "*rows N"]:
     """Normalise the features of each row (Ba et al. 2016), then scale and shift them."""
     mean = jnp.mean(x, axis=-1, keepdims=True)
     spread = jnp.sqrt(jnp.var(x, axis=-1, keepdims=True) + _EPSILON)
-    return (x - mean) / spread * layer["gain"] + layer["bias"]
+    return (x - mean) / spread * over_rows(layer["gain"], x) + over_rows(layer["bias"], x)
 
 
 def init_attention(key: jax.Array, queries: int, keys: int, features: int) -> dict[str, Any]:
