@@ -47,7 +47,7 @@ class Geometry(NamedTuple):
       participation: (Σ λ)² / Σ λ² of the variances λ along principal axes: how many numbers are in use.
       first: share of the variance along the first axis.
       length_r2: share of the variance of sequence lengths that a linear function of the code explains; None
-        if all are of one length.
+        if all are of one length. Of codes that are not finite the others are NaN.
     """
 
     participation: float
@@ -188,6 +188,8 @@ def geometry(codes: Float[np.ndarray, "N K"], lengths: np.ndarray) -> Geometry:
       codes: of N sequences.
       lengths: [N], their numbers of vectors.
     """
+    if not np.isfinite(codes).all():
+        return Geometry(np.nan, np.nan, None)
     centred = codes.astype(np.float64) - codes.mean(axis=0, dtype=np.float64)
     variances = np.linalg.eigvalsh(centred.T @ centred / len(codes))[::-1].clip(0)
     total = variances.sum()
