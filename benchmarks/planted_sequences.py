@@ -109,6 +109,7 @@ _ATTENDING = _RECURRENT | {
     "train.epochs": "200",
 }
 _POSTERIOR = {"task.encoder": "recurrent", "task.divergence": "10"}
+_NOISY = {"task.encoder": "recurrent", "task.code_noise": "30"}
 _TWO = _LINEAR | {"task.numbers": "2", "task.code_normalisation": "true"}
 
 PLANTS: tuple[Plant, ...] = (
@@ -121,7 +122,7 @@ PLANTS: tuple[Plant, ...] = (
     Plant("fed_the_answer", "answer_leak", plain, _FORCED | {"task.forcing_input": "current"}),
     Plant("fed_targets", "exposure_bias", still, _FORCED | {"task.code_noise": "5"}),
     Plant("one_bit", "rate", plain, _LINEAR | {"task.bits": "1"}),
-    Plant("noise_on_the_code", "code_unused", centred, _LINEAR | {"task.code_noise": "1000"}, 2),
+    Plant("noise_on_the_code", "code_unused", centred, _NOISY, 2),
     Plant("divergence", "code_unused", centred, _POSTERIOR, 2),
     Plant("divergence_without_a_centre", "mean_predictor", plain, _POSTERIOR, 2),
     # Two numbers that are normalised together are a number and its negative.

@@ -47,7 +47,7 @@ _MEASURED, _TRIED = "schedule_stopped", "overfitting"
 def checks(config: AutoencoderConfig, leak: Leak, evidence: Evidence) -> list[Examination]:
     """Look for all causes of the task's own, in the order of `CAUSES`.
 
-    Before the first update, and where outputs are not finite, only the rows are checked.
+    Before the first update, and where codes or outputs are not finite, only the rows are checked.
 
     Args:
       config: of the task.
@@ -55,9 +55,12 @@ def checks(config: AutoencoderConfig, leak: Leak, evidence: Evidence) -> list[Ex
       evidence: of the run.
     """
     found = [split_leak(config, leak, evidence)]
-    if not evidence.updated or not evidence.evaluation.is_finite:
+    if not evidence.updated:
         return found
     measured = Measured.of(evidence.evaluation)
+    # The nearest level of what is not a number is one, so that outputs may be finite where codes are not.
+    if not (evidence.evaluation.is_finite and measured.codes_are_finite):
+        return found
     answer = answer_leak(config, measured, evidence)
     return [
         *found,

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from freqjax.tasks.autoencoder.baselines import skill
 from freqjax.tasks.autoencoder.config import AutoencoderConfig
 from freqjax.tasks.evaluation import Evaluation
@@ -47,6 +49,11 @@ class Measured(NamedTuple):
     def is_learned(self) -> bool:
         """Whether there is a skill of which a share can be lost."""
         return self.skill >= LEAST
+
+    @property
+    def codes_are_finite(self) -> bool:
+        """Whether all numbers of all codes are finite."""
+        return bool(np.isfinite(self.probes["geometry"]["participation"]))
 
     def of_probe(self, name: str) -> float:
         """Return the skill under a probe."""
