@@ -75,6 +75,11 @@ def centred(random: np.random.Generator) -> dict[str, Any]:
     return {"sequences": _vectors(random, 1.5)}
 
 
+def level(random: np.random.Generator) -> dict[str, Any]:
+    """Make sequences whose mean is the same at every sample: the mean vector says all of it."""
+    return {"sequences": _vectors(random, 0.0) + random.normal(size=_DIMENSIONS)}
+
+
 def still(random: np.random.Generator) -> dict[str, Any]:
     """Make sequences whose vectors follow from the one before: they hardly change."""
     patterns = random.normal(size=(_NUMBERS, _DIMENSIONS))
@@ -124,7 +129,7 @@ PLANTS: tuple[Plant, ...] = (
     Plant("one_bit", "rate", plain, _LINEAR | {"task.bits": "1"}),
     Plant("noise_on_the_code", "code_unused", centred, _NOISY, 2),
     Plant("divergence", "code_unused", centred, _POSTERIOR, 2),
-    Plant("divergence_without_a_centre", "mean_predictor", plain, _POSTERIOR, 2),
+    Plant("divergence_at_a_level", "mean_predictor", level, _POSTERIOR, 2),
     # Two numbers that are normalised together are a number and its negative.
     Plant("two_normalised", "latent_collapse", plain, _TWO, 2),
 )
