@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from freqjax.networks.network import Params
 from freqjax.tasks.autoencoder.baselines import mean_cosine
@@ -32,6 +32,7 @@ from freqjax.tasks.autoencoder.network.autoencoder import AutoencoderNetwork
 from freqjax.tasks.autoencoder.network.code import Code
 from freqjax.tasks.autoencoder.network.decoders import Beside, Forced
 from freqjax.tasks.autoencoder.network.encoders import resets_of
+from freqjax.tasks.autoencoder.vocabulary import unit
 
 # Sequences that are decoded at once, which bounds the memory.
 _PIECE = 64
@@ -46,7 +47,7 @@ class Geometry(NamedTuple):
       participation: (Σ λ)² / Σ λ² of the variances λ along principal axes: how many numbers are in use.
       first: share of the variance along the first axis.
       length_r2: share of the variance of sequence lengths that a linear function of the code explains; None
-        if all are of one length.
+        if all are of one length. Of codes that are not finite the others are NaN.
     """
 
     participation: float
@@ -65,6 +66,7 @@ class Probes(NamedTuple):
       forced: None of a decoder that is not fed its own outputs.
       answer: the largest change of an output when its own target is changed, as a share of the largest
         change of any output; None as above.
+      varied: variance of the outputs across sequences as a share of the targets', both at length 1.
       geometry: of the codes.
     """
 
@@ -75,6 +77,7 @@ class Probes(NamedTuple):
     by_bits: dict[int, float]
     forced: float | None
     answer: float | None
+    varied: float
     geometry: Geometry
 
 
@@ -129,11 +132,14 @@ def probe(network: AutoencoderNetwork, params: Params, part: Part) -> Probes:
     coded = probed.encode(part)
     samples = part.mask.shape[1]
 
+    def decoded(codes: Any, beside: Beside = coded.beside) -> np.ndarray:
+        return probed.decode(np.asarray(codes, np.float32), samples, beside)
+
     def cosine(codes: Any, beside: Beside = coded.beside) -> float:
-        outputs = probed.decode(np.asarray(codes, np.float32), samples, beside)
-        return mean_cosine(outputs, part.vectors, part.mask)
+        return mean_cosine(decoded(codes, beside), part.vectors, part.mask)
 
     quantised = np.asarray(network.code.quantised(coded.codes))
+    outputs = decoded(quantised)
     turned = coded.beside._replace(states=_turned(coded.beside.states))
     forced = answer = None
     if network.decoder.feeds_back:
@@ -142,15 +148,37 @@ def probe(network: AutoencoderNetwork, params: Params, part: Part) -> Probes:
         forced = cosine(quantised, shown)
         answer = _answer(network, params, quantised, shown, part)
     return Probes(
-        cosine=cosine(quantised),
+        cosine=mean_cosine(outputs, part.vectors, part.mask),
         zeroed=cosine(np.zeros_like(quantised)),
         swapped=cosine(np.roll(quantised, 1, axis=0)),
         states_swapped=cosine(quantised, turned) if network.decoder.leaks else None,
         by_bits={bits: cosine(_at_bits(network.code, coded.codes, bits)) for bits in RATES},
         forced=forced,
         answer=answer,
+        varied=varied(outputs, part.vectors, part.mask),
         geometry=geometry(coded.codes, part.mask.sum(axis=1)),
     )
+
+
+def varied(
+    outputs: Float[np.ndarray, "N T D"],
+    targets: Float[np.ndarray, "N T D"],
+    mask: Bool[np.ndarray, "N T"],
+) -> float:
+    """Return the variance of outputs across sequences as a share of the targets'; 1 if these have none.
+
+    Vectors are compared at length 1, at each sample with those of other sequences: an output that depends on
+    the sample alone has 0.
+    """
+
+    def variance(vectors: np.ndarray) -> float:
+        directions = np.where(mask[..., None], unit(vectors), 0).astype(np.float64)
+        counts = np.maximum(mask.sum(axis=0), 1)[:, None]
+        centred = np.where(mask[..., None], directions - directions.sum(axis=0) / counts, 0)
+        return float(np.sum(centred**2))
+
+    wanted = variance(targets)
+    return variance(outputs) / wanted if wanted > 0 else 1.0
 
 
 def geometry(codes: Float[np.ndarray, "N K"], lengths: np.ndarray) -> Geometry:
@@ -160,6 +188,8 @@ def geometry(codes: Float[np.ndarray, "N K"], lengths: np.ndarray) -> Geometry:
       codes: of N sequences.
       lengths: [N], their numbers of vectors.
     """
+    if not np.isfinite(codes).all():
+        return Geometry(np.nan, np.nan, None)
     centred = codes.astype(np.float64) - codes.mean(axis=0, dtype=np.float64)
     variances = np.linalg.eigvalsh(centred.T @ centred / len(codes))[::-1].clip(0)
     total = variances.sum()

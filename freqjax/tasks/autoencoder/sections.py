@@ -74,7 +74,8 @@ def _code(probes: Probes) -> Section:
     geometry = probes.geometry
     words = [
         f"{number(geometry.participation)} numbers of the code are in use (participation ratio); its first "
-        f"principal axis has {geometry.first:.0%} of the variance."
+        f"principal axis has {geometry.first:.0%} of the variance.",
+        f"The outputs vary between sequences by {probes.varied:.0%} of the variance of the vectors.",
     ]
     if geometry.length_r2 is not None:
         words.append(f"The code tells {geometry.length_r2:.0%} of the variance of the lengths.")

@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 
 from freqjax.config.sections import Context, NetworkConfig
 from freqjax.networks.arrays import AnyArray
-from freqjax.tasks.autoencoder import parts
+from freqjax.tasks.autoencoder import checks, parts
 from freqjax.tasks.autoencoder.config import AutoencoderConfig
 from freqjax.tasks.autoencoder.cutting import Text
 from freqjax.tasks.autoencoder.dataset import Dataset, Part, dataset_of
@@ -31,6 +31,7 @@ from freqjax.tasks.autoencoder.probes import Probes
 from freqjax.tasks.autoencoder.sections import sections_of
 from freqjax.tasks.batch import Batch
 from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section
+from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.objectives import Cosine, Objective, SquaredError
 from freqjax.tasks.scoring import evaluate_rows
 from freqjax.tasks.task import Input, Task
@@ -147,6 +148,10 @@ class Autoencoder(Task):
         practice = frozen.network.practice
         paths = super().draw(frozen, evaluation, rows, folder)
         return paths + figures.draw_all(record, practice, rows, folder)
+
+    def checks(self, evidence: Evidence) -> list[Examination]:
+        """Look for leaks, and for causes in the code; see `freqjax.tasks.autoencoder.checks`."""
+        return checks.checks(self.config, self.judge.leak, evidence)
 
     def describe(self) -> dict[str, Any]:
         """Return sizes and precision of the code."""
