@@ -69,7 +69,7 @@ def record_of(count=5, samples=7, numbers=3, words=True, labels=("psalms", "prov
         train_codes=np.tanh(rng.normal(size=(9, numbers))).astype(np.float32),
         train_rows=np.arange(9),
         bits=8,
-        probes=Probes(0.79, 0.31, 0.25, None, by_bits, None, None, Geometry(2.5, 0.6, None)),
+        probes=Probes(0.79, 0.31, 0.25, None, by_bits, None, None, 0.1, Geometry(2.5, 0.6, None)),
         attention=Attention(weights, 0, False),
     )
 

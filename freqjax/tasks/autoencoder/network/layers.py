@@ -36,7 +36,7 @@ def along(
     numbers: Float[AnyArray, " N"], rows: Float[AnyArray, "*rows N"]
 ) -> Float[Array, "*ones N"]:
     """Return N numbers in as many axes as `rows` has, one for each feature of a row."""
-    return jnp.reshape(numbers, (1,) * (rows.ndim - 1) + (-1,))
+    return jnp.reshape(jnp.asarray(numbers), (1,) * (rows.ndim - 1) + (-1,))
 
 
 def init_norm(features: int) -> dict[str, Any]:
