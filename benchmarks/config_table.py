@@ -9,7 +9,7 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
-from benchmarks import clock, markdown, record
+from benchmarks import clock, markdown, poems, record
 from benchmarks.startup import QUICK
 
 BEGIN, END = "<!-- configs: python -m benchmarks.document -->", "<!-- /configs -->"
@@ -32,6 +32,12 @@ _EXPECTED = {
     "heart": "a pulse that wanders, with its harmonics: see [docs/records.md](docs/records.md)",
     "tides": "five tidal constituents, two of which differ by a cycle in 27 days, by a linear recurrence: "
     "see [docs/records.md](docs/records.md)",
+    "poems": "50 words of a poem through 16 numbers of 8 bits and back: see "
+    "[docs/autoencoder.md](docs/autoencoder.md)",
+    "poems_short": "the same with 10 words at a time",
+    "poems_token": "the same with single words",
+    "poems_original": "a published form that puts out the mean vector, and is told so",
+    "poems_original_attention": "a published form whose decoder looks past the code, and is told so",
     "spectral": "as `gauss_newton` from rotors at the FFT peaks of the training targets: data-driven",
     "constructed": "an exact clock with the frequencies written in, below 1e-8: a reference, not learned",
     "original_a": "one Adam step a sample, 1e-3: about 0.3 while training at first, 0.50 frozen",
@@ -52,6 +58,7 @@ _MEASURED: dict[str, tuple[str, dict[str, Any]]] = {
     "daily": ("records", {"record": "daily"}),
     "heart": ("records", {"record": "heart"}),
     "tides": ("records", {"record": "tides"}),
+    **{name: ("poems", {"config": name}) for name in poems.CONFIGS},
     "spectral": ("variants", {"variant": "spectral start (data-driven)"}),
     "constructed": ("variants", {"variant": "constructed (nothing learned)"}),
     "original_a": ("originals", {"config": "original_a"}),

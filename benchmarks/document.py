@@ -4,7 +4,7 @@
 
 Reads benchmarks/results/*.json and the shipped checkpoint, and rewrites docs/results.md,
 docs/diagnosis.md, docs/speed.md, docs/example.md, docs/records.md, docs/online.md, docs/which_method.md,
-the block between the results markers of README.md, and docs/*.png. The tests check that the committed
+docs/autoencoder.md, the block between the results markers of README.md, and docs/*.png. The tests check that the committed
 documents are what this command would write.
 """
 
@@ -24,6 +24,7 @@ from benchmarks import (
     lines_page,
     online_figure,
     online_page,
+    poems_page,
     record,
     records_page,
     results_page,
@@ -133,6 +134,7 @@ def main() -> None:
     (_ROOT / "docs" / "records.md").write_text(records_page.page())
     (_ROOT / "docs" / "online.md").write_text(online_page.page())
     (_ROOT / "docs" / "which_method.md").write_text(lines_page.page())
+    (_ROOT / "docs" / "autoencoder.md").write_text(poems_page.page())
     path = _ROOT / "README.md"
     path.write_text(readme(path.read_text()))
     draw()

@@ -56,10 +56,10 @@ class Progress:
         columns = self._columns
         line = (
             f"epoch {row['epoch']}/{self._epochs}  loss {number(row['loss'])}"
-            f" ({_by_group(self._names, row[columns.loss])})"
+            f" ({_by_group(self._names, row[columns.loss], row['loss'])})"
         )
         if row[columns.frozen] is not None:
-            frozen = _by_group(self._names, row[columns.frozen_per_group])
+            frozen = _by_group(self._names, row[columns.frozen_per_group], row[columns.frozen])
             line += f"  frozen {number(row[columns.frozen])} ({frozen})"
         if columns.horizon in row:
             name, length = shown_unit(self._longest, self._unit)
@@ -117,5 +117,7 @@ class TimeLeft:
         return each * min(units, remaining * self._longest)
 
 
-def _by_group(names: Sequence[str], values: Sequence[float | None]) -> str:
-    return ", ".join(f"{n} {number(v)}" for n, v in zip(names, values, strict=True))
+def _by_group(names: Sequence[str], values: Sequence[float | None], whole: float | None) -> str:
+    """Write the loss of each group; where the whole is known, one that is not has no rows, and is left out."""
+    told = zip(names, values, strict=True)
+    return ", ".join(f"{n} {number(v)}" for n, v in told if v is not None or whole is None)

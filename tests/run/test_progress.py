@@ -58,6 +58,19 @@ def test_an_alert_that_goes_on_is_printed_once(monkeypatch):
     assert sum(line.startswith("epoch") for line in said) == 5
 
 
+def test_a_group_without_rows_is_left_out_and_a_loss_that_is_not_finite_is_told():
+    said = []
+    shown = Progress(Extraction(extraction_of(tiny_config())), 9, said.append)
+    names = shown._names
+    shown.begin(0)
+    frozen = {"frozen_mse": 0.25, "frozen_mse_per_frequency": [None, 0.25]}
+    shown.show(epoch_row(1, 1.0) | frozen, last=True)
+    assert f"frozen 0.2500 ({names[1]} 0.2500)" in said[-1]
+    lost = {"loss": None, "loss_per_frequency": [None, 0.25]}
+    shown.show(epoch_row(2, 1.0) | lost, last=True)
+    assert f"loss not finite ({names[0]} not finite, {names[1]} 0.2500)" in said[-1]
+
+
 def test_the_time_of_a_curriculum_is_said_once_its_pace_is_known():
     # Two epochs at each horizon, an epoch takes 0.1 s per second of horizon, the last horizon is 16 s.
     left = TimeLeft(300, 16.0, "horizon_s")

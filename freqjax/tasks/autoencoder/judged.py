@@ -103,9 +103,20 @@ class Judge:
         return probe(frozen.network, frozen.params, self.dataset.test)
 
     def metrics(
-        self, metrics: Mapping[str, Any], baselines: Mapping[str, float], probes: Probes
+        self,
+        metrics: Mapping[str, Any],
+        baselines: Mapping[str, float],
+        beyond: Difference,
+        probes: Probes,
     ) -> dict[str, Any]:
-        """Add skill and bits to the entries of each split, and skill to the baselines."""
+        """Add skill and bits to the entries of each split, skill to the baselines, and what else was found.
+
+        Args:
+          metrics: entries of each split.
+          baselines: cosines on the test rows by name; `constant` is the mean vector.
+          beyond: the difference to the trained linear code.
+          probes: on the test rows.
+        """
         found = dict(metrics)
         bits = self.numbers * self.bits
         for name, part in self.dataset.parts.items():
@@ -115,7 +126,11 @@ class Judge:
         mean = baselines["constant"]
         named = {"mean": mean, **{k: v for k, v in baselines.items() if k != "constant"}}
         scored = {k: {"cosine": v, "skill": skill(v, mean)} for k, v in named.items()}
-        return found | {"baselines": scored, "probes": probes_json(probes)}
+        return found | {
+            "baselines": scored,
+            "beyond_linear": beyond._asdict(),
+            "probes": probes_json(probes),
+        }
 
     def beyond_linear(self, outputs: Float[np.ndarray, "N T D"]) -> Difference:
         """Compare outputs on the test rows with the trained linear code."""

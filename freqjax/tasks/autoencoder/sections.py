@@ -52,7 +52,6 @@ def _standing(judge: Judge, frozen: Frozen, evaluation: Evaluation) -> Section:
             f"The network is {number(beyond.mean)}{error} beyond the trained linear code{over}.",
         ),
         table=Table(("", "cosine", "skill"), rows),
-        data={"beyond_linear": beyond._asdict()},
     )
 
 

@@ -130,7 +130,9 @@ class Autoencoder(Task):
     def evaluate(self, frozen: Frozen) -> Evaluation:
         """Return scores, baselines, probes and sections of frozen weights."""
         found = evaluate_rows(self, frozen)
-        metrics = self.judge.metrics(found.metrics, found.baselines, self.probes(frozen))
+        beyond = self.judge.beyond_linear(frozen.outputs("test"))
+        probes = self.probes(frozen)
+        metrics = self.judge.metrics(found.metrics, found.baselines, beyond, probes)
         return found._replace(metrics=metrics)
 
     def sections(self, frozen: Frozen, evaluation: Evaluation) -> Sequence[Section]:
