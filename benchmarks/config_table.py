@@ -77,9 +77,8 @@ def seconds(config: str) -> float | None:
     if config not in _MEASURED:
         return None
     name, fields = _MEASURED[config]
-    return median(
-        row["process_seconds"] for row in record.read(name) if row.items() >= fields.items()
-    )
+    rows = [row for row in record.read(name) if row.items() >= fields.items()]
+    return median(row["process_seconds"] for row in rows) if rows else None
 
 
 def block() -> list[str]:

@@ -4,8 +4,8 @@
 
 Reads benchmarks/results/*.json and the shipped checkpoint, and rewrites docs/results.md,
 docs/diagnosis.md, docs/speed.md, docs/example.md, docs/records.md, docs/online.md, docs/which_method.md,
-docs/autoencoder.md, the block between the results markers of README.md, and docs/*.png. The tests check that the committed
-documents are what this command would write.
+docs/autoencoder.md, the block between the results markers of README.md, and docs/*.png. The tests check that
+the committed documents are what this command would write.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from benchmarks.markdown import paragraph, table
 _OPENING = """# Sequences through a small code
 
 Written by `python -m benchmarks.document` from `benchmarks/results/poems.json` and
-`benchmarks/results/poems_codes.json`, which `python -m benchmarks.poems` and `python -m benchmarks.poems_codes`
-measure.
+`benchmarks/results/poems_codes.json`, which `python -m benchmarks.poems` and
+`python -m benchmarks.poems_codes` measure.
 
 A sequence of word vectors is encoded in 16 numbers of 8 bits and decoded again. The data are the six poetic
 books of the King James Bible, which ship with word vectors of 300 numbers: windows of 50 words, split by
@@ -37,11 +37,11 @@ when these are swapped.
 
 _CODEWORDS = """## Codewords, and what the bits can hold
 
-A smooth code is one whose neighbours decode to neighbours. Without that, the same bits hold more: phrases of
-one to six words out of a codebook, chosen for each sequence by an exact dynamic program within the bits. Their
-vectors are those of least error for the phrases that training rows assign to them, and arithmetic coding packs
-their indices; nothing of it is a neural network. The last row is constructed and no lossy code at all: a model
-of the words of training chapters and arithmetic coding.
+A smooth code is one whose neighbours decode to neighbours. Without that, the same bits hold more: phrases
+of one to six words out of a codebook, chosen for each sequence by an exact dynamic program within the bits.
+Their vectors are those of least error for the phrases that training rows assign to them, and arithmetic
+coding packs their indices; nothing of it is a neural network. The last row is constructed and no lossy code
+at all: a model of the words of training chapters and arithmetic coding.
 """
 
 
@@ -92,10 +92,8 @@ def _score(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _probes(rows: list[dict[str, Any]]) -> Iterator[str]:
-    heads = (
-        "config", "as evaluated", "code zeroed", "codes swapped", "states swapped", "4 bits a number", "named",
-    )  # fmt: skip
-    yield from table(heads, [_probe(row) for row in rows])
+    heads = ("as evaluated", "code zeroed", "codes swapped", "states swapped", "4 bits a number")
+    yield from table(("config", *heads, "named"), [_probe(row) for row in rows])
     yield ""
 
 
@@ -133,7 +131,7 @@ def _codewords() -> Iterator[str]:
     )
     yield from table(("code", "bits a sequence of 50", "test cosine", "skill"), rows)
     yield ""
-    fewest = [row for row in record.read("poems_codes") if row["part"] == "fewest"][0]
+    fewest = next(row for row in record.read("poems_codes") if row["part"] == "fewest")
     yield from paragraph(
         f"The fewest bits whose codewords reach a cosine of 0.86 on validation chapters: "
         f"**{fewest['bits']} bits a sequence of 50 words**."

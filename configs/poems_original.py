@@ -4,8 +4,8 @@
 
 Its reported cosine of 0.59 to 0.62 is that of one constant vector.
 
-Expected: a skill within 0.1 of 0, and the diagnosis `mean_predictor` or `code_unused`; docs/autoencoder.md has
-the numbers.
+Expected: a skill within 0.1 of 0, and the diagnosis `mean_predictor` or `code_unused`; docs/autoencoder.md
+has the numbers.
 """
 
 from freqjax import AutoencoderConfig, Config, NetworkConfig, OptimizerConfig, TrainConfig

@@ -4,8 +4,8 @@
 
 Its reported cosine of 0.86 does not come through the code of 128 numbers: 512 numbers of every word do.
 
-Expected: a cosine of at least 0.86 that stays the same with the code zeroed, and the diagnosis `encoder_leak`;
-docs/autoencoder.md has the numbers.
+Expected: a cosine of at least 0.86 that stays the same with the code zeroed, and the diagnosis
+`encoder_leak`; docs/autoencoder.md has the numbers.
 """
 
 from freqjax import AutoencoderConfig, Config, NetworkConfig, OptimizerConfig, TrainConfig

@@ -118,6 +118,6 @@ class TimeLeft:
 
 
 def _by_group(names: Sequence[str], values: Sequence[float | None], whole: float | None) -> str:
-    """Write the loss of each group; where the whole is known, one that is not has no rows, and is left out."""
+    """Write the loss of each group; if the whole is known, one that is not has no rows and is left out."""
     told = zip(names, values, strict=True)
     return ", ".join(f"{n} {number(v)}" for n, v in told if v is not None or whole is None)

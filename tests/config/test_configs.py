@@ -14,7 +14,10 @@ from tests.root import ROOT
 from tests.slow import some
 
 # Each of them trains as another does that is tried, on other rows.
-REPEATED = {"annual", "daily", "tides", "gauss_newton", "locker", "original_a2", "original_b_l1"}
+REPEATED = {
+    "annual", "daily", "tides", "gauss_newton", "locker", "original_a2", "original_b_l1",
+    "poems_original_attention", "poems_short", "poems_token",
+}  # fmt: skip
 PATHS = {path.stem: path for path in sorted((ROOT / "configs").glob("*.py"))}
 
 

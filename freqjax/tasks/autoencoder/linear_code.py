@@ -62,7 +62,8 @@ def linear_outputs(
       bits: of each number at evaluation.
       components: initial weights.
     """
-    network = linear_network(*train.vectors.shape[1:], numbers, bits, components)
+    samples, dimensions = train.vectors.shape[1:]
+    network = linear_network(samples, dimensions, numbers, bits, components)
     params = train_linear(network, train, chooses)
     return _outputs(network, params, part)
 

@@ -112,8 +112,9 @@ class Probed:
             if self._network.decoder.leaks:
                 states.append(np.asarray(beside.states))
             present.append(np.asarray(beside.present))
-        joined = np.concatenate(states, axis=1) if states else None
-        return Coded(np.concatenate(codes), Beside(joined, np.concatenate(present, axis=1)))
+        joined: Any = np.concatenate(states, axis=1) if states else None
+        there: Any = np.concatenate(present, axis=1)
+        return Coded(np.concatenate(codes), Beside(joined, there))
 
     def decode(
         self, codes: Float[np.ndarray, "N K"], samples: int, beside: Beside
@@ -138,7 +139,7 @@ def probe(network: AutoencoderNetwork, params: Params, part: Part) -> Probes:
     def cosine(codes: Any, beside: Beside = coded.beside) -> float:
         return mean_cosine(decoded(codes, beside), part.vectors, part.mask)
 
-    quantised = np.asarray(network.code.quantised(coded.codes))
+    quantised = _at_bits(network.code, coded.codes, network.code.bits)
     outputs = decoded(quantised)
     turned = coded.beside._replace(states=_turned(coded.beside.states))
     forced = answer = None
@@ -232,14 +233,14 @@ def _turned(states: Any) -> Any:
 
 def _at_bits(code: Code, codes: np.ndarray, bits: int) -> np.ndarray:
     """Return codes at the nearest levels of `bits` a number; as they are at 32."""
-    return (
-        codes if bits >= 32 else np.asarray(dataclasses.replace(code, bits=bits).quantised(codes))
-    )
+    if bits >= 32:
+        return codes
+    return np.asarray(dataclasses.replace(code, bits=bits).quantised(jnp.asarray(codes)))
 
 
-def _forced(network: AutoencoderNetwork, targets: np.ndarray) -> Forced:
+def _forced(network: AutoencoderNetwork, targets: Any) -> Forced:
     """Return targets [T, N, D] as training shows them, at every sample."""
-    shown = np.roll(targets, -1, axis=0) if network.practice.gives_answer else targets
+    shown = jnp.roll(targets, -1, axis=0) if network.practice.gives_answer else targets
     return Forced(shown, jnp.ones(()), jax.random.key(0))
 
 
@@ -252,22 +253,18 @@ def _answer(
     if not len(kept):
         return 0.0
     place = int(lengths[kept].min()) // 2
-    few = Beside(
-        *(None if a is None else jnp.asarray(a)[:, kept] for a in (shown.states, shown.present))
-    )
+
+    def few(array: Any) -> Any:
+        return None if array is None else jnp.asarray(array)[:, kept]
+
+    beside = Beside(few(shown.states), few(shown.present))
     targets = jnp.swapaxes(jnp.asarray(part.vectors[kept]), 0, 1)
     run: Callable[[Array], Array] = jax.jit(
         lambda targets: network.decode(
             params,
             jnp.asarray(codes[kept]),
             targets.shape[0],
-            few._replace(
-                forced=Forced(
-                    jnp.roll(targets, -1, axis=0) if network.practice.gives_answer else targets,
-                    jnp.ones(()),
-                    jax.random.key(0),
-                )
-            ),
+            beside._replace(forced=_forced(network, targets)),
         )
     )
     changed = np.asarray(run(targets.at[place].add(1.0)) - run(targets))

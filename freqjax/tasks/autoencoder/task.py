@@ -7,6 +7,7 @@ Axes: N sequences, T samples, D dimensions, K numbers of a code.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from freqjax.networks.arrays import AnyArray
 from freqjax.tasks.autoencoder import checks, parts
 from freqjax.tasks.autoencoder.config import AutoencoderConfig
 from freqjax.tasks.autoencoder.cutting import Text
-from freqjax.tasks.autoencoder.dataset import Dataset, Part, dataset_of
+from freqjax.tasks.autoencoder.dataset import Dataset, Part, dataset_of, sizes_of
 from freqjax.tasks.autoencoder.foreign import read_part
 from freqjax.tasks.autoencoder.judged import Judge
 from freqjax.tasks.autoencoder.network.autoencoder import AutoencoderNetwork
@@ -55,10 +56,14 @@ class Autoencoder(Task):
 
     def __init__(self, config: AutoencoderConfig, context: Context | None = None) -> None:
         """Store the config; sequences are read on demand."""
-        assert config.dimensions is not None  # `AutoencoderConfig.check` sets it
+        # Validation has set both, unless a config is used as it was written.
+        samples, dimensions = config.length, config.dimensions
+        if samples is None or dimensions is None:
+            samples, dimensions = sizes_of(config)
+            config = dataclasses.replace(config, length=samples, dimensions=dimensions)
         super().__init__(config, context)
-        self.inputs = (Input("vectors", config.dimensions),)
-        self.output_size = config.dimensions
+        self.inputs = (Input("vectors", dimensions),)
+        self.output_size = dimensions
         self._probed: tuple[Any, Probes] | None = None
 
     @functools.cached_property

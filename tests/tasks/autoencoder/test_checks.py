@@ -9,6 +9,7 @@ import json
 import shlex
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -279,8 +280,9 @@ def test_a_decoder_that_lives_on_targets_has_exposure_bias():
     assert evidence["forced_skill"] > 0.7 and evidence["cosine"] == pytest.approx(0, abs=1e-6)
     assert examined(run)["answer_leak"].evidence["own_target"] == 0
     # The same weights without targets in training were not misled by any.
-    unforced = dataclasses.replace(run.task.config, forcing=())
-    checked = checks.checks(unforced, run.task.judge.leak, run.evidence)
+    task: Any = run.task
+    unforced = dataclasses.replace(task.config, forcing=())
+    checked = checks.checks(unforced, task.judge.leak, run.evidence)
     assert not next(e.found for e in checked if e.cause == "exposure_bias")
     assert found(recurrent("code")) == []
 

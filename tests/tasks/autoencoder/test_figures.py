@@ -138,6 +138,7 @@ def test_words_in_and_out_are_spelled_and_equal_ones_are_green(tmp_path, drawn):
     figures.reconstructions(record, tmp_path)
     figure = drawn["reconstructions.png"]
     assert len(figure.axes) == 4
+    assert vocabulary is not None and test.rows is not None
     similar = np.einsum("ntd,vd->ntv", unit(record.outputs), vocabulary.vectors)
     nearest = similar.argmax(axis=2)
     each = np.einsum("ntd,ntd->nt", unit(record.outputs), test.vectors)
@@ -241,6 +242,7 @@ def _distances(points):
 
 def test_the_map_of_attention_is_that_of_the_weights(tmp_path, drawn):
     record = record_of(slots=5)
+    assert record.attention is not None and record.dataset.test.rows is not None
     figures.attention(record, record.attention, tmp_path)
     axis = drawn["attention.png"].axes[0]
     np.testing.assert_array_equal(axis.images[0].get_array(), record.attention.weights)

@@ -1,5 +1,6 @@
 """Losses of the autoencoder against NumPy, and their best constants against a search."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import optimize
@@ -18,7 +19,7 @@ def test_the_cross_entropy_of_words():
     scores = y / np.linalg.norm(y, axis=1, keepdims=True) @ vocabulary.T / 0.3
     p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     expected = -np.log(p[np.arange(4), chosen])
-    found = Words(vocabulary, 0.3).row_loss(y.astype(np.float32), vocabulary[chosen])
+    found = Words(vocabulary, 0.3).row_loss(jnp.asarray(y, jnp.float32), vocabulary[chosen])
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 

@@ -76,8 +76,11 @@ class Decoder(Protocol):
       leaks: whether it reads the encoder's states besides the code.
     """
 
-    feeds_back: bool
-    leaks: bool
+    @property
+    def feeds_back(self) -> bool: ...
+
+    @property
+    def leaks(self) -> bool: ...
 
     def init(self, key: jax.Array) -> dict[str, Any]:
         """Draw fresh parameters."""

@@ -179,7 +179,8 @@ class RecurrentDecoder:
             return self.readout(params["read"], features), None
 
         def body(carry: Carry, row: Any) -> Any:
-            carry, features, weights = self._advance(params, carry, *row, slots, there)
+            last, own = row
+            carry, features, weights = self._advance(params, carry, last, own, slots, there)
             return carry, (features, weights)
 
         features, weights = jax.lax.scan(body, carry, (read, fixed))[1]
