@@ -147,8 +147,8 @@ class AutoencoderConfig(TaskConfig):
     linear_updates: int = at_least(
         0,
         0,
-        "updates at the start that train the linear parts of encoder and decoder alone, which is many times as "
-        "quick (decoder parallel)",
+        "updates at the start that train the linear parts of encoder and decoder alone, which is many times "
+        "as quick (decoder parallel)",
     )
     word_dropout: float = fraction(
         0.0, "probability with which the encoder is trained on 0 in place of a vector"
