@@ -22,9 +22,10 @@ from freqjax.tasks.autoencoder.baselines import (
     through,
     token_cosines,
 )
+from freqjax.tasks.autoencoder.cutting import Text
 from freqjax.tasks.autoencoder.dataset import Dataset, Part
 from freqjax.tasks.autoencoder.leaks import Leak, check_split_leak
-from freqjax.tasks.autoencoder.linear_code import linear_cosine
+from freqjax.tasks.autoencoder.linear_code import Learning, linear_cosine
 from freqjax.tasks.autoencoder.network.autoencoder import AutoencoderNetwork
 from freqjax.tasks.autoencoder.probes import Probes, probe
 from freqjax.tasks.evaluation import Frozen
@@ -72,14 +73,16 @@ class Judge:
         """Mean cosine of the trained linear code on the test rows, and of each sequence."""
         dataset = self.dataset
         chooses = dataset.validation if len(dataset.validation.mask) else dataset.train
-        rows = parts.Rows(dataset.train.vectors, dataset.train.mask)
+        train, words = dataset.train, dataset.vocabulary
+        has_words = words is not None and train.rows is not None
+        text = Text.of(train, words.vectors) if has_words else None
+        rows = parts.Rows(train.vectors, train.mask)
         return linear_cosine(
-            dataset.train,
-            chooses,
+            Learning(train, chooses, text),
             dataset.test,
             self.numbers,
             self.bits,
-            parts.components_of(rows, self.numbers),
+            lambda: parts.components_of(rows, self.numbers),
         )
 
     def mean(self, part: Part) -> float:

@@ -32,7 +32,7 @@ N, T, D, K = 80, 8, 6, 3
 def untrained_linear_code():
     """Spare the training of the linear code, which is compared with: 0.9 stands for it."""
 
-    def instead(train, chooses, part, *sizes):
+    def instead(learning, part, *sizes):
         return 0.9, [0.9] * len(part.mask)
 
     with pytest.MonkeyPatch.context() as patch:
