@@ -30,8 +30,8 @@ def film_axes(blocks: int) -> HiddenAxes:
 
 def modulate(
     film: Mapping[str, Float[AnyArray, "S N"]],
-    selector: Float[AnyArray, "*#rows S"],
-    h: Float[Array, "*#rows N"],
-) -> Float[Array, "*#rows N"]:
+    selector: Float[AnyArray, "*rows S"],
+    h: Float[Array, "*rows N"],
+) -> Float[Array, "*rows N"]:
     """Compute γ(s) ⊙ h + β(s), [..., N], of s [..., S] and h [..., N]."""
     return (1 + selector @ film["scale"]) * h + selector @ film["shift"]

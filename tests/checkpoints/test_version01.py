@@ -27,6 +27,8 @@ from freqjax.tasks import Extraction
 DATA = Path(__file__).parents[1] / "data" / "version01"
 # Not compared: what was measured, and sentences, which are said more plainly since.
 _MEASURED = ("seconds", "memory_mb", "words", "note")
+# Counts of iterations until a number falls below a bound, which another rounding may reach one sooner.
+_ROUNDED = ("solver_steps",)
 
 
 @pytest.fixture
@@ -46,7 +48,10 @@ def assert_alike(found, expected):
     if isinstance(expected, dict):
         assert expected.keys() <= found.keys()
         for key in expected.keys() - set(_MEASURED):
-            assert_alike(found[key], expected[key])
+            if key in _ROUNDED:
+                assert abs(found[key] - expected[key]) <= 1, key
+            else:
+                assert_alike(found[key], expected[key])
     elif isinstance(expected, list) and len(expected) == len(found):
         for a, b in zip(found, expected, strict=True):
             assert_alike(a, b)

@@ -221,8 +221,8 @@ def test_rows_that_are_passed_over_end_the_hidden_state_of_the_group_before(monk
     epoch_of(trainer)
     begun, begin = [], filtering.begin
 
-    def noted(*given):
-        block = begin(*given)
+    def noted(*given, **named):
+        block = begin(*given, **named)
         begun.append(jax.device_get(block))  # a run reuses its memory
         return block
 

@@ -473,6 +473,7 @@ def extracted(off=0.0, left=0.1, samples=40_000, **changes):
         "selected_hz": 2.0,
         "others_hz": (1.0, 5.0),
         "colour_index": 1,
+        "part": "",
         "verdict": verdict.words,
         "stands": verdict.stands,
         "source": "",
