@@ -23,16 +23,14 @@ def get_config() -> Config:
             decoder="parallel",
             decoder_size=128,
             prototypes=1024,
-            # The linear parts need some thousand updates, which are quick as long as they are alone.
-            linear_updates=3000,
         ),
         network=NetworkConfig(cell="gru", hidden_size=32, bidirectional=True),
-        optimizer=OptimizerConfig(learning_rate=5e-3, schedule="cosine"),
+        optimizer=OptimizerConfig(learning_rate=3e-3, schedule="cosine"),
         train=TrainConfig(
             regime="examples",
             batch=32,
-            epochs=120,
-            evaluate_every=8,
+            epochs=24,
+            evaluate_every=4,
             divergence_factor=None,
         ),
     )

@@ -144,12 +144,6 @@ class AutoencoderConfig(TaskConfig):
         ("previous", "current"),
         "the target that forcing shows at a sample: the one before it, or its own (a leak)",
     )
-    linear_updates: int = at_least(
-        0,
-        0,
-        "updates at the start that train the linear parts of encoder and decoder alone, which is many times "
-        "as quick (decoder parallel)",
-    )
     word_dropout: float = fraction(
         0.0, "probability with which the encoder is trained on 0 in place of a vector"
     )
@@ -222,11 +216,6 @@ class AutoencoderConfig(TaskConfig):
                     f"task.{field} is {show(found)}: it must be {show(type(found)())} where task.decoder is "
                     f"{self.decoder}: it is for {', '.join(RECURRENT_DECODERS)}."
                 )
-        if self.linear_updates and (self.decoder != "parallel" or self.encoder == "recurrent"):
-            raise UserError(
-                f"task.linear_updates is {self.linear_updates}: it must be 0 where task.encoder is "
-                f"{self.encoder} and task.decoder is {self.decoder}, which do not both have linear parts."
-            )
         if self.decoder == "encoder" and self.encoder == "linear":
             raise UserError(
                 "task.encoder is linear: it must be recurrent or both where task.decoder is encoder, which "

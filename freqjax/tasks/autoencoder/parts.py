@@ -82,7 +82,6 @@ def _practice(task: AutoencoderConfig) -> Practice:
         word_dropout=task.word_dropout,
         input_noise=task.input_noise,
         whole=task.whole,
-        linear=task.linear_updates,
     )
 
 

@@ -218,29 +218,6 @@ def test_phases_of_forcing_and_length():
     np.testing.assert_array_equal(found.counted, np.tile(np.arange(T)[:, None] < 4, (1, N)))
 
 
-def test_the_first_updates_train_the_linear_parts_alone():
-    network = make(encoder="both", decoder="parallel", prototypes=2, linear_updates=3)
-    params = network.init(jax.random.key(0))
-    vectors, mask = sequences()
-    xs, resets = np.swapaxes(vectors, 0, 1), flags(mask)
-
-    def gradient(step):
-        def loss(params):
-            found = network.training_pass(
-                params, xs, xs, resets, key=jax.random.key(1), step=jnp.int32(step)
-            )
-            return jnp.sum(jnp.square(found.outputs - xs))
-
-        return jax.jit(jax.grad(loss))(params)
-
-    early, late = gradient(2), gradient(3)
-    for part in ("encoder", "decoder"):
-        rest = {name: leaf for name, leaf in early[part].items() if name != "linear"}
-        assert not any(np.any(leaf) for leaf in jax.tree.leaves(rest))
-        assert np.any(late[part]["linear"]["kernel"])
-    assert any(np.any(leaf) for leaf in jax.tree.leaves(late["decoder"]["read"]))
-
-
 def test_words_are_dropped_from_the_input_alone():
     network = make(encoder="linear", decoder="linear", word_dropout=0.999)
     params = network.init(jax.random.key(0))

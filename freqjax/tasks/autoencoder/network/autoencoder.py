@@ -20,13 +20,7 @@ from freqjax.networks import TrainingPass
 from freqjax.networks.arrays import AnyArray, Size
 from freqjax.networks.network import Carry, Params
 from freqjax.tasks.autoencoder.network.code import Code
-from freqjax.tasks.autoencoder.network.decoders import (
-    NOTHING,
-    Beside,
-    Decoder,
-    Forced,
-    ParallelDecoder,
-)
+from freqjax.tasks.autoencoder.network.decoders import NOTHING, Beside, Decoder, Forced
 from freqjax.tasks.autoencoder.network.encoders import Encoded, Encoder, presence
 
 
@@ -42,7 +36,6 @@ class Practice:
       word_dropout: probability with which the encoder sees 0 in place of a vector.
       input_noise: standard deviation of the noise on the encoder's vectors.
       whole: weight of the cosine distance of whole sequences in the loss.
-      linear: updates at the start that train the linear parts of encoder and decoder alone.
     """
 
     forcing: tuple[float, ...] = ()
@@ -52,7 +45,6 @@ class Practice:
     word_dropout: float = 0.0
     input_noise: float = 0.0
     whole: float = 0.0
-    linear: int = 0
 
     @property
     def always_forced(self) -> bool:
@@ -152,32 +144,24 @@ class AutoencoderNetwork:
     ) -> TrainingPass:
         """Run B sequences as training does: see `freqjax.networks.TrainsApart`."""
         practice, present = self.practice, presence(resets)
-        drop_key, code_key, force_key, seen_key = jax.random.split(key, 4)
-        seen, weights = self._seen(xs, seen_key), params.get("code", {})
-
-        def all_parts() -> tuple[Any, Any]:
-            encoded = self.encoder(
-                params["encoder"], seen, resets, present, drop_key if self.dropout else None
-            )
-            code, penalty = self.code.noisy(weights, encoded.z, code_key, step)
-            forced = None
-            if practice.forcing and self.decoder.feeds_back:
-                shown = jnp.roll(targets, -1, axis=0) if practice.gives_answer else targets
-                forced = Forced(shown, practice.share(step), force_key)
-            beside = Beside(encoded.states, present, forced)
-            return self.decoder(params["decoder"], code, xs.shape[0], beside), penalty
-
-        def linear_parts() -> tuple[Any, Any]:
-            encoder, decoder = self.encoder.linear, self.decoder
-            assert encoder is not None and isinstance(decoder, ParallelDecoder)
-            z = encoder(params["encoder"]["linear"], seen, present)
-            code, penalty = self.code.noisy(weights, z, code_key, step)
-            return decoder.linear(params["decoder"]["linear"], code, xs.shape[0]), penalty
-
-        if practice.linear:
-            outputs, penalty = jax.lax.cond(step < practice.linear, linear_parts, all_parts)
-        else:
-            outputs, penalty = all_parts()
+        drop_key, word_key, code_key, force_key, noise_key = jax.random.split(key, 5)
+        seen: Any = xs
+        if practice.input_noise:
+            seen = seen + practice.input_noise * jax.random.normal(noise_key, xs.shape)
+        if practice.word_dropout:
+            kept = jax.random.bernoulli(word_key, 1 - practice.word_dropout, xs.shape[:2])
+            seen = jnp.where(kept[..., None], seen, 0)
+        encoded = self.encoder(
+            params["encoder"], seen, resets, present, drop_key if self.dropout else None
+        )
+        weights = params.get("code", {})
+        code, penalty = self.code.noisy(weights, encoded.z, code_key, step)
+        forced = None
+        if practice.forcing and self.decoder.feeds_back:
+            shown = jnp.roll(targets, -1, axis=0) if practice.gives_answer else targets
+            forced = Forced(shown, practice.share(step), force_key)
+        beside = Beside(encoded.states, present, forced)
+        outputs = self.decoder(params["decoder"], code, xs.shape[0], beside)
         counted = None
         if practice.lengths:
             counted = jnp.broadcast_to(
@@ -187,16 +171,6 @@ class AutoencoderNetwork:
             there = present if counted is None else present & counted
             penalty = penalty + practice.whole * whole_distance(outputs, targets, there)
         return TrainingPass(outputs, penalty, counted)
-
-    def _seen(self, xs: Any, key: jax.Array) -> Any:
-        """Return [T, B, D] as training shows it to the encoder: with noise, and with vectors left out."""
-        practice, (word_key, noise_key) = self.practice, jax.random.split(key)
-        if practice.input_noise:
-            xs = xs + practice.input_noise * jax.random.normal(noise_key, xs.shape)
-        if practice.word_dropout:
-            kept = jax.random.bernoulli(word_key, 1 - practice.word_dropout, xs.shape[:2])
-            xs = jnp.where(kept[..., None], xs, 0)
-        return xs
 
 
 def whole_distance(
