@@ -74,8 +74,9 @@ class Judge:
         dataset = self.dataset
         chooses = dataset.validation if len(dataset.validation.mask) else dataset.train
         train, words = dataset.train, dataset.vocabulary
-        has_words = words is not None and train.rows is not None
-        text = Text.of(train, words.vectors) if has_words else None
+        text = None
+        if words is not None and train.rows is not None:
+            text = Text.of(train, words.vectors)
         rows = parts.Rows(train.vectors, train.mask)
         return linear_cosine(
             Learning(train, chooses, text),
