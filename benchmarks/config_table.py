@@ -37,7 +37,7 @@ _EXPECTED = {
     "poems_short": "the same with 10 words at a time",
     "poems_token": "the same with single words",
     "poems_original": "a published form that puts out the mean vector, and is told so",
-    "poems_original_attention": "a published form whose decoder looks past the code, and is told so",
+    "poems_original_attention": "a published form whose decoder attends to the encoder's states",
     "spectral": "as `gauss_newton` from rotors at the FFT peaks of the training targets: data-driven",
     "constructed": "an exact clock with the frequencies written in, below 1e-8: a reference, not learned",
     "original_a": "one Adam step a sample, 1e-3: about 0.3 while training at first, 0.50 frozen",

@@ -71,7 +71,8 @@ def _scores(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield from paragraph(
         "PCA and the linear code have as many numbers and bits; the linear code is trained on the cosine. "
         "Beyond it: the difference on the same words, with its standard error over chapters. s: the whole "
-        "command, figures included."
+        "command, figures included, on a machine that did other work beside it. Configs of the poems that "
+        "have no row here were not measured yet."
     )
     yield ""
 
