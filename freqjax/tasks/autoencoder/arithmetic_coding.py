@@ -19,7 +19,7 @@ _QUARTER = 1 << (REGISTER - 2)
 
 
 class Share(NamedTuple):
-    """What a symbol has of a total of weights.
+    """Share of a symbol in a total of weights.
 
     Attributes:
       below: the sum of the weights of all symbols before it.

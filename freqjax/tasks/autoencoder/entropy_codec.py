@@ -25,7 +25,7 @@ _WHOLE = 16
 
 
 class Measured(NamedTuple):
-    """What the codec makes of the sequences of a part.
+    """Result of the codec on the sequences of a part.
 
     Attributes:
       share: of the sequences that come back exactly.

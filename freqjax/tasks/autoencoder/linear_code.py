@@ -109,8 +109,9 @@ def train_linear(network: AutoencoderNetwork, learning: Learning) -> Params:
     def loss(params: Params, key: jax.Array, vectors: jax.Array, mask: jax.Array) -> jax.Array:
         chosen = jax.random.randint(key, (_BATCH,), 0, len(vectors))
         xs, there = jnp.swapaxes(vectors[chosen], 0, 1), mask[chosen].T
+        resets: Any = resets_of(mask[chosen])
         found = network.training_pass(
-            params, xs, xs, _flags(there), key=key, step=jnp.zeros((), jnp.int32)
+            params, xs, xs, resets, key=key, step=jnp.zeros((), jnp.int32)
         )
         losses = Cosine().row_loss(found.outputs, xs)
         return jnp.sum(jnp.where(there, losses, 0)) / jnp.maximum(jnp.sum(there), 1)
@@ -139,12 +140,6 @@ def train_linear(network: AutoencoderNetwork, learning: Learning) -> Params:
         if (first + _FRESH) % _EVERY == 0:
             best = max(best, (score(state[0]), state[0]), key=lambda found: found[0])
     return best[1]
-
-
-def _flags(there: jax.Array) -> jax.Array:
-    """Return resets [T, B] where padding begins; those of `resets_of`, traceable."""
-    time = jnp.arange(there.shape[0])[:, None]
-    return time == jnp.max(jnp.where(there, time, -1), axis=0)[None] + 1
 
 
 def _outputs(network: AutoencoderNetwork, params: Params, part: Part) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What the checks of a run compare: the skill of its outputs, under each probe and without a network.
+"""Skills that the checks of a run compare: of its outputs, under each probe and without a network.
 
 Skill is the share of the way from the mean vector to a cosine of 1, so that what is lost under a probe can be
 compared between vectors, lengths and sizes of a code.

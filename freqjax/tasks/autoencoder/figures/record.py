@@ -1,4 +1,4 @@
-"""What the figures of an autoencoder draw.
+"""Data that the figures of an autoencoder draw.
 
 Axes: N test sequences, T samples, D dimensions, K numbers of a code, M training sequences.
 """

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from freqjax.networks import Network
-from freqjax.networks.arrays import AnyArray
+from freqjax.networks.arrays import AnyArray, EitherArray
 from freqjax.tasks.autoencoder.network.layers import init_product, product
 
 # Standard deviation of the numbers that principal components begin with: tanh is nearly linear there.
@@ -169,8 +169,9 @@ def presence(resets: Bool[AnyArray, "T B"]) -> Bool[Array, "T B"]:
     return jnp.cumsum(jnp.asarray(resets).at[0].set(False), axis=0) == 0
 
 
-def resets_of(mask: Bool[np.ndarray, "N T"]) -> Bool[np.ndarray, "T N"]:
+def resets_of(mask: Bool[EitherArray, "N T"]) -> Bool[EitherArray, "T N"]:
     """Return the flags by which a network is told where padding begins: the inverse of `presence`."""
-    time = np.arange(mask.shape[1])[:, None]
-    last = np.max(np.where(mask.T, time, -1), axis=0)
-    return time == last + 1
+    xp: Any = np if isinstance(mask, np.ndarray) else jnp
+    time = xp.arange(mask.shape[1])[:, None]
+    last = xp.max(xp.where(mask.T, time, -1), axis=0)
+    return time == last[None] + 1
