@@ -207,7 +207,7 @@ def geometry(codes: Float[np.ndarray, "N K"], lengths: np.ndarray) -> Geometry:
 
 def _rows(part: Part) -> tuple[np.ndarray, np.ndarray]:
     """Return inputs [T, N, D] and resets [T, N] as evaluation gives them to a network."""
-    return np.swapaxes(part.vectors, 0, 1), resets_of(part.mask)
+    return np.swapaxes(part.vectors, 0, 1), np.asarray(resets_of(part.mask))
 
 
 def _pieces(count: int) -> list[slice]:
