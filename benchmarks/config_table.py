@@ -36,6 +36,8 @@ _EXPECTED = {
     "[docs/autoencoder.md](docs/autoencoder.md)",
     "poems_short": "the same with 10 words at a time",
     "poems_token": "the same with single words",
+    "poems_codes": "the same with codewords, whose neighbours mean other things",
+    "poems_transformer": "50 words by a recurrent encoder and a transformer, for comparison",
     "poems_original": "a published form that puts out the mean vector, and is told so",
     "poems_original_attention": "a published form whose decoder attends to the encoder's states",
     "spectral": "as `gauss_newton` from rotors at the FFT peaks of the training targets: data-driven",

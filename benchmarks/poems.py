@@ -21,11 +21,22 @@ CONFIGS = (
     "poems",
     "poems_short",
     "poems_token",
+    "poems_codes",
+    "poems_transformer",
     "poems_original",
     "poems_original_attention",
 )
 # Entries of the section on cosine and skill, and of the probes.
-_PROBES = ("cosine", "zeroed", "swapped", "states_swapped", "by_bits", "forced", "geometry")
+_PROBES = (
+    "cosine",
+    "zeroed",
+    "swapped",
+    "moved",
+    "states_swapped",
+    "by_bits",
+    "forced",
+    "geometry",
+)
 
 
 def main() -> None:

@@ -93,7 +93,14 @@ def _score(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _probes(rows: list[dict[str, Any]]) -> Iterator[str]:
-    heads = ("as evaluated", "code zeroed", "codes swapped", "states swapped", "4 bits a number")
+    heads = (
+        "as evaluated",
+        "code zeroed",
+        "codes swapped",
+        "moved by a level",
+        "4 bits a number",
+        "states swapped",
+    )
     yield from table(("config", *heads, "named"), [_probe(row) for row in rows])
     yield ""
 
@@ -106,8 +113,9 @@ def _probe(row: dict[str, Any]) -> tuple[str, ...]:
         f"{probes['cosine']:.4f}",
         f"{probes['zeroed']:.4f}",
         f"{probes['swapped']:.4f}",
-        "–" if states is None else f"{states:.4f}",
+        f"{probes['moved']:.4f}",
         f"{probes['by_bits']['4']:.4f}",
+        "–" if states is None else f"{states:.4f}",
         ", ".join(f"`{cause}`" for cause in row["causes"]) or "–",
     )
 

@@ -2,11 +2,12 @@
 
     python -m freqjax.main --config configs/poems.py
 
-A smooth code: near codes decode to near sequences. Encoder and decoder are trained by gradient on the cosine
-of every word's vector; chapters are split before anything is cut, and the code is quantised in evaluation.
+A smooth code: each number is a place on a curve through three or four words at a time, trained by gradient
+with noise on the code, so that places beside each other mean words that resemble each other. The encoder is a
+search for the nearest place. Chapters are split before anything is cut; the code is quantised in evaluation.
 
-Expected: docs/autoencoder.md has the cosine on held-out chapters beside the mean vector, principal components
-and a trained linear code at equal numbers and bits.
+Expected: a cosine on held-out chapters of about 0.73, where the mean vector has 0.572, principal components
+0.600 and a trained linear code 0.607 at equal numbers and bits; docs/autoencoder.md has all of it.
 """
 
 from freqjax import AutoencoderConfig, Config, NetworkConfig, OptimizerConfig, TrainConfig
@@ -19,18 +20,19 @@ def get_config() -> Config:
             noise="fresh",
             numbers=16,
             bits=8,
-            encoder="both",
-            decoder="parallel",
-            decoder_size=128,
-            prototypes=1024,
+            encoder="nearest",
+            decoder="curves",
+            code_noise=0.016,
+            code_noise_first=0.5,
+            annealing=700,
         ),
-        network=NetworkConfig(cell="gru", hidden_size=32, bidirectional=True),
-        optimizer=OptimizerConfig(learning_rate=3e-3, schedule="cosine"),
+        network=NetworkConfig(),
+        optimizer=OptimizerConfig(learning_rate=3e-2, schedule="cosine"),
         train=TrainConfig(
             regime="examples",
-            batch=32,
-            epochs=24,
-            evaluate_every=4,
+            batch=128,
+            epochs=77,
+            evaluate_every=11,
             divergence_factor=None,
         ),
     )

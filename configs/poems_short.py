@@ -2,7 +2,10 @@
 
     python -m freqjax.main --config configs/poems_short.py
 
-Expected: a cosine on held-out chapters above that of its baselines; no benchmark has measured it yet.
+More numbers than words: each word is a place on a curve, and six of them have a second one, which is added.
+
+Expected: a cosine on held-out chapters of about 0.94, where a trained linear code has 0.688 at equal numbers
+and bits; docs/autoencoder.md has all of it.
 """
 
 from freqjax import AutoencoderConfig, Config, NetworkConfig, OptimizerConfig, TrainConfig
@@ -16,18 +19,19 @@ def get_config() -> Config:
             noise="fresh",
             numbers=16,
             bits=8,
-            encoder="both",
-            decoder="parallel",
-            decoder_size=128,
-            prototypes=1024,
+            encoder="nearest",
+            decoder="curves",
+            code_noise=0.008,
+            code_noise_first=0.5,
+            annealing=700,
         ),
-        network=NetworkConfig(cell="gru", hidden_size=32, bidirectional=True),
-        optimizer=OptimizerConfig(learning_rate=3e-3, schedule="cosine"),
+        network=NetworkConfig(),
+        optimizer=OptimizerConfig(learning_rate=3e-2, schedule="cosine"),
         train=TrainConfig(
             regime="examples",
-            batch=128,
-            epochs=64,
-            evaluate_every=4,
+            batch=512,
+            epochs=60,
+            evaluate_every=10,
             divergence_factor=None,
         ),
     )

@@ -144,7 +144,8 @@ def _program_key(config: Config, sizes: tuple[int, ...]) -> str:
         # The dropout mask is drawn for the whole width: with padding it would differ.
         kept["network.hidden_size"] = config.network.hidden_size
     if is_alone(config):
-        kept = {k: v for k, v in kept.items() if k.startswith("network.") or k == "train.regime"}
+        shaping = {"train.regime"} | {f"task.{name}" for name in config.task.network_fields}
+        kept = {k: v for k, v in kept.items() if k.startswith("network.") or k in shaping}
     return json.dumps(kept | {"sizes": sizes}, sort_keys=True)
 
 

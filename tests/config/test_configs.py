@@ -16,7 +16,7 @@ from tests.slow import some
 # Each of them trains as another does that is tried, on other rows.
 REPEATED = {
     "annual", "daily", "tides", "gauss_newton", "locker", "original_a2", "original_b_l1",
-    "poems_original_attention", "poems_short", "poems_token",
+    "poems_original_attention", "poems_short", "poems_token", "poems_transformer",
 }  # fmt: skip
 PATHS = {path.stem: path for path in sorted((ROOT / "configs").glob("*.py"))}
 

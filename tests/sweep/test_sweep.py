@@ -29,6 +29,7 @@ from freqjax.sweep.shared import SharedReplicas
 from freqjax.tasks import Extraction, make_task
 from freqjax.training.frozen import group_means, make_forward
 from freqjax.training.trainers import StreamTrainer
+from freqjax.tasks.autoencoder.presets import preset
 from tests.processes import running
 from tests.root import ROOT
 from tests.twins import tiny_config
@@ -344,6 +345,11 @@ def test_programs_are_shared_by_what_they_are_made_from():
     curriculum = {k: getattr(CURRICULUM, k).__dict__ for k in ("task", "network", "train")}
     axes = {"network.hidden_size": (10, 8), "train.seed": (0, 1)}
     assert count(axes, curriculum=CURRICULUM.curriculum.__dict__, **curriculum) == 2
+    # Fields of a task that its network is made from divide replicas that are trained one by one.
+    config = preset("tiny")
+    config.task.data, config.task.length, config.task.dimensions = "poems", 50, 300
+    config.sweep.axes = {"task.numbers": (8, 12), "task.word_dropout": (0.0, 0.1)}
+    assert len(buckets(replicas(config), config.sweep.widest_padding)) == 2
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,12 @@ from freqjax.errors import UserError
 if TYPE_CHECKING:
     from freqjax.config.sections import Config
 
-ENCODERS = ("linear", "recurrent", "both")
-DECODERS = ("linear", "parallel", "recurrent", "slots", "encoder")
+ENCODERS = ("linear", "recurrent", "both", "nearest")
+DECODERS = ("linear", "parallel", "recurrent", "slots", "encoder", "curves", "phrases")
 # Decoders that read their own last output.
 RECURRENT_DECODERS = ("recurrent", "slots", "encoder")
+# Decoders in which the encoder looks for what is nearest.
+SEARCHED_DECODERS = ("curves", "phrases")
 LOSSES = ("cosine", "squared_error", "mixed", "words")
 
 
@@ -52,6 +54,7 @@ class AutoencoderConfig(TaskConfig):
             "heads",
             "positions",
             "prototypes",
+            "nodes",
         }
     )
 
@@ -83,24 +86,36 @@ class AutoencoderConfig(TaskConfig):
         "both",
         ENCODERS,
         "a product of all inputs that begins as their principal components, the states of a recurrent "
-        "network (section network), or both",
+        "network (section network), both, or a search in a decoder of curves or phrases",
     )
     code_normalisation: bool = anything(
         False, "whether the numbers are normalised over the code before they are bounded"
     )
-    code_noise: float = at_least(0.0, 0.0, "noise on the code in training, standard deviation")
+    code_noise: float = at_least(
+        0.0,
+        0.0,
+        "noise on the code in training, standard deviation, where the code goes from −1 to 1",
+    )
+    code_noise_first: float = at_least(
+        0.0,
+        0.0,
+        "the same at first, from which it falls to code_noise; 0 for code_noise all the time",
+    )
     code_penalty: float = at_least(0.0, 0.0, "weight of the code's mean square in the loss")
     divergence: float = at_least(
         0.0,
         0.0,
         "weight of the divergence from a normal distribution: the variational form, or 0 for none",
     )
-    annealing: int = at_least(0, 0, "updates over which that weight rises from 0")
+    annealing: int = at_least(
+        0, 0, "updates over which that weight rises from 0, and code_noise_first falls"
+    )
     decoder: str = choice(
         "parallel",
         DECODERS,
-        "a product of the code, the same beside a transformer of all positions, or a cell that is fed its "
-        "own outputs: alone, attending to slots of the code, or attending to the encoder (a leak)",
+        "a product of the code, the same beside a transformer of all positions, a cell that is fed its own "
+        "outputs: alone, attending to slots of the code, or attending to the encoder (a leak); for each "
+        "number a place on a curve through the vectors of its part of the sequence, or a phrase",
     )
     decoder_size: int | None = within(
         1, 16384, None, "features of the decoder, or none for network.hidden_size"
@@ -115,6 +130,7 @@ class AutoencoderConfig(TaskConfig):
         0,
         "vectors whose expectation is added to outputs, at first the most frequent ones; 0 for none",
     )
+    nodes: int = within(2, 4096, 256, "points of a curve (curves), or phrases")
     loss: str = choice(
         "cosine",
         LOSSES,
@@ -220,6 +236,28 @@ class AutoencoderConfig(TaskConfig):
             raise UserError(
                 "task.encoder is linear: it must be recurrent or both where task.decoder is encoder, which "
                 "attends to the states of a recurrent network."
+            )
+        if (self.encoder == "nearest") != (self.decoder in SEARCHED_DECODERS):
+            raise UserError(
+                f"task.encoder is {self.encoder} and task.decoder is {self.decoder}: nearest goes with "
+                f"{' or '.join(SEARCHED_DECODERS)}, which it searches, and with no other."
+            )
+        if self.decoder == "phrases" and self.nodes > 2**self.bits:
+            raise UserError(
+                f"task.nodes is {self.nodes}: it must be at most 2^task.bits = {2**self.bits} where "
+                "task.decoder is phrases, since a number names one of them."
+            )
+        for field in ("divergence", "code_normalisation"):
+            found = getattr(self, field)
+            if found and self.encoder == "nearest":
+                raise UserError(
+                    f"task.{field} is {show(found)}: it must be {show(type(found)())} where task.encoder is "
+                    "nearest, whose numbers are places and not a distribution."
+                )
+        if self.code_noise_first and not self.code_noise:
+            raise UserError(
+                f"task.code_noise is {show(self.code_noise)}: it must be above 0 where task.code_noise_first "
+                f"is {show(self.code_noise_first)}, which falls to it by equal factors."
             )
         if self.forcing_lengths and self.forcing and len(self.forcing) != len(self.forcing_lengths):
             raise UserError(

@@ -25,7 +25,12 @@ from freqjax.tasks.autoencoder.dataset import Part
 from freqjax.tasks.autoencoder.network.autoencoder import AutoencoderNetwork, Practice
 from freqjax.tasks.autoencoder.network.code import Code
 from freqjax.tasks.autoencoder.network.decoders import LinearDecoder
-from freqjax.tasks.autoencoder.network.encoders import Components, Encoder, LinearEncoder, resets_of
+from freqjax.tasks.autoencoder.network.encoders import (
+    Components,
+    LinearEncoder,
+    TrainedEncoder,
+    resets_of,
+)
 from freqjax.tasks.objectives import Cosine
 
 _UPDATES = 5000
@@ -47,7 +52,9 @@ def linear_network(
       bits: of each number at evaluation.
       components: its initial weights; None for random ones.
     """
-    encoder = Encoder(numbers, 1, LinearEncoder(samples, dimensions, numbers, components), None)
+    encoder = TrainedEncoder(
+        numbers, 1, LinearEncoder(samples, dimensions, numbers, components), None
+    )
     decoder = LinearDecoder(samples, dimensions, numbers, components)
     return AutoencoderNetwork(encoder, Code(numbers, bits), decoder, Practice())
 

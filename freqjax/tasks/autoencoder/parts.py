@@ -17,11 +17,23 @@ from freqjax.networks.initializers import LAYER_INITIALIZERS
 from freqjax.networks.make import network_of
 from freqjax.networks.needs import Needs
 from freqjax.tasks.autoencoder.baselines import WindowPca
-from freqjax.tasks.autoencoder.config import RECURRENT_DECODERS, AutoencoderConfig
+from freqjax.tasks.autoencoder.config import (
+    RECURRENT_DECODERS,
+    SEARCHED_DECODERS,
+    AutoencoderConfig,
+)
 from freqjax.tasks.autoencoder.network.autoencoder import AutoencoderNetwork, Practice
 from freqjax.tasks.autoencoder.network.code import Code
+from freqjax.tasks.autoencoder.network.curves import CurveDecoder, lines_of
 from freqjax.tasks.autoencoder.network.decoders import Decoder, LinearDecoder, ParallelDecoder
-from freqjax.tasks.autoencoder.network.encoders import Components, Encoder, LinearEncoder
+from freqjax.tasks.autoencoder.network.encoders import (
+    Components,
+    Encoder,
+    LinearEncoder,
+    TrainedEncoder,
+)
+from freqjax.tasks.autoencoder.network.nearest import NearestEncoder, Searched
+from freqjax.tasks.autoencoder.network.phrases import Drawn, PhraseDecoder, lengths_of
 from freqjax.tasks.autoencoder.network.readout import Prototypes, Readout
 from freqjax.tasks.autoencoder.network.recurrent import RecurrentDecoder
 
@@ -62,11 +74,17 @@ def make(task: AutoencoderConfig, config: NetworkConfig, rows: Rows | None) -> A
         penalty=task.code_penalty,
         divergence=task.divergence,
         annealing=task.annealing,
+        first_noise=task.code_noise_first,
     )
     components = None
-    if rows is not None and (task.encoder != "recurrent" or task.decoder in ("linear", "parallel")):
+    if rows is not None and (
+        task.encoder in ("linear", "both") or task.decoder in ("linear", "parallel")
+    ):
         components = components_of(rows, task.numbers)
     practice = _practice(task)
+    if task.decoder in SEARCHED_DECODERS:
+        searched = _searched(task, rows)
+        return AutoencoderNetwork(NearestEncoder(searched), code, searched, practice)
     encoder = _encoder(task, config, code.width, components)
     return AutoencoderNetwork(
         encoder, code, _decoder(task, config, practice, components, rows), practice
@@ -85,6 +103,17 @@ def _practice(task: AutoencoderConfig) -> Practice:
     )
 
 
+def _searched(task: AutoencoderConfig, rows: Rows | None) -> Searched:
+    sizes = (task.samples, task.dimensions or 0, task.numbers, task.nodes)
+    squared = task.loss == "squared_error"
+    if task.decoder == "curves":
+        lines = None if rows is None else lines_of(*rows, task.numbers, task.nodes)
+        return CurveDecoder(*sizes, lines, squared)
+    lengths = lengths_of(task.samples, task.numbers, task.nodes)
+    drawn = None if rows is None else Drawn.of(*rows, lengths)
+    return PhraseDecoder(*sizes, drawn, squared)
+
+
 def _encoder(
     task: AutoencoderConfig, config: NetworkConfig, width: int, components: Components | None
 ) -> Encoder:
@@ -95,7 +124,9 @@ def _encoder(
     if task.encoder != "linear":
         # Its outputs are its states for the code: a product of the hidden ones, of the same width.
         recurrent = network_of(config, Needs(dimensions, config.hidden_size, (), samples))
-    return Encoder(width, config.hidden_size, linear, recurrent, from_zero=task.encoder == "both")
+    return TrainedEncoder(
+        width, config.hidden_size, linear, recurrent, from_zero=task.encoder == "both"
+    )
 
 
 def _decoder(

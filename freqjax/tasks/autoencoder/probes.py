@@ -6,6 +6,7 @@ Each runs the decoder on something other than the code of the sequence and measu
 |---|---|---|
 | zeroed | zeros | a code that is not used |
 | swapped | the code of another sequence | the same |
+| moved | its code, every number one level up or down | a code whose neighbours mean other things |
 | states swapped | its own code, and the encoder's states of another | a decoder that looks past the code |
 | bits | the code at 32, 8 and 4 bits a number | what a precision is worth |
 | forced | its own code, and the target before each sample | exposure bias |
@@ -60,7 +61,7 @@ class Probes(NamedTuple):
 
     Attributes:
       cosine: as evaluated.
-      zeroed, swapped: under these probes.
+      zeroed, swapped, moved: under these probes.
       states_swapped: the same; None of a decoder that does not read the encoder's states.
       by_bits: bits → cosine.
       forced: None of a decoder that is not fed its own outputs.
@@ -73,6 +74,7 @@ class Probes(NamedTuple):
     cosine: float
     zeroed: float
     swapped: float
+    moved: float
     states_swapped: float | None
     by_bits: dict[int, float]
     forced: float | None
@@ -152,6 +154,7 @@ def probe(network: AutoencoderNetwork, params: Params, part: Part) -> Probes:
         cosine=mean_cosine(outputs, part.vectors, part.mask),
         zeroed=cosine(np.zeros_like(quantised)),
         swapped=cosine(np.roll(quantised, 1, axis=0)),
+        moved=cosine(_moved(network.code, coded.codes)),
         states_swapped=cosine(quantised, turned) if network.decoder.leaks else None,
         by_bits={bits: cosine(_at_bits(network.code, coded.codes, bits)) for bits in RATES},
         forced=forced,
@@ -236,6 +239,17 @@ def _at_bits(code: Code, codes: np.ndarray, bits: int) -> np.ndarray:
     if bits >= 32:
         return codes
     return np.asarray(dataclasses.replace(code, bits=bits).quantised(jnp.asarray(codes)))
+
+
+def _moved(code: Code, codes: np.ndarray) -> np.ndarray:
+    """Return codes with every number one level up or down at random; inwards from the first and the last."""
+    indices = np.asarray(code.indices(jnp.asarray(codes)))
+    steps = np.random.default_rng(0).choice([-1, 1], indices.shape)
+    top = 2**code.bits - 1
+    moved = np.where(
+        (indices + steps < 0) | (indices + steps > top), indices - steps, indices + steps
+    )
+    return np.asarray(code.values(jnp.asarray(moved.astype(np.int32))))
 
 
 def _forced(network: AutoencoderNetwork, targets: Any) -> Forced:

@@ -61,6 +61,7 @@ def _code(probes: Probes) -> Section:
         ("as evaluated", probes.cosine),
         ("code zeroed", probes.zeroed),
         ("codes swapped between sequences", probes.swapped),
+        ("every number moved by one level", probes.moved),
     ]
     if probes.states_swapped is not None:
         rows.append(("encoder's states swapped, code kept", probes.states_swapped))

@@ -16,7 +16,7 @@ from tests.figures.reading import headline, keep_figures
 N, T, D, K = 12, 4, 3, 2
 LENGTHS = np.array([4, 2, 3, 1] * 3)
 PROBES = Probes(
-    0.4, 0.3, 0.2, 0.1, {32: 0.4, 8: 0.4, 4: 0.3}, None, None, 0.1, Geometry(1.5, 0.8, None)
+    0.4, 0.3, 0.2, 0.4, 0.1, {32: 0.4, 8: 0.4, 4: 0.3}, None, None, 0.1, Geometry(1.5, 0.8, None)
 )
 
 

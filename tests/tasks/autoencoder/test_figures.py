@@ -69,8 +69,11 @@ def record_of(count=5, samples=7, numbers=3, words=True, labels=("psalms", "prov
         train_codes=np.tanh(rng.normal(size=(9, numbers))).astype(np.float32),
         train_rows=np.arange(9),
         bits=8,
-        probes=Probes(0.79, 0.31, 0.25, None, by_bits, None, None, 0.1, Geometry(2.5, 0.6, None)),
+        probes=Probes(
+            0.79, 0.31, 0.25, 0.78, None, by_bits, None, None, 0.1, Geometry(2.5, 0.6, None)
+        ),
         attention=Attention(weights, 0, False),
+        curve=rng.normal(size=(30, 2, D)).astype(np.float32),
     )
 
 
@@ -87,7 +90,7 @@ def test_all_figures_can_be_read(tmp_path, drawn):
     names = [path.name for path in found]
     assert names == [
         "reconstructions.png", "cosine_by_position.png", "bits.png", "code.png", "latent.png",
-        "attention.png", "forcing.png",
+        "attention.png", "curve.png", "forcing.png",
     ]  # fmt: skip
     for name in names:
         assert_good_png(drawn[name], tmp_path, name)
@@ -108,7 +111,7 @@ NAN = {"outputs": np.nan, "codes": np.nan, "train_codes": np.nan}
 )
 def test_small_and_spoiled_records_are_drawn(tmp_path, drawn, options):
     record = record_of(**options)
-    assert len(figures.draw_all(record, Practice(), [], tmp_path)) == 6 == len(drawn)
+    assert len(figures.draw_all(record, Practice(), [], tmp_path)) == 7 == len(drawn)
     figures.draw_all(spoiled(record), Practice(), [], tmp_path)
     for figure in drawn.values():
         texts = [text.get_text() for axis in figure.axes for text in axis.texts]
@@ -122,7 +125,8 @@ def spoiled(record):
     nowhere = dict.fromkeys(record.probes.by_bits, np.nan)
     probes = record.probes._replace(cosine=np.nan, zeroed=np.nan, swapped=np.nan, by_bits=nowhere)
     attention = record.attention._replace(weights=np.full_like(record.attention.weights, np.nan))
-    return record._replace(**lost, probes=probes, attention=attention)
+    curve = np.full_like(record.curve, np.nan)
+    return record._replace(**lost, probes=probes, attention=attention, curve=curve)
 
 
 def test_the_smallest_record_is_rendered(tmp_path, drawn):
@@ -238,6 +242,27 @@ def test_codes_keep_their_distances_to_the_first_axes(tmp_path, drawn):
 
 def _distances(points):
     return np.linalg.norm(points[:, None] - points, axis=-1)
+
+
+@pytest.mark.parametrize("words", [True, False])
+def test_the_map_of_a_curve_is_that_of_its_nodes(tmp_path, drawn, words):
+    record = record_of(words=words)
+    nodes = record.curve
+    assert nodes is not None
+    figures.curve(record, nodes, tmp_path)
+    axis = drawn["curve.png"].axes[0]
+    shown = axis.images[0].get_array()
+    pairs = [unit(a) @ unit(b) for a, b in zip(nodes[4], nodes[9], strict=True)]
+    assert shown[4, 9] == pytest.approx(np.mean(pairs), abs=1e-5)
+    beside = np.mean([shown[p, p + 1] for p in range(29)])
+    assert f"cosine {beside:.3g}" in headline(drawn["curve.png"])
+    labels = [text.get_text() for text in axis.get_yticklabels()]
+    if words:
+        vocabulary = record.dataset.vocabulary
+        spelled = vocabulary.spell((unit(nodes[0]) @ vocabulary.vectors.T).argmax(axis=1))
+        assert labels[0] == f"{spelled} 1"
+    else:
+        assert labels[0] == "1"
 
 
 def test_the_map_of_attention_is_that_of_the_weights(tmp_path, drawn):

@@ -2,6 +2,7 @@
 
 from freqjax.tasks.autoencoder.figures.attention import attention
 from freqjax.tasks.autoencoder.figures.code import bits, code, level_entropy
+from freqjax.tasks.autoencoder.figures.curve import curve
 from freqjax.tasks.autoencoder.figures.forcing import forcing
 from freqjax.tasks.autoencoder.figures.gallery import draw_all
 from freqjax.tasks.autoencoder.figures.latent import latent
@@ -17,6 +18,7 @@ __all__ = [
     "bits",
     "code",
     "cosine_by_position",
+    "curve",
     "draw_all",
     "forcing",
     "latent",

@@ -8,6 +8,7 @@ from typing import Any
 
 from freqjax.tasks.autoencoder.figures.attention import attention
 from freqjax.tasks.autoencoder.figures.code import bits, code
+from freqjax.tasks.autoencoder.figures.curve import curve
 from freqjax.tasks.autoencoder.figures.forcing import forcing
 from freqjax.tasks.autoencoder.figures.latent import latent
 from freqjax.tasks.autoencoder.figures.positions import cosine_by_position
@@ -19,7 +20,7 @@ from freqjax.tasks.autoencoder.network.autoencoder import Practice
 def draw_all(
     record: Record, practice: Practice, rows: Sequence[dict[str, Any]], folder: Path
 ) -> list[Path]:
-    """Draw every figure: attention of a decoder that attends, and forcing of one that was forced.
+    """Draw every figure: attention and curve of a decoder that has one, and forcing where there was any.
 
     Args:
       record: the evaluation on test sequences.
@@ -39,6 +40,8 @@ def draw_all(
     ]
     if record.attention is not None:
         paths.append(attention(record, record.attention, folder))
+    if record.curve is not None:
+        paths.append(curve(record, record.curve, folder))
     if practice.forcing:
         paths.append(forcing(practice, record.outputs.shape[1], rows, folder))
     return paths

@@ -15,6 +15,7 @@ from freqjax.tasks.autoencoder.baselines import best_constant, token_cosines
 from freqjax.tasks.autoencoder.dataset import Dataset, Part
 from freqjax.tasks.autoencoder.figures.weights import Attention, attention_of
 from freqjax.tasks.autoencoder.network.autoencoder import AutoencoderNetwork
+from freqjax.tasks.autoencoder.network.curves import CurveDecoder
 from freqjax.tasks.autoencoder.probes import Probed, Probes
 from freqjax.tasks.evaluation import Evaluation, Frozen
 from freqjax.text import printable
@@ -41,6 +42,7 @@ class Record(NamedTuple):
       bits: of each number at evaluation.
       probes: of the network.
       attention: weights of one sequence; None of a decoder that does not attend.
+      curve: [P, L, D], the nodes of the first curve; None of a decoder without one.
     """
 
     dataset: Dataset
@@ -54,6 +56,7 @@ class Record(NamedTuple):
     bits: int
     probes: Probes
     attention: Attention | None
+    curve: Float[np.ndarray, "P L D"] | None = None
 
 
 def record_of(task: Autoencoder, frozen: Frozen, evaluation: Evaluation) -> Record:
@@ -70,6 +73,9 @@ def record_of(task: Autoencoder, frozen: Frozen, evaluation: Evaluation) -> Reco
     means = sequence_means(cosines(outputs, test))
     middle = int(np.argsort(means)[len(means) // 2])
     named = {"constant": "mean vector"}
+    curve = None
+    if isinstance(network.decoder, CurveDecoder):
+        curve = np.asarray(frozen.params["decoder"]["stage_0"])
     return Record(
         dataset=dataset,
         labels=task.group_names if len(task.group_names) > 1 else (),
@@ -82,6 +88,7 @@ def record_of(task: Autoencoder, frozen: Frozen, evaluation: Evaluation) -> Reco
         bits=task.config.bits,
         probes=task.probes(frozen),
         attention=attention_of(network, frozen.params, coded, test, middle),
+        curve=curve,
     )
 
 

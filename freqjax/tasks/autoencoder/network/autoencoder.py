@@ -82,9 +82,9 @@ class AutoencoderNetwork:
         params = {
             "encoder": self.encoder.init(encoder_key),
             "decoder": self.decoder.init(decoder_key),
+            "code": self.code.init(),
         }
-        code = self.code.init()
-        return params | {"code": code} if code else params
+        return {part: weights for part, weights in params.items() if weights}
 
     def init_carry(self, params: Params, streams: Size) -> Carry:
         """Return the carry of B = `streams` sequences, which is none."""
@@ -102,7 +102,7 @@ class AutoencoderNetwork:
     ) -> tuple[Carry, Float[Array, "T B D"]]:
         """Encode, quantise and decode: xs [T, B, D], resets [T, B] → carry, ys [T, B, D]."""
         present = presence(resets)
-        encoded = self.encoder(params["encoder"], xs, resets, present, dropout_key)
+        encoded = self.encoder(params, xs, resets, present, dropout_key)
         code = self.code.quantised(self.bounded(params, encoded))
         beside = Beside(encoded.states, present)
         return carry, self.decoder(params["decoder"], code, xs.shape[0], beside)
@@ -115,7 +115,7 @@ class AutoencoderNetwork:
     ) -> tuple[Float[Array, "B K"], Beside]:
         """Return the numbers before they are quantised, and what a leaking decoder reads besides."""
         present = presence(resets)
-        encoded = self.encoder(params["encoder"], xs, resets, present)
+        encoded = self.encoder(params, xs, resets, present)
         return self.bounded(params, encoded), Beside(encoded.states, present)
 
     def decode(
@@ -151,9 +151,7 @@ class AutoencoderNetwork:
         if practice.word_dropout:
             kept = jax.random.bernoulli(word_key, 1 - practice.word_dropout, xs.shape[:2])
             seen = jnp.where(kept[..., None], seen, 0)
-        encoded = self.encoder(
-            params["encoder"], seen, resets, present, drop_key if self.dropout else None
-        )
+        encoded = self.encoder(params, seen, resets, present, drop_key if self.dropout else None)
         weights = params.get("code", {})
         code, penalty = self.code.noisy(weights, encoded.z, code_key, step)
         forced = None

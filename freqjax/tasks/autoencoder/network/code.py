@@ -28,10 +28,11 @@ class Code:
       numbers: K.
       bits: of each number at evaluation.
       normalised: whether z is normalised over its K numbers.
-      noise: standard deviation of the noise that training adds to the bounded numbers.
+      noise: standard deviation of the noise that training adds to the bounded numbers, in the end.
+      first_noise: the same at first, from which it falls by equal factors; 0 for `noise` all the time.
       penalty: weight of the mean square of z in the loss.
       divergence: weight of the divergence from a standard normal (variational form); 0 for none.
-      annealing: updates over which that weight rises from 0.
+      annealing: updates over which that weight rises from 0, and the noise falls.
     """
 
     numbers: int
@@ -41,6 +42,7 @@ class Code:
     penalty: float = 0.0
     divergence: float = 0.0
     annealing: int = 0
+    first_noise: float = 0.0
 
     @property
     def width(self) -> int:
@@ -77,8 +79,15 @@ class Code:
             mean = mean + jnp.exp(0.5 * log_variance) * drawn
         code = jnp.tanh(mean)
         if self.noise:
-            code = code + self.noise * jax.random.normal(noise_key, code.shape)
+            code = code + self.noise_at(step) * jax.random.normal(noise_key, code.shape)
         return code, penalty
+
+    def noise_at(self, step: Int[Array, ""]) -> Float[Array, ""] | float:
+        """Return the standard deviation of the noise at an update."""
+        if not self.first_noise:
+            return self.noise
+        left = 1 - jnp.minimum(step / max(self.annealing, 1), 1.0)
+        return self.noise * (self.first_noise / self.noise) ** left
 
     def indices(self, code: Float[AnyArray, "B K"]) -> Int[Array, "B K"]:
         """Return the nearest level of each number, from 0 to 2^bits − 1."""

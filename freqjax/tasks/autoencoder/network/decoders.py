@@ -7,6 +7,8 @@
 | recurrent | a cell's, begun by the code and fed its own last output (module `recurrent`) |
 | slots | the same, attending to the code's slots |
 | encoder | the same, attending to the encoder's states: a leak, since the code is not needed |
+| curves | for each number, the vectors at its place on a curve (module `curves`) |
+| phrases | for each number, a phrase, one after another (module `phrases`) |
 
 Slots are S vectors that a product of the code gives. Axes: T samples, B sequences, D dimensions, K numbers of
 a code, N features, S slots.

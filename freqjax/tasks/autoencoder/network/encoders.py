@@ -5,6 +5,7 @@
 | linear | one product of all T · D inputs, which begins as the principal components of training rows |
 | recurrent | a product of the last state of a recurrent network (section `network`) and of their mean |
 | both | the sum of the two; the second part begins at 0 |
+| nearest | no weights: a search in the decoder (module `nearest`) |
 
 Padding behind a sequence enters none of them. Axes: T samples, B sequences, D dimensions, H hidden units.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -99,9 +100,44 @@ class LinearEncoder:
         return flat @ kernel + params["bias"][None]
 
 
+@runtime_checkable
+class Encoder(Protocol):
+    """Encoder of sequences.
+
+    Attributes:
+      dropout: the probability with which it drops a feature between layers in training.
+    """
+
+    @property
+    def dropout(self) -> float: ...
+
+    def init(self, key: jax.Array) -> dict[str, Any]:
+        """Draw fresh parameters; perhaps none."""
+        ...
+
+    def __call__(
+        self,
+        params: Any,
+        xs: Float[AnyArray, "T B D"],
+        resets: Bool[AnyArray, "T B"],
+        present: Bool[AnyArray, "T B"],
+        dropout_key: jax.Array | None = None,
+    ) -> Encoded:
+        """Encode sequences.
+
+        Args:
+          params: of the whole network: an encoder may look at the decoder's.
+          xs: sequences.
+          resets: where padding begins.
+          present: which samples precede it.
+          dropout_key: with it, features are dropped.
+        """
+        ...
+
+
 @dataclass(frozen=True, eq=False)
-class Encoder:
-    """Encoder of a sequence, by one of the table above.
+class TrainedEncoder:
+    """Encoder with weights of its own, by one of the first three lines of the table above.
 
     Attributes:
       width: W.
@@ -142,16 +178,17 @@ class Encoder:
         present: Bool[AnyArray, "T B"],
         dropout_key: jax.Array | None = None,
     ) -> Encoded:
-        """Encode sequences; with a key, features are dropped."""
+        """Encode sequences; see `Encoder`."""
+        own = params["encoder"]
         z: Any = 0.0
         states = None
         if self.linear is not None:
-            z = self.linear(params["linear"], xs, present)
+            z = self.linear(own["linear"], xs, present)
         if self.recurrent is not None:
-            weights = params["recurrent"]
+            weights = own["recurrent"]
             carry = self.recurrent.init_carry(weights, xs.shape[1])
             _, states = self.recurrent.unroll(weights, carry, xs, resets, dropout_key=dropout_key)
-            z = z + product(params["read"], pooled(states, present))
+            z = z + product(own["read"], pooled(states, present))
         return Encoded(z, states)
 
 
