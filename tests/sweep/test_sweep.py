@@ -27,9 +27,9 @@ from freqjax.sweep import sweep as sweeping
 from freqjax.sweep.axes import buckets, replicas
 from freqjax.sweep.shared import SharedReplicas
 from freqjax.tasks import Extraction, make_task
+from freqjax.tasks.autoencoder.presets import preset
 from freqjax.training.frozen import group_means, make_forward
 from freqjax.training.trainers import StreamTrainer
-from freqjax.tasks.autoencoder.presets import preset
 from tests.processes import running
 from tests.root import ROOT
 from tests.twins import tiny_config
