@@ -9,7 +9,7 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
-from benchmarks import clock, markdown, poems, record
+from benchmarks import clock, markdown, poems, poems_sweeps, record
 from benchmarks.startup import QUICK
 
 BEGIN, END = "<!-- configs: python -m benchmarks.document -->", "<!-- /configs -->"
@@ -50,6 +50,9 @@ _EXPECTED = {
     "windows_best": "the same windows with longer training: within 1.25 times the limit",
     "sweep_seeds": "a hundred replicas of original A, 25 seeds at four learning rates, with `--mode sweep`: "
     "0.50 frozen, all of them",
+    "sweep_codes": "codes of 8 to 24 numbers, with `--mode sweep`: see "
+    "[docs/autoencoder.md](docs/autoencoder.md)",
+    "sweep_coders": "three cells, one way and both, and two decoders, with `--mode sweep`",
 }
 # Config → the results with its commands, and the fields of the rows that are these.
 _MEASURED: dict[str, tuple[str, dict[str, Any]]] = {
@@ -61,6 +64,7 @@ _MEASURED: dict[str, tuple[str, dict[str, Any]]] = {
     "heart": ("records", {"record": "heart"}),
     "tides": ("records", {"record": "tides"}),
     **{name: ("poems", {"config": name}) for name in poems.CONFIGS},
+    **{name: ("poems_sweeps", {"config": name}) for name in poems_sweeps.CONFIGS},
     "spectral": ("variants", {"variant": "spectral start (data-driven)"}),
     "constructed": ("variants", {"variant": "constructed (nothing learned)"}),
     "original_a": ("originals", {"config": "original_a"}),

@@ -10,9 +10,9 @@ from benchmarks.markdown import paragraph, table
 
 _OPENING = """# Sequences through a small code
 
-Written by `python -m benchmarks.document` from `benchmarks/results/poems.json` and
-`benchmarks/results/poems_codes.json`, which `python -m benchmarks.poems` and
-`python -m benchmarks.poems_codes` measure.
+Written by `python -m benchmarks.document` from `benchmarks/results/poems.json`, `poems_noise.json`,
+`poems_sweeps.json` and `poems_codes.json`, which `python -m benchmarks.poems`, `benchmarks.poems_noise`,
+`benchmarks.poems_sweeps` and `benchmarks.poems_codes` measure.
 
 A sequence of word vectors is encoded in 16 numbers of 8 bits and decoded again. The data are the six poetic
 books of the King James Bible, which ship with word vectors of 300 numbers: windows of 50 words, split by
@@ -25,30 +25,51 @@ stated. Weights are chosen on validation chapters; test chapters only report.
 
 ```sh
 python -m freqjax.main --config configs/poems.py
+python -m freqjax.main --mode evaluate --checkpoint checkpoints/poems16
 ```
+
+## How
+
+`configs/poems.py` gives every number of the code a part of the sequence, three or four words, and a curve
+through the vectors that such parts have: 256 nodes, between which outputs are interpolated. The encoder has
+no weights. It looks for the node that is nearest. The nodes are trained by gradient on the cosine, with noise
+on the code that falls from half its range to two levels. A curve that only has to pass near all passages
+would jump between passages that have nothing in common; noise makes that expensive, so that nodes beside each
+other come to resemble each other (`curve.png` of a run shows it). The less noise is left in the end, the more
+passages have a node of their own, and the more is lost when a number is off by one.
 """
 
 _PROBES = """## What the outputs owe to the code
 
 Each row decodes something else than the code of the sequence. A decoder that needs its code loses when it is
 zeroed or swapped with that of another sequence; one that attends to the encoder's states does not, and loses
-when these are swapped.
+when these are swapped. A smooth code loses little when every number moves by one level, and codewords all.
 """
 
 _CODEWORDS = """## Codewords, and what the bits can hold
 
-A smooth code is one whose neighbours decode to neighbours. Without that, the same bits hold more: phrases
-of one to six words out of a codebook, chosen for each sequence by an exact dynamic program within the bits.
-Their vectors are those of least error for the phrases that training rows assign to them, and arithmetic
-coding packs their indices; nothing of it is a neural network. The last row is constructed and no lossy code
-at all: a model of the words of training chapters and arithmetic coding.
+Without neighbours that resemble each other the same bits hold more. `configs/poems_codes.py` trains phrases
+by gradient and spends 8 bits on each. The rows below have phrases of unequal cost: how many bits each has
+follows from its use, an exact dynamic program chooses the phrases of a sequence within its bits, their
+vectors are those of least error, and arithmetic coding packs their indices; nothing of it is a neural
+network. The last row is constructed and no lossy code at all: a model of the words of training chapters and
+arithmetic coding.
+"""
+
+_TRIED = """## What was tried besides
+
+On validation chapters, at 128 bits for 50 words.
 """
 
 
 def page() -> str:
     """Make docs/autoencoder.md."""
     rows = record.read("poems")
-    return "\n".join([_OPENING, *_scores(rows), _PROBES, *_probes(rows), _CODEWORDS, *_codewords()])
+    parts = [
+        *(_OPENING, *_scores(rows), *_noise(), _PROBES, *_probes(rows)),
+        *(*_sizes(), *_coders(), _CODEWORDS, *_codewords(), _TRIED, *_tried(rows)),
+    ]
+    return "\n".join(parts)
 
 
 def _scores(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -71,8 +92,8 @@ def _scores(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield from paragraph(
         "PCA and the linear code have as many numbers and bits; the linear code is trained on the cosine. "
         "Beyond it: the difference on the same words, with its standard error over chapters. s: the whole "
-        "command, figures included, on a machine that did other work beside it. Configs of the poems that "
-        "have no row here were not measured yet."
+        "command, figures included, on a machine that did other work beside it. `poems_transformer` has "
+        "trained networks on both sides, `poems_original` and `poems_original_attention` are published forms."
     )
     yield ""
 
@@ -90,6 +111,32 @@ def _score(row: dict[str, Any]) -> tuple[str, ...]:
         f"{beyond['mean']:+.4f}{error}",
         f"{row['process_seconds']:.0f}",
     )
+
+
+def _noise() -> Iterator[str]:
+    """Yield what the noise of training costs, and what it is worth."""
+    yield from ("## What a smooth code costs", "")
+    heads = (
+        "`task.code_noise`",
+        "in levels",
+        "cosine",
+        "every number moved by one level",
+        "4 bits",
+    )
+    yield from table(
+        heads,
+        [
+            (
+                f"{row['code_noise']:g}",
+                f"{row['code_noise'] * 255 / 2:.2g}",
+                f"{row['cosine']:.4f}",
+                f"{row['moved']:.4f}",
+                f"{row['four_bits']:.4f}",
+            )
+            for row in record.read("poems_noise")
+        ],
+    )
+    yield ""
 
 
 def _probes(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -120,6 +167,40 @@ def _probe(row: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
+def _sizes() -> Iterator[str]:
+    """Yield the cosine of smooth codes of several sizes."""
+    yield from ("## Sizes of a smooth code", "")
+    rows = [row for row in record.read("poems_sweeps") if row["config"] == "sweep_codes"]
+    numbers = [row["axes"]["task.numbers"] for row in rows]
+    cells = [
+        (str(count), str(8 * count), f"{row['test_cosine']:.4f}", f"{row['best_baseline']:.4f}")
+        for count, row in zip(numbers, rows, strict=True)
+    ]
+    yield from table(("numbers", "bits", "test cosine", "best baseline"), cells)
+    yield ""
+
+
+def _coders() -> Iterator[str]:
+    """Yield the cosine of recurrent encoders with two decoders."""
+    yield from ("## Encoders and decoders", "")
+    rows = [row for row in record.read("poems_sweeps") if row["config"] == "sweep_coders"]
+    cells = []
+    for row in rows:
+        axes = row["axes"]
+        both = "both ways" if axes["network.bidirectional"] else "one way"
+        name = f"{axes['network.cell'].upper()}, {both}"
+        decoder, updates = axes["task.decoder"], str(row["updates"])
+        cells.append((name, decoder, updates, f"{row['test_cosine']:.4f}"))
+    yield from table(("encoder of 64 units", "decoder", "updates", "test cosine"), cells)
+    yield ""
+    mean = record.read("poems")[0]["baselines"]["mean"]["cosine"]
+    yield from paragraph(
+        f"Trained alike by `configs/sweep_coders.py`; the best baseline has {rows[0]['best_baseline']:.4f}, "
+        f"the mean vector {mean:.4f}. A recurrent decoder feeds on its own outputs."
+    )
+    yield ""
+
+
 def _codewords() -> Iterator[str]:
     rows = []
     for row in record.read("poems_codes"):
@@ -145,3 +226,22 @@ def _codewords() -> Iterator[str]:
         f"The fewest bits whose codewords reach a cosine of 0.86 on validation chapters: "
         f"**{fewest['bits']} bits a sequence of 50 words**."
     )
+    yield ""
+
+
+def _tried(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the validation cosine of what was tried."""
+    named = {
+        "poems": "curves with noise (`configs/poems.py`)",
+        "poems_codes": "phrases by gradient (`configs/poems_codes.py`)",
+        "poems_transformer": "linear code, recurrent encoder and transformer, soft nearest word",
+        "poems_original": "recurrent encoder and decoder of 64 units, squared error",
+    }
+    cells = [
+        (named[row["config"]], f"{row['validation_cosine']:.4f}")
+        for row in rows
+        if row["config"] in named
+    ]
+    tried = next(row for row in record.read("poems_codes") if row["part"] == "tried")
+    cells += [(row["what"], f"{row['cosine']:.4f}") for row in tried["validation"]]
+    yield from table(("what", "validation cosine"), cells)

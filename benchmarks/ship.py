@@ -4,6 +4,8 @@
     python -m benchmarks.ship runs/clock64 checkpoints/clock64
     python -m benchmarks.hum
     python -m benchmarks.ship runs/hum50 checkpoints/hum50
+    python -m freqjax.main --config configs/poems.py --workdir runs/poems16
+    python -m benchmarks.ship runs/poems16 checkpoints/poems16
 
 The folder holds the best step's weights, the run's config.json, metrics.jsonl and summary.json, and CARD.md,
 which is written from these.
@@ -14,39 +16,46 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from freqjax.checkpoints import store as checkpoints
 
-# Config that a checkpoint's run is made with → what its initialiser knows.
-_CONFIGS = {
-    "extraction": ("gauss_newton", "none of the frequencies"),
-    "lines": ("hum", "the band of the lines, and neither their strength nor their detuning"),
-}
+
+class _Kind(NamedTuple):
+    """Words about the checkpoints of a task.
+
+    Attributes:
+      config: that the run is made with.
+      begins: what it begins with, a sentence of the run's summary.
+      scores: lines of the run's config and summary.
+    """
+
+    config: str
+    begins: str
+    scores: Callable[[dict[str, Any], dict[str, Any]], list[str]]
 
 
 def card(name: str, config: dict[str, Any], summary: dict[str, Any]) -> str:
     """Make CARD.md of the checkpoint `name`."""
-    task = config["task"]["name"]
-    made_with, known = _CONFIGS[task]
+    kind = _KINDS[config["task"]["name"]]
     seed = config["train"]["seed"]
     versions = ", ".join(f"{key} {value}" for key, value in summary["versions"].items())
     return "\n".join(
         [
             f"# {name}",
             "",
-            f"The run of `configs/{made_with}.py` with `train.seed` {seed}: "
+            f"The run of `configs/{kind.config}.py` with `train.seed` {seed}: "
             f"{summary['parameters']:,} parameters (the learned initial state included), trained for "
             f"{summary['updates']} updates on {summary['distinct_rows']:,} distinct rows, stopped by "
-            f"`{summary['stop_reason']}` on training data. Initialised as `{summary['initializer']}`, "
-            f"which knows {known}.",
+            f"`{summary['stop_reason']}` on training data. {kind.begins.format(**summary)}",
             "",
-            *(_errors(config, summary) if task == "extraction" else _line_errors(config, summary)),
+            *kind.scores(config, summary),
             "",
             "Made by",
             "",
-            f"    python -m freqjax.main --config configs/{made_with}.py "
+            f"    python -m freqjax.main --config configs/{kind.config}.py "
             f"--config.train.seed={seed} --workdir runs/{name}",
             f"    python -m benchmarks.ship runs/{name} checkpoints/{name}",
             "",
@@ -102,6 +111,47 @@ def _line_errors(config: dict[str, Any], summary: dict[str, Any]) -> list[str]:
         "The baselines know the law of the recordings; docs/which_method.md compares all of them in more "
         "conditions.",
     ]
+
+
+def _cosines(config: dict[str, Any], summary: dict[str, Any]) -> list[str]:
+    """Return the cosines of a network of the task autoencoder beside those of the baselines."""
+    samples, dimensions = summary["sequence"]
+    probes, test = summary["probes"], summary["test"]
+    others = summary["baselines"].items()
+    return [
+        f"{samples} vectors of {dimensions} numbers go through {summary['numbers']} numbers of "
+        f"{summary['bits_per_number']} bits. Mean cosine on sequences of held-out chapters:",
+        "",
+        "| code | cosine | skill |",
+        "|---|---|---|",
+        f"| network | {test['cosine']:.4f} | {test['skill']:.3f} |",
+        *(f"| {name} | {row['cosine']:.4f} | {row['skill']:.3f} |" for name, row in others),
+        f"| network, every number moved by one level | {probes['moved']:.4f} | – |",
+        f"| network, code zeroed | {probes['zeroed']:.4f} | – |",
+        "",
+        "The vectors are those that ship with freqjax (freqjax/tasks/autoencoder/poems/NOTICE.md); sequences "
+        "of other vectors of as many numbers are coded too, and worse.",
+    ]
+
+
+_KINDS = {
+    "extraction": _Kind(
+        "gauss_newton",
+        "Initialised as `{initializer}`, which knows none of the frequencies.",
+        _errors,
+    ),
+    "lines": _Kind(
+        "hum",
+        "Initialised as `{initializer}`, which knows the band of the lines, and neither their strength nor "
+        "their detuning.",
+        _line_errors,
+    ),
+    "autoencoder": _Kind(
+        "poems",
+        "Its curve begins as a straight line along the first principal axis of training passages.",
+        _cosines,
+    ),
+}
 
 
 def main() -> None:

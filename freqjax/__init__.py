@@ -27,7 +27,8 @@ from freqjax.config.sections import (
 from freqjax.errors import UserError
 
 if TYPE_CHECKING:
-    from freqjax.deploy.autoencoder import TrainedAutoencoder, autoencoder, load_autoencoder
+    from freqjax.deploy.autoencoder import TrainedAutoencoder, load_autoencoder
+    from freqjax.deploy.autoencoder_training import autoencoder
     from freqjax.deploy.trained import Trained, load
     from freqjax.run.escalation import train
     from freqjax.tasks.autoencoder.config import AutoencoderConfig
@@ -47,7 +48,7 @@ _LATER = {
     # Its name in version 0.1, when there was no other task.
     "TaskConfig": "freqjax.tasks.extraction.config:ExtractionConfig",
     "TrainedAutoencoder": "freqjax.deploy.autoencoder:TrainedAutoencoder",
-    "autoencoder": "freqjax.deploy.autoencoder:autoencoder",
+    "autoencoder": "freqjax.deploy.autoencoder_training:autoencoder",
     "load_autoencoder": "freqjax.deploy.autoencoder:load_autoencoder",
     "Trained": "freqjax.deploy.trained:Trained",
     "load": "freqjax.deploy.trained:load",

@@ -6,7 +6,8 @@ import pytest
 
 import freqjax
 from freqjax import UserError
-from freqjax.deploy.autoencoder import set_fields, task_of
+from freqjax.deploy.autoencoder import task_of
+from freqjax.deploy.autoencoder_training import set_fields
 from freqjax.tasks.autoencoder.network.encoders import resets_of
 from freqjax.tasks.autoencoder.presets import preset
 from tests.tasks.autoencoder.made import (

@@ -9,7 +9,8 @@ import numpy as np
 from freqjax.checkpoints import store as checkpoints
 from freqjax.config import sections
 from freqjax.config.validation import validate
-from freqjax.deploy.autoencoder import TrainedAutoencoder, load_autoencoder, set_fields
+from freqjax.deploy.autoencoder import TrainedAutoencoder, load_autoencoder
+from freqjax.deploy.autoencoder_training import set_fields
 from freqjax.tasks.autoencoder.presets import preset
 from freqjax.training.prepared import Prepared
 
