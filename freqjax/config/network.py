@@ -37,6 +37,9 @@ class NetworkConfig(Section, section="network"):
     dropout: float = fraction(
         0.0, "probability of dropping a feature between two layers while training"
     )
+    residual: bool = anything(
+        False, "whether each layer after the first adds its input to its output (layers > 1)"
+    )
     bidirectional: bool = anything(
         False, "whether each layer also runs backwards in time (train.regime windows or examples)"
     )
@@ -68,6 +71,7 @@ class NetworkConfig(Section, section="network"):
         plain = {
             "cell": "lstm",
             "layers": 1,
+            "residual": False,
             "bidirectional": False,
             "conditioning": "input",
             "nonlinearity": "tanh",

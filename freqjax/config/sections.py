@@ -52,10 +52,10 @@ class SweepConfig(Section, section="sweep"):
 
 @dataclass
 class RunConfig(Section, section="run"):
-    """Devices of this process in a sweep, and the processes that share the sweep."""
+    """Devices of this process in a sweep or a run, and the processes that share a sweep."""
 
     cpu_devices: int | None = within(
-        1, 1024, None, "CPU devices of this process, or none for one per core"
+        1, 1024, None, "CPU devices of this process, or none for one per core, in a run for one"
     )
     coordinator: str = anything(
         "",

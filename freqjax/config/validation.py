@@ -136,6 +136,11 @@ def _validate_network(config: Config) -> None:
             f"network.dropout is {network.dropout:g}: it must be 0 where network.layers is 1, since it "
             "is applied between layers."
         )
+    if network.residual and network.layers == 1 and network.has_layers:
+        raise UserError(
+            f"network.residual is {network.residual}: it must be False where network.layers is 1, since the "
+            "first layer adds nothing."
+        )
     # The cells of freqjax are there; to import them would bring JAX.
     if network.cell not in CELLS and network.has_layers:
         cell_class(network.cell)
@@ -153,7 +158,12 @@ def _validate_network(config: Config) -> None:
 
 def _validate_without_layers(network: NetworkConfig) -> None:
     """Check the fields that only layers of a cell have."""
-    for field, wanted in (("layers", 1), ("bidirectional", False), ("conditioning", "input")):
+    for field, wanted in (
+        ("layers", 1),
+        ("residual", False),
+        ("bidirectional", False),
+        ("conditioning", "input"),
+    ):
         found = getattr(network, field)
         if found != wanted:
             raise UserError(

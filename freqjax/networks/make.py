@@ -71,6 +71,7 @@ def network_of(
         layer_initializer,
         layers=config.layers,
         dropout=config.dropout,
+        residual=config.residual,
         film=config.conditioning == "film",
         learned_carry=config.learned_carry,
     )

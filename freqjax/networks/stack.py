@@ -6,6 +6,8 @@ the inputs of layer l + 1, and a linear head reads those of the last layer. Betw
     FiLM     the selector scales and shifts the features (`freqjax.networks.film`), if configured
     dropout  after every layer except the last, only in training: each feature of each sample is 0 with
              probability p, else multiplied by 1/(1 − p) (Srivastava et al. 2014, as in PyTorch)
+    residual the features of layer l + 1 are what it makes of its inputs, plus the features of layer l as they
+             were before dropout (He et al. 2016), if configured; both have N numbers
 
 Layers, gates and biases are those of PyTorch's nn.LSTM, nn.GRU and nn.RNN, so that weights can be converted
 both ways. Parameters are {layer_0, layer_1, …, head}. A layer is a cell {input, recurrent}, each {kernel,
@@ -58,6 +60,7 @@ class _Stack:
         *,
         layers: int = 1,
         dropout: float = 0.0,
+        residual: bool = False,
         film: bool = False,
         learned_carry: bool = False,
     ) -> None:
@@ -70,7 +73,7 @@ class _Stack:
             raise ValueError("FiLM needs inputs that are a selector and inputs that are none.")
         self.setting, self.dropout = setting, dropout
         self._cell, self._initializer, self._layers = cell, initializer, layers
-        self._film, self._learned_carry = film, learned_carry
+        self._residual, self._film, self._learned_carry = residual, film, learned_carry
         self._first_inputs = np.array(setting.others if film else range(setting.input_size))
         self._selectors = np.array(setting.selectors, np.int32)
         self._module = cell(setting.hidden_size)
@@ -154,11 +157,12 @@ class _Stack:
     ) -> tuple[Carry, Float[Array, "T B O"]]:
         after, h = [], xs[..., self._first_inputs]
         for number, (name, _) in enumerate(self._named_layers()):
-            state, h = self._scan_layer(scan, params[name], carry[number], h, resets)
+            read = h
+            if dropout_key is not None and self.dropout > 0 and number > 0:
+                read = _dropped(jax.random.fold_in(dropout_key, number - 1), self.dropout, h)
+            state, made = self._scan_layer(scan, params[name], carry[number], read, resets)
             after.append(state)
-            h = self._modulated(params[name], xs, h)
-            if dropout_key is not None and self.dropout > 0 and number < self._layers - 1:
-                h = _dropped(jax.random.fold_in(dropout_key, number), self.dropout, h)
+            h = self._summed(number, h, self._modulated(params[name], xs, made))
         return tuple(after), self._read(params, h)
 
     def _join(self, cells: dict[str, Any]) -> dict[str, Any]:
@@ -201,6 +205,10 @@ class _Stack:
     def _modulated(self, layer: Any, xs: AnyArray, h: jax.Array) -> jax.Array:
         return modulate(layer["film"], xs[..., self._selectors], h) if self._film else h
 
+    def _summed(self, number: int, given: jax.Array, made: jax.Array) -> jax.Array:
+        """Return the features of a layer: what it made of those it was given, and these if it adds them."""
+        return given + made if self._residual and number > 0 else made
+
     def _read(self, params: Params, h: jax.Array) -> Any:
         return self._head.apply({"params": params["head"]}, h)
 
@@ -216,12 +224,12 @@ class StackedNetwork(_Stack):
         """Advance one sample: carry, x [B, D] → carry, y [B, O]."""
         after: list[Carry] = []
         h: Any = x[:, self._first_inputs]
-        for (name, _), state in zip(self._named_layers(), carry, strict=True):
+        for number, (name, _) in enumerate(self._named_layers()):
             variables = {"params": params[name]}
             projected = self._module.apply(variables, h, method="project")
-            state, h = cast(Any, self._module.apply(variables, state, projected))
+            state, made = cast(Any, self._module.apply(variables, carry[number], projected))
             after.append(state)
-            h = self._modulated(params[name], x, h)
+            h = self._summed(number, h, self._modulated(params[name], x, made))
         return tuple(after), self._read(params, h)
 
     def _join(self, cells: dict[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ from freqjax.training.placement import placed
 from freqjax.training.prepared import Prepared
 from freqjax.training.regimes import make_trainer, require_trainable
 from freqjax.training.stopping import Stopping
-from freqjax.training.trainers import Trainer
+from freqjax.training.trainers import StreamTrainer, Trainer
 
 Say = Callable[[str], None]
 
@@ -80,6 +80,8 @@ def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
       Interrupted: a signal came before anything was written.
     """
     devices.select(None)
+    if config.run.cpu_devices is not None:
+        devices.use_cpu_cores(config.run.cpu_devices)
     devices.require()
     validation.validate_training(config)
     with (
@@ -145,6 +147,8 @@ class Experiment:
         self._keep_beginning(folder, store, trainer)
         if self._engine.note is not None:
             self._say(self._engine.note)
+        if isinstance(trainer, StreamTrainer) and trainer.note is not None:
+            self._say(trainer.note)
         longest = self.config.curriculum.longest_horizon
         progress = Progress(self._task, self.config.train.epochs, self._say, longest)
         progress.begin(trainer.epoch)

@@ -1,8 +1,9 @@
-"""Device of a training: the CPU for small updates of one sample, else the one on which JAX computes.
+"""Devices of a training: the CPU for small updates of one sample, else the one on which JAX computes.
 
 An update of one sample is many small operations, each of which an accelerator begins anew. With up to 128
 units that takes longer than the operations themselves take on a CPU. Dense sensitivities are large, and so
-are many replicas in one program: they fill an accelerator.
+are many replicas in one program: they fill an accelerator. The mini-batches of one run of whole sequences can
+be divided over several devices (`freqjax.training.division`).
 """
 
 from __future__ import annotations
@@ -34,6 +35,19 @@ def local(config: Config) -> list[Any]:
     if idle(config) is None:
         return jax.local_devices()
     return jax.local_devices(backend="cpu")
+
+
+def sharing(config: Config) -> list[Any]:
+    """Return the devices of this process that share each mini-batch of one run of `config`.
+
+    These are its accelerators, or as many CPU devices as `run.cpu_devices` says, for whole sequences; else,
+    and where a caller has chosen a device, it is that on which JAX computes.
+    """
+    chosen = jax.config.jax_default_device  # pyright: ignore[reportAttributeAccessIssue]
+    if config.train.regime != "examples" or chosen is not None:
+        return [devices.default()]
+    found = jax.local_devices()
+    return found[: config.run.cpu_devices or 1] if devices.on_cpu() else found
 
 
 def idle(config: Config) -> str | None:

@@ -12,7 +12,9 @@ from freqjax.config.sections import Config
 from freqjax.networks import Network
 from freqjax.networks.network import Params
 from freqjax.tasks import Sequences, Task
+from freqjax.training import placement
 from freqjax.training.chunks import layer_names
+from freqjax.training.division import Division
 from freqjax.training.epochs import EpochResult, UpdateLog
 from freqjax.training.gradients import engines
 from freqjax.training.optimizers import make_direction, make_schedule
@@ -66,7 +68,11 @@ class Trainer(Protocol):
 
 
 class StreamTrainer:
-    """Trainer of stochastic gradients: epochs over the rows of a source, chunk by jitted chunk."""
+    """Trainer of stochastic gradients: epochs over the rows of a source, chunk by jitted chunk.
+
+    Attributes:
+      note: a line that says how mini-batches are divided over devices, or None.
+    """
 
     def __init__(
         self,
@@ -86,13 +92,16 @@ class StreamTrainer:
         schedule = make_schedule(config.optimizer, config.train.epochs * updates, updates)
         engine = engines.choose(network, task, config)
         chunk = engine.make_chunk(network, task, config, schedule, len(task.group_names))
-        self._chunk = jax.jit(chunk, donate_argnums=0)
+        self._division = Division(placement.sharing(config), self._source.streams)
+        self.note = self._division.note
+        self._chunk = self._division.jit(chunk)
         self._compiled: dict[int, Any] = {}
         if params is None:
             params = network.init(initial_key(config.train.seed))
         else:
             params = jax.tree.map(jnp.copy, params)  # an update donates its state's arrays
-        self._state = state_of(network, task, config, params, self._source.streams)
+        state = state_of(network, task, config, params, self._source.streams)
+        self._state = self._division.everywhere(state)
         self._layers = layer_names(self._state.params)
         self._log = UpdateLog.begin(config.optimizer)
         self._next_chunk = 0
@@ -110,7 +119,7 @@ class StreamTrainer:
     @property
     def params(self) -> Params:
         """Present parameters."""
-        return self._state.params
+        return self._division.local(self._state.params)
 
     @property
     def distinct_rows(self) -> int | None:
@@ -119,7 +128,7 @@ class StreamTrainer:
 
     def advance(self) -> EpochResult | None:
         """Run one chunk of updates."""
-        part = self._source.part(self.epoch, self._next_chunk)
+        part = self._division.rows(self._source.part(self.epoch, self._next_chunk))
         updates = part.inputs.shape[0]
         if updates not in self._compiled:
             self._compiled[updates] = self._chunk.lower(self._state, part).compile()
@@ -133,13 +142,13 @@ class StreamTrainer:
         self._next_chunk = 0
         result = self._log.end_epoch(self._task, self._config.optimizer, self._layers)
         if self._config.optimizer.schedule == "plateau":
-            scale = jnp.asarray(self._log.plateau.scale, jnp.float32)
+            scale = self._division.everywhere(jnp.asarray(self._log.plateau.scale, jnp.float32))
             self._state = self._state._replace(rate_scale=scale)
         return result
 
     def device_state(self) -> Any:
         """Return the train state without its parameters."""
-        return self._state._replace(params=None)
+        return self._division.local(self._state._replace(params=None))
 
     def host_state(self) -> dict[str, Any]:
         """Return the log of the updates and the position in the epoch."""
@@ -147,7 +156,7 @@ class StreamTrainer:
 
     def restore(self, params: Params, device_state: Any, host_state: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
-        self._state = device_state._replace(params=params)
+        self._state = self._division.everywhere(device_state._replace(params=params))
         self._log = UpdateLog.from_json(host_state, self._config.optimizer)
         self._next_chunk = host_state["next_chunk"]
 
@@ -158,11 +167,12 @@ class StreamTrainer:
         """
         fresh = make_direction(self._config.optimizer).init(self._state.params)
         kept = jax.tree.structure(fresh) == jax.tree.structure(self._state.opt_state)
-        self._state = self._state._replace(
+        state = self._state._replace(
             opt_state=self._state.opt_state if kept else fresh,
             schedule_start=jnp.asarray(self.step, jnp.int32),
             rate_scale=jnp.ones((), jnp.float32),
         )
+        self._state = self._division.everywhere(state)
         self._log.forget_plateau()
         moments = "the moments so far" if kept else "fresh moments"
         return f"the schedule starts anew here, with {moments}"

@@ -118,6 +118,9 @@ _REFUSED_NETWORKS = [
     ([("network.layers", "5")], "network.layers is 5: it must be from 1 to 4"),
     ([("network.dropout", "1")], "network.dropout is 1: it must be at least 0 and below 1"),
     ([("network.dropout", "0.2")], "network.dropout is 0.2: it must be 0 where network.layers is 1"),
+    ([("network.residual", "true")], "residual is True: it must be False where network.layers is 1, since"),
+    ([("network.cell", "lru"), ("network.residual", "true")], "residual is True: it must be False where netw"
+     "ork.cell is lru"),
     ([("network.conditioning", "gate")], "network.conditioning is 'gate': it must be one of input, film"),
 ]  # fmt: skip
 

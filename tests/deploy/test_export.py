@@ -143,6 +143,29 @@ def test_a_network_that_pytorch_does_not_have_is_exported_by_the_places_of_its_w
         interop.read(tmp_path / "e" / "weights.safetensors", "it")
 
 
+def test_residual_layers_are_exported_by_the_places_of_their_weights_and_run_as_they_are(tmp_path):
+    """PyTorch would read the same arrays as layers that do not add their inputs."""
+    network = trained(cell="rnn", layers=2, residual=True)
+    made = {
+        name: jax.export.deserialize(bytearray(p)) for name, p in export.programs(network).items()
+    }
+    xs = np.random.default_rng(0).normal(size=(5, 2, 3)).astype(np.float32)
+    _, ys = jax.jit(made["unroll"].call)(made["init_carry"].call(xs[0]), xs)
+    np.testing.assert_allclose(ys, network.unroll(xs)[1], rtol=1e-6, atol=1e-6)
+    (tmp_path / "it.safetensors").write_bytes(interop.to_safetensors(network))
+    arrays = safetensors.numpy.load_file(tmp_path / "it.safetensors")
+    assert "layer_1.input.kernel" in arrays
+    with pytest.raises(UserError, match=r"^it: it holds a network of network.residual True, which"):
+        interop.read(tmp_path / "it.safetensors", "it")
+    with pytest.raises(
+        UserError, match=r"^network.residual is True: it must be False to be written"
+    ):
+        interop.save(tmp_path / "other.safetensors", network)
+    interop.save(tmp_path / "plain.safetensors", trained(cell="rnn", layers=2))
+    with pytest.raises(UserError, match=r"^network.residual is True: it must be False, as in"):
+        interop.load(tmp_path / "plain.safetensors", network.config)
+
+
 def test_an_export_is_the_same_every_time_and_names_no_source(exported, tmp_path):
     jax.clear_caches()
     export.run(load(CLOCK), tmp_path / "exported", say=print)

@@ -36,6 +36,10 @@ CASES = {
         {"cell": "lstm", "layers": 2, "dropout": 0.3, "initializer": "chrono"},
         {"regime": "tbptt", "truncation": 5},
     ),
+    "residual, full": (
+        {"cell": "lstm", "layers": 3, "dropout": 0.3, "residual": True},
+        {"regime": "full", "streams": "parallel"},
+    ),
     "gru, full": (
         {"cell": "gru", "layers": 2, "dropout": 0.3, "learned_carry": True},
         {"regime": "full", "streams": "parallel"},

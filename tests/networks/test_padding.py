@@ -41,6 +41,8 @@ CASES = {
         SETTING._replace(hidden_size=hidden), LRU_INITIALIZERS["pytorch"], learned_carry=True
     ),
     "rnn": stack("rnn", layers=3, film=True),
+    "gru, residual": stack("gru", layers=3, residual=True, learned_carry=True),
+    "residual, both ways": stack("lstm", BidirectionalNetwork, layers=2, residual=True, film=True),
     "rnn, relu": stack("rnn relu", layers=2, film=True, learned_carry=True),
 }
 

@@ -73,6 +73,7 @@ STACKS = {
     "lstm, film": {"cell": "lstm", "layers": 2, "film": True, "learned_carry": True},
     "rnn, film": {"cell": "rnn", "layers": 1, "film": True},
     "rnn relu": {"cell": "rnn relu", "layers": 2, "learned_carry": True},
+    "gru, residual": {"cell": "gru", "layers": 3, "residual": True},
 }
 BOTH_WAYS = {
     "gru, both ways": {
@@ -337,6 +338,72 @@ def test_dropout_is_pytorchs_between_layers_alone():
     assert shares[0] != shares[1]
     np.testing.assert_array_equal(total(jax.random.key(1)), total(jax.random.key(1)))
     assert not np.array_equal(total(jax.random.key(1)), total(jax.random.key(2)))
+
+
+def composed(net, params, inputs, layers, bidirectional, resets):
+    """Return the outputs of residual layers, each run as a network of its own, with a head that copies."""
+    features, h = HIDDEN * (1 + bidirectional), inputs
+    copy = {"kernel": jnp.eye(features), "bias": jnp.zeros(features)}
+    for number in range(layers):
+        setting = SETTING._replace(
+            input_size=h.shape[-1], hidden_size=HIDDEN, output_size=features, selectors=()
+        )
+        kind = BidirectionalNetwork if bidirectional else StackedNetwork
+        alone = kind(setting, net._cell, LAYER_INITIALIZERS["pytorch"], learned_carry=True)
+        weights = {"layer_0": params[f"layer_{number}"], "head": copy}
+        _, made = alone.unroll(weights, alone.init_carry(weights, STREAMS), h, resets)
+        h = made + h if number else made
+    return h @ params["head"]["kernel"] + params["head"]["bias"][None, None]
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("cell", sorted(CELLS))
+def test_residual_layers_equal_networks_of_one_layer_and_sums(cell, bidirectional):
+    net = network(cell, layers=3, bidirectional=bidirectional, residual=True, learned_carry=True)
+    params, _, xs, resets = point(net)
+    _, ys = net.unroll(params, net.init_carry(params, STREAMS), xs, resets)
+    np.testing.assert_allclose(
+        ys, composed(net, params, xs, 3, bidirectional, resets), atol=2e-6, rtol=2e-6
+    )
+    plain = network(cell, layers=3, bidirectional=bidirectional, learned_carry=True)
+    _, others = plain.unroll(params, plain.init_carry(params, STREAMS), xs, resets)
+    assert np.abs(ys - others).max() > 0.1
+
+
+def test_residual_layers_equal_a_numpy_loop():
+    """Two layers of tanh units with FiLM, from the equations: what a layer adds is not modulated by it."""
+    net = network("rnn", layers=2, film=True, residual=True)
+    params, _, xs, _ = point(net)
+    none = jnp.zeros((TIME, STREAMS), bool)
+    _, ys = jax.jit(net.unroll)(params, net.init_carry(params, STREAMS), xs, none)
+    states = [np.zeros((STREAMS, HIDDEN)), np.zeros((STREAMS, HIDDEN))]
+    for t, x in enumerate(np.asarray(xs, np.float64)):
+        given, selector = x[:, :1], x[:, 1:]
+        for number, h in enumerate(states):
+            layer = params[f"layer_{number}"]
+            states[number] = np.tanh(dense(layer, "input", given) + dense(layer, "recurrent", h))
+            scale, shift = (
+                selector @ np.asarray(layer["film"][k], float) for k in ("scale", "shift")
+            )
+            made = (1 + scale) * states[number] + shift
+            given = made + given if number else made
+        head = params["head"]
+        expected = given @ np.asarray(head["kernel"], float) + np.asarray(head["bias"], float)
+        np.testing.assert_allclose(ys[t], expected, atol=2e-6)
+
+
+def test_what_a_residual_layer_adds_is_not_dropped():
+    """A second layer that makes 0 leaves the features of the first as they are, whatever it does not read."""
+    net = network("rnn", layers=2, dropout=0.5, residual=True)
+    params, carry, xs, resets = point(net)
+    params["layer_1"] = jax.tree.map(jnp.zeros_like, params["layer_1"])
+    _, plain = net.unroll(params, net.init_carry(params, STREAMS), xs, resets)
+    _, keyed = net.unroll(
+        params, net.init_carry(params, STREAMS), xs, resets, dropout_key=jax.random.key(0)
+    )
+    np.testing.assert_array_equal(plain, keyed)
+    _, moved = net.unroll(params, carry, xs, resets)
+    assert np.abs(moved - plain).max() > 1e-3
 
 
 def test_a_single_layer_drops_nothing():

@@ -21,8 +21,8 @@ from freqjax.tasks import Extraction, Task
 
 
 def has_names(config: NetworkConfig) -> bool:
-    """Return whether PyTorch has the cell, and so names for its weights."""
-    return config.cell in GATES
+    """Return whether PyTorch has the cell and the sum of its layers, and so names for its weights."""
+    return config.cell in GATES and not config.residual
 
 
 def by_place(params: Params) -> dict[str, np.ndarray]:
@@ -33,10 +33,15 @@ def by_place(params: Params) -> dict[str, np.ndarray]:
 
 def require_names(config: NetworkConfig, source: str) -> None:
     """Raise UserError if the weights in a file of `source`, by its config, have no names in PyTorch."""
-    if not has_names(config):
+    if config.cell not in GATES:
         raise UserError(
             f"{source}: it holds a network of network.cell {config.cell}, which PyTorch does not have; it "
             f"must be one of {', '.join(GATES)} to be read from a file of weights."
+        )
+    if config.residual:
+        raise UserError(
+            f"{source}: it holds a network of network.residual {config.residual}, which PyTorch does not "
+            "have; it must be False to be read from a file of weights."
         )
 
 
@@ -46,10 +51,15 @@ def from_params(params: Params, config: NetworkConfig) -> StateDict:
     Raises:
       UserError: PyTorch has no such cell, so that the file would be read as another one.
     """
-    if not has_names(config):
+    if config.cell not in GATES:
         raise UserError(
             f"network.cell is {config.cell}: it must be one of {', '.join(GATES)} to be written in "
             "PyTorch's names."
+        )
+    if config.residual:
+        raise UserError(
+            f"network.residual is {config.residual}: it must be False to be written in PyTorch's names, "
+            "whose modules do not add a layer's input to its output."
         )
     params = _on_host(params)
     layers = _layers(params, config)
@@ -146,6 +156,7 @@ def _settled(network: StateDict) -> dict[str, Any]:
         "cell": network.cell,
         "hidden_size": network.hidden_size,
         "layers": len(network.layers),
+        "residual": False,
         "bidirectional": network.bidirectional,
         "conditioning": "input" if network.film is None else "film",
     }

@@ -25,7 +25,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     "small": {"network.hidden_size": 256, "task.numbers": 32},
     "medium": {"network.hidden_size": 512, "task.numbers": 64},
     "large": {"network.hidden_size": 768, "task.numbers": 96, "network.layers": 2},
-    "xlarge": {"network.hidden_size": 1024, "task.numbers": 128, "network.layers": 2},
+    "xlarge": {
+        "network.hidden_size": 1024, "task.numbers": 128, "network.layers": 2, "network.residual": True,
+    },
     "research": {
         "network.hidden_size": 512, "task.numbers": 20, "network.bidirectional": True, **_SLOTS,
     },

@@ -8,6 +8,7 @@ import numpy as np
 
 from freqjax.checkpoints import store as checkpoints
 from freqjax.config import sections
+from freqjax.config.sections import Config
 from freqjax.config.validation import validate
 from freqjax.deploy.autoencoder import TrainedAutoencoder, load_autoencoder
 from freqjax.deploy.autoencoder_training import set_fields
@@ -43,13 +44,19 @@ def write_text(folder: Path) -> dict[str, str]:
     return {"data": str(folder / "poems.json"), "vectors": str(folder / "vectors.txt")}
 
 
-def untrained(folder: Path, data: dict[str, str], **fields) -> TrainedAutoencoder:
-    """Write the initial weights of a network to `folder`, and load them."""
+def config_of(data: dict[str, str], **fields) -> Config:
+    """Return the config of a small network, with `fields` by their names."""
     config = preset()
     set_fields(config, {"numbers": K, "hidden_size": 8, "heads": 2, "length": T} | fields)
     for name, value in data.items():
         setattr(config.task, name, value)
-    params = Prepared(validate(config)).initial_params()
+    return validate(config)
+
+
+def untrained(folder: Path, data: dict[str, str], **fields) -> TrainedAutoencoder:
+    """Write the initial weights of a network to `folder`, and load them."""
+    config = config_of(data, **fields)
+    params = Prepared(config).initial_params()
     values = sections.to_dict(config)
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(values))

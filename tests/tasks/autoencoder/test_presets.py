@@ -46,6 +46,7 @@ def test_every_preset_is_valid_and_has_its_sizes():
         validate_training(config)
         numbers = task_of(config).numbers
         assert (config.network.hidden_size, numbers, config.network.layers) == sizes
+        assert config.network.residual == (name == "xlarge")
         assert network_of(name)[0].code.bits_per_sequence == 8 * sizes[1]
 
 
