@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
@@ -16,6 +18,35 @@ from freqjax.text import printable, shortened
 
 # No deflated member grows by more when it is unpacked.
 _LARGEST_RATIO = 1032
+
+
+class ArrayHead(NamedTuple):
+    """What the header of an array promises.
+
+    Attributes:
+      shape: of the array.
+      dtype: of its values.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
+def read_heads(path: Path, source: str) -> dict[str, ArrayHead]:
+    """Read the headers of all arrays of an .npz, by name and in the order of the file.
+
+    Args:
+      path: the file.
+      source: how messages begin, such as "task.data is a.npz".
+
+    Raises:
+      UserError: the file is damaged or no .npz, or holds Python objects.
+    """
+    with _opened(path, source) as archive:
+        return {
+            name: _head(archive, archive.getinfo(member), f"{source}, {printable(name)}")
+            for name, member in _members(archive).items()
+        }
 
 
 def read_arrays(
@@ -32,22 +63,41 @@ def read_arrays(
     Raises:
       UserError: the file is damaged or no .npz, lacks an array, or holds Python objects.
     """
+    with _opened(path, source) as archive:
+        members = _members(archive)
+        for name in required:
+            if name not in members:
+                held = printable(shortened(", ".join(members), 200)) or "no arrays"
+                raise UserError(f"{source}: it must hold the array {name}, and has {held}.")
+        names = [name for name in (*required, *optional) if name in members]
+        return {name: _read(archive, members[name], f"{source}, {name}") for name in names}
+
+
+@contextmanager
+def _opened(path: Path, source: str) -> Iterator[zipfile.ZipFile]:
+    """Open an archive; what breaks while it is open becomes an error of the user."""
     try:
         with zipfile.ZipFile(path) as archive:
-            members = {n.removesuffix(".npy"): n for n in archive.namelist() if n.endswith(".npy")}
-            for name in required:
-                if name not in members:
-                    held = printable(shortened(", ".join(members), 200)) or "no arrays"
-                    raise UserError(f"{source}: it must hold the array {name}, and has {held}.")
-            names = [name for name in (*required, *optional) if name in members]
-            return {name: _read(archive, members[name], f"{source}, {name}") for name in names}
+            yield archive
     except BROKEN as error:
         what = printable(" ".join(str(error).split())[:200].rstrip(".")) or type(error).__name__
         raise UserError(f"{source}: it cannot be read as an .npz ({what}).") from None
 
 
+def _members(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Return the members that are arrays, by the names of these."""
+    return {n.removesuffix(".npy"): n for n in archive.namelist() if n.endswith(".npy")}
+
+
 def _read(archive: zipfile.ZipFile, member: str, source: str) -> np.ndarray:
     info = archive.getinfo(member)
+    _head(archive, info, source)
+    with archive.open(info) as file:
+        return npy.read_array(file, allow_pickle=False)
+
+
+def _head(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> ArrayHead:
+    """Read a header, and compare the sizes that it and the archive promise with what there is."""
     deflated = info.compress_type == zipfile.ZIP_DEFLATED
     most = info.compress_size * (_LARGEST_RATIO if deflated else 1)
     if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and info.file_size > (
@@ -69,5 +119,4 @@ def _read(archive: zipfile.ZipFile, member: str, source: str) -> np.ndarray:
             raise UserError(
                 f"{source}: its header promises {promised} bytes, and it has {info.file_size}."
             )
-    with archive.open(info) as file:
-        return npy.read_array(file, allow_pickle=False)
+    return ArrayHead(shape, dtype)
