@@ -29,10 +29,10 @@ import numpy as np
 from numpy.lib import format as npy
 
 from benchmarks.poems_data import write
-from benchmarks.poems_vectors import require_hash
 from freqjax.errors import UserError
+from freqjax.tasks.archives import require_hash
 from freqjax.tasks.classifier import pickles
-from freqjax.tasks.classifier.cutting import cut
+from freqjax.tasks.classifier.cutting import cut, halved
 from freqjax.tasks.classifier.sequences import Rows
 from freqjax.tasks.classifier.watch import EXERCISES, FILE
 
@@ -90,12 +90,6 @@ def windows_of(found: Mapping[str, Any]) -> dict[str, np.ndarray]:
         "recording": cuts.recording.astype(np.int16),
         "sampling_rate": np.array(_RATE, np.float32),
     }
-
-
-def halved(array: np.ndarray) -> np.ndarray:
-    """Return the mean of each two samples, [T // 2, F] float32; an odd last one is dropped."""
-    pairs = array[: len(array) // 2 * 2].astype(np.float32)
-    return pairs.reshape(-1, 2, array.shape[1]).mean(axis=1)
 
 
 def main(words: Sequence[str] | None = None) -> int:

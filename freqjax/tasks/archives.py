@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -120,3 +121,17 @@ def _head(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> Array
                 f"{source}: its header promises {promised} bytes, and it has {info.file_size}."
             )
     return ArrayHead(shape, dtype)
+
+
+def require_hash(path: Path, sha256: str) -> None:
+    """Check that a file is the one that data are made from.
+
+    Raises:
+      UserError: there is no such file, or its SHA-256 is another.
+    """
+    if not path.is_file():
+        raise UserError(f"{printable(str(path))}: there is no such file.")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        raise UserError(f"{printable(str(path))} has the SHA-256 {found}: it must be {sha256}.")

@@ -222,3 +222,9 @@ def pair_numbers(
     _, first = np.unique(group, return_inverse=True)
     names, second = np.unique(recording, return_inverse=True)
     return first * len(names) + second
+
+
+def halved(array: Float[np.ndarray, "T F"]) -> Float[np.ndarray, "H F"]:
+    """Return the means of each two samples, H = T // 2, float32; an odd last one is dropped."""
+    pairs = array[: len(array) // 2 * 2].astype(np.float32)
+    return pairs.reshape(-1, 2, array.shape[1]).mean(axis=1)
