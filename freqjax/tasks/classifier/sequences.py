@@ -138,8 +138,11 @@ def _read(path: Path, field: str, *, stacked: bool) -> Rows:
 
 
 def _comparable(values: np.ndarray) -> np.ndarray:
-    """Return bytes as text, and whole numbers without a sign so that those of other files go with them."""
-    return values.astype(np.int64) if values.dtype.kind == "u" else spelled(values)
+    """Return bytes as text, and whole numbers without a sign as int64, or as text where they exceed it."""
+    if values.dtype.kind != "u":
+        return spelled(values)
+    most = np.iinfo(np.int64).max
+    return values.astype(str if values.max() > most else np.int64)
 
 
 def _modalities(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from freqjax import UserError
+from freqjax.tasks.classifier import sequences
 from freqjax.tasks.classifier.sequences import read_sequences
 
 RANDOM = np.random.default_rng(5)
@@ -85,6 +86,20 @@ def test_names_may_be_text(tmp_path, kind):
     assert rows.group is not None and rows.group.tolist() == ["eve", "adam", "eve", "seth"]
     assert rows.recording is not None and rows.recording.tolist() == list("abca")
     assert rows.split is not None and rows.split.tolist() == [0, 2, 0, 1]
+
+
+def test_numbers_without_a_sign_are_not_turned_negative(tmp_path):
+    large = np.array([2**64 - 1, 1, 2**63, 1], np.uint64)
+    rows = read(tmp_path, pose=POSE, label=large, group=LABEL.astype(np.uint8))
+    assert rows.label.tolist() == [str(number) for number in large.tolist()]
+    assert rows.group is not None and rows.group.tolist() == LABEL.tolist()
+    assert rows.group.dtype == np.int64
+
+
+def test_more_numbers_than_are_held_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(sequences, "MOST_NUMBERS", 71)
+    with pytest.raises(UserError, match="its modalities have 72 numbers: there must be at most 71"):
+        read(tmp_path, pose=POSE, label=LABEL)
 
 
 def test_a_folder_has_a_recording_in_each_file(tmp_path):
