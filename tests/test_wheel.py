@@ -90,6 +90,8 @@ def test_nothing_but_freqjax_is_installed(wheel):
         "freqjax/shipped/configs/quick.py",
         "freqjax/tasks/autoencoder/poems/NOTICE.md",
         "freqjax/tasks/autoencoder/poems/poems.npz",
+        "freqjax/tasks/classifier/watch/NOTICE.md",
+        "freqjax/tasks/classifier/watch/watch.npz",
     } <= names
     clone = {str(p.relative_to(ROOT)) for p in (ROOT / "freqjax").rglob("*.py")}
     assert clone <= names

@@ -183,8 +183,8 @@ def _codes(path: Path, network: TrainedAutoencoder) -> np.ndarray:
       UserError: the file is damaged, or its codes are not those of the network.
     """
     from freqjax.recordings import require_file
+    from freqjax.tasks.archives import read_arrays
     from freqjax.tasks.autoencoder import given
-    from freqjax.tasks.autoencoder.archives import read_arrays
 
     source = f"--input is {printable(str(path))}"
     require_file(path, "--input")

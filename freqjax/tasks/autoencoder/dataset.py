@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from freqjax.errors import UserError
-from freqjax.tasks.autoencoder import splits, windows
+from freqjax.tasks import splits
+from freqjax.tasks.autoencoder import windows
 from freqjax.tasks.autoencoder.poems import read_poems
 from freqjax.tasks.autoencoder.sequences import read_sequences
 from freqjax.tasks.autoencoder.text import Chapter, read_chapters

@@ -20,8 +20,9 @@ from jaxtyping import Bool, Float, Int
 
 from freqjax.errors import UserError
 from freqjax.recordings import require_file
-from freqjax.tasks.autoencoder import splits
-from freqjax.tasks.autoencoder.archives import read_arrays
+from freqjax.tasks import splits
+from freqjax.tasks.archives import read_arrays
+from freqjax.tasks.row_values import flags, flags_of_lengths, named, part_numbers
 from freqjax.text import printable
 
 _OPTIONAL = ("mask", "lengths", "group", "split", "labels")
@@ -74,13 +75,13 @@ def read_sequences(path: Path, field: str = "task.data") -> OwnSequences:
     count = len(vectors)
     group, group_names = np.arange(count, dtype=np.int32), tuple(map(str, range(count)))
     if "group" in arrays:
-        group, group_names = _named(arrays["group"], "group", count, source)
+        group, group_names = named(arrays["group"], "group", count, source)
     label, label_names = np.zeros(count, np.int32), ()
     if "labels" in arrays:
-        label, label_names = _named(arrays["labels"], "labels", count, source)
+        label, label_names = named(arrays["labels"], "labels", count, source)
     split = None
     if "split" in arrays:
-        split = _split(arrays["split"], count, source)
+        split = part_numbers(arrays["split"], count, source)
         splits.require_whole_groups(group, split, group_names, source)
     return OwnSequences(
         vectors=np.where(mask[..., None], vectors, np.float32(0)),
@@ -97,21 +98,8 @@ def _mask(arrays: dict[str, np.ndarray], shape: tuple[int, ...], source: str) ->
     if "mask" in arrays and "lengths" in arrays:
         raise UserError(f"{source}: it has mask and lengths, and must have one of them at most.")
     if "lengths" in arrays:
-        lengths = arrays["lengths"]
-        whole = lengths.dtype.kind in "iu" and lengths.shape == shape[:1]
-        if not whole or lengths.min() < 1 or lengths.max() > shape[1]:
-            raise UserError(
-                f"{source}: lengths is {_described(lengths)}: it must be whole numbers ({shape[0]},) from "
-                f"1 to {shape[1]}."
-            )
-        return np.arange(shape[1]) < lengths[:, None]
-    mask = arrays.get("mask", np.ones(shape, bool))
-    flags = mask.dtype.kind in "biuf" and mask.shape == shape
-    if not flags or not np.isin(mask, (0, 1)).all():
-        raise UserError(
-            f"{source}: mask is {_described(mask)}: it must be true and false, or 1 and 0, {shape}."
-        )
-    mask = mask.astype(bool)
+        return flags_of_lengths(arrays["lengths"], shape, source)
+    mask = flags(arrays.get("mask", np.ones(shape, bool)), "mask", shape, source)
     empty = np.flatnonzero(~mask.any(axis=1))
     if len(empty):
         raise UserError(
@@ -130,47 +118,3 @@ def _require_finite(vectors: np.ndarray, mask: np.ndarray, given: np.ndarray, so
             f"{source}: sequences[{', '.join(map(str, place))}] is {given[place]}: it must be a finite "
             "number of float32, or not be present (mask, lengths)."
         )
-
-
-def _named(
-    values: np.ndarray, name: str, count: int, source: str
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the index [N] int32 of each value among the sorted ones, and their names."""
-    if values.dtype.kind not in "biuUS" or values.shape != (count,):
-        raise UserError(
-            f"{source}: {name} is {values.dtype} {values.shape}: it must be whole numbers or text ({count},)."
-        )
-    known, index = np.unique(_spelled(values), return_inverse=True)
-    return index.astype(np.int32), tuple(printable(str(value)) for value in known.tolist())
-
-
-def _split(values: np.ndarray, count: int, source: str) -> np.ndarray:
-    spelled = _spelled(values)
-    if spelled.shape == (count,) and spelled.dtype.kind == "U":
-        names = {name: number for number, name in enumerate(splits.NAMES)}
-        found = np.array([names.get(value, -1) for value in spelled.tolist()], np.int32)
-    elif spelled.shape == (count,) and spelled.dtype.kind in "iu":
-        found = np.where((spelled >= 0) & (spelled <= 2), spelled, -1).astype(np.int32)
-    else:
-        found = np.array([-1], np.int32)
-    if (found < 0).any():
-        raise UserError(
-            f"{source}: split is {_described(values)}: it must be 0, 1 or 2, or {', '.join(splits.NAMES)}, "
-            f"({count},)."
-        )
-    return found
-
-
-def _spelled(values: np.ndarray) -> np.ndarray:
-    """Return bytes as text, and everything else as it is."""
-    return np.char.decode(values, "utf-8", "replace") if values.dtype.kind == "S" else values
-
-
-def _described(values: np.ndarray) -> str:
-    """Describe an array by its type, its shape and the ends of its values."""
-    ends = (
-        f" from {values.min()} to {values.max()}"
-        if values.dtype.kind in "iuf" and values.size
-        else ""
-    )
-    return f"{values.dtype} {values.shape}{ends}"

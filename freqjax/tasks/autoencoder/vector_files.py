@@ -16,7 +16,7 @@ import numpy as np
 
 from freqjax.errors import UserError
 from freqjax.recordings import require_file
-from freqjax.tasks.autoencoder.archives import read_arrays
+from freqjax.tasks.archives import read_arrays
 from freqjax.tasks.autoencoder.vocabulary import Vocabulary, make_vocabulary
 from freqjax.text import printable, shortened
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from freqjax import UserError
-from freqjax.tasks.autoencoder import splits, windows
+from freqjax.tasks import splits
+from freqjax.tasks.autoencoder import windows
 from freqjax.tasks.autoencoder.poems import read_poems
 
 

@@ -45,6 +45,32 @@ def split_groups(
     return split
 
 
+def fold_groups(
+    groups: int, folds: int, fold: int, field: str = "task.folds"
+) -> Int[np.ndarray, " G"]:
+    """Return the split of G groups by one of k folds, int32: fold f is test, the next one validation.
+
+    Group g is in fold g mod k, so that nothing is drawn and the k tests together are every group once.
+
+    Args:
+      groups: G.
+      folds: k, 3 at least.
+      fold: f, from 0 to k − 1.
+      field: the field of the folds, for messages.
+
+    Raises:
+      UserError: k or f is out of range, or there are fewer groups than folds.
+    """
+    if not 3 <= folds <= groups:
+        allowed = f"from 3 to {groups}, the number of groups" if groups >= 3 else "left out"
+        reason = "" if groups >= 3 else f", since 3 groups are needed and there are {groups}"
+        raise UserError(f"{field} is {folds}: it must be {allowed}{reason}.")
+    if not 0 <= fold < folds:
+        raise UserError(f"{field} is {folds}, fold {fold}: the fold must be from 0 to {folds - 1}.")
+    after = (np.arange(groups) % folds - fold) % folds
+    return np.select([after == 0, after == 1], [2, 1], 0).astype(np.int32)
+
+
 def require_whole_groups(
     group: Int[np.ndarray, " N"], split: Int[np.ndarray, " N"], names: tuple[str, ...], source: str
 ) -> None:
