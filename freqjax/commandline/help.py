@@ -16,6 +16,8 @@ from freqjax.errors import UserError
 from freqjax.modes import FLAGS, MODES, Overrides
 
 _WIDTH = 110
+# Configs whose names stand first.
+_FIRST = ("default", "quick")
 
 
 def text(plain: Sequence[str], overrides: Overrides) -> str:
@@ -62,10 +64,23 @@ def _modes() -> str:
         "  freqjax completion SHELL          a script that completes words, for bash, zsh or fish",
         "  freqjax --version                 the version",
         "",
-        *_wrapped("configs that ship: " + ", ".join(shipped.config_names()), ""),
+        *_configs(),
         *_wrapped("checkpoints that ship: " + ", ".join(shipped.checkpoint_names()), ""),
     ]
     return "\n".join(lines)
+
+
+def _configs() -> list[str]:
+    """Return two lines of names of configs, and how many there are besides."""
+    every = shipped.config_names()
+    shown = [*_FIRST, *(name for name in every if name not in _FIRST)]
+    while True:
+        left = len(every) - len(shown)
+        rest = f", and {left} more, which the README describes" if left else ""
+        lines = _wrapped(f"configs that ship: {', '.join(shown)}{rest}", "")
+        if len(lines) <= 2:
+            return lines
+        shown.pop()
 
 
 def _flags(name: str) -> str:
