@@ -60,6 +60,7 @@ class Job:
         """Draw weights and batches [U, T, B, D] with U = `batches`."""
         self.shape, self.share = shape, share
         self.config = config_of(shape, share)
+        assert isinstance(self.config.task, AutoencoderConfig)
         self.task = Autoencoder(self.config.task)
         self.network = self.task.network(self.config.network, None)
         self.params = self.network.init(jax.random.key(0))

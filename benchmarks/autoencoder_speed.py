@@ -23,7 +23,7 @@ from benchmarks import record
 from benchmarks.autoencoder_jobs import Job, Shape
 
 SHARES = (1.0, 0.5)
-_BATCHES, _ROUNDS = 4, 9
+_BATCHES, _ROUNDS = 2, 5
 _ONE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 

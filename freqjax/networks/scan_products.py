@@ -26,7 +26,6 @@ Multiply = Callable[[str, Any], jax.Array]
 Step = Callable[[Multiply, Any, Any, Any], tuple[Any, Any]]
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def scan_products(
     step: Step, layers: Layers, constants: Any, state: Any, rows: Any
 ) -> tuple[Any, Any]:
@@ -41,7 +40,11 @@ def scan_products(
       state: before the first row.
       rows: a tree of arrays [T, ...].
     """
+    return _scan(step, layers, constants, state, rows)
 
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _scan(step: Step, layers: Layers, constants: Any, state: Any, rows: Any) -> tuple[Any, Any]:
     affine = {name: _affine(layer) for name, layer in layers.items()}
 
     def body(state: Any, row: Any) -> tuple[Any, Any]:
@@ -98,7 +101,7 @@ def _backward(step: Step, record: Any, cotangents: Any) -> tuple[Any, ...]:
     return d_layers, d_constants, d_state, d_rows
 
 
-scan_products.defvjp(_forward, _backward)
+_scan.defvjp(_forward, _backward)
 
 
 def _affine(layer: Any) -> Callable[[Any], jax.Array]:

@@ -203,6 +203,29 @@ def test_forcing_shows_the_target_before_a_sample(gives):
     np.testing.assert_array_equal(moved, np.arange(T) >= first)
 
 
+def test_sequences_of_other_lengths_are_not_compiled_anew():
+    network = make(encoder="recurrent", decoder="slots", forcing=(0.5,))
+    params = network.init(jax.random.key(0))
+    compiled = 0
+
+    @jax.jit
+    def gradient(xs, resets):
+        nonlocal compiled
+        compiled += 1
+
+        def loss(params):
+            key, step = jax.random.key(0), jnp.int32(0)
+            found = network.training_pass(params, xs, xs, resets, key=key, step=step)
+            return jnp.mean(jnp.square(found.outputs))
+
+        return jax.grad(loss)(params)
+
+    vectors, mask = sequences()
+    for shift in range(3):
+        gradient(np.swapaxes(vectors, 0, 1), flags(np.roll(mask, shift, axis=0)))
+    assert compiled == 1
+
+
 def test_phases_of_forcing_and_length():
     practice = Practice(forcing=(0.9, 0.3), lengths=(2, 4), phase=10)
     for step, share, length in ((0, 0.9, 2), (9, 0.9, 2), (10, 0.3, 4), (99, 0.3, 4)):
