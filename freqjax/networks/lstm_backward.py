@@ -30,6 +30,7 @@ import jax
 import jax.numpy as jnp
 
 from freqjax.networks.arrays import AnyArray
+from freqjax.networks.wide import product_with, summed_outer
 
 # A tree {input: {kernel [D, 4H], bias [4H]}, recurrent: {kernel [H, 4H], bias [4H]}}.
 Cell = Any
@@ -104,11 +105,12 @@ def _states(
     driven = driven.reshape(*resets.shape, 4, -1)
     # A reset replaces h W_h rather than h: the select is then fused into a sum that is computed anyway.
     from_initial = _by_gate(initial[1] @ kernel)
+    recur = product_with(kernel)
 
     def body(carry: State, row: tuple[jax.Array, jax.Array]):
         c, h = carry
         driven, flags = row
-        from_h = jnp.where(flags[:, None, None], from_initial, _by_gate(h @ kernel))
+        from_h = jnp.where(flags[:, None, None], from_initial, _by_gate(recur(h)))
         bounded = _bounded(driven + from_h)
         i, f, g, o = _gates(bounded)
         c = f * jnp.where(flags[:, None], initial[0], c) + i * g
@@ -132,7 +134,7 @@ def _backward(record: _Record, cotangents: tuple[State, jax.Array]) -> tuple[Any
     else:
         from_carry, c_initial, dz = _adjoint_of_kept(record, bounded, cotangents)
     dz = dz.reshape(rows.shape[0], -1)
-    gradient = rows.T @ dz
+    gradient = summed_outer(rows, dz)
     d_recurrent, d_input, d_bias = jnp.split(gradient, [hidden, hidden + inputs])
     d_cell = {
         "input": {"kernel": d_input, "bias": d_bias[0]},

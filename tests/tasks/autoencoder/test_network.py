@@ -99,8 +99,8 @@ def test_attention_is_that_of_numpy():
     rng = np.random.default_rng(1)
     queries, slots = rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 5, 6))
     there = np.array([[True] * 5, [True, True, False, False, True]])
-    attend: Any = layers.attend
-    found, weights = attend(params, queries.astype(np.float32), slots.astype(np.float32), 2, there)
+    read = layers.slots_to_read(params, slots.astype(np.float32), 2, there)
+    found, weights = layers.attend(params, queries.astype(np.float32), read)
     w = jax.tree.map(lambda a: np.asarray(a, np.float64), params)
     q = queries @ w["query"]["kernel"] + w["query"]["bias"]
     k = slots @ w["key"]["kernel"]
@@ -201,6 +201,29 @@ def test_forcing_shows_the_target_before_a_sample(gives):
     moved = np.abs(np.asarray(outputs(changed)) - np.asarray(outputs(xs))).max(axis=(1, 2)) > 1e-6
     first = 3 if gives == "current" else 4
     np.testing.assert_array_equal(moved, np.arange(T) >= first)
+
+
+def test_sequences_of_other_lengths_are_not_compiled_anew():
+    network = make(encoder="recurrent", decoder="slots", forcing=(0.5,))
+    params = network.init(jax.random.key(0))
+    compiled = 0
+
+    @jax.jit
+    def gradient(xs, resets):
+        nonlocal compiled
+        compiled += 1
+
+        def loss(params):
+            key, step = jax.random.key(0), jnp.int32(0)
+            found = network.training_pass(params, xs, xs, resets, key=key, step=step)
+            return jnp.mean(jnp.square(found.outputs))
+
+        return jax.grad(loss)(params)
+
+    vectors, mask = sequences()
+    for shift in range(3):
+        gradient(np.swapaxes(vectors, 0, 1), flags(np.roll(mask, shift, axis=0)))
+    assert compiled == 1
 
 
 def test_phases_of_forcing_and_length():

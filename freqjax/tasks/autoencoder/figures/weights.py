@@ -18,7 +18,7 @@ from freqjax.networks.network import Params
 from freqjax.tasks.autoencoder.dataset import Part
 from freqjax.tasks.autoencoder.network.autoencoder import AutoencoderNetwork
 from freqjax.tasks.autoencoder.network.decoders import Beside, ParallelDecoder
-from freqjax.tasks.autoencoder.network.layers import attend, norm, product
+from freqjax.tasks.autoencoder.network.layers import attend, norm, product, slots_to_read
 from freqjax.tasks.autoencoder.network.recurrent import RecurrentDecoder
 from freqjax.tasks.autoencoder.probes import Coded
 
@@ -72,4 +72,5 @@ def first_layer(
     rows = (len(codes), samples)
     places = jnp.broadcast_to(params["positions"][:samples], (*rows, size))
     h = modulate(layer["film"], jnp.broadcast_to(codes[:, None], (*rows, codes.shape[1])), places)
-    return attend(layer["slots"], norm(layer["norms"][0], h), slots, decoder.heads)[1]
+    read = slots_to_read(layer["slots"], slots, decoder.heads)
+    return attend(layer["slots"], norm(layer["norms"][0], h), read)[1]

@@ -34,6 +34,7 @@ from freqjax.tasks.autoencoder.network.layers import (
     norm,
     product,
     sinusoidal_positions,
+    slots_to_read,
 )
 from freqjax.tasks.autoencoder.network.readout import Readout
 
@@ -202,9 +203,10 @@ class ParallelDecoder:
             each = jnp.broadcast_to(codes[:, None], (count, samples, self.linear.numbers))
             h = modulate(layer["film"], each, h)
             first, second, third = layer["norms"]
-            h = h + attend(layer["slots"], norm(first, h), slots, self.heads)[0]
+            read = slots_to_read(layer["slots"], slots, self.heads)
+            h = h + attend(layer["slots"], norm(first, h), read)[0]
             x = norm(second, h)
-            h = h + attend(layer["among"], x, x, self.heads)[0]
+            h = h + attend(layer["among"], x, slots_to_read(layer["among"], x, self.heads))[0]
             wide = jax.nn.gelu(product(layer["wide"], norm(third, h)))
             h = h + product(layer["narrow"], wide)
         return norm(params["norm"], h)

@@ -6,7 +6,7 @@ Parameters are nested dictionaries of arrays. Axes: T samples, B sequences, N fe
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -64,41 +64,70 @@ def init_attention(key: jax.Array, queries: int, keys: int, features: int) -> di
     }
 
 
-def attend(
+class Read(NamedTuple):
+    """What queries attend to: keys and values of S slots, by head.
+
+    Attributes:
+      keys, values: products of the slots.
+      present: the slots that may be read; None for all. With none present all are read alike.
+    """
+
+    keys: Float[Array, "B S A N"]
+    values: Float[Array, "B S A N"]
+    present: Bool[AnyArray, "B S"] | None = None
+
+
+def slots_to_read(
     layer: Any,
-    queries: Float[AnyArray, "B L M"],
     slots: Float[AnyArray, "B S N"],
     heads: int,
     present: Bool[AnyArray, "B S"] | None = None,
+) -> Read:
+    """Compute keys and values of slots once, for queries that may come one after another.
+
+    Args:
+      layer: from `init_attention`.
+      slots: what is read.
+      heads: A, which divides the features.
+      present: see `Read`.
+    """
+    return Read(
+        _by_head(layer["key"], slots, heads), _by_head(layer["value"], slots, heads), present
+    )
+
+
+def attend(
+    layer: Any, queries: Float[AnyArray, "B L M"], read: Read
 ) -> tuple[Float[Array, "B L M"], Float[Array, "B L S"]]:
     """Attend from L queries of each sequence to S slots, by scaled dot products (Vaswani et al. 2017).
 
     Args:
       layer: from `init_attention`.
       queries: what asks.
-      slots: what is read.
-      heads: A, which divides the features.
-      present: the slots that may be read; None for all. With none present all are read alike.
+      read: keys and values of the slots, from `slots_to_read`.
 
     Returns:
       What was read, and the weights of each slot, the mean over heads.
     """
-    q, k, v = (_by_head(layer, name, x, heads) for name, x in _sources(queries, slots))
-    scores = jnp.einsum("blad,bsad->bals", q, k) / math.sqrt(q.shape[-1])
-    if present is not None:
-        scores = jnp.where(present[:, None, None], scores, _NEVER)
+    found, weights = weigh(product(layer["query"], queries), read)
+    return product(layer["out"], found), weights
+
+
+def weigh(
+    queries: Float[AnyArray, "B L N"], read: Read
+) -> tuple[Float[Array, "B L N"], Float[Array, "B L S"]]:
+    """Attend as `attend`, from queries that have been projected, to what is yet to be projected back."""
+    q = queries.reshape(*queries.shape[:2], *read.keys.shape[2:])
+    scores = jnp.einsum("blad,bsad->bals", q, read.keys) / math.sqrt(q.shape[-1])
+    if read.present is not None:
+        scores = jnp.where(read.present[:, None, None], scores, _NEVER)
     weights = jax.nn.softmax(scores, axis=-1)
-    read = jnp.einsum("bals,bsad->blad", weights, v)
-    read = read.reshape(*read.shape[:2], -1)
-    return product(layer["out"], read), jnp.mean(weights, axis=1)
+    found = jnp.einsum("bals,bsad->blad", weights, read.values)
+    return found.reshape(*found.shape[:2], -1), jnp.mean(weights, axis=1)
 
 
-def _sources(queries: AnyArray, slots: AnyArray) -> tuple[tuple[str, AnyArray], ...]:
-    return ("query", queries), ("key", slots), ("value", slots)
-
-
-def _by_head(layer: Any, name: str, x: AnyArray, heads: int) -> jax.Array:
-    y = product(layer[name], x)
+def _by_head(layer: Any, x: AnyArray, heads: int) -> jax.Array:
+    y = product(layer, x)
     return y.reshape(*y.shape[:2], heads, -1)
 
 

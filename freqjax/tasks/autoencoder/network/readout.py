@@ -97,10 +97,12 @@ class Readout:
     ) -> Float[Array, "*rows D"]:
         """Compute y of features h and, if there is one, the output of another part of the decoder."""
         q = product(params["out"], h)
-        if beside is not None:
-            q = q + beside
+        return self.settled(params, q if beside is None else q + beside)
+
+    def settled(self, params: Any, q: Float[AnyArray, "*rows D"]) -> Float[Array, "*rows D"]:
+        """Compute y of q, by the prototypes alone; q itself if there are none."""
         if not self.prototypes:
-            return q
+            return jnp.asarray(q)
         vectors = params["prototypes"] / HELD
         scores = params["sharpness"] * (q @ vectors.T)
         return q + jax.nn.softmax(scores + along(params["bias"], scores), axis=-1) @ vectors

@@ -14,19 +14,22 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from freqjax.networks import Cell
 from freqjax.networks.arrays import AnyArray
 from freqjax.networks.network import Carry
+from freqjax.networks.scan_products import Multiply, scan_products
 from freqjax.networks.weights import LayerInitializer, LayerSetting
 from freqjax.tasks.autoencoder.network.decoders import NOTHING, Beside, Forced
 from freqjax.tasks.autoencoder.network.layers import (
-    attend,
+    Read,
     init_attention,
     init_product,
     product,
     sinusoidal_positions,
+    slots_to_read,
+    weigh,
 )
 from freqjax.tasks.autoencoder.network.readout import Readout
 
@@ -102,17 +105,17 @@ class RecurrentDecoder:
         self, params: Any, codes: Float[AnyArray, "B K"], samples: int, beside: Beside = NOTHING
     ) -> tuple[Float[Array, "T B D"], Float[Array, "T B S"] | None]:
         """Return outputs, and the weights with which each attended to the slots; None if there are none."""
-        slots, there = self._slots(params, codes, beside)
+        slots = self._slots(params, codes, beside)
         fixed = self._fixed(codes, samples)
         carry = self._begin(params, codes)
         start = jnp.broadcast_to(params["start"], (len(codes), self.readout.dimensions))
         forced = beside.forced
         if forced is None:
-            return self._alone(params, carry, start, fixed, slots, there)
+            return self._alone(params, carry, start, fixed, slots)
         read = jnp.concatenate([start[None], forced.vectors[:-1]])
         if self.always_forced:
-            return self._driven(params, carry, read, fixed, slots, there)
-        return self._mixed(params, carry, start, read, fixed, slots, there, forced)
+            return self._driven(params, carry, read, fixed, slots)
+        return self._mixed(params, carry, start, read, fixed, slots, forced)
 
     def _begin(self, params: Any, codes: AnyArray) -> Carry:
         """Return the carry that the code begins."""
@@ -120,16 +123,17 @@ class RecurrentDecoder:
         values = dict(zip(self.cell.carry._fields, parts, strict=True))
         return self.cell.carry(**values | {"h": jnp.tanh(values["h"])})
 
-    def _slots(
-        self, params: Any, codes: AnyArray, beside: Beside
-    ) -> tuple[Float[Array, "B S N"] | None, Bool[Array, "B S"] | None]:
-        """Return what is attended to, and which of it is present."""
+    def _slots(self, params: Any, codes: AnyArray, beside: Beside) -> Read | None:
+        """Return keys and values of what is attended to, which are the same at every sample."""
+        if not self.attends:
+            return None
+        attention = params["attention"]
         if self.leaks:
             assert beside.states is not None and beside.present is not None
-            return jnp.swapaxes(beside.states, 0, 1), jnp.swapaxes(beside.present, 0, 1)
-        if not self.slots:
-            return None, None
-        return product(params["slots"], codes).reshape(len(codes), self.slots, -1), None
+            states, present = (jnp.swapaxes(a, 0, 1) for a in (beside.states, beside.present))
+            return slots_to_read(attention, states, self.heads, present)
+        slots = product(params["slots"], codes).reshape(len(codes), self.slots, -1)
+        return slots_to_read(attention, slots, self.heads)
 
     def _fixed(self, codes: AnyArray, samples: int) -> Float[Array, "T B M"]:
         """Return the inputs that no output changes: the code at every sample, and the position."""
@@ -140,36 +144,31 @@ class RecurrentDecoder:
         return jnp.concatenate(parts, axis=-1)
 
     def _advance(
-        self, params: Any, carry: Carry, last: Any, fixed: Any, slots: Any, there: Any
+        self, multiply: Multiply, slots: Read | None, carry: Carry, last: Any, fixed: Any
     ) -> tuple[Carry, jax.Array, jax.Array | None]:
         """Advance one sample: the carry, the features that are read out, and the attention."""
         x, weights, heard = jnp.concatenate([last, fixed], axis=-1), None, None
         if slots is not None:
-            heard, weights = attend(params["attention"], carry.h[:, None], slots, self.heads, there)
-            heard, weights = heard[:, 0], weights[:, 0]
+            found, weights = weigh(multiply("query", carry.h[:, None]), slots)
+            heard, weights = multiply("out", found)[:, 0], weights[:, 0]
             x = jnp.concatenate([x, heard], axis=-1)
-        cell = params["cell"]
-        carry = self.cell.combine(
-            carry, product(cell["input"], x), product(cell["recurrent"], carry.h)
-        )
+        carry = self.cell.combine(carry, multiply("input", x), multiply("recurrent", carry.h))
         features = carry.h if heard is None else jnp.concatenate([carry.h, heard], axis=-1)
         return carry, features, weights
 
+    def _products(self, params: Any) -> dict[str, Any]:
+        """Return the layers by which `_advance` multiplies."""
+        attention = {name: params["attention"][name] for name in ("query", "out") if self.attends}
+        return dict(params["cell"]) | attention
+
     def _alone(
-        self, params: Any, carry: Carry, start: Any, fixed: Any, slots: Any, there: Any
+        self, params: Any, carry: Carry, start: Any, fixed: Any, slots: Read | None
     ) -> tuple[jax.Array, jax.Array | None]:
         """Run on its own outputs."""
-
-        def body(state: Any, row: Any) -> Any:
-            carry, last = state
-            carry, features, weights = self._advance(params, carry, last, row, slots, there)
-            y = self.readout(params["read"], features)
-            return (carry, y), (y, weights)
-
-        return jax.lax.scan(body, (carry, start), fixed)[1]
+        return self._fed_back(params, (carry, start), (fixed,), slots)
 
     def _driven(
-        self, params: Any, carry: Carry, read: Any, fixed: Any, slots: Any, there: Any
+        self, params: Any, carry: Carry, read: Any, fixed: Any, slots: Read | None
     ) -> tuple[jax.Array, jax.Array | None]:
         """Run on targets alone: all outputs are read out at once, after the scan."""
         if slots is None:
@@ -178,12 +177,12 @@ class RecurrentDecoder:
             features = self.cell.scan(params["cell"], carry, carry, xs, flags)[1]
             return self.readout(params["read"], features), None
 
-        def body(carry: Carry, row: Any) -> Any:
-            last, own = row
-            carry, features, weights = self._advance(params, carry, last, own, slots, there)
+        def step(multiply: Multiply, slots: Any, carry: Carry, row: Any) -> Any:
+            carry, features, weights = self._advance(multiply, slots, carry, *row)
             return carry, (features, weights)
 
-        features, weights = jax.lax.scan(body, carry, (read, fixed))[1]
+        products = self._products(params)
+        features, weights = scan_products(step, products, slots, carry, (read, fixed))[1]
         return self.readout(params["read"], features), weights
 
     def _mixed(
@@ -193,18 +192,27 @@ class RecurrentDecoder:
         start: Any,
         read: Any,
         fixed: Any,
-        slots: Any,
-        there: Any,
+        slots: Read | None,
         forced: Forced,
     ) -> tuple[jax.Array, jax.Array | None]:
         """Run on targets and its own outputs, chosen anew at each sample of each sequence."""
         chosen = jax.random.bernoulli(forced.key, forced.share, (*read.shape[:2], 1))
+        return self._fed_back(params, (carry, start), (fixed, read, chosen), slots)
 
-        def body(state: Any, row: Any) -> Any:
-            (carry, last), (target, own, flag) = state, row
-            last = jnp.where(flag, target, last)
-            carry, features, weights = self._advance(params, carry, last, own, slots, there)
-            y = self.readout(params["read"], features)
-            return (carry, y), (y, weights)
+    def _fed_back(
+        self, params: Any, state: Any, rows: Any, slots: Read | None
+    ) -> tuple[jax.Array, jax.Array | None]:
+        """Run from a carry and a last output over rows of fixed inputs and perhaps targets and choices."""
 
-        return jax.lax.scan(body, (carry, start), (read, fixed, chosen))[1]
+        def step(multiply: Multiply, constants: Any, state: Any, row: Any) -> Any:
+            (slots, weights), (carry, last), (own, *shown) = constants, state, row
+            if shown:
+                target, flag = shown
+                last = jnp.where(flag, target, last)
+            carry, features, attention = self._advance(multiply, slots, carry, last, own)
+            y = self.readout.settled(weights, multiply("read", features))
+            return (carry, y), (y, attention)
+
+        weights = dict(params["read"])
+        products = self._products(params) | {"read": weights.pop("out")}
+        return scan_products(step, products, (slots, weights), state, rows)[1]
