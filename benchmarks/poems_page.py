@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks import record
+from benchmarks import record, weather_page
 from benchmarks.markdown import paragraph, table
 
 _OPENING = """# Sequences through a small code
@@ -68,6 +68,7 @@ def page() -> str:
     parts = [
         *(_OPENING, *_scores(rows), *_noise(), _PROBES, *_probes(rows)),
         *(*_sizes(), *_coders(), _CODEWORDS, *_codewords(), _TRIED, *_tried(rows)),
+        *weather_page.section(),
     ]
     return "\n".join(parts)
 
@@ -114,7 +115,10 @@ def _score(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _noise() -> Iterator[str]:
-    """Yield what the noise of training costs, and what it is worth."""
+    """Yield what the noise of training costs, and what it is worth; nothing before it was measured."""
+    rows = record.read("poems_noise")
+    if not rows:
+        return
     yield from ("## What a smooth code costs", "")
     heads = (
         "`task.code_noise`",
@@ -133,7 +137,7 @@ def _noise() -> Iterator[str]:
                 f"{row['moved']:.4f}",
                 f"{row['four_bits']:.4f}",
             )
-            for row in record.read("poems_noise")
+            for row in rows
         ],
     )
     yield ""
@@ -154,13 +158,13 @@ def _probes(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 def _probe(row: dict[str, Any]) -> tuple[str, ...]:
     probes = row["probes"]
-    states = probes["states_swapped"]
+    states, moved = probes["states_swapped"], probes.get("moved")
     return (
         f"`{row['config']}`",
         f"{probes['cosine']:.4f}",
         f"{probes['zeroed']:.4f}",
         f"{probes['swapped']:.4f}",
-        f"{probes['moved']:.4f}",
+        "–" if moved is None else f"{moved:.4f}",
         f"{probes['by_bits']['4']:.4f}",
         "–" if states is None else f"{states:.4f}",
         ", ".join(f"`{cause}`" for cause in row["causes"]) or "–",
@@ -168,9 +172,11 @@ def _probe(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _sizes() -> Iterator[str]:
-    """Yield the cosine of smooth codes of several sizes."""
-    yield from ("## Sizes of a smooth code", "")
+    """Yield the cosine of smooth codes of several sizes; nothing before it was measured."""
     rows = [row for row in record.read("poems_sweeps") if row["config"] == "sweep_codes"]
+    if not rows:
+        return
+    yield from ("## Sizes of a smooth code", "")
     numbers = [row["axes"]["task.numbers"] for row in rows]
     cells = [
         (str(count), str(8 * count), f"{row['test_cosine']:.4f}", f"{row['best_baseline']:.4f}")
@@ -181,9 +187,11 @@ def _sizes() -> Iterator[str]:
 
 
 def _coders() -> Iterator[str]:
-    """Yield the cosine of recurrent encoders with two decoders."""
-    yield from ("## Encoders and decoders", "")
+    """Yield the cosine of recurrent encoders with two decoders; nothing before it was measured."""
     rows = [row for row in record.read("poems_sweeps") if row["config"] == "sweep_coders"]
+    if not rows:
+        return
+    yield from ("## Encoders and decoders", "")
     cells = []
     for row in rows:
         axes = row["axes"]
