@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from benchmarks import record, weather_page
 from benchmarks.markdown import paragraph, table
+from freqjax.config import overrides
+from freqjax.deploy.autoencoder import task_of
+
+_CONFIG = Path(__file__).parent.parent / "configs" / "poems.py"
 
 _OPENING = """# Sequences through a small code
 
@@ -66,7 +71,7 @@ def page() -> str:
     """Make docs/autoencoder.md."""
     rows = record.read("poems")
     parts = [
-        *(_OPENING, *_scores(rows), *_noise(), _PROBES, *_probes(rows)),
+        *(_OPENING, *_scores(rows), *_noise(rows), _PROBES, *_probes(rows)),
         *(*_sizes(), *_coders(), _CODEWORDS, *_codewords(), _TRIED, *_tried(rows)),
         *weather_page.section(),
     ]
@@ -114,12 +119,15 @@ def _score(row: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _noise() -> Iterator[str]:
+def _noise(rows: list[dict[str, Any]]) -> Iterator[str]:
     """Yield what the noise of training costs, and what it is worth; nothing before it was measured."""
-    rows = record.read("poems_noise")
-    if not rows:
+    measured = record.read("poems_noise")
+    if not measured:
         return
     yield from ("## What a smooth code costs", "")
+    own = next(row for row in rows if row["config"] == "poems")
+    trained_with = task_of(overrides.load(_CONFIG)).code_noise
+    values = [*measured, _as_noise(trained_with, own)]
     heads = (
         "`task.code_noise`",
         "in levels",
@@ -137,10 +145,21 @@ def _noise() -> Iterator[str]:
                 f"{row['moved']:.4f}",
                 f"{row['four_bits']:.4f}",
             )
-            for row in rows
+            for row in sorted(values, key=lambda row: row["code_noise"])
         ],
     )
     yield ""
+
+
+def _as_noise(value: float, row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of poems.json as one of poems_noise.json."""
+    probes = row["probes"]
+    return {
+        "code_noise": value,
+        "cosine": row["cosine"],
+        "moved": probes["moved"],
+        "four_bits": probes["by_bits"]["4"],
+    }
 
 
 def _probes(rows: list[dict[str, Any]]) -> Iterator[str]:

@@ -70,7 +70,14 @@ class Measured(NamedTuple):
 
 def without_noise(config: AutoencoderConfig) -> list[str]:
     """Return the changes that remove what keeps a code from being used: noise, penalties, dropped words."""
-    fields = ("code_noise", "code_penalty", "divergence", "word_dropout", "input_noise")
+    fields = (
+        "code_noise",
+        "code_noise_first",
+        "code_penalty",
+        "divergence",
+        "word_dropout",
+        "input_noise",
+    )
     return [f"task.{field}=0" for field in fields if getattr(config, field)]
 
 

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from freqjax import AutoencoderConfig, NetworkConfig, UserError
+from freqjax.config import overrides, validation
+from freqjax.deploy.autoencoder import task_of
 from freqjax.tasks.autoencoder import parts
+from freqjax.tasks.autoencoder.measured import to_linear, without_noise
 from freqjax.tasks.autoencoder.presets import preset
 
 
@@ -47,3 +50,21 @@ def test_curves_and_phrases_are_made_from_a_config():
         xs: Any = np.random.default_rng(0).normal(size=(6, 4, 3)).astype(np.float32)
         outputs = jax.jit(network.unroll)(params, (), xs, np.zeros((6, 4), bool))[1]
         assert outputs.shape == (6, 4, 3) and np.ptp(outputs, axis=1).max() > 0
+
+
+def test_what_a_diagnosis_proposes_is_a_valid_config():
+    fields = {
+        "encoder": "nearest",
+        "decoder": "curves",
+        "code_noise": 0.02,
+        "code_noise_first": 0.5,
+    }
+    for changes in (to_linear, without_noise):
+        config = preset()
+        for name, value in fields.items():
+            setattr(config.task, name, value)
+        changed = overrides.apply(
+            config, [(f, v) for f, _, v in (c.partition("=") for c in changes(task_of(config)))]
+        )
+        validation.validate_training(changed)
+        assert task_of(changed).code_noise_first == 0
