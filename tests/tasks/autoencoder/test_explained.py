@@ -10,6 +10,7 @@ from freqjax import Config
 from freqjax.config import overrides, validation
 from freqjax.tasks.autoencoder import judged
 from freqjax.tasks.autoencoder.baselines import explained, skill
+from freqjax.tasks.evaluation import Section
 from freqjax.training.prepared import Prepared
 from tests.tasks.autoencoder.made import write_text
 
@@ -51,9 +52,9 @@ def own(folder: Path) -> dict[str, str]:
     return {"data": str(folder / "own.npz")}
 
 
-def section(evaluation, title):
-    """Return the section of a title, or None."""
-    return next((found for found in evaluation.sections if found.title == title), None)
+def sections(evaluation) -> dict[str, Section]:
+    """Return the sections by title."""
+    return {found.title: found for found in evaluation.sections}
 
 
 def test_what_is_explained_is_1_of_the_targets_0_of_the_mean_and_less_of_what_is_worse():
@@ -90,17 +91,17 @@ def test_the_explained_share_stands_beside_the_cosine_of_sequences(tmp_path):
     # The network's codes are bounded softly, which costs a little.
     assert 0.8 < share < components < 1
     assert "explained" not in found.metrics["baselines"]["linear"]
-    squares = section(found, "Squared error")
-    assert dict(squares.table.rows)["network"] == share
+    squares = sections(found)["Squared error"]
+    assert squares.table is not None and list(squares.table.rows[0]) == ["network", share]
     assert "task.loss" not in " ".join(squares.words)
 
 
 def test_a_loss_that_leaves_the_lengths_free_is_said(tmp_path):
-    squares = section(evaluation_of(tmp_path, own(tmp_path)), "Squared error")
+    squares = sections(evaluation_of(tmp_path, own(tmp_path)))["Squared error"]
     assert "task.loss=squared_error" in squares.words[-1]
 
 
 def test_words_have_the_cosine_alone(tmp_path):
     found = evaluation_of(tmp_path, write_text(tmp_path), length="6")
-    assert section(found, "Squared error") is None
+    assert "Squared error" not in sections(found)
     assert "explained" not in found.metrics["test"]
