@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import record
+from benchmarks import record, weather_page
 from benchmarks.markdown import paragraph, table
 from freqjax.config import overrides
 from freqjax.deploy.autoencoder import task_of
@@ -73,6 +73,7 @@ def page() -> str:
     parts = [
         *(_OPENING, *_scores(rows), *_noise(rows), _PROBES, *_probes(rows)),
         *(*_sizes(), *_coders(), _CODEWORDS, *_codewords(), _TRIED, *_tried(rows)),
+        *weather_page.section(),
     ]
     return "\n".join(parts)
 
@@ -119,11 +120,14 @@ def _score(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _noise(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield what the noise of training costs, and what it is worth."""
+    """Yield what the noise of training costs, and what it is worth; nothing before it was measured."""
+    measured = record.read("poems_noise")
+    if not measured:
+        return
     yield from ("## What a smooth code costs", "")
     own = next(row for row in rows if row["config"] == "poems")
     trained_with = task_of(overrides.load(_CONFIG)).code_noise
-    values = [*record.read("poems_noise"), _as_noise(trained_with, own)]
+    values = [*measured, _as_noise(trained_with, own)]
     heads = (
         "`task.code_noise`",
         "in levels",
@@ -173,13 +177,13 @@ def _probes(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 def _probe(row: dict[str, Any]) -> tuple[str, ...]:
     probes = row["probes"]
-    states = probes["states_swapped"]
+    states, moved = probes["states_swapped"], probes.get("moved")
     return (
         f"`{row['config']}`",
         f"{probes['cosine']:.4f}",
         f"{probes['zeroed']:.4f}",
         f"{probes['swapped']:.4f}",
-        f"{probes['moved']:.4f}",
+        "–" if moved is None else f"{moved:.4f}",
         f"{probes['by_bits']['4']:.4f}",
         "–" if states is None else f"{states:.4f}",
         ", ".join(f"`{cause}`" for cause in row["causes"]) or "–",
@@ -187,9 +191,11 @@ def _probe(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _sizes() -> Iterator[str]:
-    """Yield the cosine of smooth codes of several sizes."""
-    yield from ("## Sizes of a smooth code", "")
+    """Yield the cosine of smooth codes of several sizes; nothing before it was measured."""
     rows = [row for row in record.read("poems_sweeps") if row["config"] == "sweep_codes"]
+    if not rows:
+        return
+    yield from ("## Sizes of a smooth code", "")
     numbers = [row["axes"]["task.numbers"] for row in rows]
     cells = [
         (str(count), str(8 * count), f"{row['test_cosine']:.4f}", f"{row['best_baseline']:.4f}")
@@ -200,9 +206,11 @@ def _sizes() -> Iterator[str]:
 
 
 def _coders() -> Iterator[str]:
-    """Yield the cosine of recurrent encoders with two decoders."""
-    yield from ("## Encoders and decoders", "")
+    """Yield the cosine of recurrent encoders with two decoders; nothing before it was measured."""
     rows = [row for row in record.read("poems_sweeps") if row["config"] == "sweep_coders"]
+    if not rows:
+        return
+    yield from ("## Encoders and decoders", "")
     cells = []
     for row in rows:
         axes = row["axes"]

@@ -101,8 +101,12 @@ def outer_labels(axes: Sequence[Axes], x: str, y: str) -> None:
 
 
 def set_headline(figure: Figure, text: str) -> None:
-    """Write the finding in bold above everything."""
-    wrapped = textwrap.fill(text, int(figure.get_figwidth() * 10.5))
+    """Write the finding in bold above everything, in lines of about equal length."""
+    most = int(figure.get_figwidth() * 9.8)
+    lines = max(1, len(textwrap.wrap(text, most)))
+    widths = range(max(1, len(text) // lines), most)
+    width = next((w for w in widths if len(textwrap.wrap(text, w)) <= lines), most)
+    wrapped = textwrap.fill(text, width)
     figure.suptitle(wrapped, x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK)
 
 

@@ -79,6 +79,22 @@ def best_constant(
     return unit(vectors[mask]).mean(axis=0, dtype=np.float64).astype(np.float32)
 
 
+def explained(
+    outputs: Float[np.ndarray, "N T D"],
+    targets: Float[np.ndarray, "N T D"],
+    mask: Bool[np.ndarray, "N T"],
+    mean: Float[np.ndarray, " D"],
+) -> float:
+    """Return the share of the squared distance from a mean vector that outputs explain.
+
+    1 − Σ ‖y − t‖² / Σ ‖t − mean‖²: 1 for what is perfect, 0 for the mean, below 0 for what is worse; 0 if no
+    target is off the mean.
+    """
+    targets = targets[mask].astype(np.float64)
+    whole = np.sum((targets - mean) ** 2)
+    return float(1 - np.sum((outputs[mask] - targets) ** 2) / whole) if whole > 0 else 0.0
+
+
 @dataclass(frozen=True, eq=False)
 class Quantiser:
     """Uniform levels from the lowest to the highest training value of each number of a code.

@@ -17,6 +17,7 @@ from freqjax.tasks.autoencoder.baselines import (
     CosineTransform,
     WindowPca,
     best_constant,
+    explained,
     mean_cosine,
     skill,
     through,
@@ -88,9 +89,32 @@ class Judge:
 
     def mean(self, part: Part) -> float:
         """Return the cosine of the best constant of the training rows on a part."""
+        return mean_cosine(self._constant(part), part.vectors, part.mask)
+
+    def explained(self, outputs: Float[np.ndarray, "N T D"], part: Part) -> float | None:
+        """Return the share of the squared distance from the training mean that outputs explain.
+
+        None of words, whose vectors have one length, so that cosines say all.
+        """
+        if self.dataset.vocabulary is not None:
+            return None
         train = self.dataset.train
-        constant = best_constant(train.vectors, train.mask)
-        return mean_cosine(np.broadcast_to(constant, part.vectors.shape), part.vectors, part.mask)
+        mean = train.vectors[train.mask].mean(axis=0, dtype=np.float64)
+        return explained(outputs, part.vectors, part.mask, mean)
+
+    @functools.cached_property
+    def explained_by(self) -> dict[str, float]:
+        """What codes without a network explain of the test rows, by name; empty of words.
+
+        The trained linear code is not among them: it is trained on the cosine, which any length has.
+        """
+        test = self.dataset.test
+        found = {name: self.explained(outputs, test) for name, outputs in self.outputs.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def _constant(self, part: Part) -> Float[np.ndarray, "N T D"]:
+        train = self.dataset.train
+        return np.broadcast_to(best_constant(train.vectors, train.mask), part.vectors.shape)
 
     @functools.cached_property
     def leak(self) -> Leak:
@@ -98,8 +122,13 @@ class Judge:
         return check_split_leak(self.dataset)
 
     def baselines(self) -> dict[str, Any]:
-        """Return what is compared with on the test rows: outputs, or a cosine."""
-        return {**self.outputs, "linear": self.linear[0]}
+        """Return what is compared with on the test rows: outputs, or a cosine.
+
+        The constant is that of the highest cosine whatever the loss is: the best one of another loss may be
+        near 0, where it has no direction.
+        """
+        constant = self._constant(self.dataset.test)
+        return {"constant": constant, **self.outputs, "linear": self.linear[0]}
 
     def probes(self, frozen: Frozen) -> Probes:
         """Run the probes of `freqjax.tasks.autoencoder.probes` on the test rows."""
@@ -110,7 +139,7 @@ class Judge:
         self,
         metrics: Mapping[str, Any],
         baselines: Mapping[str, float],
-        beyond: Difference,
+        frozen: Frozen,
         probes: Probes,
     ) -> dict[str, Any]:
         """Add skill and bits to the entries of each split, skill to the baselines, and what else was found.
@@ -118,7 +147,7 @@ class Judge:
         Args:
           metrics: entries of each split.
           baselines: cosines on the test rows by name; `constant` is the mean vector.
-          beyond: the difference to the trained linear code.
+          frozen: weights, of whose outputs more is measured.
           probes: on the test rows.
         """
         found = dict(metrics)
@@ -127,12 +156,17 @@ class Judge:
             if name in found:
                 value = skill(found[name]["cosine"], self.mean(part))
                 found[name] = {**found[name], "skill": value, "bits_per_sequence": bits}
+                share = self.explained(np.asarray(frozen.outputs(name)), part)
+                if share is not None:
+                    found[name]["explained"] = share
         mean = baselines["constant"]
         named = {"mean": mean, **{k: v for k, v in baselines.items() if k != "constant"}}
         scored = {k: {"cosine": v, "skill": skill(v, mean)} for k, v in named.items()}
+        for name, share in self.explained_by.items():
+            scored[name]["explained"] = share
         return found | {
             "baselines": scored,
-            "beyond_linear": beyond._asdict(),
+            "beyond_linear": self.beyond_linear(frozen.outputs("test"))._asdict(),
             "probes": probes_json(probes),
         }
 

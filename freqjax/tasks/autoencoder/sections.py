@@ -22,10 +22,25 @@ _EXAMPLES, _WORDS = 4, 12
 
 
 def sections_of(
-    judge: Judge, frozen: Frozen, evaluation: Evaluation, probes: Probes
+    judge: Judge,
+    frozen: Frozen,
+    evaluation: Evaluation,
+    probes: Probes,
+    *,
+    trains_lengths: bool = True,
 ) -> list[Section]:
-    """Return the sections in reading order."""
+    """Return the sections in reading order.
+
+    Args:
+      judge: codes without a network.
+      frozen: weights.
+      evaluation: of them.
+      probes: of them.
+      trains_lengths: whether the loss depends on the lengths of outputs.
+    """
     sections = [_standing(judge, frozen, evaluation), _code(probes)]
+    if judge.dataset.vocabulary is None:
+        sections.insert(1, _squares(judge, frozen, trains_lengths=trains_lengths))
     if judge.dataset.vocabulary is not None and judge.dataset.test.rows is not None:
         sections.append(_examples(judge, frozen))
     return sections
@@ -53,6 +68,23 @@ def _standing(judge: Judge, frozen: Frozen, evaluation: Evaluation) -> Section:
         ),
         table=Table(("", "cosine", "skill"), rows),
     )
+
+
+def _squares(judge: Judge, frozen: Frozen, *, trains_lengths: bool) -> Section:
+    """Describe the squared error, which depends on the lengths of outputs as the cosine does not."""
+    share = judge.explained(np.asarray(frozen.outputs("test")), judge.dataset.test)
+    rows = [("network", share), ("mean vector", 0.0), *judge.explained_by.items()]
+    words = [
+        "The share of the squared distance of the test vectors from the training mean that the outputs "
+        "explain, 1 at most. A cosine tells directions alone, and those of vectors near 0 count as much as "
+        "others: where the numbers themselves matter, go by this one."
+    ]
+    if not trains_lengths:
+        words.append(
+            "The loss is the cosine distance, which leaves the lengths of outputs as they come: train with "
+            "task.loss=squared_error to have them right."
+        )
+    return Section("Squared error", words, Table(("", "explained"), rows))
 
 
 def _code(probes: Probes) -> Section:

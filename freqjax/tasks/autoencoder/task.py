@@ -1,7 +1,8 @@
 """Autoencoder: a sequence of vectors must pass a code of K numbers and come out again.
 
 Inputs and targets are the same vectors. The score is the mean cosine of a vector, beside the mean predictor,
-principal components and a trained linear code at equal numbers and bits.
+principal components and a trained linear code at equal numbers and bits. Of sequences that are no words the
+share of the squared error that is explained stands beside it, since a cosine does not tell lengths.
 Axes: N sequences, T samples, D dimensions, K numbers of a code.
 """
 
@@ -128,21 +129,21 @@ class Autoencoder(Task):
         return 1 - Cosine().row_loss(outputs, targets)
 
     def baselines(self, frozen: Frozen) -> Mapping[str, Baseline]:
-        """Return principal components, a cosine transform and a trained linear code, at equal bits."""
+        """Return the mean vector, and components, a cosine transform and a linear code at equal bits."""
         del frozen
         return self.judge.baselines()
 
     def evaluate(self, frozen: Frozen) -> Evaluation:
         """Return scores, baselines, probes and sections of frozen weights."""
         found = evaluate_rows(self, frozen)
-        beyond = self.judge.beyond_linear(frozen.outputs("test"))
-        probes = self.probes(frozen)
-        metrics = self.judge.metrics(found.metrics, found.baselines, beyond, probes)
+        metrics = self.judge.metrics(found.metrics, found.baselines, frozen, self.probes(frozen))
         return found._replace(metrics=metrics)
 
     def sections(self, frozen: Frozen, evaluation: Evaluation) -> Sequence[Section]:
         """Describe what the code is worth, where, and what the outputs are."""
-        return sections_of(self.judge, frozen, evaluation, self.probes(frozen))
+        trains_lengths = self.config.loss != "cosine"
+        probes = self.probes(frozen)
+        return sections_of(self.judge, frozen, evaluation, probes, trains_lengths=trains_lengths)
 
     def draw(
         self, frozen: Frozen, evaluation: Evaluation, rows: Sequence[dict[str, Any]], folder: Path

@@ -165,10 +165,11 @@ def test_vectors_that_are_no_words_are_drawn_over_time(tmp_path, drawn):
     record = record_of(words=False, labels=())
     figures.reconstructions(record, tmp_path)
     figure, test = drawn["reconstructions.png"], record.dataset.test
-    assert len(figure.axes) == 4 * 3
+    assert len(figure.axes) == 4 * 4
+    assert "the first 4 of 6 dimensions" in headline(figure)
     means = sequence_means(cosines(record.outputs, test))
     worst = int(np.argmin(means))
-    for dimension, axis in enumerate(figure.axes[-3:]):
+    for dimension, axis in enumerate(figure.axes[-4:]):
         given, found = (np.asarray(line.get_ydata()) for line in axis.lines)
         there = test.mask[worst]
         np.testing.assert_array_equal(np.isnan(given), ~there)

@@ -17,7 +17,7 @@ from freqjax.tasks.autoencoder.vocabulary import Vocabulary
 # Sequences that are drawn, words in a line, lines of a sequence, and letters of a word.
 _SEQUENCES, _WORDS, _LINES, _LETTERS = 4, 12, 2, 12
 # Dimensions that are drawn of vectors that are no words.
-_DIMENSIONS = 3
+_DIMENSIONS = 4
 # Cosines from 0 (or less) to 1, pale enough for numbers on them, in the shades that a PNG holds.
 _SHADES = ListedColormap(
     ["#FFFFFF", "#EEEEFF", "#DDEEFF", "#CCDDFF", "#BBDDFF", "#AACCFF", "#99CCFF", "#88BBFF"]
@@ -169,7 +169,6 @@ def _draw_lines(
     for dimension, axis in enumerate(axes[-1]):
         axis.set_xlabel(f"time (samples), dimension {dimension + 1}")
     mean = float(np.nanmean(each)) if np.isfinite(each).any() else np.nan
-    return figure, (
-        f"Test sequences (grey) and outputs (colour), the first {dimensions} of "
-        f"{test.vectors.shape[2]} dimensions: cosine {number(mean)}"
-    )
+    every = test.vectors.shape[2]
+    some = f", the first {dimensions} of {every} dimensions" if dimensions < every else ""
+    return figure, f"Test sequences (grey) and outputs (colour){some}: cosine {number(mean)}"
