@@ -260,6 +260,7 @@ def test_the_map_of_a_curve_is_that_of_its_nodes(tmp_path, drawn, words):
     labels = [text.get_text() for text in axis.get_yticklabels()]
     if words:
         vocabulary = record.dataset.vocabulary
+        assert vocabulary is not None
         spelled = vocabulary.spell((unit(nodes[0]) @ vocabulary.vectors.T).argmax(axis=1))
         assert labels[0] == f"{spelled} 1"
     else:
