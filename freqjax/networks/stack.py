@@ -205,7 +205,7 @@ class _Stack:
     def _modulated(self, layer: Any, xs: AnyArray, h: jax.Array) -> jax.Array:
         return modulate(layer["film"], xs[..., self._selectors], h) if self._film else h
 
-    def _summed(self, number: int, given: jax.Array, made: jax.Array) -> jax.Array:
+    def _summed(self, number: int, given: Any, made: jax.Array) -> jax.Array:
         """Return the features of a layer: what it made of those it was given, and these if it adds them."""
         return given + made if self._residual and number > 0 else made
 

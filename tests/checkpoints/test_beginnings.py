@@ -64,6 +64,7 @@ def test_the_folder_of_a_step_is_that_step(other, tmp_path):
     assert rows_of(tmp_path / "run") == rows_of(other)[2:]
 
 
+@pytest.mark.slow
 def test_a_resume_does_not_need_the_other_checkpoint(other, tmp_path):
     moved = tmp_path / "moved"
     shutil.copytree(other, moved)
@@ -78,6 +79,7 @@ def test_a_resume_does_not_need_the_other_checkpoint(other, tmp_path):
     assert summary["init_from"] == {"path": str(moved), "step": 3}
 
 
+@pytest.mark.slow
 def test_evaluate_says_what_a_run_began_with_and_which_weights_it_kept(other, tmp_path, capsys):
     whole = config(init_from=str(other), epochs=1, evaluate_every=0)
     summary = train(whole, tmp_path / "run")

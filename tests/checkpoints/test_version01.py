@@ -23,6 +23,7 @@ from freqjax.checkpoints.versions import upgrade
 from freqjax.config import overrides, shipped
 from freqjax.main import main
 from freqjax.tasks import Extraction
+from tests.slow import some
 
 DATA = Path(__file__).parents[1] / "data" / "version01"
 # Not compared: what was measured, and sentences, which are said more plainly since.
@@ -71,7 +72,7 @@ def assert_rows_alike(folder):
         assert_alike(a, b)
 
 
-@pytest.mark.parametrize("unpacked", ["online", "curriculum"], indirect=True)
+@pytest.mark.parametrize("unpacked", some(["online", "curriculum"], "online"), indirect=True)
 def test_a_run_resumes_to_the_same_end(unpacked):
     said = []
     config = overrides.load(unpacked / "config.json")
@@ -83,7 +84,9 @@ def test_a_run_resumes_to_the_same_end(unpacked):
     assert record.replicas[0].stopping.reason == "epochs_done"
 
 
-@pytest.mark.parametrize("unpacked", ["sweep_shared", "sweep_serial"], indirect=True)
+@pytest.mark.parametrize(
+    "unpacked", some(["sweep_shared", "sweep_serial"], "sweep_shared"), indirect=True
+)
 def test_a_sweep_resumes_to_the_same_end(unpacked, monkeypatch):
     monkeypatch.setattr(jax, "local_devices", lambda *_: jax.devices()[:1])
     said = []
@@ -108,6 +111,7 @@ def test_a_checkpoint_evaluates_to_the_numbers_of_its_summary(unpacked, capsys):
         assert_alike(found[key], before[key])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unpacked", ["online"], indirect=True)
 def test_a_run_that_was_stopped_is_diagnosed(unpacked, capsys):
     assert main(["--mode", "diagnose", "--workdir", str(unpacked)]) == 0

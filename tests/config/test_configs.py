@@ -17,7 +17,7 @@ from tests.slow import some
 REPEATED = {
     "annual", "daily", "tides", "gauss_newton", "locker", "original_a2", "original_b_l1",
     "poems_original_attention", "poems_short", "poems_token", "poems_transformer",
-    "poems_codes", "sweep_codes", "sweep_coders",
+    "poems_codes", "sweep_codes", "sweep_coders", "heart", "original_b", "poems_original",
 }  # fmt: skip
 PATHS = {path.stem: path for path in sorted((ROOT / "configs").glob("*.py"))}
 

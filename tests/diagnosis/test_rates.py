@@ -49,6 +49,7 @@ def test_another_rate_is_tried_at_the_same_decay_a_step(tmp_path):
     assert reached.errors[0] < 0.7 * alone.errors[0]  # 20 steps of 2 % have shrunk the outputs
 
 
+@pytest.mark.slow
 def test_a_decay_that_is_too_strong_is_not_the_rate(tmp_path):
     run = examined(tmp_path, decaying(6.0), rows=[single(e) for e in range(1, 101)])
     assert tried.weight_decay(run).found

@@ -24,6 +24,7 @@ from freqjax.training.streams import layout
 from freqjax.training.update import init_state
 from tests.diagnosis.runs import examined
 from tests.root import ROOT
+from tests.slow import some
 from tests.twins import tiny_config
 
 _CONTRIBUTING = ROOT / "CONTRIBUTING.md"
@@ -76,7 +77,9 @@ def assert_close(ours, theirs, tolerance):
         np.testing.assert_allclose(a, b, atol=tolerance, rtol=tolerance)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", some(CASES, "rnn, online", "gru, online", "lstm, tbptt", "residual, full")
+)
 def test_every_regime_trains_as_with_autodiff(name, monkeypatch):
     chunk, state, stream = chunk_of(*CASES[name])
     network_fields, train = CASES[name]
@@ -141,6 +144,7 @@ def whole(words):
     return folder / "whole"
 
 
+@pytest.mark.slow
 def test_a_run_of_a_gru_is_resumed_and_evaluated(words, whole, capsys):
     folder, config = words
     halves = folder / "halves"
@@ -196,6 +200,7 @@ def test_the_cell_of_the_contributing_guide_trains(words, monkeypatch, capsys):
     assert "network.cell is mgu, which has no gate that keeps" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_cell_is_named_as_module_and_class_and_trains_resumes_and_sweeps(
     words, tmp_path, monkeypatch, capsys
 ):

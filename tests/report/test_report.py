@@ -16,6 +16,7 @@ from freqjax.system import files
 from freqjax.tasks import Extraction
 from freqjax.tasks.extraction.config import extraction_of
 from tests.diagnosis.runs import RANKED
+from tests.slow import some
 from tests.twins import tiny_config
 
 
@@ -167,7 +168,12 @@ def test_diagnose_gives_what_the_run_gave_and_changes_nothing_else(finished, tmp
 
 
 @pytest.mark.parametrize(
-    "left", ["config.json", "config.json metrics.jsonl", "all but the summary"]
+    "left",
+    some(
+        ["config.json", "config.json metrics.jsonl", "all but the summary"],
+        "config.json",
+        "all but the summary",
+    ),
 )
 def test_a_run_that_was_killed_has_a_report(finished, tmp_path, left):
     folder = copy_of(finished, tmp_path)
@@ -194,6 +200,7 @@ def test_weights_that_were_never_trained_have_no_cause(tmp_path, monkeypatch):
         assert main.main(["--mode", "diagnose", "--workdir", str(folder)]) == 0
 
 
+@pytest.mark.slow
 def test_a_run_of_before_the_limits_has_a_report(finished, tmp_path):
     folder = copy_of(finished, tmp_path)
     values = json.loads((folder / "summary.json").read_text())

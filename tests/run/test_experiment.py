@@ -143,7 +143,7 @@ class _Interrupt:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", some(CONFIGS, "online", "curriculum"))
 def test_an_interrupted_run_resumes_bitwise(tmp_path, name, monkeypatch):
     monkeypatch.setattr("freqjax.run.progress._LINE_SECONDS", 0.0)
     whole = train(CONFIGS[name], tmp_path / "whole")

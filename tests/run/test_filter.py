@@ -110,6 +110,7 @@ def test_a_run_begins_with_the_weights_of_another(tmp_path):
     assert rows_of(tmp_path / "second")[0]["frozen_mse"] == pytest.approx(kept, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_replicas_of_a_sweep_are_their_runs(tmp_path, monkeypatch):
     monkeypatch.setattr("freqjax.tasks.Extraction.draw", lambda *_: [])
     config = config_of(**FEW)

@@ -131,6 +131,7 @@ def test_a_signal_while_a_run_is_summed_up_ends_it_and_a_resume_does_the_rest(
     assert (tmp_path / "run" / "diagnosis.json").is_file()
 
 
+@pytest.mark.slow
 @posix
 def test_a_signal_after_the_summary_leaves_it(tmp_path, monkeypatch):
     lines = []

@@ -18,6 +18,7 @@ from freqjax.tasks import Batch
 from freqjax.training.prepared import Prepared
 from tests.processes import running
 from tests.root import ROOT
+from tests.slow import some
 from tests.twins import split_of
 
 # What a report of a task without sinusoids must not say.
@@ -47,7 +48,7 @@ def rows_of(folder):
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-@pytest.fixture(scope="module", params=TASKS)
+@pytest.fixture(scope="module", params=some(TASKS, "classifier"))
 def trained(request, tmp_path_factory):
     """Name and folder of a finished run of each task."""
     folder = tmp_path_factory.mktemp("runs") / request.param

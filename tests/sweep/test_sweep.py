@@ -140,6 +140,7 @@ def test_every_replica_is_its_solo_run(config, indices):
         np.testing.assert_allclose(head, params["head"]["bias"], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_replica_ends_as_a_run_alone_does(tmp_path, monkeypatch):
     """The same best weights, and the same word for why it stopped."""
     monkeypatch.setattr(Extraction, "draw", lambda *_: [])
@@ -247,6 +248,7 @@ CURRICULUM = sweep_config(
 )
 
 
+@pytest.mark.slow
 def test_a_curriculum_is_swept_one_by_one_and_resumes(tmp_path, monkeypatch):
     """A kill after two of three are done loses the third alone."""
     monkeypatch.setattr(Extraction, "draw", lambda *_: [])

@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 import freqjax
 from tests.root import ROOT
 from tests.twins import tiny_config
@@ -49,6 +51,7 @@ def rows(folder):
     return [json.loads(line)["frozen_mse"] for line in lines]
 
 
+@pytest.mark.slow
 def test_a_run_from_its_command_to_its_report(tmp_path):
     here = tmp_path / "here"
     freqjax.train(tiny_config(train={"epochs": 3}), here, say=lambda line: None)

@@ -13,7 +13,7 @@ from freqjax.system import files
 from tests.root import ROOT
 
 # Receivers of `open` and `write_text` that are no paths: they hold bytes, or fix the encoding themselves.
-_NO_PATHS = ("archive", "files", "_file")
+_NO_PATHS = ("archive", "files", "_file", "tarfile")
 
 
 def calls_without_encoding(path):

@@ -43,7 +43,7 @@ def counted_mse(outputs, batch):
     return squared.mean(), groups
 
 
-@pytest.mark.parametrize("regime", some(REGIMES, "online", "curriculum"))
+@pytest.mark.parametrize("regime", some(REGIMES, "online"))
 def test_one_criterion_chooses_judges_and_is_told(regime, tmp_path):
     whole = config(regime)
     summary = freqjax.train(whole, tmp_path / "run", say=lambda _: None)

@@ -295,6 +295,7 @@ def test_a_recipe_is_trained_from_its_command_to_its_figures(tmp_path, monkeypat
     assert "Line and noise" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_sweep_and_a_run_have_the_same_score_and_goal(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "noise"

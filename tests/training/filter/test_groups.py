@@ -51,7 +51,11 @@ def filter_of_all_weights(network, flat, tree, places, scales, rows):
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize(
-    ("name", "tolerance"), [("online_stream", 1e-3), ("online_lru", 1e-9)], ids=["pairs", "units"]
+    ("name", "tolerance"),
+    [
+        pytest.param("online_stream", 1e-3, id="pairs"),
+        pytest.param("online_lru", 1e-9, id="units", marks=pytest.mark.slow),
+    ],
 )
 @pytest.mark.parametrize("group", [0, 1])
 def test_a_group_alone_is_a_filter_of_the_weights_of_all_groups(name, tolerance, group):

@@ -147,6 +147,7 @@ def test_equals_differentiation_with_optax(built, name):
     assert_close(generic(ours, second)[0], generic(theirs, second)[0], 1e-6)
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_thousands_of_updates_learn_as_much(built):
     """Rounding grows, so that only the means are the same after 10,000 steps."""
