@@ -28,11 +28,13 @@ class _Kind(NamedTuple):
 
     Attributes:
       config: that the run is made with.
+      counted: what its parameters are besides weights.
       begins: what it begins with, a sentence of the run's summary.
       scores: lines of the run's config and summary.
     """
 
     config: str
+    counted: str
     begins: str
     scores: Callable[[dict[str, Any], dict[str, Any]], list[str]]
 
@@ -47,7 +49,7 @@ def card(name: str, config: dict[str, Any], summary: dict[str, Any]) -> str:
             f"# {name}",
             "",
             f"The run of `configs/{kind.config}.py` with `train.seed` {seed}: "
-            f"{summary['parameters']:,} parameters (the learned initial state included), trained for "
+            f"{summary['parameters']:,} parameters{kind.counted}, trained for "
             f"{summary['updates']} updates on {summary['distinct_rows']:,} distinct rows, stopped by "
             f"`{summary['stop_reason']}` on training data. {kind.begins.format(**summary)}",
             "",
@@ -137,17 +139,20 @@ def _cosines(config: dict[str, Any], summary: dict[str, Any]) -> list[str]:
 _KINDS = {
     "extraction": _Kind(
         "gauss_newton",
+        " (the learned initial state included)",
         "Initialised as `{initializer}`, which knows none of the frequencies.",
         _errors,
     ),
     "lines": _Kind(
         "hum",
+        " (the learned initial state included)",
         "Initialised as `{initializer}`, which knows the band of the lines, and neither their strength nor "
         "their detuning.",
         _line_errors,
     ),
     "autoencoder": _Kind(
         "poems",
+        "",
         "Its curve begins as a straight line along the first principal axis of training passages.",
         _cosines,
     ),

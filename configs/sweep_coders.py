@@ -2,8 +2,8 @@
 
     python -m freqjax.main --mode sweep --config configs/sweep_coders.py
 
-Twelve networks of 64 units, trained alike. Expected: which of them gets past the mean vector in 282 updates;
-docs/autoencoder.md has the table.
+Twelve networks of 64 units, trained alike. Expected: a row each, which says whether 282 updates took it past
+the mean vector; no benchmark has measured it yet.
 """
 
 from freqjax import (

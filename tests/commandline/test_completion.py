@@ -30,7 +30,7 @@ from tests.root import ROOT
         (["train", "--config=qu"], ["--config=quick"]),
         (["train", "--config", ""], shipped.config_names()),
         (["train", "--config", "no/such"], []),
-        (["evaluate", "--checkpoint", ""], ["clock64", "hum50"]),
+        (["evaluate", "--checkpoint", ""], ["clock64", "hum50", "poems16"]),
         (["train", "--device", "g"], ["gpu"]),
         (["train", "--workdir", ""], []),
         (["train", "--config.train.trunc"], ["--config.train.truncation="]),

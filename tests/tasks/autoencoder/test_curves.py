@@ -143,7 +143,7 @@ def trained(first_noise, noise) -> Any:
     """Return the nodes of a curve of one number that was trained on points of a circle."""
     nodes, updates = 24, 400
     angles = np.random.default_rng(0).uniform(0, 2 * np.pi, 256)
-    points = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    points: Any = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     random = np.random.default_rng(1).normal(size=(nodes, 1, 2)).astype(np.float32)
     lines = None if first_noise == 0 else (Lines(0.1 * random),)
     decoder = CurveDecoder(1, 2, 1, nodes, lines, squared=True)

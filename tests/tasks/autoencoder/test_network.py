@@ -99,8 +99,10 @@ def test_attention_is_that_of_numpy():
     rng = np.random.default_rng(1)
     queries, slots = rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 5, 6))
     there = np.array([[True] * 5, [True, True, False, False, True]])
-    read = layers.slots_to_read(params, slots.astype(np.float32), 2, there)
-    found, weights = layers.attend(params, queries.astype(np.float32), read)
+    to_read: Any = layers.slots_to_read
+    attend: Any = layers.attend
+    read = to_read(params, slots.astype(np.float32), 2, there)
+    found, weights = attend(params, queries.astype(np.float32), read)
     w = jax.tree.map(lambda a: np.asarray(a, np.float64), params)
     q = queries @ w["query"]["kernel"] + w["query"]["bias"]
     k = slots @ w["key"]["kernel"]

@@ -15,7 +15,7 @@ from freqjax.tasks.autoencoder.network.phrases import Drawn, PhraseDecoder, leng
 T, K, P, D = 5, 3, 8, 3
 
 
-def phrases(squared=False) -> tuple[PhraseDecoder, Any]:
+def phrases(squared=False) -> tuple[Any, Any]:
     decoder = PhraseDecoder(T, D, K, P, squared=squared)
     shape = decoder.init(jax.random.key(0))["phrases"].shape
     vectors = np.random.default_rng(0).normal(size=shape).astype(np.float32)
@@ -54,9 +54,9 @@ def test_a_decoder_joins_its_phrases():
 @pytest.mark.parametrize("length", [T, 3, 1])
 def test_no_series_of_phrases_is_nearer(length, squared):
     decoder, params = phrases(squared)
-    xs = np.random.default_rng(2).normal(size=(T, 4, D)).astype(np.float32)
+    xs: Any = np.random.default_rng(2).normal(size=(T, 4, D)).astype(np.float32)
     xs[length:] = 0
-    present = np.zeros((T, 4), bool)
+    present: Any = np.zeros((T, 4), bool)
     present[:length] = True
     codes = np.asarray(decoder.nearest(params, xs, present))
     outputs = np.asarray(decoder(params, codes, T))

@@ -24,7 +24,7 @@ def network_and_part(seed=0) -> tuple[Any, Any, Part]:
     turns = np.cumsum(rng.normal(size=(P, T // K, D)), axis=0)
     params = {"decoder": {"stage_0": turns.astype(np.float32)}}
     network = AutoencoderNetwork(NearestEncoder(decoder), Code(K, BITS), decoder, Practice())
-    codes = (rng.integers(0, P, (N, K)) / (P - 1) * 2 - 1).astype(np.float32)
+    codes: Any = (rng.integers(0, P, (N, K)) / (P - 1) * 2 - 1).astype(np.float32)
     vectors = np.swapaxes(np.asarray(network.decode(params, codes, T)), 0, 1)
     vectors = vectors + 0.1 * rng.normal(size=vectors.shape).astype(np.float32)
     mask = np.ones((N, T), bool)
