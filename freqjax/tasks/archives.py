@@ -22,7 +22,7 @@ _LARGEST_RATIO = 1032
 
 
 class ArrayHead(NamedTuple):
-    """What the header of an array promises.
+    """Header of an array: what it promises.
 
     Attributes:
       shape: of the array.

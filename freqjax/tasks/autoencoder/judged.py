@@ -104,7 +104,7 @@ class Judge:
 
     @functools.cached_property
     def explained_by(self) -> dict[str, float]:
-        """What codes without a network explain of the test rows, by name; empty of words.
+        """Shares of the test rows that codes without a network explain, by name; empty of words.
 
         The trained linear code is not among them: it is trained on the cosine, which any length has.
         """

@@ -43,7 +43,7 @@ class Interval(NamedTuple):
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether 0 lies outside, as for a difference that is not noise; False if an end is NaN."""
+        """Return whether 0 lies outside, as for a difference that is not noise; False if an end is NaN."""
         return self.low > 0 or self.high < 0
 
 

@@ -112,7 +112,7 @@ class PatternTask:
 
 
 class Bayes(NamedTuple):
-    """What the exact posterior reaches on infinitely many rows: the highest possible value of each score.
+    """Scores of the exact posterior on infinitely many rows: the highest possible value of each.
 
     Attributes:
       f1: F1*, the highest F1.

@@ -31,7 +31,7 @@ class DataFrame(Made):
 
 
 class BlockManager(Made):
-    """What holds its numbers."""
+    """Stand-in that holds its numbers."""
 
 
 class Index:

@@ -65,7 +65,7 @@ def init_attention(key: jax.Array, queries: int, keys: int, features: int) -> di
 
 
 class Read(NamedTuple):
-    """What queries attend to: keys and values of S slots, by head.
+    """Keys and values of S slots, by head, that queries attend to.
 
     Attributes:
       keys, values: products of the slots.
