@@ -15,9 +15,9 @@ _CONFIG = Path(__file__).parent.parent / "configs" / "poems.py"
 
 _OPENING = """# Sequences through a small code
 
-Written by `python -m benchmarks.document` from `benchmarks/results/poems.json`, `poems_noise.json`,
-`poems_sweeps.json` and `poems_codes.json`, which `python -m benchmarks.poems`, `benchmarks.poems_noise`,
-`benchmarks.poems_sweeps` and `benchmarks.poems_codes` measure.
+Written by `python -m benchmarks.document` from `benchmarks/results/poems.json`, `poems_sweeps.json` and
+`poems_codes.json`, which `python -m benchmarks.poems`, `benchmarks.poems_sweeps` and
+`benchmarks.poems_codes` measure. A config without a row here was not measured yet.
 
 A sequence of word vectors is encoded in 16 numbers of 8 bits and decoded again. The data are the six poetic
 books of the King James Bible, which ship with word vectors of 300 numbers: windows of 50 words, split by
@@ -98,8 +98,8 @@ def _scores(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield from paragraph(
         "PCA and the linear code have as many numbers and bits; the linear code is trained on the cosine. "
         "Beyond it: the difference on the same words, with its standard error over chapters. s: the whole "
-        "command, figures included, on a machine that did other work beside it. `poems_transformer` has "
-        "trained networks on both sides, `poems_original` and `poems_original_attention` are published forms."
+        "command, figures included, on a machine that did other work beside it. `poems_original` is a "
+        "published form."
     )
     yield ""
 
