@@ -4,8 +4,8 @@
 
 Reads benchmarks/results/*.json and the shipped checkpoint, and rewrites docs/results.md,
 docs/diagnosis.md, docs/speed.md, docs/example.md, docs/records.md, docs/online.md, docs/which_method.md,
-docs/autoencoder.md, the block between the results markers of README.md, and docs/*.png. The tests check that
-the committed documents are what this command would write.
+docs/autoencoder.md, docs/classifier.md, the block between the results markers of README.md, and docs/*.png.
+The tests check that the committed documents are what this command would write.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 
 import freqjax
 from benchmarks import (
+    classifier_page,
     clock,
     config_table,
     diagnosis_page,
@@ -135,6 +136,7 @@ def main() -> None:
     (_ROOT / "docs" / "online.md").write_text(online_page.page())
     (_ROOT / "docs" / "which_method.md").write_text(lines_page.page())
     (_ROOT / "docs" / "autoencoder.md").write_text(poems_page.page())
+    (_ROOT / "docs" / "classifier.md").write_text(classifier_page.page())
     path = _ROOT / "README.md"
     path.write_text(readme(path.read_text()))
     draw()

@@ -114,7 +114,7 @@ _ATTENDING = _RECURRENT | {
     "train.epochs": "200",
 }
 _POSTERIOR = {"task.encoder": "recurrent", "task.divergence": "10"}
-_NOISY = {"task.encoder": "recurrent", "task.code_noise": "30"}
+_NOISY = {"task.encoder": "recurrent", "task.code_noise": "300"}
 _TWO = _LINEAR | {"task.numbers": "2", "task.code_normalisation": "true"}
 
 PLANTS: tuple[Plant, ...] = (
@@ -125,7 +125,7 @@ PLANTS: tuple[Plant, ...] = (
     Plant("overlapping_windows", "split_leak", overlapping, _LINEAR),
     Plant("attends_to_encoder", "encoder_leak", plain, _ATTENDING),
     Plant("fed_the_answer", "answer_leak", plain, _FORCED | {"task.forcing_input": "current"}),
-    Plant("fed_targets", "exposure_bias", still, _FORCED | {"task.code_noise": "5"}),
+    Plant("fed_targets", "exposure_bias", still, _FORCED | {"task.code_noise": "30"}),
     Plant("one_bit", "rate", plain, _LINEAR | {"task.bits": "1"}),
     Plant("noise_on_the_code", "code_unused", centred, _NOISY, 2),
     Plant("divergence", "code_unused", centred, _POSTERIOR, 2),

@@ -72,6 +72,7 @@ def windows_of(found: Mapping[str, Any]) -> dict[str, np.ndarray]:
         present = np.ones(values.shape[:2], bool)
         sequences.append(
             Rows(
+                auxiliary=None,
                 inputs={"accelerometer": values[..., :3], "gyroscope": values[..., 3:]},
                 masks={"accelerometer": present, "gyroscope": present},
                 label=np.array([int(label)]),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from freqjax.deploy.trained import Trained, load
     from freqjax.run.escalation import train
     from freqjax.tasks.autoencoder.config import AutoencoderConfig
+    from freqjax.tasks.classifier.config import ClassifierConfig
     from freqjax.tasks.extraction.config import ExtractionConfig, LimitsConfig
     from freqjax.tasks.extraction.config import ExtractionConfig as TaskConfig
     from freqjax.tasks.lines.config import LinesConfig
@@ -42,6 +43,7 @@ __version__ = "0.2.0"
 # line's --help can do without.
 _LATER = {
     "AutoencoderConfig": "freqjax.tasks.autoencoder.config:AutoencoderConfig",
+    "ClassifierConfig": "freqjax.tasks.classifier.config:ClassifierConfig",
     "ExtractionConfig": "freqjax.tasks.extraction.config:ExtractionConfig",
     "LimitsConfig": "freqjax.tasks.extraction.config:LimitsConfig",
     "LinesConfig": "freqjax.tasks.lines.config:LinesConfig",
@@ -57,6 +59,7 @@ _LATER = {
 
 __all__ = [
     "AutoencoderConfig",
+    "ClassifierConfig",
     "Config",
     "CurriculumConfig",
     "ExtractionConfig",

@@ -21,6 +21,7 @@ from freqjax import commandline, sweep
 from freqjax.config import overrides, validation
 from freqjax.config import sections as configs
 from freqjax.modes import MODES, bases
+from tests import unshipped
 from tests.root import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -70,7 +71,12 @@ def test_the_readmes_commands_name_flags_and_files_that_exist():
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.py")), ids=lambda p: p.stem)
-def test_every_config_is_valid_tells_its_command_and_stands_in_the_readme(path):
+def test_every_config_is_valid_tells_its_command_and_stands_in_the_readme(
+    path, monkeypatch, tmp_path
+):
+    if path.stem in unshipped.CONFIGS:
+        unshipped.write(tmp_path)
+        monkeypatch.chdir(tmp_path)
     config = overrides.load(path)
     swept = (
         [replica.config for replica in sweep.replicas(config)] if config.sweep.axes else [config]

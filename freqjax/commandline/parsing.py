@@ -45,7 +45,7 @@ def parse(arguments: Sequence[str]) -> Invocation:
             absl_flags.DEFINE_string(name, None, flag.doc, flag_values=values)
     absl_flags.DEFINE_string("mode", "train", "what to do", flag_values=values)
     try:
-        rest = values(["freqjax", *plain[mode is not None :]])[1:]
+        rest = values(["freqjax", *_named(mode, plain[mode is not None :])])[1:]
     except absl_flags.UnrecognizedFlagError as error:
         raise UserError(_unknown(error.flagname, plain)) from None
     except absl_flags.IllegalFlagValueError as error:
@@ -58,6 +58,14 @@ def parse(arguments: Sequence[str]) -> Invocation:
     if mode is not None and values["mode"].present:
         raise UserError(f"--mode is given beside the mode {mode}: it must be given once.")
     return _of_mode(mode or str(values["mode"].value), values, overrides)
+
+
+def _named(mode: str | None, words: Sequence[str]) -> list[str]:
+    """Return the words behind a mode; one that it takes without a name gets the name of its flag."""
+    flag = MODES[mode].word if mode is not None else ""
+    if flag and words and not words[0].startswith("-"):
+        return [f"--{flag}={words[0]}", *words[1:]]
+    return list(words)
 
 
 def leading_mode(plain: Sequence[str]) -> str | None:

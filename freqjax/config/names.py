@@ -26,12 +26,14 @@ TASKS = {
     "extraction": "freqjax.tasks.extraction.task:Extraction",
     "lines": "freqjax.tasks.lines.task:Lines",
     "autoencoder": "freqjax.tasks.autoencoder.task:Autoencoder",
+    "classifier": "freqjax.tasks.classifier.task:Classifier",
 }
 # The section of each of them, which is imported without its task, since the task imports JAX.
 TASK_SECTIONS = {
     "extraction": "freqjax.tasks.extraction.config:ExtractionConfig",
     "lines": "freqjax.tasks.lines.config:LinesConfig",
     "autoencoder": "freqjax.tasks.autoencoder.config:AutoencoderConfig",
+    "classifier": "freqjax.tasks.classifier.config:ClassifierConfig",
 }
 CELLS = {
     "lstm": "freqjax.networks.lstm:LstmCell",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from freqjax.config.sections import Config
-from freqjax.modes import bases, networks, runs, sequences
+from freqjax.modes import bases, datasets, networks, runs, sequences
 from freqjax.modes.bases import Overrides
 from freqjax.modes.flags import FLAGS, Flag
 
@@ -26,12 +26,14 @@ class Mode:
       flags: those it takes.
       base: (flags, overrides) → the config that the overrides are then applied to.
       run: (config, flags) → exit code.
+      word: the flag whose value may stand behind the mode without its name; empty for none.
     """
 
     doc: str
     flags: tuple[str, ...]
     base: Callable[[dict[str, Any], Overrides], Config]
     run: Callable[[Config, dict[str, Any]], int]
+    word: str = ""
 
 
 MODES = {
@@ -137,6 +139,13 @@ MODES = {
         ("config", "checkpoint", "count", "output", "device"),
         bases.of_checkpoint,
         sequences.sample,
+    ),
+    "data": Mode(
+        "convert public data that do not ship: `data hapt` makes windows of the package in --input",
+        ("set", "input", "output", "device"),
+        datasets.of_nothing,
+        datasets.data,
+        word="set",
     ),
 }
 

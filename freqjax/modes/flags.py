@@ -48,11 +48,12 @@ FLAGS = {
     "out": Flag(str, "the dataset to write, a .npz, .csv, .npy or .wav"),
     "input": Flag(
         str,
-        "the file to read: weights (import), a .wav, .npz, .npy, .csv, .flac, … (extract), or sequences",
+        "the file to read: weights (import), a .wav, .npz, .npy, .csv, .flac, … (extract), sequences, or a "
+        "package (data)",
     ),
     "output": Flag(
         str,
-        "where to write: a folder (export), a file in the format of --input (extract), or a new .npz",
+        "where to write: a folder (export, data), a file in the format of --input (extract), or a new .npz",
     ),
     "residual": Flag(
         str,
@@ -62,6 +63,7 @@ FLAGS = {
         str,
         "of the network's input: auto (default: the training signals' level), none, or a number",
     ),
+    "set": Flag(str, "which data (data): hapt"),
     "steps": Flag(
         str, "codes on the line between two sequences, both ends among them (default: 5)"
     ),

@@ -431,7 +431,7 @@ _GENERATE = "--mode=generate --config CONFIG"
         ),
         (
             "--config.task.name=none",
-            "task.name is 'none': it must be one of extraction, lines, autoencoder, or package",
+            "task.name is 'none': it must be one of extraction, lines, autoencoder, classifier, or package",
         ),
         ("--mode evaluate --checkpoint CONFIG", "config.py is not a checkpoint"),
         ("--mode evaluate --checkpoint RUN/checkpoints", "is not a checkpoint"),

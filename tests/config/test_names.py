@@ -20,19 +20,19 @@ from tests.root import ROOT
     [
         (
             "",
-            "task.name is '': it must be one of extraction, lines, autoencoder, or package.module:Class.",
+            "task.name is '': it must be one of extraction, lines, autoencoder, classifier, or package",
         ),
         (
             "extractoin",
-            "it must be one of extraction, lines, autoencoder, or package.module:Class.",
+            "it must be one of extraction, lines, autoencoder, classifier, or package.module:Class.",
         ),
         (
             "tests.config.toys.Toy",
-            "it must be one of extraction, lines, autoencoder, or package.module:Class.",
+            "it must be one of extraction, lines, autoencoder, classifier, or package.module:Class.",
         ),
         (
             "tests/config/toys:Toy",
-            "it must be one of extraction, lines, autoencoder, or package.module:Class.",
+            "it must be one of extraction, lines, autoencoder, classifier, or package.module:Class.",
         ),
         ("nowhere.toys:Toy", "there is no module nowhere in the current folder"),
         ("tests.nowhere.toys:Toy", "there is no module tests.nowhere in the current folder"),

@@ -210,7 +210,7 @@ def test_a_config_file_may_set_the_name_or_the_section():
     assert toy(validation.validate(config)).classes == 3
     with pytest.raises(
         UserError,
-        match=r"task.name is '': it must be one of extraction, lines, autoencoder, or package",
+        match=r"task.name is '': it must be one of extraction, lines, autoencoder, classifier, or package",
     ):
         validation.validate(Config(task=ToyConfig()))
 

@@ -1,7 +1,8 @@
 """Leaks of a split: what stands in two parts, so that a network can have it by heart.
 
 Two sequences share something if they are equal, or if a run of consecutive vectors of one is in the other, as
-where windows overlap. A run or a sequence of one vector alone, such as silence, does not count.
+where windows overlap. A run or a sequence of one vector over and over, such as silence, does not count, and
+no sequence of a single word, since all parts of a text have words in common.
 
 Vectors are compared by numbers of 64 bits: rows of the vocabulary, or hashes of their bits; runs by
 Σ_i m_i x_i mod 2^64, which differ for runs that differ, but for a chance of 2^-63 or so.
@@ -60,7 +61,8 @@ def check_split_leak(dataset: Dataset, run: int = 8) -> Leak:
       run: consecutive vectors that count if two sequences share them.
     """
     numbers = {name: _numbers(part) for name, part in dataset.parts.items()}
-    wholes = {name: _whole(*found) for name, found in numbers.items()}
+    words = dataset.vocabulary is not None
+    wholes = {name: _whole(*found, singles=not words) for name, found in numbers.items()}
     runs = {name: _runs(*found, run) for name, found in numbers.items()}
     count, identical, held_out, example = 0, 0, 0, ""
     for here, others in (("validation", ("train",)), ("test", ("train", "validation"))):
@@ -98,15 +100,17 @@ def _numbers(part: Part) -> tuple[UInt64[np.ndarray, "N T"], Int[np.ndarray, " N
     return np.take_along_axis(found, order, axis=1), part.mask.sum(axis=1)
 
 
-def _whole(numbers: UInt64[np.ndarray, "N T"], counts: Int[np.ndarray, " N"]) -> _Runs:
-    """Hash each sequence from end to end."""
+def _whole(
+    numbers: UInt64[np.ndarray, "N T"], counts: Int[np.ndarray, " N"], *, singles: bool
+) -> _Runs:
+    """Hash each sequence from end to end; those of one vector only with `singles`."""
     present = np.arange(numbers.shape[1]) < counts[:, None]
     length, *factors = _multipliers(numbers.shape[1] + 1, 1)
     hashes = counts.astype(np.uint64) * length
     for t, factor in enumerate(factors):
         hashes = hashes + np.where(present[:, t], numbers[:, t], np.uint64(0)) * factor
     changes = ((numbers != numbers[:, :1]) & present).any(axis=1)
-    kept = np.flatnonzero(changes | (counts == 1))
+    kept = np.flatnonzero(changes | ((counts == 1) & singles))
     return _Runs(hashes[kept], kept, np.zeros_like(kept))
 
 

@@ -24,6 +24,7 @@ class Windows(NamedTuple):
       inputs: modality → [N, L, F] float32; 0 where missing.
       masks: modality → [N, L] bool, whether a sample is present.
       label: [N], whole numbers or text.
+      auxiliary: [N], whole numbers or text; None if there is no second label.
       group: [N], whole numbers or text.
       recording: [N], whole numbers or text; those of two groups are two, even of the same name.
       order: [N] int32, the number of the window in its recording, those that are left out counted as well.
@@ -34,6 +35,7 @@ class Windows(NamedTuple):
     inputs: dict[str, Float[np.ndarray, "N L _"]]
     masks: dict[str, Bool[np.ndarray, "N L"]]
     label: Shaped[np.ndarray, " N"]
+    auxiliary: Shaped[np.ndarray, " N"] | None
     group: Shaped[np.ndarray, " N"]
     recording: Shaped[np.ndarray, " N"]
     order: Int[np.ndarray, " N"]
@@ -106,15 +108,19 @@ def cut(
         raise UserError(
             f"{source}: one of its {count} windows must have a label and a sample present."
         )
-    split = None
-    if sequences[0].split is not None:
-        split = np.concatenate(
-            [_of_rows(r.split, p) for r, p in zip(sequences, places, strict=True)]
+    split, auxiliary = (
+        None
+        if getattr(sequences[0], name) is None
+        else np.concatenate(
+            [_of_rows(getattr(r, name), p) for r, p in zip(sequences, places, strict=True)]
         )
+        for name in ("split", "auxiliary")
+    )
     return Windows(
         inputs={name: array[kept] for name, array in inputs.items()},
         masks={name: array[kept] for name, array in masks.items()},
         label=label[kept],
+        auxiliary=None if auxiliary is None else auxiliary[kept],
         group=group[kept],
         recording=recording[kept],
         order=_order(group, recording)[kept],

@@ -16,8 +16,8 @@ from freqjax.tasks.classifier.watch import EXERCISES, FILE
 from freqjax.tasks.row_values import named
 from freqjax.text import printable
 
-# The name of the shipped data.
-WATCH = "watch"
+# The field of the shipped data.
+WATCH = ""
 
 
 class Part(NamedTuple):
@@ -27,6 +27,7 @@ class Part(NamedTuple):
       inputs: modality → [N, T, F] float32; 0 where missing.
       masks: modality → [N, T] bool, whether a sample is present.
       label: [N] int32, index into the dataset's `class_names`.
+      auxiliary: [N] int32, index into `auxiliary_names`; −1 for none.
       group: [N] int32, index into `group_names`.
       recording: [N] int32, index into `recording_names`.
       order: [N] int32, the number of the window in its recording; gaps where one was left out.
@@ -35,6 +36,7 @@ class Part(NamedTuple):
     inputs: dict[str, Float[np.ndarray, "N T _"]]
     masks: dict[str, Bool[np.ndarray, "N T"]]
     label: Int[np.ndarray, " N"]
+    auxiliary: Int[np.ndarray, " N"]
     group: Int[np.ndarray, " N"]
     recording: Int[np.ndarray, " N"]
     order: Int[np.ndarray, " N"]
@@ -49,6 +51,7 @@ class Dataset(NamedTuple):
       test: windows to report on, one at least.
       class_names: C of them, two at least, sorted.
       group_names: what a split does not divide: persons, ….
+      auxiliary_names: A of them; empty without a second label.
       recording_names: those of a group with the group's name before them where two groups have the same.
       left_out: windows without a label or with nothing present, which are in no part.
       unread: arrays of the files that are none of the data.
@@ -60,6 +63,7 @@ class Dataset(NamedTuple):
     class_names: tuple[str, ...]
     group_names: tuple[str, ...]
     recording_names: tuple[str, ...]
+    auxiliary_names: tuple[str, ...] = ()
     left_out: int = 0
     unread: tuple[str, ...] = ()
 
@@ -94,7 +98,7 @@ def load_dataset(
     """Load the windows that the field `task.data` names, and divide them.
 
     Args:
-      data: "watch", the shipped data, or a stacked .npz or a folder of .npz (`read_sequences`).
+      data: empty for the shipped data, or a stacked .npz or a folder of .npz (`read_sequences`).
       length: T, to cut longer sequences to; None for whole ones.
       stride: from a window's first sample to the next's; None for T.
       shares: of training, validation and test among the groups, if the data have no split.
@@ -126,6 +130,7 @@ def load_dataset(
         raise UserError(
             f"{source}: label is {', '.join(class_names)} throughout: there must be two classes at least."
         )
+    auxiliary, auxiliary_names = _auxiliary(found, source)
     recording, recording_names = _recordings(found)
     parts = []
     for number, name in enumerate(splits.NAMES):
@@ -140,6 +145,7 @@ def load_dataset(
                     field: array[kept]
                     for field, array in (
                         ("label", label),
+                        ("auxiliary", auxiliary),
                         ("group", group),
                         ("recording", recording),
                     )
@@ -152,9 +158,24 @@ def load_dataset(
         class_names=EXERCISES if data == WATCH else class_names,
         group_names=group_names,
         recording_names=recording_names,
+        auxiliary_names=auxiliary_names,
         left_out=found.left_out,
         unread=unread,
     )
+
+
+def _auxiliary(found: Windows, source: str) -> tuple[Int[np.ndarray, " N"], tuple[str, ...]]:
+    """Return the index of each window's second label, −1 for none, and the names of those labels."""
+    count = len(found.label)
+    index = np.full(count, -1, np.int32)
+    if found.auxiliary is None:
+        return index, ()
+    text = found.auxiliary.dtype.kind == "U"
+    some = found.auxiliary != "" if text else found.auxiliary >= 0
+    if not some.any():
+        return index, ()
+    index[some], names = named(found.auxiliary[some], "auxiliary", int(some.sum()), source)
+    return index, names
 
 
 def _recordings(found: Windows) -> tuple[Int[np.ndarray, " N"], tuple[str, ...]]:

@@ -10,7 +10,8 @@ hapt12 has 12 activities: a window's is that of most samples that have one, of e
 which half of the samples or more have none are left out.
 
 intent tells whether a transition between postures goes on at some time of the 2 s behind the window: 1 or 0.
-Windows with a transition in them, or whose last sample has no activity, are left out.
+Windows with a transition in them, or whose last sample has no activity, are left out. The activity at the
+last sample is a second label.
 
 Axes: R recordings, T samples, N windows.
 """
@@ -172,7 +173,17 @@ def intent(recordings: Sequence[HaptRecording]) -> dict[str, np.ndarray]:
         still = inside.max(axis=1) < _FIRST_TRANSITION
         return behind.max(axis=1) >= _FIRST_TRANSITION, still & (inside[:, -1] != _NONE)
 
-    return _windows(recordings, labels)
+    found, last = _windows(recordings, labels), []
+    for recording in recordings:
+        starts = _starts(recording)
+        kept = starts[labels(recording.activity, starts)[1]]
+        last.append(recording.activity[kept + _SAMPLES - 1])
+    return found | {"auxiliary": np.concatenate(last).astype(np.int16) - 1}
+
+
+def _starts(recording: HaptRecording) -> np.ndarray:
+    """Return the first samples of all windows."""
+    return np.arange(0, len(recording.inputs) - _SAMPLES + 1, _STRIDE)
 
 
 def _windows(
@@ -187,7 +198,7 @@ def _windows(
     """
     inputs, label, person, recording = [], [], [], []
     for number, found in enumerate(recordings):
-        starts = np.arange(0, len(found.inputs) - _SAMPLES + 1, _STRIDE)
+        starts = _starts(found)
         of_windows, kept = labels(found.activity, starts)
         starts = starts[kept]
         inputs.append(found.inputs[starts[:, None] + np.arange(_SAMPLES)].astype(np.float16))

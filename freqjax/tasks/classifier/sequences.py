@@ -4,6 +4,7 @@
 |---|---|---|---|
 | any name | [N, T, F] | [T, F] | floating: a modality; NaN is missing; F = 0 is an absent modality |
 | label | [N] or [N, T] | [] or [T] | a whole number or text; negative or empty: none |
+| auxiliary | [N] | [] | a second label, which training may learn beside the first; likewise |
 | group | [N] | [] | a whole number or text: sequences that belong together, such as a person's |
 | recording | [N] | [] | a whole number or text; rows of a recording are in order of time |
 | split | [N] | [] | 0, 1, 2, or train, validation, test |
@@ -36,7 +37,9 @@ from freqjax.tasks.row_values import (
 )
 from freqjax.text import printable, shortened
 
-_NAMES = ("label", "group", "recording", "split")
+_NAMES = ("label", "auxiliary", "group", "recording", "split")
+# Those that are names, of which a file may have none.
+_OPTIONAL = ("auxiliary", "group", "recording")
 _MASKS = ("mask", "lengths")
 _MASK = "_mask"
 # What a data set may hold: 8 GB as float32.
@@ -50,7 +53,8 @@ class Rows(NamedTuple):
       inputs: modality → [N, T, F] float32; 0 where missing.
       masks: modality → [N, T] bool, whether a sample is present.
       label: [N], or [N, T] for a label a frame: whole numbers or text.
-      group: [N], whole numbers or text; None if the file has none.
+      auxiliary: [N], whole numbers or text; None if the file has none.
+      group: [N], likewise.
       recording: [N], likewise.
       split: [N] int32, the numbers of parts; None if the file has none.
       unread: the arrays that were not read.
@@ -59,6 +63,7 @@ class Rows(NamedTuple):
     inputs: dict[str, Float[np.ndarray, "N T _"]]
     masks: dict[str, Bool[np.ndarray, "N T"]]
     label: Shaped[np.ndarray, "N ..."]
+    auxiliary: Shaped[np.ndarray, " N"] | None
     group: Shaped[np.ndarray, " N"] | None
     recording: Shaped[np.ndarray, " N"] | None
     split: Int[np.ndarray, " N"] | None
@@ -121,7 +126,7 @@ def _read(path: Path, field: str, *, stacked: bool) -> Rows:
         inputs[name], flagged[name] = _values(arrays[name], mask, name, source)
     label, rows = arrays["label"], shape[:-1]
     require_names(label, "label", shape if label.ndim == len(shape) else rows, source)
-    values = {name: arrays.get(name) for name in ("group", "recording")}
+    values = {name: arrays.get(name) for name in _OPTIONAL}
     for name, given in values.items():
         if given is not None:
             require_names(given, name, rows, source)

@@ -25,6 +25,7 @@ def rows_of(count, samples, *, frames=True, group=None, recording=None):
         },
         masks=masks,
         label=RANDOM.integers(-1, 3, (count, samples) if frames else count),
+        auxiliary=None,
         group=group,
         recording=recording,
         split=None,

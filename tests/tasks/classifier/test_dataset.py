@@ -184,6 +184,7 @@ def part_of(recording, order):
         inputs={"x": np.arange(count, dtype=np.float32)[:, None, None]},
         masks={"x": np.ones((count, 1), bool)},
         label=np.zeros(count, np.int32),
+        auxiliary=np.full(count, -1, np.int32),
         group=np.zeros(count, np.int32),
         recording=np.array(recording, np.int32),
         order=np.array(order, np.int32),

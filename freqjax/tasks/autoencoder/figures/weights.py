@@ -14,11 +14,11 @@ from jaxtyping import Float
 
 from freqjax.networks.arrays import AnyArray
 from freqjax.networks.film import modulate
+from freqjax.networks.layers import attend, norm, product, slots_to_read
 from freqjax.networks.network import Params
 from freqjax.tasks.autoencoder.dataset import Part
 from freqjax.tasks.autoencoder.network.autoencoder import AutoencoderNetwork
 from freqjax.tasks.autoencoder.network.decoders import Beside, ParallelDecoder
-from freqjax.tasks.autoencoder.network.layers import attend, norm, product, slots_to_read
 from freqjax.tasks.autoencoder.network.recurrent import RecurrentDecoder
 from freqjax.tasks.autoencoder.probes import Coded
 

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from freqjax.networks.arrays import AnyArray
-from freqjax.tasks.autoencoder.network.layers import init_norm, norm
+from freqjax.networks.layers import init_norm, norm
 
 
 @dataclass(frozen=True)

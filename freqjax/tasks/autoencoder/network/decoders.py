@@ -25,8 +25,7 @@ from jaxtyping import Array, Bool, Float
 
 from freqjax.networks.arrays import AnyArray
 from freqjax.networks.film import init_film, modulate
-from freqjax.tasks.autoencoder.network.encoders import HELD, SPREAD, Components
-from freqjax.tasks.autoencoder.network.layers import (
+from freqjax.networks.layers import (
     attend,
     init_attention,
     init_norm,
@@ -36,6 +35,7 @@ from freqjax.tasks.autoencoder.network.layers import (
     sinusoidal_positions,
     slots_to_read,
 )
+from freqjax.tasks.autoencoder.network.encoders import HELD, SPREAD, Components
 from freqjax.tasks.autoencoder.network.readout import Readout
 
 

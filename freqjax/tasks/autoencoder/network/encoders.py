@@ -23,7 +23,7 @@ from jaxtyping import Array, Bool, Float
 
 from freqjax.networks import Network
 from freqjax.networks.arrays import AnyArray, EitherArray
-from freqjax.tasks.autoencoder.network.layers import init_product, product
+from freqjax.networks.layers import init_product, product
 
 # Standard deviation of the numbers that principal components begin with: tanh is nearly linear there.
 SPREAD = 0.5

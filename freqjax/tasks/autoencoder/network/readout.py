@@ -20,8 +20,8 @@ import numpy as np
 from jaxtyping import Array, Float, UInt64
 
 from freqjax.networks.arrays import AnyArray
+from freqjax.networks.layers import along, init_product, product
 from freqjax.tasks.autoencoder.network.encoders import HELD
-from freqjax.tasks.autoencoder.network.layers import along, init_product, product
 
 # β at first.
 _SHARPNESS = 5.0

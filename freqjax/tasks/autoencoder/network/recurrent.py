@@ -4,13 +4,15 @@
     h_t = cell(h_{t−1}, x_t),  y_t = readout(h_t, what is read)
 
 What is read of the slots is attended to from h_{t−1}: nothing, the code's S slots, or, a leak, the encoder's
-states. Axes: T samples, B sequences, D dimensions, K numbers of a code, H hidden, S slots.
+states. With sinusoidal positions the queries have W p_t added, and the keys of the encoder's states W p_s,
+with one W for both, so that a query begins by preferring the states near its own sample.
+Axes: T samples, B sequences, D dimensions, K numbers of a code, H hidden, S slots.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,11 +20,7 @@ from jaxtyping import Array, Float
 
 from freqjax.networks import Cell
 from freqjax.networks.arrays import AnyArray
-from freqjax.networks.network import Carry
-from freqjax.networks.scan_products import Multiply, scan_products
-from freqjax.networks.weights import LayerInitializer, LayerSetting
-from freqjax.tasks.autoencoder.network.decoders import NOTHING, Beside, Forced
-from freqjax.tasks.autoencoder.network.layers import (
+from freqjax.networks.layers import (
     Read,
     init_attention,
     init_product,
@@ -31,7 +29,23 @@ from freqjax.tasks.autoencoder.network.layers import (
     slots_to_read,
     weigh,
 )
+from freqjax.networks.network import Carry
+from freqjax.networks.scan_products import Multiply, scan_products
+from freqjax.networks.weights import LayerInitializer, LayerSetting
+from freqjax.tasks.autoencoder.network.decoders import NOTHING, Beside, Forced
 from freqjax.tasks.autoencoder.network.readout import Readout
+
+
+class Fixed(NamedTuple):
+    """What no output changes, sample by sample.
+
+    Attributes:
+      inputs: the code, and the position.
+      places: W p_t, which is added to the queries; None without positions or attention.
+    """
+
+    inputs: Float[Array, "T B M"]
+    places: Float[Array, "T 1 H"] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +107,9 @@ class RecurrentDecoder:
             params["slots"] = init_product(keys[3], self.numbers, self.slots * hidden)
         if self.attends:
             params["attention"] = init_attention(keys[4], hidden, self.states or hidden, hidden)
+            if self.positions:
+                own = init_product(jax.random.fold_in(key, 5), self.positions, hidden)
+                params["places"] = {"kernel": own["kernel"]}
         return params
 
     def __call__(
@@ -106,7 +123,7 @@ class RecurrentDecoder:
     ) -> tuple[Float[Array, "T B D"], Float[Array, "T B S"] | None]:
         """Return outputs, and the weights with which each attended to the slots; None if there are none."""
         slots = self._slots(params, codes, beside)
-        fixed = self._fixed(codes, samples)
+        fixed = self._fixed(params, codes, samples)
         carry = self._begin(params, codes)
         start = jnp.broadcast_to(params["start"], (len(codes), self.readout.dimensions))
         forced = beside.forced
@@ -131,25 +148,36 @@ class RecurrentDecoder:
         if self.leaks:
             assert beside.states is not None and beside.present is not None
             states, present = (jnp.swapaxes(a, 0, 1) for a in (beside.states, beside.present))
-            return slots_to_read(attention, states, self.heads, present)
+            read = slots_to_read(attention, states, self.heads, present)
+            if not self.positions:
+                return read
+            places = self._places(params, states.shape[1]).reshape(1, *read.keys.shape[1:])
+            return read._replace(keys=read.keys + places)
         slots = product(params["slots"], codes).reshape(len(codes), self.slots, -1)
         return slots_to_read(attention, slots, self.heads)
 
-    def _fixed(self, codes: AnyArray, samples: int) -> Float[Array, "T B M"]:
-        """Return the inputs that no output changes: the code at every sample, and the position."""
+    def _places(self, params: Any, samples: int) -> Float[Array, "T 1 H"]:
+        """Return W p_t."""
+        return product(params["places"], sinusoidal_positions(samples, self.positions)[:, None])
+
+    def _fixed(self, params: Any, codes: AnyArray, samples: int) -> Fixed:
+        """Return what no output changes."""
         parts = [jnp.broadcast_to(codes, (samples, *codes.shape))]
         if self.positions:
-            places = sinusoidal_positions(samples, self.positions)[:, None]
-            parts.append(jnp.broadcast_to(places, (samples, len(codes), self.positions)))
-        return jnp.concatenate(parts, axis=-1)
+            each = sinusoidal_positions(samples, self.positions)[:, None]
+            parts.append(jnp.broadcast_to(each, (samples, len(codes), self.positions)))
+        places = self._places(params, samples) if "places" in params else None
+        return Fixed(jnp.concatenate(parts, axis=-1), places)
 
     def _advance(
-        self, multiply: Multiply, slots: Read | None, carry: Carry, last: Any, fixed: Any
+        self, multiply: Multiply, slots: Read | None, carry: Carry, last: Any, fixed: Fixed
     ) -> tuple[Carry, jax.Array, jax.Array | None]:
         """Advance one sample: the carry, the features that are read out, and the attention."""
-        x, weights, heard = jnp.concatenate([last, fixed], axis=-1), None, None
+        x, weights, heard = jnp.concatenate([last, fixed.inputs], axis=-1), None, None
         if slots is not None:
-            found, weights = weigh(multiply("query", carry.h[:, None]), slots)
+            asked = multiply("query", carry.h[:, None])
+            asked = asked if fixed.places is None else asked + fixed.places[None]
+            found, weights = weigh(asked, slots)
             heard, weights = multiply("out", found)[:, 0], weights[:, 0]
             x = jnp.concatenate([x, heard], axis=-1)
         carry = self.cell.combine(carry, multiply("input", x), multiply("recurrent", carry.h))
@@ -162,17 +190,17 @@ class RecurrentDecoder:
         return dict(params["cell"]) | attention
 
     def _alone(
-        self, params: Any, carry: Carry, start: Any, fixed: Any, slots: Read | None
+        self, params: Any, carry: Carry, start: Any, fixed: Fixed, slots: Read | None
     ) -> tuple[jax.Array, jax.Array | None]:
         """Run on its own outputs."""
         return self._fed_back(params, (carry, start), (fixed,), slots)
 
     def _driven(
-        self, params: Any, carry: Carry, read: Any, fixed: Any, slots: Read | None
+        self, params: Any, carry: Carry, read: Any, fixed: Fixed, slots: Read | None
     ) -> tuple[jax.Array, jax.Array | None]:
         """Run on targets alone: all outputs are read out at once, after the scan."""
         if slots is None:
-            xs = jnp.concatenate([read, fixed], axis=-1)
+            xs = jnp.concatenate([read, fixed.inputs], axis=-1)
             flags = jnp.zeros(xs.shape[:2], bool)
             features = self.cell.scan(params["cell"], carry, carry, xs, flags)[1]
             return self.readout(params["read"], features), None
@@ -191,7 +219,7 @@ class RecurrentDecoder:
         carry: Carry,
         start: Any,
         read: Any,
-        fixed: Any,
+        fixed: Fixed,
         slots: Read | None,
         forced: Forced,
     ) -> tuple[jax.Array, jax.Array | None]:

@@ -6,7 +6,7 @@ They are written here in NumPy and JAX: the packages that have MiniRocket bring 
 """
 
 from freqjax.tasks.classifier.baselines.constant import Constant
-from freqjax.tasks.classifier.baselines.context import gathered, neighbours, with_context
+from freqjax.tasks.classifier.baselines.context import with_context
 from freqjax.tasks.classifier.baselines.logistic import Logistic
 from freqjax.tasks.classifier.baselines.minirocket import MiniRocket
 from freqjax.tasks.classifier.baselines.ridge import Ridge, RidgeClassifier
@@ -20,8 +20,6 @@ __all__ = [
     "Ridge",
     "RidgeClassifier",
     "Scaler",
-    "gathered",
-    "neighbours",
     "summary_statistics",
     "with_context",
 ]

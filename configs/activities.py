@@ -1,0 +1,25 @@
+"""The sequence classifier on 12 activities of 30 persons, by a phone's sensors, with the recording around.
+
+    python -m freqjax.main data hapt --input FILE --output data
+    python -m freqjax.main --config configs/activities.py
+
+Every window is read with 16 windows before it and 16 behind it; with task.context=none it is read alone.
+
+Expected: macro F1 beside the constant, logistic regression and MiniRocket; no benchmark has measured it yet.
+"""
+
+from freqjax import ClassifierConfig, Config, NetworkConfig, OptimizerConfig, TrainConfig
+
+
+def get_config() -> Config:
+    """Return the config of the command above."""
+    return Config(
+        task=ClassifierConfig(
+            data="data/hapt12.npz", noise="fresh", context="both", smoothing=0.1, stretch=32
+        ),
+        network=NetworkConfig(cell="gru", hidden_size=64),
+        optimizer=OptimizerConfig(
+            name="adamw", learning_rate=3e-3, weight_decay=0.01, schedule="cosine"
+        ),
+        train=TrainConfig(regime="examples", batch=4, epochs=12, divergence_factor=None),
+    )

@@ -1,0 +1,167 @@
+"""Section of the config of the task classifier: its windows, their context, and how they are encoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from freqjax.config.fields import anything, at_least, choice, fraction, within
+from freqjax.config.task import NAME, TaskConfig
+from freqjax.errors import UserError
+
+if TYPE_CHECKING:
+    from freqjax.config.sections import Config
+
+CONTEXTS = ("none", "past", "both")
+ENCODERS = ("convolutions", "transformer", "pooled")
+BALANCES = ("none", "weights", "sampler", "both")
+# Encoders that are attention layers.
+ATTENDING = ("transformer", "pooled")
+
+
+@dataclass
+class ClassifierConfig(TaskConfig):
+    """Windows of recordings with classes, and the network that tells them."""
+
+    files: ClassVar[tuple[str, ...]] = (*TaskConfig.files, "data")
+    network_fields: ClassVar[frozenset[str]] = frozenset(
+        {"length", "context", "windows", "encoder", "derived", "layers", "heads", "auxiliary"}
+    )
+
+    name: str = anything("classifier", NAME)
+    noise: str = choice(
+        "fixed",
+        ("fixed", "fresh"),
+        "sequences that begin with each recording, or (fresh) cut or drawn anew for every pass",
+    )
+    data: str = anything(
+        "",
+        "an .npz (modalities [N, T, F], label, group, …), a folder of .npz with a recording each, or empty "
+        "for the exercises that ship",
+    )
+    length: int | None = at_least(
+        2, None, "L, samples of a window that longer sequences are cut to; none for whole ones"
+    )
+    stride: int | None = at_least(
+        1, None, "samples from one window's beginning to the next's; none for length"
+    )
+    folds: int | None = within(
+        3,
+        1000,
+        None,
+        "folds over groups, in place of shares or the data's own split; none for none",
+    )
+    fold: int = at_least(0, 0, "which fold is test; the next one is validation")
+    refit: bool = anything(
+        False, "whether validation rows are trained on as well; then nothing is chosen by them"
+    )
+    shared_groups: bool = anything(
+        False, "whether a split of the data may have a group on both sides; the report then says so"
+    )
+    context: str = choice(
+        "none",
+        CONTEXTS,
+        "which other windows of the recording are read: none, those before a window, or those on both sides",
+    )
+    windows: int = within(1, 1024, 16, "windows of context on a side")
+    stretch: int = at_least(1, 32, "windows of a training sequence, where there is a context")
+    auxiliary: float = at_least(
+        0.0, 0.0, "weight of the loss of a second label (array auxiliary); 0 for no head of its own"
+    )
+    derived: bool = anything(
+        True,
+        "whether the norm of each modality's channels and their means over time are inputs too",
+    )
+    encoder: str = choice(
+        "convolutions",
+        ENCODERS,
+        "convolutions over time, a transformer over the samples of all modalities, or one over means of each "
+        "modality over time (pooled, a published form)",
+    )
+    layers: int = within(1, 32, 2, "layers of attention (transformer, pooled)")
+    heads: int = within(1, 64, 4, "heads of attention; they divide network.hidden_size")
+    dropout: float = fraction(
+        0.2, "probability with which training drops a feature that the head reads"
+    )
+    modality_dropout: float = fraction(0.0, "probability with which training misses a modality")
+    smoothing: float = fraction(0.0, "share of the loss that asks for equal probabilities")
+    focus: float = at_least(0.0, 0.0, "exponent of the focal loss; 0 for the cross-entropy")
+    balance: str = choice(
+        "none",
+        BALANCES,
+        "what corrects unequal classes in training: weights in the loss, a sampler, or both, which corrects "
+        "twice",
+    )
+    undo_balance: bool = anything(
+        True, "whether what the correction adds to the logits is taken off again at evaluation"
+    )
+    class_names: tuple[str, ...] = anything(
+        (), "names of the classes in the order of their labels; empty for the labels"
+    )
+    baseline_kernels: int = at_least(84, 9996, "features of MiniRocket, a multiple of 84")
+
+    @property
+    def samples(self) -> int:
+        """Windows of a training sequence."""
+        return 1 if self.context == "none" else self.stretch
+
+    @property
+    def samples_ahead(self) -> int:
+        """Windows of context behind a window."""
+        return self.windows if self.context == "both" else 0
+
+    @property
+    def samples_before(self) -> int:
+        """Windows of context before a window."""
+        return 0 if self.context == "none" else self.windows
+
+    def check(self, config: Config) -> None:
+        """Check what belongs together.
+
+        Raises:
+          UserError: fields contradict each other, or there are no such data.
+        """
+        self._check_rows(config)
+        self._check_network(config)
+
+    def _check_rows(self, config: Config) -> None:
+        if config.train.regime != "examples":
+            raise UserError(
+                f"train.regime is {config.train.regime}: it must be examples where task.name is {self.name}, "
+                "whose windows and stretches are shuffled."
+            )
+        for field in ("train_path", "test_path"):
+            found = getattr(self, field)
+            if found:
+                raise UserError(
+                    f"task.{field} is {found}: it must be empty where task.name is {self.name}; "
+                    "task.data names the sequences."
+                )
+        if self.stride is not None and self.length is None:
+            raise UserError(
+                f"task.stride is {self.stride}: it must be none where task.length is none, which leaves "
+                "sequences whole."
+            )
+        if self.folds is not None and self.fold >= self.folds:
+            raise UserError(f"task.fold is {self.fold}: it must be below task.folds, {self.folds}.")
+        if self.burn_in:
+            raise UserError(
+                f"task.burn_in is {self.burn_in:g}: it must be 0 where task.name is {self.name}."
+            )
+
+    def _check_network(self, config: Config) -> None:
+        if self.encoder in ATTENDING and config.network.hidden_size % self.heads:
+            raise UserError(
+                f"task.heads is {self.heads}: it must divide network.hidden_size, "
+                f"{config.network.hidden_size}."
+            )
+        if self.balance in ("sampler", "both") and (self.noise, self.context) != ("fresh", "none"):
+            raise UserError(
+                f"task.balance is {self.balance}: a sampler draws single windows anew, so task.noise must be "
+                f"fresh, not {self.noise}, and task.context none, not {self.context}."
+            )
+        if config.network.conditioning != "input":
+            raise UserError(
+                f"network.conditioning is {config.network.conditioning}: it must be input where task.name is "
+                f"{self.name}, which has no selector."
+            )

@@ -1,0 +1,97 @@
+"""Encoder of windows by convolutions over time.
+
+    x ← gelu(norm(conv(x)))   four times, widths of 7, 5, 5 and 3 samples; every second one halves the rate
+    e = [mean over time of x, largest x over time]
+
+What is missing is 0, and a channel of each modality tells where; it is counted in neither pooling.
+Axes: N windows, L samples, C channels, M features.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from freqjax.networks.layers import along, init_norm, norm
+from freqjax.tasks.classifier.network.layout import Layout, Modality
+
+# Samples that a convolution sees, and the step between its outputs.
+_KERNELS = ((7, 1), (5, 2), (5, 1), (3, 2))
+
+
+@dataclass(frozen=True)
+class Convolutions:
+    """Convolutions over all modalities together.
+
+    Attributes:
+      layout: of windows.
+      width: features of the first two; the last two have half as many more.
+    """
+
+    layout: Layout
+    width: int
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Features of each convolution."""
+        return (self.width, self.width, 3 * self.width // 2, 3 * self.width // 2)
+
+    @property
+    def features(self) -> int:
+        """M."""
+        return 2 * self.widths[-1]
+
+    def init(self, key: jax.Array) -> dict[str, Any]:
+        """Draw fresh parameters."""
+        inputs = sum(self.layout.channels.values()) + len(self.layout.channels)
+        params = {}
+        for number, ((taps, _), outputs) in enumerate(zip(_KERNELS, self.widths, strict=True)):
+            own = jax.random.fold_in(key, number)
+            scale = math.sqrt(2 / (taps * inputs))
+            kernel = jax.random.normal(own, (taps * inputs, outputs)) * scale
+            params[f"conv_{number}"] = {
+                "kernel": kernel,
+                "bias": jnp.zeros(outputs),
+                "norm": init_norm(outputs),
+            }
+            inputs = outputs
+        return params
+
+    def __call__(
+        self, params: Any, parts: dict[str, Modality], key: jax.Array | None = None
+    ) -> Float[Array, "N M"]:
+        """Encode windows; nothing is dropped here."""
+        del key
+        flags = [part.present[..., None].astype(jnp.float32) for part in parts.values()]
+        x = jnp.concatenate([*(part.values for part in parts.values()), *flags], axis=-1)
+        there = jnp.max(jnp.concatenate(flags, axis=-1), axis=-1)
+        for number, (taps, step) in enumerate(_KERNELS):
+            layer = params[f"conv_{number}"]
+            x = convolve(layer, x, taps, step)
+            x = jax.nn.gelu(norm(layer["norm"], x))
+            there = there[:, ::step]
+        return pooled(x, there)
+
+
+def convolve(layer: Any, x: Float[Array, "N L C"], taps: int, step: int) -> Float[Array, "N S M"]:
+    """Convolve with zeros beyond the ends: output s is centred at sample s · step."""
+    before = (taps - 1) // 2
+    padded = jnp.pad(x, ((0, 0), (before, taps - 1 - before), (0, 0)))
+    count = x.shape[1]
+    seen = jnp.concatenate([padded[:, k : k + count : step] for k in range(taps)], axis=-1)
+    y = seen @ layer["kernel"]
+    return y + along(layer["bias"], y)
+
+
+def pooled(x: Float[Array, "N S M"], there: Float[Array, "N S"]) -> Float[Array, "N P"]:
+    """Return mean and largest value of each feature over the samples that are there, side by side."""
+    flags = there[..., None]
+    count = jnp.maximum(jnp.sum(flags, axis=1), 1)
+    mean = jnp.sum(x * flags, axis=1) / count
+    largest = jnp.max(jnp.where(flags > 0, x, -1e9), axis=1)
+    return jnp.concatenate([mean, jnp.where(largest > -1e8, largest, 0)], axis=-1)

@@ -1,0 +1,297 @@
+"""Classifier: windows of recordings of several modalities in, a class of each out.
+
+Groups of results are what a split does not divide, such as persons. The score is the macro F1 of several
+classes, or the average precision of the second of two; beside it stand the constant, logistic regression and
+MiniRocket with the same context.
+Axes: N windows, S sequences, W windows of a sequence, O outputs, C classes.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from freqjax.config.sections import Context, NetworkConfig
+from freqjax.errors import UserError
+from freqjax.networks.arrays import EitherArray
+from freqjax.tasks.batch import Batch, Sequences
+from freqjax.tasks.classifier import parts, sections, stretches
+from freqjax.tasks.classifier.calibration import sampler_shift, undo_shift, weight_shift
+from freqjax.tasks.classifier.config import ClassifierConfig
+from freqjax.tasks.classifier.dataset import Dataset, Folds, Part, load_dataset
+from freqjax.tasks.classifier.derived import with_derived
+from freqjax.tasks.classifier.judged import Judge, Judged, joined
+from freqjax.tasks.classifier.network.classifier import ClassifierNetwork
+from freqjax.tasks.classifier.network.layout import Layout
+from freqjax.tasks.classifier.normalisation import normalised, norms_of
+from freqjax.tasks.classifier.objective import Heads
+from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section
+from freqjax.tasks.objectives import CrossEntropy
+from freqjax.tasks.scoring import Means, evaluate_rows
+from freqjax.tasks.task import Input, Task
+
+
+class Classifier(Task):
+    """Classifier of windows; a sequence is a window, or a stretch of a recording where there is a context."""
+
+    Config = ClassifierConfig
+    config: ClassifierConfig
+    group_label, group_word = "group", "group"
+    higher_is_better = True
+    constant_name = "the shares of the classes"
+    easier_words = "more context, longer windows, or fewer classes"
+    limit_note = "the law of the recordings is not known"
+
+    def __init__(self, config: ClassifierConfig, context: Context | None = None) -> None:
+        """Read the data: their sizes are those of the network."""
+        super().__init__(config, context)
+        folds = None if config.folds is None else Folds(config.folds, config.fold)
+        self.dataset: Dataset = load_dataset(
+            config.data,
+            length=config.length,
+            stride=config.stride,
+            shares=config.split,
+            seed=config.train_seed,
+            folds=folds,
+            shared_groups=config.shared_groups,
+        )
+        if config.class_names:
+            self.dataset = self._named()
+        self.group_names = self.dataset.group_names
+        self.judge = Judge(self.dataset, config)
+        self.classes = len(self.dataset.class_names)
+        second = len(self.dataset.auxiliary_names)
+        if config.auxiliary and not second:
+            raise UserError(
+                f"task.auxiliary is {config.auxiliary:g}: it must be 0 where task.data has no "
+                "array auxiliary."
+            )
+        self.output_size = self.classes + (second if config.auxiliary else 0)
+        self.score_name = "average precision" if self.judge.is_binary else "macro F1"
+        self.layout = Layout(
+            next(iter(self._read.train.masks.values())).shape[1],
+            {name: values.shape[2] for name, values in self._read.train.inputs.items()},
+        )
+        self.inputs = tuple(Input(name, size) for name, size in self.layout.sizes.items())
+        self.objective = Heads(
+            self.classes, CrossEntropy(self._class_weights, config.focus), config.auxiliary
+        )
+        self._judged: tuple[Any, Judged] | None = None
+
+    def _named(self) -> Dataset:
+        names, known = self.config.class_names, self.dataset.class_names
+        if len(names) != len(known):
+            raise UserError(
+                f"task.class_names has {len(names)} names: it must have one for each of the {len(known)} "
+                f"labels of task.data, {', '.join(known)}."
+            )
+        return self.dataset._replace(class_names=names)
+
+    @functools.cached_property
+    def _read(self) -> Dataset:
+        """The dataset as the network reads it: with derived channels, normalised by what is trained on."""
+        dataset, config = self.dataset, self.config
+        found = dataset.parts
+        if config.derived:
+            found = {name: with_derived(part) for name, part in found.items()}
+        norms = norms_of(self._trained(found))
+        return dataset._replace(**{name: normalised(part, norms) for name, part in found.items()})
+
+    def _trained(self, found: Mapping[str, Part]) -> Part:
+        """Return the rows that are trained on."""
+        train, validation = found["train"], found["validation"]
+        return joined(train, validation) if self.config.refit and len(validation.label) else train
+
+    @functools.cached_property
+    def _shares(self) -> Float[np.ndarray, " C"]:
+        """Share of each class among what is trained on; at least half a window, so that none is 0."""
+        labels = self._trained(self.dataset.parts).label
+        counts = np.maximum(np.bincount(labels, minlength=self.classes), 0.5)
+        return counts / counts.sum()
+
+    @property
+    def _class_weights(self) -> tuple[float, ...]:
+        """Weights of the classes in the loss, their mean over rows 1; empty for none."""
+        if self.config.balance not in ("weights", "both"):
+            return ()
+        return tuple((1 / (self.classes * self._shares)).tolist())
+
+    @property
+    def draws(self) -> bool:
+        """True: windows are drawn, or stretches cut, anew."""
+        return True
+
+    def network(self, config: NetworkConfig, train: Callable[[], Any] | None) -> ClassifierNetwork:
+        """Make the network of the task; see `freqjax.networks.GivesNetwork`."""
+        del train
+        return parts.make(self.config, config, self.layout, self.output_size, self.classes)
+
+    def split(self, name: str) -> Batch | None:
+        """Return the sequences of a part; None if there are none, or if validation rows are trained on."""
+        if name == "validation" and self.config.refit:
+            return None
+        found = self._read.parts
+        part = self._trained(found) if name == "train" else found[name]
+        if not len(part.label):
+            return None
+        return self._batch(part, self._cut(part, name).index)
+
+    def _cut(self, part: Part, name: str) -> stretches.Stretches:
+        """Return the windows of each sequence: whole recordings where nothing is trained on."""
+        if self.config.context == "none":
+            return stretches.single(part)
+        if name == "train":
+            return stretches.cut(part, self.config.stretch)
+        return stretches.whole(part)
+
+    def _batch(self, part: Part, index: Any) -> Batch:
+        """Gather the windows of sequences, from arrays of NumPy or JAX."""
+        xp: Any = np if isinstance(index, np.ndarray) else jnp
+        there = index >= 0
+        rows = xp.maximum(index, 0)
+        inputs = {}
+        for name, values in part.inputs.items():
+            own = xp.asarray(values)[rows].reshape(*index.shape, -1)
+            inputs[name] = xp.where(there[..., None], own, 0)
+        for name, mask in part.masks.items():
+            own = xp.asarray(mask)[rows]
+            inputs[f"{name}_present"] = (there[..., None] & own).astype(np.float32)
+        targets = [_one_hot(xp.asarray(part.label)[rows], self.classes, xp)]
+        if self.config.auxiliary:
+            count = self.output_size - self.classes
+            targets.append(_one_hot(xp.asarray(part.auxiliary)[rows], count, xp))
+        group = xp.asarray(part.group)[rows[xp.arange(len(index)), xp.argmax(there, axis=1)]]
+        return Batch(inputs, xp.concatenate(targets, axis=-1), group, there)
+
+    @functools.cached_property
+    def _cut_train(self) -> tuple[Part, np.ndarray, np.ndarray]:
+        """What is trained on, the windows of each recording [S, W], and the classes' windows by row [N]."""
+        part = self._trained(self._read.parts)
+        return part, stretches.whole(part).index, part.label
+
+    def sample(self, key: jax.Array, samples: int) -> Batch:
+        """Draw windows, with equal shares of the classes if a sampler balances; or cut recordings anew."""
+        part, recordings, labels = self._cut_train
+        if self.config.context == "none":
+            weights = np.ones(len(labels))
+            if self.config.balance in ("sampler", "both"):
+                weights = 1 / self._shares[labels]
+            drawn = jax.random.choice(
+                key, len(labels), (len(labels),), p=jnp.asarray(weights / weights.sum())
+            )
+            return self._batch(part, drawn[:, None])
+        return self._batch(
+            part, stretches.shifted(key, recordings, self.config.stretch)[:, :samples]
+        )
+
+    def scores(self, outputs: Float[EitherArray, "B T O"], rows: Sequences) -> Means:
+        """Return the score of outputs: macro F1, or the average precision of class 1 of two."""
+        counted = np.asarray(rows.weights) > 0
+        logits = np.asarray(outputs)[counted][:, : self.classes]
+        labels = np.asarray(rows.targets)[counted][:, : self.classes].argmax(axis=1)
+        groups = np.broadcast_to(np.asarray(rows.groups)[:, None], counted.shape)[counted]
+
+        def score(kept: Any) -> float:
+            return self.judge.score(labels[kept], logits[kept]) if np.any(kept) else np.nan
+
+        logits = logits - np.max(logits, axis=1, keepdims=True)
+        logits = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        everything = np.ones(len(labels), bool)
+        return Means(score(everything), [score(groups == g) for g in range(len(self.group_names))])
+
+    def judged(self, frozen: Frozen) -> Judged:
+        """Return the probabilities of frozen weights; the last ones are kept."""
+        if self._judged is None or self._judged[0] is not frozen.params:
+            found = {}
+            for name in ("train", "validation", "test"):
+                if frozen.batch(name) is not None:
+                    found[name] = self.logits(frozen.outputs(name), name)
+            self._judged = (frozen.params, self.judge.judge(found))
+        return self._judged[1]
+
+    def logits(self, outputs: Float[np.ndarray, "S W O"], name: str) -> Float[np.ndarray, "N C"]:
+        """Return the logits of a part's windows, less what the balance of training added to them."""
+        found = self._read.parts
+        part = self._trained(found) if name == "train" else found[name]
+        own = outputs[self._cut(part, name).places][:, : self.classes].astype(np.float64)
+        return undo_shift(own, *self.shifts) if self.config.undo_balance else own
+
+    @property
+    def shifts(self) -> list[Float[np.ndarray, " C"]]:
+        """What sampler and weights add to the logits of a network that fits its rows."""
+        found = []
+        if self.config.balance in ("sampler", "both"):
+            found.append(sampler_shift(self._shares, np.full(self.classes, 1 / self.classes)))
+        if self._class_weights:
+            found.append(weight_shift(np.asarray(self._class_weights)))
+        return found
+
+    def baselines(self, frozen: Frozen) -> Mapping[str, Baseline]:
+        """Return the scores of logistic regression and of MiniRocket with the same context."""
+        del frozen
+        test = self.dataset.test.label
+        return {
+            name: self.judge.score(test, judged.probabilities["test"])
+            for name, judged in self.judge.baselines.items()
+            if name != "constant"
+        }
+
+    def evaluate(self, frozen: Frozen) -> Evaluation:
+        """Return scores, baselines and sections of frozen weights."""
+        found = evaluate_rows(self, frozen)
+        judged = self.judged(frozen)
+        metrics = dict(found.metrics)
+        for name in judged.probabilities:
+            if name == "train" and self.config.refit:
+                continue
+            metrics[name] = {**metrics[name], **self.judge.scores(judged, name)}
+        scored = {
+            name: self.judge.scores(own, "test") for name, own in self.judge.baselines.items()
+        }
+        return found._replace(
+            score=self.judge.score(self.dataset.test.label, judged.probabilities["test"]),
+            metrics=metrics
+            | {
+                "baselines": scored,
+                "temperature": judged.temperature,
+                "threshold": judged.threshold,
+                "interval": self.judge.interval(judged)._asdict(),
+                "beyond": {name: self.judge.beyond(judged, name)._asdict() for name in scored},
+            },
+        )
+
+    def sections(self, frozen: Frozen, evaluation: Evaluation) -> Sequence[Section]:
+        """Describe scores beside the baselines', classes, groups and recordings."""
+        return sections.sections_of(self.judge, self.judged(frozen), self.config)
+
+    def draw(
+        self, frozen: Frozen, evaluation: Evaluation, rows: Sequence[dict[str, Any]], folder: Path
+    ) -> list[Path]:
+        """Draw scores and training; then confusion, curves, reliability, classes and groups."""
+        from freqjax.tasks.classifier import figures  # matplotlib takes most of a second to import
+
+        paths = super().draw(frozen, evaluation, rows, folder)
+        return paths + figures.draw_all(self.judge, self.judged(frozen), folder)
+
+    def describe(self) -> dict[str, Any]:
+        """Return sizes of the task."""
+        dataset = self.dataset
+        return {
+            "classes": list(dataset.class_names),
+            "windows": {name: len(part.label) for name, part in dataset.parts.items()},
+            "groups": {name: len(np.unique(part.group)) for name, part in dataset.parts.items()},
+            "context": [self.config.samples_before, self.config.samples_ahead],
+        }
+
+
+def _one_hot(labels: Any, classes: int, xp: Any) -> Any:
+    """Return [..., C]; zeros for a label of −1."""
+    numbers = xp.arange(classes).reshape((1,) * labels.ndim + (-1,))
+    return (labels[..., None] == numbers).astype(np.float32)

@@ -1,0 +1,24 @@
+"""Small files in place of public data that do not ship, at the places where configs look for them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from freqjax.tasks.classifier import hapt
+
+# Configs that read them.
+CONFIGS = ("activities", "intent")
+
+
+def write(folder: Path) -> None:
+    """Write data/hapt12.npz and data/intent.npz, made of noise, for a run in `folder`."""
+    random = np.random.default_rng(0)
+    recordings = []
+    for person in (1, *hapt.VALIDATION[:1], *hapt.TEST[:1]):
+        samples = 32 * 40
+        activity = np.repeat(np.tile(np.arange(1, 13), 4)[:40], 32)
+        inputs = random.normal(size=(samples, 6)).astype(np.float32)
+        recordings.append(hapt.HaptRecording(person, inputs, activity))
+    (folder / "data").mkdir()
+    for make in (hapt.hapt12, hapt.intent):
+        np.savez(folder / "data" / f"{make.__name__}.npz", **make(recordings))
