@@ -13,6 +13,7 @@ from freqjax.tasks.classifier import intervals, scores
 from freqjax.tasks.classifier.config import ClassifierConfig
 from freqjax.tasks.classifier.intervals import Interval
 from freqjax.tasks.classifier.judged import Judge, Judged, over_groups
+from freqjax.tasks.classifier.probes import Probes
 from freqjax.tasks.evaluation import Section, Table
 from freqjax.text import number
 
@@ -27,10 +28,13 @@ _SHOWN = {
 }
 
 
-def sections_of(judge: Judge, judged: Judged, config: ClassifierConfig) -> list[Section]:
+def sections_of(
+    judge: Judge, judged: Judged, probes: Probes, config: ClassifierConfig
+) -> list[Section]:
     """Return the sections in reading order."""
     return [
         _standing(judge, judged, config),
+        *_modalities(judge, judged, probes),
         _calibration(judge, judged),
         _classes(judge, judged),
         _groups(judge, judged),
@@ -79,6 +83,17 @@ def _said(interval: Interval) -> str:
         f"{number(interval.value)}, from {number(interval.low)} to {number(interval.high)} at 95 % over "
         f"{interval.groups} groups"
     )
+
+
+def _modalities(judge: Judge, judged: Judged, probes: Probes) -> list[Section]:
+    """Describe what is left when a modality is missing; nothing if there is only one."""
+    if not probes.without:
+        return []
+    name = "average precision" if judge.is_binary else "macro F1"
+    own = judge.score(judge.dataset.test.label, judged.probabilities["test"])
+    rows = [("none", own), *probes.without.items()]
+    words = "The same weights, where a modality is missing in all test windows."
+    return [Section("Without a modality", (words,), Table(("missing", name), rows))]
 
 
 def _calibration(judge: Judge, judged: Judged) -> Section:

@@ -22,8 +22,13 @@ from freqjax.config.sections import Context, NetworkConfig
 from freqjax.errors import UserError
 from freqjax.networks.arrays import EitherArray
 from freqjax.tasks.batch import Batch, Sequences
-from freqjax.tasks.classifier import parts, sections, stretches
-from freqjax.tasks.classifier.calibration import sampler_shift, undo_shift, weight_shift
+from freqjax.tasks.classifier import checks, parts, sections, stretches
+from freqjax.tasks.classifier.calibration import (
+    probabilities_of,
+    sampler_shift,
+    undo_shift,
+    weight_shift,
+)
 from freqjax.tasks.classifier.config import ClassifierConfig
 from freqjax.tasks.classifier.dataset import Dataset, Folds, Part, load_dataset
 from freqjax.tasks.classifier.derived import with_derived
@@ -32,7 +37,9 @@ from freqjax.tasks.classifier.network.classifier import ClassifierNetwork
 from freqjax.tasks.classifier.network.layout import Layout
 from freqjax.tasks.classifier.normalisation import normalised, norms_of
 from freqjax.tasks.classifier.objective import Heads
+from freqjax.tasks.classifier.probes import Probes, probe
 from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section
+from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.objectives import CrossEntropy
 from freqjax.tasks.scoring import Means, evaluate_rows
 from freqjax.tasks.task import Input, Task
@@ -84,6 +91,7 @@ class Classifier(Task):
             self.classes, CrossEntropy(self._class_weights, config.focus), config.auxiliary
         )
         self._judged: tuple[Any, Judged] | None = None
+        self._probed: tuple[Any, Probes] | None = None
 
     def _named(self) -> Dataset:
         names, known = self.config.class_names, self.dataset.class_names
@@ -262,14 +270,36 @@ class Classifier(Task):
                 "baselines": scored,
                 "temperature": judged.temperature,
                 "threshold": judged.threshold,
+                "probes": self.probes(frozen)._asdict(),
                 "interval": self.judge.interval(judged)._asdict(),
                 "beyond": {name: self.judge.beyond(judged, name)._asdict() for name in scored},
             },
         )
 
+    def probes(self, frozen: Frozen) -> Probes:
+        """Probe frozen weights on the test rows; the last ones probed are kept."""
+        if self._probed is None or self._probed[0] is not frozen.params:
+            judged, batch, without = self.judged(frozen), frozen.batch("test"), {}
+            assert batch is not None  # every task has test rows
+            names = tuple(self.layout.channels)
+            for name in names if len(names) > 1 else ():
+                missing = {
+                    key: np.zeros_like(batch.inputs[key]) for key in (name, f"{name}_present")
+                }
+                outputs = frozen.run(batch._replace(inputs={**batch.inputs, **missing}), "block")
+                without[name] = probabilities_of(self.logits(outputs, "test") / judged.temperature)
+            self._probed = (frozen.params, probe(self.judge, judged, without))
+        return self._probed[1]
+
+    def checks(self, evidence: Evidence) -> list[Examination]:
+        """Look for leaks, constants and corrections; see `freqjax.tasks.classifier.checks`."""
+        return checks.checks(self.config, self.dataset, evidence)
+
     def sections(self, frozen: Frozen, evaluation: Evaluation) -> Sequence[Section]:
         """Describe scores beside the baselines', classes, groups and recordings."""
-        return sections.sections_of(self.judge, self.judged(frozen), self.config)
+        return sections.sections_of(
+            self.judge, self.judged(frozen), self.probes(frozen), self.config
+        )
 
     def draw(
         self, frozen: Frozen, evaluation: Evaluation, rows: Sequence[dict[str, Any]], folder: Path
