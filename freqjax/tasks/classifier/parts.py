@@ -17,10 +17,17 @@ from freqjax.tasks.classifier.network.classifier import (
 from freqjax.tasks.classifier.network.context import Reader
 from freqjax.tasks.classifier.network.convolution import Convolutions
 from freqjax.tasks.classifier.network.layout import Layout
+from freqjax.tasks.classifier.network.transformer import Transformer
 
 # Name → encoder of windows; those of `freqjax.tasks.classifier.config.ENCODERS`.
 ENCODERS: dict[str, Callable[[ClassifierConfig, NetworkConfig, Layout], Encoder]] = {
     "convolutions": lambda task, config, layout: Convolutions(layout, config.hidden_size),
+    "transformer": lambda task, config, layout: Transformer(
+        layout, config.hidden_size, task.layers, task.heads
+    ),
+    "pooled": lambda task, config, layout: Transformer(
+        layout, config.hidden_size, task.layers, task.heads, pooled=True
+    ),
 }
 
 

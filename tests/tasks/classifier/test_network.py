@@ -8,6 +8,7 @@ import pytest
 from freqjax import ClassifierConfig, NetworkConfig
 from freqjax.networks import Streams, TrainsApart
 from freqjax.tasks.classifier import parts
+from freqjax.tasks.classifier.config import ENCODERS
 from freqjax.tasks.classifier.network.layout import Layout
 
 T, B, L, K, C = 7, 3, 12, 2, 4
@@ -136,3 +137,37 @@ def test_smoothing_is_the_loss_of_targets_that_are_smoothed():
     hard = -np.mean(np.sum(targets[:5] * logs, axis=-1))
     soft = -np.mean(np.sum((0.7 * targets[:5] + 0.3 / C) * logs, axis=-1))
     assert float(found.penalty) == pytest.approx(soft - hard, abs=1e-6)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_what_is_missing_does_not_change_a_window(encoder):
+    network = make(encoder=encoder)
+    params = network.init(jax.random.key(0))
+    xs = windows()
+    xs[..., L * 5 + 6 : L * 6] = 0  # the second half of the first modality is missing
+    xs[..., L * 3 // 2 : L * 3] = 0
+    shown = LAYOUT.parts(xs)["pose"]
+    assert np.asarray(shown.present).sum() == T * B * 6 and np.all(
+        np.asarray(shown.values)[:, 6:] == 0
+    )
+    assert np.isfinite(run(network, params, xs)).all()
+    nothing = np.zeros_like(xs)
+    assert np.isfinite(run(network, params, nothing)).all()
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_the_order_of_samples_counts_but_for_means_of_single_samples(encoder):
+    """A published form pools each modality over time; two convolutions of three samples are all it sees."""
+    network = make(encoder=encoder)
+    params = network.init(jax.random.key(0))
+    values = np.random.default_rng(0).normal(size=(1, 1, L, 5)).astype(np.float32)
+
+    def of(values):
+        pose, gaze = values[..., :3], values[..., 3:]
+        flags = np.ones((1, 1, 2 * L), np.float32)
+        parts = [pose.reshape(1, 1, -1), gaze.reshape(1, 1, -1), flags]
+        xs = np.concatenate(parts, axis=-1)
+        carry = network.init_carry(params, 1)
+        return np.asarray(network.unroll(params, carry, xs, np.zeros((1, 1), bool))[1])
+
+    assert np.abs(of(values[:, :, ::-1]) - of(values)).max() > 1e-4

@@ -6,7 +6,7 @@ F channels of a modality, C channels of all.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -45,7 +45,7 @@ class Layout(NamedTuple):
 
     def parts(self, xs: Float[AnyArray, "T B D"]) -> dict[str, Modality]:
         """Split the inputs of steps into modalities."""
-        rows: Any = jnp.reshape(xs, (-1, xs.shape[-1]))
+        rows = jnp.asarray(xs).reshape(-1, xs.shape[-1])
         pieces, first = {}, 0
         for name, size in self.sizes.items():
             pieces[name] = rows[:, first : first + size]
