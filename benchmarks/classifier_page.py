@@ -154,7 +154,7 @@ def _paired(name: str, own: list[dict[str, Any]]) -> str:
             ]
             differences.append(np.mean(each))
         error = np.std(differences, ddof=1) / math.sqrt(len(differences))
-        reach = scipy.stats.t.ppf(0.975, len(differences) - 1) * error
+        reach = float(scipy.stats.t.ppf(0.975, len(differences) - 1) * error)
         mean = float(np.mean(differences))
         said.append(
             f"{baseline} by {number(mean)} (95 % over {len(persons)} persons: {number(mean - reach)} to "

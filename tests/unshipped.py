@@ -1,6 +1,7 @@
 """Small files in place of public data that do not ship, at the places where configs look for them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,4 +22,5 @@ def write(folder: Path) -> None:
         recordings.append(hapt.HaptRecording(person, inputs, activity))
     (folder / "data").mkdir()
     for make in (hapt.hapt12, hapt.intent):
-        np.savez(folder / "data" / f"{make.__name__}.npz", **make(recordings))
+        arrays: Any = make(recordings)
+        np.savez(folder / "data" / f"{make.__name__}.npz", **arrays)

@@ -64,7 +64,7 @@ class Classifier(Task):
             config.data,
             length=config.length,
             stride=config.stride,
-            shares=config.split,
+            shares=(config.split[0], config.split[1], config.split[2]),
             seed=config.train_seed,
             folds=folds,
             shared_groups=config.shared_groups,

@@ -1,5 +1,7 @@
 """The classifier's network: context, causality, missing modalities and streaming."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,14 +22,14 @@ def make(**fields):
     return parts.make(config, NetworkConfig(cell="gru", hidden_size=8), LAYOUT, C, C)
 
 
-def windows(seed=0):
+def windows(seed=0) -> Any:
     """Draw inputs of steps [T, B, D], all present."""
     values = np.random.default_rng(seed).normal(size=(T, B, L * 5))
     return np.concatenate([values, np.ones((T, B, 2 * L))], axis=-1).astype(np.float32)
 
 
-def run(network, params, xs, resets=None):
-    flags = np.zeros(xs.shape[:2], bool) if resets is None else resets
+def run(network, params, xs, resets: Any = None):
+    flags: Any = np.zeros(xs.shape[:2], bool) if resets is None else resets
     return np.asarray(network.unroll(params, network.init_carry(params, B), xs, flags)[1])
 
 
@@ -47,6 +49,7 @@ def test_a_window_depends_on_its_context_alone(context):
 
 def test_one_window_at_a_time_gives_the_outputs_of_all_at_once():
     network = make(context="past")
+    assert isinstance(network, Streams)
     params = network.init(jax.random.key(0))
     xs = windows()
     carry = network.init_carry(params, B)
@@ -125,10 +128,10 @@ def test_modalities_are_missed_in_training_but_never_all():
 def test_smoothing_is_the_loss_of_targets_that_are_smoothed():
     xs = windows()
     labels = np.random.default_rng(0).integers(0, C, (T, B))
-    targets = np.eye(C, dtype=np.float32)[labels]
+    targets: Any = np.eye(C, dtype=np.float32)[labels]
     targets[5:] = 0  # rows that do not count
     arguments = {"key": jax.random.key(0), "step": jnp.int32(0)}
-    resets = np.zeros((T, B), bool)
+    resets: Any = np.zeros((T, B), bool)
     plain, smooth = (make(smoothing=s, dropout=0.0) for s in (0.0, 0.3))
     params = plain.init(jax.random.key(0))
     assert float(plain.training_pass(params, xs, targets, resets, **arguments).penalty) == 0
@@ -166,8 +169,8 @@ def test_the_order_of_samples_counts_but_for_means_of_single_samples(encoder):
         pose, gaze = values[..., :3], values[..., 3:]
         flags = np.ones((1, 1, 2 * L), np.float32)
         parts = [pose.reshape(1, 1, -1), gaze.reshape(1, 1, -1), flags]
-        xs = np.concatenate(parts, axis=-1)
-        carry = network.init_carry(params, 1)
-        return np.asarray(network.unroll(params, carry, xs, np.zeros((1, 1), bool))[1])
+        xs: Any = np.concatenate(parts, axis=-1)
+        flags: Any = np.zeros((1, 1), bool)
+        return np.asarray(network.unroll(params, network.init_carry(params, 1), xs, flags)[1])
 
     assert np.abs(of(values[:, :, ::-1]) - of(values)).max() > 1e-4

@@ -1,6 +1,7 @@
 """The classifier as a task: sequences, balance, baselines with the same context, and whole runs."""
 
 import json
+from typing import Any
 
 import jax
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import freqjax
 from freqjax import ClassifierConfig, Config, NetworkConfig, OptimizerConfig, TrainConfig
 from freqjax.errors import UserError
-from freqjax.tasks import make_task
+from freqjax.tasks.classifier.task import Classifier
 
 RANDOM = np.random.default_rng(3)
 
@@ -30,7 +31,7 @@ def write(path, *, classes=3, persons=8, recordings=2, windows=6, auxiliary=Fals
 
 
 def task_of(path, **fields):
-    return make_task(ClassifierConfig(data=str(path), folds=4, baseline_kernels=84, **fields))
+    return Classifier(ClassifierConfig(data=str(path), folds=4, baseline_kernels=84, **fields))
 
 
 def test_sequences_hold_each_window_once_at_its_place(tmp_path):
@@ -136,8 +137,9 @@ def test_two_classes_have_a_threshold_and_a_ranking(tmp_path):
     assert summary["score_name"] == "average precision"
     assert 0 < summary["threshold"] < 1
     assert {"f1", "f1_tuned", "roc_area"} < set(summary["test"])
+    own: Any = config.task
     assert summary["baselines"]["constant"]["average_precision"] == pytest.approx(
-        np.mean(make_task(config.task).dataset.test.label)
+        np.mean(Classifier(own).dataset.test.label)
     )
     assert (tmp_path / "run" / "figures" / "ranking.png").exists()
 

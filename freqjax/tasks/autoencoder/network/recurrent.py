@@ -158,7 +158,8 @@ class RecurrentDecoder:
 
     def _places(self, params: Any, samples: int) -> Float[Array, "T 1 H"]:
         """Return W p_t."""
-        return product(params["places"], sinusoidal_positions(samples, self.positions)[:, None])
+        each = jnp.asarray(sinusoidal_positions(samples, self.positions))
+        return product(params["places"], each[:, None])
 
     def _fixed(self, params: Any, codes: AnyArray, samples: int) -> Fixed:
         """Return what no output changes."""
