@@ -16,11 +16,16 @@ def get_config() -> Config:
     """Return the config of the command above."""
     return Config(
         task=ClassifierConfig(
-            data="data/intent.npz", noise="fresh", context="past", auxiliary=0.17, stretch=32
+            data="data/intent.npz",
+            noise="fresh",
+            context="past",
+            auxiliary=0.17,
+            dropout=0.5,
+            stretch=32,
         ),
         network=NetworkConfig(cell="gru", hidden_size=64),
         optimizer=OptimizerConfig(
             name="adamw", learning_rate=3e-3, weight_decay=0.01, schedule="cosine"
         ),
-        train=TrainConfig(regime="examples", batch=4, epochs=14, divergence_factor=None),
+        train=TrainConfig(regime="examples", batch=4, epochs=10, divergence_factor=None),
     )
