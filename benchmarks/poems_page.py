@@ -17,7 +17,8 @@ _OPENING = """# Sequences through a small code
 
 Written by `python -m benchmarks.document` from `benchmarks/results/poems.json`, `poems_noise.json`,
 `poems_sweeps.json` and `poems_codes.json`, which `python -m benchmarks.poems`, `benchmarks.poems_noise`,
-`benchmarks.poems_sweeps` and `benchmarks.poems_codes` measure. A config without a row here was not measured yet.
+`benchmarks.poems_sweeps` and `benchmarks.poems_codes` measure. A config without a row here was not
+measured yet.
 
 A sequence of word vectors is encoded in 16 numbers of 8 bits and decoded again. The data are the six poetic
 books of the King James Bible, which ship with word vectors of 300 numbers: windows of 50 words, split by

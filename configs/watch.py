@@ -5,7 +5,7 @@
 Windows of 64 samples at 25 a second, of 10 persons in five folds; persons of one fold are the test, those of
 the next choose the epoch and calibrate.
 
-Expected: macro F1 beside the constant, logistic regression and MiniRocket; no benchmark has measured it yet.
+Expected: a little above logistic regression and MiniRocket; docs/classifier.md has the scores of all.
 """
 
 from freqjax import ClassifierConfig, Config, NetworkConfig, OptimizerConfig, TrainConfig

@@ -17,7 +17,7 @@ def write(folder: Path) -> None:
     recordings = []
     for person in (1, *hapt.VALIDATION[:1], *hapt.TEST[:1]):
         samples = 32 * 40
-        activity = np.repeat(np.tile(np.arange(1, 13), 4)[:40], 32)
+        activity = np.repeat(np.tile(np.arange(1, 13), 2), 96)[:samples]
         inputs = random.normal(size=(samples, 6)).astype(np.float32)
         recordings.append(hapt.HaptRecording(person, inputs, activity))
     (folder / "data").mkdir()

@@ -114,8 +114,7 @@ def _calibration(judge: Judge, judged: Judged) -> Section:
 
 def _classes(judge: Judge, judged: Judged) -> Section:
     """Describe the F1 of each class with its interval over groups."""
-    test, own = judge.dataset.test, judged.probabilities["test"]
-    predicted = predictions(judge, judged, "test")
+    test, predicted = judge.dataset.test, predictions(judge, judged, "test")
     rows = []
     for c, name in enumerate(judge.dataset.class_names):
         interval = over_groups(
@@ -129,7 +128,6 @@ def _classes(judge: Judge, judged: Judged) -> Section:
         rows.append(
             (name, int(np.sum(test.label == c)), interval.value, interval.low, interval.high)
         )
-    del own
     return Section(
         "By class",
         ("F1 of each class, with intervals of 95 % over groups.",),
