@@ -54,7 +54,7 @@ def test_the_readmes_python_runs_as_it_stands(number, tmp_path):
 
 def test_the_readmes_commands_name_flags_and_files_that_exist():
     lines = [line for line in README.splitlines() if line.startswith("python -m freqjax.main")]
-    assert len(lines) == 18
+    assert len(lines) == 19
     for line in lines:
         words = line.split()[3:]
         if commandline.answer(words) is not None:
