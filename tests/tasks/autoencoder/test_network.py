@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from freqjax import AutoencoderConfig, NetworkConfig
-from freqjax.networks import TrainsApart
+from freqjax.networks import TrainsApart, layers
 from freqjax.tasks.autoencoder import parts
 from freqjax.tasks.autoencoder.baselines import WindowPca
-from freqjax.tasks.autoencoder.network import layers
 from freqjax.tasks.autoencoder.network.autoencoder import Practice, whole_distance
 from freqjax.tasks.autoencoder.network.code import Code
 from freqjax.tasks.autoencoder.network.decoders import Beside, Forced
