@@ -18,7 +18,7 @@ Written by `python -m benchmarks.document` from `benchmarks/results/classifier.j
 benchmarks.classifier` measures.
 
 The task `classifier` takes windows of several streams (a person's sensors, joints, a trajectory) and tells
-a class of each. Three published programs of the kind report scores that a constant reaches: always calling
+a class of each. A published program of the kind reports scores that a constant reaches: always calling
 the positive class has F1 = 2p / (1 + p) at its share p, which is 0.45 at p = 0.29. So every score here
 stands beside the constant, logistic regression on summary statistics, and MiniRocket with a ridge
 regression, which the program fits itself, to the same windows and with the same context. A split never
