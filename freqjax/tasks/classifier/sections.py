@@ -35,7 +35,7 @@ def sections_of(
     return [
         _standing(judge, judged, config),
         *_modalities(judge, judged, probes),
-        _calibration(judge, judged),
+        *([] if config.refit else [_calibration(judge, judged)]),
         _classes(judge, judged),
         _groups(judge, judged),
     ]
