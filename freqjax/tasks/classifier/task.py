@@ -207,10 +207,9 @@ class Classifier(Task):
         groups = np.broadcast_to(np.asarray(rows.groups)[:, None], counted.shape)[counted]
 
         def score(kept: Any) -> float:
-            return self.judge.score(labels[kept], logits[kept]) if np.any(kept) else np.nan
+            return self.judge.score(labels[kept], probabilities[kept]) if np.any(kept) else np.nan
 
-        logits = logits - np.max(logits, axis=1, keepdims=True)
-        logits = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        probabilities = probabilities_of(logits.astype(np.float64))
         everything = np.ones(len(labels), bool)
         return Means(score(everything), [score(groups == g) for g in range(len(self.group_names))])
 
