@@ -2,8 +2,8 @@
 
     python -m freqjax.main --mode sweep --config configs/sweep_coders.py
 
-Twelve networks of 64 units, trained alike. Expected: a row each, which says whether 282 updates took it past
-the mean vector; no benchmark has measured it yet.
+Twelve networks of 64 units, trained alike. Expected: a row each; 312 updates take the parallel decoders a
+little past the mean vector, and none to the trained linear code. docs/autoencoder.md has the table.
 """
 
 from freqjax import (
