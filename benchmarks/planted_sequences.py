@@ -116,7 +116,6 @@ _ATTENDING = _RECURRENT | {
     "train.epochs": "200",
 }
 _POSTERIOR = {"task.encoder": "recurrent", "task.divergence": "10"}
-_PENALISED = {"task.encoder": "recurrent", "task.code_penalty": "100"}
 _TWO = _LINEAR | {"task.numbers": "2", "task.code_normalisation": "true"}
 
 PLANTS: tuple[Plant, ...] = (
@@ -129,7 +128,6 @@ PLANTS: tuple[Plant, ...] = (
     Plant("fed_the_answer", "answer_leak", plain, _FORCED | {"task.forcing_input": "current"}),
     Plant("fed_targets", "exposure_bias", still, _FORCED | {"task.code_noise": "30"}),
     Plant("one_bit", "rate", plain, _LINEAR | {"task.bits": "1"}),
-    Plant("penalty_of_the_code", "code_unused", centred, _PENALISED, 2),
     Plant("divergence", "code_unused", centred, _POSTERIOR, 2),
     Plant("divergence_at_a_level", "mean_predictor", level, _POSTERIOR, 2),
     # Two numbers that are normalised together are a number and its negative.

@@ -2,7 +2,7 @@
 
 What calibrates (temperature) or decides (threshold) is fitted to validation rows, and test rows only report.
 Scores of recordings are those of the mean log probability of their windows.
-Axes: N windows, C classes.
+Axes: N windows, M validation windows, C classes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from freqjax.tasks.classifier.baselines import (
     Constant,
     Logistic,
     MiniRocket,
-    RidgeClassifier,
+    Ridge,
     summary_statistics,
     with_context,
 )
@@ -63,24 +63,29 @@ class Judge:
         """Whether there are two classes, of which the second is called positive."""
         return self.classes == 2
 
-    def judge(self, logits: Mapping[str, Float[np.ndarray, "N C"]]) -> Judged:
-        """Calibrate logits of parts by those of validation."""
-        temperature = Temperature(1.0)
-        held_out = logits.get("validation")
+    def judge(
+        self,
+        logits: Mapping[str, Float[np.ndarray, "N C"]],
+        held_out: Float[np.ndarray, "M C"] | None = None,
+    ) -> Judged:
+        """Calibrate the logits of parts.
+
+        Args:
+          logits: by part.
+          held_out: logits of M validation rows, of a fit that did not see them; None for those of the part.
+        """
+        temperature, threshold = Temperature(1.0), 0.5
+        if held_out is None:
+            held_out = logits.get("validation")
         if held_out is not None and len(held_out):
             labels = self.dataset.validation.label
             temperature = Temperature.fit(labels, held_out.astype(np.float64))
+            if self.is_binary:
+                positive = probabilities_of(temperature(held_out))[:, 1]
+                threshold = Threshold.fit(labels, positive).value
         found = {name: probabilities_of(temperature(own)) for name, own in logits.items()}
         raw = {name: probabilities_of(own) for name, own in logits.items()}
-        return Judged(found, raw, temperature.value, self._threshold(found))
-
-    def _threshold(self, probabilities: Mapping[str, np.ndarray]) -> float | None:
-        if not self.is_binary:
-            return None
-        held_out = probabilities.get("validation")
-        if held_out is None or not len(held_out):
-            return 0.5
-        return Threshold.fit(self.dataset.validation.label, held_out[:, 1]).value
+        return Judged(found, raw, temperature.value, threshold if self.is_binary else None)
 
     def scores(self, judged: Judged, part: str) -> dict[str, Any]:
         """Return all scores of a part, ready for JSON."""
@@ -174,8 +179,14 @@ class Judge:
         constant = Constant.fit(self._fitted_part.label, self.classes)
         counts = {name: len(part.label) for name, part in self.dataset.parts.items()}
         same = {name: constant.probabilities(count) for name, count in counts.items()}
+        threshold = None
+        if self.is_binary:
+            labels = self.dataset.validation.label
+            threshold = (
+                Threshold.fit(labels, same["validation"][:, 1]).value if len(labels) else 0.5
+            )
         return {
-            "constant": Judged(same, same, 1.0, self._threshold(same)),
+            "constant": Judged(same, same, 1.0, threshold),
             "logistic": self._logistic(),
             "minirocket": self._minirocket(),
         }
@@ -202,32 +213,30 @@ class Judge:
     def _logistic(self) -> Judged:
         features = self._features(summary_statistics)
         parts, classes = self.dataset.parts, self.classes
-        fitted = Logistic.choose(
-            (features["train"], parts["train"].label),
-            (features["validation"], parts["validation"].label)
-            if len(parts["validation"].label)
-            else (features["train"], parts["train"].label),
-            classes,
-        )
+        train = features["train"], parts["train"].label
+        held_out = self._held_out(features)
+        fitted = Logistic.choose(train, held_out or train, classes)
+        apart = fitted.logits(held_out[0]) if held_out else None
         if self._refits:
             rows = np.concatenate([features["train"], features["validation"]])
             fitted = Logistic.fit(rows, self._fitted_part.label, classes, fitted.strength)
-        return self.judge({name: fitted.logits(own) for name, own in features.items()})
+        return self.judge({name: fitted.logits(own) for name, own in features.items()}, apart)
 
     def _minirocket(self) -> Judged:
         rocket = MiniRocket.fit(*stacked(self._fitted_part), self._config.baseline_kernels)
         features = self._features(rocket.features)
-        rows, labels = features["train"], self.dataset.train.label
+        held_out = self._held_out(features)
+        fitted = Ridge.fit(features["train"], self.dataset.train.label, self.classes)
+        apart = fitted.scores(held_out[0]) if held_out else None
         if self._refits:
-            rows = np.concatenate([rows, features["validation"]])
-            labels = self._fitted_part.label
-        held_out = "validation" if len(self.dataset.validation.label) else "train"
-        fitted = RidgeClassifier.fit(
-            (rows, labels),
-            (features[held_out], self.dataset.parts[held_out].label),
-            self.classes,
-        )
-        return self.judge({name: fitted.ridge.scores(own) for name, own in features.items()})
+            rows = np.concatenate([features["train"], features["validation"]])
+            fitted = Ridge.fit(rows, self._fitted_part.label, self.classes)
+        return self.judge({name: fitted.scores(own) for name, own in features.items()}, apart)
+
+    def _held_out(self, features: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return features and labels of validation rows; None if there are none."""
+        labels = self.dataset.validation.label
+        return (features["validation"], labels) if len(labels) else None
 
 
 def over_groups(statistic: intervals.Statistic, groups: Int[np.ndarray, " N"]) -> Interval:

@@ -155,3 +155,15 @@ def test_a_refit_trains_on_validation_rows_and_chooses_nothing_by_them(tmp_path)
     config.train.epochs = 2
     summary = freqjax.train(config, tmp_path / "run", say=lambda line: None)
     assert summary["temperature"] == 1 and summary["weights"] == "best"
+
+
+def test_baselines_that_are_refit_are_calibrated_by_a_fit_that_did_not_see_validation_rows(
+    tmp_path,
+):
+    path = write(tmp_path / "a.npz", classes=2)
+    fitted, refit = (task_of(path, refit=asked).judge for asked in (False, True))
+    once, again = fitted.baselines["logistic"], refit.baselines["logistic"]
+    assert again.temperature == once.temperature
+    assert again.threshold == once.threshold
+    assert np.any(again.probabilities["test"] != once.probabilities["test"])
+    assert refit.baselines["minirocket"].temperature != 1

@@ -9,7 +9,7 @@ from freqjax.tasks.classifier.baselines.constant import Constant
 from freqjax.tasks.classifier.baselines.context import with_context
 from freqjax.tasks.classifier.baselines.logistic import Logistic
 from freqjax.tasks.classifier.baselines.minirocket import MiniRocket
-from freqjax.tasks.classifier.baselines.ridge import Ridge, RidgeClassifier
+from freqjax.tasks.classifier.baselines.ridge import Ridge
 from freqjax.tasks.classifier.baselines.scaling import Scaler
 from freqjax.tasks.classifier.baselines.statistics import summary_statistics
 
@@ -18,7 +18,6 @@ __all__ = [
     "Logistic",
     "MiniRocket",
     "Ridge",
-    "RidgeClassifier",
     "Scaler",
     "summary_statistics",
     "with_context",

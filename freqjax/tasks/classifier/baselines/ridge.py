@@ -16,7 +16,6 @@ import scipy.linalg
 from jaxtyping import Float, Int
 
 from freqjax.tasks.classifier.baselines.scaling import Scaler
-from freqjax.tasks.classifier.calibration import Temperature, probabilities_of
 
 # λ divided by K, rising. Below the least one the products of float32 have noise alone.
 STRENGTHS = tuple(float(s) for s in np.logspace(-3, 3, 13))
@@ -153,43 +152,3 @@ def _lowest(count: int, fit: Callable[[int], Fitted]) -> tuple[int, Fitted]:
         if moved:
             break
     return place, best
-
-
-@dataclass(frozen=True, eq=False)
-class RidgeClassifier:
-    """Ridge regression with probabilities.
-
-    Its scores are no log-odds, and regression has no probabilities of its own: they are the softmax of the
-    scores divided by one temperature, which is fitted to the log loss of validation rows.
-
-    Attributes:
-      ridge: the regression.
-      temperature: of the softmax.
-    """
-
-    ridge: Ridge
-    temperature: Temperature
-
-    @classmethod
-    def fit(
-        cls,
-        train: tuple[Float[np.ndarray, "N K"], Int[np.ndarray, " N"]],
-        validation: tuple[Float[np.ndarray, "M K"], Int[np.ndarray, " M"]],
-        classes: int,
-        strengths: Sequence[float] = STRENGTHS,
-    ) -> RidgeClassifier:
-        """Fit the regression to training rows alone and the temperature to validation rows alone.
-
-        Args:
-          train: features and labels.
-          validation: features and labels of other persons.
-          classes: C.
-          strengths: λ / K, rising.
-        """
-        ridge = Ridge.fit(*train, classes, strengths)
-        scores = ridge.scores(validation[0])
-        return cls(ridge, Temperature.fit(validation[1], scores))
-
-    def probabilities(self, features: Float[np.ndarray, "N K"]) -> Float[np.ndarray, "N C"]:
-        """Return the probabilities of rows."""
-        return probabilities_of(self.temperature(self.ridge.scores(features)))

@@ -8,13 +8,12 @@ from freqjax.tasks.classifier.baselines import (
     Constant,
     Logistic,
     Ridge,
-    RidgeClassifier,
     Scaler,
     summary_statistics,
     with_context,
 )
 from freqjax.tasks.classifier.baselines.statistics import STATISTICS
-from freqjax.tasks.classifier.calibration import log_loss
+from freqjax.tasks.classifier.calibration import Temperature, log_loss, probabilities_of
 from freqjax.tasks.classifier.context import context_of
 from freqjax.tasks.classifier.dataset import Part
 from freqjax.tasks.classifier.synthetic import PatternTask, bayes
@@ -56,13 +55,12 @@ def test_ridge_chooses_the_strength_of_the_least_error():
     assert Ridge.fit(features, labels, 3, grid).error == pytest.approx(min(every))
 
 
-def test_probabilities_of_ridge_keep_its_ranking_and_are_calibrated():
+def test_a_temperature_keeps_the_ranking_of_ridge_and_calibrates_it():
     train, validation = rows_of(600, 6), rows_of(600, 6)
-    found = RidgeClassifier.fit(train, validation, 3)
-    p = found.probabilities(validation[0])
+    raw = Ridge.fit(*train, 3).scores(validation[0])
+    p = probabilities_of(Temperature.fit(validation[1], raw)(raw))
     assert p.sum(axis=1) == pytest.approx(np.ones(600))
-    assert np.all(p.argmax(axis=1) == found.ridge.scores(validation[0]).argmax(axis=1))
-    raw = found.ridge.scores(validation[0])
+    assert np.all(p.argmax(axis=1) == raw.argmax(axis=1))
     assert scores.top_calibration_error(validation[1], p) < 0.08
     assert log_loss(validation[1], np.log(p)) < log_loss(validation[1], raw)
 
@@ -94,7 +92,7 @@ def test_lines_through_all_samples_come_near_the_exact_posterior_and_statistics_
     flat = [(d.signals.reshape(4000, -1), d.labels) for d in (train, test)]
     p = Logistic.choose(flat[0], flat[1], 2).probabilities(flat[1][0])
     assert scores.average_precision(test.labels, p[:, 1]) == pytest.approx(best, abs=0.03)
-    ridge = RidgeClassifier.fit(flat[0], flat[1], 2).probabilities(flat[1][0])
+    ridge = Ridge.fit(*flat[0], 2).scores(flat[1][0])
     assert scores.average_precision(test.labels, ridge[:, 1]) == pytest.approx(best, abs=0.03)
     means = [(d.signals.mean(axis=1), d.labels) for d in (train, test)]
     p = Logistic.choose(means[0], means[1], 2).probabilities(means[1][0])
