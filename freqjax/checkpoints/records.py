@@ -29,7 +29,7 @@ from freqjax.training.stopping import Stopping
 
 def data_hashes(configs: Iterable[Config]) -> dict[str, str]:
     """Return the SHA-256 of every file that rows of `configs` come from, by path."""
-    paths = {getattr(c.task, name) for c in configs for name in c.task.files} - {""}
+    paths = {path for c in configs for path in c.task.named_files.values()}
     return {path: files.file_hash(Path(path)) for path in sorted(paths)}
 
 
@@ -136,11 +136,10 @@ class Record:
 
     def changed_files(self, config: Config) -> dict[str, str]:
         """Return the fields of `config` whose file differs from the one trained on, with its path."""
-        fields = {f"task.{name}": getattr(config.task, name) for name in config.task.files}
         return {
-            field: path
-            for field, path in fields.items()
-            if path and self.data_hashes.get(path) != files.file_hash(Path(path))
+            f"task.{name}": path
+            for name, path in config.task.named_files.items()
+            if self.data_hashes.get(path) != files.file_hash(Path(path))
         }
 
     def to_json(self) -> dict[str, Any]:

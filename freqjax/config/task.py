@@ -42,12 +42,14 @@ class TaskConfig(Section, section="task"):
       sections: sections of the config that only this task has, by name.
       time_unit: the unit of this task's horizons and times.
       files: fields that name a file of rows; a resume is refused if its content has changed.
+      built_in: what such a field may hold without naming a file: rows that the task brings itself.
       data_fields: fields that change only the values of rows, and not their number, the network or the loss:
         replicas of a sweep that differ only in them share a compiled program.
       network_fields: fields that make the network, with which trained weights cannot be used otherwise.
     """
 
     files: ClassVar[tuple[str, ...]] = ("train_path", "test_path")
+    built_in: ClassVar[frozenset[str]] = frozenset()
     data_fields: ClassVar[frozenset[str]] = frozenset({"train_seed", "test_seed"})
     network_fields: ClassVar[frozenset[str]] = frozenset()
     sections: ClassVar[Mapping[str, type[Section]]] = {}
@@ -97,6 +99,12 @@ class TaskConfig(Section, section="task"):
     def burn_in_samples(self) -> int:
         """`burn_in` in samples."""
         return round(self.burn_in * self.samples_per_unit)
+
+    @property
+    def named_files(self) -> dict[str, str]:
+        """Return the fields of `files` that name a file, with its path."""
+        found = {name: getattr(self, name) for name in self.files}
+        return {name: path for name, path in found.items() if path and path not in self.built_in}
 
     def check(self, config: Config) -> None:
         """Check the rules about several fields of this task, or of the task and the rest of `config`.

@@ -177,7 +177,8 @@ def _opening(values: dict[str, Any], evaluation: Evaluation, group: str) -> str:
     if _is_nothing(evaluation):
         return f"Nothing was learned: {said}, that of {constant}."
     opening = "Better than a constant" if evaluation.goal is None else "Partly learned"
-    return f"{opening}: {said} ({f'{worst}; ' if worst else ''}that of {constant})."
+    least = "" if evaluation.limit is None else f"; {number(evaluation.limit)} is the best possible"
+    return f"{opening}: {said} ({f'{worst}; ' if worst else ''}that of {constant}{least})."
 
 
 def _constant(evaluation: Evaluation) -> float:

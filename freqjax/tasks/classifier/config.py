@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from freqjax.config.fields import anything, at_least, choice, fraction, within
+from freqjax.config.fields import anything, at_least, choice, fraction, positive, rule, within
 from freqjax.config.task import NAME, TaskConfig
 from freqjax.errors import UserError
 
 if TYPE_CHECKING:
     from freqjax.config.sections import Config
 
+# Names in task.data: the exercises that ship, and rows of a known law.
+WATCH, PATTERN = "", "pattern"
 CONTEXTS = ("none", "past", "both")
 ENCODERS = ("convolutions", "transformer", "pooled")
 BALANCES = ("none", "weights", "sampler", "both")
 # Encoders that are attention layers.
 ATTENDING = ("transformer", "pooled")
+# Numbers that rows of a known law may have: 2 GB as they are drawn.
+_MOST_DRAWN = 2**28
+# Rows of the rarer class that a law with a known limit must give in the mean.
+_FEWEST = 100
+_DRAWN = (
+    "pattern_prevalence",
+    "pattern_separation",
+    "pattern_samples",
+    "pattern_channels",
+    "pattern_rows",
+)
 
 
 @dataclass
@@ -24,8 +38,12 @@ class ClassifierConfig(TaskConfig):
     """Windows of recordings with classes, and the network that tells them."""
 
     files: ClassVar[tuple[str, ...]] = (*TaskConfig.files, "data")
+    built_in: ClassVar[frozenset[str]] = frozenset({PATTERN})
     network_fields: ClassVar[frozenset[str]] = frozenset(
-        {"length", "context", "windows", "encoder", "derived", "layers", "heads", "auxiliary"}
+        {
+            *("length", "context", "windows", "encoder", "derived", "layers", "heads", "auxiliary"),
+            *("pattern_samples", "pattern_channels"),
+        }
     )
 
     name: str = anything("classifier", NAME)
@@ -35,10 +53,22 @@ class ClassifierConfig(TaskConfig):
         "sequences that begin with each recording, or (fresh) cut or drawn anew for every pass",
     )
     data: str = anything(
-        "",
-        "an .npz (modalities [N, T, F], label, group, …), a folder of .npz with a recording each, or empty "
-        "for the exercises that ship",
+        WATCH,
+        "an .npz (modalities [N, T, F], label, group, …), a folder of .npz with a recording each, empty for "
+        "the exercises that ship, or pattern for rows whose best possible scores are known",
     )
+    pattern_prevalence: float = rule(
+        0.2,
+        "p, share of the rows that have the pattern (data pattern)",
+        "above 0 and below 1",
+        lambda v: 0 < v < 1,
+    )
+    pattern_separation: float = positive(
+        2.0, "d′, the norm of the pattern in standard deviations of the noise (data pattern)"
+    )
+    pattern_samples: int = at_least(2, 32, "T, samples of a row (data pattern)")
+    pattern_channels: int = at_least(1, 2, "F, channels of a row (data pattern)")
+    pattern_rows: int = at_least(40, 10_000, "rows of all parts together (data pattern)")
     length: int | None = at_least(
         2, None, "L, samples of a window that longer sequences are cut to; none for whole ones"
     )
@@ -101,6 +131,17 @@ class ClassifierConfig(TaskConfig):
     baseline_kernels: int = at_least(84, 9996, "features of MiniRocket, a multiple of 84")
 
     @property
+    def drawn(self) -> tuple[float, float, int, int, int]:
+        """Share p, distance d′, samples, channels and number of rows that are drawn."""
+        return (
+            self.pattern_prevalence,
+            self.pattern_separation,
+            self.pattern_samples,
+            self.pattern_channels,
+            self.pattern_rows,
+        )
+
+    @property
     def samples(self) -> int:
         """Windows of a training sequence."""
         return 1 if self.context == "none" else self.stretch
@@ -122,6 +163,7 @@ class ClassifierConfig(TaskConfig):
           UserError: fields contradict each other, or there are no such data.
         """
         self._check_rows(config)
+        self._check_drawn()
         self._check_network(config)
 
     def _check_rows(self, config: Config) -> None:
@@ -147,6 +189,36 @@ class ClassifierConfig(TaskConfig):
         if self.burn_in:
             raise UserError(
                 f"task.burn_in is {self.burn_in:g}: it must be 0 where task.name is {self.name}."
+            )
+
+    def _check_drawn(self) -> None:
+        if self.data != PATTERN:
+            for field in _DRAWN:
+                value = getattr(self, field)
+                if value != getattr(ClassifierConfig, field):
+                    raise UserError(
+                        f"task.{field} is {value:g}: it must be left as it is where task.data is not "
+                        f"{PATTERN}, since only these rows are drawn."
+                    )
+            return
+        if self.length is not None:
+            raise UserError(
+                f"task.length is {self.length}: it must be none where task.data is {PATTERN}; "
+                "task.pattern_samples is the length of a row."
+            )
+        numbers = self.pattern_rows * self.pattern_samples * self.pattern_channels
+        if numbers > _MOST_DRAWN:
+            raise UserError(
+                f"task.pattern_rows is {self.pattern_rows:,}: with task.pattern_samples and "
+                f"task.pattern_channels these are {numbers:,} numbers, and there must be at most "
+                f"{_MOST_DRAWN:,}."
+            )
+        share = min(self.pattern_prevalence, 1 - self.pattern_prevalence)
+        if self.pattern_rows * share < _FEWEST:
+            raise UserError(
+                f"task.pattern_rows is {self.pattern_rows}: it must be at least "
+                f"{math.ceil(_FEWEST / share)} at a task.pattern_prevalence of {self.pattern_prevalence:g}, so "
+                "that every part has rows of both classes."
             )
 
     def _check_network(self, config: Config) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,14 +9,12 @@ from jaxtyping import Bool, Float, Int
 
 from freqjax.errors import UserError
 from freqjax.tasks import splits
+from freqjax.tasks.classifier.config import WATCH
 from freqjax.tasks.classifier.cutting import Windows, cut, pair_numbers
-from freqjax.tasks.classifier.sequences import read_sequences
-from freqjax.tasks.classifier.watch import EXERCISES, FILE
+from freqjax.tasks.classifier.sources import Drawing, source_of
+from freqjax.tasks.classifier.synthetic import PatternTask
 from freqjax.tasks.row_values import named
 from freqjax.text import printable
-
-# The field of the shipped data.
-WATCH = ""
 
 
 class Part(NamedTuple):
@@ -55,6 +52,7 @@ class Dataset(NamedTuple):
       recording_names: those of a group with the group's name before them where two groups have the same.
       left_out: windows without a label or with nothing present, which are in no part.
       unread: arrays of the files that are none of the data.
+      law: by which the windows were drawn; None if it is not known.
     """
 
     train: Part
@@ -66,6 +64,7 @@ class Dataset(NamedTuple):
     auxiliary_names: tuple[str, ...] = ()
     left_out: int = 0
     unread: tuple[str, ...] = ()
+    law: PatternTask | None = None
 
     @property
     def parts(self) -> dict[str, Part]:
@@ -94,27 +93,28 @@ def load_dataset(
     seed: int = 1,
     folds: Folds | None = None,
     shared_groups: bool = False,
+    drawing: Drawing | None = None,
 ) -> Dataset:
     """Load the windows that the field `task.data` names, and divide them.
 
     Args:
-      data: empty for the shipped data, or a stacked .npz or a folder of .npz (`read_sequences`).
+      data: a name, or a path of an .npz or a folder (`freqjax.tasks.classifier.sources`).
       length: T, to cut longer sequences to; None for whole ones.
       stride: from a window's first sample to the next's; None for T.
       shares: of training, validation and test among the groups, if the data have no split.
       seed: by which groups are drawn for these.
       folds: to divide by in place of shares, and of the split of the data.
       shared_groups: whether a split of the data may have a group in two parts.
+      drawing: what rows are drawn by, where `data` names a known law.
 
     Raises:
       UserError: a file is missing or not as it must be, a part would be empty, there are fewer than two
         classes, or a split shares groups though it may not.
     """
-    path = FILE if data == WATCH else Path(data)
+    given = source_of(data, drawing)
     source = f"task.data is {printable(data)}"
-    sequences = read_sequences(path)
-    unread = tuple(sorted({name for rows in sequences for name in rows.unread}))
-    found = cut(sequences, length, stride, source=source)
+    unread = tuple(sorted({name for rows in given.sequences for name in rows.unread}))
+    found = cut(given.sequences, length, stride, source=source)
     count = len(found.label)
     group, group_names = named(found.group, "group", count, source)
     if folds is not None:
@@ -155,12 +155,13 @@ def load_dataset(
         )
     return Dataset(
         *parts,
-        class_names=EXERCISES if data == WATCH else class_names,
+        class_names=given.class_names or class_names,
         group_names=group_names,
         recording_names=recording_names,
         auxiliary_names=auxiliary_names,
         left_out=found.left_out,
         unread=unread,
+        law=given.law,
     )
 
 

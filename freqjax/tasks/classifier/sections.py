@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from freqjax.tasks.classifier import intervals, scores
+from freqjax.tasks.classifier import intervals, possible, scores
 from freqjax.tasks.classifier.config import ClassifierConfig
 from freqjax.tasks.classifier.intervals import Interval
 from freqjax.tasks.classifier.judged import Judge, Judged, over_groups
@@ -34,6 +34,7 @@ def sections_of(
     """Return the sections in reading order."""
     return [
         _standing(judge, judged, config),
+        *possible.section_of(possible.possible(judge.dataset, judged)),
         *_modalities(judge, judged, probes),
         *([] if config.refit else [_calibration(judge, judged)]),
         _classes(judge, judged),

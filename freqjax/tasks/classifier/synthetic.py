@@ -81,7 +81,7 @@ class PatternTask:
         """d′ of rows that are wholly present."""
         return float(np.linalg.norm(self.pattern))
 
-    def draw(self, rows: int, seed: int, missing: float = 0.0) -> Drawn:
+    def draw(self, rows: int, seed: int | list[int], missing: float = 0.0) -> Drawn:
         """Draw rows.
 
         Args:

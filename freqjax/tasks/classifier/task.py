@@ -22,7 +22,7 @@ from freqjax.config.sections import Context, NetworkConfig
 from freqjax.errors import UserError
 from freqjax.networks.arrays import EitherArray
 from freqjax.tasks.batch import Batch, Sequences
-from freqjax.tasks.classifier import checks, parts, sections, stretches
+from freqjax.tasks.classifier import checks, parts, possible, sections, stretches
 from freqjax.tasks.classifier.calibration import (
     probabilities_of,
     sampler_shift,
@@ -38,6 +38,7 @@ from freqjax.tasks.classifier.network.layout import Layout
 from freqjax.tasks.classifier.normalisation import normalised, norms_of
 from freqjax.tasks.classifier.objective import Heads
 from freqjax.tasks.classifier.probes import Probes, probe
+from freqjax.tasks.classifier.sources import Drawing
 from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section
 from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.objectives import CrossEntropy
@@ -68,6 +69,7 @@ class Classifier(Task):
             seed=config.train_seed,
             folds=folds,
             shared_groups=config.shared_groups,
+            drawing=Drawing(*config.drawn, config.train_seed),
         )
         if config.class_names:
             self.dataset = self._named()
@@ -250,6 +252,13 @@ class Classifier(Task):
             if name != "constant"
         }
 
+    def least_possible(self) -> tuple[float | None, str]:
+        """Return the average precision of the exact posterior, if the law is known; and the reason."""
+        law = self.dataset.law
+        if law is None:
+            return self.limit, self.limit_note
+        return possible.limit_of(law).average_precision, possible.limit_note(law)
+
     def evaluate(self, frozen: Frozen) -> Evaluation:
         """Return scores, baselines and sections of frozen weights."""
         found = evaluate_rows(self, frozen)
@@ -262,6 +271,7 @@ class Classifier(Task):
         scored = {
             name: self.judge.scores(own, "test") for name, own in self.judge.baselines.items()
         }
+        best = possible.possible(self.dataset, judged)
         return found._replace(
             score=self.judge.score(self.dataset.test.label, judged.probabilities["test"]),
             metrics=metrics
@@ -272,6 +282,7 @@ class Classifier(Task):
                 "probes": self.probes(frozen)._asdict(),
                 "interval": self.judge.interval(judged)._asdict(),
                 "beyond": {name: self.judge.beyond(judged, name)._asdict() for name in scored},
+                "possible": None if best is None else best.to_json(),
             },
         )
 

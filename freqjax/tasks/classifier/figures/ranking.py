@@ -10,6 +10,7 @@ from freqjax.figures import canvas
 from freqjax.figures.words import number
 from freqjax.tasks.classifier import scores
 from freqjax.tasks.classifier.judged import Judge, Judged
+from freqjax.tasks.classifier.possible import posterior
 
 
 def ranking(judge: Judge, judged: Judged, folder: Path) -> Path:
@@ -24,6 +25,12 @@ def ranking(judge: Judge, judged: Judged, folder: Path) -> Path:
         shade = canvas.colour(index)
         left.step(found.recall, found.precision, where="post", color=shade, lw=1.2, label=name)
         right.plot(np.append(0, found.fallout), np.append(0, found.recall), color=shade, lw=1.2)
+    if judge.dataset.law is not None:
+        found = scores.curves(labels, posterior(judge.dataset.law, test))
+        left.step(
+            found.recall, found.precision, "C7", where="post", ls=":", label="exact posterior"
+        )
+        right.plot(np.append(0, found.fallout), np.append(0, found.recall), "C7", ls=":")
     own = judged.probabilities["test"][:, 1]
     found = scores.curves(labels, own)
     left.step(found.recall, found.precision, where="post", color=canvas.INK, lw=2, label="network")
