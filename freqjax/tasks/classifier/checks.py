@@ -6,6 +6,9 @@
 | over_correction, uncalibrated_threshold | before a run that ended too soon | measured on the same weights |
 | constant_predictor | before overfitting | any failure of the optimiser leaves it |
 | unused_modality, no_better_than_a_line, validation_too_small | last | limits of a network that has learned |
+
+A constant, and a network no better than a line, explain a low score. The others are facts of the rows or of
+the weights as they are, and stand in a run that beats its baselines too.
 """
 
 from __future__ import annotations
@@ -118,6 +121,7 @@ def _over_correction(
         ),
         refuted_if="the calibration error is as large",
         before=_MEASURED,
+        even_if_healthy=True,
     )
 
 
@@ -139,6 +143,7 @@ def _threshold(metrics: Mapping[str, Any], evidence: Evidence) -> Examination:
         advice="Report F1 at the threshold of validation rows, or average precision, which needs none.",
         refuted_if="F1 at 0.5 is as high as at the chosen threshold",
         before=_MEASURED,
+        even_if_healthy=True,
     )
 
 
@@ -193,6 +198,7 @@ def _unused(metrics: Mapping[str, Any], evidence: Evidence) -> Examination:
         experiment=evidence.command("task.modality_dropout=0.3"),
         advice=f"Leave {' and '.join(unused) or 'it'} out of the data, or train with task.modality_dropout.",
         refuted_if="the score without the modality is lower than before",
+        even_if_healthy=True,
     )
 
 
@@ -223,6 +229,7 @@ def _validation(config: ClassifierConfig, dataset: Dataset, evidence: Evidence) 
         threshold=f"{_FEW} groups: of fewer not even an interval is known",
         experiment=evidence.command("task.split=0.6,0.2,0.2"),
         advice="Give validation more groups, or choose nothing by them and train on them (task.refit).",
+        even_if_healthy=True,
     )
 
 

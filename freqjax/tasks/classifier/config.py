@@ -217,8 +217,8 @@ class ClassifierConfig(TaskConfig):
         if self.pattern_rows * share < _FEWEST:
             raise UserError(
                 f"task.pattern_rows is {self.pattern_rows}: it must be at least "
-                f"{math.ceil(_FEWEST / share)} at a task.pattern_prevalence of {self.pattern_prevalence:g}, so "
-                "that every part has rows of both classes."
+                f"{math.ceil(_FEWEST / share)} at a task.pattern_prevalence of {self.pattern_prevalence:g}, "
+                "so that every part has rows of both classes."
             )
 
     def _check_network(self, config: Config) -> None:

@@ -118,3 +118,10 @@ def test_two_validation_persons_are_few(tmp_path):
     assert found.found and found.evidence["groups"] == 2
     refit = examined(config_of(tmp_path / "a.npz", refit=True))["validation_too_small"]
     assert not refit.found
+
+
+def test_what_is_a_fact_of_rows_or_weights_stands_in_a_run_that_beats_its_baselines(tmp_path):
+    found = examined(config_of(write(tmp_path / "a.npz")))
+    stands = {cause for cause, e in found.items() if e.even_if_healthy}
+    # The others explain a low score, which such a run does not have.
+    assert stands == set(checks.CAUSES) - {"constant_predictor", "no_better_than_a_line"}
