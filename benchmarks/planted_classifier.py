@@ -132,7 +132,7 @@ PLANTS: tuple[Plant, ...] = (
     Plant("healthy_convolutions", None, plain),
     Plant("healthy_classes", None, several),
     Plant("healthy_weights", None, rare, _WEIGHTS),
-    Plant("healthy_attention", None, plain, _ATTENDING),
+    Plant("healthy_attention", None, plain, _ATTENDING | {"train.epochs": "14"}),
     # Steps as large as these leave a constant, whatever the network.
     Plant("fast", "constant_predictor", plain, {"optimizer.learning_rate": "1"}, 2),
     Plant("decayed", "constant_predictor", plain, {"optimizer.weight_decay": "30"}, 2),

@@ -30,7 +30,7 @@ class Examination(NamedTuple):
       refuted_if: which outcome of the experiment does.
       before: the name in `freqjax.diagnosis.CAUSES` before which it ranks; empty for its own place there, or,
         of a cause of the task's own, after all of them.
-      even_if_healthy: whether it stands in a run that has reached its goal, which then means nothing.
+      even_if_healthy: whether it stands in a run that has reached its goal, or beats its baselines, as well.
       mend: changes of the config (section.field=value) that alone mend it, which a trial can prove.
     """
 
