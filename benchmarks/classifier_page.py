@@ -94,7 +94,7 @@ def page() -> str:
         own = [row for row in rows if row["set"] == name]
         if own:
             lines += [f"## {title}", "", *_section(name, own)]
-    return "\n".join([*lines, "", *_known()])
+    return "\n".join([*lines, *_known()])
 
 
 _KNOWN = """## Where the best possible scores are known
