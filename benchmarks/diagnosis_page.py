@@ -141,7 +141,7 @@ _OF_CLASSES = (
     (
         "uncalibrated threshold",
         "F1 at 0.5, and at the threshold of the validation windows",
-        "a gain of 0.1",
+        "a gain of 0.1, and 0.05 beyond always calling positive",
     ),
     (
         "constant predictor",

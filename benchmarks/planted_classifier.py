@@ -137,7 +137,7 @@ PLANTS: tuple[Plant, ...] = (
     Plant("fast", "constant_predictor", plain, {"optimizer.learning_rate": "1"}, 2),
     Plant("decayed", "constant_predictor", plain, {"optimizer.weight_decay": "30"}, 2),
     Plant("persons_in_all_parts", "leakage", in_two_parts, {"task.shared_groups": "true"}),
-    Plant("corrected_twice", "over_correction", rare, _TWICE),
+    Plant("corrected_twice", "over_correction", rare_and_near, _TWICE),
     Plant("rare_class", "uncalibrated_threshold", rare_and_near),
     Plant("noise_modality", "unused_modality", one_is_noise),
     Plant("mean_over_time", "no_better_than_a_line", spread, _POOLED),

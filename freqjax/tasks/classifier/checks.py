@@ -128,17 +128,23 @@ def _over_correction(
 def _threshold(metrics: Mapping[str, Any], evidence: Evidence) -> Examination:
     test, threshold = metrics["test"], metrics["threshold"]
     tuned, half = test.get("f1_tuned", math.nan), test.get("f1", math.nan)
+    constant = metrics["baselines"]["constant"].get("f1_tuned", math.nan)
     return Examination(
         cause="uncalibrated_threshold",
-        found=bool(tuned - half > _F1),
+        found=bool(tuned - half > _F1 and tuned - constant > _F1 / 2),
         words=(
             "There are more classes than two."
             if threshold is None
             else f"F1 is {number(half)} at 0.5, and {number(tuned)} at {number(threshold)}, which validation "
-            "rows chose."
+            f"rows chose; always calling positive has {number(constant)}."
         ),
-        evidence={"f1": half, "f1_tuned": tuned, "threshold": threshold},
-        threshold=f"{_F1:g} in F1",
+        evidence={
+            "f1": half,
+            "f1_tuned": tuned,
+            "f1_constant": constant,
+            "threshold": threshold,
+        },
+        threshold=f"{_F1:g} in F1, and {_F1 / 2:g} beyond always calling positive",
         experiment=evidence.command("task.balance=none"),
         advice="Report F1 at the threshold of validation rows, or average precision, which needs none.",
         refuted_if="F1 at 0.5 is as high as at the chosen threshold",

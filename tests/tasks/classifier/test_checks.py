@@ -125,3 +125,15 @@ def test_what_is_a_fact_of_rows_or_weights_stands_in_a_run_that_beats_its_baseli
     stands = {cause for cause, e in found.items() if e.even_if_healthy}
     # The others explain a low score, which such a run does not have.
     assert stands == set(checks.CAUSES) - {"constant_predictor", "no_better_than_a_line"}
+
+
+def test_a_threshold_that_calls_all_windows_positive_is_no_gain(tmp_path):
+    path = write(tmp_path / "a.npz", classes=2)
+    arrays = dict(np.load(path))
+    arrays["label"] = (np.random.default_rng(2).random(len(arrays["label"])) < 0.3).astype(int)
+    np.savez(path, **arrays)
+    found = examined(config_of(path), with_head(0.0, [1.0, 0.0]))["uncalibrated_threshold"]
+    # A constant has no F1 at 0.5, and that of always calling positive at any lower threshold.
+    assert found.evidence["f1"] == 0
+    assert found.evidence["f1_tuned"] == found.evidence["f1_constant"] > 0.2
+    assert not found.found
