@@ -135,7 +135,7 @@ PLANTS: tuple[Plant, ...] = (
     Plant("healthy_attention", None, plain, _ATTENDING | {"train.epochs": "14"}),
     # Steps as large as these leave a constant, whatever the network.
     Plant("fast", "constant_predictor", plain, {"optimizer.learning_rate": "1"}, 2),
-    Plant("decayed", "constant_predictor", plain, {"optimizer.weight_decay": "30"}, 2),
+    Plant("decayed", "constant_predictor", plain, {"optimizer.weight_decay": "30"}),
     Plant("persons_in_all_parts", "leakage", in_two_parts, {"task.shared_groups": "true"}),
     Plant("corrected_twice", "over_correction", rare_and_near, _TWICE),
     Plant("rare_class", "uncalibrated_threshold", rare_and_near),
