@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from freqjax.config.sections import Config
 
 CONTEXTS = ("none", "past", "both")
-ENCODERS = ("convolutions", "transformer", "pooled")
+ENCODERS = ("convolutions", "transformer", "pooled", "recurrent")
 BALANCES = ("none", "weights", "sampler", "both")
 # Encoders that are attention layers.
 ATTENDING = ("transformer", "pooled")
@@ -75,8 +75,8 @@ class ClassifierConfig(TaskConfig):
     encoder: str = choice(
         "convolutions",
         ENCODERS,
-        "convolutions over time, a transformer over the samples of all modalities, or one over means of each "
-        "modality over time (pooled, a published form)",
+        "convolutions over time, a transformer over the samples of all modalities, one over means of each "
+        "modality over time (pooled, a published form), or the section network over the samples (recurrent)",
     )
     layers: int = within(1, 32, 2, "layers of attention (transformer, pooled)")
     heads: int = within(1, 64, 4, "heads of attention; they divide network.hidden_size")
@@ -154,6 +154,19 @@ class ClassifierConfig(TaskConfig):
             raise UserError(
                 f"task.heads is {self.heads}: it must divide network.hidden_size, "
                 f"{config.network.hidden_size}."
+            )
+        if self.encoder != "recurrent":
+            for name, plain in (("layers", 1), ("bidirectional", False)):
+                found = getattr(config.network, name)
+                if found != plain:
+                    raise UserError(
+                        f"network.{name} is {found}: it must be {plain} where task.encoder is "
+                        f"{self.encoder}, and not recurrent."
+                    )
+        if self.context != "none" and not config.network.has_layers:
+            raise UserError(
+                f"network.cell is {config.network.cell}: it must be a cell of layers where task.context is "
+                f"{self.context}, which such a cell reads."
             )
         if self.balance in ("sampler", "both") and (self.noise, self.context) != ("fresh", "none"):
             raise UserError(
