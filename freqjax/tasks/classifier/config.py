@@ -39,6 +39,9 @@ class ClassifierConfig(TaskConfig):
         "an .npz (modalities [N, T, F], label, group, …), a folder of .npz with a recording each, or empty "
         "for the exercises that ship",
     )
+    test_path: str = anything(
+        "", "test sequences in place of the data's own, in the form of data; labels may be missing"
+    )
     length: int | None = at_least(
         2, None, "L, samples of a window that longer sequences are cut to; none for whole ones"
     )
@@ -130,13 +133,11 @@ class ClassifierConfig(TaskConfig):
                 f"train.regime is {config.train.regime}: it must be examples where task.name is {self.name}, "
                 "whose windows and stretches are shuffled."
             )
-        for field in ("train_path", "test_path"):
-            found = getattr(self, field)
-            if found:
-                raise UserError(
-                    f"task.{field} is {found}: it must be empty where task.name is {self.name}; "
-                    "task.data names the sequences."
-                )
+        if self.train_path:
+            raise UserError(
+                f"task.train_path is {self.train_path}: it must be empty where task.name is {self.name}; "
+                "task.data names the sequences."
+            )
         if self.stride is not None and self.length is None:
             raise UserError(
                 f"task.stride is {self.stride}: it must be none where task.length is none, which leaves "

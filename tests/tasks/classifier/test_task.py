@@ -88,7 +88,8 @@ def test_a_sampler_draws_the_classes_alike_and_its_shift_is_undone(tmp_path):
         ({"encoder": "transformer", "heads": 5}, "task.heads is 5: it must divide"),
         ({"auxiliary": 0.5}, "has no array auxiliary"),
         ({"class_names": ("a",)}, "it must have one for each of the 3 labels"),
-        ({"test_path": "x.npz"}, "task.test_path is x.npz: it must be empty"),
+        ({"train_path": "x.npz"}, "task.train_path is x.npz: it must be empty"),
+        ({"test_path": "x.npz"}, "task.test_path is x.npz: there is no such file"),
     ],
 )
 def test_a_mistake_is_one_sentence(tmp_path, fields, said):
