@@ -185,7 +185,7 @@ class Classifier(Task):
 
     @functools.cached_property
     def _cut_train(self) -> tuple[Part, np.ndarray, np.ndarray]:
-        """What is trained on, the windows of each recording [S, W], and the classes' windows by row [N]."""
+        """Training windows, the windows of each recording [S, W], and the label of each window [N]."""
         part = self._trained(self._read.parts)
         return part, stretches.whole(part).index, part.label
 
@@ -246,7 +246,7 @@ class Classifier(Task):
 
     @property
     def shifts(self) -> list[Float[np.ndarray, " C"]]:
-        """What sampler and weights add to the logits of a network that fits its rows."""
+        """Terms [C] that sampler and class weights add to the logits, one array for each that is used."""
         found = []
         if self.config.balance in ("sampler", "both"):
             found.append(sampler_shift(self._shares, np.full(self.classes, 1 / self.classes)))

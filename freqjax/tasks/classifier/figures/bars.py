@@ -8,26 +8,15 @@ import numpy as np
 
 from freqjax.figures import canvas
 from freqjax.figures.words import number
-from freqjax.tasks.classifier import intervals, scores
-from freqjax.tasks.classifier.judged import Judge, Judged, over_groups
-from freqjax.tasks.classifier.sections import predictions
+from freqjax.tasks.classifier import scores
+from freqjax.tasks.classifier.judged import Judge, Judged
+from freqjax.tasks.classifier.sections import class_intervals, predictions
 
 
 def by_class(judge: Judge, judged: Judged, folder: Path) -> Path:
     """Draw the F1 of each class with its interval over groups, and those of the baselines."""
     test, names = judge.dataset.test, judge.dataset.class_names
-    found = predictions(judge, judged, "test")
-    each = [
-        over_groups(
-            intervals.of_score(
-                lambda labels, told, c=c: float(scores.class_f1(labels, told, judge.classes)[c]),
-                test.label,
-                found,
-            ),
-            test.group,
-        )
-        for c in range(judge.classes)
-    ]
+    each = class_intervals(judge, judged)
     figure, axes = canvas.subplots(8, 1.6 + 0.36 * len(names), 1, 1)
     axis, places = axes[0, 0], np.arange(len(names))
     low = [interval.value - interval.low for interval in each]
