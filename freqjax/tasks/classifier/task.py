@@ -32,6 +32,7 @@ from freqjax.tasks.classifier.calibration import (
 from freqjax.tasks.classifier.config import ClassifierConfig
 from freqjax.tasks.classifier.dataset import Dataset, Folds, Part, load_dataset
 from freqjax.tasks.classifier.foreign import with_test
+from freqjax.tasks.classifier.hiding import Hidden, hidden
 from freqjax.tasks.classifier.judged import Judge, Judged, joined
 from freqjax.tasks.classifier.network.classifier import ClassifierNetwork
 from freqjax.tasks.classifier.network.layout import Layout
@@ -338,7 +339,20 @@ class Classifier(Task):
         from freqjax.tasks.classifier import figures  # matplotlib takes most of a second to import
 
         paths = super().draw(frozen, evaluation, rows, folder)
-        return paths + figures.draw_all(self.judge, self.judged(frozen), folder)
+        return paths + figures.draw_all(
+            self.judge, self.judged(frozen), self.hidden(frozen), folder
+        )
+
+    def hidden(self, frozen: Frozen) -> Hidden:
+        """Hide modalities and stretches of the test windows from frozen weights."""
+        temperature = self.judged(frozen).temperature
+
+        def probabilities(part: Part) -> Float[np.ndarray, "N C"]:
+            read = self.reading(part)
+            outputs = frozen.run(self._batch(read, self._cut(read, "test").index), "block")
+            return probabilities_of(self.logits(outputs, "test") / temperature)
+
+        return hidden(self.dataset.test, probabilities)
 
     def describe(self) -> dict[str, Any]:
         """Return sizes of the task."""

@@ -127,6 +127,7 @@ def test_a_run_learns_slopes_and_tells_what_others_reach(tmp_path):
     assert saved["beyond"]["constant"]["value"] > 0.2
     figures = {path.name for path in (tmp_path / "run" / "figures").glob("*.png")}
     assert {"confusion.png", "reliability.png", "by_class.png", "by_group.png"} < figures
+    assert "stretches.png" in figures and "modalities.png" not in figures
     report = (tmp_path / "run" / "report.md").read_text()
     assert "at most 2 windows before each" in report
 
