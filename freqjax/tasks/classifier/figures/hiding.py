@@ -65,8 +65,8 @@ def stretches(judge: Judge, judged: Judged, found: Hidden, folder: Path) -> Path
         # Beside each other, so that no interval covers another.
         moved = centres + 0.5 * (index - (len(found.stretches) - 1) / 2)
         axis.errorbar(moved, values, yerr=reach, fmt="o-", ms=4, color=shade, lw=1.2, label=label)
-    axis.set_xlabel("sample of the window (middle of the hidden stretch)")
-    axis.set_ylabel(f"{_name(judge)} lost (no unit); lines: 95 % over groups")
+    axis.set_xlabel("sample of the window (middle of the hidden stretch); lines: 95 % over groups")
+    axis.set_ylabel(f"{_name(judge)} lost (no unit)")
     axis.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     canvas.set_headline(figure, _costliest(lost["all"], found.edges))
     return canvas.save(figure, folder, "stretches.png")
