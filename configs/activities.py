@@ -9,6 +9,7 @@ Expected: macro F1 beside the constant, logistic regression and MiniRocket, in d
 """
 
 from freqjax import ClassifierConfig, Config, NetworkConfig, OptimizerConfig, TrainConfig
+from freqjax.tasks.classifier.hapt import ACTIVITIES
 
 
 def get_config() -> Config:
@@ -20,20 +21,7 @@ def get_config() -> Config:
             context="both",
             smoothing=0.1,
             stretch=32,
-            class_names=(
-                "walking",
-                "walking upstairs",
-                "walking downstairs",
-                "sitting",
-                "standing",
-                "lying",
-                "stand to sit",
-                "sit to stand",
-                "sit to lie",
-                "lie to sit",
-                "stand to lie",
-                "lie to stand",
-            ),
+            class_names=ACTIVITIES,
         ),
         network=NetworkConfig(cell="gru", hidden_size=64),
         optimizer=OptimizerConfig(

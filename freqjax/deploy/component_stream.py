@@ -136,6 +136,8 @@ class ComponentStream(ComponentStreams):
       group: index of the selected component.
     """
 
+    fields = None  # each line is one number, which must be there
+
     def __init__(self, trained: Trained, task: Separates, group: int) -> None:
         """Start a stream and compile the loop.
 

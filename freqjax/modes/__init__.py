@@ -56,7 +56,7 @@ MODES = {
         networks.evaluate,
     ),
     "stream": Mode(
-        "answer numbers from standard input, one a line, with numbers on standard output",
+        "answer numbers, or rows of them, from standard input, one a line, on standard output",
         ("config", "checkpoint", "select", "on-bad-line", "device"),
         bases.of_checkpoint,
         networks.stream,

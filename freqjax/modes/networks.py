@@ -16,6 +16,8 @@ from freqjax.system.output import tell, warn
 
 if TYPE_CHECKING:
     from freqjax.deploy.trained import Trained
+    from freqjax.tasks.evaluation import Frozen
+    from freqjax.tasks.predicting import Predicts
     from freqjax.tasks.separation import Separates
 
 
@@ -24,25 +26,31 @@ def evaluate(config: Config, flags: dict[str, Any]) -> int:
     from freqjax.deploy.trained import load
     from freqjax.figures.attempt import attempt
     from freqjax.report import summary
+    from freqjax.tasks.predicting import Predicts
     from freqjax.training.prepared import Prepared
 
     trained = load(flags["checkpoint"], warn)
     refuse_other_network(config, trained.config, flags["checkpoint"])
     prepared = Prepared(config)
     task = prepared.task
-    tell("evaluating the weights, the baselines and the limit …")
     frozen = prepared.frozen(trained.params)
-    evaluation = task.evaluate(frozen)
-    values = summary.assemble(
-        evaluation,
-        task,
-        trained.params,
-        initializer=trained.initializer,
-        weights=trained.weights,
-    )
-    if trained.origin is not None:
-        values["init_from"] = trained.origin.to_json()
     with work_folder(flags) as folder:
+        if config.task.test_path and isinstance(task, Predicts):
+            _write_predictions(task, frozen, folder)
+            if not task.is_judged:
+                tell("test rows without a label are not judged: nothing else is written.")
+                return 0
+        tell("evaluating the weights, the baselines and the limit …")
+        evaluation = task.evaluate(frozen)
+        values = summary.assemble(
+            evaluation,
+            task,
+            trained.params,
+            initializer=trained.initializer,
+            weights=trained.weights,
+        )
+        if trained.origin is not None:
+            values["init_from"] = trained.origin.to_json()
         workdir.make(folder, writes=("evaluation.json",))
         files.write_json(folder / "evaluation.json", values)
         figures = []
@@ -53,6 +61,18 @@ def evaluate(config: Config, flags: dict[str, Any]) -> int:
             )
         tell(summary.text(values, evaluation, task, folder, figures))
     return 0
+
+
+def _write_predictions(task: Predicts, frozen: Frozen, folder: Path) -> None:
+    """Write what a task predicts of its test rows to probabilities.npz."""
+    import numpy as np
+
+    workdir.make(folder, writes=("probabilities.npz",))
+    path = folder / "probabilities.npz"
+    arrays: Any = task.predictions(frozen)
+    with files.replacing(path) as file:
+        np.savez_compressed(file, **arrays)
+    tell(f"wrote {path}")
 
 
 def refuse_other_network(config: Config, trained: Config, checkpoint: str) -> None:
@@ -141,6 +161,10 @@ def _require_network_of(config: Config, flags: dict[str, Any], trained: Trained)
 
 def stream(config: Config, flags: dict[str, Any]) -> int:
     """Answer numbers of standard input with outputs of a network."""
+    from freqjax.tasks.classifier.config import ClassifierConfig
+
+    if isinstance(config.task, ClassifierConfig):
+        return _stream_classes(config, flags)
     from freqjax.deploy import stream
     from freqjax.deploy.component_stream import ComponentStream, select
     from freqjax.deploy.trained import load
@@ -157,6 +181,36 @@ def stream(config: Config, flags: dict[str, Any]) -> int:
     trained = load(flags["checkpoint"], warn)
     _require_network_of(config, flags, trained)
     return stream.run(ComponentStream(trained, task, group), policy)
+
+
+def _stream_classes(config: Config, flags: dict[str, Any]) -> int:
+    """Answer rows of samples with the probabilities of a classifier."""
+    from freqjax.deploy import stream
+    from freqjax.deploy.classifier_stream import ClassifierStream, require_past
+    from freqjax.deploy.trained import Trained, load
+    from freqjax.tasks.classifier.task import Classifier
+    from freqjax.training.prepared import Prepared
+
+    policy = stream.check_policy(flags["on-bad-line"])
+    if flags["select"] is not None:
+        raise UserError(
+            f"--select is {flags['select']!r}: it must be left out where task.name is {config.task.name}, "
+            "whose answers have a probability of each class."
+        )
+    require_past(config.task)
+    trained = load(flags["checkpoint"], warn)
+    refuse_other_network(config, trained.config, flags["checkpoint"])
+    prepared = Prepared(config)
+    task = prepared.task
+    assert isinstance(task, Classifier)
+    temperature = task.judged(prepared.frozen(trained.params)).temperature
+    found = ClassifierStream(Trained(config, trained.params), task, temperature)
+    channels = ", ".join(f"{name} {count}" for name, count in found.channels.items())
+    names = ", ".join(task.dataset.class_names)
+    warn(
+        f"a line is {found.fields} numbers, {channels}; an answer is the probabilities of {names}."
+    )
+    return stream.run(found, policy)
 
 
 def extract(config: Config, flags: dict[str, Any]) -> int:

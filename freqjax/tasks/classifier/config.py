@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Names in task.data: the exercises that ship, and rows of a known law.
 WATCH, PATTERN = "", "pattern"
 CONTEXTS = ("none", "past", "both")
-ENCODERS = ("convolutions", "transformer", "pooled")
+ENCODERS = ("convolutions", "transformer", "pooled", "recurrent")
 BALANCES = ("none", "weights", "sampler", "both")
 # Encoders that are attention layers.
 ATTENDING = ("transformer", "pooled")
@@ -56,6 +56,9 @@ class ClassifierConfig(TaskConfig):
         WATCH,
         "an .npz (modalities [N, T, F], label, group, …), a folder of .npz with a recording each, empty for "
         "the exercises that ship, or pattern for rows whose best possible scores are known",
+    )
+    test_path: str = anything(
+        "", "test sequences in place of the data's own, in the form of data; labels may be missing"
     )
     pattern_prevalence: float = rule(
         0.2,
@@ -105,8 +108,8 @@ class ClassifierConfig(TaskConfig):
     encoder: str = choice(
         "convolutions",
         ENCODERS,
-        "convolutions over time, a transformer over the samples of all modalities, or one over means of each "
-        "modality over time (pooled, a published form)",
+        "convolutions over time, a transformer over the samples of all modalities, one over means of each "
+        "modality over time (pooled, a published form), or the section network over the samples (recurrent)",
     )
     layers: int = within(1, 32, 2, "layers of attention (transformer, pooled)")
     heads: int = within(1, 64, 4, "heads of attention; they divide network.hidden_size")
@@ -172,13 +175,11 @@ class ClassifierConfig(TaskConfig):
                 f"train.regime is {config.train.regime}: it must be examples where task.name is {self.name}, "
                 "whose windows and stretches are shuffled."
             )
-        for field in ("train_path", "test_path"):
-            found = getattr(self, field)
-            if found:
-                raise UserError(
-                    f"task.{field} is {found}: it must be empty where task.name is {self.name}; "
-                    "task.data names the sequences."
-                )
+        if self.train_path:
+            raise UserError(
+                f"task.train_path is {self.train_path}: it must be empty where task.name is {self.name}; "
+                "task.data names the sequences."
+            )
         if self.stride is not None and self.length is None:
             raise UserError(
                 f"task.stride is {self.stride}: it must be none where task.length is none, which leaves "
@@ -226,6 +227,19 @@ class ClassifierConfig(TaskConfig):
             raise UserError(
                 f"task.heads is {self.heads}: it must divide network.hidden_size, "
                 f"{config.network.hidden_size}."
+            )
+        if self.encoder != "recurrent":
+            for name, plain in (("layers", 1), ("bidirectional", False)):
+                found = getattr(config.network, name)
+                if found != plain:
+                    raise UserError(
+                        f"network.{name} is {found}: it must be {plain} where task.encoder is "
+                        f"{self.encoder}, and not recurrent."
+                    )
+        if self.context != "none" and not config.network.has_layers:
+            raise UserError(
+                f"network.cell is {config.network.cell}: it must be a cell of layers where task.context is "
+                f"{self.context}, which such a cell reads."
             )
         if self.balance in ("sampler", "both") and (self.noise, self.context) != ("fresh", "none"):
             raise UserError(

@@ -61,6 +61,7 @@ def cut(
     stride: int | None = None,
     *,
     source: str = "task.data",
+    labelled: bool = True,
 ) -> Windows:
     """Cut sequences into windows.
 
@@ -69,53 +70,28 @@ def cut(
       length: L; None for whole sequences, padded to the longest.
       stride: from a window's first sample to the next's; None for L, so that no sample is in two.
       source: how messages begin.
+      labelled: whether windows without a label are left out.
 
     Raises:
       UserError: length or stride is out of range, no window is left, or there would be too many.
     """
-    longest = max(_shape(rows)[1] for rows in sequences)
-    if length is None and stride is not None:
-        raise UserError(
-            f"{source}, stride {stride}: it must be left out without a length of windows."
-        )
     whole = length is None
-    length = longest if length is None else length
-    stride = length if stride is None else stride
-    for name, value in (("length", length), ("stride", stride)):
-        if value < 1:
-            raise UserError(f"{source}, {name} {value}: it must be at least 1.")
+    length, stride = _sizes(sequences, length, stride, source)
     places = [_places(rows, length, stride, whole=whole) for rows in sequences]
-    channels = sum(array.shape[2] for array in sequences[0].inputs.values())
     count = sum(len(found.row) for found in places)
-    if count * length * channels > MOST_NUMBERS:
-        raise UserError(
-            f"{source}: {count:,} windows of {length:,} samples of {channels} channels are more than "
-            f"{MOST_NUMBERS:,} numbers: windows must be shorter, or their stride longer."
-        )
-    inputs, masks = {}, {}
-    for name in sequences[0].inputs:
-        pieces = [
-            _window(r.inputs[name], p, length) for r, p in zip(sequences, places, strict=True)
-        ]
-        inputs[name] = np.concatenate(pieces)
-        pieces = [_window(r.masks[name], p, length) for r, p in zip(sequences, places, strict=True)]
-        masks[name] = np.concatenate(pieces)
-    present = np.any(list(masks.values()), axis=0)
-    label, labelled = _labels(sequences, places, present, length)
-    recording, group = _belonging(sequences, places)
-    kept = np.flatnonzero(labelled & present.any(axis=1))
-    if not len(kept):
-        raise UserError(
-            f"{source}: one of its {count} windows must have a label and a sample present."
-        )
-    split, auxiliary = (
-        None
-        if getattr(sequences[0], name) is None
-        else np.concatenate(
-            [_of_rows(getattr(r, name), p) for r, p in zip(sequences, places, strict=True)]
-        )
-        for name in ("split", "auxiliary")
+    _require_few(sequences, count, length, source)
+    inputs, masks = (
+        _gathered([getattr(rows, field) for rows in sequences], places, length)
+        for field in ("inputs", "masks")
     )
+    present = np.any(list(masks.values()), axis=0)
+    label, some = _labels(sequences, places, present, length)
+    recording, group = _belonging(sequences, places)
+    kept = np.flatnonzero(present.any(axis=1) & (some if labelled else True))
+    if not len(kept):
+        words = "a label and a sample" if labelled else "a sample"
+        raise UserError(f"{source}: one of its {count} windows must have {words} present.")
+    split, auxiliary = (_optional(sequences, places, name) for name in ("split", "auxiliary"))
     return Windows(
         inputs={name: array[kept] for name, array in inputs.items()},
         masks={name: array[kept] for name, array in masks.items()},
@@ -127,6 +103,60 @@ def cut(
         split=None if split is None else split[kept],
         left_out=count - len(kept),
     )
+
+
+def _sizes(
+    sequences: Sequence[Rows], length: int | None, stride: int | None, source: str
+) -> tuple[int, int]:
+    """Return length and stride of windows, of which either may be left to the sequences.
+
+    Raises:
+      UserError: one is out of range, or there is a stride without a length.
+    """
+    if length is None and stride is not None:
+        raise UserError(
+            f"{source}, stride {stride}: it must be left out without a length of windows."
+        )
+    length = max(_shape(rows)[1] for rows in sequences) if length is None else length
+    stride = length if stride is None else stride
+    for name, value in (("length", length), ("stride", stride)):
+        if value < 1:
+            raise UserError(f"{source}, {name} {value}: it must be at least 1.")
+    return length, stride
+
+
+def _require_few(sequences: Sequence[Rows], count: int, length: int, source: str) -> None:
+    """Check that windows fit in memory.
+
+    Raises:
+      UserError: they do not.
+    """
+    channels = sum(array.shape[2] for array in sequences[0].inputs.values())
+    if count * length * channels > MOST_NUMBERS:
+        raise UserError(
+            f"{source}: {count:,} windows of {length:,} samples of {channels} channels are more than "
+            f"{MOST_NUMBERS:,} numbers: windows must be shorter, or their stride longer."
+        )
+
+
+def _gathered(
+    arrays: Sequence[dict[str, np.ndarray]], places: Sequence[_Places], length: int
+) -> dict[str, np.ndarray]:
+    """Return the windows of all sequences by modality."""
+    return {
+        name: np.concatenate(
+            [_window(own[name], found, length) for own, found in zip(arrays, places, strict=True)]
+        )
+        for name in arrays[0]
+    }
+
+
+def _optional(sequences: Sequence[Rows], places: Sequence[_Places], name: str) -> np.ndarray | None:
+    """Return the value of each window; None if the sequences have none."""
+    if getattr(sequences[0], name) is None:
+        return None
+    pairs = zip(sequences, places, strict=True)
+    return np.concatenate([_of_rows(getattr(rows, name), found) for rows, found in pairs])
 
 
 def _shape(rows: Rows) -> tuple[int, int]:

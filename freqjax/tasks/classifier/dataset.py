@@ -53,6 +53,7 @@ class Dataset(NamedTuple):
       left_out: windows without a label or with nothing present, which are in no part.
       unread: arrays of the files that are none of the data.
       law: by which the windows were drawn; None if it is not known.
+      labels: C labels as the files have them, which may have other names in `class_names`.
     """
 
     train: Part
@@ -65,6 +66,7 @@ class Dataset(NamedTuple):
     left_out: int = 0
     unread: tuple[str, ...] = ()
     law: PatternTask | None = None
+    labels: tuple[str, ...] = ()
 
     @property
     def parts(self) -> dict[str, Part]:
@@ -117,42 +119,21 @@ def load_dataset(
     found = cut(given.sequences, length, stride, source=source)
     count = len(found.label)
     group, group_names = named(found.group, "group", count, source)
-    if folds is not None:
-        split = splits.fold_groups(len(group_names), *folds)[group]
-    elif found.split is not None:
-        split = found.split
-        if not shared_groups:
-            splits.require_whole_groups(group, split, group_names, source)
-    else:
-        split = splits.split_groups(len(group_names), shares, seed)[group]
+    split = _division(found, group, group_names, shares, seed, folds, shared_groups, source)
     label, class_names = named(found.label, "label", count, source)
     if len(class_names) < 2:
         raise UserError(
             f"{source}: label is {', '.join(class_names)} throughout: there must be two classes at least."
         )
     auxiliary, auxiliary_names = _auxiliary(found, source)
-    recording, recording_names = _recordings(found)
+    recording, recording_names = recordings_of(found)
+    indices = {"label": label, "auxiliary": auxiliary, "group": group, "recording": recording}
     parts = []
     for number, name in enumerate(splits.NAMES):
         kept = np.flatnonzero(split == number)
         if not len(kept) and number != 1:
             raise UserError(f"{source}: the part {name} must have a window and has none.")
-        parts.append(
-            Part(
-                inputs={modality: array[kept] for modality, array in found.inputs.items()},
-                masks={modality: array[kept] for modality, array in found.masks.items()},
-                **{
-                    field: array[kept]
-                    for field, array in (
-                        ("label", label),
-                        ("auxiliary", auxiliary),
-                        ("group", group),
-                        ("recording", recording),
-                    )
-                },
-                order=found.order[kept],
-            )
-        )
+        parts.append(_part(found, indices, kept))
     return Dataset(
         *parts,
         class_names=given.class_names or class_names,
@@ -162,6 +143,41 @@ def load_dataset(
         left_out=found.left_out,
         unread=unread,
         law=given.law,
+        labels=class_names,
+    )
+
+
+def _division(
+    found: Windows,
+    group: Int[np.ndarray, " N"],
+    names: tuple[str, ...],
+    shares: tuple[float, float, float],
+    seed: int,
+    folds: Folds | None,
+    shared_groups: bool,
+    source: str,
+) -> Int[np.ndarray, " N"]:
+    """Return the number of each window's part: by folds, by the data's own split, or by shares.
+
+    Raises:
+      UserError: the data's own split divides a group, though it may not.
+    """
+    if folds is not None:
+        return splits.fold_groups(len(names), *folds)[group]
+    if found.split is None:
+        return splits.split_groups(len(names), shares, seed)[group]
+    if not shared_groups:
+        splits.require_whole_groups(group, found.split, names, source)
+    return found.split
+
+
+def _part(found: Windows, indices: dict[str, np.ndarray], kept: Int[np.ndarray, " M"]) -> Part:
+    """Return some windows as a part."""
+    return Part(
+        inputs={modality: array[kept] for modality, array in found.inputs.items()},
+        masks={modality: array[kept] for modality, array in found.masks.items()},
+        **{field: array[kept] for field, array in indices.items()},
+        order=found.order[kept],
     )
 
 
@@ -179,7 +195,7 @@ def _auxiliary(found: Windows, source: str) -> tuple[Int[np.ndarray, " N"], tupl
     return index, names
 
 
-def _recordings(found: Windows) -> tuple[Int[np.ndarray, " N"], tuple[str, ...]]:
+def recordings_of(found: Windows) -> tuple[Int[np.ndarray, " N"], tuple[str, ...]]:
     """Return the index of each window's recording, and the names of recordings."""
     pairs = pair_numbers(found.group, found.recording)
     _, first, index = np.unique(pairs, return_index=True, return_inverse=True)

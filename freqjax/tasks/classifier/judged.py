@@ -60,7 +60,7 @@ class Judge:
 
     @property
     def is_binary(self) -> bool:
-        """Whether there are two classes, of which the second is called positive."""
+        """True if there are two classes, of which the second is called positive."""
         return self.classes == 2
 
     def judge(

@@ -36,7 +36,7 @@ class Heads(Objective):
 
     @property
     def convex(self) -> bool:
-        """Whether that of the first outputs is."""
+        """True if the loss of the first C outputs is convex in them."""
         return self.first.convex
 
     def row_loss(

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from freqjax.config.names import cell_class
 from freqjax.config.sections import NetworkConfig
 from freqjax.networks.initializers import LAYER_INITIALIZERS
+from freqjax.networks.make import network_of
+from freqjax.networks.needs import Needs
 from freqjax.tasks.classifier.config import ClassifierConfig
 from freqjax.tasks.classifier.network.classifier import (
     CausalClassifier,
@@ -16,7 +18,8 @@ from freqjax.tasks.classifier.network.classifier import (
 )
 from freqjax.tasks.classifier.network.context import Reader
 from freqjax.tasks.classifier.network.convolution import Convolutions
-from freqjax.tasks.classifier.network.layout import Layout
+from freqjax.tasks.classifier.network.layout import Layout, inputs_of
+from freqjax.tasks.classifier.network.recurrent import Recurrent
 from freqjax.tasks.classifier.network.transformer import Transformer
 
 # Name → encoder of windows; those of `freqjax.tasks.classifier.config.ENCODERS`.
@@ -27,6 +30,10 @@ ENCODERS: dict[str, Callable[[ClassifierConfig, NetworkConfig, Layout], Encoder]
     ),
     "pooled": lambda task, config, layout: Transformer(
         layout, config.hidden_size, task.layers, task.heads, pooled=True
+    ),
+    "recurrent": lambda task, config, layout: Recurrent(
+        network_of(config, Needs(inputs_of(layout), config.hidden_size, (), layout.samples)),
+        config.hidden_size,
     ),
 }
 

@@ -115,20 +115,13 @@ def _calibration(judge: Judge, judged: Judged) -> Section:
 
 def _classes(judge: Judge, judged: Judged) -> Section:
     """Describe the F1 of each class with its interval over groups."""
-    test, predicted = judge.dataset.test, predictions(judge, judged, "test")
-    rows = []
-    for c, name in enumerate(judge.dataset.class_names):
-        interval = over_groups(
-            intervals.of_score(
-                lambda labels, found, c=c: float(scores.class_f1(labels, found, judge.classes)[c]),
-                test.label,
-                predicted,
-            ),
-            test.group,
+    test = judge.dataset.test
+    rows = [
+        (name, int(np.sum(test.label == c)), interval.value, interval.low, interval.high)
+        for c, (name, interval) in enumerate(
+            zip(judge.dataset.class_names, class_intervals(judge, judged), strict=True)
         )
-        rows.append(
-            (name, int(np.sum(test.label == c)), interval.value, interval.low, interval.high)
-        )
+    ]
     return Section(
         "By class",
         ("F1 of each class, with intervals of 95 % over groups.",),
@@ -161,3 +154,16 @@ def predictions(judge: Judge, judged: Judged, part: str) -> np.ndarray:
     if judged.threshold is None:
         return own.argmax(axis=1)
     return (own[:, 1] >= judged.threshold).astype(np.int64)
+
+
+def class_intervals(judge: Judge, judged: Judged) -> list[Interval]:
+    """Return the F1 of each class on the test rows with its interval over groups."""
+    test, told = judge.dataset.test, predictions(judge, judged, "test")
+
+    def f1_of(c: int) -> intervals.Score:
+        return lambda labels, found: float(scores.class_f1(labels, found, judge.classes)[c])
+
+    return [
+        over_groups(intervals.of_score(f1_of(c), test.label, told), test.group)
+        for c in range(judge.classes)
+    ]

@@ -70,7 +70,7 @@ class Rows(NamedTuple):
     unread: tuple[str, ...]
 
 
-def read_sequences(path: Path, field: str = "task.data") -> list[Rows]:
+def read_sequences(path: Path, field: str = "task.data", *, labelled: bool = True) -> list[Rows]:
     """Read sequences: one `Rows` for a stacked file, one of N = 1 for each recording of a folder.
 
     Those of a folder are in the order of their names, have the same modalities (one that a file lacks is
@@ -79,18 +79,19 @@ def read_sequences(path: Path, field: str = "task.data") -> list[Rows]:
     Args:
       path: an .npz with the arrays of the table above, or a folder of such.
       field: the field that named it, for messages.
+      labelled: whether there must be a label; else one that is missing is −1, for none.
 
     Raises:
       UserError: there is no such file, one is damaged, an array of it is not as the table says, or the files
         of a folder contradict each other.
     """
     if not path.is_dir():
-        return [_read(path, field, stacked=True)]
+        return [_read(path, field, stacked=True, labelled=labelled)]
     source = f"{field} is {printable(str(path))}"
     files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".npz")
     if not files:
         raise UserError(f"{source}: the folder must hold an .npz for each recording, and has none.")
-    found = [_read(file, field, stacked=False) for file in files]
+    found = [_read(file, field, stacked=False, labelled=labelled) for file in files]
     names = [printable(file.name) for file in files]
     for name in _NAMES:
         _require_alike(name, [getattr(rows, name) for rows in found], names, source)
@@ -102,7 +103,7 @@ def read_sequences(path: Path, field: str = "task.data") -> list[Rows]:
     return _of_the_same_modalities(found, names, source)
 
 
-def _read(path: Path, field: str, *, stacked: bool) -> Rows:
+def _read(path: Path, field: str, *, stacked: bool, labelled: bool) -> Rows:
     """Read a file; what is a recording's gets the axis N = 1.
 
     Raises:
@@ -115,7 +116,7 @@ def _read(path: Path, field: str, *, stacked: bool) -> Rows:
     masks = [name + _MASK for name in names if name + _MASK in heads]
     present = [name for name in names if heads[name].shape[-1]]
     wanted = (*masks, *(name for name in (*_NAMES, *_MASKS) if name in heads))
-    arrays = read_arrays(path, source, ("label",), wanted)
+    arrays = read_arrays(path, source, ("label",) if labelled else (), wanted)
     arrays |= read_arrays(path, source, present)
     common = _mask(arrays, shape, source)
     inputs, flagged = {}, {}
@@ -124,7 +125,8 @@ def _read(path: Path, field: str, *, stacked: bool) -> Rows:
         if name + _MASK in arrays:
             mask = mask & flags(arrays[name + _MASK], name + _MASK, shape, source)
         inputs[name], flagged[name] = _values(arrays[name], mask, name, source)
-    label, rows = arrays["label"], shape[:-1]
+    rows = shape[:-1]
+    label = arrays.get("label", np.full(rows, -1))
     require_names(label, "label", shape if label.ndim == len(shape) else rows, source)
     values = {name: arrays.get(name) for name in _OPTIONAL}
     for name, given in values.items():

@@ -31,13 +31,14 @@ from freqjax.tasks.classifier.calibration import (
 )
 from freqjax.tasks.classifier.config import ClassifierConfig
 from freqjax.tasks.classifier.dataset import Dataset, Folds, Part, load_dataset
-from freqjax.tasks.classifier.derived import with_derived
+from freqjax.tasks.classifier.foreign import with_test
+from freqjax.tasks.classifier.hiding import Hidden, hidden
 from freqjax.tasks.classifier.judged import Judge, Judged, joined
 from freqjax.tasks.classifier.network.classifier import ClassifierNetwork
 from freqjax.tasks.classifier.network.layout import Layout
-from freqjax.tasks.classifier.normalisation import normalised, norms_of
 from freqjax.tasks.classifier.objective import Heads
 from freqjax.tasks.classifier.probes import Probes, probe
+from freqjax.tasks.classifier.reading import Reading
 from freqjax.tasks.classifier.sources import Drawing
 from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section
 from freqjax.tasks.examination import Evidence, Examination
@@ -73,6 +74,10 @@ class Classifier(Task):
         )
         if config.class_names:
             self.dataset = self._named()
+        if config.test_path:
+            self.dataset = with_test(
+                self.dataset, Path(config.test_path), config.length, config.stride
+            )
         self.group_names = self.dataset.group_names
         self.judge = Judge(self.dataset, config)
         self.classes = len(self.dataset.class_names)
@@ -107,12 +112,13 @@ class Classifier(Task):
     @functools.cached_property
     def _read(self) -> Dataset:
         """The dataset as the network reads it: with derived channels, normalised by what is trained on."""
-        dataset, config = self.dataset, self.config
-        found = dataset.parts
-        if config.derived:
-            found = {name: with_derived(part) for name, part in found.items()}
-        norms = norms_of(self._trained(found))
-        return dataset._replace(**{name: normalised(part, norms) for name, part in found.items()})
+        found = {name: self.reading(part) for name, part in self.dataset.parts.items()}
+        return self.dataset._replace(**found)
+
+    @functools.cached_property
+    def reading(self) -> Reading:
+        """How windows are prepared: by the channels of what is trained on."""
+        return Reading.of(self._trained(self.dataset.parts), derived=self.config.derived)
 
     def _trained(self, found: Mapping[str, Part]) -> Part:
         """Return the rows that are trained on."""
@@ -182,7 +188,7 @@ class Classifier(Task):
 
     @functools.cached_property
     def _cut_train(self) -> tuple[Part, np.ndarray, np.ndarray]:
-        """What is trained on, the windows of each recording [S, W], and the classes' windows by row [N]."""
+        """Training windows, the windows of each recording [S, W], and the label of each window [N]."""
         part = self._trained(self._read.parts)
         return part, stretches.whole(part).index, part.label
 
@@ -229,18 +235,44 @@ class Classifier(Task):
         """Return the logits of a part's windows, less what the balance of training added to them."""
         found = self._read.parts
         part = self._trained(found) if name == "train" else found[name]
-        own = outputs[self._cut(part, name).places][:, : self.classes].astype(np.float64)
+        return self.without_balance(outputs[self._cut(part, name).places])
+
+    def without_balance(self, outputs: Float[np.ndarray, "N O"]) -> Float[np.ndarray, "N C"]:
+        """Return the logits of outputs, less what the balance of training added to them."""
+        own = outputs[:, : self.classes].astype(np.float64)
         return undo_shift(own, *self.shifts) if self.config.undo_balance else own
+
+    def step_of(self, window: Part) -> Float[np.ndarray, "1 D"]:
+        """Return the input of a step of the network, given a window as `reading` prepares it."""
+        batch = self._batch(window, stretches.single(window).index)
+        return np.asarray(self.sequences(batch).inputs)[:, 0]
 
     @property
     def shifts(self) -> list[Float[np.ndarray, " C"]]:
-        """What sampler and weights add to the logits of a network that fits its rows."""
+        """Terms [C] that sampler and class weights add to the logits, one array for each that is used."""
         found = []
         if self.config.balance in ("sampler", "both"):
             found.append(sampler_shift(self._shares, np.full(self.classes, 1 / self.classes)))
         if self._class_weights:
             found.append(weight_shift(np.asarray(self._class_weights)))
         return found
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether every test window has a label."""
+        return bool((self.dataset.test.label >= 0).all())
+
+    def predictions(self, frozen: Frozen) -> dict[str, np.ndarray]:
+        """Return the calibrated probabilities of the test windows, and which windows these are."""
+        dataset, test = self.dataset, self.dataset.test
+        return {
+            "probabilities": self.judged(frozen).probabilities["test"],
+            "class_names": np.array(dataset.class_names),
+            "label": test.label,
+            "group": np.array(dataset.group_names)[test.group],
+            "recording": np.array(dataset.recording_names)[test.recording],
+            "order": test.order,
+        }
 
     def baselines(self, frozen: Frozen) -> Mapping[str, Baseline]:
         """Return the scores of logistic regression and of MiniRocket with the same context."""
@@ -318,7 +350,20 @@ class Classifier(Task):
         from freqjax.tasks.classifier import figures  # matplotlib takes most of a second to import
 
         paths = super().draw(frozen, evaluation, rows, folder)
-        return paths + figures.draw_all(self.judge, self.judged(frozen), folder)
+        return paths + figures.draw_all(
+            self.judge, self.judged(frozen), self.hidden(frozen), folder
+        )
+
+    def hidden(self, frozen: Frozen) -> Hidden:
+        """Hide modalities and stretches of the test windows from frozen weights."""
+        temperature = self.judged(frozen).temperature
+
+        def probabilities(part: Part) -> Float[np.ndarray, "N C"]:
+            read = self.reading(part)
+            outputs = frozen.run(self._batch(read, self._cut(read, "test").index), "block")
+            return probabilities_of(self.logits(outputs, "test") / temperature)
+
+        return hidden(self.dataset.test, probabilities)
 
     def describe(self) -> dict[str, Any]:
         """Return sizes of the task."""

@@ -13,6 +13,7 @@ from freqjax.config import overrides, validation
 from freqjax.errors import UserError
 from freqjax.tasks.classifier import possible, scores
 from freqjax.tasks.classifier.dataset import load_dataset
+from freqjax.tasks.classifier.foreign import with_test
 from freqjax.tasks.classifier.judged import Judged
 from freqjax.tasks.classifier.sources import BLOCKS, Drawing
 
@@ -79,6 +80,14 @@ def test_of_other_data_the_law_is_not_known():
     anything = judged_as(dataset, np.full(len(dataset.test.label), 0.5), 0.5)
     assert possible.possible(dataset, anything) is None
     assert possible.section_of(None) == []
+
+
+def test_the_law_of_the_data_is_not_that_of_another_file(tmp_path):
+    dataset = dataset_of(2000)
+    drawn = np.random.default_rng(0).normal(size=(6, 8, 1))
+    np.savez(tmp_path / "other.npz", signal=drawn, label=np.arange(6) % 2, group=np.arange(6))
+    found = with_test(dataset, tmp_path / "other.npz")
+    assert len(found.test.label) == 6 and found.law is None
 
 
 def config_of(**fields):

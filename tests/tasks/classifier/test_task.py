@@ -88,7 +88,8 @@ def test_a_sampler_draws_the_classes_alike_and_its_shift_is_undone(tmp_path):
         ({"encoder": "transformer", "heads": 5}, "task.heads is 5: it must divide"),
         ({"auxiliary": 0.5}, "has no array auxiliary"),
         ({"class_names": ("a",)}, "it must have one for each of the 3 labels"),
-        ({"test_path": "x.npz"}, "task.test_path is x.npz: it must be empty"),
+        ({"train_path": "x.npz"}, "task.train_path is x.npz: it must be empty"),
+        ({"test_path": "x.npz"}, "task.test_path is x.npz: there is no such file"),
     ],
 )
 def test_a_mistake_is_one_sentence(tmp_path, fields, said):
@@ -126,6 +127,7 @@ def test_a_run_learns_slopes_and_tells_what_others_reach(tmp_path):
     assert saved["beyond"]["constant"]["value"] > 0.2
     figures = {path.name for path in (tmp_path / "run" / "figures").glob("*.png")}
     assert {"confusion.png", "reliability.png", "by_class.png", "by_group.png"} < figures
+    assert "stretches.png" in figures and "modalities.png" not in figures
     report = (tmp_path / "run" / "report.md").read_text()
     assert "at most 2 windows before each" in report
 

@@ -8,26 +8,15 @@ import numpy as np
 
 from freqjax.figures import canvas
 from freqjax.figures.words import number
-from freqjax.tasks.classifier import intervals, scores
-from freqjax.tasks.classifier.judged import Judge, Judged, over_groups
-from freqjax.tasks.classifier.sections import predictions
+from freqjax.tasks.classifier import scores
+from freqjax.tasks.classifier.judged import Judge, Judged
+from freqjax.tasks.classifier.sections import class_intervals, predictions
 
 
 def by_class(judge: Judge, judged: Judged, folder: Path) -> Path:
     """Draw the F1 of each class with its interval over groups, and those of the baselines."""
     test, names = judge.dataset.test, judge.dataset.class_names
-    found = predictions(judge, judged, "test")
-    each = [
-        over_groups(
-            intervals.of_score(
-                lambda labels, told, c=c: float(scores.class_f1(labels, told, judge.classes)[c]),
-                test.label,
-                found,
-            ),
-            test.group,
-        )
-        for c in range(judge.classes)
-    ]
+    each = class_intervals(judge, judged)
     figure, axes = canvas.subplots(8, 1.6 + 0.36 * len(names), 1, 1)
     axis, places = axes[0, 0], np.arange(len(names))
     low = [interval.value - interval.low for interval in each]
@@ -46,7 +35,7 @@ def by_class(judge: Judge, judged: Judged, folder: Path) -> Path:
     axis.invert_yaxis()
     axis.set_xlim(min(0.0, float(np.nanmin(values)) - 0.05), 1.02)
     axis.set_xlabel("F1 (no unit); lines: 95 % over groups")
-    axis.legend(fontsize=8, frameon=False, loc="lower left")
+    axis.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     known = np.flatnonzero(~np.isnan(values))
     worst = known[np.argmin(values[known])]
     headline = f"F1 is lowest for {names[worst]}: {number(float(values[worst]))}"
@@ -74,10 +63,10 @@ def by_group(judge: Judge, judged: Judged, folder: Path) -> Path:
     axis.plot(values, places, "o", color=canvas.INK, label="network")
     axis.set_yticks(places, names, fontsize=8)
     axis.set_ylabel("group")
-    axis.invert_yaxis()
+    axis.set_ylim(len(names) - 0.5, -0.5)
     word = "average precision" if judge.is_binary else "macro F1"
     axis.set_xlabel(f"{word} (no unit)")
-    axis.legend(fontsize=8, frameon=False)
+    axis.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     known = values[~np.isnan(values)]
     headline = f"{word} by group: none is known"
     if len(known):

@@ -45,7 +45,7 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class Practice:
-    """What training does besides classifying.
+    """Regularisation that only training applies.
 
     Attributes:
       modality_dropout: probability with which a modality of a window is missing.

@@ -18,7 +18,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from freqjax.networks.layers import along, init_norm, norm
-from freqjax.tasks.classifier.network.layout import Layout, Modality
+from freqjax.tasks.classifier.network.layout import (
+    Layout,
+    Modality,
+    inputs_at_samples,
+    inputs_of,
+    present_in_any,
+)
 
 # Samples that a convolution sees, and the step between its outputs.
 _KERNELS = ((7, 1), (5, 2), (5, 1), (3, 2))
@@ -48,7 +54,7 @@ class Convolutions:
 
     def init(self, key: jax.Array) -> dict[str, Any]:
         """Draw fresh parameters."""
-        inputs = sum(self.layout.channels.values()) + len(self.layout.channels)
+        inputs = inputs_of(self.layout)
         params = {}
         for number, ((taps, _), outputs) in enumerate(zip(_KERNELS, self.widths, strict=True)):
             own = jax.random.fold_in(key, number)
@@ -67,9 +73,7 @@ class Convolutions:
     ) -> Float[Array, "N M"]:
         """Encode windows; nothing is dropped here."""
         del key
-        flags = [part.present[..., None].astype(jnp.float32) for part in parts.values()]
-        x = jnp.concatenate([*(part.values for part in parts.values()), *flags], axis=-1)
-        there = jnp.max(jnp.concatenate(flags, axis=-1), axis=-1)
+        x, there = inputs_at_samples(parts), present_in_any(parts).astype(jnp.float32)
         for number, (taps, step) in enumerate(_KERNELS):
             layer = params[f"conv_{number}"]
             x = convolve(layer, x, taps, step)

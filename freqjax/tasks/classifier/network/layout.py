@@ -1,7 +1,7 @@
 """Layout of a window among the inputs of a step: its values by modality, then which samples are present.
 
 A step of a sequence is a window. Axes: T steps, B sequences, N = T · B windows, L samples of a window,
-F channels of a modality, C channels of all.
+F channels of a modality, D numbers of a step or inputs at a sample.
 """
 
 from __future__ import annotations
@@ -57,3 +57,19 @@ class Layout(NamedTuple):
             )
             for name, count in self.channels.items()
         }
+
+
+def inputs_of(layout: Layout) -> int:
+    """Return the number of inputs at a sample: the channels of all modalities, and a flag of each."""
+    return sum(layout.channels.values()) + len(layout.channels)
+
+
+def inputs_at_samples(parts: dict[str, Modality]) -> Float[Array, "N L D"]:
+    """Return the values of all modalities at each sample, and behind them which are present, as 0 and 1."""
+    flags = [part.present[..., None].astype(jnp.float32) for part in parts.values()]
+    return jnp.concatenate([*(part.values for part in parts.values()), *flags], axis=-1)
+
+
+def present_in_any(parts: dict[str, Modality]) -> Bool[Array, "N L"]:
+    """Return whether a sample is present in any modality."""
+    return jnp.any(jnp.stack([part.present for part in parts.values()]), axis=0)
