@@ -7,8 +7,8 @@ Each modality is its mean over time, unequal classes are corrected twice, by a s
 rate begins anew after 10 epochs, which is when the run ends. The task, stairs against all other activities,
 is one that logistic regression solves.
 
-Expected: a constant on some seeds, which the diagnosis names `constant_predictor`, and `schedule_idle` on
-all; benchmarks/results/classifier_original.json has the seeds with and without a warm-up.
+Expected: a constant, which the diagnosis names `constant_predictor` beside `schedule_idle`;
+benchmarks/results/classifier_original.json has two epochs of it, and of the same with a warm-up.
 """
 
 from freqjax import ClassifierConfig, Config, NetworkConfig, OptimizerConfig, TrainConfig

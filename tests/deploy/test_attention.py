@@ -14,6 +14,7 @@ from freqjax.deploy import torch as interop
 from freqjax.deploy.torch import attention
 from freqjax.deploy.trained import Trained
 from freqjax.networks import count_parameters
+from freqjax.tasks import make_task
 from freqjax.tasks.classifier import parts
 from freqjax.tasks.classifier.network.layout import Layout
 from tests.tasks.classifier.test_task import write
@@ -212,7 +213,7 @@ def test_a_file_is_read_under_its_config(tmp_path, suffix):
     network, path = trained(tmp_path, encoder="pooled"), tmp_path / f"weights{suffix}"
     interop.save(path, network)
     again = interop.load(path, network.config)
-    xs = np.random.default_rng(0).normal(size=(1, 4, sum(network.network.layout.sizes.values())))
+    xs = np.random.default_rng(0).normal(size=(1, 4, make_task(network.config.task).input_size))
     np.testing.assert_array_equal(again.unroll(xs)[1], network.unroll(xs)[1])
 
 
@@ -234,7 +235,7 @@ def test_an_exported_classifier_is_the_network(tmp_path, monkeypatch, fields, na
 
     for count, batch in ((1, 3), (5, 2)):
         xs = np.random.default_rng(0).normal(
-            size=(count, batch, sum(network.network.layout.sizes.values()))
+            size=(count, batch, make_task(network.config.task).input_size)
         )
         xs = jnp.asarray(xs, jnp.float32)
         _, found = program("unroll.bin")(program("init_carry.bin")(xs[0]), xs)
