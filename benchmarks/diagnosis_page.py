@@ -8,19 +8,19 @@ from benchmarks.markdown import paragraph, table, words
 _DIAGNOSIS = """# The diagnosis and its accuracy
 
 A run is examined if its worst component stays above 2 % of the zero predictor's error (0.01 for a unit
-sine). The diagnosis checks nineteen causes. Each check has numbers of its own, a threshold that is stored
+sine). The diagnosis checks twenty causes. Each check has numbers of its own, a threshold that is stored
 with them in `diagnosis.json`, and an experiment whose outcome would refute the cause. The causes that are
 found are ranked by how much they explain. First come wrong rows, which make all other checks meaningless;
 then a limit of information; then a gradient that vanishes or explodes from the first epoch on, and
 forgetting, which resemble no other cause; then a run that ended too soon, and wrong step sizes; then
-overfitting to the training rows; then failed credit assignment; then capacity and decay of the weights; and
-last what may be a symptom of any of them. Only rows that are tested on themselves are a cause in a run that
-reached its goal.
+overfitting to the training rows; then failed credit assignment; then capacity, a schedule that never acts
+and decay of the weights; and last what may be a symptom of any of them. Only rows that are tested on
+themselves are a cause in a run that reached its goal.
 
-Fourteen of the causes apply to a run of any task. It is examined if it misses its goal or, if no goal is set,
+Fifteen of the causes apply to a run of any task. It is examined if it misses its goal or, if no goal is set,
 is no better than one of its baselines. Losses are compared with that of the best constant output. The first
 three causes, the collapse of an amplitude and the basin of a frequency are checks of the task of sinusoids
-(`Task.checks`); another task adds its own, and states before which of the fourteen they rank.
+(`Task.checks`); another task adds its own, and states before which of the fifteen they rank.
 
 The checks of rows name what they find: targets that come some samples late, are larger, offset or of the
 other sign, have another frequency or another selector's, or hold rows that lie off; and mixtures that do not

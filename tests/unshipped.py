@@ -8,11 +8,11 @@ import numpy as np
 from freqjax.tasks.classifier import hapt
 
 # Configs that read them.
-CONFIGS = ("activities", "intent")
+CONFIGS = ("activities", "intent", "classifier_original")
 
 
 def write(folder: Path) -> None:
-    """Write data/hapt12.npz and data/intent.npz, made of noise, for a run in `folder`."""
+    """Write the files of `freqjax data hapt`, made of noise, to data/ for a run in `folder`."""
     random = np.random.default_rng(0)
     recordings = []
     for person in (1, *hapt.VALIDATION[:1], *hapt.TEST[:1]):
@@ -21,6 +21,6 @@ def write(folder: Path) -> None:
         inputs = random.normal(size=(samples, 6)).astype(np.float32)
         recordings.append(hapt.HaptRecording(person, inputs, activity))
     (folder / "data").mkdir()
-    for make in (hapt.hapt12, hapt.intent):
-        arrays: Any = make(recordings)
-        np.savez(folder / "data" / f"{make.__name__}.npz", **arrays)
+    for name in hapt.SETS:
+        arrays: Any = getattr(hapt, name)(recordings)
+        np.savez(folder / "data" / f"{name}.npz", **arrays)

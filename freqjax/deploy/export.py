@@ -192,7 +192,7 @@ def _readme(trained: Trained, task: Task, folder: str, names: tuple[str, ...]) -
     network, config = trained.network, trained.config.network
     sizes = f"D = {task.input_size}, O = {task.output_size}, H = {config.hidden_size}"
     carry = jax.tree.leaves(jax.eval_shape(lambda: network.init_carry(trained.params, 1)))
-    known = interop.has_names(config)
+    known = interop.has_names(trained)
     named = "in PyTorch's names" if known else "by their place in the parameters of freqjax"
     about = {
         "weights.safetensors": f"weights {named}, the config as JSON in its metadata",

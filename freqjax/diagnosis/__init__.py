@@ -4,8 +4,9 @@ They are ranked in the order of explanation. A number that is not finite makes e
 meaningless. Then comes what cannot be known; then a gradient that is nothing or far too much from the first
 epoch on, and what was learned and lost, which nothing else looks like; then a run that ended too soon, and
 steps of the wrong size; then what was learned of the training rows alone; then credit that could not be
-assigned; and last what the network could not hold, or could not keep. A task places its own causes among
-them: what is wrong with its rows before all, what may be a symptom of any other cause after all.
+assigned; and last what the network could not hold, a schedule that never acted, and what the network could
+not keep. A task places its own causes among them: what is wrong with its rows before all, what may be a
+symptom of any other cause after all.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 
 from freqjax.diagnosis import losses, rates, recorded, tried
 from freqjax.diagnosis.examined import RunUnderExamination
+from freqjax.diagnosis.idle import schedule_idle
 from freqjax.diagnosis.limit import information_limit
 from freqjax.diagnosis.mending import MENDED_SHARE, Beside
 from freqjax.diagnosis.starts import explained_by_the_start
@@ -39,6 +41,7 @@ CAUSES = (
     "weight_chasing",
     "gradient_truncation",
     "capacity",
+    "schedule_idle",
     "weight_decay",
 )
 
@@ -97,6 +100,7 @@ def diagnose(run: RunUnderExamination) -> Diagnosis:
             recorded.exploding_gradient(run),
             recorded.vanishing_gradient(run),
             *_recipe(run, wrong_rows=wrong_rows),
+            schedule_idle(run),
         ]
         found = explained_by_the_start(run, found, wrong_rows=wrong_rows)
     placed = {e.cause: e.before for e in found}

@@ -47,7 +47,9 @@ def data(config: Config, flags: dict[str, Any]) -> int:
         )
     folder = Path(flags["output"] or "data")
     source = Path(flags["input"])
-    wanted = {name: folder / f"{name}.npz" for name in ("hapt12", "intent")}
+    from freqjax.tasks.classifier import hapt
+
+    wanted = {name: folder / f"{name}.npz" for name in hapt.SETS}
     for path in wanted.values():
         if path.exists():
             raise UserError(
@@ -60,7 +62,6 @@ def data(config: Config, flags: dict[str, Any]) -> int:
     import numpy as np
 
     from freqjax.system import files
-    from freqjax.tasks.classifier import hapt
 
     recordings = hapt.read_sdist(source)
     folder.mkdir(parents=True, exist_ok=True)

@@ -64,6 +64,22 @@ def test_cosine_warms_up_and_falls_to_its_final_share():
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3])
+def test_warm_restarts_equal_pytorch(factor):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: twin not checked")
+    found = rates(
+        schedule="warm_restarts", restart_epochs=2, restart_factor=factor, final_fraction=0.1
+    )
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
+    theirs = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, 10, factor, 0.05)
+    expected = []
+    for _ in found:
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        theirs.step()
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3])
 def test_warm_restarts_begin_anew_in_cycles_that_lengthen(factor):
     found = rates(schedule="warm_restarts", restart_epochs=2, restart_factor=factor)
     expected, length = [], 10

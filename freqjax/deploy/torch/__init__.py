@@ -1,4 +1,4 @@
-"""PyTorch state_dicts of a recurrent module and a linear head, read and written without loss.
+"""PyTorch state_dicts of a recurrent module and a linear head, or of a classifier of attention.
 
     from freqjax.deploy import torch as interop
 
@@ -6,7 +6,8 @@
     interop.save("model.safetensors", trained)
 
 Whole modules and the checkpoints of training scripts are read as well. A .safetensors also holds the config,
-and reading it does not need PyTorch.
+and reading it does not need PyTorch. A classifier is read under its config: see
+`freqjax.deploy.torch.attention` for its names.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ import numpy as np
 from freqjax.config import sections as configs
 from freqjax.config import validation
 from freqjax.config.sections import Config
-from freqjax.deploy.torch import layout, state_dict, weight_files
-from freqjax.deploy.torch.layout import has_names
+from freqjax.deploy.torch import attention, layout, state_dict, weight_files
 from freqjax.deploy.torch.state_dict import StateDict
 from freqjax.deploy.trained import Trained
 from freqjax.errors import UserError
+from freqjax.networks import GivesNetwork
 from freqjax.tasks import make_task
+from freqjax.training.prepared import assemble, param_shapes
 
 # Key of the text in a .safetensors that holds the config, as JSON.
 CONFIG = "freqjax_config"
@@ -49,6 +51,12 @@ def load(
         does not match the config.
     """
     path = Path(path)
+    if config is not None:
+        network = assemble(validation.validate(config)).network
+        if attention.has_names(network, config.network):
+            arrays = weight_files.read(path, str(path)).arrays
+            params = attention.to_params(arrays, param_shapes(network), str(path))
+            return Trained(config, jax.tree.map(jnp.asarray, params))
     network, base = read(path, str(path))
     config = validation.validate(base if config is None else config)
     trained = fit(network, config, str(path))
@@ -72,9 +80,15 @@ def to_safetensors(trained: Trained) -> bytes:
 
     The arrays of a network that PyTorch does not have are named by their place in the parameters.
     """
-    named = has_names(trained.config.network)
-    arrays = _arrays(trained) if named else layout.by_place(trained.params)
+    arrays = _arrays(trained) if has_names(trained) else layout.by_place(trained.params)
     return weight_files.to_safetensors(arrays, _text(trained.config))
+
+
+def has_names(trained: Trained) -> bool:
+    """Return whether PyTorch has the modules of a network, and so names for its weights."""
+    if isinstance(make_task(trained.config.task), GivesNetwork):
+        return attention.has_names(trained.network, trained.config.network)
+    return layout.has_names(trained.config.network)
 
 
 def read(path: Path, source: str) -> tuple[StateDict, Config]:
@@ -128,6 +142,8 @@ def fit(network: StateDict, config: Config, source: str) -> Trained:
 
 
 def _arrays(trained: Trained) -> dict[str, np.ndarray]:
+    if attention.has_names(trained.network, trained.config.network):
+        return attention.from_params(trained.params)
     return state_dict.to_arrays(layout.from_params(trained.params, trained.config.network))
 
 

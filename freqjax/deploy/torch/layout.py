@@ -27,8 +27,11 @@ def has_names(config: NetworkConfig) -> bool:
 
 def by_place(params: Params) -> dict[str, np.ndarray]:
     """Return the arrays of `params` by their place in it: recurrence.nu for params["recurrence"]["nu"]."""
-    leaves = jax.tree_util.tree_leaves_with_path(_on_host(params))
-    return {".".join(str(key.key) for key in path): leaf for path, leaf in leaves}
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="."): np.asarray(leaf)
+        for path, leaf in leaves
+    }
 
 
 def require_names(config: NetworkConfig, source: str) -> None:

@@ -4,10 +4,12 @@
 
 The package holds a pickle of tables of pandas, which is not needed: the numbers stand in the blocks of each
 table. Two samples of 50 a second become one by their mean; of two labels the first counts. Windows are of 64
-samples, 32 apart, and begin with a recording's first sample. Two sets are made of them.
+samples, 32 apart, and begin with a recording's first sample. Three sets are made of them.
 
 hapt12 has 12 activities: a window's is that of most samples that have one, of equals the first. Windows in
 which half of the samples or more have none are left out.
+
+stairs has the same windows: 1 for walking up or down stairs, 0 for all other activities.
 
 intent tells whether a transition between postures goes on at some time of the 2 s behind the window: 1 or 0.
 Windows with a transition in them, or whose last sample has no activity, are left out. The activity at the
@@ -52,6 +54,8 @@ ACTIVITIES = (
     "lie to stand",
 )
 _FIRST_TRANSITION, _NONE = 7, -1
+_STAIRS = ("walking upstairs", "walking downstairs")
+SETS = ("hapt12", "stairs", "intent")
 TEST = (2, 4, 9, 10, 12, 13, 18, 20, 24)
 VALIDATION = (5, 11, 19, 26)
 _RATE = 25.0
@@ -157,6 +161,17 @@ def hapt12(recordings: Sequence[HaptRecording]) -> dict[str, np.ndarray]:
         return np.argmax(counts, axis=1), 2 * counts.sum(axis=1) > _SAMPLES
 
     return _windows(recordings, labels)
+
+
+def stairs(recordings: Sequence[HaptRecording]) -> dict[str, np.ndarray]:
+    """Tell stairs from all else in the windows of 12 classes: the arrays of a stacked file.
+
+    Args:
+      recordings: R of them.
+    """
+    found = hapt12(recordings)
+    numbers = [ACTIVITIES.index(name) for name in _STAIRS]
+    return found | {"label": np.isin(found["label"], numbers).astype(np.int16)}
 
 
 def intent(recordings: Sequence[HaptRecording]) -> dict[str, np.ndarray]:

@@ -52,7 +52,7 @@ class Layout(NamedTuple):
             first += size
         return {
             name: Modality(
-                pieces[name].reshape(len(rows), self.samples, count),
+                pieces[name].reshape(rows.shape[0], self.samples, count),
                 pieces[f"{name}_present"] > 0.5,
             )
             for name, count in self.channels.items()

@@ -1,15 +1,16 @@
 """Encoders of windows by attention among tokens, of which one reads all others and is the window's.
 
-| encoder | tokens of a modality | normalisation |
-|---|---|---|
-| transformer | one for every four samples | before attention and products (Xiong et al. 2020) |
-| pooled | one, the mean over time of two convolutions: a published form, which attends over no time | after |
+| encoder | tokens of a modality | normalisation | between the products |
+|---|---|---|---|
+| transformer | one for every four samples | before attention and products (Xiong et al. 2020) | GELU |
+| pooled | one, the mean over time of two convolutions: a published form, blind to time | after | ReLU |
 
 A token of which nothing is present is not read. Axes: N windows, L samples, S tokens, M features, A heads.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -63,8 +64,9 @@ class Transformer:
         params: dict[str, Any] = {
             "reader": jnp.zeros(size),
             "kinds": 0.02 * jax.random.normal(keys[0], (len(names), size)),
-            "norm": init_norm(size),
         }
+        if not self.pooled:  # whose last layer ends with one
+            params["norm"] = init_norm(size)
         for number, (name, count) in enumerate(self.layout.channels.items()):
             own = jax.random.split(jax.random.fold_in(keys[0], number + 1), 3)
             if self.pooled:
@@ -99,7 +101,7 @@ class Transformer:
             own, present = make(params[f"tokens_{name}"], part)
             tokens.append(own + along(params["kinds"][number], own))
             there.append(present)
-        count = len(tokens[0])
+        count = tokens[0].shape[0]
         reader = jnp.broadcast_to(params["reader"], (count, 1, self.features))
         x = jnp.concatenate([reader, *tokens], axis=1)
         read = jnp.concatenate([jnp.ones((count, 1), bool), *there], axis=1)
@@ -139,8 +141,10 @@ class Transformer:
         def among(x: jax.Array) -> jax.Array:
             return attend(layer["among"], x, slots_to_read(layer["among"], x, self.heads, read))[0]
 
+        bend = jax.nn.relu if self.pooled else functools.partial(jax.nn.gelu, approximate=False)
+
         def wider(x: jax.Array) -> jax.Array:
-            return product(layer["narrow"], jax.nn.gelu(product(layer["wide"], x)))
+            return product(layer["narrow"], bend(product(layer["wide"], x)))
 
         if self.pooled:
             x = norm(first, x + among(x))
