@@ -26,6 +26,7 @@ def get_config() -> Config:
             derived=False,
             dropout=0.1,
             balance="both",
+            undo_balance=False,
             class_names=("other", "stairs"),
         ),
         network=NetworkConfig(hidden_size=256),
