@@ -42,6 +42,7 @@ class ClassifierConfig(TaskConfig):
     network_fields: ClassVar[frozenset[str]] = frozenset(
         {
             *("length", "context", "windows", "encoder", "derived", "layers", "heads", "auxiliary"),
+            "pretraining",
             *("pattern_samples", "pattern_channels"),
         }
     )
@@ -119,6 +120,11 @@ class ClassifierConfig(TaskConfig):
     modality_dropout: float = fraction(0.0, "probability with which training misses a modality")
     smoothing: float = fraction(0.0, "share of the loss that asks for equal probabilities")
     focus: float = at_least(0.0, 0.0, "exponent of the focal loss; 0 for the cross-entropy")
+    pretraining: int = at_least(
+        0,
+        0,
+        "updates that come first and learn no class: the encoder fills in samples that are hidden",
+    )
     balance: str = choice(
         "none",
         BALANCES,

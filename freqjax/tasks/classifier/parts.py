@@ -68,6 +68,6 @@ def make(
         None if task.context == "none" else reader(),
         reader() if task.context == "both" else None,
         outputs,
-        Practice(task.modality_dropout, task.smoothing, classes),
+        Practice(task.modality_dropout, task.smoothing, classes, task.pretraining),
         task.dropout,
     )

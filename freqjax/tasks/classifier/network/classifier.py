@@ -21,6 +21,7 @@ from freqjax.networks.layers import init_norm, init_product, norm, product
 from freqjax.networks.network import Carry, Params
 from freqjax.tasks.classifier.network.context import Reader, Windows
 from freqjax.tasks.classifier.network.layout import Layout, Modality
+from freqjax.tasks.classifier.network.pretraining import filling_loss, init_filler
 
 
 @runtime_checkable
@@ -51,11 +52,13 @@ class Practice:
       modality_dropout: probability with which a modality of a window is missing.
       smoothing: share of the loss that asks for equal probabilities.
       classes: C, the outputs that it concerns.
+      pretraining: updates before all others, which fill in what is hidden and learn no class.
     """
 
     modality_dropout: float = 0.0
     smoothing: float = 0.0
     classes: int = 2
+    pretraining: int = 0
 
 
 class ClassifierNetwork:
@@ -97,6 +100,9 @@ class ClassifierNetwork:
             params["past"] = self.past.init(keys[2])
         if self.behind:
             params["behind"] = self.behind.init(keys[3])
+        if self.practice.pretraining:
+            own = jax.random.fold_in(key, 1)
+            params["filler"] = init_filler(own, self.layout, self.encoder.features)
         return params
 
     def init_carry(self, params: Params, streams: Size) -> Carry:
@@ -123,8 +129,7 @@ class ClassifierNetwork:
         shape = resets.shape
         there = jnp.any(jnp.stack([jnp.any(p.present, axis=1) for p in parts.values()]), axis=0)
         keys = (None, None) if key is None else tuple(jax.random.split(key))
-        e = norm(params["norm"], self.encoder(params["encoder"], parts, keys[0]))
-        e = e.reshape(*shape, -1)
+        e = self._encoded(params, parts, keys[0]).reshape(*shape, -1)
         windows = Windows(e, there.reshape(shape), jnp.cumsum(jnp.asarray(resets), axis=0))
         seen = [e]
         if self.past:
@@ -138,6 +143,9 @@ class ClassifierNetwork:
             features = jnp.where(kept, features / (1 - self.dropout), 0)
         return carry, product(params["head"], features)
 
+    def _encoded(self, params: Any, parts: Any, key: jax.Array | None) -> jax.Array:
+        return norm(params["norm"], self.encoder(params["encoder"], parts, key))
+
     def training_pass(
         self,
         params: Params,
@@ -149,22 +157,32 @@ class ClassifierNetwork:
         step: Int[Array, ""],
     ) -> TrainingPass:
         """Run B sequences as training does: see `freqjax.networks.TrainsApart`."""
-        del step
-        practice, (missing_key, drop_key) = self.practice, jax.random.split(key)
         parts = self.layout.parts(xs)
+
+        def fill() -> TrainingPass:
+            loss = filling_loss(
+                lambda seen: self._encoded(params, seen, None), params["filler"], parts, key
+            )
+            return TrainingPass(jnp.zeros((*resets.shape, self.outputs)), loss)
+
+        def classify() -> TrainingPass:
+            return self._classifying_pass(params, parts, targets, resets, key)
+
+        if not self.practice.pretraining:
+            return classify()
+        return jax.lax.cond(step < self.practice.pretraining, fill, classify)
+
+    def _classifying_pass(
+        self, params: Any, parts: Any, targets: Any, resets: Any, key: jax.Array
+    ) -> TrainingPass:
+        practice, (missing_key, drop_key) = self.practice, jax.random.split(key)
         if practice.modality_dropout and len(parts) > 1:
             parts = without_some(parts, missing_key, practice.modality_dropout)
-        carry = self.init_carry(params, xs.shape[1])
+        carry = self.init_carry(params, resets.shape[1])
         outputs = self._run(params, carry, parts, resets, drop_key)[1]
         penalty = jnp.zeros(())
         if practice.smoothing:
-            classes = practice.classes
-            logs = jax.nn.log_softmax(outputs[..., :classes], axis=-1)
-            wanted = jnp.asarray(targets)[..., :classes]
-            # Of rows without a target, which do not count, there is no difference.
-            counted = jnp.sum(wanted, axis=-1, keepdims=True)
-            apart = jnp.sum((wanted - counted / classes) * logs, axis=-1)
-            penalty = practice.smoothing * jnp.sum(apart) / jnp.maximum(jnp.sum(counted), 1)
+            penalty = practice.smoothing * _towards_equal(outputs, targets, practice.classes)
         return TrainingPass(outputs, penalty)
 
 
@@ -178,6 +196,16 @@ class CausalClassifier(ClassifierNetwork):
         resets = jnp.zeros((1, x.shape[0]), bool)
         carry, outputs = self.unroll(params, carry, jnp.asarray(x)[None], resets)
         return carry, outputs[0]
+
+
+def _towards_equal(outputs: jax.Array, targets: Any, classes: int) -> jax.Array:
+    """Return the loss of asking for equal probabilities, less that of asking for the targets."""
+    logs = jax.nn.log_softmax(outputs[..., :classes], axis=-1)
+    wanted = jnp.asarray(targets)[..., :classes]
+    # Of rows without a target, which do not count, there is no difference.
+    counted = jnp.sum(wanted, axis=-1, keepdims=True)
+    apart = jnp.sum((wanted - counted / classes) * logs, axis=-1)
+    return jnp.sum(apart) / jnp.maximum(jnp.sum(counted), 1)
 
 
 def without_some(parts: dict[str, Modality], key: jax.Array, share: float) -> dict[str, Modality]:
