@@ -48,7 +48,9 @@ recurrent cell (`network.cell`) then reads at most `task.windows` windows of the
 with `both` another one those behind it as well; the baselines get their own features of the window beside the
 means of these over the same windows. A causal network answers one window at a time, and a window that is
 missing, or of which a modality is missing, is told to it as such. `task.auxiliary` is the weight of a second
-label (the array `auxiliary`) that training learns beside the first.
+label (the array `auxiliary`) that training learns beside the first. `task.pretraining` updates come before
+all others and learn no class: the encoder fills in a quarter of each training window that is hidden from it.
+What that is worth on the data below is not measured.
 
 ## Own data
 
