@@ -19,7 +19,7 @@ REPEATED = {
     "annual", "daily", "tides", "gauss_newton", "locker", "original_a2", "original_b_l1",
     "poems_original_attention", "poems_short", "poems_token", "poems_transformer",
     "poems_codes", "sweep_codes", "sweep_coders", "heart", "original_b", "poems_original",
-    "activities",
+    "activities", "classifier_original", "classifier_synthetic", "hum",
 }  # fmt: skip
 PATHS = {path.stem: path for path in sorted((ROOT / "configs").glob("*.py"))}
 
