@@ -14,9 +14,8 @@ from benchmarks.markdown import paragraph, table
 
 _OPENING = """# The sequence classifier
 
-Written by `python -m benchmarks.document` from `benchmarks/results/classifier.json` and
-`benchmarks/results/classifier_pattern.json`, which `python -m benchmarks.classifier` and `python -m
-benchmarks.classifier_pattern` measure.
+Written by `python -m benchmarks.document` from the JSON that `python -m benchmarks.classifier`,
+`benchmarks.classifier_pattern` and `benchmarks.classifier_original` write to `benchmarks/results/`.
 
 The task `classifier` takes windows of several streams (a person's sensors, joints, a trajectory) and tells
 a class of each. A published program of the kind reports scores that a constant reaches: always calling

@@ -44,7 +44,7 @@ _EXPECTED = {
     "activities": "12 activities by a phone's sensors, on data that `freqjax data hapt` converts",
     "intent": "whether a transition of posture is about to begin, by what came before",
     "classifier_synthetic": "a pattern in noise, whose best possible scores are known",
-    "classifier_original": "a published form that becomes a constant on some seeds, and is told so",
+    "classifier_original": "a published form that became a constant on one of two seeds, and is told so",
     "spectral": "as `gauss_newton` from rotors at the FFT peaks of the training targets: data-driven",
     "constructed": "an exact clock with the frequencies written in, below 1e-8: a reference, not learned",
     "original_a": "one Adam step a sample, 1e-3: about 0.3 while training at first, 0.50 frozen",

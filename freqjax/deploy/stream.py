@@ -35,7 +35,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 @runtime_checkable
 class Answering(Protocol):
-    """What answers the samples of a stream."""
+    """Interface of a network that answers the samples of a stream."""
 
     @property
     def fields(self) -> int | None:

@@ -1,4 +1,4 @@
-"""Windows of another file than the data's, to test on (`task.test_path`): sequences that nobody has seen.
+"""Test windows of another file (`task.test_path`), in place of those of the data.
 
 Their modalities and channels must be those of the data, and their labels among the data's; labels may be
 missing, in part or altogether. Axes: N windows, T samples.

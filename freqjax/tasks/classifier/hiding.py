@@ -1,4 +1,4 @@
-"""What frozen weights tell of the test windows when a part of each is hidden from them.
+"""Probabilities of frozen weights for the test windows with a part of each hidden.
 
 Hidden samples are missing before channels are derived from them, so that no mean over time holds them still.
 Axes: N windows, C classes, T samples, S stretches of a window.

@@ -1,4 +1,4 @@
-"""What is possible where the law of the windows is known, and how far a classifier is from it.
+"""Best possible scores where the law of the windows is known, and the gap of a classifier to them.
 
 The posterior of the law has the highest scores of all on infinitely many rows. On the test rows it has
 others, by chance; a classifier is compared with it on the same rows, so that this chance cancels.

@@ -27,7 +27,7 @@ BLOCKS = 40
 
 
 class Drawing(NamedTuple):
-    """What rows of a known law are drawn by.
+    """Law, sizes and seed of rows that are drawn.
 
     Attributes:
       prevalence: p, the share of rows with the pattern.
