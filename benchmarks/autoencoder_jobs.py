@@ -1,29 +1,26 @@
-"""Jobs of training updates of the recurrent sequence autoencoder, by freqjax and by PyTorch.
+"""Jobs of training updates of the recurrent sequence autoencoder.
 
-A unit is an update: forward, backward, clipping by the global norm and Adam. Both engines have the same
-network, 300 → LSTM 512 → code of 16 → LSTM 512 → 300, begin at the same weights, and read the same batches of
-16 sequences of 50 vectors with the cosine distance as loss. The decoder reads the target before a sample
-(share 1), or at random the target or its own last output (share 0.5).
+The network is 300 → LSTM 512 → code of 16 → LSTM 512 → 300, the batches are of 16 sequences of 50 vectors,
+and the loss is the cosine distance. The decoder reads the target before a sample (share 1), or at random the
+target or its own last output (share 0.5).
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.contenders import Absent, Contender
+from benchmarks.update_jobs import Updates
 from freqjax import AutoencoderConfig, Config, NetworkConfig, OptimizerConfig, TrainConfig
 from freqjax.tasks.autoencoder.task import Autoencoder
-from freqjax.training.chunks import make_chunk
-from freqjax.training.optimizers import make_schedule
 from freqjax.training.streams import Stream
-from freqjax.training.update import state_of
 
-CLIP, RATE = 1.0, 1e-3
+_CLIP, _RATE = 1.0, 1e-3
 
 
 class Shape(NamedTuple):
@@ -48,63 +45,36 @@ def config_of(shape: Shape, share: float) -> Config:
             forcing=(share,),
         ),
         network=NetworkConfig(cell="lstm", hidden_size=shape.hidden),
-        optimizer=OptimizerConfig(learning_rate=RATE, clip_norm=CLIP),
+        optimizer=OptimizerConfig(learning_rate=_RATE, clip_norm=_CLIP),
         train=TrainConfig(regime="examples", batch=shape.batch),
     )
 
 
-class Job:
-    """Network, initial weights and batches of a job."""
+def contenders(
+    share: float, updates: int, platform: str, shape: Shape | None = None
+) -> list[Contender | Absent]:
+    """Prepare both engines; a run does `updates` updates."""
+    return job(share, updates, shape or Shape()).contenders(platform)
 
-    def __init__(self, shape: Shape, share: float, batches: int) -> None:
-        """Draw weights and batches [U, T, B, D] with U = `batches`."""
-        self.shape, self.share = shape, share
-        self.config = config_of(shape, share)
-        assert isinstance(self.config.task, AutoencoderConfig)
-        self.task = Autoencoder(self.config.task)
-        self.network = self.task.network(self.config.network, None)
-        self.params = self.network.init(jax.random.key(0))
-        sizes = (batches, shape.samples, shape.batch, shape.dimensions)
-        self.batches = np.random.default_rng(0).normal(size=sizes).astype(np.float32)
 
-    def freqjax(self) -> Callable[[], float]:
-        """Prepare freqjax, U updates in one program, as a run trains; a call returns ms of CPU an update."""
-        schedule = make_schedule(self.config.optimizer, 1000, 1000)
-        groups = len(self.task.group_names)
-        chunk = jax.jit(
-            make_chunk(self.network, self.task, self.config, schedule, groups), donate_argnums=0
-        )
-        flags = jnp.zeros(self.batches.shape[:3], bool)
-        xs = jnp.asarray(self.batches)
-        stream = Stream(xs, xs, flags.astype(jnp.int32), flags, jnp.ones(flags.shape))
-        params = jax.tree.map(jnp.array, self.params)
-        state = state_of(self.network, self.task, self.config, params, self.shape.batch)
+def job(share: float, updates: int, shape: Shape) -> Updates:
+    """Draw weights and batches [U, T, B, D] with U = `updates`."""
+    config = config_of(shape, share)
+    assert isinstance(config.task, AutoencoderConfig)
+    task = Autoencoder(config.task)
+    network = task.network(config.network, None)
+    params = network.init(jax.random.key(0))
+    sizes = (updates, shape.samples, shape.batch, shape.dimensions)
+    batches = np.random.default_rng(0).normal(size=sizes).astype(np.float32)
+    none = jnp.zeros(sizes[:3], bool)
+    rows = jnp.asarray(batches)
+    stream = Stream(rows, rows, none.astype(jnp.int32), none, jnp.ones(none.shape))
 
-        def work() -> None:
-            nonlocal state
-            state, _ = jax.block_until_ready(chunk(state, stream))
-
-        return self._timed(work)
-
-    def pytorch(self) -> Callable[[], float]:
-        """Prepare PyTorch with one thread."""
+    def pytorch(device: str) -> Callable[[int], Any]:
         from benchmarks import autoencoder_torch  # an optional dependency
 
-        model = autoencoder_torch.Autoencoder(self.shape, self.share)
-        model.load(self.params)
-        update = autoencoder_torch.make_update(model, RATE, CLIP)
-        xs = autoencoder_torch.tensor(self.batches)
+        model = autoencoder_torch.Autoencoder(shape, share)
+        model.load(params)
+        return autoencoder_torch.make_update(model.to(device), batches, _RATE, _CLIP)
 
-        def work() -> None:
-            for batch in xs:
-                update(batch)
-
-        return self._timed(work)
-
-    def _timed(self, work: Callable[[], None]) -> Callable[[], float]:
-        def run() -> float:
-            began = time.process_time()
-            work()
-            return (time.process_time() - began) * 1e3 / len(self.batches)
-
-        return run
+    return Updates(network, task, config, params, stream, pytorch)

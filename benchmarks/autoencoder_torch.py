@@ -58,13 +58,13 @@ class Autoencoder(nn.Module):
         states = self.states(self.encoder(xs)[0])
         code = torch.tanh(self.code(torch.cat([states[-1], states.mean(0)], dim=-1)))
         c, h = self.begin(code).chunk(2, dim=-1)
-        h = torch.tanh(h)
+        c, h = c.contiguous(), torch.tanh(h)
         start = self.start.expand(xs.shape[1], -1)
         if self.share == 1:
             read = torch.cat([start[None], xs[:-1]])
             inputs = torch.cat([read, code.expand(len(xs), -1, -1)], dim=-1)
             return self.read(self.decoder(inputs, (h[None], c[None]))[0])
-        flags = torch.rand(*xs.shape[:2], 1) < self.share
+        flags = torch.rand(*xs.shape[:2], 1, device=xs.device) < self.share
         last, target, outputs = start, start, []
         for x, flag in zip(xs, flags, strict=True):
             inputs = torch.cat([torch.where(flag, target, last), code], dim=-1)
@@ -84,17 +84,20 @@ def cosine_distance(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tenso
     return 1 - nn.functional.cosine_similarity(outputs, targets, dim=-1).mean()
 
 
-def make_update(model: Autoencoder, rate: float, clip: float) -> Callable[[torch.Tensor], None]:
-    """Make the function of an update on one thread: forward, backward, clipping, Adam."""
-    torch.set_num_threads(1)
+def make_update(
+    model: Autoencoder, batches: np.ndarray, rate: float, clip: float
+) -> Callable[[int], torch.Tensor]:
+    """Make the function of an update on a batch of [U, T, B, D]: forward, backward, clipping, Adam."""
     parameters = list(model.parameters())
     adam = torch.optim.Adam(parameters, lr=rate, fused=True)
+    rows = tensor(batches).to(parameters[0].device)
 
-    def update(xs: torch.Tensor) -> None:
-        loss = cosine_distance(model(xs), xs)
+    def update(number: int) -> torch.Tensor:
+        loss = cosine_distance(model(rows[number]), rows[number])
         adam.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, clip, foreach=True)
         adam.step()
+        return loss.detach()
 
     return update

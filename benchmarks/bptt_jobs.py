@@ -111,7 +111,12 @@ def _pytorch_contenders(
 ) -> list[Contender | Absent]:
     """Prepare PyTorch on the platform, or say why it is not there."""
     if platform == "gpu" and has_cuda():
-        return [_pytorch(shape, xs, targets, units, 1, "cuda")]
+        contender = _pytorch(shape, xs, targets, units, 1, "cuda")
+        try:
+            contender.run()
+        except RuntimeError as error:  # cuDNN refuses streams of more than 65,535 samples
+            return [Absent("pytorch", f"PyTorch: {str(error).splitlines()[0]}")]
+        return [contender]
     missing = pytorch_missing(platform)
     if missing is not None:
         return [missing]

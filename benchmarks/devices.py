@@ -1,12 +1,13 @@
 """Benchmark of freqjax's jobs on this machine, compared with other engines.
 
-    python -m benchmarks.devices [--quick] [--solve] [--name NAME] [--only TEXT]
+    python -m benchmarks.devices [--quick] [--solve] [--name NAME] [--only TEXT] [--platform PLATFORM]
 
-Times every job on every platform that JAX finds, freqjax and the others alternately, and writes
-benchmarks/results/NAME.json, with a table in NAME.md and a figure in NAME.png. NAME is by default made of
-the processor, its cores and the accelerator. `--quick` runs a little of each job, in a minute; `--solve`
-adds the whole command of the main task; `--only` selects the jobs whose name begins with TEXT. About ten
-minutes on two cores. `benchmarks.compare` compares two machines.
+Times every job on every platform that JAX finds, or on that of `--platform`, freqjax and the others
+alternately. It writes benchmarks/results/NAME.json after each job, with a table in NAME.md and a figure in
+NAME.png. NAME is by default made of the processor, its cores and the accelerator. `--quick` runs a little of
+each job, in a minute; `--solve` adds the whole command of the main task; `--only` selects the jobs whose name
+begins with TEXT, and keeps the other rows of the file. About ten minutes on two cores. `benchmarks.compare`
+compares two machines.
 
 | job | unit |
 |---|---|
@@ -15,6 +16,8 @@ minutes on two cores. `benchmarks.compare` compares two machines.
 | rtrl_dense_h64 | an Adam step with the exact gradient carried forward, hidden 64 (PyTorch: cut at one) |
 | bptt_BxTxHxL | loss and gradient of B streams of T samples through L layers of H units |
 | linear_t_T | the same for one stream of T samples, hidden 64: time and memory grow as T |
+| autoencoder_forced, _sampled | an update of the sequence autoencoder of `benchmarks.autoencoder_jobs` |
+| classifier | an update of the sequence classifier of `benchmarks.classifier_jobs` |
 | seeds_N | an Adam step of one of N seeds that train at once, hidden 64 |
 | solve_default | `configs/default.py`, the whole command |
 """
@@ -34,11 +37,22 @@ from typing import Any, NamedTuple
 
 import jax
 
-from benchmarks import bptt_jobs, online_jobs, record, seed_jobs, speed, speed_figure, strict_jobs
+from benchmarks import (
+    autoencoder_jobs,
+    bptt_jobs,
+    classifier_jobs,
+    online_jobs,
+    record,
+    seed_jobs,
+    speed,
+    speed_figure,
+    strict_jobs,
+)
 from benchmarks.bptt_jobs import Shape
 from benchmarks.contenders import Absent, Contender, compare, cores
 from freqjax.system import devices
 
+_PLATFORMS = ("cpu", "gpu", "tpu")
 # Samples of the jobs that show how time and memory grow.
 LENGTHS = (1_000, 3_000, 10_000, 30_000, 100_000)
 
@@ -94,6 +108,13 @@ def jobs(*, quick: bool) -> list[Job]:
         units = 1 if quick else max(1, 10_000 // length)
         make = partial(bptt_jobs.contenders, Shape(1, length, 64), units)
         found.append(_side_by_side(f"linear_t_{length}", make, 3))
+    count, rounds = (1, 3) if quick else (4, 7)
+    for name, share in (("forced", 1.0), ("sampled", 0.5)):
+        make = partial(autoencoder_jobs.contenders, share, count)
+        found.append(_side_by_side(f"autoencoder_{name}", make, rounds))
+    found.append(
+        _side_by_side("classifier", partial(classifier_jobs.contenders, 4 * count), rounds)
+    )
     updates, rounds = (200, 3) if quick else (8000, 7)
     found.append(Job("seeds", lambda platform: seed_jobs.measured(platform, updates, rounds)))
     return found
@@ -113,7 +134,7 @@ def solve(platform: str) -> list[Contender | Absent]:
 def platforms() -> list[str]:
     """Return the platforms that JAX finds, by its names of their devices."""
     found = []
-    for name in ("cpu", "gpu", "tpu"):
+    for name in _PLATFORMS:
         try:
             found.append(jax.devices(name)[0].platform)
         except RuntimeError:  # there is none
@@ -136,39 +157,63 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--solve", action="store_true", help="time the main task as well")
     parser.add_argument("--name", help="what the files are called (default: made of the machine)")
     parser.add_argument("--only", default="", help="the jobs whose name begins so")
+    parser.add_argument("--platform", choices=_PLATFORMS, help="cpu, gpu or tpu (default: all)")
     asked = parser.parse_args(arguments)
     if asked.name is not None and not re.fullmatch(r"[A-Za-z0-9._-]+", asked.name):
         parser.error(f"--name is {asked.name!r}: it must be letters, digits, dots, _ and - alone.")
     return asked
 
 
+def _among(
+    rows: list[dict[str, Any]], earlier: list[dict[str, Any]], chosen: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return rows beside the earlier ones of other jobs and platforms, in the order of the jobs `chosen`."""
+    new = {(row["job"], row["platform"]) for row in rows}
+    kept = [row for row in earlier if (row["job"], row["platform"]) not in new]
+
+    def place(row: dict[str, Any]) -> tuple[int, int]:
+        begins = (k for k, name in enumerate(chosen) if row["job"].startswith(name))
+        return _PLATFORMS.index(row["platform"]), next(begins, len(chosen))
+
+    return sorted([*kept, *rows], key=place)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Time the selected jobs and write the results."""
     asked = _arguments(arguments)
     devices.select(None)
-    chosen = jobs(quick=asked.quick)
+    known = jobs(quick=asked.quick)
+    chosen = [*known]
     chosen += [_side_by_side("solve_default", solve, 3)] if asked.solve else []
     chosen = [job for job in chosen if job.name.startswith(asked.only)]
     if not chosen:
         print(f"--only is {asked.only!r}: no job's name begins so.", file=sys.stderr)
         return 2
-    rows = []
-    for platform in platforms():
+    name = asked.name or machine_name()
+    # Without the flags of a part, whose rows stand among those of others.
+    flags = [f"--{flag}" for flag in ("quick", "solve") if getattr(asked, flag)]
+    flags += ["--name", asked.name] if asked.name else []
+    command = " ".join(["python -m benchmarks.devices", *flags])
+    earlier = record.read(name) if asked.only else []
+    rows: list[dict[str, Any]] = []
+    for platform in [asked.platform] if asked.platform else platforms():
         for job in chosen:
             began = time.perf_counter()
-            rows += (found := job.measure(platform))
+            rows += (measured := job.measure(platform))
             print(f"{job.name} on {platform}, {time.perf_counter() - began:.0f} s", flush=True)
-            for row in found:
+            for row in measured:
                 print("   ", speed.line(row), flush=True)
-    name = asked.name or machine_name()
-    command = " ".join(["python -m benchmarks.devices", *arguments])
+            _write(name, command, _among(rows, earlier, [job.name for job in known]))
+    return 0
+
+
+def _write(name: str, command: str, rows: list[dict[str, Any]]) -> None:
     versions = (
         {"torch": importlib.metadata.version("torch")} if importlib.util.find_spec("torch") else {}
     )
     path = record.write(name, command, rows, **versions)
     path.with_suffix(".md").write_text(speed.page(path))
     speed_figure.draw(rows, path.with_suffix(".png"))
-    return 0
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ _OF_CLASSES = (
     ),
     (
         "unused modality",
-        "score without it",
+        "score with that of other windows",
         "98 % of what the score has beyond the constant's",
     ),
     ("no better than a line", "score of logistic regression on summary statistics", "that score"),

@@ -100,7 +100,16 @@ The jobs are
 | rtrl_dense_h64 | an Adam step with the exact gradient carried forward, 64 units (PyTorch: cut at a sample) |
 | bptt_BxTxHxL | loss and gradient of B streams of T samples through L layers of H units |
 | linear_t_T | the same for one stream of T samples through 64 units |
+| autoencoder_forced, _sampled | an update of an autoencoder, LSTMs of 512 units on 16 × 50 vectors of 300 |
+| classifier | an AdamW update of a classifier, 4 layers of attention of 256 features, on 16 windows |
 | seeds_N | an Adam step of one of N seeds that train at once on all cores, 64 hidden units |
+
+The decoder of autoencoder_forced reads the target before each vector, that of autoencoder_sampled at random
+the target or its own output.
+
+On an NVIDIA GPU, LSTMs of at most 64 units run each direction of a scan as one kernel, in which a
+multiprocessor keeps the recurrent weights of a stream in its registers; autodiff beside it begins every
+operation of every step anew.
 
 `python -m benchmarks.compare A.json B.json` compares two machines.
 """

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from benchmarks import (
+    autoencoder_jobs,
     bptt_jobs,
+    classifier_jobs,
     compare,
     contenders,
     devices,
@@ -223,6 +225,27 @@ def test_a_machine_takes_longer_for_more(monkeypatch):
     assert 300 < many.run() / few.run() < 10_000
 
 
+@pytest.mark.parametrize("kind", ["autoencoder, forced", "classifier"])
+def test_updates_lower_the_loss_in_pytorch_as_they_do_here(kind):
+    pytest.importorskip("torch", reason="PyTorch is not installed: twin not checked")
+    updates = 3
+    if kind == "classifier":
+        job = classifier_jobs.job(updates, classifier_jobs.Shape(4, 8, 16, 2, 2))
+    else:
+        job = autoencoder_jobs.job(
+            1.0, updates, autoencoder_jobs.Shape(batch=4, hidden=8, numbers=3)
+        )
+    chunk, state = job.begin()
+    losses = []
+    for number in range(updates):
+        one = jax.tree.map(lambda rows, n=number: rows[n : n + 1], job.stream)
+        state, info = chunk(state, one)
+        losses.append(float(info.loss_sums.sum() / info.row_counts.sum()))
+    update = job.pytorch("cpu")
+    np.testing.assert_allclose(losses, [float(update(n)) for n in range(updates)], rtol=1e-4)
+    assert len(set(losses)) == updates
+
+
 @pytest.fixture
 def results(monkeypatch, tmp_path):
     """Return the folder of the results, after a benchmark of two tiny jobs."""
@@ -353,7 +376,13 @@ def test_the_jobs_are_those_of_the_table_and_a_machine_has_a_name():
         "online_h64", "online_h128", "online_h256", "filter_pairs", "rtrl_dense_h64", "bptt_4x1000x64",
         "bptt_4x10000x64", "bptt_16x50x128x2", "bptt_16x50x256x2",
     ]  # fmt: skip
-    assert names[9:] == [*(f"linear_t_{length}" for length in devices.LENGTHS), "seeds"]
+    assert names[9:] == [
+        *(f"linear_t_{length}" for length in devices.LENGTHS),
+        "autoencoder_forced",
+        "autoencoder_sampled",
+        "classifier",
+        "seeds",
+    ]
     assert set(devices.machine_name()) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 

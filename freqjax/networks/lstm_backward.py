@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from freqjax.networks import lstm_kernel
 from freqjax.networks.arrays import AnyArray
 from freqjax.networks.wide import product_with, summed_outer
 
@@ -84,7 +85,7 @@ def _forward(
     hidden = carry[0].shape[-1]
     wide_and_short = hidden >= _WIDE and resets.size * 4 * hidden <= _SHORT
 
-    def keep(c: jax.Array, h: jax.Array, bounded: jax.Array) -> tuple[jax.Array | None, ...]:
+    def keep(c: jax.Array, h: jax.Array, bounded: jax.Array | None) -> tuple[jax.Array | None, ...]:
         return c, h, bounded if wide_and_short else None
 
     last, (cs, hs, bounded) = _states(cell, carry, initial, xs, resets, keep)
@@ -97,12 +98,31 @@ def _states(
     initial: State,
     xs: AnyArray,
     resets: AnyArray,
-    keep: Callable[[jax.Array, jax.Array, jax.Array], Any],
+    keep: Callable[[jax.Array, jax.Array, jax.Array | None], Any],
 ) -> tuple[State, Any]:
     """Return the last carry, and the values of `keep` for c_t, h_t and t_t, stacked over time."""
     kernel = cell["recurrent"]["kernel"]
     driven = xs @ cell["input"]["kernel"] + _bias(cell)[None, None]
     driven = driven.reshape(*resets.shape, 4, -1)
+    hidden = kernel.shape[0]
+
+    def by_scan(driven: Any, resets: Any, carry: Any, initial: Any, kernel: Any) -> Any:
+        return _scanned(driven, resets, carry, initial, kernel, keep)
+
+    def by_kernel(driven: Any, resets: Any, carry: Any, initial: Any, kernel: Any) -> Any:
+        cs, hs = lstm_kernel.run_forward(driven, resets, carry, initial, kernel)
+        return (cs[-1], hs[-1]), keep(cs, hs, None)
+
+    arguments = driven, resets, carry, initial, kernel
+    if lstm_kernel.serves(hidden, driven.dtype):
+        return lstm_kernel.choose(by_kernel, by_scan, *arguments)
+    return by_scan(*arguments)
+
+
+def _scanned(
+    driven: jax.Array, resets: Any, carry: State, initial: State, kernel: jax.Array, keep: Any
+) -> tuple[State, Any]:
+    """Scan driven [T, B, 4, H], W_i x + b, as `_states`."""
     # A reset replaces h W_h rather than h: the select is then fused into a sum that is computed anyway.
     from_initial = _by_gate(initial[1] @ kernel)
     recur = product_with(kernel)
@@ -130,7 +150,13 @@ def _backward(record: _Record, cotangents: tuple[State, jax.Array]) -> tuple[Any
 
     if bounded is None:
         weights = jnp.concatenate([kernel, cell["input"]["kernel"], _bias(cell)[None]])
-        from_carry, c_initial, dz = _adjoint(record, rows @ weights, cotangents)
+        z = rows @ weights
+        if lstm_kernel.serves(hidden, z.dtype):
+            from_carry, c_initial, dz = lstm_kernel.choose(
+                _adjoint_by_kernel, _adjoint, record, z, cotangents
+            )
+        else:
+            from_carry, c_initial, dz = _adjoint(record, z, cotangents)
     else:
         from_carry, c_initial, dz = _adjoint_of_kept(record, bounded, cotangents)
     dz = dz.reshape(rows.shape[0], -1)
@@ -181,13 +207,9 @@ def _adjoint(
     return (dc, dh), c_initial, dz
 
 
-def _adjoint_of_kept(
-    record: _Record, bounded: jax.Array, cotangents: tuple[State, jax.Array]
-) -> tuple[State, jax.Array, jax.Array]:
-    """Scan as `_adjoint`, over t [T, B, 4, H] stored by the forward scan: all slopes are known at once."""
-    _, carry, initial, _, resets, cs, *_ = record
-    (dc, dh), dhs = cotangents
-    transposed = record.cell["recurrent"]["kernel"].T
+def _slopes(record: _Record, bounded: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return the derivatives by z [T, B, 4, H] and by c [T, B, H], and the gate f [T, B, H], of t."""
+    carry, initial, resets, cs = record.carry, record.initial, record.resets, record.cs
     c_before = jnp.concatenate([carry[0][None], cs[:-1]])
     c_before = jnp.where(resets[:, :, None], initial[0][None], c_before)
     i, f, g, o = _gates(bounded)
@@ -195,7 +217,26 @@ def _adjoint_of_kept(
     by_c = o * (1 - read * read)
     slopes = jnp.asarray(_SLOPES, cs.dtype)[None, None, :, None]
     sides = jnp.stack([g, c_before, i, read], axis=2)
-    by_z = slopes * slopes * (1 - bounded * bounded) * sides
+    return slopes * slopes * (1 - bounded * bounded) * sides, by_c, f
+
+
+def _adjoint_by_kernel(
+    record: _Record, z: jax.Array, cotangents: tuple[State, jax.Array]
+) -> tuple[State, jax.Array, jax.Array]:
+    """Run as `_adjoint`, in one kernel of a GPU."""
+    last, dhs = cotangents
+    bounded = _bounded(_by_gate(z)).reshape(*record.resets.shape, 4, -1)
+    kernel = record.cell["recurrent"]["kernel"]
+    return lstm_kernel.run_backward(*_slopes(record, bounded), dhs, record.resets, last, kernel)
+
+
+def _adjoint_of_kept(
+    record: _Record, bounded: jax.Array, cotangents: tuple[State, jax.Array]
+) -> tuple[State, jax.Array, jax.Array]:
+    """Scan as `_adjoint`, over t [T, B, 4, H] stored by the forward scan: all slopes are known at once."""
+    (dc, dh), dhs = cotangents
+    transposed, resets = record.cell["recurrent"]["kernel"].T, record.resets
+    by_z, by_c, f = _slopes(record, bounded)
 
     def body(state: Any, row: tuple[jax.Array, ...]):
         dc, dh, c_initial = state

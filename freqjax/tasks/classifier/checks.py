@@ -30,7 +30,8 @@ _SPREAD, _TOLD = 0.02, 0.98
 _SHIFT = 1.0
 # What another threshold may be worth in F1.
 _F1 = 0.1
-# A modality is unused if the score without it is at least this share of the score beyond the constant's.
+# A modality is unused if the score with those of other windows is at least this share of the score beyond
+# the constant's.
 _USED = 0.98
 # Validation groups below which a choice by them is one of persons, not of networks.
 _FEW = 3
@@ -188,22 +189,31 @@ def _constant(metrics: Mapping[str, Any], evidence: Evidence) -> Examination:
 
 
 def _unused(metrics: Mapping[str, Any], evidence: Evidence) -> Examination:
-    without, score = metrics["probes"]["without"], evidence.evaluation.score
+    probes, score = metrics["probes"], evidence.evaluation.score
     floor = evidence.evaluation.baselines["constant"]
     gained = score - floor
     unused = [
-        name for name, value in without.items() if gained > 0 and value - floor >= _USED * gained
+        name
+        for name, value in probes["shuffled"].items()
+        if gained > 0 and value - floor >= _USED * gained
     ]
-    said = ", ".join(f"{number(value)} without {name}" for name, value in without.items())
+    said = "; ".join(
+        f"{number(value)} with {name} of other windows, {number(probes['without'][name])} without it"
+        for name, value in probes["shuffled"].items()
+    )
     return Examination(
         cause="unused_modality",
         found=bool(unused),
         words=f"The score is {number(score)}; {said or 'there is one modality'}.",
-        evidence={"score": score, "without": dict(without)},
-        threshold=f"{_USED:.0%} of what the score has beyond the constant's",
+        evidence={
+            "score": score,
+            "shuffled": dict(probes["shuffled"]),
+            "without": dict(probes["without"]),
+        },
+        threshold=f"{_USED:.0%} of what the score has beyond the constant's, with those of other windows",
         experiment=evidence.command("task.modality_dropout=0.3"),
         advice=f"Leave {' and '.join(unused) or 'it'} out of the data, or train with task.modality_dropout.",
-        refuted_if="the score without the modality is lower than before",
+        refuted_if="a network that is trained without the modality has a lower score",
         even_if_healthy=True,
     )
 

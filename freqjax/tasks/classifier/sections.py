@@ -87,14 +87,20 @@ def _said(interval: Interval) -> str:
 
 
 def _modalities(judge: Judge, judged: Judged, probes: Probes) -> list[Section]:
-    """Describe what is left when a modality is missing; nothing if there is only one."""
+    """Describe what is left when a modality tells nothing; nothing if there is only one."""
     if not probes.without:
         return []
-    name = "average precision" if judge.is_binary else "macro F1"
+    name = "Average precision" if judge.is_binary else "Macro F1"
     own = judge.score(judge.dataset.test.label, judged.probabilities["test"])
-    rows = [("none", own), *probes.without.items()]
-    words = "The same weights, where a modality is missing in all test windows."
-    return [Section("Without a modality", (words,), Table(("missing", name), rows))]
+    rows = [("none", own, own)]
+    rows += [(key, value, probes.shuffled[key]) for key, value in probes.without.items()]
+    words = (
+        f"{name} of the same weights, where a modality is missing in all test windows, and where each has "
+        "that of another window, so that all is as always but what it tells."
+    )
+    return [
+        Section("Without a modality", (words,), Table(("modality", "missing", "shuffled"), rows))
+    ]
 
 
 def _calibration(judge: Judge, judged: Judged) -> Section:

@@ -22,7 +22,7 @@ from freqjax.config.sections import Context, NetworkConfig
 from freqjax.errors import UserError
 from freqjax.networks.arrays import EitherArray
 from freqjax.tasks.batch import Batch, Sequences
-from freqjax.tasks.classifier import checks, parts, possible, sections, stretches
+from freqjax.tasks.classifier import checks, parts, possible, probes, sections, stretches
 from freqjax.tasks.classifier.calibration import (
     probabilities_of,
     sampler_shift,
@@ -37,7 +37,6 @@ from freqjax.tasks.classifier.judged import Judge, Judged, joined
 from freqjax.tasks.classifier.network.classifier import ClassifierNetwork
 from freqjax.tasks.classifier.network.layout import Layout
 from freqjax.tasks.classifier.objective import Heads
-from freqjax.tasks.classifier.probes import Probes, probe
 from freqjax.tasks.classifier.reading import Reading
 from freqjax.tasks.classifier.sources import Drawing
 from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section
@@ -98,7 +97,7 @@ class Classifier(Task):
             self.classes, CrossEntropy(self._class_weights, config.focus), config.auxiliary
         )
         self._judged: tuple[Any, Judged] | None = None
-        self._probed: tuple[Any, Probes] | None = None
+        self._probed: tuple[Any, probes.Probes] | None = None
 
     def _named(self) -> Dataset:
         names, known = self.config.class_names, self.dataset.class_names
@@ -318,19 +317,23 @@ class Classifier(Task):
             },
         )
 
-    def probes(self, frozen: Frozen) -> Probes:
+    def probes(self, frozen: Frozen) -> probes.Probes:
         """Probe frozen weights on the test rows; the last ones probed are kept."""
         if self._probed is None or self._probed[0] is not frozen.params:
-            judged, batch, without = self.judged(frozen), frozen.batch("test"), {}
+            judged, batch = self.judged(frozen), frozen.batch("test")
             assert batch is not None  # every task has test rows
+
+            def answers(changed: Batch) -> Float[np.ndarray, "N C"]:
+                outputs = frozen.run(changed, "block")
+                return probabilities_of(self.logits(outputs, "test") / judged.temperature)
+
             names = tuple(self.layout.channels)
-            for name in names if len(names) > 1 else ():
-                missing = {
-                    key: np.zeros_like(batch.inputs[key]) for key in (name, f"{name}_present")
-                }
-                outputs = frozen.run(batch._replace(inputs={**batch.inputs, **missing}), "block")
-                without[name] = probabilities_of(self.logits(outputs, "test") / judged.temperature)
-            self._probed = (frozen.params, probe(self.judge, judged, without))
+            several = names if len(names) > 1 else ()
+            changed = probes.Changed(
+                {name: answers(probes.missing(batch, name)) for name in several},
+                {name: answers(probes.shuffled(batch, name)) for name in several},
+            )
+            self._probed = (frozen.params, probes.probe(self.judge, judged, changed))
         return self._probed[1]
 
     def checks(self, evidence: Evidence) -> list[Examination]:

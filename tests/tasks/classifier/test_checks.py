@@ -97,20 +97,26 @@ def test_a_modality_that_is_noise_is_not_used(tmp_path):
     arrays["noise"] = RANDOM.normal(size=(*arrays["motion"].shape[:2], 1))
     np.savez(path, **arrays)
 
-    def deaf(params):
-        """Take the weights of the second modality away, its flags as well."""
+    def deaf(params, flags=0.0):
+        """Take the weights of the second modality away, and set those of its flags."""
         first = params["encoder"]["conv_0"]
         channels = 2 + 2 + 1, 1 + 1  # own, running means and norm; own and running mean
         inputs = sum(channels) + 2
         kernel = np.array(first["kernel"]).reshape(-1, inputs, first["kernel"].shape[1])
-        kernel[:, [channels[0], channels[0] + 1, -1]] = 0
+        kernel[:, [channels[0], channels[0] + 1]] = 0
+        kernel[:, -1] *= flags
         kernel = kernel.reshape(first["kernel"].shape)
         changed = params["encoder"] | {"conv_0": first | {"kernel": kernel}}
         return with_head(20.0, np.zeros(3))(params | {"encoder": changed})
 
-    without = examined(config_of(path), deaf)["unused_modality"].evidence
-    assert without["without"]["noise"] == pytest.approx(without["score"])
-    assert without["without"]["motion"] != pytest.approx(without["score"])
+    seen = examined(config_of(path), deaf)["unused_modality"].evidence
+    for probe in ("without", "shuffled"):
+        assert seen[probe]["noise"] == pytest.approx(seen["score"])
+        assert seen[probe]["motion"] != pytest.approx(seen["score"])
+    # A network that misses the noise itself, but learns nothing from it.
+    seen = examined(config_of(path), lambda params: deaf(params, 30.0))["unused_modality"].evidence
+    assert seen["without"]["noise"] != pytest.approx(seen["score"])
+    assert seen["shuffled"]["noise"] == pytest.approx(seen["score"])
 
 
 def test_two_validation_persons_are_few(tmp_path):

@@ -1,0 +1,96 @@
+"""Jobs of training updates on mini-batches of sequences, by freqjax and by PyTorch.
+
+A unit is an update: forward, backward, clipping by the global norm and Adam. Both engines begin at the same
+weights and read the same batches, which lie on the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from benchmarks.bptt_jobs import has_cuda
+from benchmarks.contenders import Absent, Contender, cores, repeated, timed
+from benchmarks.online_jobs import pytorch_missing, thread_counts
+from freqjax import Config
+from freqjax.networks import Network
+from freqjax.networks.network import Params
+from freqjax.tasks import Task
+from freqjax.training.chunks import Chunk, make_chunk
+from freqjax.training.optimizers import make_schedule
+from freqjax.training.streams import Stream
+from freqjax.training.update import TrainState, state_of
+
+# A device of PyTorch → a function that makes the update of a batch, by its number, and returns its loss.
+MakeUpdate = Callable[[str], Callable[[int], Any]]
+
+
+class Updates(NamedTuple):
+    """What is trained, and on what.
+
+    Attributes:
+      network, task, config: as in a run.
+      params: initial weights.
+      stream: batches of U updates.
+      pytorch: makes the same update in PyTorch; batches are counted from 0.
+    """
+
+    network: Network
+    task: Task
+    config: Config
+    params: Params
+    stream: Stream
+    pytorch: MakeUpdate
+
+    def contenders(self, platform: str) -> list[Contender | Absent]:
+        """Prepare both engines; a run does U updates."""
+        return [self._freqjax(), *self._pytorch(platform)]
+
+    def begin(self) -> tuple[Chunk, TrainState]:
+        """Prepare U updates in one program, as a run trains, and the state before them; it is donated."""
+        schedule = make_schedule(self.config.optimizer, 1000, 1000)
+        chunk = make_chunk(
+            self.network, self.task, self.config, schedule, len(self.task.group_names)
+        )
+        # The weights are for the other engine too: they must not be donated.
+        params = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), self.params)
+        streams = self.stream.inputs.shape[2]
+        state = state_of(self.network, self.task, self.config, params, streams)
+        return jax.jit(chunk, donate_argnums=0), state
+
+    def _freqjax(self) -> Contender:
+        compiled, state = self.begin()
+        stream = jax.device_put(self.stream)
+
+        def work() -> None:
+            nonlocal state
+            state, _ = jax.block_until_ready(compiled(state, stream))
+
+        return Contender("freqjax", timed(work, len(stream.inputs)), cores())
+
+    def _pytorch(self, platform: str) -> list[Contender | Absent]:
+        """Prepare PyTorch on the platform, or say why it is not there."""
+        if platform == "gpu" and has_cuda():
+            return [self._on("cuda", 1)]
+        missing = pytorch_missing(platform)
+        if missing is not None:
+            return [missing]
+        return [self._on("cpu", threads) for threads in thread_counts(2)]
+
+    def _on(self, device: str, threads: int) -> Contender:
+        import torch  # an optional dependency
+
+        # Products as precise as those of freqjax.
+        torch.backends.cudnn.allow_tf32 = False
+        update, updates = self.pytorch(device), len(self.stream.inputs)
+
+        def work(number: int) -> None:
+            torch.set_num_threads(threads)
+            update(number)
+            if device == "cuda" and number == updates - 1:
+                torch.cuda.synchronize()
+
+        return Contender("pytorch", repeated(work, updates), threads)
