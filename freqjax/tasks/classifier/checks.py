@@ -132,7 +132,12 @@ def _threshold(metrics: Mapping[str, Any], evidence: Evidence) -> Examination:
     constant = metrics["baselines"]["constant"].get("f1_tuned", math.nan)
     return Examination(
         cause="uncalibrated_threshold",
-        found=bool(tuned - half > _F1 and tuned - constant > _F1 / 2),
+        # Of probabilities that hardly vary a threshold makes little, and their order is chance.
+        found=bool(
+            tuned - half > _F1
+            and tuned - constant > _F1 / 2
+            and not _is_constant(metrics["probes"])
+        ),
         words=(
             "There are more classes than two."
             if threshold is None
@@ -157,8 +162,6 @@ def _threshold(metrics: Mapping[str, Any], evidence: Evidence) -> Examination:
 def _constant(metrics: Mapping[str, Any], evidence: Evidence) -> Examination:
     probes, test = metrics["probes"], metrics["test"]
     difference, error = probes["rate_difference"], probes["rate_error"]
-    same = probes["told"] > _TOLD
-    blind = math.isnan(difference) or abs(difference) < 2 * error
     spread = probes["spread"]
     words = (
         f"The probabilities vary by {number(spread)} between windows, and {probes['told']:.0%} of these are "
@@ -169,7 +172,7 @@ def _constant(metrics: Mapping[str, Any], evidence: Evidence) -> Examination:
         words += f" TPR − FPR is {number(difference)} ± {number(error)}."
     return Examination(
         cause="constant_predictor",
-        found=bool(spread < _SPREAD and same and blind),
+        found=_is_constant(probes),
         words=words,
         evidence={
             "spread": spread,
@@ -186,6 +189,13 @@ def _constant(metrics: Mapping[str, Any], evidence: Evidence) -> Examination:
         refuted_if="the probabilities vary as little",
         before=_TRIED,
     )
+
+
+def _is_constant(probes: Mapping[str, Any]) -> bool:
+    """Return whether the probabilities are the same for all windows, within what chance makes."""
+    difference = probes["rate_difference"]
+    blind = math.isnan(difference) or abs(difference) < 2 * probes["rate_error"]
+    return bool(probes["spread"] < _SPREAD and probes["told"] > _TOLD and blind)
 
 
 def _unused(metrics: Mapping[str, Any], evidence: Evidence) -> Examination:
