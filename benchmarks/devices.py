@@ -172,7 +172,7 @@ def _among(
     kept = [row for row in earlier if (row["job"], row["platform"]) not in new]
 
     def place(row: dict[str, Any]) -> tuple[int, int]:
-        begins = (k for k, name in enumerate(chosen) if row["job"].startswith(name))
+        begins = (k for k, name in enumerate(chosen) if f"{row['job']}_".startswith(f"{name}_"))
         return _PLATFORMS.index(row["platform"]), next(begins, len(chosen))
 
     return sorted([*kept, *rows], key=place)
@@ -191,10 +191,11 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     name = asked.name or machine_name()
     # Without the flags of a part, whose rows stand among those of others.
-    flags = [f"--{flag}" for flag in ("quick", "solve") if getattr(asked, flag)]
-    flags += ["--name", asked.name] if asked.name else []
-    command = " ".join(["python -m benchmarks.devices", *flags])
     earlier = record.read(name) if asked.only else []
+    solved = asked.solve or any(row["job"] == "solve_default" for row in earlier)
+    flags = ["--quick"] * asked.quick + ["--solve"] * solved
+    flags += ["--name", name] if name != machine_name() else []
+    command = " ".join(["python -m benchmarks.devices", *flags])
     rows: list[dict[str, Any]] = []
     for platform in [asked.platform] if asked.platform else platforms():
         for job in chosen:

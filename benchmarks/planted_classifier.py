@@ -2,12 +2,11 @@
 
     python -m benchmarks.planted_classifier [--seeds SEED ...] [PLANT ...]
 
-Trains every plant at three seeds that were not used to set anything (those are seeds 10 to 12, and from
-100), reads the
-diagnosis of each run, and writes benchmarks/results/planted_classifier.json after each. With other seeds, or
-with plants named, nothing is written. A plant is right if its cause is named first, or among the first two
-where it always brings another with it; a healthy run is right if no cause at all is named. That a network is
-no better than a line is not planted: whatever keeps it from more is named before.
+Trains every plant at three seeds that were not used to set anything (those are seeds 10 to 12, and from 100),
+reads the diagnosis of each run, and writes benchmarks/results/planted_classifier.json after each. With other
+seeds, or with plants named, nothing is written. A plant is right if its cause is named first, or among the
+first two where it always brings another with it; a healthy run is right if no cause at all is named. That a
+network is no better than a line is not planted: whatever keeps it from more is named before.
 
 A window is noise of two modalities; a class adds its pattern to both, as `freqjax.tasks.classifier.synthetic`
 draws it. Windows belong to persons, of whom each has an offset of its own.
