@@ -72,7 +72,7 @@ def test_two_devices_train_as_one_and_go_on_from_a_checkpoint(tmp_path):
     assert jax.tree.leaves(two.params)[0].devices() == {jax.devices()[0]}
 
 
-@pytest.mark.parametrize("encoder", ["transformer"])
+@pytest.mark.parametrize("encoder", ["convolutions", "transformer"])
 def test_two_devices_train_a_classifier_as_one(tmp_path, encoder):
     path = write_windows(tmp_path / "windows.npz")
 

@@ -174,3 +174,35 @@ def test_the_order_of_samples_counts_but_for_means_of_single_samples(encoder):
         return np.asarray(network.unroll(params, network.init_carry(params, 1), xs, flags)[1])
 
     assert np.abs(of(values[:, :, ::-1]) - of(values)).max() > 1e-4
+
+
+def test_a_compiled_gradient_is_that_of_finite_differences():
+    """A maximum that is compared with a value computed a second time, and rounded otherwise, has none."""
+    network = parts.make(
+        ClassifierConfig(), NetworkConfig(hidden_size=8), Layout(16, {"a": 5}), C, C
+    )
+    random = np.random.default_rng(0)
+    xs = jnp.asarray(random.normal(size=(1, 8, 16 * 5)), jnp.float32)
+    xs = jnp.concatenate([xs, jnp.ones((1, 8, 16))], axis=-1)
+    slopes = jnp.asarray(random.normal(size=(1, 8, C)), jnp.float32)
+    params: Any = network.init(jax.random.key(0))
+
+    def with_kernel(kernel):
+        encoder = params["encoder"]
+        layer = encoder["conv_3"] | {"kernel": kernel}
+        return params | {"encoder": encoder | {"conv_3": layer}}
+
+    # What XLA computes twice depends on what is an argument.
+    @jax.jit
+    def loss(params, xs, slopes):
+        return jnp.sum(network.unroll(params, (), xs, jnp.zeros((1, 8), bool))[1] * slopes)
+
+    found = jax.jit(jax.grad(loss))(params, xs, slopes)["encoder"]["conv_3"]["kernel"]
+    kernel = params["encoder"]["conv_3"]["kernel"]
+    for _ in range(6):
+        direction = jnp.asarray(random.normal(size=kernel.shape), jnp.float32)
+        ahead, behind = (
+            loss(with_kernel(kernel + step * direction), xs, slopes) for step in (1e-3, -1e-3)
+        )
+        ours, allowed = jnp.sum(found * direction), 0.03 * jnp.linalg.norm(found)
+        assert float((ahead - behind) / 2e-3) == pytest.approx(float(ours), abs=float(allowed))

@@ -97,5 +97,9 @@ def pooled(x: Float[Array, "N S M"], there: Float[Array, "N S"]) -> Float[Array,
     flags = there[..., None]
     count = jnp.maximum(jnp.sum(flags, axis=1), 1)
     mean = jnp.sum(x * flags, axis=1) / count
-    largest = jnp.max(jnp.where(flags > 0, x, -1e9), axis=1)
-    return jnp.concatenate([mean, jnp.where(largest > -1e8, largest, 0)], axis=-1)
+    # Not jnp.max, whose gradient goes to what equals the maximum: a compiler that computes x a second time,
+    # rounded otherwise, finds nothing that does, and the gradient is lost.
+    place = jnp.argmax(jnp.where(flags > 0, x, -jnp.inf), axis=1)
+    first = jnp.arange(x.shape[1])[None, :, None] == place[:, None]
+    largest = jnp.sum(jnp.where(first & (flags > 0), x, 0), axis=1)
+    return jnp.concatenate([mean, largest], axis=-1)
