@@ -29,7 +29,7 @@ MakeUpdate = Callable[[str], Callable[[int], Any]]
 
 
 class Updates(NamedTuple):
-    """What is trained, and on what.
+    """Training updates of a network on fixed batches.
 
     Attributes:
       network, task, config: as in a run.

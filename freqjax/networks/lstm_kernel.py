@@ -22,7 +22,7 @@ import jax.numpy as jnp
 # Widths of a kernel. The recurrent weights of 64 units fill a quarter of a multiprocessor's registers, those
 # of 128 units would fill them all.
 _NARROWEST, _WIDEST = 16, 64
-# Warps of a program: 16 registers a thread hold the weights of 64 units.
+# Warps of a program: 128 registers of each thread hold the weights of 64 units.
 _WARPS = 4
 
 State = tuple[jax.Array, jax.Array]
