@@ -14,6 +14,7 @@ setup(
     },
     package_data={
         "freqjax": ["py.typed", "native/*.cc", "native/*.h"],
+        "freqjax.page": ["templates/*"],
         "freqjax.tasks.autoencoder.poems": ["poems.npz", "NOTICE.md"],
         "freqjax.tasks.classifier.watch": ["watch.npz", "NOTICE.md"],
         "freqjax.shipped.checkpoints": ["**/*"],

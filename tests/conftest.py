@@ -34,3 +34,12 @@ def float64():
     jax.config.update("jax_enable_x64", True)
     yield
     jax.config.update("jax_enable_x64", False)
+
+
+@pytest.fixture(autouse=True)
+def no_pages(request, monkeypatch):
+    """Write no pages, which take a second each, except in the tests of pages."""
+    if not request.node.nodeid.startswith(("tests/page/", "tests/serve/")):
+        from freqjax.page import writing
+
+        monkeypatch.setattr(writing, "is_possible", lambda: False)

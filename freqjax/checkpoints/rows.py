@@ -75,8 +75,8 @@ def read_lines(path: Path) -> list[Line]:
     if not path.is_file():
         return []
     *finished, last = path.read_bytes().split(b"\n")
-    lines = [_line(n, raw) for n, raw in enumerate(finished, 1) if raw.strip()]
-    unfinished = _line(len(finished) + 1, last)
+    lines = [line_of(n, raw) for n, raw in enumerate(finished, 1) if raw.strip()]
+    unfinished = line_of(len(finished) + 1, last)
     if unfinished.row is not None:  # all but its line feed
         lines.append(unfinished)
     return _compare(lines)
@@ -174,7 +174,8 @@ def _checksum(row: Row) -> str:
     return f"{zlib.crc32(json.dumps(row).encode()):08x}"
 
 
-def _line(number: int, raw: bytes) -> Line:
+def line_of(number: int, raw: bytes) -> Line:
+    """Return what a line of the file holds, or what is wrong with it."""
     try:
         row = files.parse_json(raw.decode("utf-8"))
     except ValueError:

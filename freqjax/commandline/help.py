@@ -50,7 +50,7 @@ def value_of(flag: str, plain: Sequence[str]) -> str | None:
 def _modes() -> str:
     lines = [
         "usage: freqjax MODE [flags] [--config.section.field=value …]",
-        "       python -m freqjax.main --mode MODE … is the same",
+        "       python -m freqjax.main --mode MODE … is the same; freqjax --version says which it is",
         "",
         "modes:",
     ]
@@ -62,7 +62,6 @@ def _modes() -> str:
         "  freqjax MODE --help               the flags of a mode",
         "  freqjax --help --config CONFIG    the fields of a config, with their values and rules",
         "  freqjax completion SHELL          a script that completes words, for bash, zsh or fish",
-        "  freqjax --version                 the version",
         "",
         *_configs(),
         *_wrapped("checkpoints that ship: " + ", ".join(shipped.checkpoint_names()), ""),

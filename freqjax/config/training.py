@@ -162,6 +162,9 @@ class TrainConfig(Section, section="train"):
         0, 0, "number of epochs between kept checkpoints; 0 for best and last only"
     )
     diagnose: bool = anything(True, "whether to diagnose the causes of an error at the end")
+    page: bool = anything(
+        True, "whether to write page.html at the end, where freqjax[page] is installed"
+    )
     escalate: tuple[int, ...] = rule(
         (),
         "further hidden sizes, one after another, if the diagnosis finds that capacity is the cause",

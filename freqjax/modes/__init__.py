@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from freqjax.config.sections import Config
-from freqjax.modes import bases, datasets, networks, runs, sequences
+from freqjax.modes import bases, datasets, networks, runs, sequences, showing
 from freqjax.modes.bases import Overrides
 from freqjax.modes.flags import FLAGS, Flag
 
@@ -146,6 +146,12 @@ MODES = {
         datasets.of_nothing,
         datasets.data,
         word="set",
+    ),
+    "serve": Mode(
+        "show the runs below --workdir (default: runs) in a browser on this machine, also as they train",
+        ("workdir", "port", "device"),
+        datasets.of_nothing,
+        showing.serve,
     ),
 }
 

@@ -30,7 +30,7 @@ def of_nothing(flags: dict[str, Any], given: Overrides) -> Config:
     """
     del flags
     for name, _ in given:
-        raise UserError(f"--config.{name} is not a flag of the mode data.")
+        raise UserError(f"--config.{name} is not a flag of this mode, which has no config.")
     return Config()
 
 

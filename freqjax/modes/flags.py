@@ -37,7 +37,9 @@ FLAGS = {
         str, "sampling rate for --recipe, Hz (default: as many samples a period as it has)"
     ),
     "workdir": Flag(
-        str, "the folder to write to (default: a fresh one under runs/; extract: beside --output)"
+        str,
+        "the folder to write to (default: a fresh one under runs/; extract: beside --output), or of the runs "
+        "to show (serve)",
     ),
     "resume": Flag(bool, "go on with the run in --workdir"),
     "checkpoint": Flag(
@@ -71,6 +73,9 @@ FLAGS = {
         str, "how many sequences: neighbours of each (default: 3), or drawn (sample; default: 10)"
     ),
     "split": Flag(str, "which rows to write: train (default) or test"),
+    "port": Flag(
+        str, "where a browser finds the runs on this machine (default: 8642; 0: any free one)"
+    ),
     "figures": Flag(bool, "draw figures (default; --no-figures leaves them out)"),
     "select": Flag(
         str,

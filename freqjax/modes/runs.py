@@ -36,6 +36,8 @@ def sweep(config: Config, flags: dict[str, Any]) -> int:
 def diagnose(config: Config, flags: dict[str, Any]) -> int:
     """Find the causes of a run's error and write them beside the run."""
     from freqjax.diagnosis import diagnose, saved_run
+    from freqjax.page import writing as page
+    from freqjax.page.contents import Run
     from freqjax.report import markdown as report
     from freqjax.report import summary
     from freqjax.training.placement import placed
@@ -46,7 +48,9 @@ def diagnose(config: Config, flags: dict[str, Any]) -> int:
             raise UserError(
                 f"{field} differs from the run's own: a diagnosis may change task.* alone."
             )
-    leftovers.remove_temporaries(folder, ("diagnosis.json", "report.md"), idle=workdir.IDLE)
+    leftovers.remove_temporaries(
+        folder, ("diagnosis.json", "report.md", "page.html"), idle=workdir.IDLE
+    )
     tell("evaluating the weights, the baselines and the limit …")
     run, values = saved_run.read(folder, config, tell)
     tell("diagnosing …")
@@ -55,7 +59,9 @@ def diagnose(config: Config, flags: dict[str, Any]) -> int:
     figures = sorted((folder / "figures").glob("*.png"))
     files.write_json(folder / "diagnosis.json", found.to_json())
     task, evaluation = run.task, run.evaluation
-    report.write(folder / "report.md", values, evaluation, task, run.rows, figures, found)
+    parts = values, evaluation, task, run.rows, figures, found
+    report.write(folder / "report.md", *parts)
+    page.attempt(Run(folder, config, *parts, run.prepared.frozen(run.params)), tell)
     verdict = summary.verdict(values, evaluation, task, chasing=report.finds_chasing(found))
     tell("\n".join([verdict, "", *report.causes(found)]))
     tell(f"\neverything: {folder / 'report.md'}")

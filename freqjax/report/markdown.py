@@ -67,7 +67,7 @@ def write(
         ["## Gradients", "", *_gradients(rows)],
         ["## Causes", "", *_ranked(diagnosis)],
         ["## What it is not", "", *_refuted(diagnosis)],
-        ["## Next", "", *_next(diagnosis, folder, values["epochs"] or 100)],
+        ["## Next", "", *block(next_commands(diagnosis, folder, values["epochs"] or 100), "sh")],
         ["## Figures", "", *(markdown_figures(figures, folder) or ["None was drawn."])],
     ]
     write_text(path, "\n\n".join("\n".join(section) for section in sections) + "\n")
@@ -260,14 +260,13 @@ def _line(examination: Examination) -> str:
     return inline(f"- {examination.cause.replace('_', ' ')}: {examination.words}")
 
 
-def _next(diagnosis: Diagnosis | None, folder: Path, epochs: int) -> list[str]:
+def next_commands(diagnosis: Diagnosis | None, folder: Path, epochs: int) -> list[str]:
+    """Return the commands that a diagnosis suggests for a run of so many epochs."""
     program, place = "python -m freqjax.main", shlex.quote(str(folder))
     if diagnosis is None:
-        commands = [f"{program} --mode diagnose --workdir {place}"]
-    elif diagnosis.causes:
-        commands = list(dict.fromkeys(cause.experiment for cause in diagnosis.causes))[:3]
-    elif diagnosis.healthy:
-        commands = [f"{program} --mode evaluate --checkpoint {place} --config.task.test_seed=7"]
-    else:
-        commands = [f"{program} --workdir {place} --resume --config.train.epochs={10 * epochs}"]
-    return block(commands, "sh")
+        return [f"{program} --mode diagnose --workdir {place}"]
+    if diagnosis.causes:
+        return list(dict.fromkeys(cause.experiment for cause in diagnosis.causes))[:3]
+    if diagnosis.healthy:
+        return [f"{program} --mode evaluate --checkpoint {place} --config.task.test_seed=7"]
+    return [f"{program} --workdir {place} --resume --config.train.epochs={10 * epochs}"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +25,9 @@ from freqjax.diagnosis import Diagnosis, RunUnderExamination, diagnose
 from freqjax.errors import UserError
 from freqjax.figures.attempt import attempt
 from freqjax.networks.network import Params
+from freqjax.page import snapshots
+from freqjax.page import writing as page
+from freqjax.page.contents import Run
 from freqjax.report import markdown as report
 from freqjax.report import summary, unfinished
 from freqjax.report.saved import read as read_summary
@@ -131,6 +133,7 @@ class Experiment:
         self._elapsed = 0.0
         self._saved_at = -math.inf
         self._rows: list[dict[str, Any]] = []
+        self._snapshots: snapshots.Recorder | None = None
 
     def run(self, folder: Workdir, store: CheckpointStore, interrupts: Interrupts) -> Outcome:
         """Start or resume in `folder`, train until a rule or a signal stops it, and summarise."""
@@ -142,6 +145,8 @@ class Experiment:
             if finished is not None:
                 return Outcome(finished)
         trainer = self._start(folder, store)
+        if self.config.train.page and page.is_possible():
+            self._snapshots = snapshots.Recorder(self._prepared, folder.path, trainer.epoch)
         folder.write_json("config.json", configs.to_dict(self.config))
         folder.remove("summary.json")  # the run continues beyond its earlier end
         self._keep_beginning(folder, store, trainer)
@@ -290,6 +295,8 @@ class Experiment:
         )
         folder.append_row(end.row)
         self._rows.append(end.row)
+        if self._snapshots is not None and end.reason != "non_finite":
+            self._snapshots.after(epoch, trainer.params)
         progress.show(end.row, last=end.reason is not None)
         if end.best:
             self._best_epoch = epoch
@@ -366,22 +373,17 @@ class Experiment:
         self._say("drawing the figures …")
         place = folder.path / "figures"
         figures = attempt(lambda: self._task.draw(frozen, evaluation, self._rows, place), self._say)
-        write = functools.partial(
-            report.write,
-            folder.path / "report.md",
-            values,
-            evaluation,
-            self._task,
-            self._rows,
-            figures,
-        )
+        parts = values, evaluation, self._task, self._rows, figures
         diagnosis = None
-        write(diagnosis)  # a run with a summary and a report is a finished run
+        # A run with a summary and a report is a finished run.
+        report.write(folder.path / "report.md", *parts, diagnosis)
         if self.config.train.diagnose:
             self._say("diagnosing …")
             diagnosis = self._diagnose(folder, trainer, params, evaluation)
             folder.write_json("diagnosis.json", diagnosis.to_json())
-            write(diagnosis)
+            report.write(folder.path / "report.md", *parts, diagnosis)
+        if self.config.train.page:
+            page.attempt(Run(folder.path, self.config, *parts, diagnosis, frozen), self._say)
         chasing = report.finds_chasing(diagnosis)
         said = summary.text(values, evaluation, self._task, folder.path, figures, chasing=chasing)
         self._say(said)

@@ -1,0 +1,99 @@
+"""Cards of a page: the score of each group beside the constant's, the limit and the best baseline."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from freqjax.report.tables import cell
+from freqjax.tasks import Task
+from freqjax.tasks.evaluation import Evaluation
+
+# Groups that have a card of their own; all groups are in the table of losses.
+_MOST = 12
+# Decades that a bar of a loss spans at most, so that a limit of 0 does not flatten all others.
+_DECADES = 5.0
+
+
+class Level(NamedTuple):
+    """Score as a bar.
+
+    Attributes:
+      name: of what it is the score.
+      value: in words.
+      width: of the bar, 0 to 1.
+    """
+
+    name: str
+    value: str
+    width: float
+
+
+class Card(NamedTuple):
+    """Scores of a group.
+
+    Attributes:
+      title: the group.
+      levels: the network's, the constant's, the best baseline's and the limit, as far as they are known.
+      note: what is of all groups.
+    """
+
+    title: str
+    levels: Sequence[Level]
+    note: str
+
+
+def cards_of(evaluation: Evaluation, task: Task) -> list[Card]:
+    """Return a card of all groups, then one for each of at most twelve."""
+    best = _best_baseline(evaluation)
+    whole = {"network": evaluation.score, "constant": _constant(evaluation)}
+    if best is not None:
+        whole[best.replace("_", " ")] = evaluation.baselines[best]
+    if evaluation.limit is not None:
+        whole["limit"] = evaluation.limit
+    shown = [_card(f"all, {evaluation.score_name}", whole, evaluation, "")]
+    if len(task.group_names) == 1:
+        return shown
+    limits = evaluation.limit_per_group
+    shared = "Constant of all groups together."
+    for place, name in list(enumerate(task.group_names))[:_MOST]:
+        own = {"network": evaluation.per_group[place], "constant": _constant(evaluation)}
+        if limits is not None:
+            own["limit"] = limits[place]
+        shown.append(_card(name, own, evaluation, shared))
+    return shown
+
+
+def _constant(evaluation: Evaluation) -> float:
+    return evaluation.constant_loss if evaluation.scores_loss else evaluation.baselines["constant"]
+
+
+def _best_baseline(evaluation: Evaluation) -> str | None:
+    """Return the name of the best baseline besides the constants; None if there is none."""
+    others = {
+        name: value
+        for name, value in evaluation.baselines.items()
+        if name not in ("constant", "zero") and value is not None and math.isfinite(value)
+    }
+    choose = max if evaluation.higher_is_better else min
+    return choose(others, key=others.__getitem__) if others else None
+
+
+def _card(title: str, values: dict[str, float], evaluation: Evaluation, note: str) -> Card:
+    known = [v for v in values.values() if v is not None and math.isfinite(v)]
+    scale = max(map(abs, known), default=1.0) or 1.0
+    levels = [
+        Level(name, cell(value), _width(value, scale, evaluation.higher_is_better))
+        for name, value in values.items()
+    ]
+    return Card(title, levels, note)
+
+
+def _width(value: float | None, scale: float, linear: bool) -> float:
+    """Return the length of a bar: linear in a score, logarithmic in a loss."""
+    if value is None or not math.isfinite(value) or value <= 0:
+        return 0.0
+    if linear:
+        return min(value / scale, 1.0)
+    return max(1 + math.log10(value / scale) / _DECADES, 0.01)

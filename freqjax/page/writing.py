@@ -1,0 +1,141 @@
+"""Writing of page.html: the template filled, with the figures and their program in it.
+
+Bokeh draws (https://bokeh.org, BSD-3-Clause): it is kept, can be part of a file that is read without a
+network, and serves Python and browser with one model. It is an extra, `freqjax[page]`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from freqjax.figures.history import Scale, history_of
+from freqjax.page import snapshots, traces
+from freqjax.page.contents import Run, contents_of
+from freqjax.system.files import write_text
+from freqjax.text import printable
+
+NAME = "page.html"
+MISSING = "no page.html: it needs Bokeh, which pip install 'freqjax[page]' adds."
+
+
+def is_possible() -> bool:
+    """Return whether what draws a page is installed."""
+    return importlib.util.find_spec("bokeh") is not None
+
+
+def attempt(run: Run, say: Callable[[str], None]) -> None:
+    """Write the page of a run; nothing is lost where it cannot be written, and `say` is told why."""
+    if not is_possible():
+        say(MISSING)
+        return
+    try:
+        write(run.folder / NAME, run)
+        say(f"page: {printable(str(run.folder / NAME))}")
+    except Exception as error:
+        reason = f"{type(error).__name__}: {str(error).strip()}".partition("\n")[0].rstrip(".: ")
+        say(
+            f"no page.html: it could not be made ({printable(reason)}); all else is as it should be."
+        )
+
+
+def write(path: Path, run: Run) -> None:
+    """Write the page of a run.
+
+    Raises:
+      ImportError: Bokeh is not installed.
+    """
+    write_text(path, page_of(run))
+
+
+def page_of(run: Run) -> str:
+    """Return the page of a run as HTML."""
+    from freqjax.page import panels
+
+    given: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
+    found = traces.traces_of(run.task, run.frozen)
+    time = run.task.time
+    if found:
+        kept = snapshots.read(run.folder)
+        made = panels.signals(found, kept, time.name, time.samples)
+        figures |= made.figures
+        given |= made.given
+    if run.rows:
+        history = history_of(run.rows, len(run.task.group_names), run.task.columns)
+        if np.isfinite(history.loss).any():
+            made = panels.losses(history, scale_of(run))
+            figures |= made.figures
+            given |= made.given
+    return render(
+        "run.html",
+        {**contents_of(run), "traces": [t.name for t in found], "left_out": _left_out(found)},
+        figures,
+        given,
+    )
+
+
+def scale_of(run: Run) -> Scale:
+    """Return the names and reference levels of the losses of a run."""
+    evaluation, task = run.evaluation, run.task
+    possible: list[tuple[float, str]] = []
+    if evaluation.scores_loss and evaluation.limit:
+        possible.append((evaluation.limit, "limit"))
+    return Scale(
+        name=evaluation.loss_name,
+        groups=task.group_names,
+        everything="all",
+        constant=evaluation.constant_loss,
+        constant_name=evaluation.constant_name,
+        goal=evaluation.goal if evaluation.scores_loss else None,
+        unit=task.time.name,
+        possible=possible,
+    )
+
+
+def _left_out(found: list[traces.Trace]) -> int:
+    return max((trace.left_out for trace in found), default=0)
+
+
+def render(
+    template: str, variables: dict[str, Any], figures: dict[str, Any], given: dict[str, Any]
+) -> str:
+    """Fill a template.
+
+    Args:
+      template: its file.
+      variables: text; it is escaped.
+      figures: name → Bokeh figure, for the variable of the same name in `figures`.
+      given: what the page's program is called with.
+    """
+    import jinja2
+    from bokeh.document import Document
+    from bokeh.embed import components
+    from bokeh.models import CustomJS
+    from bokeh.resources import Resources
+
+    library = script = ""
+    parts: dict[str, str] = {}
+    if figures:
+        document = Document()
+        for name, one in figures.items():
+            one.name = f"figure {name}"
+            document.add_root(one)
+        start = CustomJS(args={"given": given}, code="freqjax.start(given)")
+        document.js_on_event("document_ready", start)
+        script, parts = components(figures, wrap_script=False)
+        library = Resources(mode="inline", components=["bokeh"]).render_js()
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    place = resources.files("freqjax.page") / "templates"
+    read = {name: (place / name).read_text("utf-8") for name in (template, "page.css", "page.js")}
+    return environment.from_string(read[template]).render(
+        **variables, figures=parts, library=library, script=script, css=read["page.css"],
+        program=read["page.js"],
+    )  # fmt: skip

@@ -1,0 +1,118 @@
+"""Runs below a folder, as their files tell, without evaluating anything."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from freqjax.checkpoints.rows import read_lines
+from freqjax.errors import UserError
+from freqjax.page import writing
+from freqjax.report.tables import cell
+from freqjax.system import files
+from freqjax.text import duration
+
+# Folders below the root in which runs are looked for, and runs that are listed.
+_DEPTH, _MOST = 4, 500
+# A run without a summary whose last row is older than this is taken to have ended.
+_IDLE_SECONDS = 120.0
+# Folders of a run, in which no other run is.
+_INNER = ("checkpoints", "figures", "evaluation")
+
+
+class Listed(NamedTuple):
+    """Run or sweep in a list.
+
+    Attributes:
+      place: its folder, relative to the root, with slashes.
+      state: trains, finished, stopped, or sweep.
+      task: its name.
+      score: of a finished run, with the name of the score.
+      epochs: that were completed.
+      age: since its last row or its summary, in words.
+      has_page: whether it has a page of its own.
+      changed: the time of its last change, for the order.
+    """
+
+    place: str
+    state: str
+    task: str
+    score: str
+    epochs: str
+    age: str
+    has_page: bool
+    changed: float
+
+
+def runs_in(root: Path) -> list[Listed]:
+    """Return the runs below a folder, the latest first."""
+    found = [listed(root, folder) for folder in _folders(root)]
+    return sorted(found, key=lambda run: -run.changed)[:_MOST]
+
+
+def _folders(root: Path) -> Iterator[Path]:
+    """Yield the folders below the root that hold a config.json; links to others are not followed."""
+    for place, inner, names in os.walk(root):
+        depth = len(Path(place).relative_to(root).parts)
+        kept = [n for n in sorted(inner) if n not in _INNER and not n.startswith(".")]
+        inner[:] = kept if depth < _DEPTH else []
+        if "config.json" in names:
+            yield Path(place)
+
+
+def listed(root: Path, folder: Path) -> Listed:
+    """Describe a run by its files."""
+    summary = _object(folder / "summary.json")
+    config = _object(folder / "config.json")
+    changed = _changed(folder)
+    task = config.get("task")
+    return Listed(
+        place=folder.relative_to(root).as_posix(),
+        state=state_of(folder),
+        task=str(task.get("name", "")) if isinstance(task, dict) else "",
+        score=f"{summary.get('score_name')} {cell(summary.get('score'))}" if summary else "",
+        epochs=_epochs(folder, summary),
+        age=f"{duration(max(time.time() - changed, 0))} ago",
+        has_page=(folder / writing.NAME).is_file(),
+        changed=changed,
+    )
+
+
+def state_of(folder: Path) -> str:
+    """Return what a run is doing: see `Listed`."""
+    if (folder / "sweep.json").is_file() or (folder / "sweep.csv").is_file():
+        return "sweep"
+    summary = _object(folder / "summary.json")
+    if summary:
+        return "stopped" if summary.get("stop_reason") == "interrupted" else "finished"
+    return "trains" if time.time() - _changed(folder) < _IDLE_SECONDS else "stopped"
+
+
+def _epochs(folder: Path, summary: dict[str, Any]) -> str:
+    if summary.get("epochs") is not None:
+        return cell(summary["epochs"])
+    lines = read_lines(folder / "metrics.jsonl")
+    return cell(max((line.row["epoch"] for line in lines if line.row), default=0))
+
+
+def _changed(folder: Path) -> float:
+    """Return the time of the last row, summary or config."""
+    times = []
+    for name in ("metrics.jsonl", "summary.json", "config.json"):
+        try:
+            times.append((folder / name).stat().st_mtime)
+        except OSError:
+            continue
+    return max(times, default=0.0)
+
+
+def _object(path: Path) -> dict[str, Any]:
+    """Read a JSON object; empty where it is missing or damaged."""
+    try:
+        found = files.read_json(path)
+    except UserError:
+        return {}
+    return found if isinstance(found, dict) else {}
