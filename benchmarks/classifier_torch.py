@@ -52,6 +52,28 @@ def _convolutions(count: int, size: int) -> nn.Module:
     )
 
 
+def make_forward(
+    model: Classifier, windows: Mapping[str, np.ndarray]
+) -> Callable[[int], torch.Tensor]:
+    """Make the function of the logits [B, 2] of a batch of {modality: [U, B, L, F]}, by its number."""
+    rows = _rows(model, windows)
+    model.eval()
+
+    def forward(number: int) -> torch.Tensor:
+        with torch.no_grad():
+            return model({name: values[number] for name, values in rows.items()})
+
+    return forward
+
+
+def _rows(model: Classifier, windows: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    """Return {modality: [U, B, F, L]} on the device of a model."""
+    return {
+        name: torch.from_numpy(np.ascontiguousarray(values.swapaxes(2, 3))).to(model.reader.device)
+        for name, values in windows.items()
+    }
+
+
 def make_update(
     model: Classifier,
     windows: Mapping[str, np.ndarray],
@@ -72,12 +94,8 @@ def make_update(
     """
     parameters = list(model.parameters())
     adam = torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
-    device = parameters[0].device
-    rows = {
-        name: torch.from_numpy(np.ascontiguousarray(values.swapaxes(2, 3))).to(device)
-        for name, values in windows.items()
-    }
-    wanted = torch.from_numpy(labels).to(device)
+    rows = _rows(model, windows)
+    wanted = torch.from_numpy(labels).to(model.reader.device)
 
     def update(number: int) -> torch.Tensor:
         logits = model({name: values[number] for name, values in rows.items()})
