@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from benchmarks.update_jobs import torch_update
+
 
 class Classifier(nn.Module):
     """Tokens of modalities, read by post-norm attention; modules as `freqjax.deploy.torch.attention` lists.
@@ -97,13 +99,8 @@ def make_update(
     rows = _rows(model, windows)
     wanted = torch.from_numpy(labels).to(model.reader.device)
 
-    def update(number: int) -> torch.Tensor:
+    def loss(number: int) -> torch.Tensor:
         logits = model({name: values[number] for name, values in rows.items()})
-        loss = nn.functional.cross_entropy(logits, wanted[number])
-        adam.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, clip, foreach=True)
-        adam.step()
-        return loss.detach()
+        return nn.functional.cross_entropy(logits, wanted[number])
 
-    return update
+    return torch_update(loss, parameters, adam, clip)

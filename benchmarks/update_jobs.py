@@ -6,7 +6,7 @@ weights and read the same batches, which lie on the device.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -107,3 +107,27 @@ def _on(device: str, threads: int, make: MakeWork, calls: int, each: int) -> Con
 
     run = repeated(work, calls)
     return Contender("pytorch", lambda: run() / each, threads)
+
+
+def torch_update(
+    loss: Callable[[int], Any], parameters: Sequence[Any], optimizer: Any, clip: float
+) -> Callable[[int], Any]:
+    """Make the function of an update in PyTorch: forward, backward, clipping by the global norm, a step.
+
+    Args:
+      loss: of a batch, by its number.
+      parameters: that are trained.
+      optimizer: of them.
+      clip: largest norm of a gradient.
+    """
+    from torch.nn.utils import clip_grad_norm_  # an optional dependency
+
+    def update(number: int) -> Any:
+        found = loss(number)
+        optimizer.zero_grad()
+        found.backward()
+        clip_grad_norm_(parameters, clip, foreach=True)
+        optimizer.step()
+        return found.detach()
+
+    return update
