@@ -60,6 +60,7 @@ class Classifier(Task):
     def __init__(self, config: ClassifierConfig, context: Context | None = None) -> None:
         """Read the data: their sizes are those of the network."""
         super().__init__(config, context)
+        self.pretraining = config.pretraining
         folds = None if config.folds is None else Folds(config.folds, config.fold)
         self.dataset: Dataset = load_dataset(
             config.data,
