@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from benchmarks.update_jobs import torch_update
+
 _CELL = {"weight_ih": ("input", "kernel"), "weight_hh": ("recurrent", "kernel")}
 _CELL |= {"bias_ih": ("input", "bias"), "bias_hh": ("recurrent", "bias")}
 
@@ -92,12 +94,6 @@ def make_update(
     adam = torch.optim.Adam(parameters, lr=rate, fused=True)
     rows = tensor(batches).to(parameters[0].device)
 
-    def update(number: int) -> torch.Tensor:
-        loss = cosine_distance(model(rows[number]), rows[number])
-        adam.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, clip, foreach=True)
-        adam.step()
-        return loss.detach()
-
-    return update
+    return torch_update(
+        lambda number: cosine_distance(model(rows[number]), rows[number]), parameters, adam, clip
+    )

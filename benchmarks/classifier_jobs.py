@@ -19,6 +19,8 @@ from benchmarks.contenders import Absent, Contender
 from benchmarks.update_jobs import Updates
 from freqjax import ClassifierConfig, Config, NetworkConfig, OptimizerConfig, TrainConfig
 from freqjax.deploy.torch import attention
+from freqjax.networks import Network
+from freqjax.networks.network import Params
 from freqjax.tasks.classifier.task import Classifier
 from freqjax.training.streams import Stream
 
@@ -41,25 +43,65 @@ def contenders(updates: int, platform: str, shape: Shape | None = None) -> list[
     return job(updates, shape or Shape()).contenders(platform)
 
 
-def job(updates: int, shape: Shape) -> Updates:
-    """Draw weights, and noise as the windows of U = `updates` batches."""
+class Drawn(NamedTuple):
+    """The network with drawn weights, and noise as its windows.
+
+    Attributes:
+      network, task, config, shape: as in a run.
+      params: weights.
+      inputs: [U, 1, B, D], the windows as the network reads them.
+      targets: [U, 1, B, 2], their classes.
+      windows: {modality: [U, B, L, F]}, the same windows.
+    """
+
+    network: Network
+    task: Classifier
+    config: Config
+    shape: Shape
+    params: Params
+    inputs: np.ndarray
+    targets: np.ndarray
+    windows: dict[str, np.ndarray]
+
+    def pytorch(self, device: str) -> Any:
+        """Make the network in PyTorch, with the same weights."""
+        from benchmarks import classifier_torch  # an optional dependency
+
+        shape = self.shape
+        model = classifier_torch.Classifier(_CHANNELS, shape.features, shape.layers, shape.heads)
+        classifier_torch.load(model, attention.from_params(self.params))
+        return model.to(device)
+
+
+def draw(batches: int, shape: Shape) -> Drawn:
+    """Draw weights, and the windows of U = `batches` batches."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "windows.npz"
-        np.savez(path, **_windows(updates * shape.batch, shape.samples))  # pyright: ignore[reportArgumentType]
+        np.savez(path, **_windows(batches * shape.batch, shape.samples))  # pyright: ignore[reportArgumentType]
         config = _config(path, shape)
         assert isinstance(config.task, ClassifierConfig)
         task = Classifier(config.task)
     network = task.network(config.network, None)
-    params = network.init(jax.random.key(0))
     batch = task.split("train")
     assert batch is not None
     rows = task.sequences(batch)
-    inputs = np.asarray(rows.inputs).reshape(updates, 1, shape.batch, -1)
-    targets = np.asarray(rows.targets).reshape(updates, 1, shape.batch, -1)
-    none = jnp.zeros(targets.shape[:3], bool)
+    inputs = np.asarray(rows.inputs).reshape(batches, 1, shape.batch, -1)
+    targets = np.asarray(rows.targets).reshape(batches, 1, shape.batch, -1)
+    windows = {
+        name: np.asarray(batch.inputs[name]).reshape(batches, shape.batch, shape.samples, -1)
+        for name in _CHANNELS
+    }
+    params = network.init(jax.random.key(0))
+    return Drawn(network, task, config, shape, params, inputs, targets, windows)
+
+
+def job(updates: int, shape: Shape) -> Updates:
+    """Draw weights and U = `updates` batches of windows."""
+    drawn = draw(updates, shape)
+    none = jnp.zeros(drawn.targets.shape[:3], bool)
     stream = Stream(
-        jnp.asarray(inputs),
-        jnp.asarray(targets),
+        jnp.asarray(drawn.inputs),
+        jnp.asarray(drawn.targets),
         none.astype(jnp.int32),
         ~none,
         jnp.ones(none.shape),
@@ -68,16 +110,11 @@ def job(updates: int, shape: Shape) -> Updates:
     def pytorch(device: str) -> Callable[[int], Any]:
         from benchmarks import classifier_torch  # an optional dependency
 
-        model = classifier_torch.Classifier(_CHANNELS, shape.features, shape.layers, shape.heads)
-        classifier_torch.load(model, attention.from_params(params))
-        windows = {
-            name: np.asarray(batch.inputs[name]).reshape(updates, shape.batch, shape.samples, -1)
-            for name in _CHANNELS
-        }
-        labels = targets[:, 0].argmax(axis=-1)
-        return classifier_torch.make_update(model.to(device), windows, labels, _RATE, _DECAY, _CLIP)
+        labels = drawn.targets[:, 0].argmax(axis=-1)
+        model = drawn.pytorch(device)
+        return classifier_torch.make_update(model, drawn.windows, labels, _RATE, _DECAY, _CLIP)
 
-    return Updates(network, task, config, params, stream, pytorch)
+    return Updates(drawn.network, drawn.task, drawn.config, drawn.params, stream, pytorch)
 
 
 def _config(path: Path, shape: Shape) -> Config:

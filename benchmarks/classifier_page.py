@@ -49,7 +49,8 @@ means of these over the same windows. A causal network answers one window at a t
 missing, or of which a modality is missing, is told to it as such. `task.auxiliary` is the weight of a second
 label (the array `auxiliary`) that training learns beside the first. `task.pretraining` updates come before
 all others and learn no class: the encoder fills in a quarter of each training window that is hidden from it.
-What that is worth on the data below is not measured.
+Rows of metrics.jsonl count them under `pretraining`, and their loss is that of outputs of 0. What they are
+worth on the data below is not measured.
 
 ## Own data
 

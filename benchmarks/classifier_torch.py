@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from benchmarks.update_jobs import torch_update
+
 
 class Classifier(nn.Module):
     """Tokens of modalities, read by post-norm attention; modules as `freqjax.deploy.torch.attention` lists.
@@ -52,6 +54,28 @@ def _convolutions(count: int, size: int) -> nn.Module:
     )
 
 
+def make_forward(
+    model: Classifier, windows: Mapping[str, np.ndarray]
+) -> Callable[[int], torch.Tensor]:
+    """Make the function of the logits [B, 2] of a batch of {modality: [U, B, L, F]}, by its number."""
+    rows = _rows(model, windows)
+    model.eval()
+
+    def forward(number: int) -> torch.Tensor:
+        with torch.no_grad():
+            return model({name: values[number] for name, values in rows.items()})
+
+    return forward
+
+
+def _rows(model: Classifier, windows: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    """Return {modality: [U, B, F, L]} on the device of a model."""
+    return {
+        name: torch.from_numpy(np.ascontiguousarray(values.swapaxes(2, 3))).to(model.reader.device)
+        for name, values in windows.items()
+    }
+
+
 def make_update(
     model: Classifier,
     windows: Mapping[str, np.ndarray],
@@ -72,20 +96,11 @@ def make_update(
     """
     parameters = list(model.parameters())
     adam = torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
-    device = parameters[0].device
-    rows = {
-        name: torch.from_numpy(np.ascontiguousarray(values.swapaxes(2, 3))).to(device)
-        for name, values in windows.items()
-    }
-    wanted = torch.from_numpy(labels).to(device)
+    rows = _rows(model, windows)
+    wanted = torch.from_numpy(labels).to(model.reader.device)
 
-    def update(number: int) -> torch.Tensor:
+    def loss(number: int) -> torch.Tensor:
         logits = model({name: values[number] for name, values in rows.items()})
-        loss = nn.functional.cross_entropy(logits, wanted[number])
-        adam.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, clip, foreach=True)
-        adam.step()
-        return loss.detach()
+        return nn.functional.cross_entropy(logits, wanted[number])
 
-    return update
+    return torch_update(loss, parameters, adam, clip)

@@ -18,6 +18,7 @@ compares two machines.
 | linear_t_T | the same for one stream of T samples, hidden 64: time and memory grow as T |
 | autoencoder_forced, _sampled | an update of the sequence autoencoder of `benchmarks.autoencoder_jobs` |
 | classifier | an update of the sequence classifier of `benchmarks.classifier_jobs` |
+| classify_published, _watch, _stream | a window, or a sample of a stream: `benchmarks.inference_jobs` |
 | seeds_N | an Adam step of one of N seeds that train at once, hidden 64 |
 | solve_default | `configs/default.py`, the whole command |
 """
@@ -41,6 +42,7 @@ from benchmarks import (
     autoencoder_jobs,
     bptt_jobs,
     classifier_jobs,
+    inference_jobs,
     online_jobs,
     record,
     seed_jobs,
@@ -115,6 +117,13 @@ def jobs(*, quick: bool) -> list[Job]:
     found.append(
         _side_by_side("classifier", partial(classifier_jobs.contenders, 4 * count), rounds)
     )
+    for name, make_contenders, units in (
+        ("published", inference_jobs.published, 2),
+        ("watch", inference_jobs.watch, 4),
+        ("stream", inference_jobs.stream, 200),
+    ):
+        make = partial(make_contenders, 1 + units // 10 if quick else units)
+        found.append(_side_by_side(f"classify_{name}", make, rounds))
     updates, rounds = (200, 3) if quick else (8000, 7)
     found.append(Job("seeds", lambda platform: seed_jobs.measured(platform, updates, rounds)))
     return found

@@ -15,47 +15,17 @@ draws it. Windows belong to persons, of whom each has an offset of its own.
 from __future__ import annotations
 
 import argparse
-import json
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
-from unittest import mock
 
 import numpy as np
 
-import freqjax
-from benchmarks import record
-from freqjax import Config
-from freqjax.config import overrides, validation
+from benchmarks.planting import Bed, Plant
 from freqjax.tasks.classifier.synthetic import PatternTask
 
 _GRADED = (13, 14, 15)
 _PERSONS, _EACH, _SAMPLES = 40, 80, 16
 _CHANNELS = {"pose": 2, "path": 1}
-
-# (generator) → arrays of an .npz.
-Rows = Callable[[np.random.Generator], dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Plant:
-    """A run with one known fault, or none.
-
-    Attributes:
-      name: of the plant.
-      cause: the planted cause, or None if it is healthy.
-      rows: its windows.
-      fields: of the config, section.field → value.
-      places: among how many of the first causes it must be; 2 where it always brings another with it.
-    """
-
-    name: str
-    cause: str | None
-    rows: Rows
-    fields: dict[str, str] = field(default_factory=dict)
-    places: int = 1
 
 
 def _windows(
@@ -135,15 +105,24 @@ PLANTS: tuple[Plant, ...] = (
 )
 
 
-def config_of(plant: Plant, seed: int, folder: Path) -> Config:
-    """Write the windows of a plant, and return its config."""
-    path = folder / f"{plant.name}-{seed}.npz"
-    np.savez(path, **plant.rows(np.random.default_rng([seed, 1])))
-    common = {
+_KEYS = {"average precision": "average_precision", "macro F1": "macro_f1"}
+
+
+def _facts(summary: dict[str, Any]) -> dict[str, Any]:
+    """Return the score of a run and those of the baselines."""
+    key = _KEYS[summary["score_name"]]
+    return {
+        "score": summary["score"],
+        "baselines": {name: own[key] for name, own in summary["baselines"].items()},
+    }
+
+
+BED = Bed(
+    name="planted_classifier",
+    plants=PLANTS,
+    fields={
         "task.name": "classifier",
-        "task.data": str(path),
         "task.split": "0.5,0.2,0.3",
-        "task.train_seed": str(seed),
         "task.derived": "false",
         "task.baseline_kernels": "84",
         "network.cell": "gru",
@@ -151,64 +130,27 @@ def config_of(plant: Plant, seed: int, folder: Path) -> Config:
         "train.regime": "examples",
         "train.batch": "32",
         "train.epochs": "8",
-        "train.seed": str(seed),
         "train.divergence_factor": "none",
         "optimizer.name": "adamw",
         "optimizer.learning_rate": "0.005",
         "optimizer.weight_decay": "0.01",
         "optimizer.schedule": "cosine",
-    }
-    pairs = list((common | plant.fields).items())
-    return validation.validate_training(overrides.apply(Config(), pairs))
-
-
-def examine(plant: Plant, seed: int, folder: Path) -> dict[str, Any]:
-    """Train a plant and read the diagnosis of its run."""
-    began, place = time.perf_counter(), folder / f"{plant.name}-{seed}"
-    # Figures take longer than the training.
-    with mock.patch("freqjax.tasks.classifier.task.Classifier.draw", lambda *a, **k: []):
-        freqjax.train(config_of(plant, seed, folder), place, say=lambda line: None)
-    causes = [c["cause"] for c in json.loads((place / "diagnosis.json").read_text())]
-    summary = json.loads((place / "summary.json").read_text())
-    return {
-        "plant": plant.name,
-        "planted": plant.cause,
-        "seed": seed,
-        "causes": causes,
-        "right": plant.cause in causes[: plant.places] if plant.cause else not causes,
-        "score": summary["score"],
-        "baselines": {
-            name: own[_KEYS[summary["score_name"]]] for name, own in summary["baselines"].items()
-        },
-        "whole_seconds": round(time.perf_counter() - began, 1),
-    }
-
-
-_KEYS = {"average precision": "average_precision", "macro F1": "macro_f1"}
+    },
+    task="freqjax.tasks.classifier.task.Classifier",
+    counted=None,
+    facts=_facts,
+)
 
 
 def main() -> None:
-    """Train and examine every plant, and count the right diagnoses."""
+    """Train and examine the plants that are named, or all; only the graded runs of all are written."""
     parser = argparse.ArgumentParser()
     parser.add_argument("plants", nargs="*")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(_GRADED))
     asked = parser.parse_args()
-    graded = not asked.plants and asked.seeds == list(_GRADED)
-    rows = []
-    with record.scratch() as scratch:
-        for plant in PLANTS:
-            if asked.plants and plant.name not in asked.plants:
-                continue
-            for seed in asked.seeds:
-                rows.append(examine(plant, seed, Path(scratch)))
-                print(rows[-1], flush=True)
-                if graded:
-                    record.write(
-                        "planted_classifier", "python -m benchmarks.planted_classifier", rows
-                    )
-    ill = [row for row in rows if row["planted"]]
-    alarms = sum(not row["right"] for row in rows if not row["planted"])
-    print(f"{sum(row['right'] for row in ill)} of {len(ill)} right; {alarms} false alarms")
+    graded = not asked.plants and tuple(asked.seeds) == _GRADED
+    names = asked.plants or [plant.name for plant in PLANTS]
+    BED.grow(names, asked.seeds, [], written=graded)
 
 
 if __name__ == "__main__":

@@ -14,48 +14,19 @@ The sequences are K numbers times fixed patterns [T, D], of the training and the
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
-from unittest import mock
 
 import numpy as np
 from jaxtyping import Float
 
-import freqjax
 from benchmarks import record
-from freqjax import Config
-from freqjax.config import overrides, validation
+from benchmarks.planting import Bed, Plant
 from freqjax.tasks.autoencoder.checks import CAUSES
 
 _GRADED = (10, 11, 12)
 _SEQUENCES, _SAMPLES, _DIMENSIONS, _NUMBERS = 240, 8, 6, 3
-
-# (generator) → arrays of an .npz.
-Rows = Callable[[np.random.Generator], dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Plant:
-    """A run with one known fault, or none.
-
-    Attributes:
-      name: of the plant.
-      cause: the planted cause, or None if it is healthy.
-      rows: its sequences.
-      fields: of the config, section.field → value.
-      places: among how many of the first causes it must be; 2 where it always brings another with it.
-    """
-
-    name: str
-    cause: str | None
-    rows: Rows
-    fields: dict[str, str] = field(default_factory=dict)
-    places: int = 1
 
 
 def _vectors(random: np.random.Generator, common: float) -> Float[np.ndarray, "N T D"]:
@@ -135,84 +106,33 @@ PLANTS: tuple[Plant, ...] = (
 )
 
 
-def config_of(plant: Plant, seed: int, folder: Path) -> Config:
-    """Write the rows of a plant, and return its config."""
-    path = folder / f"{plant.name}-{seed}.npz"
-    np.savez(path, **plant.rows(np.random.default_rng([seed, 1])))
-    common = {
+BED = Bed(
+    name="planted_sequences",
+    plants=PLANTS,
+    fields={
         "task.name": "autoencoder",
-        "task.data": str(path),
         "task.numbers": str(_NUMBERS),
-        "task.train_seed": str(seed),
         "network.hidden_size": "16",
         "train.regime": "examples",
         "train.epochs": "60",
         "train.evaluate_every": "20",
-        "train.seed": str(seed),
         "optimizer.learning_rate": "0.005",
-    }
-    pairs = list((common | plant.fields).items())
-    return validation.validate_training(overrides.apply(Config(), pairs))
-
-
-def examine(plant: Plant, seed: int, folder: Path) -> dict[str, Any]:
-    """Train a plant and read the diagnosis of its run."""
-    began, place = time.perf_counter(), folder / f"{plant.name}-{seed}"
-    # Figures take longer than the training.
-    with mock.patch("freqjax.tasks.autoencoder.task.Autoencoder.draw", lambda *a, **k: []):
-        freqjax.train(config_of(plant, seed, folder), place, say=lambda line: None)
-    causes = [c["cause"] for c in json.loads((place / "diagnosis.json").read_text())]
-    summary = json.loads((place / "summary.json").read_text())
-    own = [cause for cause in causes if cause in CAUSES]
-    return {
-        "plant": plant.name,
-        "planted": plant.cause,
-        "seed": seed,
-        "causes": causes,
-        "right": plant.cause in causes[: plant.places] if plant.cause else not own,
-        "skill": summary["test"]["skill"],
-        "whole_seconds": round(time.perf_counter() - began, 1),
-    }
+    },
+    task="freqjax.tasks.autoencoder.task.Autoencoder",
+    counted=CAUSES,
+    facts=lambda summary: {"skill": summary["test"]["skill"]},
+)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Train and examine plants, and count the right diagnoses."""
+    """Train and examine the plants that are named, or all; the graded runs of others keep their rows."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.planted_sequences")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(_GRADED))
     parser.add_argument("--plants", nargs="+", choices=[plant.name for plant in PLANTS])
     asked = parser.parse_args(arguments)
-    names = asked.plants or [plant.name for plant in PLANTS]
     graded = tuple(asked.seeds) == _GRADED
-    kept = {row["plant"]: [] for row in record.read("planted_sequences")} if graded else {}
-    for row in record.read("planted_sequences") if graded else ():
-        kept[row["plant"]].append(row)
-    with record.scratch() as scratch:
-        for plant in PLANTS:
-            if plant.name not in names:
-                continue
-            kept[plant.name] = []
-            for seed in asked.seeds:
-                kept[plant.name].append(examine(plant, seed, Path(scratch)))
-                print(kept[plant.name][-1], flush=True)
-                if graded:
-                    _write(kept)
-    _count(_ordered(kept))
-
-
-def _ordered(kept: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return the rows in the order of the plants; those of a plant that is no more are dropped."""
-    return [row for plant in PLANTS for row in kept.get(plant.name, ())]
-
-
-def _write(kept: dict[str, list[dict[str, Any]]]) -> None:
-    record.write("planted_sequences", "python -m benchmarks.planted_sequences", _ordered(kept))
-
-
-def _count(rows: list[dict[str, Any]]) -> None:
-    """Print how many diagnoses are right."""
-    ill = [row for row in rows if row["planted"]]
-    alarms = sum(not row["right"] for row in rows if not row["planted"])
-    print(f"{sum(row['right'] for row in ill)} of {len(ill)} right; {alarms} false alarms")
+    names = asked.plants or [plant.name for plant in PLANTS]
+    BED.grow(names, asked.seeds, record.read(BED.name) if graded else [], written=graded)
 
 
 if __name__ == "__main__":

@@ -102,10 +102,14 @@ The jobs are
 | linear_t_T | the same for one stream of T samples through 64 units |
 | autoencoder_forced, _sampled | an update of an autoencoder, LSTMs of 512 units on 16 × 50 vectors of 300 |
 | classifier | an AdamW update of a classifier, 4 layers of attention of 256 features, on 16 windows |
+| classify_published | a window of a batch of 256 through the same classifier, without an update |
+| classify_watch | the same through the convolutions of `configs/watch.py` |
+| classify_stream | a sample of a stream through `configs/watch.py` with a recurrent encoder |
 | seeds_N | an Adam step of one of N seeds that train at once on all cores, 64 hidden units |
 
 The decoder of autoencoder_forced reads the target before each vector, that of autoencoder_sampled at random
-the target or its own output.
+the target or its own output. In classify_stream the window that ends with a sample answers it, as in
+`--mode stream`.
 
 On an NVIDIA GPU, LSTMs of at most 64 units run each direction of a scan as one kernel, in which a
 multiprocessor keeps the recurrent weights of a stream in its registers; autodiff beside it begins every

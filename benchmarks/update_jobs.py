@@ -6,7 +6,7 @@ weights and read the same batches, which lie on the device.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -24,8 +24,8 @@ from freqjax.training.optimizers import make_schedule
 from freqjax.training.streams import Stream
 from freqjax.training.update import TrainState, state_of
 
-# A device of PyTorch → a function that makes the update of a batch, by its number, and returns its loss.
-MakeUpdate = Callable[[str], Callable[[int], Any]]
+# A device of PyTorch → a function that works on a batch, by its number: an update returns its loss.
+MakeWork = Callable[[str], Callable[[int], Any]]
 
 
 class Updates(NamedTuple):
@@ -43,11 +43,12 @@ class Updates(NamedTuple):
     config: Config
     params: Params
     stream: Stream
-    pytorch: MakeUpdate
+    pytorch: MakeWork
 
     def contenders(self, platform: str) -> list[Contender | Absent]:
         """Prepare both engines; a run does U updates."""
-        return [self._freqjax(), *self._pytorch(platform)]
+        units = len(self.stream.inputs)
+        return [self._freqjax(), *in_pytorch(self.pytorch, units, platform)]
 
     def begin(self) -> tuple[Chunk, TrainState]:
         """Prepare U updates in one program, as a run trains, and the state before them; it is donated."""
@@ -71,26 +72,62 @@ class Updates(NamedTuple):
 
         return Contender("freqjax", timed(work, len(stream.inputs)), cores())
 
-    def _pytorch(self, platform: str) -> list[Contender | Absent]:
-        """Prepare PyTorch on the platform, or say why it is not there."""
-        if platform == "gpu" and has_cuda():
-            return [self._on("cuda", 1)]
-        missing = pytorch_missing(platform)
-        if missing is not None:
-            return [missing]
-        return [self._on("cpu", threads) for threads in thread_counts(2)]
 
-    def _on(self, device: str, threads: int) -> Contender:
-        import torch  # an optional dependency
+def in_pytorch(
+    make: MakeWork, calls: int, platform: str, each: int = 1
+) -> list[Contender | Absent]:
+    """Prepare PyTorch on the platform, or say why it is not there.
 
-        # Products as precise as those of freqjax.
-        torch.backends.cudnn.allow_tf32 = False
-        update, updates = self.pytorch(device), len(self.stream.inputs)
+    Args:
+      make: makes the work.
+      calls: how often a run does it, with 0, 1, ….
+      platform: cpu or gpu.
+      each: units of a call.
+    """
+    if platform == "gpu" and has_cuda():
+        return [_on("cuda", 1, make, calls, each)]
+    missing = pytorch_missing(platform)
+    if missing is not None:
+        return [missing]
+    return [_on("cpu", threads, make, calls, each) for threads in thread_counts(2)]
 
-        def work(number: int) -> None:
-            torch.set_num_threads(threads)
-            update(number)
-            if device == "cuda" and number == updates - 1:
-                torch.cuda.synchronize()
 
-        return Contender("pytorch", repeated(work, updates), threads)
+def _on(device: str, threads: int, make: MakeWork, calls: int, each: int) -> Contender:
+    import torch  # an optional dependency
+
+    # Products as precise as those of freqjax.
+    torch.backends.cudnn.allow_tf32 = False
+    call = make(device)
+
+    def work(number: int) -> None:
+        torch.set_num_threads(threads)
+        call(number)
+        if device == "cuda" and number == calls - 1:
+            torch.cuda.synchronize()
+
+    run = repeated(work, calls)
+    return Contender("pytorch", lambda: run() / each, threads)
+
+
+def torch_update(
+    loss: Callable[[int], Any], parameters: Sequence[Any], optimizer: Any, clip: float
+) -> Callable[[int], Any]:
+    """Make the function of an update in PyTorch: forward, backward, clipping by the global norm, a step.
+
+    Args:
+      loss: of a batch, by its number.
+      parameters: that are trained.
+      optimizer: of them.
+      clip: largest norm of a gradient.
+    """
+    from torch.nn.utils import clip_grad_norm_  # an optional dependency
+
+    def update(number: int) -> Any:
+        found = loss(number)
+        optimizer.zero_grad()
+        found.backward()
+        clip_grad_norm_(parameters, clip, foreach=True)
+        optimizer.step()
+        return found.detach()
+
+    return update

@@ -15,6 +15,7 @@ from benchmarks import (
     compare,
     contenders,
     devices,
+    inference_jobs,
     machine,
     online_jobs,
     online_page,
@@ -246,6 +247,29 @@ def test_updates_lower_the_loss_in_pytorch_as_they_do_here(kind):
     assert len(set(losses)) == updates
 
 
+def test_windows_are_classified_in_pytorch_as_they_are_here():
+    pytest.importorskip("torch", reason="PyTorch is not installed: twin not checked")
+    from benchmarks import classifier_torch
+
+    drawn = classifier_jobs.draw(2, classifier_jobs.Shape(4, 8, 16, 2, 2))
+    forward = classifier_torch.make_forward(drawn.pytorch("cpu"), drawn.windows)
+    unroll = inference_jobs.unrolled(drawn.network)
+    for number, inputs in enumerate(drawn.inputs):
+        found = np.asarray(unroll(drawn.params, jnp.asarray(inputs)))[0]
+        np.testing.assert_allclose(found, forward(number).numpy(), atol=1e-5)
+
+
+def test_windows_and_samples_of_a_stream_are_those_of_the_config_that_ships():
+    windows = inference_jobs.watch_windows(2)
+    assert windows.batches.shape[:3] == (2, 1, 256)
+    logits = windows.unroll(windows.params, jnp.asarray(windows.batches[0]))
+    assert logits.shape == (1, 256, 7) and np.asarray(logits).std() > 0
+    answers = inference_jobs.watch_stream()
+    found = answers.advance(np.ones((2, answers.fields), np.float32))
+    assert answers.each_sample and found.shape == (2, 7)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+
+
 @pytest.fixture
 def results(monkeypatch, tmp_path):
     """Return the folder of the results, after a benchmark of two tiny jobs."""
@@ -381,6 +405,9 @@ def test_the_jobs_are_those_of_the_table_and_a_machine_has_a_name():
         "autoencoder_forced",
         "autoencoder_sampled",
         "classifier",
+        "classify_published",
+        "classify_watch",
+        "classify_stream",
         "seeds",
     ]
     assert set(devices.machine_name()) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")

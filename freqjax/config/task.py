@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from freqjax.config.fields import (
     Section,
@@ -46,12 +46,14 @@ class TaskConfig(Section, section="task"):
       data_fields: fields that change only the values of rows, and not their number, the network or the loss:
         replicas of a sweep that differ only in them share a compiled program.
       network_fields: fields that make the network, with which trained weights cannot be used otherwise.
+      answers: of a live stream: component, numbers with numbers; or classes, rows with probabilities.
     """
 
     files: ClassVar[tuple[str, ...]] = ("train_path", "test_path")
     built_in: ClassVar[frozenset[str]] = frozenset()
     data_fields: ClassVar[frozenset[str]] = frozenset({"train_seed", "test_seed"})
     network_fields: ClassVar[frozenset[str]] = frozenset()
+    answers: ClassVar[Literal["component", "classes"]] = "component"
     sections: ClassVar[Mapping[str, type[Section]]] = {}
     time_unit: ClassVar[str] = "samples"
 

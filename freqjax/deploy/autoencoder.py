@@ -186,20 +186,27 @@ class TrainedAutoencoder:
         """Return the level of each number, a whole number from 0 to 2^bits − 1, int32."""
         return np.asarray(self.network.code.indices(jnp.asarray(codes)), np.int32)
 
-    def decode(self, codes: Any) -> Float[np.ndarray, "N T D"]:
+    def decode(self, codes: Any, lengths: Any = None) -> Float[np.ndarray, "N T D"]:
         """Decode codes to sequences of the T of the config, since a code does not state a length.
 
         Args:
           codes: [N, K] in [−1, 1]; they are decoded as they are, at levels or not.
+          lengths: [N], how many vectors each has, where that is known: the vectors behind them are 0.
 
         Raises:
           UserError: they have another shape or other values, or the decoder reads more than the code.
         """
         self._require_code_alone()
-        return self._probed.decode(given.codes(codes, self.numbers), self.shape[0], NOTHING)
+        codes, samples = given.codes(codes, self.numbers), self.shape[0]
+        found = self._probed.decode(codes, samples, NOTHING)
+        if lengths is None:
+            return found
+        return np.where(given.within(lengths, len(codes), samples)[..., None], found, np.float32(0))
 
     def words(self, vectors: Any, mask: Any = None) -> list[str]:
         """Return sequences as texts: the word whose vector is nearest to each of theirs, by cosine.
+
+        A vector of 0, as `decode` puts behind the end of a sequence, is near no word and is not spelled.
 
         Args:
           vectors: [N, T, D].
@@ -210,9 +217,10 @@ class TrainedAutoencoder:
         """
         vocabulary = self.vocabulary
         part = given.of_arrays(vectors, mask, *self.shape)
+        spelled = part.mask & part.vectors.any(axis=2)
         return [
-            vocabulary.spell(vocabulary.nearest(sequence[present])[0][:, 0])
-            for sequence, present in zip(part.vectors, part.mask, strict=True)
+            vocabulary.spell(vocabulary.nearest(sequence[own])[0][:, 0])
+            for sequence, own in zip(part.vectors, spelled, strict=True)
         ]
 
     def interpolate(self, a: Any, b: Any, steps: int) -> Float[np.ndarray, "N T D"]:

@@ -23,6 +23,7 @@ from freqjax.tasks.classifier.dataset import Part
 from freqjax.tasks.classifier.network.classifier import ClassifierNetwork
 from freqjax.tasks.classifier.network.recurrent import Recurrent
 from freqjax.tasks.classifier.task import Classifier
+from freqjax.training.prepared import Prepared
 
 
 class ClassifierStream:
@@ -57,6 +58,18 @@ class ClassifierStream:
         self._length = task.layout.samples
         self._stride = task.config.stride or self._length
         self.restart()
+
+    @classmethod
+    def of(cls, trained: Trained) -> ClassifierStream:
+        """Start a recording, calibrated as an evaluation of the weights is.
+
+        Raises:
+          UserError: as `ClassifierStream`, or the data of the task cannot be read.
+        """
+        prepared = Prepared(trained.config)
+        assert isinstance(prepared.task, Classifier)
+        temperature = prepared.task.judged(prepared.frozen(trained.params)).temperature
+        return cls(trained, prepared.task, temperature)
 
     def restart(self) -> None:
         """Begin a new recording."""

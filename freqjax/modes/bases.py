@@ -117,7 +117,7 @@ def of_checkpoint(flags: dict[str, Any], _: Overrides) -> Config:
     return validation.from_dict(meta.get("config"), f"--checkpoint {flags['checkpoint']}")
 
 
-def of_input(flags: dict[str, Any], _: Overrides) -> Config:
+def of_input(flags: dict[str, Any], given: Overrides) -> Config:
     """Read the config that --config names, or else derive one from the file to import.
 
     Raises:
@@ -131,7 +131,7 @@ def of_input(flags: dict[str, Any], _: Overrides) -> Config:
         return overrides.load(flags["config"], warn)
     from freqjax.deploy.torch import imports
 
-    return imports.base_config(Path(flags["input"]))
+    return imports.base_config(Path(flags["input"]), overrides.task_name(given))
 
 
 @contextlib.contextmanager

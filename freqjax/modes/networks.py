@@ -15,6 +15,7 @@ from freqjax.system import files
 from freqjax.system.output import tell, warn
 
 if TYPE_CHECKING:
+    from freqjax.deploy.stream import Answering
     from freqjax.deploy.trained import Trained
     from freqjax.tasks.evaluation import Frozen
     from freqjax.tasks.predicting import Predicts
@@ -160,17 +161,20 @@ def _require_network_of(config: Config, flags: dict[str, Any], trained: Trained)
 
 
 def stream(config: Config, flags: dict[str, Any]) -> int:
-    """Answer numbers of standard input with outputs of a network."""
-    from freqjax.tasks.classifier.config import ClassifierConfig
-
-    if isinstance(config.task, ClassifierConfig):
-        return _stream_classes(config, flags)
+    """Answer numbers, or rows of them, of standard input with outputs of a network."""
     from freqjax.deploy import stream
+
+    policy = stream.check_policy(flags["on-bad-line"])
+    makers = {"component": _component_stream, "classes": _classes_stream}
+    return stream.run(makers[config.task.answers](config, flags), policy)
+
+
+def _component_stream(config: Config, flags: dict[str, Any]) -> Answering:
+    """Begin a stream that answers each number with a component."""
     from freqjax.deploy.component_stream import ComponentStream, select
     from freqjax.deploy.trained import load
     from freqjax.tasks.separation import signal_columns
 
-    policy = stream.check_policy(flags["on-bad-line"])
     task = _separating_task(config)
     if signal_columns(task) > 1:
         raise UserError(
@@ -180,18 +184,14 @@ def stream(config: Config, flags: dict[str, Any]) -> int:
     group = select(task, flags["select"])
     trained = load(flags["checkpoint"], warn)
     _require_network_of(config, flags, trained)
-    return stream.run(ComponentStream(trained, task, group), policy)
+    return ComponentStream(trained, task, group)
 
 
-def _stream_classes(config: Config, flags: dict[str, Any]) -> int:
-    """Answer rows of samples with the probabilities of a classifier."""
-    from freqjax.deploy import stream
+def _classes_stream(config: Config, flags: dict[str, Any]) -> Answering:
+    """Begin a stream that answers rows of samples with the probabilities of classes."""
     from freqjax.deploy.classifier_stream import ClassifierStream, require_past
     from freqjax.deploy.trained import Trained, load
-    from freqjax.tasks.classifier.task import Classifier
-    from freqjax.training.prepared import Prepared
 
-    policy = stream.check_policy(flags["on-bad-line"])
     if flags["select"] is not None:
         raise UserError(
             f"--select is {flags['select']!r}: it must be left out where task.name is {config.task.name}, "
@@ -200,17 +200,13 @@ def _stream_classes(config: Config, flags: dict[str, Any]) -> int:
     require_past(config.task)
     trained = load(flags["checkpoint"], warn)
     refuse_other_network(config, trained.config, flags["checkpoint"])
-    prepared = Prepared(config)
-    task = prepared.task
-    assert isinstance(task, Classifier)
-    temperature = task.judged(prepared.frozen(trained.params)).temperature
-    found = ClassifierStream(Trained(config, trained.params), task, temperature)
+    found = ClassifierStream.of(Trained(config, trained.params))
     channels = ", ".join(f"{name} {count}" for name, count in found.channels.items())
-    names = ", ".join(task.dataset.class_names)
+    names = ", ".join(found.task.dataset.class_names)
     warn(
         f"a line is {found.fields} numbers, {channels}; an answer is the probabilities of {names}."
     )
-    return stream.run(found, policy)
+    return found
 
 
 def extract(config: Config, flags: dict[str, Any]) -> int:

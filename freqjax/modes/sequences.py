@@ -30,7 +30,7 @@ _SEQUENCES = "an .npz of sequences, or a .txt, .json or folder of a text"
 
 
 def encode(config: Config, flags: dict[str, Any]) -> int:
-    """Write codes of sequences: their numbers, the levels of these, and the groups of the sequences."""
+    """Write codes of sequences: numbers, the levels of these, and the groups and lengths of the sequences."""
     import numpy as np
 
     given, output = _input(flags, _SEQUENCES), _output(flags)
@@ -42,6 +42,8 @@ def encode(config: Config, flags: dict[str, Any]) -> int:
         codes=codes,
         indices=network.indices(codes),
         group=np.array(groups, np.str_)[part.group],
+        # To the last vector that is present.
+        lengths=part.mask.shape[1] - part.mask[:, ::-1].argmax(axis=1),
     )
     bits = network.numbers * network.bits
     tell(f"wrote {len(codes):,} codes of {network.numbers} numbers, {bits} bits each, to {output}")
@@ -49,12 +51,11 @@ def encode(config: Config, flags: dict[str, Any]) -> int:
 
 
 def decode(config: Config, flags: dict[str, Any]) -> int:
-    """Write the sequences of codes."""
+    """Write the sequences of codes, as long as the lengths beside the codes say, if there are any."""
     given, output = _input(flags, "an .npz of codes, as --mode encode writes it"), _output(flags)
     network = _network(config, flags)
-    codes = _codes(given, network)
-    vectors = network.decode(codes)
-    _write_sequences(output, network, vectors)
+    codes, more = _codes(given, network)
+    _write_sequences(output, network, network.decode(codes, **more), **more)
     return 0
 
 
@@ -176,11 +177,11 @@ def _whole(flags: dict[str, Any], name: str, default: int, least: int = 1) -> in
     return value
 
 
-def _codes(path: Path, network: TrainedAutoencoder) -> np.ndarray:
-    """Read codes [N, K].
+def _codes(path: Path, network: TrainedAutoencoder) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Read codes [N, K], and the lengths [N] of their sequences by name, if the file has them.
 
     Raises:
-      UserError: the file is damaged, or its codes are not those of the network.
+      UserError: the file is damaged, or its codes or lengths are not those of the network.
     """
     from freqjax.recordings import require_file
     from freqjax.tasks.archives import read_arrays
@@ -188,8 +189,11 @@ def _codes(path: Path, network: TrainedAutoencoder) -> np.ndarray:
 
     source = f"--input is {printable(str(path))}"
     require_file(path, "--input")
-    found = read_arrays(path, source, ("codes",))["codes"]
-    return given.codes(found, network.numbers, f"{source}: codes")
+    found = read_arrays(path, source, ("codes",), ("lengths",))
+    codes = given.codes(found.pop("codes"), network.numbers, f"{source}: codes")
+    for lengths in found.values():
+        given.within(lengths, len(codes), network.shape[0], source)
+    return codes, found
 
 
 def _write_sequences(

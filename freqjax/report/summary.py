@@ -93,6 +93,7 @@ def of_rows(rows: Sequence[dict[str, Any]], task: Task, epochs: int) -> dict[str
         if row.get(columns.frozen) is not None
         and row["loss"]
         and columns.horizon not in row
+        and "pretraining" not in row
         and not is_filtered([row])
     ]
     return {

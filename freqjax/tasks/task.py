@@ -84,6 +84,8 @@ class Task:
       constant_name: the predictor without inputs whose loss is `constant_loss`.
       limit: the best score of any estimator; None if the law of the rows does not determine it.
       limit_note: the reason for the limit, or for its absence; a clause without a full stop.
+      pretraining: updates at the start of a run that learn no target; the outputs in them, and so their
+        losses, are none of the network's.
       easier_words: other ways to make the task easier, in words after "Ask for less:".
     """
 
@@ -106,6 +108,7 @@ class Task:
     constant_name: str = "the best constant"
     limit: float | None = None
     limit_note: str = "the law of the rows is not known"
+    pretraining: int = 0
     easier_words: str = "less noise, longer sequences, or a later judgement"
 
     def __init__(self, config: TaskConfig, context: Context | None = None) -> None:

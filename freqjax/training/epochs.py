@@ -96,10 +96,17 @@ class UpdateLog:
             self.bad_step = self.totals.bad_step
 
     def end_epoch(self, task: Task, config: OptimizerConfig, layers: Sequence[str]) -> EpochResult:
-        """Summarise the epoch and begin the next; `layers` are the names of the P parameter arrays."""
+        """Summarise the epoch and begin the next; `layers` are the names of the P parameter arrays.
+
+        The entry `pretraining` of the row is the number of its updates that learned no target: the losses of
+        these are those of outputs that are none of the network's.
+        """
         totals, self.totals = self.totals, Totals()
         self.epoch += 1
         row = totals.row(self.epoch, self.step, task.group_label, layers)
+        pretraining = min(totals.updates, totals.updates + task.pretraining - self.step)
+        if pretraining > 0:
+            row["pretraining"] = pretraining
         alerts = monitors.alerts(totals, self.step, layers, self.losses)
         self.losses = [*self.losses, totals.loss][-_LOSSES_KEPT:]
         if config.schedule == "plateau":

@@ -1,5 +1,8 @@
 """Classifiers of attention against modules of PyTorch with the same arrays, both ways."""
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -9,14 +12,17 @@ import pytest
 import safetensors.numpy
 
 from freqjax import ClassifierConfig, Config, NetworkConfig, TrainConfig, UserError
-from freqjax.deploy import export
+from freqjax.config import sections as configs
+from freqjax.deploy import export, stream
 from freqjax.deploy import torch as interop
 from freqjax.deploy.torch import attention
-from freqjax.deploy.trained import Trained
+from freqjax.deploy.trained import Trained, load
+from freqjax.main import main
 from freqjax.networks import count_parameters
 from freqjax.tasks import make_task
 from freqjax.tasks.classifier import parts
 from freqjax.tasks.classifier.network.layout import Layout
+from freqjax.training.prepared import Prepared
 from tests.tasks.classifier.test_task import write
 
 L, B, C = 12, 5, 3
@@ -240,3 +246,132 @@ def test_an_exported_classifier_is_the_network(tmp_path, monkeypatch, fields, na
         xs = jnp.asarray(xs, jnp.float32)
         _, found = program("unroll.bin")(program("init_carry.bin")(xs[0]), xs)
         np.testing.assert_allclose(found, network.unroll(xs)[1], atol=1e-5)
+
+
+# The mode import.
+
+
+def run_of(words, capsys):
+    """Run a command; return its exit code and what it said."""
+    code = main(words.split())
+    captured = capsys.readouterr()
+    return code, captured.out + captured.err
+
+
+@pytest.mark.parametrize(
+    ("encoder", "fields"),
+    [("pooled", {}), ("transformer", {"length": 16, "context": "past", "windows": 2})],
+)
+def test_an_import_makes_a_run_that_other_modes_take(
+    tmp_path, monkeypatch, capsys, encoder, fields
+):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: .pt not written")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(export, "PLATFORMS", ("cpu",))
+    network = trained(tmp_path, encoder=encoder, **fields)
+    interop.save("alone.pt", network)
+    # As training scripts save it, beside what an optimiser keeps.
+    optimizer = {"state": {0: {"exp_avg": torch.zeros(3)}}}
+    torch.save({"optimizer": optimizer, "model": torch.load("alone.pt")}, "weights.pt")
+    Path("config.json").write_text(json.dumps(configs.to_dict(network.config)))
+    words = "--mode import --input weights.pt --workdir run --config config.json"
+    code, said = run_of(words, capsys)
+    kind = f"{encoder} classifier, layers: 1, heads: 4, hidden units: 8"
+    assert (
+        code == 0
+        and f"{count_parameters(network.params):,} parameters of weights.pt: {kind}" in said
+    )
+    again = load("run")
+    assert again.config == network.config
+    assert jax.tree.structure(again.params) == jax.tree.structure(network.params)
+    prepared: Any = Prepared(network.config)
+    for name in prepared.batches:
+        xs = np.swapaxes(np.asarray(prepared.rows(name).inputs), 0, 1)
+        np.testing.assert_array_equal(again.unroll(xs)[1], network.unroll(xs)[1])
+
+    assert run_of("--mode evaluate --checkpoint run --workdir run --no-figures", capsys)[0] == 0
+    found = json.loads(Path("run/evaluation.json").read_text())
+    loss = prepared.frozen_losses(network.params, "test").mean
+    assert found["test"][prepared.task.objective.metric] == pytest.approx(loss, rel=1e-5)
+    assert run_of("--mode export --checkpoint run --output out", capsys)[0] == 0
+    arrays = safetensors.numpy.load_file("out/weights.safetensors")
+    for name, array in attention.from_params(network.params).items():
+        np.testing.assert_array_equal(arrays[name], array)
+
+    answers = []
+    window = prepared.task.dataset.test.inputs["motion"][0]
+    monkeypatch.setattr(stream, "run", lambda own, _: answers.append(own.advance(window)) or 0)
+    assert run_of("--mode stream --checkpoint run", capsys)[0] == 0
+    wanted = prepared.task.judged(prepared.frozen(network.params)).probabilities["test"]
+    np.testing.assert_allclose(answers[0], wanted[:1], atol=1e-5)
+
+
+def test_the_config_in_a_file_is_that_of_its_import(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    network = trained(tmp_path, encoder="pooled")
+    interop.save("weights.safetensors", network)
+    code, said = run_of("--mode import --input weights.safetensors --workdir run", capsys)
+    assert code == 0, said
+    assert load("run").config == network.config
+    xs = np.random.default_rng(0).normal(size=(1, 4, make_task(network.config.task).input_size))
+    np.testing.assert_array_equal(load("run").unroll(xs)[1], network.unroll(xs)[1])
+
+
+def test_fields_of_the_command_line_are_a_config(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("torch", reason="PyTorch is not installed: .pt not written")
+    monkeypatch.chdir(tmp_path)
+    network = trained(tmp_path, encoder="pooled")
+    interop.save("weights.pt", network)
+    words = (
+        "--mode import --input weights.pt --workdir run --config.task.name=classifier "
+        "--config.task.data=a.npz --config.task.folds=4 --config.task.encoder=pooled "
+        "--config.task.layers=1 --config.network.hidden_size=8 --config.train.regime=examples"
+    )
+    code, said = run_of(words, capsys)
+    assert code == 0, said
+    xs = np.random.default_rng(0).normal(size=(1, 4, make_task(network.config.task).input_size))
+    np.testing.assert_array_equal(load("run").unroll(xs)[1], network.unroll(xs)[1])
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ("", r"--input it\.safetensors: tokens\.motion\.weight has shape"),
+        ("--config.task.encoder=convolutions", "task.encoder is convolutions: it must be transf"),
+        (
+            "--config.task.encoder=pooled",
+            r"--input it\.safetensors: it has no last\.motion\.weight",
+        ),
+        ("--config.task.pretraining=5", "task.pretraining is 5: it must be 0 to take the weights"),
+        ("--config.task.layers=2", r"--input it\.safetensors: it has no encoder\.layers\.1"),
+        ("--config.task.context=past --config.network.cell=lru", "network.cell is lru: it must be"),
+    ],
+)
+def test_a_mistaken_import_is_one_sentence(tmp_path, monkeypatch, capsys, fields, sentence):
+    monkeypatch.chdir(tmp_path)
+    network = trained(tmp_path, encoder="transformer", derived=not fields)
+    interop.save("it.safetensors", network)
+    wanted = fields or "--config.task.derived=false"
+    code, said = run_of(f"--mode import --input it.safetensors --workdir run {wanted}", capsys)
+    assert code == 2 and re.match(f"freqjax: {sentence}", said) and said.count("\n") == 1
+    assert not Path("run").exists()
+
+
+def test_attention_without_a_config_says_what_is_missing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    network = trained(tmp_path, encoder="transformer")
+    safetensors.numpy.save_file(attention.from_params(network.params), "bare.safetensors")
+    code, said = run_of("--mode import --input bare.safetensors --workdir run", capsys)
+    assert code == 2 and said.count("\n") == 1
+    assert "it holds encoder.layers.0.self_attn.in_proj_weight, of attention, and no config" in said
+
+
+def test_values_that_float32_does_not_hold_are_refused():
+    network = network_of("pooled")
+    params = drawn(network)
+    arrays = attention.from_params(params)
+    arrays["kinds"] = arrays["kinds"].astype(np.float64)
+    again = attention.to_params(arrays, params, "here")
+    np.testing.assert_array_equal(again["encoder"]["kinds"], params["encoder"]["kinds"])
+    with pytest.raises(UserError, match="kinds holds float64 values that float32 cannot hold"):
+        attention.to_params(arrays | {"kinds": arrays["kinds"] + 1e-12}, params, "here")

@@ -155,6 +155,16 @@ def test_texts_are_encoded_and_vectors_spelled(words):
     part = words.part(texts)
     assert words.words(part.vectors, part.mask) == ["sea sky stone", texts[1]]
     assert [len(text.split()) for text in words.words(words.decode(codes))] == [T, T]
+    whole, cut = words.decode(codes), words.decode(codes, [3, T])
+    np.testing.assert_array_equal(cut[0], np.where(np.arange(T)[:, None] < 3, whole[0], 0))
+    np.testing.assert_array_equal(cut[1], whole[1])
+    assert [len(text.split()) for text in words.words(cut)] == [3, T]
+    assert words.words(np.zeros((1, T, D))) == [""]
+    for lengths in ([3], [0, 3], [3, T + 1], [1.5, 2]):
+        with pytest.raises(
+            UserError, match=r"lengths is given: .* whole numbers \(2,\) from 1 to 6"
+        ):
+            words.decode(codes, lengths)
     assert words.interpolate(*texts, 3).shape == (3, T, D)
     assert words.nearest(texts[0], 2).distances.shape == (2,)
 

@@ -56,27 +56,32 @@ def test_sequences_are_encoded_and_decoded_in_files(own, tmp_path):
     np.testing.assert_allclose(found["codes"], expected, atol=1e-6)
     np.testing.assert_array_equal(found["indices"], np.rint((expected + 1) / 2 * 255))
     assert found["group"].tolist() == [*"abbca"]
+    assert found["lengths"].tolist() == lengths
     code, said, error = invoke(
         "decode", "--checkpoint", own.folder,
         "--input", tmp_path / "codes.npz", "--output", tmp_path / "out.npz",
     )  # fmt: skip
     assert (code, error) == (0, "")
     decoded = np.load(tmp_path / "out.npz")
-    assert decoded.files == ["sequences"]
-    np.testing.assert_allclose(decoded["sequences"], own.decode(expected), atol=1e-6)
+    assert decoded.files == ["sequences", "lengths"]
+    there = np.arange(T)[None, :, None] < np.array(lengths)[:, None, None]
+    wanted = np.where(there, own.decode(expected), 0)
+    np.testing.assert_allclose(decoded["sequences"], wanted, atol=1e-6)
+    # What is decoded can be encoded again.
+    again = own.codes_of(own.read(tmp_path / "out.npz")[0])
+    cut = [row[:length] for row, length in zip(wanted, lengths, strict=True)]
+    np.testing.assert_allclose(again, own.encode(cut), atol=1e-6)
 
 
 def test_a_text_is_encoded_and_decoded_to_words(words, tmp_path):
-    (tmp_path / "a.txt").write_text(
-        "Sea, sky, stone; tree wind rain.\n\nrain wind tree stone sky sea"
-    )
+    (tmp_path / "a.txt").write_text("Sea, sky, stone; tree wind rain.\n\nrain wind tree stone sky")
     code, _, error = invoke(
         "encode", "--checkpoint", words.folder,
         "--input", tmp_path / "a.txt", "--output", tmp_path / "codes.npz",
     )  # fmt: skip
     assert (code, error) == (0, "")
     found = np.load(tmp_path / "codes.npz")
-    texts = ["sea sky stone tree wind rain", "rain wind tree stone sky sea"]
+    texts = ["sea sky stone tree wind rain", "rain wind tree stone sky"]
     np.testing.assert_allclose(found["codes"], words.encode(texts), atol=1e-6)
     assert found["group"].tolist() == ["a 1", "a 2"]
     code, said, _ = invoke(
@@ -85,7 +90,8 @@ def test_a_text_is_encoded_and_decoded_to_words(words, tmp_path):
     )  # fmt: skip
     assert code == 0
     decoded = np.load(tmp_path / "out.npz")
-    assert decoded["text"].tolist() == words.words(words.decode(found["codes"]))
+    assert decoded["text"].tolist() == words.words(words.decode(found["codes"], [6, 5]))
+    assert [len(text.split()) for text in decoded["text"].tolist()] == [6, 5]
     assert all(text in said for text in decoded["text"])
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,9 +23,11 @@ import numpy as np
 
 from freqjax.config import sections as configs
 from freqjax.config import validation
+from freqjax.config.names import task_class
 from freqjax.config.sections import Config
 from freqjax.deploy.torch import attention, layout, state_dict, weight_files
 from freqjax.deploy.torch.state_dict import StateDict
+from freqjax.deploy.torch.weight_files import Content
 from freqjax.deploy.trained import Trained
 from freqjax.errors import UserError
 from freqjax.networks import GivesNetwork
@@ -33,6 +36,20 @@ from freqjax.training.prepared import assemble, param_shapes
 
 # Key of the text in a .safetensors that holds the config, as JSON.
 CONFIG = "freqjax_config"
+
+
+class Converted(NamedTuple):
+    """Network of a file of weights.
+
+    Attributes:
+      trained: the network, ready to use.
+      told: what a reader should be told of the file, and of what it leaves open, a line each.
+      words: its kind and sizes.
+    """
+
+    trained: Trained
+    told: list[str]
+    words: str
 
 
 def load(
@@ -47,22 +64,38 @@ def load(
       warn: is told, in a line each, what the file leaves open.
 
     Raises:
-      UserError: the file cannot be read, does not hold one recurrent module and one linear head, or
-        does not match the config.
+      UserError: the file cannot be read, does not hold one recurrent module and one linear head, or a
+        classifier of attention, or does not match the config.
     """
-    path = Path(path)
-    if config is not None:
-        network = assemble(validation.validate(config)).network
-        if attention.has_names(network, config.network):
-            arrays = weight_files.read(path, str(path)).arrays
-            params = attention.to_params(arrays, param_shapes(network), str(path))
-            return Trained(config, jax.tree.map(jnp.asarray, params))
-    network, base = read(path, str(path))
-    config = validation.validate(base if config is None else config)
-    trained = fit(network, config, str(path))
-    for line in open_questions(network, config, str(path)):
+    content = weight_files.read(Path(path), str(path))
+    config = validation.validate(_base(content, str(path)) if config is None else config)
+    converted = _convert(content, config, str(path))
+    for line in converted.told:
         warn(line)
-    return trained
+    return converted.trained
+
+
+def base_config(path: Path, source: str, task: str | None = None) -> Config:
+    """Return the config in a file, else the default one with its sizes.
+
+    Args:
+      path: the file.
+      source: its name in error messages.
+      task: the task that the network is to be of, where the file holds no config; None for the default.
+
+    Raises:
+      UserError: as `load`.
+    """
+    return _base(weight_files.read(path, source), source, task)
+
+
+def convert(path: Path, config: Config, source: str) -> Converted:
+    """Convert the network in a file under `config`.
+
+    Raises:
+      UserError: as `load`.
+    """
+    return _convert(weight_files.read(path, source), config, source)
 
 
 def save(path: str | Path, trained: Trained) -> None:
@@ -92,7 +125,7 @@ def has_names(trained: Trained) -> bool:
 
 
 def read(path: Path, source: str) -> tuple[StateDict, Config]:
-    """Read the state_dict in a file and its config, which is the one that `load` uses by default.
+    """Read the recurrent module in a file and the config which is the one that `load` uses by default.
 
     Args:
       path: the file.
@@ -102,13 +135,24 @@ def read(path: Path, source: str) -> tuple[StateDict, Config]:
       UserError: as `load`.
     """
     content = weight_files.read(path, source)
-    nonlinearity, config = content.nonlinearity, Config()
-    if CONFIG in content.text:
-        try:
-            values = json.loads(content.text[CONFIG])
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"{source}: its config is not JSON ({error}).") from None
-        config = validation.from_dict(values, source)
+    return _recurrent(content, _config_in(content, source), source)
+
+
+def _config_in(content: Content, source: str) -> Config | None:
+    """Return the config that freqjax wrote beside the weights; None if there is none."""
+    if CONFIG not in content.text:
+        return None
+    try:
+        values = json.loads(content.text[CONFIG])
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{source}: its config is not JSON ({error}).") from None
+    return validation.from_dict(values, source)
+
+
+def _recurrent(content: Content, held: Config | None, source: str) -> tuple[StateDict, Config]:
+    """Return the recurrent module of a file and `held`, the config in it or the default, with its sizes."""
+    config, nonlinearity = held or Config(), content.nonlinearity
+    if held is not None:
         nonlinearity = config.network.nonlinearity
         layout.require_names(config.network, source)
     network = state_dict.from_arrays(content.arrays, source)
@@ -116,6 +160,36 @@ def read(path: Path, source: str) -> tuple[StateDict, Config]:
     if network.cell == "rnn":
         network = network._replace(nonlinearity=nonlinearity)
     return network, layout.with_sizes(config, network)
+
+
+def _base(content: Content, source: str, task: str | None = None) -> Config:
+    config = _config_in(content, source)
+    if config is None and task is not None and _has_own(task):
+        return configs.default_config(task)
+    if config is not None and _has_own(config.task.name):
+        return config
+    if config is None:
+        attention.require_no_attention(content.arrays, source)
+    return _recurrent(content, config, source)[1]
+
+
+def _has_own(task: str) -> bool:
+    """Return whether a task has a kind of network of its own, whose sizes no file tells."""
+    return issubclass(task_class(task), GivesNetwork)
+
+
+def _convert(content: Content, config: Config, source: str) -> Converted:
+    if not _has_own(config.task.name):
+        network, _ = _recurrent(content, _config_in(content, source), source)
+        cell = f"rnn of {config.network.nonlinearity}" if network.cell == "rnn" else network.cell
+        words = f"{cell}, layers: {len(network.layers)}, hidden units: {network.hidden_size}"
+        told = open_questions(network, config, source)
+        return Converted(fit(network, config, source), told, words)
+    network = assemble(config).network
+    attention.require_names(network, config, source)
+    params = attention.to_params(content.arrays, param_shapes(network), source)
+    trained = Trained(config, jax.tree.map(jnp.asarray, params))
+    return Converted(trained, list(content.told), attention.describe(config))
 
 
 def open_questions(network: StateDict, config: Config, source: str) -> list[str]:
@@ -152,7 +226,10 @@ def _text(config: Config) -> dict[str, str]:
 
 
 __all__ = [
+    "Converted",
     "StateDict",
+    "base_config",
+    "convert",
     "fit",
     "has_names",
     "load",

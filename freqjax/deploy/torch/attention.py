@@ -23,11 +23,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from freqjax.config.sections import NetworkConfig
-from freqjax.deploy.torch.state_dict import GATES
+from freqjax.config.sections import Config, NetworkConfig
+from freqjax.deploy.torch.state_dict import GATES, single
 from freqjax.errors import UserError
 from freqjax.networks import Network
 from freqjax.networks.network import Params
+from freqjax.tasks.classifier.config import ATTENDING, ClassifierConfig
 from freqjax.tasks.classifier.network.classifier import ClassifierNetwork
 from freqjax.tasks.classifier.network.transformer import Transformer
 
@@ -44,6 +45,59 @@ def has_names(network: Network, config: NetworkConfig) -> bool:
     if not isinstance(network, ClassifierNetwork) or not isinstance(network.encoder, Transformer):
         return False
     return network.past is None or config.cell in GATES
+
+
+def require_names(network: Network, config: Config, source: str) -> None:
+    """Check that `to_params` can fill the network of a config, whose task makes it.
+
+    Raises:
+      UserError: it is another network, or has weights that no module of PyTorch has.
+    """
+    task = config.task
+    if not isinstance(network, ClassifierNetwork) or not isinstance(task, ClassifierConfig):
+        raise UserError(
+            f"task.name is {task.name}: it must be classifier, or a task whose network is layers of a cell, "
+            f"to take the weights of {source}."
+        )
+    if not isinstance(network.encoder, Transformer):
+        raise UserError(
+            f"task.encoder is {task.encoder}: it must be {' or '.join(ATTENDING)} to take the weights of "
+            f"{source}."
+        )
+    if not has_names(network, config.network):
+        raise UserError(
+            f"network.cell is {config.network.cell}: it must be one of {', '.join(GATES)}, which PyTorch "
+            f"has, to take the weights of {source}."
+        )
+    if task.pretraining:
+        raise UserError(
+            f"task.pretraining is {task.pretraining}: it must be 0 to take the weights of {source}, since "
+            "they learn their classes without it."
+        )
+
+
+def require_no_attention(arrays: Mapping[str, np.ndarray], source: str) -> None:
+    """Check that a file of arrays needs no config to tell its network.
+
+    Raises:
+      UserError: it holds layers of attention, and so not the number of their heads.
+    """
+    found = [name for name in arrays if name.endswith("self_attn.in_proj_weight")]
+    if found:
+        raise UserError(
+            f"{source}: it holds {min(found)}, of attention, and no config: there must be a config of the "
+            "classifier that it is, with its task.encoder, task.layers, task.heads and task.data."
+        )
+
+
+def describe(config: Config) -> str:
+    """Return the kind and the sizes of a network that `require_names` accepts, in words."""
+    task = config.task
+    assert isinstance(task, ClassifierConfig)
+    return (
+        f"{task.encoder} classifier, layers: {task.layers}, heads: {task.heads}, hidden units: "
+        f"{config.network.hidden_size}"
+    )
 
 
 def from_params(params: Params) -> Arrays:
@@ -76,7 +130,8 @@ def to_params(arrays: Mapping[str, np.ndarray], shapes: Params, source: str) -> 
       source: where the arrays come from, for error messages.
 
     Raises:
-      UserError: an array is missing, there is one more, or a shape is another one.
+      UserError: an array is missing, there is one more, a shape is another one, or float32 does not hold a
+        value.
     """
     blank = jax.tree.map(lambda leaf: np.zeros(leaf.shape, np.float32), shapes)
     wanted = from_params(blank)
@@ -88,12 +143,10 @@ def to_params(arrays: Mapping[str, np.ndarray], shapes: Params, source: str) -> 
                 f"{source}: {name} has shape {arrays[name].shape}: it must be {array.shape}, as the config "
                 "makes it."
             )
-        if not np.isfinite(arrays[name]).all():
-            raise UserError(f"{source}: {name} holds a value that is not finite.")
     for name in arrays:
         if name not in wanted:
             raise UserError(f"{source}: it holds {name}, which is none of the network.")
-    return _filled(blank, arrays)
+    return _filled(blank, {name: single(name, array, source) for name, array in arrays.items()})
 
 
 def _filled(blank: Any, arrays: Mapping[str, np.ndarray]) -> Any:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from freqjax.deploy.torch.saved_objects import Saved, children
 from freqjax.errors import UserError
 
-# The first weights of a recurrent module, or those of a cell.
-_FIRST = re.compile(r".*weight_[ih]h(?:_l0)?")
+# The first weights of a recurrent module, or those of a cell or of attention.
+_FIRST = re.compile(r".*weight_[ih]h(?:_l0)?|.*in_proj_weight")
 # What nn.RNN and nn.RNNCell say of themselves, and scripts among their hyper-parameters.
 _NONLINEARITY = {
     ("nonlinearity", "tanh"): "tanh",
@@ -37,7 +37,7 @@ class Found(NamedTuple):
 
 
 def state_dict_in(content: Any, torch: Any, source: str) -> Found:
-    """Find the one state_dict with a recurrent module in `content`; without one, the first tensors.
+    """Find the one state_dict with a recurrent module or attention in `content`, else the first tensors.
 
     Args:
       content: what `saved_objects.read` returned.

@@ -16,13 +16,16 @@ from freqjax.run.workdir import IDLE, Workdir
 from freqjax.system import files, leftovers
 
 
-def base_config(path: Path) -> Config:
+def base_config(path: Path, task: str | None) -> Config:
     """Return the config in the file at `path`, or the default config, with the sizes of the file.
+
+    `task` is the one that the command line names, if any: that of the default config, if it is one whose
+    network is no layers of a cell.
 
     Raises:
       UserError: as `freqjax.deploy.torch.load`.
     """
-    return interop.read(path, _source(path))[1]
+    return interop.base_config(path, _source(path), task)
 
 
 def run(path: Path, config: Config, folder: Path, *, say: Callable[[str], None]) -> None:
@@ -31,8 +34,7 @@ def run(path: Path, config: Config, folder: Path, *, say: Callable[[str], None])
     Raises:
       UserError: as `freqjax.deploy.torch.load`; or the folder holds files or cannot be written.
     """
-    network, _ = interop.read(path, _source(path))
-    trained = interop.fit(network, config, _source(path))
+    trained, told, words = interop.convert(path, config, _source(path))
     values = configs.to_dict(config)
     written = ("config.json", "checkpoints", ".lock", ".lock.holder")
     if folder.is_dir():  # what a kill has left half-written
@@ -47,13 +49,9 @@ def run(path: Path, config: Config, folder: Path, *, say: Callable[[str], None])
         checkpoints.save_params_only(
             folder, 0, trained.params, {"config": values}, metric=math.inf, warn=say
         )
-    for line in interop.open_questions(network, config, _source(path)):
+    for line in told:
         say(line)
-    cell = f"rnn of {config.network.nonlinearity}" if network.cell == "rnn" else network.cell
-    say(
-        f"{count_parameters(trained.params):,} parameters of {path}: {cell}, "
-        f"layers: {len(network.layers)}, hidden units: {network.hidden_size}"
-    )
+    say(f"{count_parameters(trained.params):,} parameters of {path}: {words}")
     say(f"evaluate them: python -m freqjax.main --mode evaluate --checkpoint {folder}")
 
 

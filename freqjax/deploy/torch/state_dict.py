@@ -148,8 +148,8 @@ def from_arrays(arrays: Mapping[str, np.ndarray], source: str) -> StateDict:
         wanted[CARRY] = (len(layers) * len(layers[0]), hidden)
     _require_shapes(wanted, (*layers[0][0][:2], weight), arrays, source)
     try:
-        single = {
-            key: _single(key, arrays[key], source) if key in arrays else np.zeros(shape, np.float32)
+        held = {
+            key: single(key, arrays[key], source) if key in arrays else np.zeros(shape, np.float32)
             for key, shape in wanted.items()
         }
     except MemoryError:
@@ -159,13 +159,13 @@ def from_arrays(arrays: Mapping[str, np.ndarray], source: str) -> StateDict:
     return StateDict(
         cell=_cell(wanted[layers[0][0].weight_hh]),
         layers=tuple(
-            tuple(Direction(*(single[key] for key in direction)) for direction in directions)
+            tuple(Direction(*(held[key] for key in direction)) for direction in directions)
             for directions in layers
         ),
-        head_weight=single[weight],
-        head_bias=single[bias],
-        film=tuple(Film(*(single[key] for key in film)) for film in films) or None,
-        carry=single.get(CARRY),
+        head_weight=held[weight],
+        head_bias=held[bias],
+        film=tuple(Film(*(held[key] for key in film)) for film in films) or None,
+        carry=held.get(CARRY),
         told=tuple(_told(names.without_biases, source)),
     )
 
@@ -228,8 +228,12 @@ def _matrix(key: str, arrays: Mapping[str, np.ndarray], source: str) -> tuple[in
     return array.shape
 
 
-def _single(key: str, array: np.ndarray, source: str) -> np.ndarray:
-    """Convert `array` to float32, which must hold all its values exactly."""
+def single(key: str, array: np.ndarray, source: str) -> np.ndarray:
+    """Convert `array` to float32, which must hold all its values exactly.
+
+    Raises:
+      UserError: it does not, or a value is not finite.
+    """
     # NumPy has no kind for bfloat16: it is recognised by its name.
     if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
         raise UserError(
@@ -238,10 +242,10 @@ def _single(key: str, array: np.ndarray, source: str) -> np.ndarray:
     if not np.isfinite(array).all():
         raise UserError(f"{source}: {key} holds a value that is not finite.")
     with np.errstate(over="ignore", under="ignore"):
-        single = np.array(array, np.float32, order="C")  # a copy: `array` may be a part of the file
-    if not (single.astype(array.dtype) == array).all():
+        found = np.array(array, np.float32, order="C")  # a copy: `array` may be a part of the file
+    if not (found.astype(array.dtype) == array).all():
         raise UserError(
             f"{source}: {key} holds {array.dtype} values that float32 cannot hold exactly: round them "
             "first, as model.float() does."
         )
-    return single
+    return found

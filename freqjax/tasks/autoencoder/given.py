@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from freqjax.errors import UserError
 from freqjax.tasks.autoencoder.dataset import Part, pad
 from freqjax.tasks.autoencoder.text import tokens_of
 from freqjax.tasks.autoencoder.vocabulary import Vocabulary
+from freqjax.tasks.row_values import flags_of_lengths
 
 
 def are_texts(sequences: Any) -> bool:
@@ -122,6 +123,23 @@ def codes(values: Any, numbers: int, name: str = "codes") -> Float[np.ndarray, "
     if not (np.abs(found) <= 1).all():
         raise UserError(f"{name} holds a number outside its range: {wanted}.")
     return found
+
+
+def within(
+    lengths: Any, count: int, samples: int, source: str = "lengths is given"
+) -> Bool[np.ndarray, "N T"]:
+    """Return which samples lie before the end of each sequence.
+
+    Args:
+      lengths: [N], whole numbers from 1 to T.
+      count: N.
+      samples: T.
+      source: how messages begin.
+
+    Raises:
+      UserError: the lengths are something else.
+    """
+    return flags_of_lengths(np.asarray(lengths), (count, samples), source)
 
 
 def require_count(count: int, name: str) -> None:

@@ -133,7 +133,8 @@ class Judge:
     def probes(self, frozen: Frozen) -> Probes:
         """Run the probes of `freqjax.tasks.autoencoder.probes` on the test rows."""
         assert isinstance(frozen.network, AutoencoderNetwork)
-        return probe(frozen.network, frozen.params, self.dataset.test)
+        outputs = np.asarray(frozen.outputs("test"))
+        return probe(frozen.network, frozen.params, self.dataset.test, outputs)
 
     def metrics(
         self,

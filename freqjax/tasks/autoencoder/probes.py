@@ -129,20 +129,25 @@ class Probed:
         return np.concatenate(parts)
 
 
-def probe(network: AutoencoderNetwork, params: Params, part: Part) -> Probes:
-    """Run all probes on the sequences of a part."""
+def probe(
+    network: AutoencoderNetwork,
+    params: Params,
+    part: Part,
+    outputs: Float[np.ndarray, "N T D"],
+) -> Probes:
+    """Run all probes on the sequences of a part, beside the outputs as evaluated."""
     probed = Probed(network, params)
     coded = probed.encode(part)
     samples = part.mask.shape[1]
 
-    def decoded(codes: Any, beside: Beside = coded.beside) -> np.ndarray:
-        return probed.decode(np.asarray(codes, np.float32), samples, beside)
-
     def cosine(codes: Any, beside: Beside = coded.beside) -> float:
-        return mean_cosine(decoded(codes, beside), part.vectors, part.mask)
+        decoded = probed.decode(np.asarray(codes, np.float32), samples, beside)
+        return mean_cosine(decoded, part.vectors, part.mask)
 
+    own = mean_cosine(outputs, part.vectors, part.mask)
     quantised = _at_bits(network.code, coded.codes, network.code.bits)
-    outputs = decoded(quantised)
+    others = [bits for bits in RATES if bits != network.code.bits]
+    at = {bits: cosine(_at_bits(network.code, coded.codes, bits)) for bits in others}
     turned = coded.beside._replace(states=_turned(coded.beside.states))
     forced = answer = None
     if network.decoder.feeds_back:
@@ -151,12 +156,12 @@ def probe(network: AutoencoderNetwork, params: Params, part: Part) -> Probes:
         forced = cosine(quantised, shown)
         answer = _answer(network, params, quantised, shown, part)
     return Probes(
-        cosine=mean_cosine(outputs, part.vectors, part.mask),
+        cosine=own,
         zeroed=cosine(np.zeros_like(quantised)),
         swapped=cosine(np.roll(quantised, 1, axis=0)),
         moved=cosine(_moved(network.code, coded.codes)),
         states_swapped=cosine(quantised, turned) if network.decoder.leaks else None,
-        by_bits={bits: cosine(_at_bits(network.code, coded.codes, bits)) for bits in RATES},
+        by_bits={bits: at.get(bits, own) for bits in RATES},
         forced=forced,
         answer=answer,
         varied=varied(outputs, part.vectors, part.mask),

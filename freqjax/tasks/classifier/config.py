@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from freqjax.config.fields import anything, at_least, choice, fraction, positive, rule, within
 from freqjax.config.task import NAME, TaskConfig
@@ -37,6 +37,7 @@ _DRAWN = (
 class ClassifierConfig(TaskConfig):
     """Windows of recordings with classes, and the network that tells them."""
 
+    answers: ClassVar[Literal["component", "classes"]] = "classes"
     files: ClassVar[tuple[str, ...]] = (*TaskConfig.files, "data")
     built_in: ClassVar[frozenset[str]] = frozenset({PATTERN})
     network_fields: ClassVar[frozenset[str]] = frozenset(

@@ -9,10 +9,11 @@ import math
 
 import numpy as np
 
-from freqjax.tasks.classifier import intervals, possible, scores
+from freqjax.tasks.classifier import intervals, scores
 from freqjax.tasks.classifier.config import ClassifierConfig
 from freqjax.tasks.classifier.intervals import Interval
 from freqjax.tasks.classifier.judged import Judge, Judged, over_groups
+from freqjax.tasks.classifier.possible import Possible, section_of
 from freqjax.tasks.classifier.probes import Probes
 from freqjax.tasks.evaluation import Section, Table
 from freqjax.text import number
@@ -29,12 +30,16 @@ _SHOWN = {
 
 
 def sections_of(
-    judge: Judge, judged: Judged, probes: Probes, config: ClassifierConfig
+    judge: Judge,
+    judged: Judged,
+    probes: Probes,
+    best: Possible | None,
+    config: ClassifierConfig,
 ) -> list[Section]:
     """Return the sections in reading order."""
     return [
         _standing(judge, judged, config),
-        *possible.section_of(possible.possible(judge.dataset, judged)),
+        *section_of(best),
         *_modalities(judge, judged, probes),
         *([] if config.refit else [_calibration(judge, judged)]),
         _classes(judge, judged),

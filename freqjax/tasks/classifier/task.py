@@ -60,6 +60,7 @@ class Classifier(Task):
     def __init__(self, config: ClassifierConfig, context: Context | None = None) -> None:
         """Read the data: their sizes are those of the network."""
         super().__init__(config, context)
+        self.pretraining = config.pretraining
         folds = None if config.folds is None else Folds(config.folds, config.fold)
         self.dataset: Dataset = load_dataset(
             config.data,
@@ -98,6 +99,7 @@ class Classifier(Task):
         )
         self._judged: tuple[Any, Judged] | None = None
         self._probed: tuple[Any, probes.Probes] | None = None
+        self._compared: tuple[Any, possible.Possible | None] | None = None
 
     def _named(self) -> Dataset:
         names, known = self.config.class_names, self.dataset.class_names
@@ -302,7 +304,7 @@ class Classifier(Task):
         scored = {
             name: self.judge.scores(own, "test") for name, own in self.judge.baselines.items()
         }
-        best = possible.possible(self.dataset, judged)
+        best = self.possible(frozen)
         return found._replace(
             score=self.judge.score(self.dataset.test.label, judged.probabilities["test"]),
             metrics=metrics
@@ -336,6 +338,13 @@ class Classifier(Task):
             self._probed = (frozen.params, probes.probe(self.judge, judged, changed))
         return self._probed[1]
 
+    def possible(self, frozen: Frozen) -> possible.Possible | None:
+        """Compare frozen weights with the exact posterior; None without a law. The last one is kept."""
+        if self._compared is None or self._compared[0] is not frozen.params:
+            found = possible.possible(self.dataset, self.judged(frozen))
+            self._compared = (frozen.params, found)
+        return self._compared[1]
+
     def checks(self, evidence: Evidence) -> list[Examination]:
         """Look for leaks, constants and corrections; see `freqjax.tasks.classifier.checks`."""
         return checks.checks(self.config, self.dataset, evidence)
@@ -343,7 +352,11 @@ class Classifier(Task):
     def sections(self, frozen: Frozen, evaluation: Evaluation) -> Sequence[Section]:
         """Describe scores beside the baselines', classes, groups and recordings."""
         return sections.sections_of(
-            self.judge, self.judged(frozen), self.probes(frozen), self.config
+            self.judge,
+            self.judged(frozen),
+            self.probes(frozen),
+            self.possible(frozen),
+            self.config,
         )
 
     def draw(

@@ -11,7 +11,7 @@ from freqjax.tasks.autoencoder.network.autoencoder import AutoencoderNetwork, Pr
 from freqjax.tasks.autoencoder.network.code import Code
 from freqjax.tasks.autoencoder.network.curves import CurveDecoder
 from freqjax.tasks.autoencoder.network.nearest import NearestEncoder
-from freqjax.tasks.autoencoder.probes import geometry, probe
+from freqjax.tasks.autoencoder.probes import Probed, geometry, probe
 
 N, T, D, K, BITS = 40, 4, 5, 2, 6
 P = 2**BITS
@@ -33,9 +33,16 @@ def network_and_part(seed=0) -> tuple[Any, Any, Part]:
     return network, params, Part(np.where(mask[..., None], vectors, 0), mask, group, 0 * group)
 
 
+def outputs_of(network, params, part) -> Any:
+    """Return outputs as an evaluation computes them."""
+    resets = np.arange(T)[:, None] == part.mask.sum(axis=1)
+    xs = np.swapaxes(part.vectors, 0, 1)
+    return np.swapaxes(np.asarray(network.unroll(params, (), xs, resets)[1]), 0, 1)
+
+
 def test_a_probe_decodes_the_code_that_it_names():
     network, params, part = network_and_part()
-    found = probe(network, params, part)
+    found = probe(network, params, part, outputs_of(network, params, part))
     xs = np.swapaxes(part.vectors, 0, 1)
     resets = np.arange(T)[:, None] == part.mask.sum(axis=1)
     codes = np.asarray(network.encode(params, xs, resets)[0])
@@ -57,7 +64,7 @@ def test_a_probe_decodes_the_code_that_it_names():
 
 def test_a_number_that_is_moved_goes_to_the_level_beside_it():
     network, params, part = network_and_part()
-    found = probe(network, params, part)
+    found = probe(network, params, part, outputs_of(network, params, part))
     # Every way to move the numbers of each segment, by hand: the probe lies within them.
     xs = np.swapaxes(part.vectors, 0, 1)
     resets = np.arange(T)[:, None] == part.mask.sum(axis=1)
@@ -75,6 +82,22 @@ def test_a_number_that_is_moved_goes_to_the_level_beside_it():
     lowest, highest = sums.min(axis=0).sum() / count, sums.max(axis=0).sum() / count
     assert lowest < found.moved < highest < found.cosine
     assert found.moved == pytest.approx(sums.mean(axis=0).sum() / count, abs=0.02)
+
+
+def test_what_was_evaluated_is_not_decoded_again(monkeypatch):
+    network, params, part = network_and_part()
+    network.code = Code(K, 8)
+    outputs = outputs_of(network, params, part)
+    decoded: list[Any] = []
+    decode = Probed.decode
+    monkeypatch.setattr(
+        Probed, "decode", lambda self, codes, *a: decoded.append(codes) or decode(self, codes, *a)
+    )
+    found = probe(network, params, part, outputs)
+    assert found.by_bits[8] == found.cosine == mean_cosine(outputs, part.vectors, part.mask)
+    codes: Any = Probed(network, params).encode(part).codes
+    evaluated = np.asarray(network.code.quantised(codes))
+    assert len(decoded) == 5 and not any(np.array_equal(own, evaluated) for own in decoded)
 
 
 def test_the_geometry_of_codes_that_lie_on_a_line():

@@ -109,9 +109,15 @@ def config_of(**fields):
     )
 
 
-def test_a_network_is_close_to_the_limit_and_not_beyond_it(tmp_path):
+def test_a_network_is_close_to_the_limit_and_not_beyond_it(tmp_path, monkeypatch):
     config = config_of(pattern_rows=5000, pattern_separation=2.0)
+    compared, compare = [], possible.possible
+    monkeypatch.setattr(
+        possible, "possible", lambda *given: compared.append(given) or compare(*given)
+    )
     summary = freqjax.train(config, tmp_path / "run", say=lambda line: None)
+    # Once an evaluation, of which a run has one.
+    assert len(compared) == 1
     saved = json.loads((tmp_path / "run" / "summary.json").read_text())
     found, limit = saved["possible"], saved["limit"]
     assert limit == found["bayes"]["average_precision"]

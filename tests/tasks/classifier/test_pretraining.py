@@ -8,11 +8,14 @@ import numpy as np
 import optax
 import pytest
 
+import freqjax
 from freqjax import ClassifierConfig, NetworkConfig
+from freqjax.checkpoints import rows as saved_rows
 from freqjax.networks import TrainsApart
 from freqjax.tasks.classifier import parts
 from freqjax.tasks.classifier.network.layout import Layout, Modality
 from freqjax.tasks.classifier.network.pretraining import filling_loss, init_filler
+from tests.tasks.classifier.test_task import config_of, write
 
 N, L, UPDATES = 5, 12, 3
 LAYOUT = Layout(L, {"pose": 2, "gaze": 1})
@@ -92,6 +95,18 @@ def test_classes_are_learned_only_after_the_updates_that_fill_in():
         assert np.any(np.asarray(grads["encoder"]["conv_0"]["kernel"]))
     assert np.any(np.asarray(after["head"]["kernel"]))
     assert not np.any(np.asarray(after["filler"]["kernel"]))
+
+
+def test_rows_tell_how_many_of_their_updates_learn_no_class(tmp_path):
+    config = config_of(write(tmp_path / "a.npz"), pretraining=4)
+    config.train.epochs, config.train.batch = 3, 16
+    freqjax.train(config, tmp_path / "run", say=lambda line: None)
+    rows = saved_rows.read(tmp_path / "run" / "metrics.jsonl", print)
+    assert [row["step"] for row in rows] == [3, 6, 9]
+    assert [row.get("pretraining") for row in rows] == [3, 1, None]
+    # The cross-entropy of outputs of 0 over three classes.
+    assert rows[0]["loss"] == pytest.approx(np.log(3), rel=1e-5)
+    assert rows[1]["loss"] != pytest.approx(np.log(3), rel=1e-5)
 
 
 def test_what_follows_from_the_rest_of_a_window_is_filled_in():

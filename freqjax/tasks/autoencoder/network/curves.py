@@ -28,7 +28,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from freqjax.networks.arrays import AnyArray
-from freqjax.tasks.autoencoder.network.decoders import NOTHING, Beside
+from freqjax.tasks.autoencoder.network.decoders import NOTHING, Beside, Sizes
 
 _EPSILON = 1e-12
 # Lines that are drawn if there are no rows to begin with: standard deviation of their vectors' features.
@@ -108,21 +108,15 @@ def lines_of(
 
 
 @dataclass(frozen=True, eq=False)
-class CurveDecoder:
+class CurveDecoder(Sizes):
     """Decoder by a curve for each stage of a code.
 
     Attributes:
-      samples: T.
-      dimensions: D.
-      numbers: K.
       nodes: P.
       lines: initial nodes; None for random ones.
       squared: whether the nearest node is that of the least squared error, and not of the highest cosine.
     """
 
-    samples: int
-    dimensions: int
-    numbers: int
     nodes: int
     lines: tuple[Lines, ...] | None = None
     squared: bool = False

@@ -97,19 +97,28 @@ class Decoder(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class LinearDecoder:
-    """One product of the code.
+class Sizes:
+    """Sizes of a decoder.
 
     Attributes:
       samples: T of the longest sequence.
       dimensions: D.
       numbers: K.
-      components: initial weights; None for random ones.
     """
 
     samples: int
     dimensions: int
     numbers: int
+
+
+@dataclass(frozen=True, eq=False)
+class LinearDecoder(Sizes):
+    """One product of the code.
+
+    Attributes:
+      components: initial weights; None for random ones.
+    """
+
     components: Components | None = None
     feeds_back: bool = False
     leaks: bool = False

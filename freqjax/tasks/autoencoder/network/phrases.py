@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from freqjax.networks.arrays import AnyArray
-from freqjax.tasks.autoencoder.network.decoders import NOTHING, Beside
+from freqjax.tasks.autoencoder.network.decoders import NOTHING, Beside, Sizes
 
 _EPSILON = 1e-12
 _NEVER = -1e9
@@ -74,21 +74,15 @@ class Drawn:
 
 
 @dataclass(frozen=True, eq=False)
-class PhraseDecoder:
+class PhraseDecoder(Sizes):
     """Decoder of a code whose numbers name phrases.
 
     Attributes:
-      samples: T.
-      dimensions: D.
-      numbers: K.
       phrases: P.
       drawn: initial phrases; None for random ones.
       squared: whether the best phrases are those of the least squared error, and not of the highest cosine.
     """
 
-    samples: int
-    dimensions: int
-    numbers: int
     phrases: int
     drawn: Drawn | None = None
     squared: bool = False

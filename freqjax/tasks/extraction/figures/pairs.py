@@ -1,8 +1,11 @@
 """Figure of rotors: natural frequencies of pairs of units, or of complex units, before and after training."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -45,33 +48,15 @@ def rotors(
     Raises:
       ValueError: if the arrays are not all [P] with P ≥ 1, or an owner is not in -1 … F - 1.
     """
-    before, after = np.asarray(before_hz, np.float64), np.asarray(after_hz, np.float64)
-    owner, lines = np.asarray(owner), list(frequencies_hz)
-    if before.ndim != 1 or not before.size or not before.shape == after.shape == owner.shape:
-        shapes = f"{before.shape}, {after.shape} and {owner.shape}"
-        raise ValueError(f"before_hz, after_hz and owner must all be [P] with P ≥ 1, got {shapes}")
-    if owner.min() < -1 or owner.max() >= len(lines):
-        raise ValueError(
-            f"owner must be in -1 … {len(lines) - 1}, got {sorted(set(owner.tolist()))}"
-        )
-    drawn = np.isfinite(before) & np.isfinite(after) & (before > 0) & (after > 0)
-    rows = [*range(len(lines)), *([-1] if (owner == -1).any() else [])]
+    pairs, lines = _Pairs.of(before_hz, after_hz, owner, len(frequencies_hz)), list(frequencies_hz)
+    rows = [*range(len(lines)), *([-1] if (pairs.owner == -1).any() else [])]
     figure, axes = canvas.subplots(10, 0.9 + max(2.2, 1.25 * len(rows)), len(rows), 1, sharex=True)
-    shown = np.concatenate([before[drawn], after[drawn], lines])
-    found, kind = 0, "unit" if linear else "pair"
-    for axis, row in zip(axes[:, 0], rows, strict=True):
-        mine = (owner == row) & drawn
-        for index, line_hz in enumerate(lines):
-            own = index == row
-            style = {"color": canvas.colour(index), "alpha": 1.0 if own else 0.5}
-            axis.axvline(line_hz, lw=1.6 if own else 1, ls="-" if own else ":", zorder=1, **style)
-        line_hz = lines[row] if row >= 0 else math.nan
-        at_line = _draw_pairs(axis, before[mine], after[mine], line_hz, row)
-        found += at_line > 0
-        title = _row_finding(line_hz, after[mine], at_line, kind)
-        hidden = int(np.sum((owner == row) & ~drawn))
-        title += f"; {hidden} without rotation, not drawn" if hidden else ""
-        axis.set_title(title, loc="left", fontsize=10)
+    kind = "unit" if linear else "pair"
+    found = sum(
+        _draw_row(axis, pairs, lines, row, kind) > 0
+        for axis, row in zip(axes[:, 0], rows, strict=True)
+    )
+    shown = np.concatenate([pairs.before[pairs.drawn], pairs.after[pairs.drawn], lines])
     axes[0, 0].set(xscale="log", xlim=(shown.min() / 1.25, shown.max() * 1.25))
     _frequency_ticks(axes[-1, 0])
     what, limit = ("frequency", "") if linear else _OF_PAIRS
@@ -80,8 +65,65 @@ def rotors(
     finding = (
         f"{found} of {len(lines)} lines have a {kind} within {100 * AT_LINE:g} % after training"
     )
-    canvas.set_headline(figure, f"{finding} ({_counted(before.size, kind)})")
+    canvas.set_headline(figure, f"{finding} ({_counted(pairs.before.size, kind)})")
     return canvas.save(figure, directory, "rotors.png")
+
+
+class _Pairs(NamedTuple):
+    """Natural frequencies of P pairs, Hz, and the selector that opens each.
+
+    Attributes:
+      before: [P], before training.
+      after: [P], after training.
+      owner: [P] int, index of the selector, or -1.
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+    owner: np.ndarray
+
+    @staticmethod
+    def of(before_hz: np.ndarray, after_hz: np.ndarray, owner: np.ndarray, lines: int) -> _Pairs:
+        """Check the arrays of pairs of so many lines.
+
+        Raises:
+          ValueError: as `rotors`.
+        """
+        before, after = np.asarray(before_hz, np.float64), np.asarray(after_hz, np.float64)
+        owner = np.asarray(owner)
+        if before.ndim != 1 or not before.size or not before.shape == after.shape == owner.shape:
+            shapes = f"{before.shape}, {after.shape} and {owner.shape}"
+            raise ValueError(
+                f"before_hz, after_hz and owner must all be [P] with P ≥ 1, got {shapes}"
+            )
+        if owner.min() < -1 or owner.max() >= lines:
+            raise ValueError(
+                f"owner must be in -1 … {lines - 1}, got {sorted(set(owner.tolist()))}"
+            )
+        return _Pairs(before, after, owner)
+
+    @property
+    def drawn(self) -> np.ndarray:
+        """Which pairs turn, before and after: [P]."""
+        there = np.isfinite(self.before) & np.isfinite(self.after)
+        return there & (self.before > 0) & (self.after > 0)
+
+
+def _draw_row(axis: Axes, pairs: _Pairs, lines: Sequence[float], row: int, kind: str) -> int:
+    """Draw all lines and the pairs of one row, and return how many end at its line."""
+    for index, line_hz in enumerate(lines):
+        own = index == row
+        style = {"color": canvas.colour(index), "alpha": 1.0 if own else 0.5}
+        axis.axvline(line_hz, lw=1.6 if own else 1, ls="-" if own else ":", zorder=1, **style)
+    line_hz = lines[row] if row >= 0 else math.nan
+    of_row = pairs.owner == row
+    mine = of_row & pairs.drawn
+    at_line = _draw_pairs(axis, pairs.before[mine], pairs.after[mine], line_hz, row)
+    title = _row_finding(line_hz, pairs.after[mine], at_line, kind)
+    hidden = int(np.sum(of_row & ~pairs.drawn))
+    title += f"; {hidden} without rotation, not drawn" if hidden else ""
+    axis.set_title(title, loc="left", fontsize=10)
+    return at_line
 
 
 def _draw_pairs(axis: Axes, before: np.ndarray, after: np.ndarray, line_hz: float, row: int) -> int:
