@@ -10,7 +10,8 @@ the causes that the program names. No trial of the diagnosis is made. Other rows
 |---|---|
 | none | 1e-3 from the first update on |
 | warmed | rises over a tenth of the updates, and falls to nine tenths at the end, as it does without |
-| cosine | rises over a fifth and falls to 0: what the program advises where it finds a constant |
+| cosine | rises over a fifth and falls to 0 |
+| third | the same to a third of the rate: what the program advises where it finds a constant |
 
 data/stairs.npz is of `freqjax data hapt`.
 """
@@ -41,6 +42,11 @@ _STARTS: dict[str, tuple[str, ...]] = {
         "--config.optimizer.final_fraction=0.9",
     ),
     "cosine": ("--config.optimizer.schedule=cosine", "--config.optimizer.warmup_fraction=0.2"),
+    "third": (
+        "--config.optimizer.schedule=cosine",
+        "--config.optimizer.warmup_fraction=0.2",
+        "--config.optimizer.learning_rate=3.3e-4",
+    ),
 }
 
 
