@@ -261,9 +261,9 @@ _PUBLISHED = """## A published form
 `configs/classifier_original.py` is that of a published program: convolutions, the mean of each modality over
 time, four layers of attention among three tokens with normalisation behind each, sampler and class weights
 at once, and 1e-3 from the first update on. The task, stairs against all other activities of the phones'
-sensors, is one that logistic regression solves. Two epochs, in which the rate is 1e-3 from the first update on
-(none), rises over a tenth of the updates and stays about the same (warmed), rises over a fifth and falls to 0
-(cosine), or does so to a third of 1e-3 (third):
+sensors, is one that logistic regression solves. Two epochs, in which the rate is 1e-3 from the first update
+on (none), rises over a tenth of the updates and stays about the same (warmed), rises over a fifth and falls
+to 0 (cosine), or does so to a third of 1e-3 (third):
 """
 
 

@@ -201,6 +201,7 @@ class RunUnderExamination:
             command=self.command,
             through_time=self.through_time,
             decays=self.config.optimizer.weight_decay > 0,
+            rate=self.config.optimizer.learning_rate,
             frozen=self.frozen,
             near_start=self.near_start,
         )

@@ -59,7 +59,7 @@ def signals(traces: Sequence[Trace], snapshots: Snapshots | None, unit: str, rat
     height = models.Range1d(-1, 1)
     error = _figure(150, x_range=time, y_range=height, y_axis_label="output − target")
     _line(error, shown, "error", "error", 1.0, legend=False)
-    error.yaxis.formatter = models.BasicTickFormatter(precision=1, power_limit_low=-3)
+    error.yaxis.formatter = models.PrintfTickFormatter(format="%.2g")
     error.xaxis.axis_label = unit
     spectra, columns = _spectra(traces, names, unit, rate)
     return Panels(
@@ -107,7 +107,7 @@ def _spectra(
     ]
     panel = _figure(
         240,
-        x_range=models.Range1d(*_above_zero(found[0].cycles)),
+        x_range=models.Range1d(*_limits(found[0].cycles)),
         y_range=models.Range1d(FLOOR, 5),
         x_axis_type="log",
         y_axis_label="dB of the strongest",
@@ -121,10 +121,9 @@ def _spectra(
     return panel, [drawn, *columns]
 
 
-def _above_zero(cycles: np.ndarray) -> tuple[float, float]:
-    """Return the limits of an axis: of all bins but that of a mean."""
-    above = cycles[cycles > 0]
-    return (float(above[0]), float(above[-1])) if above.size > 1 else (0.5, 1.0)
+def _limits(cycles: np.ndarray) -> tuple[float, float]:
+    """Return the limits of an axis of all bins."""
+    return (float(cycles[0]), float(cycles[-1])) if cycles.size > 1 else (0.5, 1.0)
 
 
 def _heights(traces: Sequence[Trace]) -> Any:
@@ -193,6 +192,8 @@ def losses(history: History, scale: Scale) -> Panels:
         horizon = _figure(140, y_axis_type="log", x_range=panel.x_range, y_axis_label=label)
         _line(horizon, source, "horizon", "ink", 1.6, legend=False)
         figures["horizon"] = horizon
+    for one in figures.values():
+        one.xaxis.formatter = models.NumeralTickFormatter(format="0,0")
     list(figures.values())[-1].xaxis.axis_label = "update"
     return Panels(figures, {"losses": source})
 

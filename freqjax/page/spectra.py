@@ -30,7 +30,7 @@ class Spectrum(NamedTuple):
 
 
 def spectrum_of(trace: Trace, rate: float) -> Spectrum:
-    """Return the power under a Hann window; of bins that share a place, the strongest.
+    """Return the power under a Hann window, without the mean; of bins that share a place, the strongest.
 
     Args:
       trace: the signals.
@@ -42,12 +42,13 @@ def spectrum_of(trace: Trace, rate: float) -> Spectrum:
         s.name: np.square(np.abs(np.fft.rfft(window * s.integers * s.scale))) for s in trace.series
     }
     most = max(*(values.max() for values in power.values()), np.finfo(float).tiny)
-    step = -(-(length // 2 + 1) // _MOST_BINS)
-    starts = np.arange(0, length // 2 + 1, step)
+    bins = length // 2 + 1
+    # The axis is logarithmic: slow bins stand alone, fast ones share a place.
+    starts = np.unique(np.geomspace(1, bins, _MOST_BINS, endpoint=False).astype(int))
     decibels = {}
     for name, values in power.items():
         strongest = np.maximum.reduceat(values, starts) / most
         decibels[name] = 10 * np.log10(np.maximum(strongest, 10 ** (FLOOR / 10)))
     # The middle of the bins that share a place.
-    middles = starts + (np.minimum(step, length // 2 + 1 - starts) - 1) / 2
+    middles = (starts + np.append(starts[1:], bins) - 1) / 2
     return Spectrum(middles * rate / length, decibels)

@@ -64,6 +64,7 @@ class Evidence(NamedTuple):
       command: (changes) → a command that repeats the run with them.
       through_time: the command that trains through a whole gradient.
       decays: whether its weights decay.
+      rate: its learning rate.
       frozen: [E][G] frozen losses of the epochs that were evaluated, the oldest first; None if not finite.
       near_start: changes of the config to first weights that the training targets suggest; empty where there
         are none.
@@ -82,5 +83,6 @@ class Evidence(NamedTuple):
     command: Callable[..., str]
     through_time: str
     decays: bool
+    rate: float
     frozen: Sequence[Sequence[float | None]]
     near_start: tuple[str, ...]

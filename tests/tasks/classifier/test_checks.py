@@ -31,6 +31,7 @@ def examined(config, change=lambda params: params):
         command=lambda *changes: " ".join(changes),
         through_time="",
         decays=False,
+        rate=0.003,
         frozen=[],
         near_start=(),
     )
@@ -55,7 +56,8 @@ def test_a_head_of_zeros_is_a_constant_and_no_better_than_a_line(tmp_path):
     found = examined(config, with_head(0.0, np.zeros(3)))
     assert found["constant_predictor"].found and found["no_better_than_a_line"].found
     assert found["constant_predictor"].evidence["spread"] == pytest.approx(0, abs=1e-6)
-    assert "warmup" in found["constant_predictor"].experiment
+    experiment = found["constant_predictor"].experiment
+    assert "warmup_fraction=0.2" in experiment and "learning_rate=0.001" in experiment
     assert not found["leakage"].found
 
 
