@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from benchmarks import record
 
@@ -27,7 +28,7 @@ def main() -> None:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
-        size = {"width": _WIDTH, "height": _HEIGHT}
+        size: Any = {"width": _WIDTH, "height": _HEIGHT}
         page = browser.new_context(viewport=size, color_scheme="light").new_page()
         page.goto((folder / "page.html").as_uri())
         page.wait_for_function("document.documentElement.dataset.ready === 'yes'")
