@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from freqjax.deploy.autoencoder import TrainedAutoencoder, load_autoencoder
     from freqjax.deploy.autoencoder_training import autoencoder
     from freqjax.deploy.trained import Trained, load
+    from freqjax.report.tensorboard import TensorBoard
     from freqjax.run.escalation import train
     from freqjax.tasks.autoencoder.config import AutoencoderConfig
     from freqjax.tasks.classifier.config import ClassifierConfig
@@ -49,6 +50,7 @@ _LATER = {
     "LinesConfig": "freqjax.tasks.lines.config:LinesConfig",
     # Its name in version 0.1, when there was no other task.
     "TaskConfig": "freqjax.tasks.extraction.config:ExtractionConfig",
+    "TensorBoard": "freqjax.report.tensorboard:TensorBoard",
     "TrainedAutoencoder": "freqjax.deploy.autoencoder:TrainedAutoencoder",
     "autoencoder": "freqjax.deploy.autoencoder_training:autoencoder",
     "load_autoencoder": "freqjax.deploy.autoencoder:load_autoencoder",
@@ -70,6 +72,7 @@ __all__ = [
     "RunConfig",
     "SweepConfig",
     "TaskConfig",
+    "TensorBoard",
     "TrainConfig",
     "Trained",
     "TrainedAutoencoder",

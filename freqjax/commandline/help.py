@@ -58,7 +58,6 @@ def _modes() -> str:
         lines.append(f"  {name:<11} {mode.doc}{' (default)' if name == 'train' else ''}")
     lines += [
         "",
-        "more:",
         "  freqjax MODE --help               the flags of a mode",
         "  freqjax --help --config CONFIG    the fields of a config, with their values and rules",
         "  freqjax completion SHELL          a script that completes words, for bash, zsh or fish",

@@ -147,6 +147,12 @@ MODES = {
         datasets.data,
         word="set",
     ),
+    "tensorboard": Mode(
+        "write the event files of the run or the sweep in --workdir for TensorBoard",
+        ("workdir", "device"),
+        datasets.of_nothing,
+        showing.tensorboard,
+    ),
     "serve": Mode(
         "show the runs below --workdir (default: runs) in a browser on this machine, also as they train",
         ("workdir", "port", "device"),

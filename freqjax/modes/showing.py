@@ -1,4 +1,4 @@
-"""Mode that shows runs in a browser."""
+"""Modes that show runs: in a browser, and to TensorBoard."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
+from freqjax.system import files
 from freqjax.system.output import tell
 
 _PORT = 8642
@@ -30,6 +31,26 @@ def serve(config: Config, flags: dict[str, Any]) -> int:
     finally:
         server.ends.set()
         server.server_close()
+    return 0
+
+
+def tensorboard(config: Config, flags: dict[str, Any]) -> int:
+    """Write the event files of a run or a sweep to its own folder."""
+    from freqjax.checkpoints.rows import read as read_rows
+    from freqjax.report import tensorboard as board
+    from freqjax.report.saved import read as read_summary
+
+    given = flags["workdir"]
+    folder = Path(given or "")
+    values = files.read_json(folder / "config.json") if given else None
+    if values is None:
+        raise UserError(f"--workdir is {given}: it must be the folder of a run or a sweep.")
+    board.require()
+    results = (files.read_json(folder / "sweep.json") or {}).get("rows", [])
+    rows = read_rows(folder / "metrics.jsonl", tell)
+    summary = None if results else read_summary(folder / "summary.json", tell)
+    place = board.convert(folder, rows, values, summary or {}, results)
+    tell(f"wrote {place}: tensorboard --logdir {folder}")
     return 0
 
 

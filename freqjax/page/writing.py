@@ -134,7 +134,10 @@ def render(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     place = resources.files("freqjax.page") / "templates"
-    read = {name: (place / name).read_text("utf-8") for name in (template, "page.css", "page.js")}
+    read = {
+        name: (place / name).read_text(encoding="utf-8")
+        for name in (template, "page.css", "page.js")
+    }
     return environment.from_string(read[template]).render(
         **variables, figures=parts, library=library, script=script, css=read["page.css"],
         program=read["page.js"],

@@ -8,13 +8,18 @@ from typing import Any
 
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
-from freqjax.run.experiment import Outcome, Say
+from freqjax.run.experiment import OnRow, Outcome, Say
 from freqjax.run.experiment import run as run_once
 from freqjax.system import files
 
 
 def train(
-    config: Config, workdir: str | Path, *, resume: bool = False, say: Say = print
+    config: Config,
+    workdir: str | Path,
+    *,
+    resume: bool = False,
+    say: Say = print,
+    on_row: OnRow | None = None,
 ) -> dict[str, Any]:
     """Train as `python -m freqjax.main` does, and return the object of summary.json of the last run.
 
@@ -23,15 +28,19 @@ def train(
       workdir: the run's folder; absent or empty unless `resume`.
       resume: whether to continue the run in `workdir`.
       say: called with each line of progress.
+      on_row: called with each row of metrics.jsonl once it is written, in the order of the epochs; what it
+        raises ends the training.
 
     Raises:
       UserError: bad config, data or folder; one sentence.
       KeyboardInterrupt: a signal to end came before anything was written.
     """
-    return run(config, Path(workdir), resume=resume, say=say).summary
+    return run(config, Path(workdir), resume=resume, say=say, on_row=on_row).summary
 
 
-def run(config: Config, folder: Path, *, resume: bool, say: Say) -> Outcome:
+def run(
+    config: Config, folder: Path, *, resume: bool, say: Say, on_row: OnRow | None = None
+) -> Outcome:
     """Train at `network.hidden_size`, then at the sizes of `train.escalate`, while capacity is the cause.
 
     The first run is `folder` itself, the others are folders `hidden_<H>` in it, each a complete run. The
@@ -46,7 +55,8 @@ def run(config: Config, folder: Path, *, resume: bool, say: Say) -> Outcome:
     outcome = None
     for size, following in zip(sizes, [*sizes[1:], None], strict=True):
         place = folder if not decisions else folder / f"hidden_{size}"
-        outcome = run_once(_at(config, size, first=not decisions), place, resume=resume, say=say)
+        one = _at(config, size, first=not decisions)
+        outcome = run_once(one, place, resume=resume, say=say, on_row=on_row)
         goes_on, why = _decide(outcome, place, following)
         metric = outcome.summary.get("metric", "mse")  # a summary of version 0.1 does not name it
         decisions.append(

@@ -50,6 +50,7 @@ from freqjax.training.stopping import Stopping
 from freqjax.training.trainers import StreamTrainer, Trainer
 
 Say = Callable[[str], None]
+OnRow = Callable[[dict[str, Any]], None]
 
 # Besides the best and the requested ones, a checkpoint is saved after this many seconds.
 _SAVE_SECONDS = 5.0
@@ -68,7 +69,9 @@ class Outcome:
     signum: int | None = None
 
 
-def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
+def run(
+    config: Config, workdir: Path, *, resume: bool, say: Say, on_row: OnRow | None = None
+) -> Outcome:
     """Make one run in the folder `workdir`, without the further runs of `train.escalate`.
 
     Args:
@@ -76,6 +79,7 @@ def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
       workdir: absent or empty unless `resume`.
       resume: whether to continue the run in `workdir`.
       say: called with each line of progress.
+      on_row: called with each row of metrics.jsonl once it is written.
 
     Raises:
       UserError: bad config, data or folder; one sentence.
@@ -95,6 +99,7 @@ def run(config: Config, workdir: Path, *, resume: bool, say: Say) -> Outcome:
         ),
         CheckpointStore(folder.path / "checkpoints", warn=say) as store,
     ):
+        experiment.on_row = on_row
         return experiment.run(folder, store, interrupts)
 
 
@@ -111,7 +116,14 @@ def _open(
 
 
 class Experiment:
-    """A run, from a valid config to its summary."""
+    """A run, from a valid config to its summary.
+
+    Attributes:
+      config: of the run.
+      on_row: called with each row of metrics.jsonl, or None.
+    """
+
+    on_row: OnRow | None = None
 
     def __init__(self, config: Config, say: Say, *, begun: bool = False) -> None:
         """Read and check all data; nothing is written.
@@ -295,6 +307,8 @@ class Experiment:
         )
         folder.append_row(end.row)
         self._rows.append(end.row)
+        if self.on_row is not None:
+            self.on_row(dict(end.row))
         if self._snapshots is not None and end.reason != "non_finite":
             self._snapshots.after(epoch, trainer.params)
         progress.show(end.row, last=end.reason is not None)

@@ -106,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _page(self, folder: Path) -> None:
         page = folder / writing.NAME
         if state_of(folder) != "trains" and page.is_file():
-            self._send(page.read_text("utf-8"))
+            self._send(page.read_text(encoding="utf-8"))
             return
         if state_of(folder) == "sweep":
             self._refuse(HTTPStatus.NOT_FOUND, "A sweep has no page; sweep.csv has its rows.")

@@ -60,6 +60,12 @@ class Opened:
         """Requests for anything that is no part of the page."""
         return [url for url in self.requests if not url.startswith(("file:", "data:", "blob:"))]
 
+    def settle(self) -> None:
+        """Wait until what was asked for is drawn: the page draws once a frame."""
+        self.page.evaluate(
+            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+
     def shown(self, column: str) -> list[float]:
         """Return what a column of the signals' figure holds now."""
         return list(self.page.evaluate(f"Array.from(freqjax.state.given.shown.data['{column}'])"))

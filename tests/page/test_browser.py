@@ -44,7 +44,7 @@ def test_a_group_is_chosen_by_its_button_and_by_its_key(run, opened):
     for place, key in ((1, None), (0, "1"), (1, "2")):
         if key is not None:
             opened.page.keyboard.press(key)
-        opened.page.wait_for_timeout(100)
+        opened.settle()
         pressed = opened.page.locator("[data-trace][aria-pressed='true']").all_inner_texts()
         assert pressed == [found[place].name]
         output = next(s for s in found[place].series if s.name == "output")
@@ -79,7 +79,7 @@ def test_a_drag_zooms_both_signal_and_error(opened):
     opened.page.mouse.down()
     opened.page.mouse.move(box["x"] + 0.5 * box["width"], middle, steps=4)
     opened.page.mouse.up()
-    opened.page.wait_for_timeout(200)
+    opened.settle()
     assert np.diff(opened.range()) < 0.5 * np.diff(whole)
     same = (
         "Bokeh.documents[0].get_model_by_name('figure error').x_range === freqjax.state.given.range"
@@ -108,7 +108,7 @@ def test_the_slider_shows_the_outputs_of_an_earlier_epoch(run, opened):
         "(() => { const s = document.getElementById('epoch'); s.value = '0';"
         " s.dispatchEvent(new Event('input')); })()"
     )
-    opened.page.wait_for_timeout(100)
+    opened.settle()
     assert opened.page.inner_text("#shown_epoch") == "1"
     wanted = kept.integers[0, 0] * kept.scales[0, 0]
     np.testing.assert_allclose(opened.shown("output")[-len(wanted) :], wanted, atol=1e-6)

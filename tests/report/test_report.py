@@ -231,7 +231,7 @@ class Runs:
     def __init__(self, *verdicts, stop_reason="epochs_done"):
         self.waiting, self.stop_reason = list(verdicts), stop_reason
 
-    def __call__(self, config, folder, *, resume, say):
+    def __call__(self, config, folder, *, resume, say, on_row):
         folder.mkdir(exist_ok=True)
         files.write_json(folder / "config.json", freqjax.config.sections.to_dict(config))
         causes = [
