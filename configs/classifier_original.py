@@ -8,8 +8,8 @@ rate begins anew after 10 epochs, which is when the run ends. The task, stairs a
 is one that logistic regression solves.
 
 Expected: with seed 0 a constant, which the diagnosis names `constant_predictor`, and with seed 1 none;
-`schedule_idle` with both. benchmarks/results/classifier_original.json has two epochs of each, and of seed 0
-with a warm-up.
+`schedule_idle` with both. benchmarks/results/classifier_original.json has two epochs of each, also with
+warm-ups and with a third of the rate.
 """
 
 from freqjax import ClassifierConfig, Config, NetworkConfig, OptimizerConfig, TrainConfig

@@ -26,7 +26,7 @@ _MOST_BYTES = 1_500_000
 
 
 class Run(NamedTuple):
-    """What a page is made of: the same as a report.
+    """Parts that a page is made of, those of a report and more.
 
     Attributes:
       folder: of the run.

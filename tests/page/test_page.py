@@ -1,4 +1,4 @@
-"""What page.html holds: the sections of the report of any task, escaped, and no larger than it may be."""
+"""Pages hold the sections of the report of any task, escaped, and are no larger than they may be."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What a page shows of signals: integers that are near enough, spectra, and snapshots that stay few."""
+"""Signals of a page: integers that are near enough, spectra, and snapshots that stay few."""
 
 import numpy as np
 import pytest
