@@ -104,7 +104,7 @@ class _Pairs(NamedTuple):
 
     @property
     def drawn(self) -> np.ndarray:
-        """Flags of the pairs that turn before or after: [P]."""
+        """Flags of the pairs that turn both before and after: [P]."""
         there = np.isfinite(self.before) & np.isfinite(self.after)
         return there & (self.before > 0) & (self.after > 0)
 
