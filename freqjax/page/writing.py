@@ -130,15 +130,17 @@ def render(
         document.js_on_event("document_ready", start)
         script, parts = components(figures, wrap_script=False)
         library = Resources(mode="inline", components=["bokeh"]).render_js()
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
     place = resources.files("freqjax.page") / "templates"
-    read = {
-        name: (place / name).read_text(encoding="utf-8")
-        for name in (template, "page.css", "page.js")
-    }
-    return environment.from_string(read[template]).render(
+    names = ("base.html", template, "page.css", "page.js")
+    read = {name: (place / name).read_text(encoding="utf-8") for name in names}
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader(read),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template(template).render(
         **variables, figures=parts, library=library, script=script, css=read["page.css"],
         program=read["page.js"],
     )  # fmt: skip
