@@ -79,7 +79,7 @@ const freqjax = (() => {
   }
 
   function filterConfig(word) {
-    for (const row of byId("config").rows) {
+    for (const row of byId("config").tBodies[0].rows) {
       row.hidden = !row.textContent.toLowerCase().includes(word.toLowerCase());
     }
   }
