@@ -47,10 +47,12 @@ recurrent cell (`network.cell`) then reads at most `task.windows` windows of the
 with `both` another one those behind it as well; the baselines get their own features of the window beside the
 means of these over the same windows. A causal network answers one window at a time, and a window that is
 missing, or of which a modality is missing, is told to it as such. `task.auxiliary` is the weight of a second
-label (the array `auxiliary`) that training learns beside the first. `task.pretraining` updates come before
-all others and learn no class: the encoder fills in a quarter of each training window that is hidden from it.
-Rows of metrics.jsonl count them under `pretraining`, and their loss is that of outputs of 0. What they are
-worth on the data below is not measured.
+label (the array `auxiliary`) that training learns beside the first. `task.members` networks are trained side
+by side, each from its own start and by its own loss, and the mean of their probabilities is the answer; the
+loss that training reports is the mean of theirs. `task.pretraining` updates come before all others and learn
+no class: the encoder fills in a quarter of each training window that is hidden from it. Rows of metrics.jsonl
+count them under `pretraining`, and their loss is that of outputs of 0. What they are worth on the data below
+is not measured.
 
 ## Own data
 

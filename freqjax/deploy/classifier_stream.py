@@ -21,7 +21,7 @@ from freqjax.tasks.classifier.calibration import probabilities_of
 from freqjax.tasks.classifier.config import ClassifierConfig
 from freqjax.tasks.classifier.dataset import Part
 from freqjax.tasks.classifier.network.classifier import ClassifierNetwork
-from freqjax.tasks.classifier.network.recurrent import Recurrent
+from freqjax.tasks.classifier.network.ensemble import Ensemble
 from freqjax.tasks.classifier.task import Classifier
 from freqjax.training.prepared import Prepared
 
@@ -49,12 +49,12 @@ class ClassifierStream:
         """
         require_past(task.config)
         require_streams(trained.network)
-        assert isinstance(trained.network, ClassifierNetwork)  # as the task makes it
-        encoder = trained.network.encoder
+        network = trained.network
+        assert isinstance(network, ClassifierNetwork | Ensemble)  # as the task makes it
         self.task, self._trained, self._temperature = task, trained, temperature
         self.channels = {name: x.shape[2] for name, x in task.dataset.train.inputs.items()}
         self.fields = sum(self.channels.values())
-        self.each_sample = isinstance(encoder, Recurrent) and encoder.is_causal
+        self.each_sample = network.reads_samples
         self._length = task.layout.samples
         self._stride = task.config.stride or self._length
         self.restart()

@@ -40,12 +40,12 @@ class TrainingPass(NamedTuple):
     """Result of a training pass of a network that trains otherwise than it is evaluated.
 
     Attributes:
-      outputs: [T, B, O].
+      outputs: [T, B, O], or [M, T, B, O] of M members, each of which learns from its own loss.
       penalty: added to the mean loss of the outputs.
       counted: [T, B] bool, the rows whose loss counts in this update; None for all.
     """
 
-    outputs: Float[Array, "T B O"]
+    outputs: Float[Array, "*M T B O"]
     penalty: Float[Array, ""]
     counted: Bool[Array, "T B"] | None = None
 

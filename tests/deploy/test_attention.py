@@ -225,7 +225,10 @@ def test_a_file_is_read_under_its_config(tmp_path, suffix):
 
 @pytest.mark.parametrize(
     ("fields", "named"),
-    [({"encoder": "pooled"}, True), ({"encoder": "convolutions", "context": "past"}, False)],
+    [
+        ({"encoder": "pooled"}, True),
+        ({"encoder": "convolutions", "context": "past", "members": 2}, False),
+    ],
 )
 def test_an_exported_classifier_is_the_network(tmp_path, monkeypatch, fields, named):
     monkeypatch.setattr(export, "PLATFORMS", ("cpu",))
@@ -343,6 +346,7 @@ def test_fields_of_the_command_line_are_a_config(tmp_path, monkeypatch, capsys):
             r"--input it\.safetensors: it has no last\.motion\.weight",
         ),
         ("--config.task.pretraining=5", "task.pretraining is 5: it must be 0 to take the weights"),
+        ("--config.task.members=2", "task.members is 2: it must be 1 to take the weights"),
         ("--config.task.layers=2", r"--input it\.safetensors: it has no encoder\.layers\.1"),
         ("--config.task.context=past --config.network.cell=lru", "network.cell is lru: it must be"),
     ],

@@ -52,11 +52,11 @@ def make(data, **fields):
 
 
 @pytest.mark.parametrize(
-    ("encoder", "context"),
-    [("convolutions", "none"), ("convolutions", "past"), ("recurrent", "past")],
+    ("encoder", "context", "members"),
+    [("convolutions", "none", 1), ("convolutions", "past", 3), ("recurrent", "past", 1)],
 )
-def test_answers_are_those_of_evaluation_however_lines_arrive(data, encoder, context):
-    found, (order, wanted), samples = make(data, encoder=encoder, context=context)
+def test_answers_are_those_of_evaluation_however_lines_arrive(data, encoder, context, members):
+    found, (order, wanted), samples = make(data, encoder=encoder, context=context, members=members)
     answers = found.advance(samples)
     ends = np.arange(L - 1, T, STRIDE)
     assert len(answers) == (T if encoder == "recurrent" else len(ends))

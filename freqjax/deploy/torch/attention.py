@@ -54,6 +54,11 @@ def require_names(network: Network, config: Config, source: str) -> None:
       UserError: it is another network, or has weights that no module of PyTorch has.
     """
     task = config.task
+    if isinstance(task, ClassifierConfig) and task.members != 1:
+        raise UserError(
+            f"task.members is {task.members}: it must be 1 to take the weights of {source}, which are of one "
+            "network."
+        )
     if not isinstance(network, ClassifierNetwork) or not isinstance(task, ClassifierConfig):
         raise UserError(
             f"task.name is {task.name}: it must be classifier, or a task whose network is layers of a cell, "

@@ -43,7 +43,7 @@ class ClassifierConfig(TaskConfig):
     network_fields: ClassVar[frozenset[str]] = frozenset(
         {
             *("length", "context", "windows", "encoder", "derived", "layers", "heads", "auxiliary"),
-            "pretraining",
+            *("pretraining", "members"),
             *("pattern_samples", "pattern_channels"),
         }
     )
@@ -112,6 +112,9 @@ class ClassifierConfig(TaskConfig):
         ENCODERS,
         "convolutions over time, a transformer over the samples of all modalities, one over means of each "
         "modality over time (pooled, a published form), or the section network over the samples (recurrent)",
+    )
+    members: int = within(
+        1, 64, 1, "networks that are trained side by side, whose probabilities are averaged"
     )
     layers: int = within(1, 32, 2, "layers of attention (transformer, pooled)")
     heads: int = within(1, 64, 4, "heads of attention; they divide network.hidden_size")

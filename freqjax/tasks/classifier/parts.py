@@ -18,6 +18,7 @@ from freqjax.tasks.classifier.network.classifier import (
 )
 from freqjax.tasks.classifier.network.context import Reader
 from freqjax.tasks.classifier.network.convolution import Convolutions
+from freqjax.tasks.classifier.network.ensemble import Ensemble, ensemble
 from freqjax.tasks.classifier.network.layout import Layout, inputs_of
 from freqjax.tasks.classifier.network.recurrent import Recurrent
 from freqjax.tasks.classifier.network.transformer import Transformer
@@ -40,11 +41,11 @@ ENCODERS: dict[str, Callable[[ClassifierConfig, NetworkConfig, Layout], Encoder]
 
 def make(
     task: ClassifierConfig, config: NetworkConfig, layout: Layout, outputs: int, classes: int
-) -> ClassifierNetwork:
-    """Make the network.
+) -> ClassifierNetwork | Ensemble:
+    """Make the network, or an ensemble of them.
 
     Args:
-      task: encoder, context, dropout and what training does.
+      task: encoder, context, members, dropout and what training does.
       config: sizes and cell.
       layout: of windows.
       outputs: O.
@@ -62,7 +63,7 @@ def make(
         )
 
     kind = ClassifierNetwork if task.context == "both" else CausalClassifier
-    return kind(
+    network = kind(
         layout,
         encoder,
         None if task.context == "none" else reader(),
@@ -71,3 +72,4 @@ def make(
         Practice(task.modality_dropout, task.smoothing, classes, task.pretraining),
         task.dropout,
     )
+    return network if task.members == 1 else ensemble(network, task.members, classes)

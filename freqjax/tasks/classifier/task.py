@@ -20,6 +20,7 @@ from jaxtyping import Float
 
 from freqjax.config.sections import Context, NetworkConfig
 from freqjax.errors import UserError
+from freqjax.networks import Network
 from freqjax.networks.arrays import EitherArray
 from freqjax.tasks.batch import Batch, Sequences
 from freqjax.tasks.classifier import checks, parts, possible, probes, sections, stretches
@@ -34,7 +35,6 @@ from freqjax.tasks.classifier.dataset import Dataset, Folds, Part, load_dataset
 from freqjax.tasks.classifier.foreign import with_test
 from freqjax.tasks.classifier.hiding import Hidden, hidden
 from freqjax.tasks.classifier.judged import Judge, Judged, joined
-from freqjax.tasks.classifier.network.classifier import ClassifierNetwork
 from freqjax.tasks.classifier.network.layout import Layout
 from freqjax.tasks.classifier.objective import Heads
 from freqjax.tasks.classifier.reading import Reading
@@ -145,7 +145,7 @@ class Classifier(Task):
         """True: windows are drawn, or stretches cut, anew."""
         return True
 
-    def network(self, config: NetworkConfig, train: Callable[[], Any] | None) -> ClassifierNetwork:
+    def network(self, config: NetworkConfig, train: Callable[[], Any] | None) -> Network:
         """Make the network of the task; see `freqjax.networks.GivesNetwork`."""
         del train
         return parts.make(self.config, config, self.layout, self.output_size, self.classes)

@@ -107,7 +107,7 @@ class TrainingPassGradient(Estimator):
             found = self._network.training_pass(
                 params, window.inputs, window.targets, window.resets, key=key, step=step
             )
-            losses = self._objective.row_loss(found.outputs, window.targets)
+            losses = self._row_losses(found.outputs, window.targets)
             weights = (window.groups < self._groups).astype(losses.dtype)
             if window.weights is not None:
                 weights = weights * window.weights
@@ -117,6 +117,13 @@ class TrainingPassGradient(Estimator):
 
         grads, losses = jax.grad(loss, has_aux=True)(params)
         return Estimate(grads, carry, memory, losses)
+
+    def _row_losses(self, outputs: Float[Array, "*M K B O"], targets: Any) -> Float[Array, "K B"]:
+        """Return the loss of each row; of several members, the mean of theirs."""
+        if outputs.ndim == targets.ndim:
+            return self._objective.row_loss(outputs, targets)
+        losses = jax.vmap(lambda own: self._objective.row_loss(own, targets))(outputs)
+        return jnp.mean(losses, axis=0)
 
 
 def truncated(network: Network, task: Task, config: Config, dropout: jax.Array) -> Estimator:

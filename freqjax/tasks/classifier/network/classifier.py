@@ -22,6 +22,7 @@ from freqjax.networks.network import Carry, Params
 from freqjax.tasks.classifier.network.context import Reader, Windows
 from freqjax.tasks.classifier.network.layout import Layout, Modality
 from freqjax.tasks.classifier.network.pretraining import filling_loss, init_filler
+from freqjax.tasks.classifier.network.recurrent import Recurrent
 
 
 @runtime_checkable
@@ -82,6 +83,11 @@ class ClassifierNetwork:
         """Join the parts."""
         self.layout, self.encoder, self.past, self.behind = layout, encoder, past, behind
         self.outputs, self.practice, self.dropout = outputs, practice, dropout
+
+    @property
+    def reads_samples(self) -> bool:
+        """Whether the encoder reads one sample after another, so that there is an answer after each."""
+        return isinstance(self.encoder, Recurrent) and self.encoder.is_causal
 
     @property
     def _features(self) -> int:
