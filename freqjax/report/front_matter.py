@@ -23,10 +23,10 @@ _UNREADABLE = re.compile("[\ufdd0-\ufdef\ufffe\uffff]")
 
 
 def front_matter(values: Mapping[str, Any]) -> list[str]:
-    """Return the lines of a block with `values`: texts, finite numbers, and mappings and lists of them.
+    """Return the lines of a block with `values`: texts, finite numbers, and mappings and lists with items.
 
     Raises:
-      ValueError: a number is not finite, or a value is of another type.
+      ValueError: a number is not finite, a list is empty, or a value is of another type.
     """
     return ["---", *_mapping(values, ""), "---"]
 
@@ -35,9 +35,9 @@ def _mapping(values: Mapping[str, Any], indent: str) -> list[str]:
     lines = []
     for key, value in values.items():
         name = f"{indent}{_scalar(key)}:"
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value:
             lines += [name, *_mapping(value, f"{indent}  ")]
-        elif isinstance(value, Sequence) and not isinstance(value, str):
+        elif isinstance(value, list | tuple) and value:
             lines += [name, *_items(value, indent)]
         else:
             lines.append(f"{name} {_scalar(value)}")
@@ -47,7 +47,7 @@ def _mapping(values: Mapping[str, Any], indent: str) -> list[str]:
 def _items(values: Sequence[Any], indent: str) -> list[str]:
     lines = []
     for value in values:
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value:
             first, *others = _mapping(value, f"{indent}  ")
             lines += [f"{indent}- {first[len(indent) + 2 :]}", *others]
         else:
