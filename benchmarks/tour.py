@@ -28,8 +28,9 @@ def executed(path: Path) -> dict[str, Any]:
       nbclient.exceptions.CellExecutionError: a cell raised an exception.
       RuntimeError: a cell wrote on standard error.
     """
-    import nbclient
-    import nbformat
+    # Of the extra tour.
+    import nbclient  # pyright: ignore[reportMissingImports]
+    import nbformat  # pyright: ignore[reportMissingImports]
 
     notebook = nbformat.read(path, as_version=4)
     nbclient.NotebookClient(

@@ -9,10 +9,19 @@ import numpy as np
 import pytest
 
 import freqjax
-from freqjax import ClassifierConfig, Config, LinesConfig, NetworkConfig, TrainConfig, commandline
+from freqjax import (
+    ClassifierConfig,
+    Config,
+    LinesConfig,
+    NetworkConfig,
+    TrainConfig,
+    commandline,
+    diagnosis,
+)
 from freqjax.main import main
 from freqjax.report.tables import cell
 from freqjax.run import experiment
+from freqjax.tasks.examination import Examination
 from freqjax.text import printable
 from tests.slow import some
 from tests.tasks.autoencoder.made import LINEAR, config_of, write_sequences
@@ -203,23 +212,37 @@ def test_it_names_no_path_of_the_machine(run):
     assert str(folder.parent) not in card
 
 
-def test_a_diagnosis_writes_it_again_but_not_on_other_rows(tmp_path):
+def examined(cause, found, words):
+    """Return the result of an examination that advises a change."""
+    return Examination(
+        cause, found, words, {}, threshold="none", experiment="freqjax train", advice="Change it."
+    )
+
+
+def test_a_diagnosis_writes_it_again_but_not_on_other_rows(tmp_path, monkeypatch):
     folder = tmp_path / "run"
+    monkeypatch.setattr(experiment, "attempt", lambda draw, say: [])
     freqjax.train(tiny_config(), folder, say=lambda line: None)
     first = (folder / "CARD.md").read_text(encoding="utf-8")
     assert "Not diagnosed." in first
+    found = [
+        examined("weight_chasing", True, "One | <b>two</b>."),
+        examined("capacity", False, "No."),
+        examined("bad_data", None, "Who knows."),
+    ]
+    monkeypatch.setattr(diagnosis, "diagnose", lambda run: diagnosis.Diagnosis(False, found))
     other = ["--config.task.test_seed=9"]
     assert main(["--mode", "diagnose", "--workdir", str(folder), *other]) == 0
     assert (folder / "CARD.md").read_text(encoding="utf-8") == first
     assert main(["--mode", "diagnose", "--workdir", str(folder)]) == 0
     card = (folder / "CARD.md").read_text(encoding="utf-8")
-    causes = json.loads((folder / "diagnosis.json").read_text(encoding="utf-8"))
     assert block_of(card) == block_of(first)
-    for rank, cause in enumerate(causes, 1):
-        assert f"{rank}. **{cause['cause'].replace('_', ' ')}.**" in card
+    assert r"1. **weight chasing.** One \| \<b>two\</b>. Change it." in card
+    assert "Looked for and not found: capacity." in card and "Not examined: bad data." in card
 
 
-def test_a_score_that_is_not_finite_is_left_out(tmp_path):
+def test_a_score_that_is_not_finite_is_left_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(experiment, "attempt", lambda draw, say: [])
     config = tiny_config(optimizer={"learning_rate": 1e30, "name": "sgd"})
     freqjax.train(config, tmp_path / "run", say=lambda line: None)
     card = (tmp_path / "run" / "CARD.md").read_text(encoding="utf-8")
