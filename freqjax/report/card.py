@@ -173,8 +173,9 @@ def _rows(run: Run) -> Iterator[str]:
         batch = run.frozen.batch(split)
         if batch is not None:
             name = "Training" if split == "train" else split.capitalize()
-            count, samples = len(batch.targets), run.task.samples
-            yield f"{name} rows: {count:,} sequences of up to {samples:,} samples."
+            samples = run.task.samples
+            long = "one sample" if samples == 1 else f"up to {samples:,} samples"
+            yield f"{name} rows: {len(batch.targets):,} sequences of {long}."
 
 
 def _plain(value: Any) -> str:
@@ -205,13 +206,19 @@ def _scores(run: Run) -> list[str]:
     if note and not any(note in word for word in words):
         unknown = "No limit is known: " if evaluation.limit is None else "The limit: "
         lines += ["", inline(f"{unknown}{note}.")]
-    groups = run.task.group_names
-    if len(groups) > 1:
-        limits = evaluation.limit_per_group
-        columns = [groups, evaluation.per_group, *([] if limits is None else [limits])]
-        heads = (run.task.group_label, name, *([] if limits is None else ["limit"]))
-        lines += ["", *markdown_table(Table(heads, list(zip(*columns, strict=True))))]
-    return lines
+    return [*lines, *_by_group(run)]
+
+
+def _by_group(run: Run) -> list[str]:
+    """Return the score of each group that has test rows, beside its limit; nothing for a single group."""
+    evaluation, names = run.evaluation, run.task.group_names
+    if len(names) == 1:
+        return []
+    limits = evaluation.limit_per_group
+    columns = [names, evaluation.per_group, *([] if limits is None else [limits])]
+    heads = (run.task.group_label, evaluation.score_name, *([] if limits is None else ["limit"]))
+    rows = [row for row in zip(*columns, strict=True) if not math.isnan(row[1])]
+    return ["", *markdown_table(Table(heads, rows))]
 
 
 def _below(run: Run, section: Section) -> list[str]:
@@ -266,7 +273,7 @@ def _python(run: Run) -> list[str]:
 
 
 def _purposes(run: Run) -> Iterator[str]:
-    yield "Rows of the law, or of the source, that it was trained on: its scores are of such rows."
+    yield "Rows of the law, or of the source, of its task: its scores are of such rows."
     if _is_constructed(run):
         yield "A reference that shows what weights of this size can hold; nothing was learned."
 
@@ -293,7 +300,7 @@ def _failures(run: Run) -> Iterator[str]:
     goal = evaluation.goal
     if goal is not None and not evaluation.is_learned:
         pairs = zip(task.group_names, evaluation.per_group, strict=True)
-        missed = [group for group, own in pairs if not sign * own > sign * goal]
+        missed = [group for group, own in pairs if sign * own <= sign * goal]  # NaN: without rows
         which = series(missed) if len(task.group_names) > 1 and missed else "the test rows"
         yield shortened(f"Its goal, {name} {number(goal)}, is not reached on {which}.")
 

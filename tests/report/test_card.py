@@ -179,10 +179,8 @@ def test_what_was_constructed_is_never_called_learned(run):
     said = re.sub(r"not learned|[Nn]othing was learned", "", card.split("\n## Config")[0])
     if kind == "constructed":
         assert "Constructed, not learned" in card and "## What it was made of" in card
-        assert not re.search(
-            r"\b(learn|train)(ed|s)\b",
-            said.replace("it was trained on", "").replace("as trained", ""),
-        )
+        said = said.replace("as trained", "")  # a probe's name
+        assert not re.search(r"\b(learn|train)(ed|s)\b", said)
     else:
         assert "onstructed" not in card
 
