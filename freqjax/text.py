@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 # Seconds in a day, and in a mean Gregorian year.
 DAY, YEAR = 86400.0, 365.2425 * 86400.0
@@ -53,6 +54,12 @@ def span(time: float, unit: str) -> str:
     """Format a length of time in `unit`, such as 0.5 s or, for 3.888e6 s, 45 days."""
     name, length = shown_unit(time, unit)
     return f"{time / length:g} {name}"
+
+
+def series(names: Sequence[str]) -> str:
+    """Return at least one name as words: "a", "a and b", "a, b and c"."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def printable(text: str) -> str:

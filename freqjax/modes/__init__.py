@@ -81,7 +81,7 @@ MODES = {
         networks.extract,
     ),
     "diagnose": Mode(
-        "name the causes of a run's error; writes diagnosis.json and report.md to --workdir",
+        "name the causes of a run's error; writes diagnosis.json, report.md and CARD.md to --workdir",
         ("workdir", "device"),
         bases.of_workdir,
         runs.diagnose,

@@ -37,19 +37,20 @@ def diagnose(config: Config, flags: dict[str, Any]) -> int:
     """Find the causes of a run's error and write them beside the run."""
     from freqjax.diagnosis import diagnose, saved_run
     from freqjax.page import writing as page
-    from freqjax.page.contents import Run
+    from freqjax.report import documents, summary
     from freqjax.report import markdown as report
-    from freqjax.report import summary
+    from freqjax.report.parts import Run
     from freqjax.training.placement import placed
 
     folder = Path(flags["workdir"])
-    for field in configs.differing_fields(config, saved_run.run_config(folder)):
+    differing = configs.differing_fields(config, saved_run.run_config(folder))
+    for field in differing:
         if not field.startswith("task."):
             raise UserError(
                 f"{field} differs from the run's own: a diagnosis may change task.* alone."
             )
     leftovers.remove_temporaries(
-        folder, ("diagnosis.json", "report.md", "page.html"), idle=workdir.IDLE
+        folder, ("diagnosis.json", *documents.NAMES, "page.html"), idle=workdir.IDLE
     )
     tell("evaluating the weights, the baselines and the limit …")
     run, values = saved_run.read(folder, config, tell)
@@ -59,12 +60,13 @@ def diagnose(config: Config, flags: dict[str, Any]) -> int:
     figures = sorted((folder / "figures").glob("*.png"))
     files.write_json(folder / "diagnosis.json", found.to_json())
     task, evaluation = run.task, run.evaluation
-    parts = values, evaluation, task, run.rows, figures, found
-    report.write(folder / "report.md", *parts)
-    page.attempt(Run(folder, config, *parts, run.prepared.frozen(run.params)), tell)
+    frozen = run.prepared.frozen(run.params)
+    parts = Run(folder, config, values, evaluation, task, run.rows, figures, found, frozen)
+    documents.write(parts, card=not differing)
+    page.attempt(parts, tell)
     verdict = summary.verdict(values, evaluation, task, chasing=report.finds_chasing(found))
     tell("\n".join([verdict, "", *report.causes(found)]))
-    tell(f"\neverything: {folder / 'report.md'}")
+    tell(f"\neverything: {folder / documents.REPORT}")
     return 0
 
 

@@ -46,8 +46,8 @@ class Card(NamedTuple):
 
 def cards_of(evaluation: Evaluation, task: Task) -> list[Card]:
     """Return a card of all groups, then one for each of at most twelve."""
-    best = _best_baseline(evaluation)
-    whole = {"network": evaluation.score, "constant": _constant(evaluation)}
+    best = evaluation.best_baseline
+    whole = {"network": evaluation.score, "constant": evaluation.constant_score}
     if best is not None:
         whole[best.replace("_", " ")] = evaluation.baselines[best]
     if evaluation.limit is not None:
@@ -58,26 +58,11 @@ def cards_of(evaluation: Evaluation, task: Task) -> list[Card]:
     limits = evaluation.limit_per_group
     shared = "Constant of all groups together."
     for place, name in list(enumerate(task.group_names))[:_MOST]:
-        own = {"network": evaluation.per_group[place], "constant": _constant(evaluation)}
+        own = {"network": evaluation.per_group[place], "constant": evaluation.constant_score}
         if limits is not None:
             own["limit"] = limits[place]
         shown.append(_card(name, own, evaluation, shared))
     return shown
-
-
-def _constant(evaluation: Evaluation) -> float:
-    return evaluation.constant_loss if evaluation.scores_loss else evaluation.baselines["constant"]
-
-
-def _best_baseline(evaluation: Evaluation) -> str | None:
-    """Return the name of the best baseline besides the constants; None if there is none."""
-    others = {
-        name: value
-        for name, value in evaluation.baselines.items()
-        if name not in ("constant", "zero") and value is not None and math.isfinite(value)
-    }
-    choose = max if evaluation.higher_is_better else min
-    return choose(others, key=others.__getitem__) if others else None
 
 
 def _card(title: str, values: dict[str, float], evaluation: Evaluation, note: str) -> Card:

@@ -6,16 +6,16 @@ import base64
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from freqjax.config import sections as configs
 from freqjax.config.sections import Config
 from freqjax.page.cards import cards_of
 from freqjax.report import summary
 from freqjax.report.markdown import cause_line, finds_chasing, next_commands
+from freqjax.report.parts import Run
 from freqjax.report.tables import cell
-from freqjax.tasks import Task
-from freqjax.tasks.evaluation import Evaluation, Frozen, Table
+from freqjax.tasks.evaluation import Table
 from freqjax.text import duration
 
 if TYPE_CHECKING:
@@ -23,32 +23,6 @@ if TYPE_CHECKING:
 
 # Bytes of PNGs that a page holds; further ones are named only.
 _MOST_BYTES = 1_500_000
-
-
-class Run(NamedTuple):
-    """Parts that a page is made of, those of a report and more.
-
-    Attributes:
-      folder: of the run.
-      config: its config.
-      values: the object of summary.json.
-      evaluation: of the weights that the run kept.
-      task: names groups and columns.
-      rows: of metrics.jsonl.
-      figures: the PNGs of the run, in reading order.
-      diagnosis: the causes; None if the run was not diagnosed.
-      frozen: the network with the weights that the run kept.
-    """
-
-    folder: Path
-    config: Config
-    values: dict[str, Any]
-    evaluation: Evaluation
-    task: Task
-    rows: Sequence[dict[str, Any]]
-    figures: Sequence[Path]
-    diagnosis: Diagnosis | None
-    frozen: Frozen
 
 
 def contents_of(run: Run) -> dict[str, Any]:

@@ -16,7 +16,8 @@ import numpy as np
 
 from freqjax.figures.history import Scale, history_of
 from freqjax.page import snapshots, traces
-from freqjax.page.contents import Run, contents_of
+from freqjax.page.contents import contents_of
+from freqjax.report.parts import Run
 from freqjax.system.files import write_text
 from freqjax.text import printable
 

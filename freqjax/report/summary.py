@@ -161,7 +161,7 @@ def _opening(values: dict[str, Any], evaluation: Evaluation, group: str) -> str:
     said = f"with frozen weights the test {name}{when} is {number(score)}"
     several = len(evaluation.per_group) > 1
     worst = f"{number(evaluation.worst)} for the worst {group}" if several else ""
-    constant = f"{evaluation.constant_name} is {number(_constant(evaluation))}"
+    constant = f"{evaluation.constant_name} is {number(evaluation.constant_score)}"
     if values["initializer"] == "constructed":
         return f"Constructed, not learned: the solution was written into the weights; {said}" + (
             f" ({worst})." if worst else "."
@@ -182,14 +182,9 @@ def _opening(values: dict[str, Any], evaluation: Evaluation, group: str) -> str:
     return f"{opening}: {said} ({f'{worst}; ' if worst else ''}that of {constant}{least})."
 
 
-def _constant(evaluation: Evaluation) -> float:
-    """Return the score of the predictor without inputs."""
-    return evaluation.constant_loss if evaluation.scores_loss else evaluation.baselines["constant"]
-
-
 def _is_worse(evaluation: Evaluation) -> bool:
     """Return whether the loss is clearly above the constant's, and no group was learned."""
-    above = evaluation.score * _NOTHING_SHARE > _constant(evaluation)
+    above = evaluation.score * _NOTHING_SHARE > evaluation.constant_score
     return not evaluation.higher_is_better and above and not _has_learned_group(evaluation)
 
 
@@ -201,7 +196,7 @@ def _has_learned_group(evaluation: Evaluation) -> bool:
 
 def _is_nothing(evaluation: Evaluation) -> bool:
     """Return whether the score is hardly better than the constant's, and no group was learned."""
-    constant = _constant(evaluation)
+    constant = evaluation.constant_score
     if _has_learned_group(evaluation):
         return False
     if evaluation.higher_is_better:

@@ -27,9 +27,9 @@ from freqjax.figures.attempt import attempt
 from freqjax.networks.network import Params
 from freqjax.page import snapshots
 from freqjax.page import writing as page
-from freqjax.page.contents import Run
+from freqjax.report import documents, summary, unfinished
 from freqjax.report import markdown as report
-from freqjax.report import summary, unfinished
+from freqjax.report.parts import Run
 from freqjax.report.saved import read as read_summary
 from freqjax.report.saved import write as write_summary
 from freqjax.run import resuming
@@ -387,19 +387,20 @@ class Experiment:
         self._say("drawing the figures …")
         place = folder.path / "figures"
         figures = attempt(lambda: self._task.draw(frozen, evaluation, self._rows, place), self._say)
-        parts = values, evaluation, self._task, self._rows, figures
-        diagnosis = None
+        parts = values, evaluation, self._task, self._rows, figures, None, frozen
+        ended = Run(folder.path, self.config, *parts)
         # A run with a summary and a report is a finished run.
-        report.write(folder.path / "report.md", *parts, diagnosis)
+        documents.write(ended)
         if self.config.train.diagnose:
             self._say("diagnosing …")
-            diagnosis = self._diagnose(folder, trainer, params, evaluation)
-            folder.write_json("diagnosis.json", diagnosis.to_json())
-            report.write(folder.path / "report.md", *parts, diagnosis)
+            found = self._diagnose(folder, trainer, params, evaluation)
+            folder.write_json("diagnosis.json", found.to_json())
+            ended = ended._replace(diagnosis=found)
+            documents.write(ended)
         if self.config.train.page:
-            page.attempt(Run(folder.path, self.config, *parts, diagnosis, frozen), self._say)
-        chasing = report.finds_chasing(diagnosis)
+            page.attempt(ended, self._say)
+        chasing = report.finds_chasing(ended.diagnosis)
         said = summary.text(values, evaluation, self._task, folder.path, figures, chasing=chasing)
         self._say(said)
-        self._say(report.cause_line(diagnosis))
+        self._say(report.cause_line(ended.diagnosis))
         return values

@@ -136,6 +136,22 @@ class Evaluation(NamedTuple):
         return self.score_name == self.loss_name
 
     @property
+    def constant_score(self) -> float:
+        """Score of the predictor without inputs that `constant_name` names."""
+        return self.constant_loss if self.scores_loss else self.baselines["constant"]
+
+    @property
+    def best_baseline(self) -> str | None:
+        """Name of the best baseline besides the constants; None if there is none."""
+        others = {
+            name: value
+            for name, value in self.baselines.items()
+            if name not in ("constant", "zero") and value is not None and np.isfinite(value)
+        }
+        choose = max if self.higher_is_better else min
+        return choose(others, key=others.__getitem__) if others else None
+
+    @property
     def worst(self) -> float:
         """Worst score among the groups that have test rows."""
         known = [score for score in self.per_group if not np.isnan(score)] or [self.score]

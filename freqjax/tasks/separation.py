@@ -8,8 +8,10 @@ import jax
 import numpy as np
 
 from freqjax.config.task import TaskConfig
+from freqjax.networks import Network, Streams
 from freqjax.tasks.batch import Batch
 from freqjax.tasks.task import Input, TimeUnit
+from freqjax.tasks.usage import Command
 
 # Name of the input that holds the signal.
 SIGNAL = "signal"
@@ -86,3 +88,20 @@ def training_rows(task: Separates, samples: int) -> Batch:
 def signal_columns(task: Separates) -> int:
     """Return the number of columns of the input that holds the signal: 1, or 2 for I/Q."""
     return next(part.size for part in task.inputs if part.name == SIGNAL)
+
+
+def separating_commands(task: Separates, network: Network) -> list[Command]:
+    """Return the commands that take a component out of a stream, if the network can, and of a recording."""
+    select = f"{task.selected_hz[0]:g}"
+    given = ("--checkpoint", ".", "--select", select)
+    found = []
+    if isinstance(network, Streams):
+        paths = ("--input", "in.wav", "--output", "out.wav", "--resample")
+        channels = () if signal_columns(task) == 1 else ("--channel", "1,2")
+        if not channels:
+            found.append(
+                Command("answers numbers of standard input, one a line", ("stream", *given))
+            )
+        taken = ("extract", *given, *paths, *channels)
+        found.append(Command("takes a component out of a recording", taken))
+    return found

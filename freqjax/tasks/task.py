@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 
 from freqjax.config.sections import Context, TaskConfig
 from freqjax.errors import UserError
+from freqjax.networks import Network
 from freqjax.networks.arrays import AnyArray, EitherArray
 from freqjax.tasks.batch import Batch, Sequences, sequences_of, without_burn_in
 from freqjax.tasks.columns import Columns, columns_of
@@ -25,6 +26,7 @@ from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section
 from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.objectives import Objective
 from freqjax.tasks.scoring import Means, constant_outputs, evaluate_rows, means
+from freqjax.tasks.usage import Usage
 from freqjax.tasks.windows import warm_up
 
 
@@ -248,6 +250,14 @@ class Task:
         targets, `baselines` and `limit`; a task with another evaluation overrides this.
         """
         return evaluate_rows(self, frozen)
+
+    def usage(self, network: Network) -> Usage:
+        """Return what a trained network is for, and commands that use it; nothing unless overridden.
+
+        A run's card has these beside what holds of every network.
+        """
+        del network
+        return Usage()
 
     def describe(self) -> dict[str, Any]:
         """Return entries of a summary about the task itself, ready for JSON; none unless overridden."""

@@ -185,7 +185,14 @@ def test_the_version(invoke):
 
 def test_train_leaves_a_run(inputs):
     names = {path.name for path in (inputs / "run").iterdir()}
-    assert {"config.json", "metrics.jsonl", "summary.json", "report.md", "checkpoints"} <= names
+    assert {
+        "config.json",
+        "metrics.jsonl",
+        "summary.json",
+        "report.md",
+        "CARD.md",
+        "checkpoints",
+    } <= names
     assert read_json(inputs / "run" / "summary.json")["stop_reason"] == "epochs_done"
     assert not (inputs / "__pycache__").exists()  # an older config.py must not be run from there
 

@@ -155,10 +155,10 @@ def everything_but(folder, *names):
 
 def test_diagnose_gives_what_the_run_gave_and_changes_nothing_else(finished, tmp_path, capsys):
     folder = copy_of(finished, tmp_path)
-    before = everything_but(folder, "diagnosis.json", "report.md")
+    before = everything_but(folder, "diagnosis.json", "CARD.md", "report.md")
     (folder / "diagnosis.json").unlink()
     assert main.main(["--mode", "diagnose", "--workdir", str(folder)]) == 0
-    assert everything_but(folder, "diagnosis.json", "report.md") == before
+    assert everything_but(folder, "diagnosis.json", "CARD.md", "report.md") == before
     again, at_the_end = (
         [c["cause"] for c in json.loads((place / "diagnosis.json").read_text())]
         for place in (folder, finished)

@@ -89,7 +89,7 @@ def test_a_run_leaves_what_it_should(tmp_path):
     folder = tmp_path / "run"
     names = {p.name for p in folder.iterdir()} - {".lock"}
     assert names == {
-        "config.json", "metrics.jsonl", "summary.json", "report.md", "checkpoints", "figures",
+        "config.json", "metrics.jsonl", "summary.json", "report.md", "CARD.md", "checkpoints", "figures",
     }  # fmt: skip
     assert read_summary(folder / "summary.json", pytest.fail) == summary
     assert overrides.load(folder / "config.json") == tiny_config()

@@ -59,7 +59,7 @@ def test_a_command_that_fails_leaves_no_folder(tmp_path, monkeypatch, capsys):
 
 
 def test_what_a_kill_left_is_swept_up_when_the_folder_is_claimed(tmp_path):
-    ours = (".summary.json.4711", ".report.md.0123456789abcdef", ".sweep.csv.12")
+    ours = (".summary.json.4711", ".CARD.md.12", ".report.md.0123456789abcdef", ".sweep.csv.12")
     for name in (*ours, "config.json", ".notes.txt.4711"):
         (tmp_path / name).write_text("{}")
     with Workdir(tmp_path, resume=True):

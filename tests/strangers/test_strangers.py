@@ -123,7 +123,7 @@ def test_the_numbers_are_those_of_numpy(trained):
 
 def test_the_report_knows_no_sinusoids(trained):
     name, folder = trained
-    for file in ("report.md", "summary.json", "metrics.jsonl", "config.json"):
+    for file in ("report.md", "CARD.md", "summary.json", "metrics.jsonl", "config.json"):
         text = (folder / file).read_text()
         assert not SINUSOIDS.search(text), f"{file}: {SINUSOIDS.search(text)}"
     report = (folder / "report.md").read_text()

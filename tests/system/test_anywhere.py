@@ -68,6 +68,13 @@ def test_a_run_from_its_command_to_its_report(tmp_path):
     )
     assert "usage:" in said
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert {"summary.json", "report.md", "figures", "checkpoints", "diagnosis.json"} <= names
+    assert {
+        "summary.json",
+        "report.md",
+        "CARD.md",
+        "figures",
+        "checkpoints",
+        "diagnosis.json",
+    } <= names
     assert (tmp_path / "seen" / "evaluation.json").is_file()
     assert rows(tmp_path / "run") == rows(here)

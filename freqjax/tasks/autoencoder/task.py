@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from freqjax.config.sections import Context, NetworkConfig
+from freqjax.networks import Network
 from freqjax.networks.arrays import AnyArray
 from freqjax.tasks.autoencoder import checks, parts
 from freqjax.tasks.autoencoder.config import AutoencoderConfig
@@ -37,6 +38,7 @@ from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.objectives import Cosine, Objective, SquaredError
 from freqjax.tasks.scoring import evaluate_rows
 from freqjax.tasks.task import Input, Task
+from freqjax.tasks.usage import Command, Usage
 
 # With more labels than this, results are not told apart by them.
 _MOST_GROUPS = 24
@@ -160,6 +162,38 @@ class Autoencoder(Task):
     def checks(self, evidence: Evidence) -> list[Examination]:
         """Look for leaks, and for causes in the code; see `freqjax.tasks.autoencoder.checks`."""
         return checks.checks(self.config, self.judge.leak, evidence)
+
+    def usage(self, network: Network) -> Usage:
+        """Return the use of an autoencoder: see `freqjax.tasks.Task.usage`."""
+        del network
+        samples, size, numbers = self.samples, self.output_size, self.config.numbers
+        codes, back = "codes.npz", "back.npz"
+        return Usage(
+            purposes=[
+                "Sequences from the source that it was trained on, as codes of a few numbers."
+            ],
+            limitations=[
+                f"It reads at most {samples} vectors of {size} numbers at a time; longer sequences are cut.",
+                f"A code holds {numbers * self.config.bits} bits: what they cannot hold is not put out.",
+                "Sequences of other vectors of the same size are coded too; their error was not measured.",
+            ],
+            commands=[
+                Command(
+                    "writes the codes of sequences",
+                    ("encode", "--checkpoint", ".", "--input", "new.npz", "--output", codes),
+                ),
+                Command(
+                    "writes the sequences of codes",
+                    ("decode", "--checkpoint", ".", "--input", codes, "--output", back),
+                ),
+            ],
+            python=[
+                'network = freqjax.load_autoencoder(".")',
+                f"sequences = np.ones((2, {samples}, {size}))  # [N, T, D]",
+                "codes = network.encode(sequences)  # [N, K]",
+                "back = network.decode(codes)  # [N, T, D]",
+            ],
+        )
 
     def describe(self) -> dict[str, Any]:
         """Return sizes and precision of the code."""

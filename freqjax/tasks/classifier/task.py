@@ -20,7 +20,7 @@ from jaxtyping import Float
 
 from freqjax.config.sections import Context, NetworkConfig
 from freqjax.errors import UserError
-from freqjax.networks import Network
+from freqjax.networks import Network, Streams
 from freqjax.networks.arrays import EitherArray
 from freqjax.tasks.batch import Batch, Sequences
 from freqjax.tasks.classifier import checks, parts, possible, probes, sections, stretches
@@ -44,6 +44,8 @@ from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.objectives import CrossEntropy
 from freqjax.tasks.scoring import Means, evaluate_rows
 from freqjax.tasks.task import Input, Task
+from freqjax.tasks.usage import Command, Usage
+from freqjax.text import series
 
 
 class Classifier(Task):
@@ -380,6 +382,26 @@ class Classifier(Task):
             return probabilities_of(self.logits(outputs, "test") / temperature)
 
         return hidden(self.dataset.test, probabilities)
+
+    def usage(self, network: Network) -> Usage:
+        """Return the use of a classifier: see `freqjax.tasks.Task.usage`."""
+        classes = self.dataset.class_names
+        limitations = [
+            f"It tells one of {len(classes)} classes of every window, also where none of them is there.",
+            "Its scores are of the groups that were tested; a group that is unlike them may do otherwise.",
+        ]
+        test = ("evaluate", "--checkpoint", ".", "--config.task.test_path=new.npz")
+        commands = [Command("tells the classes of other recordings, labelled or not", test)]
+        if self.config.samples_ahead or not isinstance(network, Streams):
+            limitations.append("It reads samples to come, so that it cannot answer a live stream.")
+        elif not self.config.samples_before or self.config.length is not None:
+            words = ("stream", "--checkpoint", ".")
+            commands.append(Command("tells the classes of rows of samples as they come", words))
+        return Usage(
+            purposes=[f"Windows of recordings as those of its data: {series(classes)}."],
+            limitations=limitations,
+            commands=commands,
+        )
 
     def describe(self) -> dict[str, Any]:
         """Return sizes of the task."""

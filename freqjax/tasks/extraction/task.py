@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from freqjax.config.sections import Context
-from freqjax.networks import SingleLstm, TurningPairs
+from freqjax.networks import Network, SingleLstm, TurningPairs
 from freqjax.networks.weights import RotorSetting
 from freqjax.system import capacity
 from freqjax.system.capacity import Need
@@ -32,7 +32,10 @@ from freqjax.tasks.extraction.limits import NoBayesLimit, StreamLimit
 from freqjax.tasks.extraction.limits.scores import baseline_outputs, least_possible, limits_on
 from freqjax.tasks.extraction.near_clock import ClockSolution
 from freqjax.tasks.objectives import SquaredError
+from freqjax.tasks.separation import separating_commands
 from freqjax.tasks.task import Input, Task, TimeUnit
+from freqjax.tasks.usage import Usage
+from freqjax.text import series
 
 if TYPE_CHECKING:
     from freqjax.tasks.extraction.figures import Baselines
@@ -225,6 +228,24 @@ class Extraction(Task):
             limits = limits_on(self.config, targets, groups, outputs, least)
             self._judged = _Judged(blocks, outputs, least, limits)
         return self._judged
+
+    def usage(self, network: Network) -> Usage:
+        """Return the use of a network that puts out a component: see `freqjax.tasks.Task.usage`."""
+        config, names = self.config, series(self.group_names)
+        limitations = [
+            f"It knows {names} at {config.sampling_rate:g} samples a second, and no other component.",
+            "Its outputs have amplitude 1: they tell frequency and phase, and not strength.",
+        ]
+        if self.keeps_time:
+            limitations.append(
+                "Streams of its task begin at a known start, so that it may answer from a clock of its own "
+                "without a look at the signal: what it does is said under Clock or locker."
+            )
+        return Usage(
+            purposes=[f"Signals in which {names} begin and vary as those of its task."],
+            limitations=limitations,
+            commands=separating_commands(self, network),
+        )
 
     def describe(self) -> dict[str, Any]:
         """Return the frequencies, in the order of every list per frequency."""

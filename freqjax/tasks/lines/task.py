@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from freqjax.config.sections import Context
 from freqjax.errors import UserError
+from freqjax.networks import Network
 from freqjax.networks.arrays import EitherArray
 from freqjax.networks.weights import RotorSetting
 from freqjax.system import capacity
@@ -39,7 +40,10 @@ from freqjax.tasks.lines.noise import Excerpts, NoiseSource, noise_source
 from freqjax.tasks.lines.possible import least_possible
 from freqjax.tasks.objectives import SquaredError
 from freqjax.tasks.scoring import Means
+from freqjax.tasks.separation import separating_commands
 from freqjax.tasks.task import Input, Task, TimeUnit
+from freqjax.tasks.usage import Usage
+from freqjax.text import series
 
 # The step scales of rotors were tuned on lines of this many cycles a sample.
 _TUNED_CYCLES = 0.004
@@ -208,6 +212,23 @@ class Lines(Task):
                 "target."
             )
         return datasets.rows_of_blocks(blocks)
+
+    def usage(self, network: Network) -> Usage:
+        """Return the use of a network that puts out a line: see `freqjax.tasks.Task.usage`."""
+        config, names = self.config, series(self.group_names)
+        low, high = config.snr_range
+        harmonics = [] if len(config.orders) > 1 else ["It knows no harmonics of a line."]
+        return Usage(
+            purposes=[
+                f"Recordings with {names}, each up to {config.detuning:.3g} of its frequency beside it, at "
+                f"{low:g} to {high:g} dB of line to noise."
+            ],
+            limitations=[
+                f"It knows {names} at {config.sampling_rate:g} samples a second, and no other line.",
+                *harmonics,
+            ],
+            commands=separating_commands(self, network),
+        )
 
     def describe(self) -> dict[str, Any]:
         """Return the nominal frequencies, in the order of every list per frequency."""
