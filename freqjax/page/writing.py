@@ -32,12 +32,17 @@ def is_possible() -> bool:
 
 def attempt(run: Run, say: Callable[[str], None]) -> None:
     """Write the page of a run; nothing is lost where it cannot be written, and `say` is told why."""
+    attempt_at(run.folder / NAME, lambda path: write(path, run), say)
+
+
+def attempt_at(path: Path, make: Callable[[Path], None], say: Callable[[str], None]) -> None:
+    """Write a page to `path` by `make`; `say` is told where it is, or why there is none."""
     if not is_possible():
         say(MISSING)
         return
     try:
-        write(run.folder / NAME, run)
-        say(f"page: {printable(str(run.folder / NAME))}")
+        make(path)
+        say(f"page: {printable(str(path))}")
     except Exception as error:
         reason = f"{type(error).__name__}: {str(error).strip()}".partition("\n")[0].rstrip(".: ")
         say(
@@ -108,6 +113,8 @@ def render(
 ) -> str:
     """Fill a template.
 
+    A template names the programs that it needs, and `source` gives their text.
+
     Args:
       template: its file.
       variables: text; it is escaped.
@@ -131,17 +138,18 @@ def render(
         document.js_on_event("document_ready", start)
         script, parts = components(figures, wrap_script=False)
         library = Resources(mode="inline", components=["bokeh"]).render_js()
-    place = resources.files("freqjax.page") / "templates"
-    names = ("base.html", template, "page.css", "page.js")
-    read = {name: (place / name).read_text(encoding="utf-8") for name in names}
+    folder = resources.files("freqjax.page") / "templates"
+
+    def source(name: str) -> str:
+        return (folder / name).read_text(encoding="utf-8")
+
     environment = jinja2.Environment(
-        loader=jinja2.DictLoader(read),
+        loader=jinja2.FunctionLoader(source),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
     return environment.get_template(template).render(
-        **variables, figures=parts, library=library, script=script, css=read["page.css"],
-        program=read["page.js"],
-    )  # fmt: skip
+        **variables, figures=parts, library=library, script=script, source=source
+    )

@@ -1,10 +1,6 @@
 "use strict";
 /* Program of a page: chooses what its figures show, and their colours. Works without a network. */
 const freqjax = (() => {
-  const GROUPS = {
-    light: ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B07D00", "#2f8fc4", "#882255", "#7d7d2b"],
-    dark: ["#56B4E9", "#E69F00", "#2fd39b", "#f0a3cb", "#F0E442", "#9ad0f5", "#e37aa3", "#cccc66"],
-  };
   const COLOURS = {
     light: { ink: "#44474d", grid: "#e3e3df", input: "#b9b9b4", target: "#0072B2", output: "#D55E00",
              error: "#882255", prequential: "#8a8f98", frozen: "#1d1d1f" },
@@ -32,7 +28,9 @@ const freqjax = (() => {
 
   const colourOf = (role) => {
     const group = /^group (\d+)$/.exec(role);
-    return group ? GROUPS[theme()][Number(group[1]) % 8] : COLOURS[theme()][role];
+    if (!group) return COLOURS[theme()][role];
+    const style = getComputedStyle(document.documentElement);
+    return style.getPropertyValue(`--group${Number(group[1]) % 8}`).trim();
   };
 
   function colourFigures() {
@@ -58,7 +56,7 @@ const freqjax = (() => {
         for (const renderer of plot.renderers) {
           const colour = colourOf(renderer.name);
           if (colour && renderer.glyph) {
-            renderer.glyph.line_color = colour;
+            if ("line_color" in renderer.glyph) renderer.glyph.line_color = colour;
             if ("fill_color" in renderer.glyph) renderer.glyph.fill_color = colour;
           }
         }
