@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from freqjax.report.tables import cell
@@ -52,7 +52,8 @@ def cards_of(evaluation: Evaluation, task: Task) -> list[Card]:
         whole[best.replace("_", " ")] = evaluation.baselines[best]
     if evaluation.limit is not None:
         whole["limit"] = evaluation.limit
-    shown = [_card(f"all, {evaluation.score_name}", whole, evaluation, "")]
+    better = evaluation.higher_is_better
+    shown = [card_of(f"all, {evaluation.score_name}", whole, higher_is_better=better)]
     if len(task.group_names) == 1:
         return shown
     limits = evaluation.limit_per_group
@@ -61,15 +62,18 @@ def cards_of(evaluation: Evaluation, task: Task) -> list[Card]:
         own = {"network": evaluation.per_group[place], "constant": evaluation.constant_score}
         if limits is not None:
             own["limit"] = limits[place]
-        shown.append(_card(name, own, evaluation, shared))
+        shown.append(card_of(name, own, higher_is_better=better, note=shared))
     return shown
 
 
-def _card(title: str, values: dict[str, float], evaluation: Evaluation, note: str) -> Card:
+def card_of(
+    title: str, values: Mapping[str, float | None], *, higher_is_better: bool, note: str = ""
+) -> Card:
+    """Return a card of scores by name; the one named network is marked."""
     known = [v for v in values.values() if v is not None and math.isfinite(v)]
     scale = max(map(abs, known), default=1.0) or 1.0
     levels = [
-        Level(name, cell(value), _width(value, scale, evaluation.higher_is_better))
+        Level(name, cell(value), _width(value, scale, higher_is_better))
         for name, value in values.items()
     ]
     return Card(title, levels, note)

@@ -52,12 +52,12 @@ def signals(traces: Sequence[Trace], snapshots: Snapshots | None, unit: str, rat
     seconds = max(len(trace.series[0].integers) for trace in traces) / rate
     time = models.Range1d(0, seconds, bounds=(0, seconds))
     shown = models.ColumnDataSource({key: [] for key in ("x", "error", *names)}, name="shown")
-    top = _figure(_HEIGHT, x_range=time, y_range=_heights(traces))
+    top = figure(_HEIGHT, x_range=time, y_range=_heights(traces))
     for name in names:
         role = "input" if name.startswith("input") else name
         _line(top, shown, name, role, 1.0 if role == "input" else 1.6)
     height = models.Range1d(-1, 1)
-    error = _figure(150, x_range=time, y_range=height, y_axis_label="output − target")
+    error = figure(150, x_range=time, y_range=height, y_axis_label="output − target")
     _line(error, shown, "error", "error", 1.0, legend=False)
     error.yaxis.formatter = models.PrintfTickFormatter(format="%.2g")
     error.xaxis.axis_label = unit
@@ -105,7 +105,7 @@ def _spectra(
         )
         for spectrum in found
     ]
-    panel = _figure(
+    panel = figure(
         240,
         x_range=models.Range1d(*_limits(found[0].cycles)),
         y_range=models.Range1d(FLOOR, 5),
@@ -157,7 +157,7 @@ def losses(history: History, scale: Scale) -> Panels:
       scale: names and reference levels.
     """
     source = models.ColumnDataSource(loss_columns(history))
-    panel = _figure(_HEIGHT, y_axis_type="log", y_axis_label=scale.name)
+    panel = figure(_HEIGHT, y_axis_type="log", y_axis_label=scale.name)
     for name, label in (
         ("prequential", "while training"),
         ("frozen", f"frozen, {scale.everything}"),
@@ -189,7 +189,7 @@ def losses(history: History, scale: Scale) -> Panels:
     figures = {"losses": panel}
     if history.is_staged:
         label = f"horizon, {scale.unit}"
-        horizon = _figure(140, y_axis_type="log", x_range=panel.x_range, y_axis_label=label)
+        horizon = figure(140, y_axis_type="log", x_range=panel.x_range, y_axis_label=label)
         _line(horizon, source, "horizon", "ink", 1.6, legend=False)
         figures["horizon"] = horizon
     for one in figures.values():
@@ -198,8 +198,8 @@ def losses(history: History, scale: Scale) -> Panels:
     return Panels(figures, {"losses": source})
 
 
-def _figure(height: int, **options: Any) -> Any:
-    """Make an empty figure as wide as the page, transparent, so that the page's own colour is seen."""
+def figure(height: int, **options: Any) -> Any:
+    """Make an empty figure of `height` px, as wide as the page and transparent, with a legend above."""
     wheel = models.WheelZoomTool(dimensions="width")
     drag = models.BoxZoomTool(dimensions="width")
     panel: Any = bokeh.plotting.figure(

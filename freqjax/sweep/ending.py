@@ -1,4 +1,4 @@
-"""Files of a sweep whose replicas have all ended: results, best replica, summary and figure."""
+"""Files of a sweep whose replicas have all ended: results, best replica, summary, figure and page."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from freqjax.figures.attempt import attempt
 from freqjax.run.workdir import Workdir
 from freqjax.sweep import best, results
 from freqjax.sweep.axes import Bucket
+from freqjax.sweep.page import writing
 from freqjax.sweep.standards import names_of
 from freqjax.system import devices, files
 from freqjax.text import printable
@@ -30,9 +31,10 @@ def write(
     origins: Mapping[str, int],
     *,
     figures: bool,
+    page: bool,
     say: Say,
 ) -> None:
-    """Write best/, sweep.json, sweep.csv, summary.json and the figure, and say what they hold.
+    """Write best/, sweep.json, sweep.csv, summary.json, the figure and the page, and say what they hold.
 
     Args:
       folder: the folder of the sweep, with the checkpoints of all buckets.
@@ -41,7 +43,8 @@ def write(
       spent: the durations and compilations of the sweep.
       origins: path → step of the checkpoints that replicas began with.
       figures: whether to draw.
-      say: called with the results as text, and with a line if the figure cannot be drawn.
+      page: whether to write page.html, where what draws it is installed.
+      say: called with the results as text, and with lines about the page and a figure that cannot be drawn.
     """
     first = buckets[0].replicas[0]
     fields, names = list(first.values), names_of(assemble(first.config).task)
@@ -61,6 +64,8 @@ def write(
             return [sweep(rows, aggregates, fields, names, folder.path / "figures")]
 
         attempt(draw, say)
+    if page:
+        writing.attempt(folder.path, say)
     said = results.text(rows, aggregates, names)
     say("\n".join(["", *said, f"everything: {printable(str(folder.path))}"]))
 

@@ -160,15 +160,16 @@ def _shortened(rows: Sequence[Row], aggregates: Sequence[Row], loss: str) -> lis
     for axis in dict.fromkeys(a["axis"] for a in aggregates):
         own = [a for a in aggregates if a["axis"] == axis]
         if len(own) > _MOST_LINES:
-            ends = f"{_shown(own[0]['value'])} … {_shown(own[-1]['value'])}"
+            ends = f"{shown(own[0]['value'])} … {shown(own[-1]['value'])}"
             own = aggregate([{**row, axis: ends} for row in rows], [axis], loss)
         found += own
     return found
 
 
 def _name(aggregated: Row) -> str:
-    return f"{aggregated['axis']} = {_shown(aggregated['value'])}"
+    return f"{aggregated['axis']} = {shown(aggregated['value'])}"
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value of an axis as text."""
     return " ".join(f"{v:g}" for v in value) if isinstance(value, (list, tuple)) else f"{value}"

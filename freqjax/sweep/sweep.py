@@ -8,6 +8,7 @@ Only the lead process reads and writes files. Content of the folder:
     sweep.json, sweep.csv             a row per replica, and means with intervals: see `freqjax.sweep.results`
     summary.json                      duration and device
     figures/sweep.png
+    page.html                         all of it for a browser, with freqjax[page]
 """
 
 from __future__ import annotations
@@ -213,7 +214,7 @@ class _Sweep:
         assert self._folder is not None
         ending.write(
             self._folder, self._buckets, rows, self._spent, self._origins,
-            figures=figures, say=self._say,
+            figures=figures, page=self._config.train.page, say=self._say,
         )  # fmt: skip
 
     def _end_early(self) -> int:

@@ -56,6 +56,7 @@ def test_where_no_loss_is_finite_no_replica_is_best(tmp_path):
             Spent(wall_seconds=7.0),
             origins,
             figures=False,
+            page=False,
             say=said.append,
         )
     assert not (tmp_path / "sweep/best").exists()

@@ -318,9 +318,14 @@ const freqjax = (() => {
     });
   }
 
+  /* Programs of single pages have their own beginnings. */
+  const beginnings = [];
+  const onStart = (begin) => beginnings.push(begin);
+
   function start(given) {
     state.given = plain(given);
     colourFigures();
+    for (const begin of beginnings) begin();
     if (state.given.traces) startSignals();
     if (state.given.events) follow(state.given.events);
     document.documentElement.dataset.ready = "yes";
@@ -331,5 +336,5 @@ const freqjax = (() => {
   byId("filter").oninput = (event) => filterConfig(event.target.value);
   for (const button of document.querySelectorAll(".copy")) button.onclick = () => copy(button);
   document.addEventListener("keydown", onKey);
-  return { start, state };
+  return { start, state, onStart };
 })();
