@@ -69,14 +69,14 @@ def _modes() -> str:
 
 
 def _configs() -> list[str]:
-    """Return two lines of names of configs, and how many there are besides."""
+    """Return a line of names of configs, and how many there are besides."""
     every = shipped.config_names()
     shown = [*_FIRST, *(name for name in every if name not in _FIRST)]
     while True:
         left = len(every) - len(shown)
         rest = f", and {left} more, which the README describes" if left else ""
         lines = _wrapped(f"configs that ship: {', '.join(shown)}{rest}", "")
-        if len(lines) <= 2:
+        if len(lines) == 1:
             return lines
         shown.pop()
 

@@ -153,8 +153,14 @@ MODES = {
         datasets.of_nothing,
         showing.tensorboard,
     ),
+    "compare": Mode(
+        "write a page of two runs side by side, those in --workdir and --with, to --output",
+        ("workdir", "with", "output", "device"),
+        datasets.of_nothing,
+        showing.compare,
+    ),
     "serve": Mode(
-        "show the runs below --workdir (default: runs) in a browser on this machine, also as they train",
+        "show runs and sweeps below --workdir (default: runs) in a browser on this machine, also in training",
         ("workdir", "port", "device"),
         datasets.of_nothing,
         showing.serve,

@@ -39,8 +39,9 @@ FLAGS = {
     "workdir": Flag(
         str,
         "the folder to write to (default: a fresh one under runs/; extract: beside --output), or of the runs "
-        "to show (serve)",
+        "to show (serve, compare)",
     ),
+    "with": Flag(str, "the run beside which that in --workdir is shown (compare)"),
     "resume": Flag(bool, "go on with the run in --workdir"),
     "checkpoint": Flag(
         str,
@@ -55,7 +56,8 @@ FLAGS = {
     ),
     "output": Flag(
         str,
-        "where to write: a folder (export, data), a file in the format of --input (extract), or a new .npz",
+        "where to write: a folder (export, data), a file in the format of --input (extract), or a new .npz "
+        "or .html",
     ),
     "residual": Flag(
         str,

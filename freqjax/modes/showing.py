@@ -1,4 +1,4 @@
-"""Modes that show runs: in a browser, and to TensorBoard."""
+"""Modes that show runs: in a browser, two side by side, and to TensorBoard."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.system import files
 from freqjax.system.output import tell
+from freqjax.text import printable
 
 _PORT = 8642
 
@@ -34,6 +35,23 @@ def serve(config: Config, flags: dict[str, Any]) -> int:
     return 0
 
 
+def compare(config: Config, flags: dict[str, Any]) -> int:
+    """Write the page of two runs to a new file."""
+    from freqjax.page import writing
+
+    first, second = (_run(name, flags[name]) for name in ("workdir", "with"))
+    path = _new_page(flags["output"])
+    if not writing.is_possible():
+        raise UserError("compare needs Bokeh: pip install 'freqjax[page]' adds it.")
+    from freqjax.page.comparison.writing import page_of
+
+    tell("running both networks on their test rows …")
+    with files.creating(path) as file:
+        file.write(page_of(first, second).encode(errors="backslashreplace"))
+    tell(f"wrote {printable(str(path))}")
+    return 0
+
+
 def tensorboard(config: Config, flags: dict[str, Any]) -> int:
     """Write the event files of a run or a sweep to its own folder."""
     from freqjax.checkpoints.rows import read as read_rows
@@ -52,6 +70,37 @@ def tensorboard(config: Config, flags: dict[str, Any]) -> int:
     place = board.convert(folder, rows, values, summary or {}, results)
     tell(f"wrote {place}: tensorboard --logdir {folder}")
     return 0
+
+
+def _run(flag: str, given: str | None) -> Path:
+    """Return the folder of a run.
+
+    Raises:
+      UserError: the flag is missing, or its folder has no config.json.
+    """
+    folder = Path(given or "")
+    if given is None or not (folder / "config.json").is_file():
+        shown = "missing" if given is None else printable(given)
+        raise UserError(f"--{flag} is {shown}: it must be the folder of a run.")
+    return folder.resolve()
+
+
+def _new_page(given: str | None) -> Path:
+    """Return where to write a page.
+
+    Raises:
+      UserError: it is missing, no .html, there already, or in no folder.
+    """
+    if given is None:
+        raise UserError("--output is missing: it must name the .html to write.")
+    path, shown = Path(given), printable(given)
+    if path.suffix != ".html":
+        raise UserError(f"--output is {shown}: it must end in .html.")
+    if path.exists():
+        raise UserError(f"--output is {shown}: it exists already, and is left as it is.")
+    if not path.parent.is_dir():
+        raise UserError(f"--output is {shown}: there is no folder {printable(str(path.parent))}.")
+    return path
 
 
 def _port(given: str | None) -> int:

@@ -6,7 +6,7 @@ show, from arrays that are part of the page. Colours are set by it too, for a li
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import bokeh.models
@@ -39,7 +39,13 @@ class Panels(NamedTuple):
     given: dict[str, Any]
 
 
-def signals(traces: Sequence[Trace], snapshots: Snapshots | None, unit: str, rate: float) -> Panels:
+def signals(
+    traces: Sequence[Trace],
+    snapshots: Snapshots | None,
+    unit: str,
+    rate: float,
+    labels: Mapping[str, str] | None = None,
+) -> Panels:
     """Make the figures of signals: the signals themselves, the error below them, and spectra.
 
     Args:
@@ -47,21 +53,26 @@ def signals(traces: Sequence[Trace], snapshots: Snapshots | None, unit: str, rat
       snapshots: outputs during training, or None.
       unit: of time.
       rate: samples in one.
+      labels: name of a series → its name in the legend, where that is another; a series "second" is the
+        output of a second network.
     """
-    names = [s.name for s in traces[0].series]
+    names, labels = [s.name for s in traces[0].series], labels or {}
+    two = {"error": "output", "error second": "second"}
+    errors = two if "second" in names else {"error": "error"}
     seconds = max(len(trace.series[0].integers) for trace in traces) / rate
     time = models.Range1d(0, seconds, bounds=(0, seconds))
-    shown = models.ColumnDataSource({key: [] for key in ("x", "error", *names)}, name="shown")
+    shown = models.ColumnDataSource({key: [] for key in ("x", *errors, *names)}, name="shown")
     top = figure(_HEIGHT, x_range=time, y_range=_heights(traces))
     for name in names:
         role = "input" if name.startswith("input") else name
-        _line(top, shown, name, role, 1.0 if role == "input" else 1.6)
+        _line(top, shown, name, role, 1.0 if role == "input" else 1.6, label=labels.get(name))
     height = models.Range1d(-1, 1)
     error = figure(150, x_range=time, y_range=height, y_axis_label="output − target")
-    _line(error, shown, "error", "error", 1.0, legend=False)
+    for column, role in errors.items():
+        _line(error, shown, column, role, 1.0, legend=False)
     error.yaxis.formatter = models.PrintfTickFormatter(format="%.2g")
     error.xaxis.axis_label = unit
-    spectra, columns = _spectra(traces, names, unit, rate)
+    spectra, columns = _spectra(traces, names, unit, rate, labels)
     return Panels(
         {"signal": top, "error": error, "spectrum": spectra},
         {
@@ -93,7 +104,11 @@ def _stored(snapshots: Snapshots) -> dict[str, Any]:
 
 
 def _spectra(
-    traces: Sequence[Trace], names: Sequence[str], unit: str, rate: float
+    traces: Sequence[Trace],
+    names: Sequence[str],
+    unit: str,
+    rate: float,
+    labels: Mapping[str, str],
 ) -> tuple[Any, list[Any]]:
     found = [spectrum_of(trace, rate) for trace in traces]
     columns = [
@@ -117,7 +132,7 @@ def _spectra(
     drawn = models.ColumnDataSource(dict(columns[0].data))
     for name in names:
         role = "input" if name.startswith("input") else name
-        _line(panel, drawn, name, role, 1.0)
+        _line(panel, drawn, name, role, 1.0, label=labels.get(name))
     return panel, [drawn, *columns]
 
 
@@ -242,6 +257,8 @@ def _line(
 ) -> None:
     """Draw a column of a source over its column x; its role gives the line its colour."""
     options: dict[str, Any] = {"legend_label": label or column} if legend else {}
+    if role == "second":  # told apart by more than its colour
+        options["line_dash"] = "dashed"
     panel.line("x", column, source=source, line_width=width, name=role, **options)
     if marked:
         panel.scatter("x", column, source=source, size=5, line_width=0, name=role, **options)

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from freqjax.checkpoints.rows import read_lines
 from freqjax.errors import UserError
-from freqjax.page import writing
 from freqjax.report.tables import cell
 from freqjax.system import files
 from freqjax.text import duration
@@ -28,22 +27,22 @@ class Listed(NamedTuple):
 
     Attributes:
       place: its folder, relative to the root, with slashes.
-      state: trains, finished, stopped, or sweep.
+      kind: run or sweep.
+      state: trains, finished or stopped.
       task: its name.
-      score: of a finished run, with the name of the score.
+      score: of a finished run, with the name of the score; how many replicas of a sweep.
       epochs: that were completed.
       age: since its last row or its summary, in words.
-      has_page: whether it has a page of its own.
       changed: the time of its last change, for the order.
     """
 
     place: str
+    kind: str
     state: str
     task: str
     score: str
     epochs: str
     age: str
-    has_page: bool
     changed: float
 
 
@@ -71,24 +70,34 @@ def listed(root: Path, folder: Path) -> Listed:
     task = config.get("task")
     return Listed(
         place=folder.relative_to(root).as_posix(),
+        kind="sweep" if is_sweep(folder) else "run",
         state=state_of(folder),
         task=str(task.get("name", "")) if isinstance(task, dict) else "",
-        score=f"{summary.get('score_name')} {cell(summary.get('score'))}" if summary else "",
+        score=_score(summary),
         epochs=_epochs(folder, summary),
         age=f"{duration(max(time.time() - changed, 0))} ago",
-        has_page=(folder / writing.NAME).is_file(),
         changed=changed,
     )
 
 
 def state_of(folder: Path) -> str:
-    """Return what a run is doing: see `Listed`."""
-    if (folder / "sweep.json").is_file() or (folder / "sweep.csv").is_file():
-        return "sweep"
+    """Return what a run or a sweep is doing: see `Listed`."""
     summary = _object(folder / "summary.json")
     if summary:
         return "stopped" if summary.get("stop_reason") == "interrupted" else "finished"
     return "trains" if time.time() - _changed(folder) < _IDLE_SECONDS else "stopped"
+
+
+def is_sweep(folder: Path) -> bool:
+    """Return whether a folder is that of a sweep, ended or not."""
+    sweep = _object(folder / "config.json").get("sweep")
+    return isinstance(sweep, dict) and bool(sweep.get("axes"))
+
+
+def _score(summary: dict[str, Any]) -> str:
+    if "replicas" in summary:
+        return f"{cell(summary['replicas'])} replicas"
+    return f"{summary.get('score_name')} {cell(summary.get('score'))}" if summary else ""
 
 
 def _epochs(folder: Path, summary: dict[str, Any]) -> str:

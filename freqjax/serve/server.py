@@ -2,8 +2,10 @@
 
 | address | answer |
 |---|---|
-| / | the list of runs |
+| / | the list of runs and sweeps |
+| /list | the same list as JSON, which the list asks for while it is open |
 | /runs/PLACE | page.html of a finished run or sweep, or the page of one that still trains |
+| /compare?run=PLACE&run=PLACE | the page of two runs |
 | /events/PLACE | what is new of a run, as server-sent events |
 
 A request whose header Host is another name is refused, so that no page from elsewhere can read runs by a
@@ -12,6 +14,7 @@ name that it has pointed at this machine.
 
 from __future__ import annotations
 
+import json
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -22,8 +25,10 @@ from typing import Any
 
 from freqjax.errors import UserError
 from freqjax.page import writing
+from freqjax.page.comparison import writing as comparison
 from freqjax.serve import live
-from freqjax.serve.listing import runs_in, state_of
+from freqjax.serve.listing import is_sweep, runs_in, state_of
+from freqjax.sweep.page import writing as sweep
 from freqjax.text import printable
 
 ADDRESS = "127.0.0.1"
@@ -73,18 +78,19 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._is_own_name():
             self._refuse(HTTPStatus.FORBIDDEN, "This server answers on its own machine alone.")
             return
-        path = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path)
-        kind, _, place = path.lstrip("/").partition("/")
+        address = urllib.parse.urlsplit(self.path)
+        kind, _, place = urllib.parse.unquote(address.path).lstrip("/").partition("/")
+        # Those of the whole folder, and those of a run.
+        general = {"": self._list, "list": self._rows, "compare": self._compare}
         answers: dict[str, Callable[[Path], None]] = {"runs": self._page, "events": self._events}
         try:
-            if not kind:
-                self._send(_list(self.server.root))
-                return
             folder = self._folder(place)
-            if kind not in answers or folder is None:
+            if kind in general and not place:
+                general[kind](urllib.parse.parse_qs(address.query))
+            elif kind in answers and folder is not None:
+                answers[kind](folder)
+            else:
                 self._refuse(HTTPStatus.NOT_FOUND, "There is no such run.")
-                return
-            answers[kind](folder)
         except UserError as error:
             self._refuse(HTTPStatus.CONFLICT, str(error))
         except (BrokenPipeError, ConnectionResetError):
@@ -103,13 +109,29 @@ class _Handler(BaseHTTPRequestHandler):
         except (OSError, ValueError):  # names that no file can have
             return None
 
+    def _list(self, _: dict[str, list[str]]) -> None:
+        root = self.server.root
+        self._send(writing.render("list.html", {"root": root.name, "runs": _runs(root)}, {}, {}))
+
+    def _rows(self, _: dict[str, list[str]]) -> None:
+        self._begin(HTTPStatus.OK, "application/json")
+        self.wfile.write(json.dumps(_runs(self.server.root)).encode())
+
+    def _compare(self, query: dict[str, list[str]]) -> None:
+        folders = [self._folder(place) for place in query.get("run", [])]
+        found = [folder for folder in folders if folder is not None]
+        if len(folders) != 2 or len(found) != 2:
+            self._refuse(HTTPStatus.NOT_FOUND, "Two runs of the list must be chosen.")
+            return
+        self._send(comparison.page_of(found[0], found[1]))
+
     def _page(self, folder: Path) -> None:
         page = folder / writing.NAME
         if state_of(folder) != "trains" and page.is_file():
             self._send(page.read_text(encoding="utf-8"))
             return
-        if state_of(folder) == "sweep":
-            self._refuse(HTTPStatus.NOT_FOUND, "A sweep has no page; sweep.csv has its rows.")
+        if is_sweep(folder):
+            self._send(sweep.page_of(folder))
             return
         events = urllib.parse.quote("/events/" + folder.relative_to(self.server.root).as_posix())
         self._send(live.page_of(folder, events))
@@ -146,9 +168,9 @@ def _chain(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
     yield from others
 
 
-def _list(root: Path) -> str:
-    runs = [
+def _runs(root: Path) -> list[dict[str, Any]]:
+    """Return the runs and sweeps below a folder, each with the address of its page."""
+    return [
         {**run._asdict(), "address": urllib.parse.quote(f"/runs/{run.place}")}
         for run in runs_in(root)
     ]
-    return writing.render("list.html", {"root": root.name, "runs": runs}, {}, {})

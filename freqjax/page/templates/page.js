@@ -2,9 +2,9 @@
 /* Program of a page: chooses what its figures show, and their colours. Works without a network. */
 const freqjax = (() => {
   const COLOURS = {
-    light: { ink: "#44474d", grid: "#e3e3df", input: "#b9b9b4", target: "#0072B2", output: "#D55E00",
+    light: { ink: "#44474d", grid: "#e3e3df", input: "#b9b9b4", target: "#0072B2", output: "#D55E00", second: "#009E73",
              error: "#882255", prequential: "#8a8f98", frozen: "#1d1d1f" },
-    dark: { ink: "#b4b8bf", grid: "#30343a", input: "#5d626a", target: "#56B4E9", output: "#f0a020",
+    dark: { ink: "#b4b8bf", grid: "#30343a", input: "#5d626a", target: "#56B4E9", output: "#f0a020", second: "#2fd39b",
             error: "#f0a3cb", prequential: "#8a8f98", frozen: "#e8e8e6" },
   };
   const byId = (id) => document.getElementById(id);
@@ -138,14 +138,18 @@ const freqjax = (() => {
         ? envelope(output, outputScale, from - shift, to - shift, bins)
         : envelope(data[name], scale[name], from, to, bins);
     }
-    const apart = new Float32Array(to - from);
-    for (let i = 0; i < to - from; i++) {
-      apart[i] = output[from + i - shift] * outputScale - data.target[from + i] * scale.target;
-    }
-    columns.error = envelope(apart, 1, 0, to - from, bins);
+    const errorOf = (values, size, first) => {
+      const apart = new Float32Array(to - from);
+      for (let i = 0; i < to - from; i++) {
+        apart[i] = values[from + i - first] * size - data.target[from + i] * scale.target;
+      }
+      return envelope(apart, 1, 0, to - from, bins);
+    };
+    columns.error = errorOf(output, outputScale, shift);
+    if (data.second) columns["error second"] = errorOf(data.second, scale.second, 0);
     shown.data = columns;
     let most = 1e-12;
-    for (const v of columns.error) most = Math.max(most, Math.abs(v));
+    for (const v of [columns.error, columns["error second"] || []].flatMap((a) => [...a])) most = Math.max(most, Math.abs(v));
     state.given.height.setv({ start: -1.1 * most, end: 1.1 * most });
   }
 
@@ -333,7 +337,7 @@ const freqjax = (() => {
 
   document.documentElement.dataset.theme = firstTheme();
   byId("theme").onclick = () => setTheme(theme() === "dark" ? "light" : "dark");
-  byId("filter").oninput = (event) => filterConfig(event.target.value);
+  if (byId("filter")) byId("filter").oninput = (event) => filterConfig(event.target.value);
   for (const button of document.querySelectorAll(".copy")) button.onclick = () => copy(button);
   document.addEventListener("keydown", onKey);
   return { start, state, onStart };

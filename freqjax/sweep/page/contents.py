@@ -123,7 +123,9 @@ def _facts(swept: Swept) -> list[tuple[str, str]]:
     facts += [(name, f"{values[name]:,}") for name in ("programs", "updates") if name in values]
     if "wall_seconds" in values:
         facts.append(("in all", duration(values["wall_seconds"])))
-    return facts + [("device", values["device"])] * ("device" in values)
+    if "device" in values:
+        facts.append(("device", values["device"]))
+    return facts
 
 
 def _cards(swept: Swept) -> list[Card]:
