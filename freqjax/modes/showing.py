@@ -7,7 +7,8 @@ from typing import Any
 
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
-from freqjax.system import files
+from freqjax.run import workdir
+from freqjax.system import files, leftovers
 from freqjax.system.output import tell
 from freqjax.text import printable
 
@@ -45,6 +46,7 @@ def compare(config: Config, flags: dict[str, Any]) -> int:
         raise UserError("compare needs Bokeh: pip install 'freqjax[page]' adds it.")
     from freqjax.page.comparison.writing import page_of
 
+    leftovers.remove_temporaries(path.parent, (path.name,), idle=workdir.IDLE)
     tell("running both networks on their test rows …")
     with files.creating(path) as file:
         file.write(page_of(first, second).encode(errors="backslashreplace"))

@@ -68,5 +68,6 @@
 
   body.addEventListener("change", count);
   freqjax.onStart(count);
+  window.addEventListener("pageshow", count); /* a page that is gone back to has its marks again */
   setTimeout(ask, EVERY);
 })();

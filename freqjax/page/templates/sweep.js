@@ -53,6 +53,7 @@ freqjax.sweep = (() => {
         element("title", {}, `replica ${name}`));
     });
     marks = axes.map((axis, place) => axisOf(axis, place, xOf(place), step));
+    svg.style.setProperty("--faint", String(Math.min(0.6, Math.max(0.12, 30 / replicas.length))));
     svg.append(...lines, ...marks.map(({ group }) => group));
     frame.replaceChildren(svg);
     show();

@@ -18,6 +18,8 @@ from freqjax.text import duration, number
 
 # Settings that have curves, and those of them that are shown at first.
 MOST_SETTINGS, FIRST = 32, 8
+# Values of an axis that are listed one by one.
+_MOST_VALUES = 12
 
 
 class Column(NamedTuple):
@@ -49,7 +51,6 @@ def contents_of(swept: Swept, settings: Sequence[Setting]) -> dict[str, Any]:
         "every": stride(swept),
         "first": FIRST,
         "most": MOST_SETTINGS,
-        "axes": _axes(swept),
         "coordinates": coordinates_of(swept, settings),
         "config": config_rows(swept.config),
     }
@@ -77,13 +78,12 @@ def _headline(swept: Swept) -> tuple[str, str]:
 
 
 def _swept(swept: Swept) -> str:
-    several = [f"{a}: {', '.join(v)}" for a, v in _axes(swept).items()]
-    return f"Swept: {'; '.join(several)}."
-
-
-def _axes(swept: Swept) -> dict[str, list[str]]:
-    """Return each axis and its values as text, in their order."""
-    return {axis: [text for _, text in _values(swept, axis)] for axis in swept.axes}
+    said = []
+    for axis in swept.axes:
+        texts = [text for _, text in _values(swept, axis)]
+        many = f"{texts[0]} … {texts[-1]} ({len(texts)} values)"
+        said.append(f"{axis}: {', '.join(texts) if len(texts) <= _MOST_VALUES else many}")
+    return f"Swept: {'; '.join(said)}."
 
 
 def _values(swept: Swept, axis: str) -> list[tuple[Any, str]]:

@@ -50,9 +50,14 @@ def _panel(
 ) -> tuple[Any, dict[str, Any]]:
     panel = figure(_HEIGHT, y_axis_type="log", y_axis_label=f"{kind} {label}", x_range=shared)
     panel.xaxis.formatter = models.NumeralTickFormatter(format="0,0")
-    floor, given = floor_of(curves), []
-    for place, curve in enumerate(curves):
-        given.append(_setting(panel, place, curve, floor))
+    floor = floor_of(curves)
+    # All replicas first, then what must not be hidden by them.
+    thin = [_replicas(panel, place, curve) for place, curve in enumerate(curves)]
+    means = [_mean(panel, place, curve, floor) for place, curve in enumerate(curves)]
+    given = [
+        {"lines": line.data_source, "drawn": [line, *mean]}
+        for line, mean in zip(thin, means, strict=True)
+    ]
     picked = models.ColumnDataSource({"xs": [], "ys": []})
     panel.multi_line("xs", "ys", source=picked, line_width=2.5, name="ink")
     for name, level in levels.items():
@@ -63,9 +68,8 @@ def _panel(
     return panel, {"settings": given, "picked": picked}
 
 
-def _setting(panel: Any, place: int, curve: Curve, floor: float) -> dict[str, Any]:
-    """Draw a setting; return its sources and what is hidden with it."""
-    role = f"group {place % COLOURS}"
+def _replicas(panel: Any, place: int, curve: Curve) -> Any:
+    """Draw the replicas of a setting, the thinner the more there are."""
     lines = models.ColumnDataSource(
         {
             "xs": [line.updates for line in curve.lines],
@@ -73,17 +77,18 @@ def _setting(panel: Any, place: int, curve: Curve, floor: float) -> dict[str, An
             "replica": [line.replica for line in curve.lines],
         }
     )
-    mean = models.ColumnDataSource(
-        {
-            "x": curve.updates,
-            "mean": curve.mean,
-            "low": np.maximum(curve.low, floor),
-            "high": curve.high,
-        }
-    )
-    thin = panel.multi_line("xs", "ys", source=lines, line_width=1, line_alpha=0.35, name=role)
+    alpha = min(0.4, max(0.08, 2 / len(curve.lines)))
+    role = f"group {place % COLOURS}"
+    return panel.multi_line("xs", "ys", source=lines, line_width=1, line_alpha=alpha, name=role)
+
+
+def _mean(panel: Any, place: int, curve: Curve, floor: float) -> list[Any]:
+    """Draw the mean of a setting over its interval; a single epoch as a point."""
+    columns = {"x": curve.updates, "mean": curve.mean, "high": curve.high}
+    low = np.maximum(curve.low, floor)  # a logarithmic axis has no place for 0 and less
+    mean, role = models.ColumnDataSource({**columns, "low": low}), f"group {place % COLOURS}"
     band = panel.varea("x", "low", "high", source=mean, fill_alpha=0.18, name=role)
-    line = panel.line("x", "mean", source=mean, line_width=2.2, line_dash=dash_of(place), name=role)
+    line = panel.line("x", "mean", source=mean, line_width=2.4, line_dash=dash_of(place), name=role)
     panel.add_tools(
         models.HoverTool(
             renderers=[line],
@@ -91,7 +96,6 @@ def _setting(panel: Any, place: int, curve: Curve, floor: float) -> dict[str, An
             visible=False,
         )
     )
-    drawn = [thin, band, line]
-    if len(curve.updates) == 1:
-        drawn.append(panel.scatter("x", "mean", source=mean, size=6, line_width=0, name=role))
-    return {"lines": lines, "mean": mean, "drawn": drawn}
+    if len(curve.updates) > 1:
+        return [band, line]
+    return [band, line, panel.scatter("x", "mean", source=mean, size=6, line_width=0, name=role)]

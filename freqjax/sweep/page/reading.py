@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,14 +68,13 @@ def read(folder: Path) -> Swept:
     if saved is None:
         raise UserError(f"{shown} holds no config.json of a sweep.")
     config = validation.from_dict(saved, f"{shown}/config.json", None)
-    members = replicas(config)
     results = files.read_json(folder / "sweep.json")
     found = {"axes": list(config.sweep.axes), "rows": [], "best_replica": None, **(results or {})}
-    rows = found["rows"] or [{"replica": m.index, **m.values} for m in members]
+    rows = found["rows"] or [{"replica": m.index, **m.values} for m in replicas(config)]
     return Swept(
         folder=folder,
         config=config,
-        names=names_of(assemble(members[0].config).task),
+        names=names_of(assemble(_first(config)).task),
         axes=list(found["axes"]),
         rows=rows,
         chosen=found["best_replica"],
@@ -82,6 +82,13 @@ def read(folder: Path) -> Swept:
         metrics=_metrics(folder / "metrics.jsonl"),
         values=files.read_json(folder / "summary.json") or {},
     )
+
+
+def _first(config: Config) -> Config:
+    """Return the config of the first replica; making all of them takes seconds where there are many."""
+    axes = {axis: values[:1] for axis, values in config.sweep.axes.items()}
+    sweep = dataclasses.replace(config.sweep, axes=axes)
+    return replicas(dataclasses.replace(config, sweep=sweep))[0].config
 
 
 def _metrics(path: Path) -> dict[int, list[Row]]:
