@@ -50,6 +50,12 @@ def page(runs, tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as started:
+        yield started
+
+
 def both(runs, first, second):
     return sides.read("A", runs / first), sides.read("B", runs / second)
 
@@ -143,30 +149,27 @@ def test_the_mode_writes_a_new_file_alone(runs, tmp_path, capsys):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1200])
-def test_the_page_in_a_browser(runs, page, width, theme):
+def test_the_page_in_a_browser(runs, page, chromium, width, theme):
     text = page.read_text(encoding="utf-8")
     assert "second <b>" not in text and "second &lt;b&gt;" in text
-    with browser() as chromium:
-        size = {"width": width, "height": 800}
-        opened = Opened(chromium, page, viewport=size, color_scheme=theme)
-        assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
-        assert opened.page.evaluate("document.documentElement.dataset.theme") == theme
-        # Losses of both, those of metrics.jsonl, and one kind a panel.
-        for place, name in enumerate(("first", "second <b>")):
-            lines = (runs / name / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-            for kind, key in (("frozen", "frozen_mse"), ("prequential", "loss")):
-                data = f"freqjax.state.given.compared.{kind}[{place}].data.loss"
-                wanted = [json.loads(line)[key] for line in lines]
-                assert opened.page.evaluate(f"Array.from({data})") == pytest.approx(wanted)
-        opened.page.click("[data-trace='1']")
-        opened.settle()
-        shown = {name: np.array(opened.shown(name)) for name in ("output", "second", "target")}
-        np.testing.assert_allclose(
-            opened.shown("error"), shown["output"] - shown["target"], atol=1e-5
-        )
-        np.testing.assert_allclose(
-            opened.shown("error second"), shown["second"] - shown["target"], atol=1e-5
-        )
-        opened.page.fill("#filter", "hidden")
-        assert len(opened.page.locator("#config tbody tr:visible").all()) == 1
-        assert opened.complaints == [] and opened.outside == []
+    size = {"width": width, "height": 800}
+    opened = Opened(chromium, page, viewport=size, color_scheme=theme)
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert opened.page.evaluate("document.documentElement.dataset.theme") == theme
+    # Losses of both, those of metrics.jsonl, and one kind a panel.
+    for place, name in enumerate(("first", "second <b>")):
+        lines = (runs / name / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        for kind, key in (("frozen", "frozen_mse"), ("prequential", "loss")):
+            data = f"freqjax.state.given.compared.{kind}[{place}].data.loss"
+            wanted = [json.loads(line)[key] for line in lines]
+            assert opened.page.evaluate(f"Array.from({data})") == pytest.approx(wanted)
+    opened.page.click("[data-trace='1']")
+    opened.settle()
+    shown = {name: np.array(opened.shown(name)) for name in ("output", "second", "target")}
+    np.testing.assert_allclose(opened.shown("error"), shown["output"] - shown["target"], atol=1e-5)
+    np.testing.assert_allclose(
+        opened.shown("error second"), shown["second"] - shown["target"], atol=1e-5
+    )
+    opened.page.fill("#filter", "hidden")
+    assert len(opened.page.locator("#config tbody tr:visible").all()) == 1
+    assert opened.complaints == [] and opened.outside == []

@@ -27,6 +27,12 @@ def make(folder, **sections):
     add(folder, row(1))
 
 
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as started:
+        yield started
+
+
 @pytest.fixture
 def root(tmp_path):
     """Two runs, one with a hostile name, a sweep that has ended and one that has not."""
@@ -80,57 +86,54 @@ def test_two_runs_are_compared_by_their_names(server):
     assert HOSTILE not in text and "<img src=x" not in text
 
 
-def test_the_list_follows_the_folder_and_keeps_what_the_reader_has_done(server, root):
-    with browser() as chromium:
-        opened = Opened(chromium, server.url)
-        page = opened.page
-        page.evaluate("window.sameDocument = true")
-        first, hostile = (
-            page.locator("tr", has=page.locator("a", has_text=n)) for n in ("first", "img")
-        )
-        assert page.is_disabled("#compare")
-        page.fill("#filter", "s")
-        first.locator("input").check()
-        first.locator("a").focus()
-        old = time.time() - 3600
-        for path in (root / "first").iterdir():
-            os.utime(path, (old, old))
-        make(root / "newest <b>")
-        shutil.rmtree(root / "sweeping")
-        page.wait_for_function("document.body.textContent.includes('newest <b>')")
-        # "first" is the last one now, and has still the focus and its mark.
-        assert page.locator("#config tbody tr").last.get_attribute("data-place") == "first"
-        assert first.locator("td").nth(2).inner_text() == "stopped"
-        assert page.evaluate("document.activeElement.textContent") == "first"
-        assert first.locator("input").is_checked()
-        assert (
-            page.input_value("#filter") == "s"
-            and page.locator("a", has_text="sweeping").count() == 0
-        )
-        assert page.evaluate("window.sameDocument") is True
-        page.fill("#filter", "")
-        # A sweep is not chosen; two runs are.
-        assert page.locator("tr[data-place='swept'] input").count() == 0
-        hostile.locator("input").check()
-        assert page.inner_text("#told") == "2 chosen"
-        page.locator("tr[data-place='newest <b>'] input").check()
-        assert page.is_disabled("#compare")
-        page.locator("tr[data-place='newest <b>'] input").uncheck()
-        page.click("#compare")
-        page.wait_for_function("document.documentElement.dataset.ready === 'yes'")
-        assert page.inner_text("h1") == "Two runs" and HOSTILE in page.inner_text("header")
-        assert opened.complaints == []
-        assert all(url.startswith((server.url, "data:", "blob:")) for url in opened.requests)
+def test_the_list_follows_the_folder_and_keeps_what_the_reader_has_done(server, root, chromium):
+    opened = Opened(chromium, server.url)
+    page = opened.page
+    page.evaluate("window.sameDocument = true")
+    first, hostile = (
+        page.locator("tr", has=page.locator("a", has_text=n)) for n in ("first", "img")
+    )
+    assert page.is_disabled("#compare")
+    page.fill("#filter", "s")
+    first.locator("input").check()
+    first.locator("a").focus()
+    old = time.time() - 3600
+    for path in (root / "first").iterdir():
+        os.utime(path, (old, old))
+    make(root / "newest <b>")
+    shutil.rmtree(root / "sweeping")
+    page.wait_for_function("document.body.textContent.includes('newest <b>')")
+    # "first" is the last one now, and has still the focus and its mark.
+    assert page.locator("#config tbody tr").last.get_attribute("data-place") == "first"
+    assert first.locator("td").nth(2).inner_text() == "stopped"
+    assert page.evaluate("document.activeElement.textContent") == "first"
+    assert first.locator("input").is_checked()
+    assert (
+        page.input_value("#filter") == "s" and page.locator("a", has_text="sweeping").count() == 0
+    )
+    assert page.evaluate("window.sameDocument") is True
+    page.fill("#filter", "")
+    # A sweep is not chosen; two runs are.
+    assert page.locator("tr[data-place='swept'] input").count() == 0
+    hostile.locator("input").check()
+    assert page.inner_text("#told") == "2 chosen"
+    page.locator("tr[data-place='newest <b>'] input").check()
+    assert page.is_disabled("#compare")
+    page.locator("tr[data-place='newest <b>'] input").uncheck()
+    page.click("#compare")
+    page.wait_for_function("document.documentElement.dataset.ready === 'yes'")
+    assert page.inner_text("h1") == "Two runs" and HOSTILE in page.inner_text("header")
+    assert opened.complaints == []
+    assert all(url.startswith((server.url, "data:", "blob:")) for url in opened.requests)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1200])
-def test_list_and_served_sweep_fit_the_window(server, width, theme):
-    with browser() as chromium:
-        size = {"width": width, "height": 800}
-        for place in ("", "runs/swept"):
-            opened = Opened(chromium, server.url + place, viewport=size, color_scheme=theme)
-            assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
-            assert opened.complaints == []
-        link = opened.page.locator("#replicas a").evaluate("(a) => a.pathname")
-        assert link == "/runs/swept/best"
+def test_list_and_served_sweep_fit_the_window(server, chromium, width, theme):
+    size = {"width": width, "height": 800}
+    for place in ("", "runs/swept"):
+        opened = Opened(chromium, server.url + place, viewport=size, color_scheme=theme)
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert opened.complaints == []
+    link = opened.page.locator("#replicas a").evaluate("(a) => a.pathname")
+    assert link == "/runs/swept/best"
