@@ -208,9 +208,15 @@ def losses(history: History, scale: Scale) -> Panels:
         _line(horizon, source, "horizon", "ink", 1.6, legend=False)
         figures["horizon"] = horizon
     for one in figures.values():
-        one.xaxis.formatter = models.NumeralTickFormatter(format="0,0")
+        count_updates(one)
     list(figures.values())[-1].xaxis.axis_label = "update"
     return Panels(figures, {"losses": source})
+
+
+def count_updates(panel: Any) -> None:
+    """Let the axis below a figure count updates: whole numbers, however few there are."""
+    panel.xaxis.ticker = models.BasicTicker(min_interval=1)
+    panel.xaxis.formatter = models.NumeralTickFormatter(format="0,0")
 
 
 def figure(height: int, **options: Any) -> Any:

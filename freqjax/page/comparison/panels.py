@@ -10,7 +10,7 @@ import numpy as np
 
 from freqjax.figures.history import history_of, positive
 from freqjax.page.comparison.sides import Side
-from freqjax.page.panels import Panels, figure
+from freqjax.page.panels import Panels, count_updates, figure
 
 # Bokeh's annotations refuse some of what it takes.
 models: Any = bokeh.models
@@ -31,7 +31,7 @@ def losses(sides: Sequence[Side]) -> Panels:
     for kind in ("frozen", "prequential"):
         label = f"{kind} {sides[0].task.objective.label}"
         panel = figure(_HEIGHT, y_axis_type="log", y_axis_label=label, x_range=shared)
-        panel.xaxis.formatter = models.NumeralTickFormatter(format="0,0")
+        count_updates(panel)
         drawn = [_line(panel, place, side, kind) for place, side in enumerate(sides) if side.rows]
         if any(len(source.data["x"]) for source in drawn):
             figures[kind], given[kind] = panel, drawn

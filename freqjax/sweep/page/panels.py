@@ -11,7 +11,7 @@ from typing import Any
 import bokeh.models
 import numpy as np
 
-from freqjax.page.panels import Panels, figure
+from freqjax.page.panels import Panels, count_updates, figure
 from freqjax.sweep.page.curves import Curve, floor_of
 
 # Bokeh's annotations refuse some of what it takes.
@@ -49,7 +49,7 @@ def _panel(
     kind: str, curves: Sequence[Curve], label: str, levels: Mapping[str, float], shared: Any
 ) -> tuple[Any, dict[str, Any]]:
     panel = figure(_HEIGHT, y_axis_type="log", y_axis_label=f"{kind} {label}", x_range=shared)
-    panel.xaxis.formatter = models.NumeralTickFormatter(format="0,0")
+    count_updates(panel)
     floor = floor_of(curves)
     # All replicas first, then what must not be hidden by them.
     thin = [_replicas(panel, place, curve) for place, curve in enumerate(curves)]
