@@ -37,6 +37,12 @@ def float64():
 
 
 @pytest.fixture(autouse=True)
+def no_lines_of_progress(monkeypatch):
+    """Write no lines of progress to standard error, which only a slow machine has time for."""
+    monkeypatch.setattr("freqjax.progress.lines.EVERY", float("inf"))
+
+
+@pytest.fixture(autouse=True)
 def no_pages(request, monkeypatch):
     """Write no pages, which take a second each, except in the tests of pages."""
     if not request.node.nodeid.startswith(("tests/page/", "tests/serve/")):

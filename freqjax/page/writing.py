@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from freqjax import progress
 from freqjax.figures.history import Scale, history_of
 from freqjax.page import snapshots, traces
 from freqjax.page.contents import contents_of
@@ -36,7 +37,8 @@ def attempt(run: Run, say: Callable[[str], None]) -> None:
         say(MISSING)
         return
     try:
-        write(run.folder / NAME, run)
+        with progress.phase("page"):
+            write(run.folder / NAME, run)
         say(f"page: {printable(str(run.folder / NAME))}")
     except Exception as error:
         reason = f"{type(error).__name__}: {str(error).strip()}".partition("\n")[0].rstrip(".: ")

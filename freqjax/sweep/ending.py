@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 
+from freqjax import progress
 from freqjax.checkpoints.records import Spent
 from freqjax.figures.attempt import attempt
 from freqjax.run.workdir import Workdir
@@ -60,7 +61,8 @@ def write(
 
             return [sweep(rows, aggregates, fields, names, folder.path / "figures")]
 
-        attempt(draw, say)
+        with progress.phase("figures"):
+            attempt(draw, say)
     said = results.text(rows, aggregates, names)
     say("\n".join(["", *said, f"everything: {printable(str(folder.path))}"]))
 

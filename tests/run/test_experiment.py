@@ -145,7 +145,7 @@ class _Interrupt:
 
 @pytest.mark.parametrize("name", some(CONFIGS, "online", "curriculum"))
 def test_an_interrupted_run_resumes_bitwise(tmp_path, name, monkeypatch):
-    monkeypatch.setattr("freqjax.run.progress._LINE_SECONDS", 0.0)
+    monkeypatch.setattr("freqjax.run.lines._LINE_SECONDS", 0.0)
     whole = train(CONFIGS[name], tmp_path / "whole")
     outcome = run(CONFIGS[name], tmp_path / "cut", resume=False, say=_Interrupt(2))
     assert outcome.signum == signal.SIGTERM

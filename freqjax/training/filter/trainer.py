@@ -119,6 +119,12 @@ class FilterTrainer:
         return FilterState(candidates, weights, carried, recursion.carry(block.state), block)
 
     @property
+    def share(self) -> float:
+        """Share of the present pass that is done, in sequences."""
+        block = self._row / self._progress[self._group].horizon if self._row else 0.0
+        return (self._sequence + block) / len(self._groups)
+
+    @property
     def params(self) -> Params:
         """Weights with the lowest shadow loss of every group."""
         tree = self._parts.scatter(self._initial, np.asarray(self._state.best))
