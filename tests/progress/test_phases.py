@@ -1,46 +1,14 @@
-"""Phases, the time left and the words for them, by a clock that is set by hand; and what a run reports."""
+"""Phases, the time left and the words for them, by a clock that is set by hand."""
 
 import contextlib
 
 import pytest
 
-import freqjax
 from freqjax import progress
 from freqjax.progress import words
 from freqjax.progress.pace import Pace
 from freqjax.progress.phases import Phase, Reporter
-from tests.twins import tiny_config
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
-class Recorder:
-    """A view that keeps what it was told: names of the phases within one another, and what was done."""
-
-    def __init__(self):
-        self.told = []
-
-    def show(self, phases):
-        self.told.append([(phase.name, phase.done, phase.of) for phase in phases])
-
-    def begun(self):
-        """Paths of the phases in the order in which they began."""
-        paths, last = [], ()
-        for told in self.told:
-            path = tuple(name for name, _, _ in told)
-            if len(path) > len(last):
-                paths.append("/".join(path))
-            last = path
-        return paths
-
+from tests.progress.views import Clock, Recorder
 
 # The time left.
 
@@ -145,12 +113,12 @@ def test_phases_begin_and_end_within_one_another():
         progress.phase("a"),
         progress.phase("b", 2) as inner,
     ):
-        inner.advance(1)
+        inner.advance(1, "half")
     assert seen.told == [
-        [("a", 0, None)],
-        [("a", 0, None), ("b", 0, 2)],
-        [("a", 0, None), ("b", 1, 2)],
-        [("a", 0, None)],
+        [("a", 0, None, "")],
+        [("a", 0, None, ""), ("b", 0, 2, "")],
+        [("a", 0, None, ""), ("b", 1, 2, "half")],
+        [("a", 0, None, "")],
         [],
     ]
 
@@ -183,27 +151,3 @@ def test_without_a_view_the_work_is_done_all_the_same():
     with progress.phase("alone", 3) as phase:
         phase.advance(2)
     assert phase.done == 2
-
-
-# What a run reports.
-
-
-def test_a_run_reports_the_phases_that_its_folder_tells_of(tmp_path):
-    seen = Recorder()
-    config = tiny_config(train={"diagnose": True, "epochs": 3})
-    with progress.reporting_to(seen):
-        freqjax.train(config, tmp_path / "run", say=lambda _: None)
-    begun = [path for path in dict.fromkeys(seen.begun())]
-    top = [path for path in begun if "/" not in path]
-    assert top == ["reading the data", "setting up", "training", "evaluating", "figures", "causes"]
-    assert "training/compiling" in begun and "evaluating/probes" in begun
-    made = {told[0][1] for told in seen.told if told and told[0][0] == "training"}
-    rows = (tmp_path / "run" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    assert made >= set(range(len(rows) + 1)) and max(made) == len(rows)
-    drawn = [told[-1] for told in seen.told if told and told[-1][0] == "figures" and told[-1][2]]
-    pngs = len(list((tmp_path / "run" / "figures").glob("*.png")))
-    assert [done for _, done, _ in drawn] == list(range(pngs + 1))
-    assert {of for _, _, of in drawn} == {pngs}
-    searched = [told[0] for told in seen.told if told and told[0][0] == "causes"]
-    assert searched[-1][1] == searched[-1][2]  # as many searches as were announced
-    assert seen.told[-1] == []

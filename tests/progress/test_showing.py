@@ -13,6 +13,7 @@ import pytest
 from freqjax import progress
 from freqjax.progress import lines, terminal
 from freqjax.progress.phases import Phase, Reporter
+from tests.progress.views import Clock
 from tests.root import ROOT
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no pseudo-terminals")
@@ -38,16 +39,6 @@ import importlib.util
 found = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *more: None if name == "rich" else found(name, *more)
 """
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self):
-        return self.now
 
 
 def environment(**more):

@@ -105,9 +105,10 @@ def test_the_line_of_a_curriculum_names_the_longest_horizon(monkeypatch):
             assert named in said[-1] and "left" not in said[-1]
 
 
-def test_a_line_stands_before_every_long_phase(tmp_path):
+def test_a_line_stands_before_every_long_phase_and_nothing_else_is_shown(tmp_path, capfd):
     said = []
     freqjax.train(tiny_config(train={"diagnose": True}), tmp_path / "run", say=said.append)
+    assert capfd.readouterr() == ("", "")
     phases = [line for line in said if line.endswith(" …")]
     assert phases == [
         "compiling …",

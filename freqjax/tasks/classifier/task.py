@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from freqjax import progress
 from freqjax.config.sections import Context, NetworkConfig
 from freqjax.errors import UserError
 from freqjax.networks import Network, Streams
@@ -382,7 +383,8 @@ class Classifier(Task):
             outputs = frozen.run(self._batch(read, self._cut(read, "test").index), "block")
             return probabilities_of(self.logits(outputs, "test") / temperature)
 
-        return hidden(self.dataset.test, probabilities)
+        with progress.phase("hiding parts"):
+            return hidden(self.dataset.test, probabilities)
 
     def usage(self, network: Network) -> Usage:
         """Return the use of a classifier: see `freqjax.tasks.Task.usage`."""
