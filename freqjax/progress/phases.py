@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -135,7 +135,9 @@ def phase(
         yield begun
 
 
-def each(name: str, items: Sequence[T], *, unit: str = "", even: bool = True) -> Iterator[T]:
+def each(
+    name: str, items: Sequence[T], *, unit: str = "", even: bool = True
+) -> Generator[T, None, None]:
     """Yield the items, each of which is a part of a phase; a single one is no phase."""
     if len(items) < 2:
         yield from items

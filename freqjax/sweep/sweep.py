@@ -206,7 +206,7 @@ class _Sweep:
                         return self._end_early()
                     rows += found
             rows.sort(key=lambda row: row["replica"])
-            with _acting(self._interrupts):
+            with _acting(self._interrupts), progress.phase("writing the results"):
                 # The others wait here for the lead, since JAX limits the time a process waits at its exit.
                 processes.from_lead(lambda: self._write(rows, figures=figures))
         except Interrupted:

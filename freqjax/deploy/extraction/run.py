@@ -77,7 +77,9 @@ def run(
         clipped = files.clipped
     seconds = time.perf_counter() - began
     named = {str(path): count for path, count in clipped.items()}
-    done = Extracted(held.count, known, gains, finders.found(), named, seconds)
+    with progress.phase("measuring the lines"):
+        found = finders.found()
+    done = Extracted(held.count, known, gains, found, named, seconds)
     for line in report(planned, done):
         say(printable(line))
     _draw(planned, done, say)
