@@ -217,7 +217,7 @@ def test_a_run_that_is_killed_before_its_summary_does_not_go_on(tmp_path, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("freqjax.run.experiment.Experiment._sum_up", die)
+        patch.setattr("freqjax.run.ending.sum_up", die)
         with pytest.raises(KeyboardInterrupt):
             train(config, tmp_path / "cut")
     assert comparable(train(config, tmp_path / "cut", resume=True)) == comparable(whole)
