@@ -7,6 +7,9 @@ from tests.folders import shared_folder
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+# Lines of progress, which only a slow machine has time for, are none of what a test expects of a command.
+os.environ["FREQJAX_PROGRESS"] = "off"
+
 # Limits and the native library are made once in a run of the tests, and not in the user's cache.
 os.environ["FREQJAX_CACHE"] = shared_folder("FREQJAX_TESTS_CACHE", "freqjax-tests-")
 # Many tests compile the same programs.
@@ -34,12 +37,6 @@ def float64():
     jax.config.update("jax_enable_x64", True)
     yield
     jax.config.update("jax_enable_x64", False)
-
-
-@pytest.fixture(autouse=True)
-def no_lines_of_progress(monkeypatch):
-    """Write no lines of progress to standard error, which only a slow machine has time for."""
-    monkeypatch.setattr("freqjax.progress.lines.EVERY", float("inf"))
 
 
 @pytest.fixture(autouse=True)

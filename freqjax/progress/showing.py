@@ -7,6 +7,7 @@ such as a compilation. It wakes a few times a second; computing threads wait for
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -39,8 +40,12 @@ def shown(display: Display | None = None) -> Iterator[None]:
 
     On a terminal that is one line, rewritten; in a pipe or a file a plain line wherever there was none for
     5 s. What is written to `sys.stdout` and `sys.stderr` meanwhile goes above it. Nothing is shown, and no
-    thread runs, before the first phase and after the context, however that ends.
+    thread runs, before the first phase and after the context, however that ends. The environment variable
+    FREQJAX_PROGRESS=off shows nothing at all.
     """
+    if display is None and os.environ.get("FREQJAX_PROGRESS") == "off":
+        yield
+        return
     error = sys.stderr
     if display is None:
         display = Line(error) if is_terminal(error) else Lines(error)

@@ -42,7 +42,8 @@ importlib.util.find_spec = lambda name, *more: None if name == "rich" else found
 
 
 def environment(**more):
-    return os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color"} | more
+    shown = {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "FREQJAX_PROGRESS": "on"}
+    return os.environ | shown | more
 
 
 def on_terminal(program, *, act=None):
@@ -112,23 +113,19 @@ def test_lines_are_rare_and_other_lines_put_them_off():
     clock, stream = Clock(), io.StringIO()
     shown = lines.Lines(stream, clock)
     phases = [Phase("compiling", Reporter(clock=clock))]
-    original, lines.EVERY = lines.EVERY, 4.7
-    try:
-        for _ in range(100):  # 25 s
-            clock.now += 0.25
-            shown.tick(phases)
-        assert len(stream.getvalue().splitlines()) == 5
-        for _ in range(100):
-            clock.now += 0.25
-            if clock.now % 2 == 0:
-                shown.after()
-            shown.tick(phases)
-        assert len(stream.getvalue().splitlines()) == 5
-        clock.now += 60
-        shown.tick([])
-        assert len(stream.getvalue().splitlines()) == 5
-    finally:
-        lines.EVERY = original
+    for _ in range(100):  # 25 s
+        clock.now += 0.25
+        shown.tick(phases)
+    assert len(stream.getvalue().splitlines()) == 5
+    for _ in range(100):
+        clock.now += 0.25
+        if clock.now % 2 == 0:
+            shown.after()
+        shown.tick(phases)
+    assert len(stream.getvalue().splitlines()) == 5
+    clock.now += 60
+    shown.tick([])
+    assert len(stream.getvalue().splitlines()) == 5
 
 
 def test_a_stream_that_is_gone_ends_no_work():
@@ -234,8 +231,10 @@ def test_what_is_short_has_no_line():
     assert screen_of(stream.getvalue()) == [""] and "compiling" in stream.getvalue()
 
 
-def test_nothing_runs_before_the_first_phase_and_after_the_last():
+def test_nothing_runs_before_the_first_phase_and_after_the_last(monkeypatch):
     import threading
+
+    monkeypatch.setenv("FREQJAX_PROGRESS", "on")
 
     def alive():
         return [t for t in threading.enumerate() if t.name == "progress"]
@@ -248,3 +247,6 @@ def test_nothing_runs_before_the_first_phase_and_after_the_last():
             time.sleep(0)
     assert not alive()
     assert (sys.stdout, sys.stderr) == streams
+    monkeypatch.setenv("FREQJAX_PROGRESS", "off")
+    with progress.shown(), progress.phase("a"):
+        assert not alive() and (sys.stdout, sys.stderr) == streams
