@@ -61,7 +61,7 @@ def grow(plant: Plant, seed: int, folder: Path) -> None:
     with contextlib.ExitStack() as stack:
         stack.enter_context(np.errstate(over="ignore"))  # some plants have weights of 1e30
         stack.enter_context(
-            mock.patch("freqjax.tasks.extraction.figures.draw_all", lambda *a, **k: [])
+            mock.patch("freqjax.tasks.extraction.figures.drawings", lambda *a, **k: [])
         )
         stack.enter_context(
             mock.patch("freqjax.tasks.extraction.figures.rotors", lambda *a, **k: folder)

@@ -38,9 +38,9 @@ def _quick() -> Iterator[None]:
     """Draw no figures and make no probes, which take longer than the training; no diagnosis reads them."""
     with (
         np.errstate(all="ignore"),
-        mock.patch("freqjax.tasks.extraction.figures.draw_all", lambda *a, **k: []),
+        mock.patch("freqjax.tasks.extraction.figures.drawings", lambda *a, **k: []),
         mock.patch("freqjax.tasks.extraction.figures.rotors", lambda *a, **k: a[-1]),
-        mock.patch("freqjax.tasks.task.draw_run", lambda *a, **k: []),
+        mock.patch("freqjax.tasks.task.run_drawings", lambda *a, **k: []),
         mock.patch(
             "freqjax.tasks.extraction.task.Extraction.probe",
             lambda *a: {"words": "", "table": []},

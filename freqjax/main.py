@@ -7,15 +7,16 @@ traceback.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 from collections.abc import Sequence
 
 import freqjax
-from freqjax import commandline
+from freqjax import commandline, progress
 from freqjax.config import overrides
 from freqjax.errors import UserError
-from freqjax.modes import MODES
+from freqjax.modes import MODES, Mode
 from freqjax.run import interrupts
 from freqjax.system import files, output
 
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one invocation and return its exit code."""
     output.prepare()
     try:
-        with interrupts.raising():
+        with interrupts.raising(), progress.shown():
             return _run(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt as error:
         output.warn("interrupted")
@@ -48,10 +49,16 @@ def _run(words: Sequence[str]) -> int:
     if answer is not None:
         return output.answer(answer)
     invocation = commandline.parse(words)
+    mode = MODES[invocation.mode]
+    with contextlib.nullcontext() if mode.waits else progress.phase("working"):
+        return _do(mode, invocation)
+
+
+def _do(mode: Mode, invocation: commandline.Invocation) -> int:
+    """Do what a mode does, on the device that is asked for."""
     # Not before the arguments are known to be right: with it comes JAX.
     from freqjax.system import devices
 
-    mode = MODES[invocation.mode]
     devices.select(invocation.flags["device"])
     config = overrides.apply(
         mode.base(invocation.flags, invocation.overrides), invocation.overrides

@@ -7,6 +7,9 @@ from tests.folders import shared_folder
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+# Lines of progress, which only a slow machine has time for, are none of what a test expects of a command.
+os.environ["FREQJAX_PROGRESS"] = "off"
+
 # Limits and the native library are made once in a run of the tests, and not in the user's cache.
 os.environ["FREQJAX_CACHE"] = shared_folder("FREQJAX_TESTS_CACHE", "freqjax-tests-")
 # Many tests compile the same programs.

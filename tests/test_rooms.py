@@ -14,6 +14,7 @@ PACKAGE = ROOT / "freqjax"
 # A room imports from itself and from those that stand above it here.
 LAYERS = (
     ("errors", "text"),
+    ("progress",),
     ("system",),
     ("config",),
     ("figures",),

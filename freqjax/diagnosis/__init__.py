@@ -12,9 +12,10 @@ symptom of any other cause after all.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
+from freqjax import progress
 from freqjax.diagnosis import losses, rates, recorded, tried
 from freqjax.diagnosis.examined import RunUnderExamination
 from freqjax.diagnosis.idle import schedule_idle
@@ -25,6 +26,8 @@ from freqjax.diagnosis.stopped import stopped_early
 from freqjax.tasks.examination import Examination
 from freqjax.training.monitors import finite_or_null
 from freqjax.training.regimes import is_filter
+
+T = TypeVar("T")
 
 # Causes of any task, in order of rank.
 CAUSES = (
@@ -85,40 +88,70 @@ def diagnose(run: RunUnderExamination) -> Diagnosis:
     if run.healthy:
         found = [e for e in run.task.checks(run.evidence) if e.found and e.even_if_healthy]
         return Diagnosis(not found, found)
-    found = [*run.task.checks(run.evidence), information_limit(run)]
-    wrong_rows = any(e.found and e.before == CAUSES[0] for e in found)
-    if run.updated:
-        found += [
-            recorded.non_finite(run),
-            losses.forgetting(run),
-            losses.overfitting(run),
-            losses.weight_chasing(run),
-        ]
     # A filter has no gradient norms, no learning rate, no decay and no truncated gradient to be mended.
-    if run.updated and not is_filter(run.config):
-        found += [
-            recorded.exploding_gradient(run),
-            recorded.vanishing_gradient(run),
-            *_recipe(run, wrong_rows=wrong_rows),
-            schedule_idle(run),
-        ]
-        found = explained_by_the_start(run, found, wrong_rows=wrong_rows)
+    has_recipe = run.updated and not is_filter(run.config)
+    count = 2 + len(_RECORDED) * run.updated + (len(_OF_GRADIENTS) + _OF_RECIPES) * has_recipe
+    with progress.phase("causes", count, even=False) as phase:
+        probes = _Probes(phase)
+        found = [*probes.make("the rows", run.task.checks, run.evidence)]
+        found.append(probes.make("the limit", information_limit, run))
+        wrong_rows = any(e.found and e.before == CAUSES[0] for e in found)
+        if run.updated:
+            found += [probes.make(name, probe, run) for name, probe in _RECORDED.items()]
+        if has_recipe:
+            found += [probes.make(name, probe, run) for name, probe in _OF_GRADIENTS.items()]
+            found += _recipe(run, probes, wrong_rows=wrong_rows)
+            found = probes.make(
+                "the start", explained_by_the_start, run, found, wrong_rows=wrong_rows
+            )
     placed = {e.cause: e.before for e in found}
     found.sort(key=lambda e: (not e.found, _rank(e.cause, placed)))
     return Diagnosis(False, found)
 
 
-def _recipe(run: RunUnderExamination, *, wrong_rows: bool) -> list[Examination]:
+class _Probes:
+    """Probes of a diagnosis, counted as they are made."""
+
+    def __init__(self, phase: progress.Phase) -> None:
+        self._phase, self._made = phase, 0
+
+    def make(self, name: str, probe: Callable[..., T], *given: Any, **options: Any) -> T:
+        """Return the result of a probe, while its name is told."""
+        self._phase.advance(self._made, name)
+        result = probe(*given, **options)
+        self._made += 1
+        self._phase.advance(self._made)
+        return result
+
+
+# Probes by name: of what was recorded, of any trainer and of gradients.
+_RECORDED = {
+    "finite numbers": recorded.non_finite,
+    "forgetting": losses.forgetting,
+    "overfitting": losses.overfitting,
+    "weight chasing": losses.weight_chasing,
+}
+_OF_GRADIENTS = {
+    "exploding gradient": recorded.exploding_gradient,
+    "vanishing gradient": recorded.vanishing_gradient,
+    "schedule": schedule_idle,
+}
+# How many `_recipe` makes, and the start; two faults at once are looked for within these.
+_OF_RECIPES = 6
+
+
+def _recipe(run: RunUnderExamination, probes: _Probes, *, wrong_rows: bool) -> list[Examination]:
     """Look for what is wrong with rate, gradient, width and length of the run, alone and two at once.
 
     Where two are wrong, mending one of them mends nothing: what was not found alone is looked for once more
     in the recipe in which what was found is mended; and where nothing was, the rate beside either other.
     """
     base = run.config.optimizer.learning_rate
-    rate = rates.learning_rate(run)
+    rate = probes.make("learning rate", rates.learning_rate, run)
     scale = rates.better_scale(rate, base)
     beside = None if scale is None else rates.at(run, scale)
-    truncation, capacity = tried.gradient_truncation(run, beside), tried.capacity(run, beside)
+    truncation = probes.make("truncated gradient", tried.gradient_truncation, run, beside)
+    capacity = probes.make("capacity", tried.capacity, run, beside)
     if scale is None:
         for other in _others(run, truncation, capacity):
             pair = rates.learning_rate(run, other)
@@ -134,11 +167,11 @@ def _recipe(run: RunUnderExamination, *, wrong_rows: bool) -> list[Examination]:
     better = [e.evidence[f"better_{run.metric}"] for e in rate if e.found]
     if truncation.found and better and truncation.before != "learning_rate_high":
         truncation = _beside_a_rate(run, rate, truncation)
-    decay = tried.weight_decay(run)
+    decay = probes.make("weight decay", tried.weight_decay, run)
     if decay.found and better and decay.evidence[f"undecayed_{run.metric}"] < better[0]:
         # The better rate only outruns the decay.
         decay = decay._replace(before="learning_rate_high")
-    stopped = stopped_early(run, wrong_rows=wrong_rows)
+    stopped = probes.make("more epochs", stopped_early, run, wrong_rows=wrong_rows)
     return [*_by_effect(stopped, rate, run.metric), *rate, truncation, capacity, decay]
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from freqjax import progress
 from freqjax.checkpoints import beginnings
 from freqjax.checkpoints import store as checkpoints
 from freqjax.checkpoints.records import Record
@@ -61,7 +62,8 @@ def read(folder: Path, config: Config, say: Say) -> SavedRun:
     prepared = Prepared(config)
     initial, origin = beginnings.begun(prepared, folder, say)
     kept, last, record = _weights(folder, initial, say)
-    evaluation = prepared.task.evaluate(prepared.frozen(kept))
+    with progress.phase("evaluating"):
+        evaluation = prepared.task.evaluate(prepared.frozen(kept))
     rows = read_rows(folder / "metrics.jsonl", say)
     run = RunUnderExamination(
         folder=folder,

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from freqjax import progress
 from freqjax.config.sections import Config
 from freqjax.diagnosis.examined import RunUnderExamination, mean_error
 from freqjax.networks import count_parameters, make_network
@@ -158,8 +159,9 @@ class _Recipe:
         count = len(scales)
         states = jax.tree.map(lambda a: jnp.repeat(jnp.asarray(a)[None], count, axis=0), state)
         states = states._replace(rate_scale=scales)
-        for number in range(len(source.bounds)):
+        for number in progress.each("parts of a trial", range(len(source.bounds))):
             states = advance(states, source.part(0, number))
+            jax.block_until_ready(states.rate_scale)  # so that what is counted is done
         return states.params
 
     def _advance(self, updates: int) -> Callable[[TrainState, Stream], TrainState]:

@@ -27,6 +27,7 @@ class Mode:
       base: (flags, overrides) → the config that the overrides are then applied to.
       run: (config, flags) → exit code.
       word: the flag whose value may stand behind the mode without its name; empty for none.
+      waits: whether it waits for others most of the time, so that there is no progress to show.
     """
 
     doc: str
@@ -34,6 +35,7 @@ class Mode:
     base: Callable[[dict[str, Any], Overrides], Config]
     run: Callable[[Config, dict[str, Any]], int]
     word: str = ""
+    waits: bool = False
 
 
 MODES = {
@@ -60,6 +62,7 @@ MODES = {
         ("config", "checkpoint", "select", "on-bad-line", "device"),
         bases.of_checkpoint,
         networks.stream,
+        waits=True,
     ),
     "extract": Mode(
         "take components out of a recording, at their strength, and say what is left of their lines",
@@ -164,6 +167,7 @@ MODES = {
         ("workdir", "port", "device"),
         datasets.of_nothing,
         showing.serve,
+        waits=True,
     ),
 }
 

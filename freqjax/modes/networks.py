@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from freqjax import progress
 from freqjax.config import sections as configs
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
@@ -42,7 +42,8 @@ def evaluate(config: Config, flags: dict[str, Any]) -> int:
                 tell("test rows without a label are not judged: nothing else is written.")
                 return 0
         tell("evaluating the weights, the baselines and the limit …")
-        evaluation = task.evaluate(frozen)
+        with progress.phase("evaluating"):
+            evaluation = task.evaluate(frozen)
         values = summary.assemble(
             evaluation,
             task,
@@ -57,9 +58,10 @@ def evaluate(config: Config, flags: dict[str, Any]) -> int:
         figures = []
         if flags["figures"]:
             tell("drawing the figures …")
-            figures = attempt(
-                lambda: task.draw(frozen, evaluation, [], folder / "evaluation"), warn
-            )
+            with progress.phase("figures"):
+                figures = attempt(
+                    lambda: task.draw(frozen, evaluation, [], folder / "evaluation"), warn
+                )
         tell(summary.text(values, evaluation, task, folder, figures))
     return 0
 
@@ -231,5 +233,5 @@ def extract(config: Config, flags: dict[str, Any]) -> int:
     trained = load(flags["checkpoint"], warn)
     _require_network_of(config, flags, trained)
     streams = ComponentStreams(trained, task, planned.groups, len(planned.signals))
-    extraction.run(streams, planned, say=tell, progress=tell if sys.stdout.isatty() else None)
+    extraction.run(streams, planned, say=tell)
     return 0

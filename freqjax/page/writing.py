@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from freqjax import progress
 from freqjax.figures.history import Scale, history_of
 from freqjax.page import snapshots, traces
 from freqjax.page.contents import contents_of
@@ -41,7 +42,8 @@ def attempt_at(path: Path, make: Callable[[Path], None], say: Callable[[str], No
         say(MISSING)
         return
     try:
-        make(path)
+        with progress.phase("page"):
+            make(path)
         say(f"page: {printable(str(path))}")
     except Exception as error:
         reason = f"{type(error).__name__}: {str(error).strip()}".partition("\n")[0].rstrip(".: ")

@@ -1,19 +1,20 @@
 """A run from its start to its summary: lock the folder, start or resume, train, save, stop, summarise.
 
-All files of a run are written from here. Trainers compute (`freqjax.training.trainers`),
-`freqjax.training.epochs` ends an epoch, and `freqjax.report` formats the summary.
+All files of a run are written from here and from `freqjax.run.ending`, which sums it up. Trainers compute
+(`freqjax.training.trainers`), and `freqjax.training.epochs` ends an epoch.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import functools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from freqjax import progress
 from freqjax.checkpoints import beginnings, manifests
 from freqjax.checkpoints.reading import Described
 from freqjax.checkpoints.records import Origin, Record, ReplicaRecord, Spent, data_hashes
@@ -21,24 +22,15 @@ from freqjax.checkpoints.store import CheckpointStore, Restored
 from freqjax.config import sections as configs
 from freqjax.config import validation
 from freqjax.config.sections import Config
-from freqjax.diagnosis import Diagnosis, RunUnderExamination, diagnose
-from freqjax.errors import UserError
-from freqjax.figures.attempt import attempt
 from freqjax.networks.network import Params
 from freqjax.page import snapshots
 from freqjax.page import writing as page
-from freqjax.report import documents, summary, unfinished
-from freqjax.report import markdown as report
-from freqjax.report.parts import Run
-from freqjax.report.saved import read as read_summary
-from freqjax.report.saved import write as write_summary
-from freqjax.run import resuming
+from freqjax.run import ending, resuming
 from freqjax.run.interrupts import Interrupted, Interrupts
-from freqjax.run.progress import Progress
+from freqjax.run.lines import EpochLines
 from freqjax.run.workdir import Workdir
 from freqjax.system import devices
 from freqjax.tasks import windows
-from freqjax.tasks.evaluation import Evaluation
 from freqjax.text import printable
 from freqjax.training import epochs, footprint
 from freqjax.training.epochs import EpochResult
@@ -90,29 +82,16 @@ def run(
         devices.use_cpu_cores(config.run.cpu_devices)
     devices.require()
     validation.validate_training(config)
-    with (
-        Interrupts() as interrupts,
-        placed(config, say),
-        _open(config, workdir, resume=resume, say=say, interrupts=interrupts) as (
-            experiment,
-            folder,
-        ),
-        CheckpointStore(folder.path / "checkpoints", warn=say) as store,
-    ):
-        experiment.on_row = on_row
-        return experiment.run(folder, store, interrupts)
-
-
-@contextlib.contextmanager
-def _open(
-    config: Config, workdir: Path, *, resume: bool, say: Say, interrupts: Interrupts
-) -> Iterator[tuple[Experiment, Workdir]]:
-    """Open the run; data are read and checked first, so that a folder is created only for a valid run."""
     begun = resume and bool(manifests.steps(workdir / "checkpoints"))
-    with interrupts.acting():
-        experiment = Experiment(config, say, begun=begun)
-    with Workdir(workdir, resume=resume) as folder:
-        yield experiment, folder
+    with Interrupts() as interrupts, placed(config, say):
+        # Data are read and checked first, so that a folder is created only for a valid run.
+        with interrupts.acting(), progress.phase("reading the data"):
+            experiment = Experiment(config, say, on_row, begun=begun)
+        with (
+            Workdir(workdir, resume=resume) as folder,
+            CheckpointStore(folder.path / "checkpoints", warn=say) as store,
+        ):
+            return experiment.run(folder, store, interrupts)
 
 
 class Experiment:
@@ -120,17 +99,17 @@ class Experiment:
 
     Attributes:
       config: of the run.
-      on_row: called with each row of metrics.jsonl, or None.
     """
 
-    on_row: OnRow | None = None
-
-    def __init__(self, config: Config, say: Say, *, begun: bool = False) -> None:
+    def __init__(
+        self, config: Config, say: Say, on_row: OnRow | None = None, *, begun: bool = False
+    ) -> None:
         """Read and check all data; nothing is written.
 
-        A run that has already `begun` has its initial weights in its own folder.
+        `on_row` is called with each row of metrics.jsonl once it is written. A run that has already `begun`
+        has its initial weights in its own folder.
         """
-        self.config, self._say = config, say
+        self.config, self._say, self._on_row = config, say, on_row
         self._prepared = prepared = Prepared(config)
         footprint.require(prepared)
         self._beginning = None if begun else beginnings.begin(prepared, say)
@@ -142,21 +121,22 @@ class Experiment:
         self._engine = engines.choose(self._network, self._task, config)
         self._stopping = Stopping()
         self._best_epoch: int | None = None
-        self._elapsed = 0.0
+        self._elapsed, self._began = 0.0, time.perf_counter()
         self._saved_at = -math.inf
         self._rows: list[dict[str, Any]] = []
         self._snapshots: snapshots.Recorder | None = None
 
     def run(self, folder: Workdir, store: CheckpointStore, interrupts: Interrupts) -> Outcome:
         """Start or resume in `folder`, train until a rule or a signal stops it, and summarise."""
-        began = time.perf_counter()
+        self._began = time.perf_counter()
         saved = resuming.read(folder, store)
         changed = [] if saved is None else resuming.refuse_other_changes(self.config, saved.config)
         if saved is not None and not changed:
             finished = resuming.finished(folder, saved, self._say)
             if finished is not None:
                 return Outcome(finished)
-        trainer = self._start(folder, store)
+        with progress.phase("setting up"):
+            trainer = self._start(folder, store)
         if self.config.train.page and page.is_possible():
             self._snapshots = snapshots.Recorder(self._prepared, folder.path, trainer.epoch)
         folder.write_json("config.json", configs.to_dict(self.config))
@@ -166,60 +146,56 @@ class Experiment:
             self._say(self._engine.note)
         if isinstance(trainer, StreamTrainer) and trainer.note is not None:
             self._say(trainer.note)
-        longest = self.config.curriculum.longest_horizon
-        progress = Progress(self._task, self.config.train.epochs, self._say, longest)
-        progress.begin(trainer.epoch)
         reason = self._stopping.reason
         if reason is None and trainer.epoch >= self.config.train.epochs:
             reason = "epochs_done"
         if reason is None and interrupts.signum is None:
             self._say("compiling …")
-        while reason is None and interrupts.signum is None:
-            result = trainer.advance()
-            if result is not None:
-                now = time.perf_counter()
-                self._elapsed, began = self._elapsed + now - began, now
-                reason = self._end_epoch(folder, store, trainer, result, progress)
-        self._elapsed += time.perf_counter() - began
+            reason = self._train(folder, store, trainer, interrupts)
+        self._count_time()
         if reason is None:
             reason = "interrupted"
             self._say(f"signal {interrupts.signum}: saving")
         if reason != "non_finite" and trainer.step not in store.steps():
             self._save(store, trainer, metric=math.inf)
         if reason == "interrupted":
-            return self._end_early(folder, trainer, interrupts.signum)
+            values = ending.end_early(self._ended(folder, trainer), self._say)
+            return Outcome(values, interrupts.signum)
+        ended = self._ended(folder, trainer)
         try:
             # Everything is saved: from here on a signal need not wait for the end of anything.
             with interrupts.acting():
-                return Outcome(self._sum_up(folder, store, trainer, reason))
+                best = functools.partial(self._best, store, trainer)
+                return Outcome(ending.sum_up(ended, best, reason, self._say))
         except Interrupted as interrupted:
-            return self._end_early(folder, trainer, interrupted.signum)
+            return Outcome(ending.end_early(ended, self._say), interrupted.signum)
 
-    def _end_early(self, folder: Workdir, trainer: Trainer, signum: int | None) -> Outcome:
-        """Write what is known at once of a run that a signal ended; a summary that is there stays."""
-        values = read_summary(folder.path / "summary.json", self._say)
-        if values is not None:
-            self._say(
-                "interrupted after the summary: figures and causes that are missing are made by --mode "
-                f"evaluate and --mode diagnose --workdir {folder.path}"
-            )
-            return Outcome(values, signum)
-        origin = self._origin
-        values = unfinished.assemble(
-            self._task,
-            trainer.params,
-            self._rows,
-            initializer=origin.initializer if origin else self.config.network.initializer,
-            epochs=trainer.epoch,
-            updates=trainer.step,
-            wall_seconds=self._elapsed,
-            distinct_rows=trainer.distinct_rows,
-        )
-        if origin is not None:
-            values["init_from"] = origin.to_json()
-        write_summary(folder.path / "summary.json", values)
-        self._say(unfinished.text(values, folder.path))
-        return Outcome(values, signum)
+    def _train(
+        self,
+        folder: Workdir,
+        store: CheckpointStore,
+        trainer: Trainer,
+        interrupts: Interrupts,
+    ) -> str | None:
+        """Train until a rule stops it, and return which; None if a signal came."""
+        longest = self.config.curriculum.longest_horizon
+        lines = EpochLines(self._task, self.config.train.epochs, self._say, longest)
+        with lines.training(trainer.epoch):
+            while interrupts.signum is None:
+                result = trainer.advance()
+                if result is None:
+                    lines.advance(trainer.epoch + trainer.share)
+                    continue
+                self._count_time()
+                reason = self._end_epoch(folder, store, trainer, result, lines)
+                if reason is not None:
+                    return reason
+        return None
+
+    def _count_time(self) -> None:
+        """Add the time since the last call."""
+        now = time.perf_counter()
+        self._elapsed, self._began = self._elapsed + now - self._began, now
 
     def _keep_beginning(self, folder: Workdir, store: CheckpointStore, trainer: Trainer) -> None:
         """Find the run's initial weights; save them as step 0 if they come from another checkpoint."""
@@ -269,21 +245,13 @@ class Experiment:
     def _restore(self, trainer: Trainer, restored: Restored, record: Record) -> None:
         """Go on from a checkpoint."""
         (replica,) = record.replicas
-        changed = resuming.refuse_other_changes(self.config, resuming.config_of(restored.meta))
-        for field in record.changed_files(self.config):
-            raise UserError(
-                f"{field}: the file is not the one the run was trained on (its SHA-256 differs); a "
-                "resume needs the same data."
-            )
-        wanted, done = self.config.train.epochs, replica.epoch
-        if wanted < done:
-            raise UserError(f"train.epochs is {wanted}: the run has made {done} already.")
+        changed = resuming.changes_of(self.config, restored.meta, record)
         trainer.restore(restored.params, restored.training, replica.trainer)
         self._stopping, self._best_epoch = replica.stopping, replica.best_epoch
         if changed:
             self._stopping.reason = None  # the changed fields may allow it to continue
         self._elapsed = record.spent.wall_seconds
-        self._say(f"resumed at update {restored.step}, epoch {done}")
+        self._say(f"resumed at update {restored.step}, epoch {replica.epoch}")
         if any(field.startswith("optimizer.") for field in changed):
             # Patience starts over, since the new optimiser may improve the loss.
             self._stopping = Stopping(best_frozen=self._stopping.best_frozen)
@@ -295,7 +263,7 @@ class Experiment:
         store: CheckpointStore,
         trainer: Trainer,
         result: EpochResult,
-        progress: Progress,
+        lines: EpochLines,
     ) -> str | None:
         """Evaluate, log and save an epoch; return the reason to stop, if there is one."""
         train, epoch = self.config.train, trainer.epoch
@@ -307,11 +275,11 @@ class Experiment:
         )
         folder.append_row(end.row)
         self._rows.append(end.row)
-        if self.on_row is not None:
-            self.on_row(dict(end.row))
+        if self._on_row is not None:
+            self._on_row(dict(end.row))
         if self._snapshots is not None and end.reason != "non_finite":
             self._snapshots.after(epoch, trainer.params)
-        progress.show(end.row, last=end.reason is not None)
+        lines.show(end.row, last=end.reason is not None)
         if end.best:
             self._best_epoch = epoch
         keep = bool(train.checkpoint_every) and epoch % train.checkpoint_every == 0
@@ -336,71 +304,21 @@ class Experiment:
         store.save(trainer.step, *arrays, record.to_json(), metric=metric, keep=keep)
         self._saved_at = time.monotonic()
 
-    def _diagnose(
-        self, folder: Workdir, trainer: Trainer, params: Params, evaluation: Evaluation
-    ) -> Diagnosis:
-        """Find the causes of the error of the weights `params`, if it is above the goal."""
-        initial = self._initial_params
-        return diagnose(
-            RunUnderExamination(
-                folder=folder.path,
-                prepared=self._prepared,
-                initial_params=initial,
-                params=params,
-                last_params=trainer.params if trainer.step else initial,
-                rows=self._rows,
-                evaluation=evaluation,
-                seconds=self._elapsed,
-            )
+    def _ended(self, folder: Workdir, trainer: Trainer) -> ending.Trained:
+        return ending.Trained(
+            config=self.config,
+            folder=folder,
+            prepared=self._prepared,
+            trainer=trainer,
+            initial_params=self._initial_params,
+            origin=self._origin,
+            rows=self._rows,
+            seconds=self._elapsed,
         )
 
-    def _sum_up(
-        self, folder: Workdir, store: CheckpointStore, trainer: Trainer, reason: str
-    ) -> dict[str, Any]:
-        """Evaluate the best weights, or the last if none were evaluated yet, and write the summary."""
-        params, weights = trainer.params, "last"
-        if self._stopping.best_frozen is not None:
-            best = store.restore_best(trainer.params)
-            if best is not None:
-                params, weights = best.params, "best"
-        origin = self._origin
-        self._say(f"evaluating the {weights} weights, the baselines and the limit …")
-        frozen = self._prepared.frozen(params, self._initial_params)
-        evaluation = self._task.evaluate(frozen)
-        values = summary.assemble(
-            evaluation,
-            self._task,
-            params,
-            initializer=origin.initializer if origin else self.config.network.initializer,
-            weights=weights,
-            wall_seconds=self._elapsed,
-            stop_reason=reason,
-            distinct_rows=trainer.distinct_rows,
-            **summary.of_rows(self._rows, self._task, trainer.epoch),
-            epochs=trainer.epoch,
-            updates=trainer.step,
-        )
-        if origin is not None:
-            values["init_from"] = origin.to_json()
-        # First, so that nothing that follows can cost the numbers.
-        write_summary(folder.path / "summary.json", values)
-        self._say("drawing the figures …")
-        place = folder.path / "figures"
-        figures = attempt(lambda: self._task.draw(frozen, evaluation, self._rows, place), self._say)
-        parts = values, evaluation, self._task, self._rows, figures, None, frozen
-        ended = Run(folder.path, self.config, *parts)
-        # A run with a summary and a report is a finished run.
-        documents.write(ended)
-        if self.config.train.diagnose:
-            self._say("diagnosing …")
-            found = self._diagnose(folder, trainer, params, evaluation)
-            folder.write_json("diagnosis.json", found.to_json())
-            ended = ended._replace(diagnosis=found)
-            documents.write(ended)
-        if self.config.train.page:
-            page.attempt(ended, self._say)
-        chasing = report.finds_chasing(ended.diagnosis)
-        said = summary.text(values, evaluation, self._task, folder.path, figures, chasing=chasing)
-        self._say(said)
-        self._say(report.cause_line(ended.diagnosis))
-        return values
+    def _best(self, store: CheckpointStore, trainer: Trainer) -> Params | None:
+        """Return the best weights; None if none were evaluated yet."""
+        if self._stopping.best_frozen is None:
+            return None
+        best = store.restore_best(trainer.params)
+        return None if best is None else best.params

@@ -102,3 +102,21 @@ def refuse_other_changes(config: Config, saved: Config) -> list[str]:
             "change between a filter and gradients, and train.init_from can."
         )
     return changed
+
+
+def changes_of(config: Config, meta: dict[str, Any], record: Record) -> list[str]:
+    """Return the fields in which a resume differs from the checkpoint with `meta` and `record`.
+
+    Raises:
+      UserError: they may not, the data are others, or fewer epochs are wanted than were made.
+    """
+    changed = refuse_other_changes(config, config_of(meta))
+    for field in record.changed_files(config):
+        raise UserError(
+            f"{field}: the file is not the one the run was trained on (its SHA-256 differs); a resume needs "
+            "the same data."
+        )
+    wanted, done = config.train.epochs, record.replicas[0].epoch
+    if wanted < done:
+        raise UserError(f"train.epochs is {wanted}: the run has made {done} already.")
+    return changed

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 
+from freqjax import progress
 from freqjax.checkpoints.records import Spent
 from freqjax.figures.attempt import attempt
 from freqjax.run.workdir import Workdir
@@ -63,7 +64,8 @@ def write(
 
             return [sweep(rows, aggregates, fields, names, folder.path / "figures")]
 
-        attempt(draw, say)
+        with progress.phase("figures"):
+            attempt(draw, say)
     if page:
         writing.attempt(folder.path, say)
     said = results.text(rows, aggregates, names)

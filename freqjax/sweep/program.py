@@ -19,6 +19,7 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as Spec
 
+from freqjax import progress
 from freqjax.config.sections import Config
 from freqjax.networks import Network
 from freqjax.networks.network import Params
@@ -142,7 +143,8 @@ class Program:
         # Compiled explicitly, so that a change of shape or placement is detected here and never retraces.
         key = (name, *(leaf.shape for leaf in jax.tree.leaves(arguments)))
         if key not in self._compiled:
-            self._compiled[key] = function.lower(*arguments).compile()
+            with progress.phase("compiling"):
+                self._compiled[key] = function.lower(*arguments).compile()
         return self._compiled[key](*arguments)
 
 

@@ -25,6 +25,7 @@ from typing import Any
 
 import jax
 
+from freqjax import progress
 from freqjax.checkpoints.records import Record, ReplicaRecord, Spent, data_hashes
 from freqjax.checkpoints.store import CheckpointStore
 from freqjax.config import sections as configs
@@ -35,8 +36,8 @@ from freqjax.run.interrupts import Interrupted, Interrupts
 from freqjax.run.workdir import Workdir
 from freqjax.sweep import axes, checks, ending, processes
 from freqjax.sweep.axes import Bucket, Replica
+from freqjax.sweep.lines import EpochLines, SweepProgress, training
 from freqjax.sweep.logs import Arrays, Replicas
-from freqjax.sweep.progress import Progress
 from freqjax.sweep.serial import SerialReplicas
 from freqjax.sweep.shared import SharedReplicas
 from freqjax.sweep.standards import names_of
@@ -90,7 +91,9 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
                 notes = processes.on_all(lambda: checks.check(buckets, say, resume=resume))
             processes.from_lead(claim)
             lead = processes.is_lead()
-            say = say if lead else _silent
+            if not lead:
+                say = _silent
+                stack.enter_context(progress.reporting_to(None))
             for note in notes:
                 say(note)
             place = claimed[0] if lead else None
@@ -196,13 +199,15 @@ class _Sweep:
         )
         rows: list[dict[str, Any]] = []
         try:
-            for place, bucket in enumerate(self._buckets):
-                found = self._train(place, bucket)
-                if found is None:
-                    return self._end_early()
-                rows += found
+            with training(self._buckets) as phase:
+                self._progress = SweepProgress(self._buckets, phase)
+                for place, bucket in enumerate(self._buckets):
+                    found = self._train(place, bucket)
+                    if found is None:
+                        return self._end_early()
+                    rows += found
             rows.sort(key=lambda row: row["replica"])
-            with _acting(self._interrupts):
+            with _acting(self._interrupts), progress.phase("writing the results"):
                 # The others wait here for the lead, since JAX limits the time a process waits at its exit.
                 processes.from_lead(lambda: self._write(rows, figures=figures))
         except Interrupted:
@@ -245,6 +250,7 @@ class _Sweep:
                 if self._folder is not None:
                     self._folder.read_rows(self._say_once)
                     self._folder.say_missing_rows(_epochs(bucket, record), self._say_once)
+                self._progress.note({}, [replica.index for replica in bucket.replicas])
                 return record.results
             share = processes.share_of(len(bucket.replicas))
             mine, resumed = bucket.replicas[share], record is not None
@@ -256,7 +262,7 @@ class _Sweep:
             if not self._advance_all(store, bucket, replicas):
                 return None
             try:
-                with _acting(self._interrupts):
+                with _acting(self._interrupts), progress.phase("evaluating"):
                     found = processes.gather_lists(replicas.results())
             except Interrupted:
                 self._save(store, bucket, replicas, None)
@@ -270,12 +276,14 @@ class _Sweep:
     ) -> bool:
         """Train until every replica has stopped; return False if a signal arrived before."""
         names = names_of(assemble(bucket.replicas[0].config).task)
-        progress = Progress(bucket, names.frozen, self._say)
+        lines = EpochLines(bucket, names.frozen, self._say, self._progress)
         saved_at = time.monotonic()
-        while any(processes.gather_lists(replicas.active())):
+        active = self._note(bucket, replicas)
+        while any(active):
             rows = self._advance(replicas)
+            active = self._note(bucket, replicas, rows or ())
             if rows is not None:
-                self._log(rows, progress)
+                self._log(rows, lines)
             due = rows is not None and time.monotonic() - saved_at > _SAVE_SECONDS
             stop = self._stop_asked()
             if processes.from_lead(lambda: due or stop):  # noqa: B023
@@ -315,14 +323,24 @@ class _Sweep:
         self._asked += 1
         return processes.stop_asked(self._asked)
 
-    def _log(self, rows: list[dict[str, Any]], progress: Progress) -> None:
+    def _note(
+        self, bucket: Bucket, replicas: Replicas, rows: Sequence[dict[str, Any]] = ()
+    ) -> list[bool]:
+        """Take account of new rows and of what has stopped; return which replicas are still trained."""
+        active = processes.gather_lists(replicas.active())
+        goes_on = zip(bucket.replicas, active, strict=True)
+        done = [replica.index for replica, is_active in goes_on if not is_active]
+        self._progress.note({row["replica"]: row["epoch"] for row in rows}, done)
+        return active
+
+    def _log(self, rows: list[dict[str, Any]], lines: EpochLines) -> None:
         def write() -> None:
             for row in rows:
                 if self._folder is not None:
                     self._folder.append_row(row)
 
         processes.on_all(write)
-        progress.show(rows)
+        lines.show(rows)
 
     def _cut_rows(self, bucket: Bucket, record: Record | None) -> None:
         """Remove the rows of epochs after the checkpoint with `record`, and tell of those that lack."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from freqjax import progress
 from freqjax.tasks.columns import is_filtered
 from freqjax.tasks.evaluation import Evaluation, Frozen
 
@@ -13,21 +15,31 @@ if TYPE_CHECKING:
     from freqjax.tasks.task import Task
 
 
-def draw_run(
+# Draws a figure and returns its PNG.
+Draw = Callable[[], Path]
+
+
+def draw_each(drawings: Sequence[Draw]) -> list[Path]:
+    """Draw figures one after another, counted, and return the PNGs."""
+    return [draw() for draw in progress.each("figures", drawings)]
+
+
+def run_drawings(
     task: Task,
     frozen: Frozen,
     evaluation: Evaluation,
     rows: Sequence[dict[str, Any]],
     folder: Path,
-) -> list[Path]:
-    """Draw scores beside baselines and, if there are `rows`, the course of training; see `Task.draw`."""
+) -> list[Draw]:
+    """Return the drawings of scores beside baselines and, if there are `rows`, of the course of training."""
     from freqjax import figures  # matplotlib takes most of a second to import
 
     others = dict(evaluation.baselines)
     if evaluation.limit is not None:
         others["limit"] = evaluation.limit
-    paths = [
-        figures.group_scores(
+    found: list[Draw] = [
+        partial(
+            figures.group_scores,
             evaluation.score_name,
             dict(zip(task.group_names, evaluation.per_group, strict=True)),
             evaluation.score,
@@ -38,7 +50,7 @@ def draw_run(
         )
     ]
     if not rows:
-        return paths
+        return found
     scale = figures.Scale(
         name=evaluation.loss_name,
         groups=task.group_names,
@@ -52,15 +64,15 @@ def draw_run(
         block=task.samples / task.time.samples,
     )
     history = figures.history_of(rows, len(task.group_names), task.columns)
-    paths.append(figures.learning_curves(history, scale, folder))
+    found.append(partial(figures.learning_curves, history, scale, folder))
     if history.is_staged:
-        paths.append(figures.curriculum(history, scale, folder))
+        found.append(partial(figures.curriculum, history, scale, folder))
     if is_filtered(rows):
-        return paths
+        return found
     if frozen.batch("validation") is None:  # losses on different rows are not comparable
-        paths.append(figures.chasing_gap(history, scale, evaluation.loss, folder))
-    paths.append(figures.gradient_norms(rows, folder, second_order=history.is_staged))
-    return paths
+        found.append(partial(figures.chasing_gap, history, scale, evaluation.loss, folder))
+    found.append(partial(figures.gradient_norms, rows, folder, second_order=history.is_staged))
+    return found
 
 
 def _possible(evaluation: Evaluation) -> list[tuple[float, str]]:

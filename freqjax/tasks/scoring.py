@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from freqjax import progress
 from freqjax.networks.arrays import EitherArray
 from freqjax.tasks.batch import Batch, Sequences, mean_of_all, means_by_group
 from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section, Table
@@ -45,7 +46,10 @@ def evaluate_rows(task: Task, frozen: Frozen) -> Evaluation:
     loss = means(task, task.objective.row_loss, frozen.outputs("test"), rows)
     score = task.scores(frozen.outputs("test"), rows)
     constant = task.constant_loss(frozen)
-    limit, note = task.least_possible()
+    with progress.phase("limit"):
+        limit, note = task.least_possible()
+    with progress.phase("baselines"):
+        baselines = baseline_scores(task, frozen)
     judged_from = span(task.burn_in / task.time.samples, task.time.name)
     evaluation = Evaluation(
         score=score.all,
@@ -53,7 +57,7 @@ def evaluate_rows(task: Task, frozen: Frozen) -> Evaluation:
         higher_is_better=task.higher_is_better,
         goal=task.goal if task.goal_share is None else task.goal_share * constant,
         per_group=score.per_group,
-        baselines=baseline_scores(task, frozen),
+        baselines=baselines,
         limit=limit,
         limit_note=note,
         limit_per_group=None,

@@ -21,7 +21,7 @@ from freqjax.networks import Network
 from freqjax.networks.arrays import AnyArray, EitherArray
 from freqjax.tasks.batch import Batch, Sequences, sequences_of, without_burn_in
 from freqjax.tasks.columns import Columns, columns_of
-from freqjax.tasks.drawing import draw_run
+from freqjax.tasks.drawing import Draw, draw_each, run_drawings
 from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section
 from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.objectives import Objective
@@ -268,7 +268,7 @@ class Task:
     ) -> list[Path]:
         """Draw the figures of a run and return the PNGs in reading order.
 
-        By default these are the figures of any task; a task overrides this to add its own.
+        They are those of `drawings`; a task overrides one of the two to add its own.
 
         Args:
           frozen: the evaluated network.
@@ -276,4 +276,10 @@ class Task:
           rows: of metrics.jsonl; empty for an evaluation without training, which has no curves.
           folder: created if it is missing.
         """
-        return draw_run(self, frozen, evaluation, rows, folder)
+        return draw_each(self.drawings(frozen, evaluation, rows, folder))
+
+    def drawings(
+        self, frozen: Frozen, evaluation: Evaluation, rows: Sequence[dict[str, Any]], folder: Path
+    ) -> list[Draw]:
+        """Return what draws each figure of `draw`, so that it is known how many there are."""
+        return run_drawings(self, frozen, evaluation, rows, folder)

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from freqjax import progress
 from freqjax.config.sections import Config
 from freqjax.networks import Linearizable
 from freqjax.networks.arrays import EitherArray
@@ -83,6 +84,11 @@ class CurriculumTrainer:
         self.step = 0
 
     @property
+    def share(self) -> float:
+        """Nothing of an epoch, which is one step."""
+        return 0.0
+
+    @property
     def params(self) -> Params:
         """Mean of the last `curriculum.average` iterates at this horizon."""
         return self._average
@@ -100,7 +106,8 @@ class CurriculumTrainer:
         arguments = (self._state.iterate, self._state.damping, key, np.int32(horizon))
         if shape not in self._compiled:
             step = jax.jit(self._make_step(shape), donate_argnums=(0, 1))
-            self._compiled[shape] = step.lower(*arguments).compile()
+            with progress.phase("compiling"):
+                self._compiled[shape] = step.lower(*arguments).compile()
         began = time.perf_counter()
         iterate, damping, info, groups = self._compiled[shape](*arguments)
         info, (before, after) = jax.device_get((info, groups))

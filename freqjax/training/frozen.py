@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from freqjax import progress
 from freqjax.config.sections import Config
 from freqjax.networks import Network, Streams
 from freqjax.networks.arrays import AnyArray
@@ -56,7 +57,7 @@ def make_forward(network: Network) -> Forward:
         if sequences.weights is not None and not isinstance(network, Streams):
             resets = padding_resets(np.asarray(sequences.weights)).T
         parts = []
-        for first in range(0, inputs.shape[1], _STREAMS):
+        for first in progress.each("outputs", range(0, inputs.shape[1], _STREAMS)):
             part = inputs[:, first : first + _STREAMS]
             missing = min(_STREAMS, inputs.shape[1]) - part.shape[1]
             padded = np.pad(part, ((0, 0), (0, missing), (0, 0)))  # one shape for one compilation
@@ -70,7 +71,7 @@ def make_forward(network: Network) -> Forward:
 
     def carried_through(params: Params, sequences: Sequences) -> Float[np.ndarray, "B T O"]:
         carry, parts = network.init_carry(params, 1), []
-        for block in np.asarray(sequences.inputs):
+        for block in progress.each("outputs", list(np.asarray(sequences.inputs))):
             carry, outputs = unroll(params, carry, block[:, None], None)
             parts.append(np.asarray(outputs)[:, 0])
         return np.stack(parts)

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 
+from freqjax import progress
 from freqjax.config.sections import Config
 from freqjax.networks import Network
 from freqjax.networks.network import Params
@@ -30,6 +31,7 @@ class Trainer(Protocol):
     Attributes:
       epoch: completed epochs.
       step: updates made.
+      share: share of the present epoch that is done, at least 0 and below 1.
       params: present parameters.
       distinct_rows: number of distinct rows seen so far if noise is fresh; None if the rows are fixed.
     """
@@ -39,6 +41,9 @@ class Trainer(Protocol):
 
     @property
     def step(self) -> int: ...
+
+    @property
+    def share(self) -> float: ...
 
     @property
     def params(self) -> Params: ...
@@ -117,6 +122,11 @@ class StreamTrainer:
         return self._log.step
 
     @property
+    def share(self) -> float:
+        """Share of the present epoch that is done."""
+        return self._next_chunk / len(self._source.bounds)
+
+    @property
     def params(self) -> Params:
         """Present parameters."""
         return self._division.local(self._state.params)
@@ -131,7 +141,8 @@ class StreamTrainer:
         part = self._division.rows(self._source.part(self.epoch, self._next_chunk))
         updates = part.inputs.shape[0]
         if updates not in self._compiled:
-            self._compiled[updates] = self._chunk.lower(self._state, part).compile()
+            with progress.phase("compiling"):
+                self._compiled[updates] = self._chunk.lower(self._state, part).compile()
         began = time.perf_counter()
         self._state, info = self._compiled[updates](self._state, part)
         info = jax.device_get(info)

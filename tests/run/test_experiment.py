@@ -145,7 +145,7 @@ class _Interrupt:
 
 @pytest.mark.parametrize("name", some(CONFIGS, "online", "curriculum"))
 def test_an_interrupted_run_resumes_bitwise(tmp_path, name, monkeypatch):
-    monkeypatch.setattr("freqjax.run.progress._LINE_SECONDS", 0.0)
+    monkeypatch.setattr("freqjax.run.lines._LINE_SECONDS", 0.0)
     whole = train(CONFIGS[name], tmp_path / "whole")
     outcome = run(CONFIGS[name], tmp_path / "cut", resume=False, say=_Interrupt(2))
     assert outcome.signum == signal.SIGTERM
@@ -217,7 +217,7 @@ def test_a_run_that_is_killed_before_its_summary_does_not_go_on(tmp_path, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("freqjax.run.experiment.Experiment._sum_up", die)
+        patch.setattr("freqjax.run.ending.sum_up", die)
         with pytest.raises(KeyboardInterrupt):
             train(config, tmp_path / "cut")
     assert comparable(train(config, tmp_path / "cut", resume=True)) == comparable(whole)

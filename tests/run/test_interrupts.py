@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from freqjax.run import escalation, experiment
+from freqjax.run import ending, escalation, experiment
 from freqjax.run.interrupts import Interrupted, Interrupts, raising
 from tests.processes import running
 from tests.root import ROOT
@@ -100,8 +100,8 @@ def test_before_anything_is_written_nothing_is(tmp_path, monkeypatch):
 def test_an_interrupted_run_is_not_evaluated(tmp_path, monkeypatch):
     calls = at(monkeypatch, experiment.Experiment, "_end_epoch")
     with monkeypatch.context() as patch:
-        for name in ("_sum_up", "_diagnose"):
-            patch.setattr(experiment.Experiment, name, lambda *_, **__: pytest.fail("too long"))
+        for name in ("sum_up", "examine"):
+            patch.setattr(ending, name, lambda *_, **__: pytest.fail("too long"))
         lines = []
         config = tiny_config(train={"epochs": 3, "diagnose": True, "escalate": (8,)})
         outcome = escalation.run(config, tmp_path / "run", resume=False, say=lines.append)
@@ -135,7 +135,7 @@ def test_a_signal_while_a_run_is_summed_up_ends_it_and_a_resume_does_the_rest(
 @posix
 def test_a_signal_after_the_summary_leaves_it(tmp_path, monkeypatch):
     lines = []
-    at(monkeypatch, experiment.Experiment, "_diagnose")
+    at(monkeypatch, ending, "examine")
     config = tiny_config(train={"epochs": 2, "diagnose": True})
     outcome = experiment.run(config, tmp_path / "run", resume=False, say=lines.append)
     assert outcome.signum == signal.SIGTERM

@@ -22,7 +22,7 @@ from freqjax.config import overrides
 from freqjax.config import sections as configs
 from freqjax.main import main
 from freqjax.networks import make_network
-from freqjax.sweep import progress, results
+from freqjax.sweep import lines, results
 from freqjax.sweep import sweep as sweeping
 from freqjax.sweep.axes import buckets, replicas
 from freqjax.sweep.shared import SharedReplicas
@@ -253,7 +253,7 @@ def test_a_curriculum_is_swept_one_by_one_and_resumes(tmp_path, monkeypatch):
     """A kill after two of three are done loses the third alone."""
     monkeypatch.setattr(Extraction, "draw", lambda *_: [])
     monkeypatch.setattr(sweeping, "_SAVE_SECONDS", 0.0)
-    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    monkeypatch.setattr(lines, "LINE_SECONDS", 0.0)
     monkeypatch.setattr(jax, "local_devices", lambda *_: jax.devices()[:2])
     with pytest.raises(Killed):
         run(CURRICULUM, tmp_path / "sweep", say=killer(6))
@@ -308,7 +308,7 @@ def test_a_killed_sweep_resumes_to_the_same_end(after, tmp_path, monkeypatch):
     axes = {"train.seed": (0, 1), "network.hidden_size": (9, 4)}  # two programs
     config = sweep_config(axes, train={"epochs": 3})
     monkeypatch.setattr(sweeping, "_SAVE_SECONDS", 0.0)
-    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    monkeypatch.setattr(lines, "LINE_SECONDS", 0.0)
     run(config, tmp_path / "whole")
     with pytest.raises(Killed):
         run(config, tmp_path / "cut", say=killer(after))

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from jaxtyping import Inexact
 
+from freqjax import progress
 from freqjax.deploy.component_stream import ComponentStreams
 from freqjax.deploy.extraction import gain
 from freqjax.deploy.extraction.found import Extracted, Finders, Found
 from freqjax.deploy.extraction.gain import Gains
 from freqjax.deploy.extraction.numbers import columns_of, numbers_of
 from freqjax.deploy.extraction.plan import Plan
-from freqjax.deploy.extraction.progress import Progress
 from freqjax.deploy.extraction.reference import measure_reference
 from freqjax.deploy.extraction.report import report
 from freqjax.deploy.extraction.strength import Fitted, Piece, Scaled, Strength
@@ -33,7 +33,6 @@ def run(
     streams: ComponentStreams,
     planned: Plan,
     say: Callable[[str], None],
-    progress: Callable[[str], None] | None = None,
 ) -> Extracted:
     """Extract as planned, write the files and the figures, and report.
 
@@ -41,18 +40,20 @@ def run(
       streams: of the task, groups and channels of the plan.
       planned: the extraction.
       say: told the report, line by line.
-      progress: told lines of progress; None for none.
 
     Raises:
       UserError: a sample is not a finite number, or a file cannot be written; no file is left behind.
     """
-    known = measure_reference(streams)
+    with progress.phase("measuring the network"):
+        known = measure_reference(streams)
     began, total = time.perf_counter(), planned.recording.samples
-    measuring = Progress("measuring the level", total, progress)
-    gains = gain.measure(planned, known, measuring.note)
+    with progress.phase("measuring the level", total, unit="samples") as measuring:
+        gains = gain.measure(planned, known, measuring.advance)
     finders = Finders(planned)
-    extracting = Progress("extracting", total, progress)
-    with writing(planned) as files:
+    with (
+        progress.phase("extracting", total, unit="samples") as extracting,
+        writing(planned) as files,
+    ):
 
         def measured(pieces: Iterable[Piece]) -> Iterator[Inexact[np.ndarray, "n C G"]]:
             for piece in pieces:
@@ -64,7 +65,7 @@ def run(
             selected = planned.task.selected_hz[planned.groups[place]]
             files.table.add(planned.signals[channel] + 1, selected, row)
 
-        held = _Held(gain.read(planned, extracting.note))
+        held = _Held(gain.read(planned, extracting.advance))
         pieces = _pieces(streams, planned, gains, held)
         back = 1 / planned.up_by_down
         for components in resample(measured(pieces), back):
@@ -76,7 +77,9 @@ def run(
         clipped = files.clipped
     seconds = time.perf_counter() - began
     named = {str(path): count for path, count in clipped.items()}
-    done = Extracted(held.count, known, gains, finders.found(), named, seconds)
+    with progress.phase("measuring the lines"):
+        found = finders.found()
+    done = Extracted(held.count, known, gains, found, named, seconds)
     for line in report(planned, done):
         say(printable(line))
     _draw(planned, done, say)
@@ -131,7 +134,8 @@ def _draw(planned: Plan, done: Extracted, say: Callable[[str], None]) -> None:
     from freqjax.tasks.extraction import figures  # matplotlib takes most of a second to import
 
     task = planned.task
-    for place, (group, path) in enumerate(zip(planned.groups, planned.figures, strict=True)):
+    drawn = list(enumerate(zip(planned.groups, planned.figures, strict=True)))
+    for place, (group, path) in progress.each("figures", drawn):
         channel = _worst([found[place] for found in done.found])
         found = done.found[channel][place]
         shown = found.shown

@@ -12,7 +12,6 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import scipy.fft
-import scipy.linalg
 from jaxtyping import Bool, Float, Int
 
 from freqjax.tasks.autoencoder.dataset import Part
@@ -252,8 +251,10 @@ def principal_axes(rows: Float[np.ndarray, "R F"], count: int) -> Float[np.ndarr
     wide = rows.shape[0] < rows.shape[1]
     product = (rows @ rows.T if wide else rows.T @ rows).astype(np.float64)
     size = len(product)
-    values, vectors = scipy.linalg.eigh(product, subset_by_index=(max(size - count, 0), size - 1))
-    values, vectors = values[::-1], vectors[:, ::-1]
+    # NumPy's, which lets other threads run meanwhile; SciPy's is no quicker for the strongest alone.
+    values, vectors = np.linalg.eigh(product)
+    first = max(size - count, 0)
+    values, vectors = values[first:][::-1], vectors[:, first:][:, ::-1]
     kept = values > max(values[0], 0) * _LEAST_VARIANCE
     if not wide:
         return vectors[:, kept].T.astype(np.float32)

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from freqjax import progress
 from freqjax.networks.network import Params
 from freqjax.system import cache
 from freqjax.tasks.autoencoder.baselines import mean_cosine
@@ -140,7 +141,7 @@ def train_linear(network: AutoencoderNetwork, learning: Learning) -> Params:
     rows = jnp.asarray(train.vectors), jnp.asarray(train.mask)
     params = network.init(jax.random.key(1))
     state, best = (params, rule.init(params)), (score(params), params)
-    for first in range(0, _UPDATES, _FRESH):
+    for first in progress.each("linear code", range(0, _UPDATES, _FRESH)):
         if draw is not None:
             rows = draw(jax.random.fold_in(jax.random.key(2), first))
         state = several(state, keys[first : first + _FRESH], *rows)

@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from freqjax import progress
 from freqjax.networks.network import Params
 from freqjax.tasks.autoencoder.baselines import mean_cosine
 from freqjax.tasks.autoencoder.dataset import Part
@@ -147,7 +148,10 @@ def probe(
     own = mean_cosine(outputs, part.vectors, part.mask)
     quantised = _at_bits(network.code, coded.codes, network.code.bits)
     others = [bits for bits in RATES if bits != network.code.bits]
-    at = {bits: cosine(_at_bits(network.code, coded.codes, bits)) for bits in others}
+    at = {
+        bits: cosine(_at_bits(network.code, coded.codes, bits))
+        for bits in progress.each("probes", others)
+    }
     turned = coded.beside._replace(states=_turned(coded.beside.states))
     forced = answer = None
     if network.decoder.feeds_back:

@@ -33,6 +33,7 @@ from freqjax.tasks.autoencoder.objectives import Mixed, Words
 from freqjax.tasks.autoencoder.probes import Probes
 from freqjax.tasks.autoencoder.sections import sections_of
 from freqjax.tasks.batch import Batch
+from freqjax.tasks.drawing import Draw
 from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section
 from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.objectives import Cosine, Objective, SquaredError
@@ -147,17 +148,19 @@ class Autoencoder(Task):
         probes = self.probes(frozen)
         return sections_of(self.judge, frozen, evaluation, probes, trains_lengths=trains_lengths)
 
-    def draw(
+    def drawings(
         self, frozen: Frozen, evaluation: Evaluation, rows: Sequence[dict[str, Any]], folder: Path
-    ) -> list[Path]:
-        """Draw scores and training, then sequences in and out, codes, positions, bits and attention."""
+    ) -> list[Draw]:
+        """Return those of scores and training, then sequences, codes, positions, bits and attention."""
         from freqjax.tasks.autoencoder import figures  # matplotlib takes most of a second to import
 
         assert isinstance(frozen.network, AutoencoderNetwork)
         record = figures.record_of(self, frozen, evaluation)
         practice = frozen.network.practice
-        paths = super().draw(frozen, evaluation, rows, folder)
-        return paths + figures.draw_all(record, practice, rows, folder)
+        return [
+            *super().drawings(frozen, evaluation, rows, folder),
+            *figures.drawings(record, practice, rows, folder),
+        ]
 
     def checks(self, evidence: Evidence) -> list[Examination]:
         """Look for leaks, and for causes in the code; see `freqjax.tasks.autoencoder.checks`."""

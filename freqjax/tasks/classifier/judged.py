@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from freqjax import progress
 from freqjax.tasks.classifier import intervals, scores
 from freqjax.tasks.classifier.baselines import (
     Constant,
@@ -185,11 +186,9 @@ class Judge:
             threshold = (
                 Threshold.fit(labels, same["validation"][:, 1]).value if len(labels) else 0.5
             )
-        return {
-            "constant": Judged(same, same, 1.0, threshold),
-            "logistic": self._logistic(),
-            "minirocket": self._minirocket(),
-        }
+        fits = {"logistic": self._logistic, "minirocket": self._minirocket}
+        fitted = {name: fits[name]() for name in progress.each("baselines", list(fits), even=False)}
+        return {"constant": Judged(same, same, 1.0, threshold), **fitted}
 
     @property
     def _refits(self) -> bool:

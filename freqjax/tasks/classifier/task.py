@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from freqjax import progress
 from freqjax.config.sections import Context, NetworkConfig
 from freqjax.errors import UserError
 from freqjax.networks import Network, Streams
@@ -39,6 +40,7 @@ from freqjax.tasks.classifier.network.layout import Layout
 from freqjax.tasks.classifier.objective import Heads
 from freqjax.tasks.classifier.reading import Reading
 from freqjax.tasks.classifier.sources import Drawing
+from freqjax.tasks.drawing import Draw
 from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section
 from freqjax.tasks.examination import Evidence, Examination
 from freqjax.tasks.objectives import CrossEntropy
@@ -361,16 +363,16 @@ class Classifier(Task):
             self.config,
         )
 
-    def draw(
+    def drawings(
         self, frozen: Frozen, evaluation: Evaluation, rows: Sequence[dict[str, Any]], folder: Path
-    ) -> list[Path]:
-        """Draw scores and training; then confusion, curves, reliability, classes and groups."""
+    ) -> list[Draw]:
+        """Return those of scores and training; then confusion, curves, reliability, classes and groups."""
         from freqjax.tasks.classifier import figures  # matplotlib takes most of a second to import
 
-        paths = super().draw(frozen, evaluation, rows, folder)
-        return paths + figures.draw_all(
-            self.judge, self.judged(frozen), self.hidden(frozen), folder
-        )
+        return [
+            *super().drawings(frozen, evaluation, rows, folder),
+            *figures.drawings(self.judge, self.judged(frozen), self.hidden(frozen), folder),
+        ]
 
     def hidden(self, frozen: Frozen) -> Hidden:
         """Hide modalities and stretches of the test windows from frozen weights."""
@@ -381,7 +383,8 @@ class Classifier(Task):
             outputs = frozen.run(self._batch(read, self._cut(read, "test").index), "block")
             return probabilities_of(self.logits(outputs, "test") / temperature)
 
-        return hidden(self.dataset.test, probabilities)
+        with progress.phase("hiding parts"):
+            return hidden(self.dataset.test, probabilities)
 
     def usage(self, network: Network) -> Usage:
         """Return the use of a classifier: see `freqjax.tasks.Task.usage`."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from freqjax import progress
 from freqjax.tasks.evaluation import Evaluation, Frozen, Section, Table
 from freqjax.tasks.examination import GOAL_SHARE
 from freqjax.tasks.extraction.config import ExtractionConfig
@@ -39,7 +40,9 @@ def evaluate(task: Extraction, frozen: Frozen) -> Evaluation:
     assert train_rows is not None and test_rows is not None  # as `Extraction.split` gives them
     train = task.measure(frozen.outputs("train"), train_rows)
     test = task.measure(frozen.outputs("test"), test_rows)
-    limit, probes = task.limits(test_rows), task.probe(frozen.run)
+    with progress.phase("baselines and limit"):
+        limit = task.limits(test_rows)
+    probes = task.probe(frozen.run)
     zero, late = test["zero_predictor_mse"], test.get(_LATE)
     errors = late or test["mse_per_frequency"]
     constant = score_outputs(

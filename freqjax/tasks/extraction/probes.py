@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from freqjax import progress
 from freqjax.tasks.batch import Batch
 from freqjax.tasks.extraction.config import ExtractionConfig
 
@@ -71,7 +72,7 @@ def probe(config: ExtractionConfig, draw: Draw, run: Run) -> dict[str, Any]:
         name = f"start {_LATE_SECONDS if usual else start / config.sampling_rate:.3g} s late"
         cases.insert(3, (name, draw(config, start), "block"))
     table = []
-    for name, blocks, reset in cases:
+    for name, blocks, reset in progress.each("probes", cases):
         error = np.asarray(run(blocks, reset), np.float64) - blocks.targets
         per_block = np.square(error)[:, settle:, 0].mean(axis=1)
         groups = np.asarray(blocks.group)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +20,7 @@ from freqjax.system.capacity import Need
 from freqjax.tasks.batch import Batch
 from freqjax.tasks.columns import Columns
 from freqjax.tasks.constructible import Solution
+from freqjax.tasks.drawing import Draw
 from freqjax.tasks.evaluation import Evaluation, Frozen
 from freqjax.tasks.examination import GOAL_SHARE, Evidence, Examination
 from freqjax.tasks.extraction import datasets, probes, symptoms
@@ -251,10 +253,10 @@ class Extraction(Task):
         """Return the frequencies, in the order of every list per frequency."""
         return {"frequencies_hz": list(self.frequencies)}
 
-    def draw(
+    def drawings(
         self, frozen: Frozen, evaluation: Evaluation, rows: Sequence[dict[str, Any]], folder: Path
-    ) -> list[Path]:
-        """Draw the test outputs, and the learning curves if there are `rows`."""
+    ) -> list[Draw]:
+        """Return those of the test outputs, and of the learning curves if there are `rows`."""
         from freqjax.tasks.extraction import figures  # matplotlib takes most of a second to import
 
         blocks, outputs = frozen.batch("test"), frozen.outputs("test")
@@ -269,10 +271,10 @@ class Extraction(Task):
             tones=self.tones(outputs, blocks),
             baselines=self._baselines(blocks),
         )
-        paths = figures.draw_all(record, rows, evaluation.metrics["test"]["mse"], folder)
+        found = figures.drawings(record, rows, evaluation.metrics["test"]["mse"], folder)
         if rows and isinstance(frozen.network, TurningPairs):
-            paths.append(self._draw_rotors(frozen, frozen.network, folder))
-        return paths
+            found.append(partial(self._draw_rotors, frozen, frozen.network, folder))
+        return found
 
     def _draw_rotors(self, frozen: Frozen, network: TurningPairs, folder: Path) -> Path:
         """Draw the rotation speeds of the pairs of units, or of complex units, before training and now."""

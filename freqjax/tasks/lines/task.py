@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from freqjax.networks.weights import RotorSetting
 from freqjax.system import capacity
 from freqjax.system.capacity import Need
 from freqjax.tasks.batch import Batch, Sequences
+from freqjax.tasks.drawing import Draw
 from freqjax.tasks.evaluation import Baseline, Evaluation, Frozen, Section
 from freqjax.tasks.extraction import datasets
 from freqjax.tasks.extraction.blocks import blocks_of_rows
@@ -190,15 +192,18 @@ class Lines(Task):
             self._judged = (frozen, judge(self, frozen))
         return self._judged[1]
 
-    def draw(
+    def drawings(
         self, frozen: Frozen, evaluation: Evaluation, rows: Sequence[dict[str, Any]], folder: Path
-    ) -> list[Path]:
-        """Draw the figures of any task, the errors of the test recordings, and one recording of each line."""
+    ) -> list[Draw]:
+        """Return those of any task, of the errors of the test recordings, and of a recording of each line."""
         from freqjax.tasks.lines import figures  # matplotlib takes most of a second to import
 
         judged = self._judge(frozen)
-        paths = super().draw(frozen, evaluation, rows, folder)
-        return [*paths, figures.errors(judged, folder), figures.recordings(judged, folder)]
+        return [
+            *super().drawings(frozen, evaluation, rows, folder),
+            partial(figures.errors, judged, folder),
+            partial(figures.recordings, judged, folder),
+        ]
 
     def dataset(self, blocks: Batch) -> datasets.Rows:
         """Return `blocks` as the rows of a file, block after block.

@@ -12,6 +12,7 @@ that are no selector.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import time
@@ -26,6 +27,7 @@ from freqjax.config.sections import Config
 from freqjax.networks import Network
 from freqjax.networks.filtered import CARRY
 from freqjax.networks.network import Params
+from freqjax.progress import phase
 from freqjax.tasks import Sequences, Task
 from freqjax.training import monitors
 from freqjax.training.epochs import EpochResult
@@ -85,6 +87,7 @@ class FilterTrainer:
         if params is None:
             params = network.init(initial_key(config.train.seed))
         self._initial = params
+        self._is_compiled = False
         self._grows = config.curriculum.first_horizon is not None
         self._groups = np.asarray(train_rows.groups).tolist()
         self._scales = parts.scales(params, config.optimizer.relative_prior)
@@ -117,6 +120,12 @@ class FilterTrainer:
         block = begin(candidates[0], END, None, recursion, apart=self._apart)
         carried = recursion.begin(weights)
         return FilterState(candidates, weights, carried, recursion.carry(block.state), block)
+
+    @property
+    def share(self) -> float:
+        """Share of the present pass that is done, in sequences."""
+        block = self._row / self._progress[self._group].horizon if self._row else 0.0
+        return (self._sequence + block) / len(self._groups)
 
     @property
     def params(self) -> Params:
@@ -195,7 +204,9 @@ class FilterTrainer:
         repeat = last_repeat(np.asarray(targets)) if whole else self._progress[group].horizon
         settings, block, repeated = self._settings(group), self._state.block, self._state.repeated
         middle = repeat if self._row < repeat < last else last
-        block = self._run(settings, block, xs, targets, self._row, middle)
+        with contextlib.nullcontext() if self._is_compiled else phase("compiling"):
+            block = self._run(settings, block, xs, targets, self._row, middle)
+        self._is_compiled = True
         if middle == repeat:
             # A copy, since the block is donated.
             repeated = jnp.copy(self._parts.recursion.carry(block.state))

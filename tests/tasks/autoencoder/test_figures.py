@@ -16,6 +16,7 @@ from freqjax.tasks.autoencoder.network.decoders import LinearDecoder, ParallelDe
 from freqjax.tasks.autoencoder.network.readout import Readout
 from freqjax.tasks.autoencoder.probes import Geometry, Probes
 from freqjax.tasks.autoencoder.vocabulary import make_vocabulary, unit
+from freqjax.tasks.drawing import draw_each
 from tests.figures.reading import assert_good_png, headline, keep_figures, levels
 
 WORDS = [
@@ -33,6 +34,10 @@ WORDS = [
     "moon",
 ]
 D = 6
+
+
+def draw_all(*given):
+    return draw_each(figures.drawings(*given))
 
 
 def part_of(rng, count, samples, vocabulary):
@@ -86,7 +91,7 @@ def drawn(monkeypatch):
 
 
 def test_all_figures_can_be_read(tmp_path, drawn):
-    found = figures.draw_all(record_of(), PRACTICE, [], tmp_path)
+    found = draw_all(record_of(), PRACTICE, [], tmp_path)
     names = [path.name for path in found]
     assert names == [
         "reconstructions.png", "cosine_by_position.png", "bits.png", "code.png", "latent.png",
@@ -111,8 +116,8 @@ NAN = {"outputs": np.nan, "codes": np.nan, "train_codes": np.nan}
 )
 def test_small_and_spoiled_records_are_drawn(tmp_path, drawn, options):
     record = record_of(**options)
-    assert len(figures.draw_all(record, Practice(), [], tmp_path)) == 7 == len(drawn)
-    figures.draw_all(spoiled(record), Practice(), [], tmp_path)
+    assert len(draw_all(record, Practice(), [], tmp_path)) == 7 == len(drawn)
+    draw_all(spoiled(record), Practice(), [], tmp_path)
     for figure in drawn.values():
         texts = [text.get_text() for axis in figure.axes for text in axis.texts]
         said = " ".join([headline(figure), *texts])
@@ -131,7 +136,7 @@ def spoiled(record):
 
 def test_the_smallest_record_is_rendered(tmp_path, drawn):
     record = record_of(count=1, samples=1, numbers=1, words=False, labels=(), slots=1)
-    figures.draw_all(spoiled(record), PRACTICE, [], tmp_path)
+    draw_all(spoiled(record), PRACTICE, [], tmp_path)
     for figure in drawn.values():
         figure.draw_without_rendering()
 

@@ -11,6 +11,7 @@ import freqjax
 from freqjax import ClassifierConfig, NetworkConfig
 from freqjax.errors import UserError
 from freqjax.tasks.classifier import parts
+from freqjax.tasks.classifier.network.classifier import ClassifierNetwork
 from freqjax.tasks.classifier.network.layout import Layout, Modality
 from freqjax.tasks.classifier.network.recurrent import Recurrent
 from tests.tasks.classifier.test_task import config_of, write
@@ -22,7 +23,7 @@ LAYOUT = Layout(L, {"pose": 3, "gaze": 2})
 def make(**fields) -> Recurrent:
     config = NetworkConfig(**{"cell": "rnn", "hidden_size": H, **fields})
     network = parts.make(ClassifierConfig(encoder="recurrent"), config, LAYOUT, 4, 4)
-    assert isinstance(network.encoder, Recurrent)
+    assert isinstance(network, ClassifierNetwork) and isinstance(network.encoder, Recurrent)
     return network.encoder
 
 

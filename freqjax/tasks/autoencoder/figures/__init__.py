@@ -4,7 +4,7 @@ from freqjax.tasks.autoencoder.figures.attention import attention
 from freqjax.tasks.autoencoder.figures.code import bits, code, level_entropy
 from freqjax.tasks.autoencoder.figures.curve import curve
 from freqjax.tasks.autoencoder.figures.forcing import forcing
-from freqjax.tasks.autoencoder.figures.gallery import draw_all
+from freqjax.tasks.autoencoder.figures.gallery import drawings
 from freqjax.tasks.autoencoder.figures.latent import latent
 from freqjax.tasks.autoencoder.figures.positions import cosine_by_position
 from freqjax.tasks.autoencoder.figures.reconstructions import reconstructions
@@ -19,7 +19,7 @@ __all__ = [
     "code",
     "cosine_by_position",
     "curve",
-    "draw_all",
+    "drawings",
     "forcing",
     "latent",
     "level_entropy",

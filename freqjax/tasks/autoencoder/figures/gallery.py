@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from freqjax.tasks.autoencoder.figures.positions import cosine_by_position
 from freqjax.tasks.autoencoder.figures.reconstructions import reconstructions
 from freqjax.tasks.autoencoder.figures.record import Record
 from freqjax.tasks.autoencoder.network.autoencoder import Practice
+from freqjax.tasks.drawing import Draw
 
 
-def draw_all(
+def drawings(
     record: Record, practice: Practice, rows: Sequence[dict[str, Any]], folder: Path
-) -> list[Path]:
-    """Draw every figure: attention and curve of a decoder that has one, and forcing where there was any.
+) -> list[Draw]:
+    """Return what draws every figure: attention and curve of a decoder that has one, forcing if any was.
 
     Args:
       record: the evaluation on test sequences.
@@ -29,19 +31,16 @@ def draw_all(
       folder: of the PNGs.
 
     Returns:
-      The paths written, in reading order.
+      The drawings, in reading order.
     """
-    paths = [
-        reconstructions(record, folder),
-        cosine_by_position(record, folder),
-        bits(record, folder),
-        code(record, folder),
-        latent(record, folder),
+    found: list[Draw] = [
+        partial(draw, record, folder)
+        for draw in (reconstructions, cosine_by_position, bits, code, latent)
     ]
     if record.attention is not None:
-        paths.append(attention(record, record.attention, folder))
+        found.append(partial(attention, record, record.attention, folder))
     if record.curve is not None:
-        paths.append(curve(record, record.curve, folder))
+        found.append(partial(curve, record, record.curve, folder))
     if practice.forcing:
-        paths.append(forcing(practice, record.outputs.shape[1], rows, folder))
-    return paths
+        found.append(partial(forcing, practice, record.outputs.shape[1], rows, folder))
+    return found

@@ -2,7 +2,7 @@
 
 from freqjax.tasks.classifier.figures.bars import by_class, by_group
 from freqjax.tasks.classifier.figures.confusion import confusion
-from freqjax.tasks.classifier.figures.gallery import draw_all
+from freqjax.tasks.classifier.figures.gallery import drawings
 from freqjax.tasks.classifier.figures.hiding import modalities, stretches
 from freqjax.tasks.classifier.figures.ranking import ranking
 from freqjax.tasks.classifier.figures.reliability import reliability
@@ -11,7 +11,7 @@ __all__ = [
     "by_class",
     "by_group",
     "confusion",
-    "draw_all",
+    "drawings",
     "modalities",
     "ranking",
     "reliability",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from freqjax.tasks.classifier.figures.bars import by_class, by_group
@@ -11,17 +12,15 @@ from freqjax.tasks.classifier.figures.ranking import ranking
 from freqjax.tasks.classifier.figures.reliability import reliability
 from freqjax.tasks.classifier.hiding import Hidden
 from freqjax.tasks.classifier.judged import Judge, Judged
+from freqjax.tasks.drawing import Draw
 
 
-def draw_all(judge: Judge, judged: Judged, hidden: Hidden, folder: Path) -> list[Path]:
-    """Draw them and return the PNGs in reading order; a ranking of two classes, modalities of several."""
-    paths = [confusion(judge, judged, folder)]
+def drawings(judge: Judge, judged: Judged, hidden: Hidden, folder: Path) -> list[Draw]:
+    """Return the drawings in reading order; a ranking of two classes, modalities of several."""
+    found: list[Draw] = [partial(confusion, judge, judged, folder)]
     if judge.is_binary:
-        paths.append(ranking(judge, judged, folder))
-    paths.append(reliability(judge, judged, folder))
-    paths.append(by_class(judge, judged, folder))
-    paths.append(by_group(judge, judged, folder))
+        found.append(partial(ranking, judge, judged, folder))
+    found += [partial(draw, judge, judged, folder) for draw in (reliability, by_class, by_group)]
     if hidden.without:
-        paths.append(modalities(judge, judged, hidden, folder))
-    paths.append(stretches(judge, judged, hidden, folder))
-    return paths
+        found.append(partial(modalities, judge, judged, hidden, folder))
+    return [*found, partial(stretches, judge, judged, hidden, folder)]

@@ -7,7 +7,7 @@ zero, as a reference.
 from freqjax.tasks.extraction.figures.clock import last_second, phase_drift
 from freqjax.tasks.extraction.figures.distribution import error_distribution
 from freqjax.tasks.extraction.figures.errors import error_over_time
-from freqjax.tasks.extraction.figures.gallery import draw_all
+from freqjax.tasks.extraction.figures.gallery import drawings
 from freqjax.tasks.extraction.figures.limits import limit_curves
 from freqjax.tasks.extraction.figures.overview import headline
 from freqjax.tasks.extraction.figures.pairs import rotors
@@ -24,7 +24,7 @@ __all__ = [
     "all_frequencies",
     "chasing_gap",
     "curriculum",
-    "draw_all",
+    "drawings",
     "error_distribution",
     "error_over_time",
     "extraction",

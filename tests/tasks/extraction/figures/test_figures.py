@@ -14,6 +14,7 @@ from matplotlib.patches import StepPatch
 from freqjax.deploy.extraction.spectrum import Spectrum
 from freqjax.deploy.extraction.verdict import Segments
 from freqjax.figures import GROUP_COLOURS, LAYER_COLOURS, canvas, gradient_norms
+from freqjax.tasks.drawing import draw_each
 from freqjax.tasks.extraction import figures
 from freqjax.tasks.extraction.figures import Baselines, EvaluationRecord
 from freqjax.tasks.extraction.tones import tone_metrics
@@ -28,6 +29,10 @@ from tests.figures.reading import (
 from tests.root import ROOT
 
 RATE = 1000.0
+
+
+def draw_all(*given):
+    return draw_each(figures.drawings(*given))
 
 
 def make_record(kind="good", frequencies_hz=(1.0, 3.0, 5.0, 7.0), samples=10_000, streams=1):
@@ -87,9 +92,7 @@ def test_draw_all_writes_small_legible_pngs(tmp_path, monkeypatch):
         row["loss"] *= math.exp(0.3 * rng.standard_normal())
         row["horizon_s"] = (0.3, 1.0, 3.3, 10.0)[i // 75]
         row["settled_loss_per_frequency"] = row["loss_per_frequency"]
-    paths = figures.draw_all(
-        make_record(frequencies_hz=(1.0, 7.0)), rows, 0.5, tmp_path / "figures"
-    )
+    paths = draw_all(make_record(frequencies_hz=(1.0, 7.0)), rows, 0.5, tmp_path / "figures")
     assert [path.name for path in paths] == [
         "all_frequencies.png", "last_second.png", "one_frequency_1Hz.png", "one_frequency_7Hz.png",
         "learning_curves.png", "curriculum.png", "chasing_gap.png", "error_over_time.png",
@@ -110,7 +113,7 @@ def test_one_row_is_drawn(tmp_path, drawn):
 
 
 def test_broken_outputs_are_named_instead_of_failing(tmp_path, drawn):
-    figures.draw_all(make_record("broken", samples=3000), [], None, tmp_path)
+    draw_all(make_record("broken", samples=3000), [], None, tmp_path)
     assert len(drawn) == 10
     assert "worst: 3 Hz, not finite" in headline(drawn["error_over_time.png"])
     titles = [axis.get_title("left") for axis in drawn["spectra.png"].axes]
@@ -125,7 +128,7 @@ def test_broken_outputs_are_named_instead_of_failing(tmp_path, drawn):
 @pytest.mark.parametrize("samples", [2, 50, 300])
 def test_very_short_streams_are_drawn(samples, tmp_path, drawn):
     record = make_record(frequencies_hz=(3.0,), samples=samples)
-    figures.draw_all(record, [], None, tmp_path)
+    draw_all(record, [], None, tmp_path)
     assert "last_second.png" not in drawn and "phase_drift.png" not in drawn
     assert len(drawn["one_frequency_3Hz.png"].axes) == 1
     assert drawn["spectra.png"].axes[0].get_title("left") == "3 Hz: too short to measure"
@@ -271,7 +274,7 @@ def with_baselines(record, scale=0.1, **fields):
 def test_baselines_are_drawn_beside_the_network(tmp_path, drawn):
     least = np.array([1, 500, 10_000]), np.array([0.3, 1e-3, 0.0])
     record = with_baselines(make_record(streams=2), bayes_over_time=least)
-    figures.draw_all(record, make_rows(), None, tmp_path)
+    draw_all(record, make_rows(), None, tmp_path)
     figure = drawn["error_over_time.png"]
     words = [text.get_text() for text in visible_texts(figure)]
     assert {"Kalman", "Silence", "least possible"} <= set(words)
@@ -345,7 +348,7 @@ def test_a_limit_of_zero_or_unknown_is_said(tmp_path, drawn):
     for least, said in (([0.0] * 4, "least possible 0 (the start is known)"), (None, "Network 0")):
         fields = {"bayes_mse": 0.0, "linear_mmse": 0.5, "bayes_mse_per_frequency": least}
         record = with_baselines(make_record(), scale=1.0, **fields)
-        figures.draw_all(record, make_rows(), None, tmp_path)
+        draw_all(record, make_rows(), None, tmp_path)
         assert said in headline(drawn["standing.png"])
         assert levels(drawn["learning_curves.png"].axes[2]) == {0.5, 0.01}
         words = [text.get_text() for text in visible_texts(drawn["error_over_time.png"])]

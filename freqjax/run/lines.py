@@ -1,12 +1,15 @@
-"""Progress of a run: one line per epoch, with the time left where it can be known."""
+"""Lines of a run: one per epoch, with the time left where it can be known."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from freqjax import progress
+from freqjax.progress.pace import BASIS, Pace
 from freqjax.tasks import Task
 from freqjax.text import duration, number, shown_unit
 
@@ -16,8 +19,8 @@ _LINE_SECONDS = 0.5
 _FEWEST_HORIZONS = 3
 
 
-class Progress:
-    """Printer of lines of progress from rows of metrics.jsonl."""
+class EpochLines:
+    """Printer of lines from rows of metrics.jsonl, and the phase of training that they belong to."""
 
     def __init__(
         self,
@@ -26,7 +29,7 @@ class Progress:
         say: Callable[[str], None],
         longest_horizon: float | None = None,
     ) -> None:
-        """Set up the progress of `epochs` epochs in total.
+        """Set up the lines of `epochs` epochs in total.
 
         `longest_horizon` is that of a curriculum, in the task's unit of time; None for a whole block.
         """
@@ -34,11 +37,19 @@ class Progress:
         self._epochs, self._say = epochs, say
         self._longest = longest_horizon or task.samples / task.time.samples
 
-    def begin(self, epoch: int) -> None:
-        """Start the clock after `epoch` completed epochs."""
+    @contextlib.contextmanager
+    def training(self, epoch: int) -> Iterator[None]:
+        """Be in the phase of training, after `epoch` completed epochs."""
         self._shown = -1.0
         self._alerted: set[str] = set()
-        self._left = TimeLeft(self._epochs, self._longest, self._columns.horizon)
+        with progress.phase("training", self._epochs, unit="epochs", done=epoch) as phase:
+            self._phase = phase
+            self._left = TimeLeft(self._epochs, self._longest, self._columns.horizon)
+            yield
+
+    def advance(self, done: float) -> None:
+        """Take account of `done` epochs in all, a fraction of one included, at the end of a chunk."""
+        self._phase.advance(done, self._phase.item, self._phase.known_left)
 
     def show(self, row: dict[str, Any], *, last: bool) -> None:
         """Print `row`, unless a line was printed very recently and this is not the last.
@@ -47,6 +58,7 @@ class Progress:
         """
         now = time.monotonic()
         left = self._left.after(row, now)
+        self._tell_phase(row, left)
         alerts = {alert.partition(":")[0]: alert for alert in row["alerts"]}
         news = [alert for kind, alert in alerts.items() if kind not in self._alerted]
         self._alerted = set(alerts)
@@ -62,19 +74,37 @@ class Progress:
             frozen = _by_group(self._names, row[columns.frozen_per_group], row[columns.frozen])
             line += f"  frozen {number(row[columns.frozen])} ({frozen})"
         if columns.horizon in row:
-            name, length = shown_unit(self._longest, self._unit)
-            horizon, longest = row[columns.horizon] / length, self._longest / length
-            line += f"  horizon {horizon:.6g} of {longest:g} {name}"
+            line += f"  {self._horizon(row)}"
         line += f"  {row['seconds']:.2f} s"
-        self._say(line if last or left is None else f"{line}  {left}")
+        if left is not None and not last:
+            line += f"  {self._left_in_words(row, left)}"
+        self._say(line)
         for alert in news:
             self._say(f"  alert: {alert}")
+
+    def _tell_phase(self, row: dict[str, Any], left: float | None) -> None:
+        """Tell the phase what was reached; how long a curriculum takes is not what its epochs tell."""
+        item = f"loss {number(row['loss'])}"
+        if self._columns.horizon in row:
+            self._phase.even = False
+            item += f", {self._horizon(row)}"
+        self._phase.advance(row["epoch"], item, None if self._phase.even else left)
+
+    def _horizon(self, row: dict[str, Any]) -> str:
+        name, length = shown_unit(self._longest, self._unit)
+        horizon, longest = row[self._columns.horizon] / length, self._longest / length
+        return f"horizon {horizon:.6g} of {longest:g} {name}"
+
+    def _left_in_words(self, row: dict[str, Any], left: float) -> str:
+        if self._columns.horizon in row:
+            return f"about {duration(left)} left at this pace"
+        return f"{duration(left)} left at most {BASIS}"
 
 
 class TimeLeft:
     """Time that training still takes, estimated from the rows so far.
 
-    Without a horizon, every epoch takes as long as those so far, which is a bound: a rule may stop training
+    Without a horizon, every epoch takes as long as the last ones, which is a bound: a rule may stop training
     earlier. The first epoch counts without its compilation.
 
     With a horizon h the number of epochs is not known, and `train.epochs` is far above it. While h grows,
@@ -87,22 +117,20 @@ class TimeLeft:
     def __init__(self, epochs: int, longest: float, column: str) -> None:
         """Set up an estimate for `epochs` epochs with horizons up to `longest`, in `column` of the rows."""
         self._epochs, self._longest, self._column = epochs, longest, column
-        self._first: tuple[int, float] | None = None
+        self._pace: Pace | None = None
         self._horizons: list[float] = []
         self._seconds = 0.0
 
-    def after(self, row: dict[str, Any], now: float) -> str | None:
-        """Take account of the row of an epoch that ended at `now`, s; return the estimate in words."""
+    def after(self, row: dict[str, Any], now: float) -> float | None:
+        """Take account of the row of an epoch that ended at `now`, s; return the seconds left, if known."""
         remaining = self._epochs - row["epoch"]
         if self._column in row:
-            left = self._of_curriculum(row, remaining)
-            return None if left is None else f"about {duration(left)} left at this pace"
-        if self._first is None:
-            self._first = (row["epoch"], now)
-            each = row["seconds"]
-        else:
-            each = (now - self._first[1]) / max(row["epoch"] - self._first[0], 1)
-        return f"{duration(each * remaining)} left at most"
+            return self._of_curriculum(row, remaining)
+        if self._pace is None:
+            self._pace = Pace(now, row["epoch"])
+            return row["seconds"] * remaining
+        self._pace.note(row["epoch"], now)
+        return self._pace.left(self._epochs, now)
 
     def _of_curriculum(self, row: dict[str, Any], remaining: int) -> float | None:
         horizon = row[self._column]
