@@ -11,6 +11,7 @@ from freqjax import ClassifierConfig, NetworkConfig
 from freqjax.networks import Streams, TrainsApart
 from freqjax.tasks.classifier import parts
 from freqjax.tasks.classifier.config import ENCODERS
+from freqjax.tasks.classifier.network.classifier import ClassifierNetwork
 from freqjax.tasks.classifier.network.layout import Layout
 
 T, B, L, K, C = 7, 3, 12, 2, 4
@@ -90,6 +91,7 @@ def test_a_window_that_is_not_there_is_no_context():
 
 def test_the_reader_is_a_gru_over_the_windows_before():
     network = make(context="past")
+    assert isinstance(network, ClassifierNetwork)
     reader = network.past
     assert reader is not None
     params = reader.init(jax.random.key(1))
