@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.modes.networks import refuse_other_network
+from freqjax.modes.outputs import new_file
 from freqjax.system import files
 from freqjax.system.output import tell, warn
 from freqjax.text import number, printable, shortened
@@ -33,7 +34,7 @@ def encode(config: Config, flags: dict[str, Any]) -> int:
     """Write codes of sequences: numbers, the levels of these, and the groups and lengths of the sequences."""
     import numpy as np
 
-    given, output = _input(flags, _SEQUENCES), _output(flags)
+    given, output = _input(flags, _SEQUENCES), new_file(flags["output"], ".npz")
     network = _network(config, flags)
     part, groups = network.read(given, "--input")
     codes = network.codes_of(part)
@@ -52,7 +53,10 @@ def encode(config: Config, flags: dict[str, Any]) -> int:
 
 def decode(config: Config, flags: dict[str, Any]) -> int:
     """Write the sequences of codes, as long as the lengths beside the codes say, if there are any."""
-    given, output = _input(flags, "an .npz of codes, as --mode encode writes it"), _output(flags)
+    given, output = (
+        _input(flags, "an .npz of codes, as --mode encode writes it"),
+        new_file(flags["output"], ".npz"),
+    )
     network = _network(config, flags)
     codes, more = _codes(given, network)
     _write_sequences(output, network, network.decode(codes, **more), **more)
@@ -63,7 +67,7 @@ def interpolate(config: Config, flags: dict[str, Any]) -> int:
     """Write the sequences on the straight lines between the codes of the first sequence, the second, …."""
     import numpy as np
 
-    given, output = _input(flags, _SEQUENCES), _output(flags)
+    given, output = _input(flags, _SEQUENCES), new_file(flags["output"], ".npz")
     steps = _whole(flags, "steps", _STEPS, least=2)
     network = _network(config, flags)
     part, _ = network.read(given, "--input")
@@ -82,7 +86,7 @@ def nearest(config: Config, flags: dict[str, Any]) -> int:
     import numpy as np
 
     given = _input(flags, _SEQUENCES)
-    output = None if flags["output"] is None else _output(flags)
+    output = None if flags["output"] is None else new_file(flags["output"], ".npz")
     count = _whole(flags, "count", _NEIGHBOURS)
     network = _network(config, flags)
     part, groups = network.read(given, "--input")
@@ -109,7 +113,7 @@ def nearest(config: Config, flags: dict[str, Any]) -> int:
 
 def sample(config: Config, flags: dict[str, Any]) -> int:
     """Write sequences of codes that are drawn from a normal distribution fitted to the training codes."""
-    output, count = _output(flags), _whole(flags, "count", _DRAWS)
+    output, count = new_file(flags["output"], ".npz"), _whole(flags, "count", _DRAWS)
     network = _network(config, flags)
     vectors = network.generate(count, config.task.test_seed)
     codes = network.draw_codes(count, config.task.test_seed)
@@ -138,25 +142,6 @@ def _input(flags: dict[str, Any], what: str) -> Path:
     if flags["input"] is None:
         raise UserError(f"--input is missing: it must name {what}.")
     return Path(flags["input"])
-
-
-def _output(flags: dict[str, Any]) -> Path:
-    """Return the file to write, which must not be there.
-
-    Raises:
-      UserError: it is not given, not an .npz, there already, or in a folder that is not there.
-    """
-    if flags["output"] is None:
-        raise UserError("--output is missing: it must name the .npz to write.")
-    path = Path(flags["output"])
-    shown = printable(str(path))
-    if path.suffix.lower() != ".npz":
-        raise UserError(f"--output is {shown}: it must end in .npz.")
-    if path.exists():
-        raise UserError(f"--output is {shown}: it exists already, and is left as it is.")
-    if not path.parent.is_dir():
-        raise UserError(f"--output is {shown}: there is no folder {printable(str(path.parent))}.")
-    return path
 
 
 def _whole(flags: dict[str, Any], name: str, default: int, least: int = 1) -> int:

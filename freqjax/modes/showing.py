@@ -7,6 +7,7 @@ from typing import Any
 
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
+from freqjax.modes.outputs import new_file
 from freqjax.run import workdir
 from freqjax.system import files, leftovers
 from freqjax.system.output import tell
@@ -41,7 +42,7 @@ def compare(config: Config, flags: dict[str, Any]) -> int:
     from freqjax.page import writing
 
     first, second = (_run(name, flags[name]) for name in ("workdir", "with"))
-    path = _new_page(flags["output"])
+    path = new_file(flags["output"], ".html")
     if not writing.is_possible():
         raise UserError("compare needs Bokeh: pip install 'freqjax[page]' adds it.")
     from freqjax.page.comparison.writing import page_of
@@ -85,24 +86,6 @@ def _run(flag: str, given: str | None) -> Path:
         shown = "missing" if given is None else printable(given)
         raise UserError(f"--{flag} is {shown}: it must be the folder of a run.")
     return folder.resolve()
-
-
-def _new_page(given: str | None) -> Path:
-    """Return where to write a page.
-
-    Raises:
-      UserError: it is missing, no .html, there already, or in no folder.
-    """
-    if given is None:
-        raise UserError("--output is missing: it must name the .html to write.")
-    path, shown = Path(given), printable(given)
-    if path.suffix != ".html":
-        raise UserError(f"--output is {shown}: it must end in .html.")
-    if path.exists():
-        raise UserError(f"--output is {shown}: it exists already, and is left as it is.")
-    if not path.parent.is_dir():
-        raise UserError(f"--output is {shown}: there is no folder {printable(str(path.parent))}.")
-    return path
 
 
 def _port(given: str | None) -> int:

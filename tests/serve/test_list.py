@@ -3,14 +3,12 @@
 import json
 import os
 import shutil
-import threading
 import time
 
 import pytest
 
 from freqjax.config import sections as configs
 from freqjax.page.writing import NAME
-from freqjax.serve.server import Server
 from freqjax.sweep.page import writing
 from tests.page import sweeps
 from tests.page.browsers import Opened, browser
@@ -44,16 +42,6 @@ def root(tmp_path):
     (found / "swept" / NAME).write_text(page, encoding="utf-8")
     sweeps.write(found / "sweeping", ended=False)
     return found
-
-
-@pytest.fixture
-def server(root):
-    started = Server(root, 0)
-    thread = threading.Thread(target=started.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield started
-    started.close()
-    thread.join()
 
 
 def test_sweeps_are_listed_and_have_their_pages(server, root):

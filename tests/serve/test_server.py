@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import threading
 import time
 
 import pytest
@@ -55,16 +54,6 @@ def root(tmp_path):
     (tmp_path / "secret" / "page.html").write_text("secret")
     os.symlink(tmp_path / "secret", found / "link")
     return found
-
-
-@pytest.fixture
-def server(root):
-    started = Server(root, 0)
-    thread = threading.Thread(target=started.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield started
-    started.close()
-    thread.join()
 
 
 def get(server, path, method="GET", host=None):
