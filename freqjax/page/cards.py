@@ -45,7 +45,7 @@ class Card(NamedTuple):
 
 
 def cards_of(evaluation: Evaluation, task: Task) -> list[Card]:
-    """Return a card of all groups, then one for each of at most twelve."""
+    """Return a card of all groups, then one for each of at most twelve that have test rows."""
     best = evaluation.best_baseline
     whole = {"network": evaluation.score, "constant": evaluation.constant_score}
     if best is not None:
@@ -58,11 +58,12 @@ def cards_of(evaluation: Evaluation, task: Task) -> list[Card]:
         return shown
     limits = evaluation.limit_per_group
     shared = "Constant of all groups together."
-    for place, name in list(enumerate(task.group_names))[:_MOST]:
+    tested = [n for n, score in enumerate(evaluation.per_group) if not math.isnan(score)]
+    for place in tested[:_MOST]:
         own = {"network": evaluation.per_group[place], "constant": evaluation.constant_score}
         if limits is not None:
             own["limit"] = limits[place]
-        shown.append(card_of(name, own, higher_is_better=better, note=shared))
+        shown.append(card_of(task.group_names[place], own, higher_is_better=better, note=shared))
     return shown
 
 

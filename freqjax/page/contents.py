@@ -58,9 +58,11 @@ def contents_of(run: Run) -> dict[str, Any]:
 
 
 def table_of(table: Table) -> dict[str, Any]:
-    """Return a table with its cells as text."""
+    """Return a table with its cells as text, and the places of the columns that hold words."""
+    cells = list(zip(*table.rows, strict=True))
     return {
         "columns": list(table.columns),
+        "words": [n for n, values in enumerate(cells) if any(isinstance(v, str) for v in values)],
         "rows": [[cell(value) for value in row] for row in table.rows],
     }
 

@@ -164,23 +164,31 @@ def loss_columns(history: History) -> dict[str, Float[np.ndarray, " E"]]:
     return {name: np.asarray(values, np.float64) for name, values in columns.items()}
 
 
-def losses(history: History, scale: Scale) -> Panels:
+def losses(history: History, scale: Scale, *, has_ended: bool = True) -> Panels:
     """Make the figures of losses over the updates, and of horizons if there are any.
 
     Args:
       history: of at least one row.
       scale: names and reference levels.
+      has_ended: whether a loss that no row has has no line; else rows that have it may follow.
     """
-    source = models.ColumnDataSource(loss_columns(history))
+    columns = loss_columns(history)
+    source = models.ColumnDataSource(columns)
     panel = figure(_HEIGHT, y_axis_type="log", y_axis_label=scale.name)
+
+    def is_wanted(name: str) -> bool:
+        return not has_ended or bool(np.isfinite(columns[name]).any())
+
     for name, label in (
         ("prequential", "while training"),
         ("frozen", f"frozen, {scale.everything}"),
     ):
-        _line(panel, source, name, name, 2.0, label=label, marked=len(history.updates) < _FEW)
-    if len(scale.groups) > 1:
-        for index, group in enumerate(scale.groups[:_MOST_GROUPS]):
-            _line(panel, source, f"frozen {index}", f"group {index}", 1.2, label=f"frozen, {group}")
+        if is_wanted(name):
+            _line(panel, source, name, name, 2.0, label=label, marked=len(history.updates) < _FEW)
+    several = enumerate(scale.groups) if len(scale.groups) > 1 else ()
+    wanted = [(index, group) for index, group in several if is_wanted(f"frozen {index}")]
+    for index, group in wanted[:_MOST_GROUPS]:
+        _line(panel, source, f"frozen {index}", f"group {index}", 1.2, label=f"frozen, {group}")
     levels = [(scale.constant, scale.constant_name), *scale.possible]
     if scale.goal is not None:
         levels.append((scale.goal, "goal"))

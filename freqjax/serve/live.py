@@ -42,7 +42,7 @@ def page_of(folder: Path, events: str) -> str:
     figures: dict[str, Any] = {}
     given: dict[str, Any] = {"events": events}
     if rows := _rows(folder):
-        found = panels.losses(_history(rows, task), _scale(task))
+        found = panels.losses(_history(rows, task), _scale(task), has_ended=False)
         figures, given = found.figures, given | found.given
     kept = snapshots.read(folder)
     names: list[str] = []

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import freqjax
+from freqjax.figures.history import History, Scale
 from freqjax.main import main
 from freqjax.page import contents, panels, traces, writing
 from freqjax.page.snapshots import Snapshots
@@ -115,7 +116,7 @@ def test_a_page_is_no_reason_for_a_run_to_fail(tmp_path, monkeypatch):
     assert not (tmp_path / "off" / "page.html").exists()
 
 
-def test_a_thousand_losses_of_a_class_have_a_card_for_twelve_at_most():
+def test_all_groups_have_a_card_and_each_that_has_test_rows():
     from freqjax.page.cards import cards_of
     from freqjax.training.prepared import Prepared
 
@@ -125,6 +126,31 @@ def test_a_thousand_losses_of_a_class_have_a_card_for_twelve_at_most():
     assert [card.title for card in cards] == ["all, MSE", *prepared.task.group_names]
     assert [level.name for level in cards[0].levels][:2] == ["network", "constant"]
     assert all(0 <= level.width <= 1 for card in cards for level in card.levels)
+    without = evaluation._replace(per_group=[np.nan, *evaluation.per_group[1:]])
+    assert cards_of(without, prepared.task) == [cards[0], *cards[2:]]
+
+
+def test_a_loss_that_was_never_measured_has_no_line_unless_it_may_follow():
+    rows, groups = 3, ("here", "never")
+    found = np.full((rows, 2), np.nan)
+    found[1:, 0] = 0.5
+    blank = np.full(rows, np.nan)
+    count = np.arange(1, rows + 1)
+    history = History(count, count, np.ones(rows), found, blank, found, found, blank)
+    scale = Scale("MSE", groups, "all", 1.0, "constant", None, "s")
+
+    def lines(*, has_ended):
+        panel = panels.losses(history, scale, has_ended=has_ended).figures["losses"]
+        return [item.label.value for item in panel.legend[0].items]
+
+    assert lines(has_ended=True) == ["while training", "frozen, here"]
+    everything = ["while training", "frozen, all", "frozen, here", "frozen, never"]
+    assert lines(has_ended=False) == everything
+
+
+def test_columns_of_words_are_told_from_those_of_numbers():
+    rows = [("a", "left", None, 1.0), ("b", None, 2, 3.0)]
+    assert contents.table_of(Table(("", "word", "count", "loss"), rows))["words"] == [0, 1]
 
 
 @pytest.mark.parametrize("samples, megabytes, seconds", [(40_000, 4, 1.0), (1_000_000, 8, 2.0)])

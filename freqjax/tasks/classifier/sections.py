@@ -168,13 +168,18 @@ def predictions(judge: Judge, judged: Judged, part: str) -> np.ndarray:
 
 
 def class_intervals(judge: Judge, judged: Judged) -> list[Interval]:
-    """Return the F1 of each class on the test rows with its interval over groups."""
+    """Return the F1 of each class on the test rows with its interval over groups, within 0 and 1."""
     test, told = judge.dataset.test, predictions(judge, judged, "test")
 
     def f1_of(c: int) -> intervals.Score:
         return lambda labels, found: float(scores.class_f1(labels, found, judge.classes)[c])
 
-    return [
+    found = [
         over_groups(intervals.of_score(f1_of(c), test.label, told), test.group)
         for c in range(judge.classes)
+    ]
+    # What lies beyond the range of a score is no possible value: leaving it out loses no confidence.
+    return [
+        own._replace(low=float(np.maximum(own.low, 0)), high=float(np.minimum(own.high, 1)))
+        for own in found
     ]
