@@ -1,6 +1,6 @@
 """Small runs of the classifier with one known fault, and healthy ones: how often the fault is named.
 
-    python -m benchmarks.planted_classifier [--seeds SEED ...] [PLANT ...]
+    python -m benchmarks.planted_classifier [PLANT ...] [--seeds SEED ...]
 
 Trains every plant at three seeds that were not used to set anything (those are seeds 10 to 12, and from 100),
 reads the diagnosis of each run, and writes benchmarks/results/planted_classifier.json after each. With other

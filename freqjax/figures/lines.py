@@ -83,6 +83,7 @@ def log_limits(axis: Axes, series: Iterable[np.ndarray], *include: float) -> tup
     room = max(1.6, math.sqrt(30 * low / high))  # a decade and a half at least
     low, high = low / room, high * room
     axis.set_yscale("log")
+    canvas.decades(axis.yaxis)
     axis.set_ylim(low, high)
     return low, high
 

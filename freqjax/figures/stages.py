@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from freqjax.figures import canvas
 from freqjax.figures.history import History, Scale, last_known, positive
@@ -88,9 +87,7 @@ def _draw_horizons(axis: Axes, updates: np.ndarray, horizons: np.ndarray, unit: 
     log_limits(axis, [horizons])
     low, high = axis.get_ylim()
     axis.set_ylim(low, high * (high / low) ** 0.12)
-    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.yaxis.set_minor_locator(NullLocator())
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    canvas.steps(axis.yaxis)
     axis.set_ylabel(f"horizon ({unit})")
     _name_horizons(axis, updates, horizons)
 

@@ -19,10 +19,12 @@ from tests.root import ROOT
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no pseudo-terminals")
 
 # Work of a second and a half, in which lines of something else are printed too.
+# A shell lets what it starts in the background ignore Ctrl-C: the program takes it again.
 WORK = """
-import sys, time
+import signal, sys, time
 import freqjax.progress.lines
 from freqjax import progress
+signal.signal(signal.SIGINT, signal.default_int_handler)
 freqjax.progress.lines.EVERY = 0.4
 with progress.shown(), progress.phase("working"), progress.phase("figures", 16) as figures:
     for done in range(1, 6):

@@ -30,6 +30,8 @@ def limit_curves(rows: Sequence[dict[str, Any]], directory: str | Path) -> Path:
     first = min((min(row["samples_seen"]) for row in drawn), default=1)
     last = max((max(row["samples_seen"]) for row in drawn), default=1)
     axis.set(xscale="log", yscale="log", ylim=(FLOOR, 1))
+    canvas.decades(axis.xaxis)
+    canvas.decades(axis.yaxis)
     axis.set_xlim(first / 1.1, max(last, 2 * first) * 1.1)
     for index, row in enumerate(drawn):
         colour, seen = canvas.LAYER_COLOURS[index % len(canvas.LAYER_COLOURS)], row["samples_seen"]

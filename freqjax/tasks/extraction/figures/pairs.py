@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from freqjax.figures import canvas
 
@@ -58,7 +57,7 @@ def rotors(
     )
     shown = np.concatenate([pairs.before[pairs.drawn], pairs.after[pairs.drawn], lines])
     axes[0, 0].set(xscale="log", xlim=(shown.min() / 1.25, shown.max() * 1.25))
-    _frequency_ticks(axes[-1, 0])
+    canvas.steps(axes[-1, 0].xaxis)
     what, limit = ("frequency", "") if linear else _OF_PAIRS
     axes[-1, 0].set_xlabel(f"{what} (Hz): before training ○ → after ●{limit}")
     figure.supylabel(f"{kind}s of a selector, slow to fast", fontsize=10)
@@ -160,9 +159,3 @@ def _row_finding(line_hz: float, after: np.ndarray, at_line: int, kind: str) -> 
         return f"{line_hz:g} Hz: no {kind}"
     nearest = float(after[np.argmin(np.abs(after - line_hz))])
     return f"{line_hz:g} Hz: {at_line} of {counted} near the line, nearest {nearest:.4g} Hz"
-
-
-def _frequency_ticks(axis: Axes) -> None:
-    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.xaxis.set_minor_formatter(NullFormatter())
