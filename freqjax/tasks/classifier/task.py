@@ -25,6 +25,7 @@ from freqjax.networks import Network, Streams
 from freqjax.networks.arrays import EitherArray
 from freqjax.tasks.batch import Batch, Sequences
 from freqjax.tasks.classifier import checks, parts, possible, probes, sections, stretches
+from freqjax.tasks.classifier.batches import batch_of
 from freqjax.tasks.classifier.calibration import (
     probabilities_of,
     sampler_shift,
@@ -173,23 +174,8 @@ class Classifier(Task):
         return stretches.whole(part)
 
     def _batch(self, part: Part, index: Any) -> Batch:
-        """Gather the windows of sequences, from arrays of NumPy or JAX."""
-        xp: Any = np if isinstance(index, np.ndarray) else jnp
-        there = index >= 0
-        rows = xp.maximum(index, 0)
-        inputs = {}
-        for name, values in part.inputs.items():
-            own = xp.asarray(values)[rows].reshape(*index.shape, -1)
-            inputs[name] = xp.where(there[..., None], own, 0)
-        for name, mask in part.masks.items():
-            own = xp.asarray(mask)[rows]
-            inputs[f"{name}_present"] = (there[..., None] & own).astype(np.float32)
-        targets = [_one_hot(xp.asarray(part.label)[rows], self.classes, xp)]
-        if self.config.auxiliary:
-            count = self.output_size - self.classes
-            targets.append(_one_hot(xp.asarray(part.auxiliary)[rows], count, xp))
-        group = xp.asarray(part.group)[rows[xp.arange(len(index)), xp.argmax(there, axis=1)]]
-        return Batch(inputs, xp.concatenate(targets, axis=-1), group, there)
+        """Gather the windows of sequences; see `freqjax.tasks.classifier.batches`."""
+        return batch_of(part, index, self.classes, self.output_size - self.classes)
 
     @functools.cached_property
     def _cut_train(self) -> tuple[Part, np.ndarray, np.ndarray]:
@@ -415,9 +401,3 @@ class Classifier(Task):
             "groups": {name: len(np.unique(part.group)) for name, part in dataset.parts.items()},
             "context": [self.config.samples_before, self.config.samples_ahead],
         }
-
-
-def _one_hot(labels: Any, classes: int, xp: Any) -> Any:
-    """Return [..., C]; zeros for a label of −1."""
-    numbers = xp.arange(classes).reshape((1,) * labels.ndim + (-1,))
-    return (labels[..., None] == numbers).astype(np.float32)
