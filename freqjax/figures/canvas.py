@@ -83,7 +83,7 @@ def subplots(
 def decades(axis: Axis) -> None:
     """Mark the decades of a logarithmic axis alone, with plain numbers.
 
-    Typeset powers of ten, and ticks between them, take a seventh of the time of the layout of all figures.
+    Typeset powers of ten, and ticks between them, are slow to lay out.
     """
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(_plain))

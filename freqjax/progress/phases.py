@@ -86,7 +86,7 @@ class Reporter:
     def __init__(
         self, view: View | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Report to `view`, or to nobody."""
+        """Begin with no phase; each change is told to `view`, if there is one."""
         self.phases: tuple[Phase, ...] = ()
         self.clock, self._view = clock, view
 
@@ -116,7 +116,7 @@ _REPORTER: ContextVar[Reporter | None] = ContextVar("freqjax progress", default=
 def reporting_to(
     view: View | None, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Reporter]:
-    """Let what is done in this context report to `view`, or to nobody."""
+    """Report what is done in this context to `view`, or to nobody."""
     reporter = Reporter(view, clock)
     token = _REPORTER.set(reporter)
     try:
