@@ -7,6 +7,13 @@ from tests.folders import shared_folder
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+# Most of the time of the tests is compiling: programs are compiled quickly and run slowly. .ci/all tries them
+# as users compile them too.
+if "FREQJAX_TESTS_OPTIMIZED" not in os.environ:
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "true"
+    flags = ("--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1")
+    os.environ["XLA_FLAGS"] = " ".join((os.environ.get("XLA_FLAGS", ""), *flags))
+
 # Lines of progress, which only a slow machine has time for, are none of what a test expects of a command.
 os.environ["FREQJAX_PROGRESS"] = "off"
 
@@ -39,10 +46,36 @@ def float64():
     jax.config.update("jax_enable_x64", False)
 
 
-@pytest.fixture(autouse=True)
-def no_pages(request, monkeypatch):
-    """Write no pages, which take a second each, except in the tests of pages."""
-    if not request.node.nodeid.startswith(("tests/page/", "tests/serve/")):
-        from freqjax.page import writing
+@pytest.fixture(autouse=True, scope="session")
+def no_pictures():
+    """Figures that are made but not drawn, and no pages: both take most of the time of a short run."""
+    from freqjax.figures import canvas, processes
+    from freqjax.page import writing
+    from tests.figures.reading import PIXEL
 
-        monkeypatch.setattr(writing, "is_possible", lambda: False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(canvas, "png", lambda figure: PIXEL)
+        patch.setattr(processes, "usable_cores", lambda: 1)
+        patch.setattr(writing, "is_possible", lambda: False)
+        yield
+
+
+@pytest.fixture(scope="module")
+def pictures(no_pictures):
+    """Figures as they are drawn, for a module."""
+    from freqjax.figures import canvas
+    from tests.figures.reading import PNG
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(canvas, "png", PNG)
+        yield
+
+
+@pytest.fixture(scope="module")
+def pages(no_pictures):
+    """Pages as they are written, for a module."""
+    from freqjax.page import writing
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writing, "is_possible", lambda: True)
+        yield

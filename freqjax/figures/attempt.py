@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from freqjax.figures import processes
 from freqjax.text import printable
 
 
@@ -14,9 +15,15 @@ def attempt(draw: Callable[[], Sequence[Path]], say: Callable[[str], None]) -> l
     `say` is told why.
     """
     try:
-        return list(draw())
+        figures = list(draw())
+        drawers = processes.current()
+        if drawers is not None:
+            drawers.wait()
+        return figures
     except Exception as error:
-        reason = f"{type(error).__name__}: {str(error).strip()}".partition("\n")[0].rstrip(".: ")
+        told = isinstance(error, processes.DrawingError)
+        reason = str(error) if told else f"{type(error).__name__}: {str(error).strip()}"
+        reason = reason.partition("\n")[0].rstrip(".: ")
         say(
             f"no figures: they could not be drawn ({printable(reason)}); all else is as it should be."
         )

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from freqjax.figures import processes
 from freqjax.figures.palette import (
     GREY,
     GROUP_COLOURS,
@@ -41,12 +42,14 @@ __all__ = [
     "dress",
     "grid",
     "outer_labels",
+    "png",
     "save",
     "say_not_finite",
     "set_headline",
     "steps",
     "subplots",
     "text_colour",
+    "write",
 ]
 
 # Sixteen shades per channel, with an error of at most 8 of 255, halve the size of a PNG.
@@ -135,16 +138,32 @@ def set_headline(figure: Figure, text: str) -> None:
 
 
 def save(figure: Figure, directory: str | Path, name: str) -> Path:
-    """Write the figure as a PNG; the directory is created if it is missing."""
+    """Write the figure as a PNG; the directory is created if it is missing.
+
+    Within `freqjax.figures.processes.drawing` another process draws it, and it may be written later.
+    """
     path = Path(directory) / name
     path.parent.mkdir(parents=True, exist_ok=True)
+    drawers = processes.current()
+    if drawers is None or not drawers.take(figure, path):
+        write(figure, path)
+    return path
+
+
+def write(figure: Figure, path: Path) -> None:
+    """Draw the figure here and write it as a PNG."""
+    content = png(figure)
+    with replacing(path) as file:
+        file.write(content)
+
+
+def png(figure: Figure) -> bytes:
+    """Lay the figure out, draw it and return it as a PNG."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     content = io.BytesIO()
     imsave(content, _SHADES[np.asarray(canvas.buffer_rgba())], format="png")
-    with replacing(path) as file:
-        file.write(content.getbuffer())
-    return path
+    return content.getvalue()
 
 
 def say_not_finite(axis: Axes, values: np.ndarray) -> bool:

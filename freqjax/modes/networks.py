@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
     from freqjax.tasks.evaluation import Frozen
     from freqjax.tasks.predicting import Predicts
     from freqjax.tasks.separation import Separates
+    from freqjax.tasks.task import Task
 
 
 def evaluate(config: Config, flags: dict[str, Any]) -> int:
     """Evaluate the weights of a checkpoint and write the results to a folder."""
     from freqjax.deploy.trained import load
-    from freqjax.figures.attempt import attempt
-    from freqjax.report import summary
+    from freqjax.figures import processes
     from freqjax.tasks.predicting import Predicts
     from freqjax.training.prepared import Prepared
 
@@ -41,29 +42,38 @@ def evaluate(config: Config, flags: dict[str, Any]) -> int:
             if not task.is_judged:
                 tell("test rows without a label are not judged: nothing else is written.")
                 return 0
-        tell("evaluating the weights, the baselines and the limit …")
-        with progress.phase("evaluating"):
-            evaluation = task.evaluate(frozen)
-        values = summary.assemble(
-            evaluation,
-            task,
-            trained.params,
-            initializer=trained.initializer,
-            weights=trained.weights,
-        )
-        if trained.origin is not None:
-            values["init_from"] = trained.origin.to_json()
-        workdir.make(folder, writes=("evaluation.json",))
-        files.write_json(folder / "evaluation.json", values)
-        figures = []
-        if flags["figures"]:
-            tell("drawing the figures …")
-            with progress.phase("figures"):
-                figures = attempt(
-                    lambda: task.draw(frozen, evaluation, [], folder / "evaluation"), warn
-                )
-        tell(summary.text(values, evaluation, task, folder, figures))
+        with processes.drawing() if flags["figures"] else contextlib.nullcontext():
+            _judge(trained, task, frozen, folder, draws=flags["figures"])
     return 0
+
+
+def _judge(trained: Trained, task: Task, frozen: Frozen, folder: Path, *, draws: bool) -> None:
+    """Evaluate frozen weights and write evaluation.json and, where `draws`, the figures."""
+    from freqjax.figures.attempt import attempt
+    from freqjax.report import summary
+
+    tell("evaluating the weights, the baselines and the limit …")
+    with progress.phase("evaluating"):
+        evaluation = task.evaluate(frozen)
+    values = summary.assemble(
+        evaluation,
+        task,
+        trained.params,
+        initializer=trained.initializer,
+        weights=trained.weights,
+    )
+    if trained.origin is not None:
+        values["init_from"] = trained.origin.to_json()
+    workdir.make(folder, writes=("evaluation.json",))
+    files.write_json(folder / "evaluation.json", values)
+    figures = []
+    if draws:
+        tell("drawing the figures …")
+        with progress.phase("figures"):
+            figures = attempt(
+                lambda: task.draw(frozen, evaluation, [], folder / "evaluation"), warn
+            )
+    tell(summary.text(values, evaluation, task, folder, figures))
 
 
 def _write_predictions(task: Predicts, frozen: Frozen, folder: Path) -> None:

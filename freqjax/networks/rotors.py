@@ -119,13 +119,14 @@ def _recurrence(
 def _held(setting: LstmSetting) -> Float[Array, "D GH"]:
     """Return the input kernel [D, 4H] with which each selector holds the pairs of the others."""
     gates, owners = gate_columns(setting.hidden_size), pair_owners(setting)
-    kernel = jnp.zeros((setting.input_size, 4 * setting.hidden_size))
+    # By NumPy, since nothing of it is drawn: each assignment would be a program of its own.
+    kernel = np.zeros((setting.input_size, 4 * setting.hidden_size))
     for number, row in enumerate(setting.selectors):
         others = np.flatnonzero(owners != number)
         for unit in _units(setting.hidden_size):
             for gate, push in (("i", -_HOLD), ("f", _HOLD), ("o", -_HOLD)):
-                kernel = kernel.at[row, gates[gate] + unit[others]].set(push)
-    return kernel
+                kernel[row, gates[gate] + unit[others]] = push
+    return jnp.asarray(kernel, jnp.zeros(0).dtype)
 
 
 def _driven(

@@ -5,7 +5,10 @@ A run that a signal ended has a summary of what is known at once, and no more.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import importlib
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +16,7 @@ from freqjax import progress
 from freqjax.checkpoints.records import Origin
 from freqjax.config.sections import Config
 from freqjax.diagnosis import Diagnosis, RunUnderExamination, diagnose
+from freqjax.figures import processes
 from freqjax.figures.attempt import attempt
 from freqjax.networks.network import Params
 from freqjax.page import writing as page
@@ -59,6 +63,23 @@ class Trained:
         return self.origin.initializer if self.origin else self.config.network.initializer
 
 
+def load_ahead(config: Config) -> None:
+    """Import what an end needs in a thread, while training waits for its device.
+
+    Matplotlib and Bokeh take seconds between them.
+    """
+    names = ["freqjax.figures.canvas"]
+    if config.train.page and page.is_possible():
+        names.append("freqjax.page.panels")
+
+    def load() -> None:
+        with contextlib.suppress(Exception):  # who needs them finds out, and says so
+            for name in names:
+                importlib.import_module(name)
+
+    threading.Thread(target=load, name="load_ahead", daemon=True).start()
+
+
 def sum_up(
     run: Trained, best: Callable[[], Params | None], reason: str, say: Say
 ) -> dict[str, Any]:
@@ -74,30 +95,18 @@ def sum_up(
     if params is None:
         params, weights = run.trainer.params, "last"
     task, place = run.prepared.task, run.folder.path
-    say(f"evaluating the {weights} weights, the baselines and the limit …")
-    with progress.phase("evaluating"):
-        frozen = run.prepared.frozen(params, run.initial_params)
-        evaluation = task.evaluate(frozen)
-    values = summary.assemble(
-        evaluation,
-        task,
-        params,
-        initializer=run.initializer,
-        weights=weights,
-        wall_seconds=run.seconds,
-        stop_reason=reason,
-        distinct_rows=run.trainer.distinct_rows,
-        **summary.of_rows(run.rows, task, run.trainer.epoch),
-        epochs=run.trainer.epoch,
-        updates=run.trainer.step,
-    )
-    if run.origin is not None:
-        values["init_from"] = run.origin.to_json()
-    # First, so that nothing that follows can cost the numbers.
-    write_summary(place / "summary.json", values)
-    say("drawing the figures …")
-    with progress.phase("figures"):
-        figures = attempt(lambda: task.draw(frozen, evaluation, run.rows, place / "figures"), say)
+    with processes.drawing():  # those that draw the figures start while the weights are evaluated
+        say(f"evaluating the {weights} weights, the baselines and the limit …")
+        with progress.phase("evaluating"):
+            frozen = run.prepared.frozen(params, run.initial_params)
+            evaluation = task.evaluate(frozen)
+        values = _summary(run, params, evaluation, weights=weights, stop_reason=reason)
+        # First, so that nothing that follows can cost the numbers.
+        write_summary(place / "summary.json", values)
+        say("drawing the figures …")
+        with progress.phase("figures"):
+            folder = place / "figures"
+            figures = attempt(lambda: task.draw(frozen, evaluation, run.rows, folder), say)
     parts = values, evaluation, task, run.rows, figures, None, frozen
     ended = Run(place, run.config, *parts)
     # A run with a summary and a report is a finished run.
@@ -113,6 +122,26 @@ def sum_up(
     chasing = report.finds_chasing(ended.diagnosis)
     say(summary.text(values, evaluation, task, place, figures, chasing=chasing))
     say(report.cause_line(ended.diagnosis))
+    return values
+
+
+def _summary(run: Trained, params: Params, evaluation: Evaluation, **ended: str) -> dict[str, Any]:
+    """Return the entries of summary.json; `ended` is which weights they are of, and why training stopped."""
+    task = run.prepared.task
+    values = summary.assemble(
+        evaluation,
+        task,
+        params,
+        initializer=run.initializer,
+        wall_seconds=run.seconds,
+        distinct_rows=run.trainer.distinct_rows,
+        **ended,
+        **summary.of_rows(run.rows, task, run.trainer.epoch),
+        epochs=run.trainer.epoch,
+        updates=run.trainer.step,
+    )
+    if run.origin is not None:
+        values["init_from"] = run.origin.to_json()
     return values
 
 

@@ -187,6 +187,8 @@ class Experiment:
                     lines.advance(trainer.epoch + trainer.share)
                     continue
                 self._count_time()
+                if not self._rows:  # all is compiled by now
+                    ending.load_ahead(self.config)
                 reason = self._end_epoch(folder, store, trainer, result, lines)
                 if reason is not None:
                     return reason

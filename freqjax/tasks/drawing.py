@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freqjax import progress
+from freqjax.figures import processes
 from freqjax.tasks.columns import is_filtered
 from freqjax.tasks.evaluation import Evaluation, Frozen
 
@@ -20,8 +21,14 @@ Draw = Callable[[], Path]
 
 
 def draw_each(drawings: Sequence[Draw]) -> list[Path]:
-    """Draw figures one after another, counted, and return the PNGs."""
-    return [draw() for draw in progress.each("figures", drawings)]
+    """Draw figures, counted, and return the PNGs."""
+    drawers = processes.current()
+    if drawers is None:
+        return [draw() for draw in progress.each("figures", drawings)]
+    paths = [draw() for draw in drawings]
+    for path in progress.each("figures", paths):
+        drawers.wait_for(path)
+    return paths
 
 
 def run_drawings(

@@ -15,3 +15,8 @@ def server(root):
     yield started
     started.close()
     thread.join()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def shown(pages, pictures):
+    """Bring pages and figures back."""

@@ -25,7 +25,7 @@ def swept(axes):
     return overrides.apply(config, [])
 
 
-def test_the_best_replica_is_a_checkpoint_that_repeats_its_numbers(tmp_path):
+def test_the_best_replica_is_a_checkpoint_that_repeats_its_numbers(tmp_path, pictures):
     axes = {"optimizer.learning_rate": (1e-3, 1e-2), "network.hidden_size": (4, 3)}
     assert (
         sweep.run(swept(axes), tmp_path / "sweep", resume=False, figures=True, say=silent) is None

@@ -265,7 +265,9 @@ def test_a_folder_without_noise_as_long_as_a_block_is_refused(tmp_path):
         rows_of(task, "test")
 
 
-def test_a_recipe_is_trained_from_its_command_to_its_figures(tmp_path, monkeypatch, capsys):
+def test_a_recipe_is_trained_from_its_command_to_its_figures(
+    tmp_path, monkeypatch, capsys, pictures
+):
     monkeypatch.chdir(tmp_path)
     fields = {
         "task.duration": "0.5", "task.burn_in": "0.1", "task.recordings": "2", "task.test_recordings": "8",

@@ -562,7 +562,7 @@ def test_rows_without_layers_show_the_whole_norm(tmp_path, drawn):
     assert "0.7 (all)" in headline(drawn["gradient_norms.png"])
 
 
-def test_threads_draw_what_one_thread_draws(tmp_path):
+def test_threads_draw_what_one_thread_draws(tmp_path, pictures):
     record = make_record(frequencies_hz=(5.0,), samples=1000)
     alone = figures.error_over_time(record, tmp_path / "alone").read_bytes()
     threads = [

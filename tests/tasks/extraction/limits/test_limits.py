@@ -491,7 +491,7 @@ def invoke(tmp_path, *words):
     return main([str(word) for word in (*given, *words)])
 
 
-def test_the_mode_leaves_a_table_and_a_figure(tmp_path, capsys):
+def test_the_mode_leaves_a_table_and_a_figure(tmp_path, capsys, pictures):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "config.json").write_text("a run's own")
     words = ("--config.limits.phase_scales=1,0.5", "--config.limits.samples_seen=1,5,20")

@@ -1,0 +1,150 @@
+"""Processes that lay figures out and draw them, while the main one makes the next.
+
+A figure is made and pickled in a fraction of the time that its layout and drawing take, most of which is
+Python: threads would not help.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import freqjax
+from freqjax.system.processors import usable_cores
+
+# A process takes most of a second of a core to start, so that a third one rarely pays.
+_MOST = 2
+
+
+class DrawingError(Exception):
+    """A figure that a process could not draw; the message says why."""
+
+
+class Drawers:
+    """Processes that draw; `drawing` starts and ends them.
+
+    Args:
+      count: how many.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._started = [_start() for _ in range(count)]
+        for process in self._started:
+            self._free.put(process)
+        self._threads = ThreadPoolExecutor(count)
+        self._pending: dict[Path, Future[None]] = {}
+
+    def take(self, figure: Any, path: Path) -> bool:
+        """Have a figure drawn and written to `path`, and return whether it can be pickled at all."""
+        try:
+            content = pickle.dumps(figure)
+        except Exception:  # what pickle raises depends on what it meets
+            return False
+        self._pending[path] = self._threads.submit(self._draw, content, path, _settings())
+        return True
+
+    def wait_for(self, path: Path) -> None:
+        """Wait until the figure of `path` is written.
+
+        Raises:
+          DrawingError: it could not be drawn.
+        """
+        pending = self._pending.pop(path, None)
+        if pending is not None:
+            pending.result()
+
+    def wait(self) -> None:
+        """Wait until all figures are written.
+
+        Raises:
+          DrawingError: one could not be drawn.
+        """
+        for path in list(self._pending):
+            self.wait_for(path)
+
+    def close(self) -> None:
+        """End the processes, whatever they are at."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for process in self._started:
+            process.kill()
+        self._threads.shutdown()
+        for process in self._started:
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                with contextlib.suppress(OSError):  # what was not sent yet has nobody to read it
+                    pipe.close()
+
+    def _draw(self, content: bytes, path: Path, settings: dict[str, Any]) -> None:
+        process = self._free.get()
+        try:
+            pickle.dump((content, str(path), settings), process.stdin)
+            process.stdin.flush()
+            failure = pickle.load(process.stdout)
+        except (OSError, EOFError, pickle.UnpicklingError):
+            failure = f"a process that draws ended with code {process.wait()}"
+        finally:
+            self._free.put(process)
+        if failure is not None:
+            raise DrawingError(failure)
+
+
+_CURRENT: ContextVar[Drawers | None] = ContextVar("drawers", default=None)
+
+
+def current() -> Drawers | None:
+    """Return the processes that draw now; None where figures are drawn in this one."""
+    return _CURRENT.get()
+
+
+@contextlib.contextmanager
+def drawing() -> Iterator[None]:
+    """Have processes of their own draw what is saved, where there is more than one processor.
+
+    They start at once and load Matplotlib meanwhile. Who leaves without waiting for a figure has none.
+    """
+    count = min(_MOST, usable_cores())
+    if count == 1 or not sys.executable:
+        yield
+        return
+    drawers = Drawers(count)
+    token = _CURRENT.set(drawers)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+        drawers.close()
+
+
+def _start() -> Any:
+    """Start a process that draws, with pipes to and from it; Ctrl-C in a terminal does not reach it."""
+    package = str(Path(freqjax.__file__).parents[1])
+    path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+    return subprocess.Popen(
+        # -P: a file of the working directory must not stand for a module of the same name.
+        [sys.executable, "-P", "-m", "freqjax.figures.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # warnings of the fonts, which the main process has given already
+        env={**os.environ, "PYTHONPATH": path},
+        start_new_session=True,
+    )
+
+
+def _settings() -> dict[str, Any]:
+    """Return the settings of Matplotlib that a program has changed; figures are drawn by them too."""
+    import matplotlib
+
+    # The backend is left out: to ask for it imports pyplot.
+    names = [name for name in matplotlib.rcParams if name != "backend"]
+    now, first = matplotlib.rcParams, matplotlib.rcParamsDefault
+    return {name: now[name] for name in names if now[name] != first[name]}

@@ -1,0 +1,154 @@
+"""Figures that processes draw are those that one process draws, and none of them outlives its use."""
+
+import shutil
+import subprocess
+import sys
+
+import matplotlib
+import numpy as np
+import pytest
+
+from freqjax.figures import canvas, processes
+from freqjax.figures.attempt import attempt
+from tests.root import ROOT
+
+pytestmark = pytest.mark.usefixtures("pictures")
+
+
+@pytest.fixture
+def two_cores(monkeypatch):
+    monkeypatch.setattr(processes, "usable_cores", lambda: 2)
+
+
+def figure(seed=0):
+    made, axes = canvas.subplots(7, 3, 1, 2, sharex=True)
+    for axis in axes.flat:
+        axis.semilogy(np.random.default_rng(seed).uniform(1e-3, 1, 50), label="loss")
+        canvas.decades(axis.yaxis)
+        axis.set_xlabel("epoch")
+    axes[0, 0].legend()
+    canvas.set_headline(
+        made, "A finding in bold letters that is long enough for more than a line of them"
+    )
+    return made
+
+
+def current() -> processes.Drawers:
+    found = processes.current()
+    assert found is not None
+    return found
+
+
+def started(drawers):
+    return drawers._started
+
+
+def test_processes_draw_what_one_draws(tmp_path, two_cores):
+    alone = [canvas.save(figure(seed), tmp_path / "alone", f"{seed}.png") for seed in range(5)]
+    with processes.drawing():
+        drawers = current()
+        paths = [canvas.save(figure(seed), tmp_path / "beside", f"{seed}.png") for seed in range(5)]
+        drawers.wait()
+        assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in alone]
+    assert len(started(drawers)) == 2
+    assert all(process.returncode is not None for process in started(drawers))
+    assert processes.current() is None
+
+
+def test_settings_of_the_program_hold_for_the_processes(tmp_path, two_cores):
+    with matplotlib.rc_context({"font.family": "monospace", "lines.linewidth": 4.0}):
+        alone = canvas.save(figure(), tmp_path / "alone", "a.png").read_bytes()
+        with processes.drawing():
+            path = canvas.save(figure(), tmp_path / "beside", "a.png")
+            current().wait_for(path)
+        assert path.read_bytes() == alone
+    assert canvas.save(figure(), tmp_path, "other.png").read_bytes() != alone
+
+
+def test_a_figure_that_cannot_be_pickled_is_drawn_here(tmp_path, two_cores):
+    made = figure()
+    made.axes[0].xaxis.set_major_formatter(lambda value, place: f"{value:g}!")
+    with processes.drawing():
+        assert canvas.save(made, tmp_path, "here.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_goes_wrong_in_a_process_is_said_as_if_it_went_wrong_here(
+    tmp_path, two_cores, monkeypatch
+):
+    said = []
+    with processes.drawing():
+        drawers = current()
+        taken = drawers.take
+
+        def take(figure, path):
+            shutil.rmtree(path.parent)  # before the figure is sent
+            return taken(figure, path)
+
+        monkeypatch.setattr(drawers, "take", take)
+        assert (
+            attempt(lambda: [canvas.save(figure(), tmp_path / "gone", "a.png")], said.append) == []
+        )
+    assert len(said) == 1
+    assert said[0].startswith("no figures: they could not be drawn (FileNotFoundError: ")
+    assert "DrawingError" not in said[0]
+
+
+def test_a_process_that_is_killed_costs_the_figures_alone(tmp_path, two_cores):
+    said = []
+    with processes.drawing():
+        for process in started(current()):
+            process.kill()
+        assert attempt(lambda: [canvas.save(figure(), tmp_path, "a.png")], said.append) == []
+    assert said == [
+        "no figures: they could not be drawn (a process that draws ended with code -9); all else is as it "
+        "should be."
+    ]
+
+
+def test_who_leaves_early_waits_for_nothing(tmp_path, two_cores):
+    with pytest.raises(KeyboardInterrupt), processes.drawing():
+        drawers = current()
+        for number in range(20):
+            canvas.save(figure(), tmp_path, f"{number}.png")
+        raise KeyboardInterrupt
+    assert all(process.returncode == -9 for process in started(drawers))
+    assert len(list(tmp_path.glob("*.png"))) < 20
+
+
+def test_on_one_core_figures_are_drawn_here(tmp_path):
+    with processes.drawing():
+        assert processes.current() is None
+
+
+def test_files_of_the_working_directory_stand_for_no_module(tmp_path, two_cores, monkeypatch):
+    (tmp_path / "pickle.py").write_text("raise SystemExit(3)", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with processes.drawing():
+        path = canvas.save(figure(), tmp_path, "a.png")
+        current().wait_for(path)
+    assert path.is_file()
+
+
+def test_a_program_without_a_guarded_main_draws_too(tmp_path):
+    """The processes do not run the user's program again, as those of multiprocessing do."""
+    (tmp_path / "mine.py").write_text(
+        "from freqjax.figures import canvas, processes\n"
+        "processes.usable_cores = lambda: 2\n"
+        "print('once')\n"
+        "with processes.drawing():\n"
+        "    figure, axes = canvas.subplots(4, 3)\n"
+        "    path = canvas.save(figure, '.', 'a.png')\n"
+        "    processes.current().wait()\n"
+        "    print(path.is_file())\n",
+        encoding="utf-8",
+    )
+    environment = {"PATH": "", "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+    ended = subprocess.run(
+        [sys.executable, "mine.py"],
+        check=False,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.stdout.split() == ["once", "True"], ended.stderr
