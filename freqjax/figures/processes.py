@@ -144,7 +144,7 @@ def _settings() -> dict[str, Any]:
     """Return the settings of Matplotlib that a program has changed; figures are drawn by them too."""
     import matplotlib
 
-    # The backend is left out: to ask for it imports pyplot.
-    names = [name for name in matplotlib.rcParams if name != "backend"]
-    now, first = matplotlib.rcParams, matplotlib.rcParamsDefault
+    now: Any = matplotlib.rcParams
+    first: Any = matplotlib.rcParamsDefault
+    names = [name for name in now if name != "backend"]  # to ask for the backend imports pyplot
     return {name: now[name] for name in names if now[name] != first[name]}
