@@ -7,7 +7,9 @@ traceback.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -23,6 +25,9 @@ from freqjax.system import files, output
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one invocation and return its exit code."""
+    # The interpreter's last collections would visit everything that is about to go: a second and more.
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)
     output.prepare()
     try:
         with interrupts.raising(), progress.shown():
