@@ -63,6 +63,11 @@ class RunConfig(Section, section="run"):
     )
     num_processes: int | None = at_least(1, None, "processes in all (with coordinator)")
     process_id: int | None = at_least(0, None, "which of them this is, from 0 (with coordinator)")
+    scheduler: str = anything(
+        "",
+        "address of a Dask scheduler, such as tcp://HOST:8786, whose workers train the replicas of a sweep "
+        "that share no program; empty for none",
+    )
 
 
 @dataclass(init=False)

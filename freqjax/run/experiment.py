@@ -22,6 +22,7 @@ from freqjax.checkpoints.store import CheckpointStore, Restored
 from freqjax.config import sections as configs
 from freqjax.config import validation
 from freqjax.config.sections import Config
+from freqjax.errors import UserError
 from freqjax.networks.network import Params
 from freqjax.page import snapshots
 from freqjax.page import writing as page
@@ -77,6 +78,10 @@ def run(
       UserError: bad config, data or folder; one sentence.
       Interrupted: a signal came before anything was written.
     """
+    if config.run.scheduler:
+        raise UserError(
+            f"run.scheduler is {config.run.scheduler}: it must be empty where there is no sweep."
+        )
     devices.select(None)
     if config.run.cpu_devices is not None:
         devices.use_cpu_cores(config.run.cpu_devices)

@@ -72,7 +72,8 @@ class EpochLines:
         """Print the losses of new `rows` of metrics; losses that are not finite are printed immediately."""
         if not rows:
             return
-        epoch, now = rows[0]["epoch"], time.monotonic()
+        latest = list({row["replica"]: row for row in rows}.values())
+        epoch, now = max(row["epoch"] for row in latest), time.monotonic()
         alarms = [
             f"  replica {row['replica']}: {alert}"
             for row in rows
@@ -82,7 +83,7 @@ class EpochLines:
         quick = now - self._shown < LINE_SECONDS and epoch < self._epochs
         if not quick or alarms:
             explained = "" if self._shown > 0 else "  (lowest / middle / highest)"
-            self._say(f"{self._line(rows, epoch)}{explained}{self._left()}")
+            self._say(f"{self._line(latest, epoch)}{explained}{self._left()}")
             self._shown = now
         for alarm in alarms:
             self._say(alarm)

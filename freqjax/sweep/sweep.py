@@ -29,18 +29,17 @@ from freqjax import progress
 from freqjax.checkpoints.records import Record, ReplicaRecord, Spent, data_hashes
 from freqjax.checkpoints.store import CheckpointStore
 from freqjax.config import sections as configs
-from freqjax.config import validation
-from freqjax.config.sections import Config, RunConfig
-from freqjax.errors import UserError
+from freqjax.config.sections import Config
 from freqjax.run.interrupts import Interrupted, Interrupts
 from freqjax.run.workdir import Workdir
-from freqjax.sweep import axes, checks, ending, processes
+from freqjax.sweep import agreement, axes, checks, ending, processes, workers
 from freqjax.sweep.axes import Bucket, Replica
 from freqjax.sweep.lines import EpochLines, SweepProgress, training
 from freqjax.sweep.logs import Arrays, Replicas
 from freqjax.sweep.serial import SerialReplicas
 from freqjax.sweep.shared import SharedReplicas
 from freqjax.sweep.standards import names_of
+from freqjax.sweep.workers import WorkersReplicas
 from freqjax.system import devices, output
 from freqjax.training.prepared import assemble
 from freqjax.training.regimes import is_alone
@@ -73,22 +72,24 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
     processes.connect(config.run)
     devices.require()
     with contextlib.ExitStack() as stack:
+        client = stack.enter_context(workers.connected(config.run))
         # With several processes the cluster handles signals, since all must stop at the same step.
         interrupts = stack.enter_context(Interrupts()) if jax.process_count() == 1 else None
         claimed: list[Workdir] = []
 
         def claim() -> None:
             claimed.append(stack.enter_context(Workdir(folder, resume=resume)))
-            _refuse_other_sweep(config, claimed[0])
-            claimed[0].write_json("config.json", configs.to_dict(_anywhere(config)))
+            agreement.refuse_other_sweep(config, claimed[0])
+            claimed[0].write_json("config.json", configs.to_dict(agreement.anywhere(config)))
 
         with _naming_lost_processes():
-            _refuse_other_processes(config)
+            agreement.refuse_other_processes(config)
             with _acting(interrupts):
                 buckets = processes.on_all(
                     lambda: axes.buckets(members, config.sweep.widest_padding)
                 )
                 notes = processes.on_all(lambda: checks.check(buckets, say, resume=resume))
+                notes += workers.notes(client, buckets)
             processes.from_lead(claim)
             lead = processes.is_lead()
             if not lead:
@@ -97,12 +98,7 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
             for note in notes:
                 say(note)
             place = claimed[0] if lead else None
-            return _Sweep(config, buckets, place, interrupts, say).run(figures)
-
-
-def _anywhere(config: Config) -> Config:
-    """Return `config` with the default `run` section, which does not affect the results."""
-    return dataclasses.replace(config, run=RunConfig())
+            return _Sweep(config, buckets, place, interrupts, client, say).run(figures)
 
 
 def _silent(_: str) -> None:
@@ -127,40 +123,12 @@ def _naming_lost_processes() -> Iterator[None]:
         os._exit(2)
 
 
-def _identity(config: Config) -> list[Any]:
-    """Return what all processes of a sweep must have in common; the order of axes is that of replicas."""
-    values = configs.to_dict(_anywhere(config))
-    values.pop("modules", None)  # where modules are may differ from machine to machine
-    return [values, list(config.sweep.axes)]
-
-
-def _refuse_other_processes(config: Config) -> None:
-    told = processes.gather(_identity(config))
-    others = [n for n, found in enumerate(told) if found != told[0]]
-    if others:
-        raise UserError(
-            f"process {others[0]} was started with another config than process 0: only run.* may differ."
-        )
-
-
-def _refuse_other_sweep(config: Config, folder: Workdir) -> None:
-    saved = folder.read_json("config.json")
-    if saved is None:
-        return
-    before = validation.from_dict(saved, "config.json")
-    changed = [f for f in configs.differing_fields(config, before) if not f.startswith("run.")]
-    if not changed and list(before.sweep.axes) != list(config.sweep.axes):
-        changed = ["sweep.axes (their order)"]
-    if changed:
-        raise UserError(
-            f"{', '.join(changed)} differ from the sweep's own: only run.* may change on a resume."
-        )
-
-
-def _make_replicas(bucket: Bucket, mine: Sequence[Replica], *, resumed: bool) -> Replicas:
+def _make_replicas(
+    bucket: Bucket, mine: Sequence[Replica], client: Any, *, resumed: bool
+) -> Replicas:
     # The replicas of a bucket are all serial or all shared.
     if is_alone(bucket.replicas[0].config):
-        return SerialReplicas(bucket, mine)
+        return WorkersReplicas(bucket, mine, client) if client else SerialReplicas(bucket, mine)
     return SharedReplicas(bucket, mine, resumed=resumed)
 
 
@@ -171,7 +139,10 @@ def _epochs(bucket: Bucket, record: Record | None) -> dict[int | None, int]:
 
 
 class _Sweep:
-    """Sweep on one of its processes; `folder` is None unless this is the lead."""
+    """Sweep on one of its processes.
+
+    `folder` is None unless this is the lead, `client` unless there is a Dask cluster.
+    """
 
     def __init__(
         self,
@@ -179,9 +150,11 @@ class _Sweep:
         buckets: list[Bucket],
         folder: Workdir | None,
         interrupts: Interrupts | None,
+        client: Any,
         say: Say,
     ) -> None:
         self._config, self._buckets, self._folder = config, buckets, folder
+        self._client = client
         self._interrupts, self._say = interrupts, say
         self._told: set[str] = set()
         self._count = sum(len(b.replicas) for b in buckets)
@@ -255,7 +228,9 @@ class _Sweep:
             share = processes.share_of(len(bucket.replicas))
             mine, resumed = bucket.replicas[share], record is not None
             with _acting(self._interrupts):
-                replicas = processes.on_all(lambda: _make_replicas(bucket, mine, resumed=resumed))
+                replicas = processes.on_all(
+                    lambda: _make_replicas(bucket, mine, self._client, resumed=resumed)
+                )
             if record is not None:
                 self._restore(store, replicas, record, share)
             processes.on_all(lambda: self._cut_rows(bucket, record))
@@ -362,7 +337,7 @@ class _Sweep:
         self._spent.wall_seconds, self._began = self._spent.wall_seconds + now - self._began, now
         self._spent.compilations = self._compiled_before + replicas.compilations
         record = Record(
-            config=configs.to_dict(_anywhere(self._config)),
+            config=configs.to_dict(agreement.anywhere(self._config)),
             replicas=records,
             results=found,
             spent=self._spent,
