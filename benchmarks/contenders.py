@@ -96,34 +96,42 @@ def compare(contenders: Sequence[Contender | Absent], rounds: int) -> list[dict[
     """Time the contenders alternately, for at most `rounds` rounds, and return a row for each.
 
     Returns:
-      `engine`, `threads`, `median_us`, `min_us`, `max_us`, `runs` and, where freqjax ran beside it, `ratio`:
-      the median over rounds of this engine's time / freqjax's in the same round; and where the limit was
-      measured, `limits`: the same over the limit. An absent engine's row has `absent`, the reason, and times
-      that are null.
+      `engine`, `threads`, `median_us`, `min_us`, `max_us`, `runs`, `times_us` (of every round) and, where
+      freqjax ran beside it, `ratio`: the median over rounds of this engine's time / freqjax's in the same
+      round; and where the limit was measured, `limits`: the same over the limit. An absent engine's row has
+      `absent`, the reason, and times that are null.
     """
     present = [found for found in contenders if isinstance(found, Contender)]
-    times = alternate(present, rounds)
-    engines = [found.engine for found in present]
+    rows = rows_of(present, alternate(present, rounds))
+    nothing = dict.fromkeys(("threads", "median_us", "min_us", "max_us")) | {"runs": 0}
+    missing = (found for found in contenders if isinstance(found, Absent))
+    return [*rows, *({"engine": m.engine} | nothing | {"absent": m.reason} for m in missing)]
+
+
+def rows_of(
+    contenders: Sequence[Contender], times: Sequence[Sequence[float]]
+) -> list[dict[str, Any]]:
+    """Make the rows of contenders of which one is the reference, from their times [round][contender], µs."""
+    engines = [found.engine for found in contenders]
 
     def over(place: int, other: str) -> float:
         ratio = median(row[place] / row[engines.index(other)] for row in times)
         return float(f"{ratio:.3g}")
 
     rows = []
-    for place, contender in enumerate(present):
+    for place, contender in enumerate(contenders):
         row = row_of(contender, [row[place] for row in times]) | {"ratio": over(place, REFERENCE)}
         if LIMIT in engines and contender.engine != LIMIT:
             row["limits"] = over(place, LIMIT)
         rows.append(row)
-    nothing = dict.fromkeys(("threads", "median_us", "min_us", "max_us")) | {"runs": 0}
-    missing = (found for found in contenders if isinstance(found, Absent))
-    return [*rows, *({"engine": m.engine} | nothing | {"absent": m.reason} for m in missing)]
+    return rows
 
 
 def row_of(contender: Contender, times: Sequence[float]) -> dict[str, Any]:
-    """Make the row of a contender from its times, µs a unit."""
+    """Make the row of a contender from its times, µs a unit, which `times_us` keeps round by round."""
     names = {"median_us": median, "min_us": min, "max_us": max}
     # Four digits: times range from µs (a step) to seconds (a long stream).
     spread = {name: float(f"{of(times):.4g}") for name, of in names.items()}
     found = {"engine": contender.engine, "threads": contender.threads, **spread}
-    return found | {"runs": len(times)} | contender.facts
+    rounds = [float(f"{time:.4g}") for time in times]
+    return found | {"runs": len(times)} | contender.facts | {"times_us": rounds}

@@ -3,11 +3,12 @@
     python -m benchmarks.devices [--quick] [--solve] [--name NAME] [--only TEXT] [--platform PLATFORM]
 
 Times every job on every platform that JAX finds, or on that of `--platform`, freqjax and the others
-alternately. It writes benchmarks/results/NAME.json after each job, with a table in NAME.md and a figure in
-NAME.png. NAME is by default made of the processor, its cores and the accelerator. `--quick` runs a little of
-each job, in a minute; `--solve` adds the whole command of the main task; `--only` selects the jobs whose name
-begins with TEXT, and keeps the other rows of the file. About ten minutes on two cores. `benchmarks.compare`
-compares two machines.
+alternately, and writes down what else the machine did meanwhile (`benchmarks.meanwhile`). It writes
+benchmarks/results/NAME.json after each job, with tables in NAME.md and a figure in NAME.png. NAME is by
+default made of the processor, its cores and the accelerator. `--quick` runs a little of each job, in two
+minutes; `--solve` adds the whole command of the main task; `--only` selects the jobs whose name begins with
+TEXT, and keeps the other rows of the file. About a quarter of an hour on two cores. `benchmarks.compare`
+compares two machines, or checks a machine's times against earlier ones.
 
 | job | unit |
 |---|---|
@@ -20,6 +21,9 @@ compares two machines.
 | classifier | an update of the sequence classifier of `benchmarks.classifier_jobs` |
 | classify_published, _watch, _stream | a window, or a sample of a stream: `benchmarks.inference_jobs` |
 | seeds_N | an Adam step of one of N seeds that train at once, hidden 64 |
+| start_quick | a run of configs/quick.py, the whole command, with a cold and a warm cache |
+| start_evaluate, _load, _help | the whole command: see `benchmarks.start_jobs` |
+| start_stream | a stream's first answer, from the start of Python |
 | solve_default | `configs/default.py`, the whole command |
 """
 
@@ -43,11 +47,13 @@ from benchmarks import (
     bptt_jobs,
     classifier_jobs,
     inference_jobs,
+    meanwhile,
     online_jobs,
     record,
     seed_jobs,
     speed,
     speed_figure,
+    start_jobs,
     strict_jobs,
 )
 from benchmarks.bptt_jobs import Shape
@@ -126,7 +132,18 @@ def jobs(*, quick: bool) -> list[Job]:
         found.append(_side_by_side(f"classify_{name}", make, rounds))
     updates, rounds = (200, 3) if quick else (8000, 7)
     found.append(Job("seeds", lambda platform: seed_jobs.measured(platform, updates, rounds)))
-    return found
+    return [*found, *_starts(quick)]
+
+
+def _starts(quick: bool) -> list[Job]:
+    """Make the jobs of whole commands, of which `quick` leaves out the one that trains."""
+    commands = start_jobs.COMMANDS[1:] if quick else start_jobs.COMMANDS
+    rounds = 1 if quick else 5
+
+    def job(command: start_jobs.Command) -> Job:
+        return Job(command.name, lambda platform: start_jobs.measured(command, platform, rounds))
+
+    return [job(command) for command in commands]
 
 
 def solve(platform: str) -> list[Contender | Absent]:
@@ -162,7 +179,7 @@ def machine_name() -> str:
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.devices")
-    parser.add_argument("--quick", action="store_true", help="a little of each job, in a minute")
+    parser.add_argument("--quick", action="store_true", help="a little of each job, in two minutes")
     parser.add_argument("--solve", action="store_true", help="time the main task as well")
     parser.add_argument("--name", help="what the files are called (default: made of the machine)")
     parser.add_argument("--only", default="", help="the jobs whose name begins so")
@@ -208,8 +225,10 @@ def main(arguments: Sequence[str]) -> int:
     rows: list[dict[str, Any]] = []
     for platform in [asked.platform] if asked.platform else platforms():
         for job in chosen:
-            began = time.perf_counter()
-            rows += (measured := job.measure(platform))
+            began, before = time.perf_counter(), meanwhile.read()
+            measured = job.measure(platform)
+            beside = meanwhile.between(before, meanwhile.read())
+            rows += [row | {"meanwhile": beside} if row["runs"] else row for row in measured]
             print(f"{job.name} on {platform}, {time.perf_counter() - began:.0f} s", flush=True)
             for row in measured:
                 print("   ", speed.line(row), flush=True)
@@ -221,9 +240,7 @@ def _write(name: str, command: str, rows: list[dict[str, Any]]) -> None:
     versions = (
         {"torch": importlib.metadata.version("torch")} if importlib.util.find_spec("torch") else {}
     )
-    path = record.write(name, command, rows, **versions)
-    path.with_suffix(".md").write_text(speed.page(path))
-    speed_figure.draw(rows, path.with_suffix(".png"))
+    speed_figure.write_beside(record.write(name, command, rows, **versions))
 
 
 if __name__ == "__main__":

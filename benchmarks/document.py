@@ -4,7 +4,8 @@
 
 Reads benchmarks/results/*.json and the shipped checkpoint, and rewrites docs/results.md,
 docs/diagnosis.md, docs/speed.md, docs/example.md, docs/records.md, docs/online.md, docs/which_method.md,
-docs/autoencoder.md, docs/classifier.md, the block between the results markers of README.md, and docs/*.png.
+docs/autoencoder.md, docs/classifier.md, the block between the results markers of README.md, docs/*.png, and
+the tables and figures beside the files of `benchmarks.devices`.
 The tests check that the committed documents are what this command would write.
 """
 
@@ -30,6 +31,7 @@ from benchmarks import (
     records_page,
     results_page,
     speed,
+    speed_figure,
 )
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction import figures
@@ -106,7 +108,7 @@ def _replaced(text: str, begin: str, end: str, block: str) -> str:
 
 
 def draw() -> None:
-    """Draw docs/headline.png from the shipped checkpoint, and docs/online.png."""
+    """Draw docs/headline.png from the shipped checkpoint, docs/online.png, and the figures of speed."""
     network = freqjax.load(_ROOT / "checkpoints" / "clock64")
     task = make_task(extraction_of(network.config))
     blocks, batch = task.rows("test"), task.split("test")
@@ -123,6 +125,8 @@ def draw() -> None:
     )
     figures.headline(record_, [], 0.5, REPORTED, _ROOT / "docs")
     online_figure.draw(record.read("online"), _ROOT / "docs" / "online.png")
+    for path in speed.files(record.RESULTS):
+        speed_figure.write_beside(path)
 
 
 def main() -> None:

@@ -52,6 +52,7 @@ def write(name: str, command: str, rows: list[dict[str, Any]], **versions: str) 
             "cores": os.cpu_count(),
             "system": platform.system(),
             "load": round(_LOAD, 1),
+            "load_after": round(os.getloadavg()[0], 1),
         },
         "versions": devices.versions() | versions,
         "rows": rows,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import markdown
+from benchmarks import markdown, meanwhile
 from benchmarks.contenders import LIMIT, REFERENCE
 from benchmarks.markdown import paragraph
 
@@ -106,6 +106,11 @@ The jobs are
 | classify_watch | the same through the convolutions of `configs/watch.py` |
 | classify_stream | a sample of a stream through `configs/watch.py` with a recurrent encoder |
 | seeds_N | an Adam step of one of N seeds that train at once on all cores, 64 hidden units |
+| start_quick | a run of `configs/quick.py`, the whole command |
+| start_evaluate | the evaluation of `checkpoints/clock64` without figures, the whole command |
+| start_load | Python that loads `checkpoints/clock64` and makes one step |
+| start_help | `--help`, the whole command |
+| start_stream | from the start of `freqjax stream` to its answer to the first sample |
 
 The decoder of autoencoder_forced reads the target before each vector, that of autoencoder_sampled at random
 the target or its own output. In classify_stream the window that ends with a sample answers it, as in
@@ -115,29 +120,49 @@ On an NVIDIA GPU, LSTMs of at most 64 units run each direction of a scan as one 
 multiprocessor keeps the recurrent weights of a stream in its registers; autodiff beside it begins every
 operation of every step anew.
 
-`python -m benchmarks.compare A.json B.json` compares two machines.
+Of a whole command, cold is with an empty cache of compiled programs and warm with a full one; its limit is
+Python that imports JAX and runs one program, or, beside `--help`, Python that does nothing.
+
+- `python -m benchmarks.devices` times all jobs on this machine, and writes a JSON file, these tables and
+  the figure into `benchmarks/results`; `--quick` tries a little of each. It writes down what
+  else the machine did during each job: its load, the share of other processes, steal, the clock rate.
+- `python -m benchmarks.compare A.json B.json` compares two machines, engine by engine.
+- `python -m benchmarks.compare A.json B.json --fail-above 1.1` checks B against A, an earlier file of the
+  same kind of machine, and exits with 1 if a job of freqjax is slower by more than that. It judges the time
+  of freqjax relative to that of the other engines in the same rounds, since plain times depend on the load;
+  what no engine was timed beside, relative to how the times of all other engines changed. A change within
+  the spread of the rounds is no failure.
 """
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the files of `benchmarks.devices` in a folder, one a machine."""
+    return [
+        path
+        for path in sorted(folder.glob("*.json"))
+        if _read(path)["command"].startswith(_COMMAND)
+    ]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def rows_of(job: str, folder: Path) -> list[dict[str, Any]]:
     """Return the rows of a job on the CPU of the first machine that it was measured on."""
-    for path in sorted(folder.glob("*.json")):
-        value = json.loads(path.read_text())
-        if value["command"].startswith(_COMMAND):
-            found = [r for r in value["rows"] if (r["job"], r["platform"]) == (job, "cpu")]
-            if found:
-                return found
+    for path in files(folder):
+        found = [r for r in _read(path)["rows"] if (r["job"], r["platform"]) == (job, "cpu")]
+        if found:
+            return found
     return []
 
 
 def document(folder: Path, startup: Sequence[dict[str, Any]]) -> str:
     """Make docs/speed.md: every machine that was measured, and the rows of `benchmarks.startup`."""
     lines = [_OPENING]
-    for path in sorted(folder.glob("*.json")):
-        value = json.loads(path.read_text())
-        if value["command"].startswith(_COMMAND):
-            picture = f"![Times on {path.stem}](../benchmarks/results/{path.stem}.png)"
-            lines += [f"## {path.stem}", "", *section(value), picture, ""]
+    for path in files(folder):
+        picture = f"![Times on {path.stem}](../benchmarks/results/{path.stem}.png)"
+        lines += [f"## {path.stem}", "", *section(_read(path)), picture, ""]
     return "\n".join([*lines, *_startup(startup)])
 
 
@@ -166,8 +191,14 @@ def _seconds(value: float | None) -> str:
 
 def page(path: Path) -> str:
     """Make the Markdown of a machine's file."""
-    value = json.loads(path.read_text())
-    return "\n".join([f"# Speed on {path.stem}", "", *section(value)])
+    value = _read(path)
+    lines = [f"# Speed on {path.stem}", "", *section(value)]
+    for platform in dict.fromkeys(row["platform"] for row in value["rows"]):
+        beside = meanwhile.table([row for row in value["rows"] if row["platform"] == platform])
+        lines += [f"What else the machine did during the jobs on {platform}:", "", *beside] * bool(
+            beside
+        )
+    return "\n".join(lines)
 
 
 def section(value: dict[str, Any]) -> list[str]:
@@ -177,7 +208,7 @@ def section(value: dict[str, Any]) -> list[str]:
     lines = [
         *paragraph(
             f"`{value['command']}` on {machine['cpu']}, {machine['cores']} cores, {machine['device']}; "
-            f"load {machine['load']:g} at the start; {named}."
+            f"load {machine['load']:g} at the start{_load_after(machine)}; {named}."
         ),
     ]
     for platform in dict.fromkeys(row["platform"] for row in value["rows"]):
@@ -187,7 +218,13 @@ def section(value: dict[str, Any]) -> list[str]:
         lines += [f"- {engine}: {reason}" for engine, reason in absent]
         lines += [""] * bool(absent)
         lines += _growth_words(growth(rows))
+        lines += meanwhile.words(rows)
     return lines
+
+
+def _load_after(machine: dict[str, Any]) -> str:
+    after = machine.get("load_after")
+    return "" if after is None else f" and {after:g} at the end"
 
 
 def _growth_words(points: list[tuple[int, float, float]]) -> list[str]:

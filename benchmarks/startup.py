@@ -24,16 +24,19 @@ _ROOT = Path(__file__).parent.parent
 _ROUNDS = 5
 _MAIN = ("-m", "freqjax.main")
 QUICK = "configs/quick.py, a whole run"
+EVALUATE = "evaluate checkpoints/clock64 without figures"
+LOAD = "freqjax.load and one step"
+HELP = "--help"
 _CHECKPOINT = ("--checkpoint", "checkpoints/clock64")
 # Name → the words after `python`, the exit code, and whether the command uses the cache.
-_TIMED = {
+TIMED = {
     QUICK: ((*_MAIN, "--config", "configs/quick.py", "--workdir", "{scratch}-{number}"), 0, True),
-    "evaluate checkpoints/clock64 without figures": (
+    EVALUATE: (
         (*_MAIN, "--mode", "evaluate", *_CHECKPOINT, "--no-figures", "--workdir", "{scratch}"),
         0,
         True,
     ),
-    "freqjax.load and one step": (
+    LOAD: (
         (
             "-c",
             "import freqjax; network = freqjax.load('checkpoints/clock64'); "
@@ -42,16 +45,21 @@ _TIMED = {
         0,
         True,
     ),
-    "--help": ((*_MAIN, "--help"), 0, False),
+    HELP: ((*_MAIN, "--help"), 0, False),
     "a wrong argument": ((*_MAIN, "--mode", "none"), 2, False),
 }
 
 
-def seconds(words: tuple[str, ...], code: int, scratch: Path, cache: Path) -> float:
-    """Time a command whose exit code is `code`; what it writes goes to folders beside `scratch`."""
+def seconds(
+    words: tuple[str, ...], code: int, scratch: Path, cache: Path, **variables: str
+) -> float:
+    """Time a command whose exit code is `code`; what it writes goes to folders beside `scratch`.
+
+    `variables` are those of the environment beside this process's own.
+    """
     number = len(list(scratch.parent.iterdir()))
     command = [word.format(scratch=scratch, number=number) for word in words]
-    environment = os.environ | {"FREQJAX_CACHE": str(cache)}
+    environment = os.environ | {"FREQJAX_CACHE": str(cache)} | variables
     began = time.perf_counter()
     found = subprocess.run(
         [sys.executable, *command], cwd=_ROOT, env=environment, capture_output=True, check=False
@@ -67,13 +75,13 @@ def main() -> None:
     times: dict[tuple[str, str], list[float]] = {}
     with record.scratch() as scratch:
         for number in range(_ROUNDS):
-            for index, (what, (words, code, cached)) in enumerate(_TIMED.items()):
+            for index, (what, (words, code, cached)) in enumerate(TIMED.items()):
                 cache = Path(scratch) / f"cache-{number}-{index}"
                 for state in ("cold", "warm") if cached else ("warm",):
                     took = seconds(words, code, Path(scratch) / "run", cache)
                     times.setdefault((what, state), []).append(took)
     rows: list[dict[str, Any]] = []
-    for what in _TIMED:
+    for what in TIMED:
         row: dict[str, Any] = {"what": what, "runs": _ROUNDS}
         for state in ("cold", "warm"):
             found = times.get((what, state))

@@ -160,7 +160,7 @@ def test_contenders_take_turns_and_ratios_are_of_one_round(monkeypatch):
     assert log == ["freqjax", "pytorch"] * 4
     assert rows[0] == {
         "engine": "freqjax", "threads": 1, "median_us": 2, "min_us": 1, "max_us": 4, "runs": 3,
-        "ratio": 1,
+        "times_us": [1, 4, 2], "ratio": 1,
     }  # fmt: skip
     assert (rows[1]["median_us"], rows[1]["ratio"]) == (8, 3)
     assert (rows[2]["median_us"], rows[2]["runs"], rows[2]["absent"]) == (None, 0, "None.")
@@ -311,6 +311,11 @@ def test_a_figure_of_times_has_one_unit_a_panel(tmp_path, monkeypatch):
     assert times.get_xscale() == growth.get_yscale() == memory.get_yscale() == "log"
     name = times.xaxis.get_major_formatter()
     assert [name(value, 0) for value in (10.0, 1e4, 1e7)] == ["10 µs", "10 ms", "10 s"]
+    words = {text.get_text(): text.get_position() for text in times.texts}
+    units = ("microseconds, µs", "milliseconds, ms", "seconds, s")
+    assert [10 ** (3 * k) < words[unit][0] < 10 ** (3 * k + 3) for k, unit in enumerate(units)]
+    # Beside its line stands the time of freqjax.
+    assert (words["5 µs"][1], words["20 s"][1]) == (0, 1)
     curves = [
         {
             line.get_label(): list(line.get_ydata())
@@ -327,6 +332,16 @@ def test_a_figure_of_times_has_one_unit_a_panel(tmp_path, monkeypatch):
     assert_good_png(figure, tmp_path)
     speed_figure.draw(jobs, tmp_path / "here.png")
     assert len(drawn["here.png"].axes) == 1
+    speed_figure.draw(
+        [timed("step", "freqjax", 5e-2), timed("step", "cpp", 0.1)], tmp_path / "a.png"
+    )
+    named = [text.get_text() for text in drawn["a.png"].axes[0].texts]
+    assert named == ["0.05 µs", "freqjax", "microseconds, µs"]
+
+
+@pytest.mark.parametrize("path", speed.files(record.RESULTS), ids=lambda path: path.stem)
+def test_the_tables_of_a_machine_are_those_of_its_file(path):
+    assert path.with_suffix(".md").read_text(encoding="utf-8") == speed.page(path)
 
 
 def test_a_machine_is_written_down_and_compared(results, capsys, monkeypatch):
@@ -338,6 +353,7 @@ def test_a_machine_is_written_down_and_compared(results, capsys, monkeypatch):
     for row in value["rows"]:
         assert list(row)[:3] == ["job", "engine", "platform"]
         assert row["min_us"] is None or 0 < row["min_us"] <= row["median_us"] <= row["max_us"]
+        assert ("meanwhile" in row) == (row["runs"] > 0) == ("times_us" in row)
     # Ten times the samples, but the same weights beside them.
     assert 1.5 < ours[1]["memory_mb"] / ours[0]["memory_mb"] < 10
     assert (results / "here.png").read_bytes().startswith(b"\x89PNG")
@@ -346,6 +362,8 @@ def test_a_machine_is_written_down_and_compared(results, capsys, monkeypatch):
     assert f"| linear_t_4 | {speed.micro(ours[0]['median_us'])} |" in page
     assert "From 4 to 40 samples, 10 times as many" in page
     assert "- pytorch: Not here." in page
+    assert "While the jobs were timed, the load was" in page
+    assert "What else the machine did during the jobs on cpu:" in page
 
     twice = value | {"versions": value["versions"] | {"jax": "9"}, "rows": list(value["rows"])}
     twice["rows"][0] = ours[0] | {"median_us": 2 * ours[0]["median_us"], "threads": 64}
@@ -409,7 +427,10 @@ def test_the_jobs_are_those_of_the_table_and_a_machine_has_a_name():
         "classify_watch",
         "classify_stream",
         "seeds",
+        *(f"start_{command}" for command in ("quick", "evaluate", "load", "stream", "help")),
     ]
+    quick = {job.name for job in devices.jobs(quick=True)}
+    assert set(names) - quick == {"linear_t_30000", "linear_t_100000", "start_quick"}
     assert set(devices.machine_name()) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
