@@ -36,6 +36,7 @@ tests.annotations.check_package()
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 4)  # for sweeps; everything else uses the first
+jax.devices("cpu")  # before a sweep asks for as many as there are cores
 
 
 @pytest.fixture
