@@ -21,7 +21,7 @@ def number(value: float | None) -> str:
         return "not finite"
     if value == 0:
         return "0"
-    return f"{value:.4f}" if value >= 0.01 else f"{value:.2e}"
+    return f"{value:.4f}" if abs(value) >= 0.01 else f"{value:.2e}"
 
 
 def significant(value: float) -> str:

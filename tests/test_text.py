@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from freqjax.text import printable, shortened, shown_unit, significant, span
+from freqjax.text import number, printable, shortened, shown_unit, significant, span
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,10 @@ def test_text_of_every_language_stays(text):
 )
 def test_three_digits_end_without_a_point(value, shown):
     assert significant(value) == shown
+
+
+def test_an_end_below_zero_is_written_as_its_size_is():
+    assert [number(value) for value in (-1.97, 1.97, -1e-3)] == ["-1.9700", "1.9700", "-1.00e-03"]
 
 
 def test_no_control_is_left():

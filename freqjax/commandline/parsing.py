@@ -150,7 +150,7 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[tuple[str
     return plain, overrides
 
 
-# What other programs call a field, under a name that is nothing like it.
+# What other programs call a field: under a name that is nothing like it, or that several fields have.
 _OTHER_NAMES = {
     "lr": "optimizer.learning_rate",
     "batch_size": "train.batch windows.batch",
@@ -159,6 +159,7 @@ _OTHER_NAMES = {
     "max_epochs": "train.epochs",
     "hidden": "network.hidden_size",
     "num_layers": "network.layers",
+    "seed": "train.seed",
     "optim": "optimizer.name",
     "wd": "optimizer.weight_decay",
     "seq_len": "train.truncation",

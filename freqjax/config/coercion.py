@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
-from collections.abc import Iterable
 from typing import Any
 
 from freqjax.config.fields import item_type, optional
-from freqjax.config.sections import AXIS_SECTIONS, Config, field_type
-from freqjax.config.versions import present_name
 from freqjax.errors import UserError
 from freqjax.text import shortened
 
@@ -76,41 +72,9 @@ def _coerce_plain(name: str, kind: type, value: Any) -> Any:
     return value
 
 
-def coerce_axes(config: Config, name: str, axes: Any) -> dict[str, tuple[Any, ...]]:
-    """Return fields and their values, each as the field's own type; combinations are checked as configs."""
-    if not isinstance(axes, dict):
-        raise UserError(
-            f"{name} is {show(axes)}: it must be a dictionary of fields and their values."
-        )
-    found, given = {}, {}
-    for field, values in axes.items():
-        if not isinstance(field, str):
-            raise UserError(
-                f"{name} holds {show(field)}: an axis is named by text, as train.seed is."
-            )
-        kind = field_type(config, field)
-        twin = given.setdefault(present_name(field), field)
-        if twin != field:
-            raise UserError(
-                f"{name} holds {twin} and {field}: they are one field, and must be given once."
-            )
-        if field.partition(".")[0] not in AXIS_SECTIONS:
-            raise UserError(
-                f"{name} holds {field}: an axis is a field of one of {', '.join(AXIS_SECTIONS)}."
-            )
-        if field == "task.name":
-            raise UserError(f"{name} holds {field}: it must not, since a sweep compares one task.")
-        if isinstance(values, str) or not isinstance(values, Iterable):
-            raise UserError(f"{name} has {field} = {show(values)}: it must be a list of values.")
-        held = list(itertools.islice(values, MOST_VALUES + 1))  # it may not end by itself
-        if len(held) > MOST_VALUES:
-            raise UserError(
-                f"{name} has more than {MOST_VALUES} values of {field}: fewer are allowed."
-            )
-        found[field] = tuple(coerce(field, kind, value) for value in held)
-        if len(set(found[field])) < len(found[field]):
-            raise UserError(f"{name} has {field} = {show(found[field])}: a value is there twice.")
-    return found
+def kind_words(kind: Any) -> str:
+    """Return what a value of a field's type is, in words."""
+    return _KIND_NAMES.get(kind, "a list")
 
 
 def show(value: Any) -> str:

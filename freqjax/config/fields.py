@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Union, get_args, get_origin, ge
 
 from freqjax.errors import UserError
 
-# Field → the values it takes: the type of `sweep.axes`, which no other field has.
-AXES = dict[str, tuple[Any, ...]]
+# Field → the values it takes, or their law as text: the type of `sweep.axes`, which no other field has.
+AXES = dict[str, tuple[Any, ...] | str]
 _PLAIN = (str, int, float, bool)
 
 

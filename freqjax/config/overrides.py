@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from freqjax.config import shipped
+from freqjax.config import laws, shipped
 from freqjax.config.coercion import MOST_VALUES, coerce
 from freqjax.config.fields import AXES, item_type, optional
 from freqjax.config.sections import Config, change_task, field_type
@@ -158,15 +158,19 @@ def _parse(config: Config, name: str, kind: Any, text: str) -> Any:
     return coerce(name, kind, _number(name, kind, stripped))
 
 
-def _parse_axes(config: Config, name: str, text: str) -> dict[str, tuple[Any, ...]]:
-    """Parse `field=value,value;field=first..last`; values that are lists are separated by |."""
-    axes = {}
+def _parse_axes(config: Config, name: str, text: str) -> AXES:
+    """Parse `field=value,value;field=first..last;field=law`; values that are lists are separated by |."""
+    axes: AXES = {}
     for part in filter(None, (part.strip() for part in text.split(";"))):
         field, equals, values = part.partition("=")
         if not equals:
             raise UserError(f"{name} holds {part!r}: it must be FIELD=VALUE,VALUE.")
         field = field.strip()
-        axes[field] = tuple(_parse_values(config, field, field_type(config, field), values))
+        kind = field_type(config, field)
+        if laws.is_meant(kind, values):
+            axes[field] = values.strip()
+        else:
+            axes[field] = tuple(_parse_values(config, field, kind, values))
     return axes
 
 
@@ -192,7 +196,9 @@ def as_text(kind: Any, value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _axis_text(values: tuple[Any, ...]) -> str:
+def _axis_text(values: tuple[Any, ...] | str) -> str:
+    if isinstance(values, str):
+        return values
     separator = "|" if any(isinstance(value, tuple) for value in values) else ","
     return separator.join(as_text(None, value) for value in values)
 

@@ -20,6 +20,7 @@ from freqjax.config.fields import (
     at_least,
     field_types,
     nearest,
+    random_seed,
     rule,
     within,
 )
@@ -39,10 +40,15 @@ class SweepConfig(Section, section="sweep"):
     axes: AXES = rule(  # noqa: RUF009 - every config gets a dictionary of its own
         {},
         "field → the values it takes; a replica for every combination "
-        '(on the command line "train.seed=0..7;optimizer.learning_rate=1e-3,3e-3")',
+        '(on the command line "train.seed=0..7;optimizer.learning_rate=1e-3,3e-3"), or the law of values '
+        "that are drawn, uniform(LOW,HIGH) or loguniform(LOW,HIGH)",
         "fields with a value or more each",
         lambda v: all(v.values()),
     )
+    draws: int = at_least(
+        0, 0, "points drawn from the laws in axes, each with every combination of the other axes"
+    )
+    seed: int = random_seed(0, "seed of the draws; the first of more draws are the same")
     widest_padding: float = at_least(
         1.0,
         1.5,
@@ -280,6 +286,17 @@ def field_type(config: Config, name: str) -> Any:
     raise UserError(
         f"config.{name} is not a field: the nearest one is config.{nearest(name, known)}."
     )
+
+
+def field_rule(config: Config, name: str) -> Mapping[str, Any]:
+    """Return the rule of the field `section.field`, as `freqjax.config.fields.rule` made it.
+
+    Raises:
+      UserError: there is no such field; the message names the nearest one.
+    """
+    field_type(config, name)
+    section, field = present_name(name).split(".")
+    return type(getattr(config, section)).__dataclass_fields__[field].metadata
 
 
 def to_dict(config: Config) -> dict[str, dict[str, Any]]:

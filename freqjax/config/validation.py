@@ -11,7 +11,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from freqjax.config.coercion import coerce, coerce_axes, show
+from freqjax.config.axes import coerce_axes, laws_of
+from freqjax.config.coercion import coerce, show
 from freqjax.config.fields import AXES, Section, field_types, require_untouched
 from freqjax.config.filter_rules import validate_filter
 from freqjax.config.names import CELLS, OTHER_NONLINEARITIES, cell_class, look_in
@@ -47,6 +48,7 @@ def validate(config: Config) -> Config:
     _settle_moved(config)
     for name, section in sections(config):
         _validate_fields(config, name, section)
+    laws_of(config)
     _validate_network(config)
     _validate_burn_in(config.task)
     config.task.check(config)
@@ -118,9 +120,10 @@ def validate_training(config: Config) -> Config:
     """
     validate(config)
     if config.sweep.axes:
+        without = " --config.sweep.draws=0" if config.sweep.draws else ""
         raise UserError(
-            "sweep.axes is set: --mode sweep trains its replicas; --config.sweep.axes= trains the config "
-            "alone."
+            f"sweep.axes is set: --mode sweep trains its replicas; --config.sweep.axes={without} trains the "
+            "config alone."
         )
     _validate_train(config)
     _validate_escalation(config)

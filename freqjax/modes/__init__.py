@@ -46,7 +46,7 @@ MODES = {
         runs.train,
     ),
     "sweep": Mode(
-        "train many replicas at once, one for every combination of sweep.axes",
+        "train many replicas at once, for every combination and draw of sweep.axes",
         ("config", "recipe", "hz", "rate", "workdir", "resume", "figures", "device"),
         bases.of_run,
         runs.sweep,

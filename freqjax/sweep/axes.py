@@ -16,9 +16,11 @@ from typing import Any, NamedTuple
 
 from freqjax.config import sections as configs
 from freqjax.config import validation
+from freqjax.config.axes import laws_of
 from freqjax.config.sections import Config, OptimizerConfig, RunConfig, SweepConfig
 from freqjax.errors import UserError
 from freqjax.networks import can_pad
+from freqjax.sweep import draws
 from freqjax.tasks import make_task
 from freqjax.training.regimes import is_alone
 
@@ -51,7 +53,7 @@ class Replica(NamedTuple):
     """Replica of a sweep.
 
     Attributes:
-      index: its index among all replicas; the last axis varies fastest.
+      index: its index among all replicas; the last axis that is not drawn varies fastest.
       values: field → value, one for each axis.
       config: the config of the same run without a sweep.
     """
@@ -74,23 +76,31 @@ class Bucket(NamedTuple):
 
 
 def replicas(config: Config) -> list[Replica]:
-    """Return the replicas of `config.sweep.axes`, every combination of their values.
+    """Return the replicas of `config.sweep`: every combination of values for each point that is drawn.
+
+    The points vary slowest, so that more draws add replicas behind those of fewer.
 
     Raises:
-      UserError: there is no axis, there are too many combinations, or one is not a valid run.
+      UserError: there is no axis, a law or `sweep.draws` cannot be, there are too many combinations, or one
+        is not a valid run.
     """
-    axes = config.sweep.axes
-    if not axes:
+    sweep = config.sweep
+    if not sweep.axes:
         raise UserError(
             "sweep.axes is empty: it must name a field and its values, as in train.seed=0..7."
         )
-    count = math.prod(len(values) for values in axes.values())
+    laws = laws_of(config)
+    grid = {field: values for field, values in sweep.axes.items() if field not in laws}
+    count = math.prod(map(len, grid.values())) * (sweep.draws if laws else 1)
     if count > _MOST_REPLICAS:
-        raise UserError(f"sweep.axes give {count} replicas: at most {_MOST_REPLICAS} are allowed.")
+        given = "sweep.axes and sweep.draws" if laws else "sweep.axes"
+        raise UserError(f"{given} give {count} replicas: at most {_MOST_REPLICAS} are allowed.")
     found = []
-    for values in itertools.product(*axes.values()):
-        chosen = dict(zip(axes, values, strict=True))
-        found.append(Replica(len(found), chosen, _with(config, chosen)))
+    for point in draws.points(laws, sweep.draws, sweep.seed):
+        for values in itertools.product(*grid.values()):
+            held = point | dict(zip(grid, values, strict=True))
+            chosen = {field: held[field] for field in sweep.axes}
+            found.append(Replica(len(found), chosen, _with(config, chosen)))
     return found
 
 

@@ -11,6 +11,7 @@ import jax
 
 from freqjax import progress
 from freqjax.checkpoints.records import Spent
+from freqjax.config.laws import Law
 from freqjax.figures.attempt import attempt
 from freqjax.run.workdir import Workdir
 from freqjax.sweep import best, results
@@ -31,6 +32,7 @@ def write(
     spent: Spent,
     origins: Mapping[str, int],
     *,
+    laws: Mapping[str, Law],
     figures: bool,
     page: bool,
     say: Say,
@@ -43,17 +45,19 @@ def write(
       rows: the result of every replica, in the order of replicas.
       spent: the durations and compilations of the sweep.
       origins: path → step of the checkpoints that replicas began with.
+      laws: field → law of the axes whose values were drawn.
       figures: whether to draw.
       page: whether to write page.html, where what draws it is installed.
       say: called with the results as text, and with lines about the page and a figure that cannot be drawn.
     """
     first = buckets[0].replicas[0]
     fields, names = list(first.values), names_of(assemble(first.config).task)
-    aggregates = results.aggregate(rows, fields, names.test)
+    aggregates = results.aggregate(rows, fields, names.test, laws)
     chosen = results.best_replica(rows, names)
     if chosen is not None:
         _export(chosen, buckets, folder.path, say)
-    found = {"axes": fields, "best_replica": chosen, "rows": rows, "aggregates": aggregates}
+    found = {"axes": fields, "laws": {field: law.text for field, law in laws.items()}}
+    found |= {"best_replica": chosen, "rows": rows, "aggregates": aggregates}
     folder.write_json("sweep.json", found)
     files.write_text(folder.path / "sweep.csv", results.to_csv(rows))
     folder.write_json("summary.json", _summary(buckets, rows, spent, origins))
@@ -62,13 +66,13 @@ def write(
         def draw() -> list[Path]:
             from freqjax.sweep.figure import sweep  # matplotlib takes most of a second to import
 
-            return [sweep(rows, aggregates, fields, names, folder.path / "figures")]
+            return [sweep(rows, aggregates, fields, laws, names, folder.path / "figures")]
 
         with progress.phase("figures"):
             attempt(draw, say)
     if page:
         writing.attempt(folder.path, say)
-    said = results.text(rows, aggregates, names)
+    said = results.text(rows, aggregates, fields, names)
     say("\n".join(["", *said, f"everything: {printable(str(folder.path))}"]))
 
 

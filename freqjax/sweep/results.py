@@ -5,19 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import special
 
+from freqjax.config.laws import Law
+from freqjax.config.overrides import as_text
 from freqjax.sweep.standards import Names, goal_words, is_solved
-from freqjax.text import number
+from freqjax.text import number, printable
 
 Row = dict[str, Any]
 
 # Most values of an axis that are listed; more are summarised in one line.
 _MOST_LINES = 12
+# Parts of an axis whose values were drawn.
+_PARTS = 4
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float | None, float | None, float | None]:
@@ -32,24 +37,36 @@ def mean_interval(values: Sequence[float]) -> tuple[float | None, float | None, 
     return mean, mean - half, mean + half
 
 
-def aggregate(rows: Sequence[Row], axes: Sequence[str], loss: str = "test_mse") -> list[Row]:
+def aggregate(
+    rows: Sequence[Row],
+    axes: Sequence[str],
+    loss: str = "test_mse",
+    laws: Mapping[str, Law] | None = None,
+) -> list[Row]:
     """Return the number of replicas, the mean `loss` and its interval for every value of every axis.
 
+    An axis with a law has no values of its own: its entries are parts of the same probability, with the ends
+    of the part as the value and the number of its draws. Where there are laws, a draw counts once in a mean,
+    with the mean over its replicas, since these have the drawn numbers in common.
     Replicas whose loss is not finite are counted and excluded from the mean.
+
+    Args:
+      rows: of sweep.json.
+      axes: fields.
+      loss: the key of the loss.
+      laws: field → law of the axes that have one.
     """
-    found = []
+    laws, found = laws or {}, []
     for axis in axes:
-        alike: dict[Any, list[Row]] = {}
-        for row in rows:
-            alike.setdefault(_hashable(row[axis]), []).append(row)
-        for members in alike.values():
-            value = members[0][axis]
+        for value, members in _alike(rows, axis, laws.get(axis)):
             finite = [row[loss] for row in members if row[loss] is not None]
-            mean, low, high = mean_interval(finite)
+            drawn = _per_draw(members, list(laws), loss) if laws else finite
+            mean, low, high = mean_interval(drawn)
             found.append(
                 {
                     "axis": axis,
                     "value": value,
+                    **({"draws": len(_by_draw(members, list(laws)))} if axis in laws else {}),
                     "replicas": len(members),
                     "not_finite": len(members) - len(finite),
                     f"{loss}_mean": mean,
@@ -60,6 +77,34 @@ def aggregate(rows: Sequence[Row], axes: Sequence[str], loss: str = "test_mse") 
                 }
             )
     return found
+
+
+def _alike(rows: Sequence[Row], axis: str, law: Law | None) -> list[tuple[Any, list[Row]]]:
+    """Return the rows with each value of an axis, or in each part of its law that has any."""
+    if law is not None:
+        parts = law.parts(_PARTS)
+        members: list[list[Row]] = [[] for _ in parts]
+        for row in rows:
+            members[next(n for n, (_, high) in enumerate(parts) if row[axis] <= high)].append(row)
+        return [(list(ends), own) for ends, own in zip(parts, members, strict=True) if own]
+    alike: dict[Any, list[Row]] = {}
+    for row in rows:
+        alike.setdefault(_hashable(row[axis]), []).append(row)
+    return [(own[0][axis], own) for own in alike.values()]
+
+
+def _by_draw(rows: Sequence[Row], drawn: Sequence[str]) -> list[list[Row]]:
+    """Group rows by the values of the axes that were drawn; no two draws have the same."""
+    found: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[field] for field in drawn), []).append(row)
+    return list(found.values())
+
+
+def _per_draw(rows: Sequence[Row], drawn: Sequence[str], loss: str) -> list[float]:
+    """Return the mean finite loss of each draw that has one."""
+    known = [row for row in rows if row[loss] is not None]
+    return [float(np.mean([row[loss] for row in own])) for own in _by_draw(known, drawn)]
 
 
 def _hashable(value: Any) -> Any:
@@ -100,8 +145,10 @@ def _flat(row: Row) -> Row:
     return flat
 
 
-def text(rows: Sequence[Row], aggregates: Sequence[Row], names: Names) -> list[str]:
-    """Return the results as lines of text."""
+def text(
+    rows: Sequence[Row], aggregates: Sequence[Row], axes: Sequence[str], names: Names
+) -> list[str]:
+    """Return the results as lines of text; `axes` are the fields that were swept."""
     solved = sum(is_solved(row, names) for row in rows)
     return [
         f"{solved} of {len(rows)} replicas have {goal_words(rows, names)} on the test rows.",
@@ -109,7 +156,7 @@ def text(rows: Sequence[Row], aggregates: Sequence[Row], names: Names) -> list[s
         *_table(rows, aggregates, names),
         "",
         *_stopped(rows),
-        *_best(rows, names),
+        *_best(rows, axes, names),
     ]
 
 
@@ -141,7 +188,7 @@ def _stopped(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _best(rows: Sequence[Row], names: Names) -> list[str]:
+def _best(rows: Sequence[Row], axes: Sequence[str], names: Names) -> list[str]:
     best = best_replica(rows, names)
     if best is None:
         return []
@@ -150,8 +197,14 @@ def _best(rows: Sequence[Row], names: Names) -> list[str]:
     chosen = f", validation {number(row[validation])}" if validation in row else ""
     return [
         f"best by frozen {split} {names.label}: replica {best}, train {number(row[train])}{chosen}, "
-        f"test {number(row[names.test])}"
+        f"test {number(row[names.test])}",
+        f"its values: {' '.join(_flag(axis, row[axis]) for axis in axes)}",
     ]
+
+
+def _flag(axis: str, value: Any) -> str:
+    """Return a field and its value as they are given on a command line."""
+    return shlex.quote(printable(f"--config.{axis}={as_text(None, value)}"))
 
 
 def _shortened(rows: Sequence[Row], aggregates: Sequence[Row], loss: str) -> list[Row]:
@@ -167,7 +220,11 @@ def _shortened(rows: Sequence[Row], aggregates: Sequence[Row], loss: str) -> lis
 
 
 def _name(aggregated: Row) -> str:
-    return f"{aggregated['axis']} = {shown(aggregated['value'])}"
+    axis, value = aggregated["axis"], aggregated["value"]
+    if "draws" in aggregated:  # a part of a law
+        low, high = map(shown, value)
+        return f"{axis} = {low} to {high}" if low != high else f"{axis} = {low}"
+    return f"{axis} = {shown(value)}"
 
 
 def shown(value: Any) -> str:

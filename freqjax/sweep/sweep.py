@@ -29,6 +29,7 @@ from freqjax import progress
 from freqjax.checkpoints.records import Record, ReplicaRecord, Spent, data_hashes
 from freqjax.checkpoints.store import CheckpointStore
 from freqjax.config import sections as configs
+from freqjax.config.axes import laws_of
 from freqjax.config.sections import Config
 from freqjax.run.interrupts import Interrupted, Interrupts
 from freqjax.run.workdir import Workdir
@@ -192,7 +193,7 @@ class _Sweep:
         assert self._folder is not None
         ending.write(
             self._folder, self._buckets, rows, self._spent, self._origins,
-            figures=figures, page=self._config.train.page, say=self._say,
+            laws=laws_of(self._config), figures=figures, page=self._config.train.page, say=self._say,
         )  # fmt: skip
 
     def _end_early(self) -> int:

@@ -9,6 +9,7 @@ from freqjax import SweepConfig
 from freqjax.checkpoints import rows as log
 from freqjax.config import overrides
 from freqjax.config import sections as configs
+from freqjax.config.axes import laws_of
 from freqjax.sweep import results
 from freqjax.sweep.axes import replicas
 from freqjax.sweep.standards import names_of
@@ -26,10 +27,10 @@ KEYS = ("train_mse", "test_mse", "worst_test_mse")
 LOST, SHORT = 7, 2
 
 
-def write(folder: Path, *, ended: bool = True, axes=None) -> dict:
+def write(folder: Path, *, ended: bool = True, axes=None, draws: int = 0) -> dict:
     """Write a sweep of twelve replicas to a folder; return its sweep.json."""
     config = tiny_config()
-    config.sweep = SweepConfig(axes=axes or AXES)
+    config.sweep = SweepConfig(axes=axes or AXES, draws=draws)
     config = overrides.apply(config, [])
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(configs.to_dict(config)), encoding="utf-8")
@@ -57,7 +58,7 @@ def write(folder: Path, *, ended: bool = True, axes=None) -> dict:
         )
     names, fields = names_of(assemble(config).task), list(config.sweep.axes)
     swept = {"axes": fields, "best_replica": results.best_replica(rows, names), "rows": rows}
-    swept["aggregates"] = results.aggregate(rows, fields)
+    swept["aggregates"] = results.aggregate(rows, fields, laws=laws_of(config))
     if ended:
         (folder / "sweep.json").write_text(json.dumps(swept), encoding="utf-8")
         (folder / "sweep.csv").write_text(results.to_csv(rows), encoding="utf-8")

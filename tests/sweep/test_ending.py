@@ -55,6 +55,7 @@ def test_where_no_loss_is_finite_no_replica_is_best(tmp_path):
             rows,
             Spent(wall_seconds=7.0),
             origins,
+            laws={},
             figures=False,
             page=False,
             say=said.append,

@@ -9,7 +9,7 @@ freqjax.sweep = (() => {
   let lines = [], marks = [];
 
   /* ---- places on an axis: 0 at its foot, 1 at its head, LOST px above for what is not finite ---- */
-  const scales = axes.map(({ texts, values }) => {
+  const scales = axes.map(({ texts, values, ends, log: isLog }) => {
     if (texts) {
       const last = Math.max(texts.length - 1, 1);
       const middle = texts.length === 1 ? 0.5 : 0;
@@ -17,8 +17,8 @@ freqjax.sweep = (() => {
                ticks: texts.map((text, v) => [v, text]) };
     }
     const known = values.filter((v) => v !== null), positive = known.every((v) => v > 0);
-    const low = Math.min(...known), high = Math.max(...known);
-    const log = positive && high > 5 * low, to = log ? Math.log10 : (v) => v, from = log ? (v) => 10 ** v : (v) => v;
+    const [low, high] = ends ?? [Math.min(...known), Math.max(...known)]; /* a drawn field has the ends of its law */
+    const log = isLog ?? (positive && high > 5 * low), to = log ? Math.log10 : (v) => v, from = log ? (v) => 10 ** v : (v) => v;
     const span = to(high) - to(low) || 1, foot = high > low ? to(low) : to(low) - 0.5;
     return { place: (v) => (v === null ? null : (to(v) - foot) / span), value: (t) => from(foot + t * span),
              ticks: (known.length ? [0, 0.25, 0.5, 0.75, 1] : []).map((t) => [from(foot + t * span), short(from(foot + t * span))]) };
@@ -59,8 +59,8 @@ freqjax.sweep = (() => {
     show();
   }
 
-  function axisOf({ name, texts, values }, place, x, step) {
-    const [section, ...rest] = texts ? name.split(".") : [name.split(" ").slice(0, -1).join(" "), name.split(" ").at(-1)];
+  function axisOf({ name, texts, values, ends }, place, x, step) {
+    const [section, ...rest] = texts || ends ? name.split(".") : [name.split(" ").slice(0, -1).join(" "), name.split(" ").at(-1)];
     const title = (text, height, kind) => element("text", { x, y: height, class: kind, "text-anchor": "middle" }, text);
     const group = element("g", { class: "axis" }, element("line", { x1: x, x2: x, y1: y(0), y2: y(1) }),
       title(section, 12, "section"), title(rest.join("."), 27, "name"));

@@ -80,6 +80,9 @@ def _headline(swept: Swept) -> tuple[str, str]:
 def _swept(swept: Swept) -> str:
     said = []
     for axis in swept.axes:
+        if axis in swept.laws:
+            said.append(f"{axis}: {swept.config.sweep.draws} draws of {swept.laws[axis].text}")
+            continue
         texts = [text for _, text in _values(swept, axis)]
         many = f"{texts[0]} … {texts[-1]} ({len(texts)} values)"
         said.append(f"{axis}: {', '.join(texts) if len(texts) <= _MOST_VALUES else many}")
@@ -226,6 +229,12 @@ def coordinates_of(swept: Swept, settings: Sequence[Setting]) -> dict[str, Any]:
     """Return the parallel coordinates, ready for JSON: the axes of the sweep, then its losses and scores."""
     axes: list[dict[str, Any]] = []
     for axis in swept.axes:
+        law = swept.laws.get(axis)
+        if law is not None:
+            values = [row[axis] for row in swept.rows]
+            scale = {"ends": [law.low, law.high], "log": law.is_log}
+            axes.append({"name": axis, "texts": None, "values": values} | scale)
+            continue
         texts = [text for _, text in _values(swept, axis)]
         places = [texts.index(shown(row[axis])) for row in swept.rows]
         axes.append({"name": axis, "texts": texts, "values": places})

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from freqjax.checkpoints.rows import read_lines
 from freqjax.config import validation
+from freqjax.config.axes import laws_of
+from freqjax.config.laws import Law
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.sweep.axes import replicas
@@ -28,6 +30,7 @@ class Swept(NamedTuple):
       config: its config, with the axes.
       names: names in its rows.
       axes: fields that were swept.
+      laws: field → law of those of them whose values were drawn.
       rows: of sweep.json, in the order of replicas; the values of the axes alone while it trains.
       chosen: the best replica; None if there is none, or none yet.
       has_ended: whether there is a sweep.json.
@@ -39,6 +42,7 @@ class Swept(NamedTuple):
     config: Config
     names: Names
     axes: list[str]
+    laws: Mapping[str, Law]
     rows: list[Row]
     chosen: int | None
     has_ended: bool
@@ -76,6 +80,7 @@ def read(folder: Path) -> Swept:
         config=config,
         names=names_of(assemble(_first(config)).task),
         axes=list(found["axes"]),
+        laws=laws_of(config),
         rows=rows,
         chosen=found["best_replica"],
         has_ended=results is not None,
@@ -86,8 +91,9 @@ def read(folder: Path) -> Swept:
 
 def _first(config: Config) -> Config:
     """Return the config of the first replica; making all of them takes seconds where there are many."""
-    axes = {axis: values[:1] for axis, values in config.sweep.axes.items()}
-    sweep = dataclasses.replace(config.sweep, axes=axes)
+    laws = laws_of(config)
+    axes = {f: v if f in laws else v[:1] for f, v in config.sweep.axes.items()}
+    sweep = dataclasses.replace(config.sweep, axes=axes, draws=1 if laws else 0)
     return replicas(dataclasses.replace(config, sweep=sweep))[0].config
 
 
