@@ -12,7 +12,7 @@ from freqjax.checkpoints.records import Record, data_hashes
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.networks import Network, make_network
-from freqjax.sweep import processes
+from freqjax.processes import exchange
 from freqjax.sweep.axes import Bucket
 from freqjax.system import capacity, devices
 from freqjax.system.capacity import Need
@@ -69,7 +69,7 @@ def _require_memory(bucket: Bucket, network: Network, samples: int) -> None:
     """
     if not devices.on_cpu():
         return
-    replicas = len(bucket.replicas) // processes.count() or 1
+    replicas = len(bucket.replicas) // exchange.count() or 1
     needs = footprint.needs(bucket.replicas[0].config, network, 1, samples)
     said = f"sweep.axes give {len(bucket.replicas)} replicas that are trained together"
     worst = max(needs, key=lambda need: need.bytes)
