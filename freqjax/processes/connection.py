@@ -133,7 +133,7 @@ def _join(place: _Place) -> None:
     address = place.address
     if place.index:
         host, _, port = place.address.rpartition(":")
-        address = Relay(host.strip("[]"), int(port), lambda: watch.over).address
+        address = Relay(host.strip("[]"), int(port), lambda: watch.needs(0)).address
     jax.distributed.initialize(
         address,
         place.count,
@@ -163,6 +163,8 @@ def together(noun: str) -> Iterator[None]:
     """
     watch = _Shared.watch
     _Shared.noun = noun
+    if watch is not None:
+        watch.begin()
     try:
         yield
     except PeerLost as error:

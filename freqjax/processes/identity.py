@@ -17,7 +17,7 @@ def anywhere(config: Config) -> Config:
 
 
 def require_same_config(config: Config, *more: Any) -> None:
-    """Require that all processes have the same config, but for `run.*`, and the same of what is given besides.
+    """Require that all processes have the same config, but for `run.*`, and the same of what else is given.
 
     Raises:
       UserError: a process has another one.

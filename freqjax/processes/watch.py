@@ -19,6 +19,7 @@ import contextlib
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 from freqjax.system import output
@@ -30,10 +31,9 @@ Lost = Callable[[int], None]
 
 
 class Watch:
-    """Watch of this process over those that it has a connection to.
+    """Watch of this process over those that it has a connection to, while it works with them.
 
-    Attributes:
-      over: whether this process or a peer has said bye, so that nobody can be lost any more.
+    The processes may work together several times, each of which ends with a bye.
     """
 
     def __init__(self, lines: dict[int, socket.socket], lost: Lost) -> None:
@@ -44,7 +44,8 @@ class Watch:
           lost: called, in a thread of the watch, with the number of a process that is lost.
         """
         self._lines, self._lost = lines, lost
-        self._parted = threading.Event()
+        self._works, self._ended = True, 0
+        self._byes = dict.fromkeys(lines, 0)
         self._sending = threading.Lock()
         for number, line in lines.items():
             line.settimeout(_SILENCE_SECONDS)
@@ -52,20 +53,24 @@ class Watch:
         if lines:
             self._start(self._pulse)
 
-    @property
-    def over(self) -> bool:
-        """Whether this process or a peer has said bye."""
-        return self._parted.is_set()
+    def needs(self, number: int) -> bool:
+        """Return whether process `number` must not end: this one works, and that has not said bye."""
+        return self._works and self._byes[number] <= self._ended
+
+    def begin(self) -> None:
+        """Begin to work with the others, again if this process has parted."""
+        self._works = True
 
     def part(self) -> None:
         """Say bye to all, so that the end of this process is none that they have to be told of."""
-        if not self._parted.is_set():
-            self._parted.set()
+        if self._works:
+            self._works = False
+            self._ended += 1
             self._say("bye")
 
     def leave(self) -> None:
         """Close the connections without a bye: for the others this process is lost."""
-        self._parted.set()
+        self._works = False
         for line in self._lines.values():
             with contextlib.suppress(OSError):
                 line.shutdown(socket.SHUT_RDWR)
@@ -84,7 +89,8 @@ class Watch:
                     line.sendall(f"{words}\n".encode())
 
     def _pulse(self) -> None:
-        while not self._parted.wait(_PULSE_SECONDS):
+        while True:
+            time.sleep(_PULSE_SECONDS)
             self._say("here")
 
     def _listen(self, number: int, line: socket.socket) -> None:
@@ -96,11 +102,11 @@ class Watch:
         ):
             for words in said:
                 if words == "bye\n":
-                    self._parted.set()
+                    self._byes[number] += 1
                 elif words.startswith("lost ") and words[5:].strip().isdigit():
                     gone = int(words[5:])
                     break
-        if not self._parted.is_set():
+        if self.needs(number):
             self._lost(gone)
 
 
@@ -111,9 +117,9 @@ class Relay:
       address: where JAX finds it, on this machine alone.
     """
 
-    def __init__(self, host: str, port: int, over: Callable[[], bool]) -> None:
-        """Listen; when the service has gone, connections to it stay open unless all is `over`."""
-        self._place, self._over = (host, port), over
+    def __init__(self, host: str, port: int, needed: Callable[[], bool]) -> None:
+        """Listen; when the service has gone, connections to it stay open if it is still `needed`."""
+        self._place, self._needed = (host, port), needed
         self._open: list[socket.socket] = []  # what nothing refers to would be closed
         self._server = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
@@ -136,7 +142,7 @@ class Relay:
             source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while data := source.recv(65536):
                 sink.sendall(data)
-            if self._over():
+            if not self._needed():
                 sink.shutdown(socket.SHUT_WR)
 
 

@@ -22,7 +22,7 @@ from freqjax.errors import UserError
 from freqjax.processes import exchange, identity
 from freqjax.run.ending import Outcome
 from freqjax.run.interrupts import Interrupts
-from freqjax.system import files
+from freqjax.system import files, output
 from freqjax.training import division, footprint, placement, sources
 from freqjax.training.epochs import EpochResult
 from freqjax.training.prepared import Prepared
@@ -132,7 +132,7 @@ def follow(config: Config, interrupts: Interrupts) -> Outcome:
       UserError: the data cannot be used, the processes differ, or the lead cannot go on.
       PeerLost: a process no longer responds.
     """
-    with progress.reporting_to(None):
+    with output.silent(), progress.reporting_to(None):
         trainer = _trainer_of(config)
         while True:
             order = exchange.gather({"signum": interrupts.signum})[0]
