@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -134,16 +135,19 @@ def _join(place: _Place) -> None:
     if place.index:
         host, _, port = place.address.rpartition(":")
         address = Relay(host.strip("[]"), int(port), lambda: watch.needs(0)).address
-    jax.distributed.initialize(
-        address,
-        place.count,
-        place.index,
-        place.devices,
-        initialization_timeout=_MEETING_SECONDS,
-        heartbeat_timeout_seconds=_SILENCE_SECONDS,
-        shutdown_timeout_seconds=_PARTING_SECONDS,
-        coordinator_bind_address=place.address,
-    )
+    with warnings.catch_warnings():
+        # JAX would ask for a package with which it finds what was found, or given, here.
+        warnings.filterwarnings("ignore", message="Kubernetes environment detected")
+        jax.distributed.initialize(
+            address,
+            place.count,
+            place.index,
+            place.devices,
+            initialization_timeout=_MEETING_SECONDS,
+            heartbeat_timeout_seconds=_SILENCE_SECONDS,
+            shutdown_timeout_seconds=_PARTING_SECONDS,
+            coordinator_bind_address=place.address,
+        )
 
 
 def _say_lost(number: int) -> None:
