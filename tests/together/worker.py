@@ -26,7 +26,9 @@ def work(address: str, count: int, index: int, devices: int, folders: list[str])
     for folder in map(Path, folders):
         values = json.loads(folder.with_suffix(".json").read_text(encoding="utf-8"))
         config = validation.from_dict(values, "the test")
-        config.run = RunConfig(devices, address, count, index)
+        config.run = RunConfig(
+            cpu_devices=devices, coordinator=address, num_processes=count, process_id=index
+        )
         outcome = escalation.run(config, folder, resume=folder.exists(), say=print)
         assert outcome.signum is None
         assert bool(outcome.summary) == (index == 0)
