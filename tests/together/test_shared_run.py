@@ -79,13 +79,12 @@ def shared(tmp_path_factory):
     """What two processes print, and the folders of runs that they made; one of which one process began."""
     folder = tmp_path_factory.mktemp("shared")
     write_sequences(folder)
-    write(autoencoder(folder, 1), folder / "begun")
     write(autoencoder(folder, 2), folder / "resumed")
     write(parallel(), folder / "parallel")
     escalation.train(autoencoder(folder, 1), folder / "resumed", say=silent)
     address = f"127.0.0.1:{free_port()}"
     command = [sys.executable, "-m", "tests.together.worker", address, "2"]
-    names = [str(folder / name) for name in ("begun", "resumed", "parallel")]
+    names = [str(folder / name) for name in ("resumed", "parallel")]
     settings = {"cwd": ROOT, "env": ENVIRONMENT, "text": True}
     settings |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with (
@@ -110,15 +109,15 @@ def losses(folder):
     return [[row["loss"], row[frozen], row["grad_norm"]] for row in rows]
 
 
-def test_two_processes_find_what_one_device_finds_whoever_goes_on(shared, tmp_path):
+def test_two_processes_go_on_with_a_run_of_one_which_goes_on_with_theirs(shared, tmp_path):
     folder, said = shared
-    config = autoencoder(folder, 2)
+    config = autoencoder(folder, 3)
     escalation.train(config, tmp_path / "one", say=silent)
-    escalation.train(config, folder / "begun", resume=True, say=silent)
-    for name in ("begun", "resumed"):
-        np.testing.assert_allclose(losses(folder / name), losses(tmp_path / "one"), rtol=1e-4)
-        assert_same_weights(folder / name, tmp_path / "one")
-    assert said[0].count("devices: 4 of 2 processes divide the 8 sequences of each mini-batch") == 2
+    escalation.train(config, folder / "resumed", resume=True, say=silent)
+    np.testing.assert_allclose(losses(folder / "resumed"), losses(tmp_path / "one"), rtol=1e-4)
+    assert_same_weights(folder / "resumed", tmp_path / "one")
+    assert "resumed at update 4, epoch 1" in said[0]
+    assert "devices: 4 of 2 processes divide the 8 sequences of each mini-batch" in said[0]
     assert "epoch" not in said[1] and "devices" not in said[1]
 
 
@@ -131,7 +130,7 @@ def test_two_processes_divide_streams_that_run_side_by_side(shared, tmp_path):
 
 
 def test_a_folder_keeps_no_other_processes(shared):
-    values = json.loads((shared[0] / "begun" / "config.json").read_text())
+    values = json.loads((shared[0] / "parallel" / "config.json").read_text())
     assert values["run"] == dataclasses.asdict(sections.RunConfig()) | values["run"]
     assert (values["run"]["coordinator"], values["run"]["process_id"]) == ("", None)
 

@@ -36,4 +36,6 @@ def work(address: str, count: int, index: int, devices: int, folders: list[str])
 
 
 if __name__ == "__main__":
-    work(sys.argv[1], *map(int, sys.argv[2:5]), sys.argv[5:])
+    place, *numbers = sys.argv[1:5]
+    count, index, devices = map(int, numbers)
+    work(place, count, index, devices, sys.argv[5:])
