@@ -17,6 +17,7 @@ LAYERS = (
     ("progress",),
     ("system",),
     ("config",),
+    ("processes",),
     ("figures",),
     ("recordings",),
     ("networks",),

@@ -58,7 +58,7 @@ class SweepConfig(Section, section="sweep"):
 
 @dataclass
 class RunConfig(Section, section="run"):
-    """Devices of this process in a sweep or a run, and the processes that share a sweep."""
+    """Devices of this process in a sweep or a run, and the processes that share it."""
 
     cpu_devices: int | None = within(
         1, 1024, None, "CPU devices of this process, or none for one per core, in a run for one"

@@ -18,6 +18,10 @@ def train(config: Config, flags: dict[str, Any]) -> int:
     """Train a network and evaluate it."""
     from freqjax.run import escalation
 
+    if config.run.coordinator and flags["workdir"] is None:
+        raise UserError(
+            "--workdir is missing: it must name the folder of the run where run.coordinator is set."
+        )
     with bases.work_folder(flags) as folder:
         outcome = escalation.run(config, folder, resume=flags["resume"], say=tell)
     return 0 if outcome.signum is None else 128 + outcome.signum

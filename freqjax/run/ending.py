@@ -33,6 +33,19 @@ from freqjax.training.trainers import Trainer
 Say = Callable[[str], None]
 
 
+@dataclasses.dataclass
+class Outcome:
+    """End of a run.
+
+    Attributes:
+      summary: the object of summary.json; empty in a process that follows another.
+      signum: the signal that interrupted it, or None.
+    """
+
+    summary: dict[str, Any]
+    signum: int | None = None
+
+
 @dataclasses.dataclass(frozen=True)
 class Trained:
     """Training that is over, as its end needs it.

@@ -23,6 +23,8 @@ def train(
 ) -> dict[str, Any]:
     """Train as `python -m freqjax.main` does, and return the object of summary.json of the last run.
 
+    Of processes that share a run, only process 0 has one; the others return an empty dictionary.
+
     Args:
       config: validated again before anything is written.
       workdir: the run's folder; absent or empty unless `resume`.
@@ -57,6 +59,8 @@ def run(
         place = folder if not decisions else folder / f"hidden_{size}"
         one = _at(config, size, first=not decisions)
         outcome = run_once(one, place, resume=resume, say=say, on_row=on_row)
+        if not outcome.summary:  # another process leads the run
+            break
         goes_on, why = _decide(outcome, place, following)
         metric = outcome.summary.get("metric", "mse")  # a summary of version 0.1 does not name it
         decisions.append(

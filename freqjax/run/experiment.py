@@ -6,7 +6,6 @@ All files of a run are written from here and from `freqjax.run.ending`, which su
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 import time
@@ -26,7 +25,9 @@ from freqjax.errors import UserError
 from freqjax.networks.network import Params
 from freqjax.page import snapshots
 from freqjax.page import writing as page
-from freqjax.run import ending, resuming
+from freqjax.processes import connection, exchange
+from freqjax.run import ending, resuming, sharing
+from freqjax.run.ending import Outcome
 from freqjax.run.interrupts import Interrupted, Interrupts
 from freqjax.run.lines import EpochLines
 from freqjax.run.workdir import Workdir
@@ -47,19 +48,6 @@ OnRow = Callable[[dict[str, Any]], None]
 
 # Besides the best and the requested ones, a checkpoint is saved after this many seconds.
 _SAVE_SECONDS = 5.0
-
-
-@dataclasses.dataclass
-class Outcome:
-    """End of a run.
-
-    Attributes:
-      summary: the object of summary.json.
-      signum: the signal that interrupted it, or None.
-    """
-
-    summary: dict[str, Any]
-    signum: int | None = None
 
 
 def run(
@@ -85,18 +73,30 @@ def run(
     devices.select(None)
     if config.run.cpu_devices is not None:
         devices.use_cpu_cores(config.run.cpu_devices)
-    devices.require()
+    if not config.run.coordinator:  # processes have to meet before JAX runs
+        devices.require()
     validation.validate_training(config)
+    sharing.require_possible(config)
+    connection.connect(config.run)
+    devices.require()
     begun = resume and bool(manifests.steps(workdir / "checkpoints"))
-    with Interrupts() as interrupts, placed(config, say):
+    with connection.together("run"), Interrupts() as interrupts, placed(config, say):
+        if not exchange.is_lead():
+            return sharing.follow(config, interrupts)
+        lead = sharing.Lead(interrupts)
         # Data are read and checked first, so that a folder is created only for a valid run.
-        with interrupts.acting(), progress.phase("reading the data"):
-            experiment = Experiment(config, say, on_row, begun=begun)
-        with (
-            Workdir(workdir, resume=resume) as folder,
-            CheckpointStore(folder.path / "checkpoints", warn=say) as store,
-        ):
-            return experiment.run(folder, store, interrupts)
+        with lead.reading(), progress.phase("reading the data"):
+            experiment = sharing.prepare(lambda: Experiment(config, say, on_row, begun=begun))
+        sharing.require_agreement(experiment.prepared)
+
+        def work() -> Outcome:
+            with (
+                Workdir(workdir, resume=resume) as folder,
+                CheckpointStore(folder.path / "checkpoints", warn=say) as store,
+            ):
+                return experiment.run(folder, store, lead)
+
+        return lead.lead(work)
 
 
 class Experiment:
@@ -104,6 +104,7 @@ class Experiment:
 
     Attributes:
       config: of the run.
+      prepared: its task, rows and network.
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class Experiment:
         has its initial weights in its own folder.
         """
         self.config, self._say, self._on_row = config, say, on_row
-        self._prepared = prepared = Prepared(config)
+        self.prepared = prepared = Prepared(config)
         footprint.require(prepared)
         self._beginning = None if begun else beginnings.begin(prepared, say)
         self._task, self._network = prepared.task, prepared.network
@@ -131,9 +132,9 @@ class Experiment:
         self._rows: list[dict[str, Any]] = []
         self._snapshots: snapshots.Recorder | None = None
 
-    def run(self, folder: Workdir, store: CheckpointStore, interrupts: Interrupts) -> Outcome:
+    def run(self, folder: Workdir, store: CheckpointStore, lead: sharing.Lead) -> Outcome:
         """Start or resume in `folder`, train until a rule or a signal stops it, and summarise."""
-        self._began = time.perf_counter()
+        self._began, interrupts = time.perf_counter(), lead.interrupts
         saved = resuming.read(folder, store)
         changed = [] if saved is None else resuming.refuse_other_changes(self.config, saved.config)
         if saved is not None and not changed:
@@ -143,8 +144,8 @@ class Experiment:
         with progress.phase("setting up"):
             trainer = self._start(folder, store)
         if self.config.train.page and page.is_possible():
-            self._snapshots = snapshots.Recorder(self._prepared, folder.path, trainer.epoch)
-        folder.write_json("config.json", configs.to_dict(self.config))
+            self._snapshots = snapshots.Recorder(self.prepared, folder.path, trainer.epoch)
+        folder.write_json("config.json", configs.to_dict(resuming.kept(self.config)))
         folder.remove("summary.json")  # the run continues beyond its earlier end
         self._keep_beginning(folder, store, trainer)
         if self._engine.note is not None:
@@ -156,7 +157,7 @@ class Experiment:
             reason = "epochs_done"
         if reason is None and interrupts.signum is None:
             self._say("compiling …")
-            reason = self._train(folder, store, trainer, interrupts)
+            reason = self._train(folder, store, trainer, lead)
         self._count_time()
         if reason is None:
             reason = "interrupted"
@@ -180,14 +181,14 @@ class Experiment:
         folder: Workdir,
         store: CheckpointStore,
         trainer: Trainer,
-        interrupts: Interrupts,
+        lead: sharing.Lead,
     ) -> str | None:
         """Train until a rule stops it, and return which; None if a signal came."""
         longest = self.config.curriculum.longest_horizon
         lines = EpochLines(self._task, self.config.train.epochs, self._say, longest)
         with lines.training(trainer.epoch):
-            while interrupts.signum is None:
-                result = trainer.advance()
+            while lead.interrupts.signum is None:
+                result = lead.advance(trainer)
                 if result is None:
                     lines.advance(trainer.epoch + trainer.share)
                     continue
@@ -207,7 +208,7 @@ class Experiment:
     def _keep_beginning(self, folder: Workdir, store: CheckpointStore, trainer: Trainer) -> None:
         """Find the run's initial weights; save them as step 0 if they come from another checkpoint."""
         if self._beginning is None:
-            self._beginning = beginnings.begun(self._prepared, folder.path, self._say)
+            self._beginning = beginnings.begun(self.prepared, folder.path, self._say)
         origin = self._beginning.origin
         if origin is not None and not store.steps():
             self._say(f"begins with the weights of {printable(origin.path)}, update {origin.step}")
@@ -245,7 +246,7 @@ class Experiment:
         return trainer
 
     def _make_trainer(self, config: Config) -> Trainer:
-        prepared, params = self._prepared, self._initial_params
+        prepared, params = self.prepared, self._initial_params
         rows, forward = prepared.train_rows, prepared.forward
         return make_trainer(self._network, self._task, config, rows, forward, params)
 
@@ -275,7 +276,7 @@ class Experiment:
         """Evaluate, log and save an epoch; return the reason to stop, if there is one."""
         train, epoch = self.config.train, trainer.epoch
         due = epochs.is_due(train, epoch)
-        frozen = self._prepared.losses_after(result, trainer.params) if due else None
+        frozen = self.prepared.losses_after(result, trainer.params) if due else None
         memory = devices.peak_memory_mb()
         end = epochs.end_epoch(
             train, self._task.columns, result, frozen, self._stopping, memory_mb=memory
@@ -302,7 +303,7 @@ class Experiment:
         state, stopping = trainer.host_state(), self._stopping
         replica = ReplicaRecord(0, state, stopping, self._best_epoch, self._origin)
         record = Record(
-            config=configs.to_dict(self.config),
+            config=configs.to_dict(resuming.kept(self.config)),
             replicas=[replica],
             spent=Spent(wall_seconds=self._elapsed),
             data_hashes=self._hashes,
@@ -315,7 +316,7 @@ class Experiment:
         return ending.Trained(
             config=self.config,
             folder=folder,
-            prepared=self._prepared,
+            prepared=self.prepared,
             trainer=trainer,
             initial_params=self._initial_params,
             origin=self._origin,

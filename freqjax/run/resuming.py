@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ from freqjax.checkpoints.records import Record
 from freqjax.checkpoints.store import CheckpointStore
 from freqjax.config import sections as configs
 from freqjax.config import validation
-from freqjax.config.sections import Config
+from freqjax.config.sections import Config, RunConfig
 from freqjax.errors import UserError
 from freqjax.report import saved as summaries
 from freqjax.run.workdir import Workdir
@@ -79,13 +80,21 @@ def finished(folder: Workdir, saved: Saved, say: Callable[[str], None]) -> dict[
     return found
 
 
+def kept(config: Config) -> Config:
+    """Return `config` as the folder of a run keeps it: without processes, which a resume need not have."""
+    return dataclasses.replace(config, run=RunConfig(cpu_devices=config.run.cpu_devices))
+
+
 def refuse_other_changes(config: Config, saved: Config) -> list[str]:
     """Return the fields in which a resume differs from its checkpoint, if all of them may.
+
+    Devices and processes, run.*, are none of a run's own.
 
     Raises:
       UserError: others than train.epochs and optimizer.* do.
     """
-    changed = configs.differing_fields(config, saved)
+    differing = configs.differing_fields(config, saved)
+    changed = [field for field in differing if not field.startswith("run.")]
     for field in changed:
         if field != "train.epochs" and not field.startswith("optimizer."):
             section, name = field.split(".")

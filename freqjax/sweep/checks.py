@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from freqjax.checkpoints import beginnings
 from freqjax.checkpoints.beginnings import Warn
 from freqjax.checkpoints.records import Record, data_hashes
+from freqjax.config import sections as configs
+from freqjax.config import validation
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.networks import Network, make_network
-from freqjax.sweep import processes
+from freqjax.processes import exchange
+from freqjax.run.workdir import Workdir
 from freqjax.sweep.axes import Bucket
 from freqjax.system import capacity, devices
 from freqjax.system.capacity import Need
@@ -69,7 +72,7 @@ def _require_memory(bucket: Bucket, network: Network, samples: int) -> None:
     """
     if not devices.on_cpu():
         return
-    replicas = len(bucket.replicas) // processes.count() or 1
+    replicas = len(bucket.replicas) // exchange.count() or 1
     needs = footprint.needs(bucket.replicas[0].config, network, 1, samples)
     said = f"sweep.axes give {len(bucket.replicas)} replicas that are trained together"
     worst = max(needs, key=lambda need: need.bytes)
@@ -100,3 +103,22 @@ def refuse_other_data(bucket: Bucket, record: Record) -> None:
                 f"{path}: the file is not the one the sweep was trained on (its SHA-256 differs); a "
                 "resume needs the same data."
             )
+
+
+def refuse_other_sweep(config: Config, folder: Workdir) -> None:
+    """Compare the config with that of the sweep which is in a folder already, if there is one.
+
+    Raises:
+      UserError: they differ in more than devices and processes.
+    """
+    saved = folder.read_json("config.json")
+    if saved is None:
+        return
+    before = validation.from_dict(saved, "config.json")
+    changed = [f for f in configs.differing_fields(config, before) if not f.startswith("run.")]
+    if not changed and list(before.sweep.axes) != list(config.sweep.axes):
+        changed = ["sweep.axes (their order)"]
+    if changed:
+        raise UserError(
+            f"{', '.join(changed)} differ from the sweep's own: only run.* may change on a resume."
+        )

@@ -84,7 +84,8 @@ class SerialReplica:
     def result(self) -> Row:
         """Return the row of sweep.json for the best weights."""
         if self._trainer is None:
-            self._begin()
+            with jax.default_device(placement.local(self.replica.config)[0]):
+                self._begin()
         prepared = self._prepared
         losses = {split: prepared.frozen_losses(self.best, split) for split in prepared.batches}
         found = result_of(self.log, prepared.task, losses)

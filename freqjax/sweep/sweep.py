@@ -16,10 +16,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +30,10 @@ from freqjax.checkpoints.store import CheckpointStore
 from freqjax.config import sections as configs
 from freqjax.config.axes import laws_of
 from freqjax.config.sections import Config
+from freqjax.processes import connection, exchange, identity
 from freqjax.run.interrupts import Interrupted, Interrupts
 from freqjax.run.workdir import Workdir
-from freqjax.sweep import agreement, axes, checks, ending, processes, workers
+from freqjax.sweep import axes, checks, ending, workers
 from freqjax.sweep.axes import Bucket, Replica
 from freqjax.sweep.lines import EpochLines, SweepProgress, training
 from freqjax.sweep.logs import Arrays, Replicas
@@ -41,7 +41,7 @@ from freqjax.sweep.serial import SerialReplicas
 from freqjax.sweep.shared import SharedReplicas
 from freqjax.sweep.standards import names_of
 from freqjax.sweep.workers import WorkersReplicas
-from freqjax.system import devices, output
+from freqjax.system import devices
 from freqjax.training.prepared import assemble
 from freqjax.training.regimes import is_alone
 
@@ -70,7 +70,7 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
     devices.select(None)
     members = axes.replicas(config)
     devices.use_cpu_cores(config.run.cpu_devices)
-    processes.connect(config.run)
+    connection.connect(config.run)
     devices.require()
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(workers.connected(config.run))
@@ -80,19 +80,20 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
 
         def claim() -> None:
             claimed.append(stack.enter_context(Workdir(folder, resume=resume)))
-            agreement.refuse_other_sweep(config, claimed[0])
-            claimed[0].write_json("config.json", configs.to_dict(agreement.anywhere(config)))
+            checks.refuse_other_sweep(config, claimed[0])
+            claimed[0].write_json("config.json", configs.to_dict(identity.anywhere(config)))
 
-        with _naming_lost_processes():
-            agreement.refuse_other_processes(config)
+        with connection.together("sweep"):
+            # The order of axes is that of replicas.
+            identity.require_same_config(config, list(config.sweep.axes))
             with _acting(interrupts):
-                buckets = processes.on_all(
+                buckets = exchange.on_all(
                     lambda: axes.buckets(members, config.sweep.widest_padding)
                 )
-                notes = processes.on_all(lambda: checks.check(buckets, say, resume=resume))
+                notes = exchange.on_all(lambda: checks.check(buckets, say, resume=resume))
                 notes += workers.notes(client, buckets)
-            processes.from_lead(claim)
-            lead = processes.is_lead()
+            exchange.from_lead(claim)
+            lead = exchange.is_lead()
             if not lead:
                 say = _silent
                 stack.enter_context(progress.reporting_to(None))
@@ -109,19 +110,6 @@ def _silent(_: str) -> None:
 def _acting(interrupts: Interrupts | None) -> contextlib.AbstractContextManager[None]:
     """Let a signal end work of which nothing is lost, where this process may end alone."""
     return contextlib.nullcontext() if interrupts is None else interrupts.acting()
-
-
-@contextlib.contextmanager
-def _naming_lost_processes() -> Iterator[None]:
-    """Exit with a message and exit code 2 if another process no longer responds."""
-    try:
-        yield
-    except processes.PeerLost as error:
-        output.warn(
-            f"a process of this sweep was lost ({error}): start all of them again with --resume."
-        )
-        # Files are complete. JAX would wait for the lost process now, and end with a stack trace.
-        os._exit(2)
 
 
 def _make_replicas(
@@ -183,7 +171,7 @@ class _Sweep:
             rows.sort(key=lambda row: row["replica"])
             with _acting(self._interrupts), progress.phase("writing the results"):
                 # The others wait here for the lead, since JAX limits the time a process waits at its exit.
-                processes.from_lead(lambda: self._write(rows, figures=figures))
+                exchange.from_lead(lambda: self._write(rows, figures=figures))
         except Interrupted:
             return self._end_early()
         return None
@@ -216,7 +204,7 @@ class _Sweep:
     def _train(self, place: int, bucket: Bucket) -> list[dict[str, Any]] | None:
         """Train the replicas of a bucket; return their results, or None if it was interrupted."""
         with contextlib.ExitStack() as stack:
-            store = processes.on_all(lambda: self._open(place))
+            store = exchange.on_all(lambda: self._open(place))
             if store is not None:
                 stack.enter_context(store)
             record = self._saved(store, bucket)
@@ -226,20 +214,20 @@ class _Sweep:
                     self._folder.say_missing_rows(_epochs(bucket, record), self._say_once)
                 self._progress.note({}, [replica.index for replica in bucket.replicas])
                 return record.results
-            share = processes.share_of(len(bucket.replicas))
+            share = exchange.share_of(len(bucket.replicas))
             mine, resumed = bucket.replicas[share], record is not None
             with _acting(self._interrupts):
-                replicas = processes.on_all(
+                replicas = exchange.on_all(
                     lambda: _make_replicas(bucket, mine, self._client, resumed=resumed)
                 )
             if record is not None:
                 self._restore(store, replicas, record, share)
-            processes.on_all(lambda: self._cut_rows(bucket, record))
+            exchange.on_all(lambda: self._cut_rows(bucket, record))
             if not self._advance_all(store, bucket, replicas):
                 return None
             try:
                 with _acting(self._interrupts), progress.phase("evaluating"):
-                    found = processes.gather_lists(replicas.results())
+                    found = exchange.gather_lists(replicas.results())
             except Interrupted:
                 self._save(store, bucket, replicas, None)
                 return None
@@ -262,7 +250,7 @@ class _Sweep:
                 self._log(rows, lines)
             due = rows is not None and time.monotonic() - saved_at > _SAVE_SECONDS
             stop = self._stop_asked()
-            if processes.from_lead(lambda: due or stop):  # noqa: B023
+            if exchange.from_lead(lambda: due or stop):  # noqa: B023
                 self._save(store, bucket, replicas, None)
                 saved_at = time.monotonic()
             if stop:
@@ -271,11 +259,11 @@ class _Sweep:
 
     def _saved(self, store: CheckpointStore | None, bucket: Bucket) -> Record | None:
         """Return the record of a bucket's last checkpoint, after checking that its rows have not changed."""
-        meta = processes.from_lead(lambda: store.last_meta() if store else None)
+        meta = exchange.from_lead(lambda: store.last_meta() if store else None)
         if meta is None:
             return None
-        record = processes.on_all(lambda: Record.from_json(meta, "the sweep's checkpoint"))
-        processes.on_all(lambda: checks.refuse_other_data(bucket, record))
+        record = exchange.on_all(lambda: Record.from_json(meta, "the sweep's checkpoint"))
+        exchange.on_all(lambda: checks.refuse_other_data(bucket, record))
         # The newest of the buckets' checkpoints has the largest numbers.
         self._spent = max(self._spent, record.spent, key=lambda spent: spent.wall_seconds)
         self._note_origins(record)
@@ -290,20 +278,20 @@ class _Sweep:
         began = time.perf_counter()
         rows = replicas.advance()
         self._spent.training_seconds += time.perf_counter() - began
-        return None if rows is None else processes.gather_lists(rows)
+        return None if rows is None else exchange.gather_lists(rows)
 
     def _stop_asked(self) -> bool:
         if self._interrupts is not None:
             return self._interrupts.signum is not None
         # JAX stops all processes at a step number that none of them has reached: it must never repeat.
         self._asked += 1
-        return processes.stop_asked(self._asked)
+        return exchange.stop_asked(self._asked)
 
     def _note(
         self, bucket: Bucket, replicas: Replicas, rows: Sequence[dict[str, Any]] = ()
     ) -> list[bool]:
         """Take account of new rows and of what has stopped; return which replicas are still trained."""
-        active = processes.gather_lists(replicas.active())
+        active = exchange.gather_lists(replicas.active())
         goes_on = zip(bucket.replicas, active, strict=True)
         done = [replica.index for replica, is_active in goes_on if not is_active]
         self._progress.note({row["replica"]: row["epoch"] for row in rows}, done)
@@ -315,7 +303,7 @@ class _Sweep:
                 if self._folder is not None:
                     self._folder.append_row(row)
 
-        processes.on_all(write)
+        exchange.on_all(write)
         lines.show(rows)
 
     def _cut_rows(self, bucket: Bucket, record: Record | None) -> None:
@@ -331,14 +319,14 @@ class _Sweep:
         found: list[Any] | None,
     ) -> None:
         """Save the arrays and records of all replicas, and their results once they are finished."""
-        state, best = processes.gather_arrays(replicas.arrays())
+        state, best = exchange.gather_arrays(replicas.arrays())
         own = [dataclasses.asdict(record) for record in replicas.records()]
-        records = [ReplicaRecord.from_json(values) for values in processes.gather_lists(own)]
+        records = [ReplicaRecord.from_json(values) for values in exchange.gather_lists(own)]
         now = time.perf_counter()
         self._spent.wall_seconds, self._began = self._spent.wall_seconds + now - self._began, now
         self._spent.compilations = self._compiled_before + replicas.compilations
         record = Record(
-            config=configs.to_dict(agreement.anywhere(self._config)),
+            config=configs.to_dict(identity.anywhere(self._config)),
             replicas=records,
             results=found,
             spent=self._spent,
@@ -353,17 +341,17 @@ class _Sweep:
                 step = (store.steps() or [0])[-1] + 1
                 store.save(step, best, state, record.to_json(), metric=math.inf)
 
-        processes.on_all(save)
+        exchange.on_all(save)
 
     def _restore(
         self, store: CheckpointStore | None, replicas: Replicas, record: Record, share: slice
     ) -> None:
-        state, best = processes.gather_arrays(replicas.arrays())
-        restored = processes.on_all(lambda: store.restore_last(best, state) if store else None)
+        state, best = exchange.gather_arrays(replicas.arrays())
+        restored = exchange.on_all(lambda: store.restore_last(best, state) if store else None)
         if restored is not None:
             assert restored.training is not None
             state, best = restored.training, restored.params
-        arrays = processes.arrays_from_lead(Arrays(state, best))
+        arrays = exchange.arrays_from_lead(Arrays(state, best))
         mine = jax.tree.map(lambda a: jax.device_get(a)[share], arrays)
         replicas.restore(mine, record.replicas, share)
         self._say(f"resumed after epoch {replicas.epoch}")

@@ -57,7 +57,7 @@ def _use_full_precision() -> None:
 def default() -> Any:
     """Return the device on which JAX computes."""
     chosen = jax.config.jax_default_device  # pyright: ignore[reportAttributeAccessIssue]
-    return chosen if isinstance(chosen, jax.Device) else jax.devices()[0]
+    return chosen if isinstance(chosen, jax.Device) else jax.local_devices()[0]
 
 
 def on_cpu() -> bool:

@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from freqjax.text import printable, shortened
@@ -61,6 +62,21 @@ def warn(text: str) -> None:
         print(f"freqjax: {words}", file=sys.stderr)
     except OSError:
         _let_go(sys.stderr)
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """Let what is written on standard output go nowhere, also what libraries in C++ write."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def answer(text: str) -> int:

@@ -2,8 +2,18 @@
 
 An update of one sample is many small operations, each of which an accelerator begins anew. With up to 128
 units that takes longer than the operations themselves take on a CPU. Dense sensitivities are large, and so
-are many replicas in one program: they fill an accelerator. The mini-batches of one run of whole sequences can
-be divided over several devices (`freqjax.training.division`).
+are many replicas in one program: they fill an accelerator. The mini-batches of one run can be divided over
+several devices (`freqjax.training.division`), also over those of several processes:
+
+| `train.regime` | `train.streams` | an update divides |
+|---|---|---|
+| examples | any | whole sequences of a shuffled mini-batch |
+| windows | any | windows of a shuffled mini-batch |
+| full, tbptt | parallel | the blocks, which run side by side |
+| full, tbptt | sequential | nothing: it computes one stream, sample after sample |
+| online | any | nothing: the devices would wait for each other after every sample |
+
+Gauss-Newton steps (`curriculum.first_horizon`) are computed on one device.
 """
 
 from __future__ import annotations
@@ -38,16 +48,40 @@ def local(config: Config) -> list[Any]:
 
 
 def sharing(config: Config) -> list[Any]:
-    """Return the devices of this process that share each mini-batch of one run of `config`.
+    """Return the devices that share each mini-batch of one run of `config`, those of a process side by side.
 
-    These are its accelerators, or as many CPU devices as `run.cpu_devices` says, for whole sequences; else,
-    and where a caller has chosen a device, it is that on which JAX computes.
+    Those of one process are its accelerators, or as many CPU devices as `run.cpu_devices` says. If nothing
+    can be divided, or a caller has chosen a device, it is that on which JAX computes.
     """
     chosen = jax.config.jax_default_device  # pyright: ignore[reportAttributeAccessIssue]
-    if config.train.regime != "examples" or chosen is not None:
+    if undivided(config) is not None or chosen is not None:
         return [devices.default()]
+    if jax.process_count() > 1:
+        return sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
     found = jax.local_devices()
     return found[: config.run.cpu_devices or 1] if devices.on_cpu() else found
+
+
+def undivided(config: Config) -> str | None:
+    """Return why processes cannot share the updates of `config`, as a sentence; None if they can."""
+    train, first = config.train, config.curriculum.first_horizon
+    if train.regime == "online":
+        return (
+            "train.regime is online: it must be examples, windows, or full or tbptt with "
+            "train.streams=parallel, where run.coordinator is set, since processes would wait for each other "
+            "after every sample."
+        )
+    if train.regime == "full" and first is not None:
+        return (
+            f"curriculum.first_horizon is {first:g}: it must be none where run.coordinator is set, since "
+            "Gauss-Newton steps are computed by one device."
+        )
+    if train.regime in ("full", "tbptt") and train.streams == "sequential":
+        return (
+            "train.streams is sequential: it must be parallel where run.coordinator is set and train.regime "
+            f"is {train.regime}, since one stream is computed sample after sample."
+        )
+    return None
 
 
 def idle(config: Config) -> str | None:

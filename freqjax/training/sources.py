@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from freqjax.config.sections import Config
 from freqjax.tasks import Sequences, Task
 from freqjax.training.ordered import OrderedRows
-from freqjax.training.shuffled import ShuffledRows
+from freqjax.training.shuffled import ShuffledRows, windows_of
 from freqjax.training.streams import Stream
 
 # Rows of a stream in one jitted call: enough to make the host's overhead small, few enough to stop soon.
@@ -113,6 +113,19 @@ def make_source(
     else:
         rows, most = OrderedRows(task, config, train_rows), CHUNK_ROWS
     return Source(rows, config, cut or (lambda updates, rows: chunk_bounds(updates, rows, most)))
+
+
+def batch_field(config: Config) -> str | None:
+    """Return the field that sets B; None where the number of sequences does."""
+    return {"examples": "train.batch", "windows": "windows.batch"}.get(config.train.regime)
+
+
+def side_by_side(config: Config, train_rows: Sequences) -> int:
+    """Return B of rows with as many sequences as `train_rows`, without laying them out."""
+    count, samples = train_rows.inputs.shape[:2]
+    if config.train.regime in ("windows", "examples"):
+        return windows_of(config, count, samples).batch
+    return count if config.train.streams == "parallel" else 1
 
 
 def chunk_bounds(updates: int, rows: int, chunk_rows: int) -> list[tuple[int, int]]:

@@ -20,7 +20,7 @@ from freqjax.training.epochs import EpochResult, UpdateLog
 from freqjax.training.gradients import engines
 from freqjax.training.optimizers import make_direction, make_schedule
 from freqjax.training.seeds import initial_key
-from freqjax.training.sources import make_source
+from freqjax.training.sources import batch_field, make_source
 from freqjax.training.update import state_of
 
 
@@ -97,7 +97,9 @@ class StreamTrainer:
         schedule = make_schedule(config.optimizer, config.train.epochs * updates, updates)
         engine = engines.choose(network, task, config)
         chunk = engine.make_chunk(network, task, config, schedule, len(task.group_names))
-        self._division = Division(placement.sharing(config), self._source.streams)
+        self._division = Division(
+            placement.sharing(config), self._source.streams, batch_field(config)
+        )
         self.note = self._division.note
         self._chunk = self._division.jit(chunk)
         self._compiled: dict[int, Any] = {}
@@ -145,7 +147,7 @@ class StreamTrainer:
                 self._compiled[updates] = self._chunk.lower(self._state, part).compile()
         began = time.perf_counter()
         self._state, info = self._compiled[updates](self._state, part)
-        info = jax.device_get(info)
+        info = jax.device_get(self._division.local(info))
         self._log.add(info, updates, time.perf_counter() - began)
         self._next_chunk += 1
         if self._next_chunk < len(self._source.bounds):
@@ -176,10 +178,11 @@ class StreamTrainer:
 
         The moments are kept if the rule has the same ones.
         """
-        fresh = make_direction(self._config.optimizer).init(self._state.params)
-        kept = jax.tree.structure(fresh) == jax.tree.structure(self._state.opt_state)
-        state = self._state._replace(
-            opt_state=self._state.opt_state if kept else fresh,
+        state = self._division.local(self._state)
+        fresh = make_direction(self._config.optimizer).init(state.params)
+        kept = jax.tree.structure(fresh) == jax.tree.structure(state.opt_state)
+        state = state._replace(
+            opt_state=state.opt_state if kept else fresh,
             schedule_start=jnp.asarray(self.step, jnp.int32),
             rate_scale=jnp.ones((), jnp.float32),
         )

@@ -14,7 +14,7 @@ from freqjax.checkpoints.rows import read as read_rows
 from freqjax.config import overrides
 from freqjax.config.sections import RunConfig, SweepConfig
 from freqjax.run import experiment
-from freqjax.sweep import workers
+from freqjax.sweep import axes, workers
 from tests.twins import tiny_config
 
 distributed = pytest.importorskip("distributed", reason="Dask is not installed")
@@ -115,7 +115,7 @@ def test_schedulers_that_cannot_serve_are_refused_before_anything_is_written(tmp
 def test_what_shares_a_program_is_trained_here_and_said(cluster):
     config = tiny_config(train={"regime": "full", "streams": "parallel", "epochs": 1})
     config.sweep = SweepConfig(axes={"train.seed": (0, 1)})
-    buckets = sweep.axes.buckets(sweep.axes.replicas(overrides.apply(config, [])), 1.5)
+    buckets = axes.buckets(axes.replicas(overrides.apply(config, [])), 1.5)
     with workers.connected(RunConfig(scheduler=cluster.scheduler_address)) as client:
         (note,) = workers.notes(client, buckets)
     assert note == "2 replicas share a program with others and are trained here, not by workers."

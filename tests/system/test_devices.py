@@ -138,7 +138,7 @@ def test_memory_that_a_plugin_does_not_tell_is_the_hosts(monkeypatch):
         def memory_stats(self):
             raise jax.errors.JaxRuntimeError("UNIMPLEMENTED")
 
-    monkeypatch.setattr(jax, "devices", lambda: [Device()])
+    monkeypatch.setattr(jax, "local_devices", lambda: [Device()])
     hosts = devices.peak_memory_mb()
     assert hosts is not None and hosts > 1
     monkeypatch.setattr(Device, "memory_stats", lambda _: {"peak_bytes_in_use": 5e6})

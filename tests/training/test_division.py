@@ -114,21 +114,66 @@ def test_each_device_has_its_part_of_the_sequences(tmp_path):
     ],
 )  # fmt: skip
 def test_what_does_not_divide_evenly_takes_fewer_devices_and_says_so(sequences, count, note):
-    division = Division(jax.devices(), sequences)
+    division = Division(jax.devices(), sequences, "train.batch")
     assert division.count == count
     assert division.note is not None
     assert re.match(note, division.note)
 
 
-def test_whole_sequences_alone_are_divided_and_a_chosen_device_is_kept():
-    config = tiny_config(train={"regime": "examples"})
+@pytest.mark.parametrize(
+    ("train", "divided"),
+    [
+        ({"regime": "examples"}, True),
+        ({"regime": "windows"}, True),
+        ({"regime": "full", "streams": "parallel"}, True),
+        ({"regime": "tbptt", "streams": "parallel"}, True),
+        ({"regime": "full"}, False),
+        ({"regime": "tbptt"}, False),
+        ({"regime": "online", "streams": "parallel"}, False),
+    ],
+)
+def test_what_lies_side_by_side_is_divided_and_a_chosen_device_is_kept(train, divided):
+    config = tiny_config(train=train)
     assert placement.sharing(config) == jax.devices()[:1]
     config.run.cpu_devices = 3
-    assert placement.sharing(config) == jax.devices()[:3]
+    assert placement.sharing(config) == jax.devices()[: 3 if divided else 1]
     with jax.default_device(jax.devices()[1]):
         assert placement.sharing(config) == jax.devices()[1:2]
-    config.train.regime = "windows"
+
+
+def test_gauss_newton_steps_are_not_divided():
+    config = tiny_config(
+        train={"regime": "full", "streams": "parallel"}, curriculum={"first_horizon": 0.5}
+    )
+    config.run.cpu_devices = 3
     assert placement.sharing(config) == jax.devices()[:1]
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        {"regime": "windows", "steps_per_epoch": 3},
+        {"regime": "tbptt", "truncation": 5, "streams": "parallel"},
+        {"regime": "full", "streams": "parallel"},
+    ],
+    ids=lambda train: train["regime"],
+)
+def test_two_devices_divide_windows_and_streams_as_one(train):
+    def trainer(count):
+        config = tiny_config(train=train, windows={"length": 8, "stride": 4, "batch": 4})
+        config.optimizer.name, config.optimizer.learning_rate = "sgd", 0.05
+        config.run.cpu_devices = count
+        prepared = Prepared(config)
+        return StreamTrainer(prepared.network, prepared.task, config, prepared.train_rows)
+
+    one, two = trainer(1), trainer(2)
+    assert two.note is not None and two.note.startswith("devices: 2 divide the ")
+    for _ in range(2):
+        ours, theirs = two.advance(), one.advance()
+        assert ours is not None and theirs is not None
+        assert ours.loss == pytest.approx(theirs.loss, rel=1e-5)
+    assert_close(two.params, one.params)
+    assert_close(two.device_state(), one.device_state())
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from freqjax import RunConfig, UserError
-from freqjax.sweep import meeting, processes
+from freqjax.processes import connection, meeting
 
 
 def free_port():
@@ -23,9 +23,16 @@ def quick(monkeypatch):
 def outcome(address, count, number, seconds=5.0):
     """What a process is told; None where it is let go."""
     try:
-        return meeting.meet(address, count, number, seconds)
+        lines = meeting.meet(address, count, number, seconds)
     except UserError as error:
         return str(error)
+    assert sorted(lines) == (list(range(1, count)) if number == 0 else [0])
+    for line in lines.values():
+        line.settimeout(5)
+        if number == 0:  # who closes first keeps the port busy for a while
+            line.recv(1)
+        line.close()
+    return None
 
 
 def together(address, count, numbers, seconds=5.0, pause=0.0):
@@ -98,12 +105,12 @@ def test_other_numbers_are_refused_and_strangers_ignored():
 @pytest.fixture
 def no_jax(monkeypatch):
     monkeypatch.setattr(
-        processes.jax.distributed, "initialize", lambda *_, **__: pytest.fail("JAX was asked")
+        connection.jax.distributed, "initialize", lambda *_, **__: pytest.fail("JAX was asked")
     )
 
 
 def connect(address, number):
-    processes.connect(RunConfig(coordinator=address, num_processes=2, process_id=number))
+    connection.connect(RunConfig(coordinator=address, num_processes=2, process_id=number))
 
 
 @pytest.mark.usefixtures("no_jax")

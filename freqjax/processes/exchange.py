@@ -1,14 +1,14 @@
-"""Communication between the processes that share a sweep.
+"""Messages between the processes that share a sweep or a run.
 
-Each process trains its own replicas on its own devices and does not communicate while it does. Between
-epochs the processes exchange the state of their replicas, so that every process makes the same decisions;
-only process 0, the lead, reads and writes files. A single process does the same without messages.
+All processes call these functions in the same order. A single process does the same without messages. Only
+process 0, the lead, reads and writes files.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import jax
@@ -16,71 +16,10 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from freqjax.config.sections import RunConfig
 from freqjax.errors import UserError
-from freqjax.sweep import meeting
 
 Tree = TypeVar("Tree")
 Made = TypeVar("Made")
-
-
-# Timeouts for all processes to connect, for a heartbeat, and for all processes to shut down.
-_MEETING_SECONDS = 300
-_SILENCE_SECONDS = 60
-_PARTING_SECONDS = 10
-
-
-def connect(config: RunConfig) -> None:
-    """Connect to the other processes if the config names a coordinator; call this before JAX is used.
-
-    The coordinator listens only at the address given.
-
-    Raises:
-      UserError: fields that do not belong together, or no other process to connect to.
-    """
-    if not config.coordinator:
-        for name in ("num_processes", "process_id"):
-            if getattr(config, name) is not None:
-                raise UserError(
-                    f"run.{name} is {getattr(config, name)}: it goes with run.coordinator, which is empty."
-                )
-        return
-    try:
-        if config.coordinator == "auto":
-            jax.distributed.initialize()
-        else:
-            _require_whole(config)
-            address, count, index = config.coordinator, config.num_processes, config.process_id
-            assert count is not None and index is not None
-            meeting.meet(address, count, index, _MEETING_SECONDS)
-            jax.distributed.initialize(
-                address,
-                count,
-                index,
-                initialization_timeout=_MEETING_SECONDS,
-                heartbeat_timeout_seconds=_SILENCE_SECONDS,
-                shutdown_timeout_seconds=_PARTING_SECONDS,
-                coordinator_bind_address=address,
-            )
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).partition("\n")[0].rstrip(".")
-        raise UserError(
-            f"run.coordinator is {config.coordinator}: the processes did not meet ({reason})."
-        ) from None
-
-
-def _require_whole(config: RunConfig) -> None:
-    host, _, port = config.coordinator.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise UserError(f"run.coordinator is {config.coordinator!r}: it must be HOST:PORT or auto.")
-    if config.num_processes is None or config.process_id is None:
-        missing = "num_processes" if config.num_processes is None else "process_id"
-        raise UserError(f"run.{missing} is none: it must be given with run.coordinator.")
-    if config.process_id >= config.num_processes:
-        raise UserError(
-            f"run.process_id is {config.process_id}: it must be below run.num_processes, "
-            f"{config.num_processes}."
-        )
 
 
 class PeerLost(Exception):
@@ -194,7 +133,38 @@ def _all(array: np.ndarray) -> np.ndarray:
         everywhere = jax.jit(lambda a: a, out_shardings=NamedSharding(mesh, PartitionSpec()))
         return np.asarray(everywhere(together).addressable_data(0))
     except jax.errors.JaxRuntimeError as error:
-        raise PeerLost(str(error).partition("\n")[0].rstrip(".")) from None
+        raise PeerLost(_first_line(error)) from None
+
+
+@contextlib.contextmanager
+def computing() -> Iterator[None]:
+    """Compute together with the other processes.
+
+    Raises:
+      PeerLost: one of them no longer responds.
+    """
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if jax.process_count() == 1 or "RESOURCE_EXHAUSTED" in str(error):
+            raise
+        raise PeerLost(_first_line(error)) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].rstrip(".")
+
+
+def require_same(value: Any, difference: str) -> None:
+    """Require that all processes give the same JSON-serialisable value.
+
+    Raises:
+      UserError: process N does not; "process N `difference`".
+    """
+    told = gather(value)
+    others = [n for n, found in enumerate(told) if found != told[0]]
+    if others:
+        raise UserError(f"process {others[0]} {difference}")
 
 
 def stop_asked(step: int) -> bool:

@@ -1,4 +1,4 @@
-"""The meeting of the processes of a sweep, before JAX connects them.
+"""The meeting of the processes that share a sweep or a run, before JAX connects them.
 
 JAX ends a process with a stack of C++ if its service cannot listen, or if a process does not come in time.
 So the processes meet here first, at the same address: process 0 listens, each of the others says which it is,
@@ -6,6 +6,8 @@ and once all are there process 0 lets them go. They may be started in any order.
 
     freqjax PROCESSES PROCESS     from the others: how many there are to be, and which this is
     go | no REASON                from process 0
+
+The connections stay open: `freqjax.processes.watch` finds by them who is lost.
 """
 
 from __future__ import annotations
@@ -26,14 +28,17 @@ _ANSWER_SECONDS, _PAUSE_SECONDS = 5.0, 0.2
 _HELLO = "freqjax"
 
 
-def meet(address: str, processes: int, process: int, seconds: float) -> None:
-    """Wait until all of the processes are there.
+def meet(address: str, processes: int, process: int, seconds: float) -> dict[int, socket.socket]:
+    """Wait until all of the processes are there, and return a connection to each that this one talks to.
 
     Args:
       address: HOST:PORT of process 0.
       processes: how many there are to be.
       process: which of them this is, from 0.
       seconds: how long to wait at most.
+
+    Returns:
+      On process 0 the connections to the others, by their number; on these the one to process 0.
 
     Raises:
       UserError: the host is not known, process 0 cannot listen there or does not answer, a process does not
@@ -47,8 +52,7 @@ def meet(address: str, processes: int, process: int, seconds: float) -> None:
         raise _refusal(address, f"the host is not known ({_words(error)})") from None
     until = time.monotonic() + seconds
     if process != 0:
-        _join(address, (host, int(port)), f"{_HELLO} {processes} {process}\n", until)
-        return
+        return {0: _join(address, (host, int(port)), f"{_HELLO} {processes} {process}\n", until)}
     with _listening(address, places) as servers:
         members = _gather(servers, processes, until)
     try:
@@ -60,13 +64,13 @@ def meet(address: str, processes: int, process: int, seconds: float) -> None:
             )
         for member in members.values():
             member.sendall(b"go\n")
-        for member in members.values():  # who closes first keeps the port busy for a while
-            member.recv(1)
-    except OSError as error:
-        raise _refusal(address, f"a process was lost ({_words(error)})") from None
-    finally:
+    except (UserError, OSError) as error:
         for member in members.values():
             member.close()
+        if isinstance(error, UserError):
+            raise
+        raise _refusal(address, f"a process was lost ({_words(error)})") from None
+    return members
 
 
 @contextlib.contextmanager
@@ -138,18 +142,17 @@ def _has_gone(member: socket.socket) -> bool:
         return True
 
 
-def _join(address: str, place: tuple[str, int], hello: str, until: float) -> None:
-    """Say hello to process 0 until it lets this process go."""
+def _join(address: str, place: tuple[str, int], hello: str, until: float) -> socket.socket:
+    """Say hello to process 0 until it lets this process go; return the connection."""
     why = "it ended the meeting"
     while True:
         left = until - time.monotonic()
         try:
-            with socket.create_connection(place, timeout=_ANSWER_SECONDS) as lead:
-                lead.sendall(hello.encode())
-                lead.settimeout(max(left, 0.1))
-                answer = lead.recv(200).decode("ascii", "replace").strip()
+            lead = socket.create_connection(place, timeout=_ANSWER_SECONDS)
+            answer = _ask(lead, hello, max(left, 0.1))
             if answer == "go":
-                return
+                return lead
+            lead.close()
             if answer.startswith("no "):
                 raise _refusal(address, answer.removeprefix("no "))
         except OSError as error:
@@ -157,6 +160,23 @@ def _join(address: str, place: tuple[str, int], hello: str, until: float) -> Non
         if left <= 0:
             raise _refusal(address, f"process 0 did not answer in time ({why})")
         time.sleep(_PAUSE_SECONDS)
+
+
+def _ask(lead: socket.socket, hello: str, seconds: float) -> str:
+    """Return what process 0 answers; the connection is closed if it does not."""
+    try:
+        lead.sendall(hello.encode())
+        lead.settimeout(seconds)
+        answer = b""
+        while not answer.endswith(b"\n"):
+            part = lead.recv(1)  # what comes after the answer is for others
+            if not part:
+                break
+            answer += part
+        return answer.decode("ascii", "replace").strip()
+    except OSError:
+        lead.close()
+        raise
 
 
 def _refusal(address: str, why: str) -> UserError:

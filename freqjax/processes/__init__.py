@@ -1,0 +1,1 @@
+"""Processes that share a sweep or a run: how they meet, talk, and find out who is lost."""
