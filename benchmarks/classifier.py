@@ -1,10 +1,11 @@
 """Benchmark of the sequence classifier: exercises, activities and transitions to come.
 
-    python -m benchmarks.classifier [epochs watch alone activities intent]
+    python -m benchmarks.classifier [epochs watch alone activities intent intent_five]
 
-Runs configs/watch.py, configs/activities.py (alone: without the recording around) and configs/intent.py by
-whole commands with three seeds and writes benchmarks/results/classifier.json after each. The last three read
-data/*.npz, which `freqjax data hapt` makes.
+Runs configs/watch.py, configs/activities.py (alone: without the recording around) and configs/intent.py
+(also as the mean of five networks) by whole commands with three seeds and writes
+benchmarks/results/classifier.json after each. All but the first read data/*.npz, which `freqjax data hapt`
+makes.
 
 The exercises are in five folds over persons. `epochs` trains for each number of `_EPOCHS` and judges on
 validation persons alone: the config has the number of the highest mean accuracy. `watch` then trains network
@@ -32,6 +33,7 @@ _SETS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "activities": ("activities", ()),
     "intent": ("intent", ()),
+    "intent_five": ("intent", ("--config.task.members=5",)),
 }
 _KEPT = ("train", "validation", "test")
 

@@ -49,10 +49,10 @@ means of these over the same windows. A causal network answers one window at a t
 missing, or of which a modality is missing, is told to it as such. `task.auxiliary` is the weight of a second
 label (the array `auxiliary`) that training learns beside the first. `task.members` networks are trained side
 by side, each from its own start and by its own loss, and the mean of their probabilities is the answer; the
-loss that training reports is the mean of theirs. `task.pretraining` updates come before all others and learn
-no class: the encoder fills in a quarter of each training window that is hidden from it. Rows of metrics.jsonl
-count them under `pretraining`, and their loss is that of outputs of 0. What they are worth on the data below
-is not measured.
+loss that training reports is the mean of theirs. `watch` averages five. `task.pretraining` updates come
+before all others and learn no class: the encoder fills in a quarter of each training window that is hidden
+from it. Rows of metrics.jsonl count them under `pretraining`, and their loss is that of outputs of 0. What
+they are worth on the data below is not measured.
 
 ## Own data
 
@@ -97,6 +97,7 @@ _TITLES = {
     "alone": "Activities, each window alone",
     "activities": "Activities, with the recording around",
     "intent": "Transitions to come, with the past of the recording",
+    "intent_five": "Transitions to come, as the mean of five networks",
 }
 
 
