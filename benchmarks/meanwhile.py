@@ -89,7 +89,10 @@ def words(rows: Sequence[dict[str, Any]]) -> list[str]:
     rates = [one["mhz"] / 1000 for one in known.values() if one["mhz"] is not None]
     if rates:
         parts.append(f"the clock rate was {_range(rates)} GHz")
-    return paragraph(f"While the jobs were timed, {'; '.join(parts)}.")
+    jobs = {row["job"] for row in rows}
+    whom = "the jobs" if len(known) == len(jobs) else f"{len(known)} of the {len(jobs)} jobs"
+    were = "was" if len(known) == 1 < len(jobs) else "were"
+    return paragraph(f"While {whom} {were} timed, {'; '.join(parts)}.")
 
 
 def table(rows: Sequence[dict[str, Any]]) -> list[str]:

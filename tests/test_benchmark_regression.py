@@ -230,9 +230,11 @@ def test_what_the_machine_did_besides_is_the_difference_of_its_counters(tmp_path
         {"job": "old"},
     ]
     assert " ".join(meanwhile.words(made)) == (
-        "While the jobs were timed, the load was 1 to 3; other processes had 2 to 30% of the cores' time, "
-        "most in step; the host withheld (steal) 10% of the cores' time; the clock rate was 2.5 GHz. "
+        "While 2 of the 3 jobs were timed, the load was 1 to 3; other processes had 2 to 30% of the cores' "
+        "time, most in step; the host withheld (steal) 10% of the cores' time; the clock rate was 2.5 GHz. "
     )
+    assert meanwhile.words(made[:2])[0].startswith("While the jobs were timed, ")
+    assert meanwhile.words(made[1:])[0].startswith("While 1 of the 2 jobs was timed, ")
     assert meanwhile.table(made)[2:] == [
         "| step | 1 | 2 | 30% | 10% | 2.5 |",
         "| scan | 2 | 3 | 2% | – | 2.5 |",
