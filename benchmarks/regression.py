@@ -52,7 +52,7 @@ class Measure(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What is found about one engine of freqjax in one job.
+    """Finding about one engine of freqjax in one job.
 
     Attributes:
       job, engine, platform: of the rows.

@@ -81,7 +81,7 @@ class Drawers:
         for process in self._started:
             process.wait()
             for pipe in (process.stdin, process.stdout):
-                with contextlib.suppress(OSError):  # what was not sent yet has nobody to read it
+                with contextlib.suppress(OSError):  # nobody reads what was not sent yet
                     pipe.close()
 
     def _draw(self, content: bytes, path: Path, settings: dict[str, Any]) -> None:

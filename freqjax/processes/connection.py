@@ -26,7 +26,7 @@ _NAMING_SECONDS = 1.0
 
 
 class _Place(NamedTuple):
-    """Where the processes meet.
+    """Address and numbers of the processes that meet.
 
     Attributes:
       address: HOST:PORT of process 0.
@@ -42,7 +42,7 @@ class _Place(NamedTuple):
 
 
 class _Shared:
-    """What this process shares with others.
+    """State of the work that this process shares with others.
 
     Attributes:
       noun: a run or a sweep.

@@ -44,7 +44,7 @@ _ANSWER = 10
 
 
 class Finished(NamedTuple):
-    """What a worker returns of a replica that it has trained.
+    """Result of a replica that a worker has trained.
 
     Attributes:
       rows: its rows of metrics.jsonl.
