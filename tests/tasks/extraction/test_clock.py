@@ -1,5 +1,7 @@
 """The constructed clock: its exactness over a whole stream, and the task's Hz in cycles per sample."""
 
+import os
+
 import jax
 import numpy as np
 
@@ -24,7 +26,9 @@ def test_it_is_exact_with_one_state_carried_through_all_blocks():
     blocks = task.rows("test")
     outputs = make_forward(network)(params, blocks, "never")
     mse = np.square(outputs - blocks.targets).mean(axis=(1, 2))
-    assert (mse < 1e-6).all(), mse  # rounding adds up, differently from program to program
+    # Rounding adds up over the rows, and more of it in programs that are compiled quickly.
+    most = 1e-8 if "FREQJAX_TESTS_OPTIMIZED" in os.environ else 1e-6
+    assert (mse < most).all(), mse
 
 
 def test_each_component_turns_by_its_angle_a_sample():
