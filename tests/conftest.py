@@ -3,13 +3,14 @@
 import os
 
 from tests.folders import shared_folder
+from tests.rounding import OPTIMIZED
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 # Most of the time of the tests is compiling: programs are compiled quickly and run slowly. .ci/all tries them
 # as users compile them too.
-if "FREQJAX_TESTS_OPTIMIZED" not in os.environ:
+if not OPTIMIZED:
     os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "true"
     flags = ("--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1")
     os.environ["XLA_FLAGS"] = " ".join((os.environ.get("XLA_FLAGS", ""), *flags))

@@ -1,7 +1,5 @@
 """The constructed clock: its exactness over a whole stream, and the task's Hz in cycles per sample."""
 
-import os
-
 import jax
 import numpy as np
 
@@ -10,6 +8,7 @@ from freqjax.networks import make_network
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction.clock import Clock
 from freqjax.training.frozen import make_forward
+from tests.rounding import OPTIMIZED
 from tests.twins import SETTING, extraction, split_of
 
 
@@ -27,7 +26,7 @@ def test_it_is_exact_with_one_state_carried_through_all_blocks():
     outputs = make_forward(network)(params, blocks, "never")
     mse = np.square(outputs - blocks.targets).mean(axis=(1, 2))
     # Rounding adds up over the rows, and more of it in programs that are compiled quickly.
-    most = 1e-8 if "FREQJAX_TESTS_OPTIMIZED" in os.environ else 1e-6
+    most = 1e-8 if OPTIMIZED else 1e-6
     assert (mse < most).all(), mse
 
 
