@@ -15,12 +15,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks import plain
+from benchmarks import machine, plain
 from benchmarks.contenders import Absent, Contender, cores, repeated
-from benchmarks.online_jobs import pytorch_missing, thread_counts
+from benchmarks.machine import Pass
+from benchmarks.online_jobs import native_missing, pytorch_missing, thread_counts
 from freqjax import NetworkConfig, TaskConfig
-from freqjax.networks import Network, make_network
+from freqjax.networks import HasCell, Network, make_network
 from freqjax.tasks import make_task
+from freqjax.training.gradients.native_bptt import NativeLstmCell
 
 _INPUTS = 5
 
@@ -45,11 +47,47 @@ def contenders(shape: Shape, units: int, platform: str) -> list[Contender | Abse
     config = NetworkConfig(hidden_size=shape.hidden, layers=shape.layers)
     network, ours = make_network(config, make_task(TaskConfig())), in_network(theirs)
     carry = network.init_carry(ours, shape.streams)
+    arguments = ours, carry, xs, targets
+    threads = cores() if shape.streams > 1 else 1
     return [
-        _jax("freqjax", partial(network_mse, network), (ours, carry, xs, targets), units),
+        _jax("freqjax", partial(network_mse, network), arguments, units),
+        _native(network, arguments, units, platform),
         _jax("autodiff", plain.mse, (theirs, zeros, xs, targets), units),
         *pytorch,
+        machine.limit(passes(shape, threads), threads, platform),
     ]
+
+
+def _native(
+    network: Network, arguments: tuple[Any, ...], units: int, platform: str
+) -> Contender | Absent:
+    """Prepare the network with the scans of train.engine=native, which is built if needed."""
+    missing = native_missing(platform)
+    if missing is not None:
+        return missing
+    assert isinstance(network, HasCell)
+    network = network.with_cell(NativeLstmCell)
+    return _jax("native", partial(network_mse, network), arguments, units)
+
+
+def passes(shape: Shape, threads: int) -> list[Pass]:
+    """Return the passes of a loss and gradient, each thread with its own streams and copy of the weights.
+
+    A step of a scan, forward or backward, reads the recurrent weights from a cache. The products that wait
+    for no state are made over all rows at once: those with the inputs and, backward, those that give the
+    weights' gradients and, above the first layer, the inputs'.
+    """
+    found, rows = [], shape.samples * shape.streams
+    for layer in range(shape.layers):
+        inputs = shape.hidden if layer else _INPUTS
+        gates = 4 * shape.hidden
+        step = Pass(threads * gates * shape.hidden, False, shape.streams * gates * shape.hidden)
+        found.append(step._replace(times=2 * shape.samples))
+        read = rows * (shape.hidden + inputs)
+        found.append(Pass(read, False, rows * gates * (shape.hidden + 2 * inputs)))
+        if layer:
+            found.append(Pass(rows * inputs, True, rows * gates * inputs))
+    return found
 
 
 def in_network(params: Any) -> Any:

@@ -4,8 +4,13 @@
 
 namespace {
 
-typedef float Lanes __attribute__((vector_size(64)));
+// Numbers of a register: sums of several registers would not all find a place.
+#if defined(__AVX512F__)
 constexpr int64_t kLanes = 16;
+#else
+constexpr int64_t kLanes = 8;
+#endif
+typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
 // Independent sums, enough to hide the latency of an addition.
 constexpr int64_t kSums = 12;
 
@@ -44,7 +49,7 @@ extern "C" float multiply_add(float factor, float term, int64_t times) {
   const Lanes x = Lanes{} + factor, y = Lanes{} + term;
   Lanes sums[kSums];
   for (int64_t s = 0; s < kSums; ++s) sums[s] = y + static_cast<float>(s);  // all different, or the compiler keeps one
-  for (int64_t time = 0; time < times; ++time)
+  for (int64_t time = 0; time < times * 16 / kLanes; ++time)
     for (int64_t s = 0; s < kSums; ++s) sums[s] = sums[s] * x + y;
   return total(sums);
 }

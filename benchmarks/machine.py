@@ -37,11 +37,13 @@ class Pass(NamedTuple):
       numbers: how many are read.
       written: whether they are written as well.
       multiply_adds: operations, a product and a sum each.
+      times: how often it is made.
     """
 
     numbers: int
     written: bool
     multiply_adds: int
+    times: int = 1
 
 
 class Rates(NamedTuple):
@@ -63,7 +65,7 @@ def least_seconds(passes: Sequence[Pass], rates: Rates) -> float:
     total = 0.0
     for one in passes:
         moved = (rates.update if one.written else rates.read)(one.numbers)
-        total += max(one.numbers / moved, one.multiply_adds / operations)
+        total += one.times * max(one.numbers / moved, one.multiply_adds / operations)
     return total
 
 
@@ -78,8 +80,10 @@ def limit(passes: Sequence[Pass], threads: int, platform: str) -> Contender | Ab
     except UserError as error:
         return Absent(LIMIT, str(error))
     facts = {
-        "moved_mb": round(sum((1 + one.written) * one.numbers for one in passes) * 4e-6, 3),
-        "multiply_adds": sum(one.multiply_adds for one in passes),
+        "moved_mb": round(
+            sum(one.times * (1 + one.written) * one.numbers for one in passes) * 4e-6, 3
+        ),
+        "multiply_adds": sum(one.times * one.multiply_adds for one in passes),
     }
     return Contender(LIMIT, lambda: least_seconds(passes, rates) * 1e6, threads, facts)
 

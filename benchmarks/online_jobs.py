@@ -63,15 +63,27 @@ def freqjax_contender(config: Config, blocks: Sequences, steps: int) -> Contende
 
 def native(config: Config, blocks: Sequences, steps: int, platform: str) -> Contender | Absent:
     """Prepare the same with train.engine=native, which is built if needed."""
+    missing = native_missing(platform)
+    if missing is not None:
+        return missing
+    train = dataclasses.replace(config.train, engine="native")
+    try:
+        return freqjax_contender(dataclasses.replace(config, train=train), blocks, steps)
+    except UserError as error:
+        return Absent("native", str(error))
+
+
+def native_missing(platform: str) -> Absent | None:
+    """Build and load the native loops; return why they do not run on `platform`, or None."""
     if platform != "cpu":
         return Absent("native", "The native loop runs on the CPU alone.")
     try:
         if not library.is_built():
             library.build()
-        train = dataclasses.replace(config.train, engine="native")
-        return freqjax_contender(dataclasses.replace(config, train=train), blocks, steps)
+        library.load()
     except UserError as error:
         return Absent("native", str(error))
+    return None
 
 
 def _autodiff(config: Config, blocks: Sequences, steps: int) -> Contender:

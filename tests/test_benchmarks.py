@@ -197,6 +197,18 @@ def test_the_least_time_is_that_of_what_holds_each_pass_up():
     assert strict_jobs.dense_passes((1, 2, 4, 5, 4)) == [machine.Pass(160, True, 640)]
 
 
+def test_the_passes_of_a_gradient_are_three_products_a_layer_without_a_gradient_of_the_inputs():
+    """Of two layers of four units on five inputs, three streams of ten samples, by two threads."""
+    passes = bptt_jobs.passes(Shape(3, 10, 4, 2), threads=2)
+    steps = [one for one in passes if one.times > 1]
+    assert steps == [machine.Pass(2 * 16 * 4, False, 3 * 16 * 4, times=20)] * 2
+    done = sum(one.times * one.multiply_adds for one in passes)
+    forward = 3 * 10 * 16 * np.array([4 + 5, 4 + 4])
+    assert done == 3 * forward.sum() - 3 * 10 * 16 * 5
+    rates = machine.Rates(lambda n: 1e30, lambda n: 1e30, lambda: 16.0)
+    assert machine.least_seconds(passes, rates) == done / 16
+
+
 def test_the_page_of_online_learning_tells_the_time_of_a_sample_where_it_is_known(tmp_path):
     rows = [timed("filter_pairs", "freqjax", 24.0), timed("filter_pairs", "native", 6.0)]
     value = {"command": "python -m benchmarks.devices", "rows": [timed("a", "native", 1.0), *rows]}
@@ -359,7 +371,7 @@ def test_a_machine_is_written_down_and_compared(results, capsys, monkeypatch):
     assert (results / "here.png").read_bytes().startswith(b"\x89PNG")
     page = (results / "here.md").read_text()
     assert page == speed.page(results / "here.json")
-    assert f"| linear_t_4 | {speed.micro(ours[0]['median_us'])} |" in page
+    assert f"| linear_t_4 | {speed.micro(ours[0]['median_us'])}" in page
     assert "From 4 to 40 samples, 10 times as many" in page
     assert "- pytorch: Not here." in page
     assert "While the jobs were timed, the load was" in page

@@ -22,11 +22,12 @@ from pathlib import Path
 import jax
 
 from freqjax.errors import UserError
-from freqjax.system import cache, files, processors
+from freqjax.system import cache, devices, files, processors
 
 COMMAND = "python -m freqjax.native.build"
 # Names of the loops in the library and in XLA.
 ONLINE, FILTER, SENSITIVITIES = "freqjax_online", "freqjax_filter", "freqjax_sensitivities"
+LSTM_FORWARD, LSTM_BACKWARD = "freqjax_lstm_forward", "freqjax_lstm_backward"
 
 _FOLDER = Path(__file__).parent
 # Compilers for ARM take the name of a processor, those for x86 that of an architecture.
@@ -72,6 +73,15 @@ def _sources(*endings: str) -> list[Path]:
 def is_built() -> bool:
     """Return whether the library exists."""
     return path().is_file()
+
+
+def why_not() -> str | None:
+    """Return the reason that no loop can run in this process, as a sentence, or None."""
+    if not devices.on_cpu():
+        return f"The device is a {devices.default().platform}: the native loop runs on the CPU."
+    if not is_built():
+        return f"The native loop is not built: {COMMAND} builds it."
+    return None
 
 
 def build() -> Path:
@@ -153,7 +163,7 @@ def load() -> ctypes.CDLL:
     _require_trust(place)
     try:
         library = ctypes.CDLL(str(place))
-        for name in (ONLINE, FILTER, SENSITIVITIES):
+        for name in (ONLINE, FILTER, SENSITIVITIES, LSTM_FORWARD, LSTM_BACKWARD):
             capsule = jax.ffi.pycapsule(getattr(library, name))
             jax.ffi.register_ffi_target(name, capsule, platform="cpu")
     # No library, one without the loop, or one for another version of XLA's interface.
@@ -161,6 +171,11 @@ def load() -> ctypes.CDLL:
         said = str(error).partition("\n")[0].rstrip(".")
         raise UserError(f"{place} cannot be loaded ({said}): {COMMAND} rebuilds it.") from None
     return library
+
+
+def threads() -> int:
+    """Return the number of threads that a loop may use: the cores, divided among JAX's devices."""
+    return max(1, processors.usable_cores() // jax.local_device_count())
 
 
 def compiler_command() -> list[str] | None:

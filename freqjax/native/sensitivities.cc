@@ -12,25 +12,23 @@
 #include <algorithm>
 #include <cstdint>
 #include <exception>
-#include <thread>
-#include <vector>
 
 #include "numerics.h"
+#include "products.h"
+#include "threads.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace {
 
-// Columns that are processed together, three registers, and units whose sums are kept in registers: as many
-// as a processor has.
+// Units whose sums are kept in registers, and registers of columns that are processed together: as many as a
+// processor has.
 #if defined(__AVX512F__)
-constexpr int64_t kLanes = 16, kUnits = 8;
+constexpr int64_t kUnits = 8;
 #else
-constexpr int64_t kLanes = 8, kUnits = 4;
+constexpr int64_t kUnits = 4;
 #endif
 constexpr int64_t kRegisters = 3;
 constexpr int64_t kWidth = kLanes * kRegisters;
-
-typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
 
 // One stream: J [F, H, N, H], state [F, F, H], couplings [F, H, H], direct [F, N, H], weights [O, H], and the
 // derivative of the outputs [O, N, H].
@@ -104,7 +102,9 @@ class Worker {
       }
     const float* factors = s_.couplings + field * hidden * hidden + n;
     for (int64_t j = 0; j < hidden; ++j, factors += hidden) {
-      const Lanes* source = held(s_.place, j);
+      const float* at = held_.get() + (s_.place * hidden + j) * kWidth;
+      Lanes source[kRegisters];
+      for (int64_t r = 0; r < kRegisters; ++r) source[r] = load_once(at + r * kLanes);
       for (int64_t k = 0; k < units; ++k)
         for (int64_t r = 0; r < kRegisters; ++r) sums[k][r] += factors[k] * source[r];
     }
@@ -136,31 +136,9 @@ class Worker {
 void advance(const Stream& stream, int64_t threads) {
   const int64_t tiles = (stream.columns() + kWidth - 1) / kWidth;
   threads = std::clamp(tiles / 8, int64_t{1}, threads);
-  const auto part = [&](int64_t thread) {
-    const FlushDenormals flushed;
-    const auto bound = [&](int64_t k) {
-      return std::min(stream.columns(), tiles * k / threads * kWidth);
-    };
-    Worker(stream).run(bound(thread), bound(thread + 1));
-  };
-  std::vector<std::thread> others;
-  std::vector<std::exception_ptr> failed(threads);
-  for (int64_t thread = 1; thread < threads; ++thread)
-    others.emplace_back([&, thread] {
-      try {
-        part(thread);
-      } catch (...) {
-        failed[thread] = std::current_exception();
-      }
-    });
-  try {
-    part(0);
-  } catch (...) {
-    failed[0] = std::current_exception();
-  }
-  for (auto& other : others) other.join();
-  for (auto& failure : failed)
-    if (failure) std::rethrow_exception(failure);
+  divide(tiles, threads, [&](int64_t, int64_t first, int64_t last) {
+    Worker(stream).run(first * kWidth, std::min(stream.columns(), last * kWidth));
+  });
 }
 
 namespace ffi = xla::ffi;

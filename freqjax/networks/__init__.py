@@ -6,6 +6,7 @@ The cells by name are in `freqjax.config.names`.
 from freqjax.config.names import cell_class
 from freqjax.networks.abilities import (
     DenseRealTime,
+    HasCell,
     Linearizable,
     Paddable,
     RealTime,
@@ -51,6 +52,7 @@ __all__ = [
     "GivesRotors",
     "GivesWeights",
     "GruCell",
+    "HasCell",
     "HiddenCarry",
     "Linearizable",
     "Linearization",

@@ -100,7 +100,7 @@ class LstmNetwork:
         """
         self.setting = setting
         self._initializer, self._learned_carry, self._pairs = initializer, learned_carry, pairs
-        self._cell = LstmCell(setting.hidden_size)
+        self._cell: Cell = LstmCell(setting.hidden_size)
         self._head = nn.Dense(setting.output_size)
         coupled = UNITS if pairs else setting.hidden_size
         self._sensitivities = Sensitivities(LstmCell, setting.hidden_size, coupled)
@@ -176,15 +176,15 @@ class LstmNetwork:
         """Run T samples: carry, xs [T, B, D], resets [T, B] → carry, ys [T, B, O].
 
         Dropout acts between layers: with one layer `dropout_key` has no effect.
-        The gradient is that of `freqjax.networks.lstm_backward`, in reverse mode only. For a single sample,
+        The gradient is that of `Cell.scan`, in reverse mode only. For a single sample,
         without propagation through time, autodiff is faster.
         """
         if xs.shape[0] == 1:
             return self.unroll_autodiff(params, carry, xs, resets)
         params = self._used(params)
         initial = self.init_carry(params, xs.shape[1])
-        carry, hs = scan_lstm(params["cell"], carry, initial, xs, resets)
-        return LstmCarry(*carry), self._read(params, hs)
+        carry, hs = self._cell.scan(params["cell"], carry, initial, xs, resets)
+        return carry, self._read(params, hs)
 
     def unroll_autodiff(
         self,
@@ -244,6 +244,17 @@ class LstmNetwork:
         """Return the network with another recursion of its sensitivities: see `abilities.DenseRealTime`."""
         other = copy.copy(self)
         other._sensitivities = self._sensitivities.with_dense(dense)
+        return other
+
+    @property
+    def cell(self) -> type[Cell]:
+        """Return the class of the cell."""
+        return type(self._cell)
+
+    def with_cell(self, cell: type[Cell]) -> LstmNetwork:
+        """Return the network with another implementation of its cell: see `abilities.HasCell`."""
+        other = copy.copy(self)
+        other._cell = cell(self.setting.hidden_size)
         return other
 
     def correct(self, carry: Carry, memory: Memory, change: Params) -> LstmCarry:

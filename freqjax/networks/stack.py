@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Self, cast
 
 import jax
 import jax.numpy as jnp
@@ -145,6 +145,17 @@ class _Stack:
     ) -> tuple[Carry, Float[Array, "T B O"]]:
         """Run as `unroll` with JAX's gradient: a slower reference, differentiable any number of times."""
         return self._run(self._cell.scan_autodiff, params, carry, xs, resets, dropout_key)
+
+    @property
+    def cell(self) -> type[Cell]:
+        """Return the class of the cell."""
+        return self._cell
+
+    def with_cell(self, cell: type[Cell]) -> Self:
+        """Return the network with another implementation of its cell: see `abilities.HasCell`."""
+        other = copy.copy(self)
+        other._cell, other._module = cell, cell(self.setting.hidden_size)
+        return other
 
     def _run(
         self,

@@ -16,7 +16,6 @@ from jaxtyping import Array, Float, Int
 from freqjax.native import library
 from freqjax.networks import Network, SingleLstm
 from freqjax.networks.pairs import PairState, Sensitivity
-from freqjax.system import devices
 from freqjax.training.filter.block import Block, Settings
 
 # (settings, block, inputs, targets, first, last) → the block after rows first … last − 1.
@@ -27,11 +26,7 @@ def why_not(network: Network) -> str | None:
     """Return the reason that the native loop does not support a filter, as a sentence, or None."""
     if not isinstance(network, SingleLstm):
         return f"The network is a {type(network).__name__}: the native filter is that of pairs of an LSTM."
-    if not devices.on_cpu():
-        return f"The device is a {devices.default().platform}: the native loop runs on the CPU."
-    if not library.is_built():
-        return f"The native loop is not built: {library.COMMAND} builds it."
-    return None
+    return library.why_not()
 
 
 def make_run() -> Run:

@@ -3,8 +3,7 @@
 | engine | gradient × order of the rows | the updates are computed by |
 |---|---|---|
 | closed_form | truncated × online | `freqjax.training.gradients.closed_form`: explicit formulas, in JAX |
-| native | truncated × online | `freqjax.training.gradients.native`: the same in C++, which must be built |
-| native | rtrl × online | `freqjax.training.gradients.native_rtrl`: autodiff, with sensitivities in C++ |
+| native | all but snap1 × online | `freqjax.training.gradients.native`: what takes longest, in C++ |
 | autodiff | all | `freqjax.training.chunks`: any estimator, network and optimizer |
 
 The updates of a filter (`optimizer.name` ekf) are those of `freqjax.training.filter.block`, or with native of
@@ -65,7 +64,7 @@ class Choice(NamedTuple):
 _ONLINE = frozenset({("truncated", "online")})
 ENGINES = {
     "closed_form": Engine(_ONLINE, closed_form.why_not, closed_form.make_online_chunk),
-    "native": Engine(_ONLINE | {("rtrl", "online")}, native.why_not, native.make_native_chunk),
+    "native": Engine(frozenset(native.LOOPS), native.why_not, native.make_native_chunk),
     "autodiff": Engine(None, lambda network, task, config: None, chunks.make_chunk),
 }
 
@@ -100,7 +99,7 @@ def why_not(name: str, network: Network, task: Task, config: Config) -> str | No
     engine, train = ENGINES[name], config.train
     if engine.serves is None or _serves(engine, config):
         return engine.why_not(network, task, config)
-    pairs = " and ".join(f"{gradient} × {regime}" for gradient, regime in sorted(engine.serves))
+    pairs = ", ".join(f"{gradient} × {regime}" for gradient, regime in sorted(engine.serves))
     return (
         f"train.gradient × train.regime is {train.gradient_method} × {train.regime}: {name} computes "
         f"{pairs}."

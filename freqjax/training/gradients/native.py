@@ -1,73 +1,63 @@
-"""The closed form of `freqjax.training.gradients.closed_form` as one fused loop in C++, called from XLA.
+"""The engine native: which loop in C++ makes the updates of which gradient and order of the rows.
 
-online.cc makes one pass over the weights per update, XLA several, which dominate the time.
-State, stream and numbers are those of `freqjax.training.gradients.closed_form`, up to rounding.
-Axes: U updates in a chunk, A the weights and their moments, H hidden, D inputs, O outputs.
+| gradient × order of the rows | module |
+|---|---|
+| truncated × online | `freqjax.training.gradients.native_online`: all of an update |
+| rtrl × online | `freqjax.training.gradients.native_rtrl`: the sensitivities |
+| truncated × tbptt; full × all others | `freqjax.training.gradients.native_bptt`: the scans of LSTMs |
+
+The loops are built once a machine (`freqjax.native`) and run on the CPU.
 """
 
 from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
+from collections.abc import Callable
+from typing import NamedTuple
 
-from freqjax.config import sections as configs
+from freqjax.config.sections import Config
 from freqjax.native import library
-from freqjax.networks import LstmCarry, Network, SingleLstm
-from freqjax.system import devices
+from freqjax.networks import Network
 from freqjax.tasks import Task
-from freqjax.training.chunks import Chunk, ChunkInfo, summarise
-from freqjax.training.gradients import native_rtrl
-from freqjax.training.gradients.packing import (
-    Packed,
-    Powers,
-    pack_state,
-    rates_and_factors,
-    squared_norms,
-    unpack_state,
-)
-from freqjax.training.optimizers import Schedule, decays
-from freqjax.training.streams import Stream
-from freqjax.training.update import TrainState, UpdateInfo
-
-# Indices in `kRules` of online.cc: of the rule without weight decay, and with it.
-_RULES = {"adam": (0, 1), "adamw": (0, 2), "sgd": (3, 4), "rmsprop": (5, 6)}
+from freqjax.training.chunks import Chunk
+from freqjax.training.gradients import native_bptt, native_online, native_rtrl
+from freqjax.training.optimizers import Schedule
 
 
-def why_not(network: Network, task: Task, config: configs.Config) -> str | None:
-    """Return the reason that the native loop does not support an online run, as a sentence, or None."""
-    if config.train.gradient_method == "rtrl":
-        return native_rtrl.why_not(network, config) or _why_not_here()
-    if config.train.streams != "sequential":
-        return f"train.streams is {config.train.streams}: the native loop has one stream."
-    if config.optimizer.clip != "global":
-        return (
-            f"optimizer.clip is {config.optimizer.clip}: the native loop clips by the global norm."
-        )
-    if config.network.recurrence == "pairs":
-        return "network.recurrence is pairs: the native loop has all recurrent weights."
-    if not isinstance(network, SingleLstm):
-        return f"The network is a {type(network).__name__}: the native loop is that of one LSTM."
-    if not task.objective.squared:
-        return (
-            f"The objective is the {task.objective.label}: the native loop has the squared error."
-        )
-    if task.weighted:
-        return "The rows have weights: the native loop counts each row once."
-    return _why_not_here()
+class Loop(NamedTuple):
+    """Loop for some pairs of a gradient and an order of the rows.
+
+    Attributes:
+      why_not: (network, task, config) → why it does not support a run, as a sentence, or None.
+      make_chunk: (network, task, config, schedule, number of groups) → the function of a chunk of updates.
+    """
+
+    why_not: Callable[[Network, Task, Config], str | None]
+    make_chunk: Callable[[Network, Task, Config, Schedule, int], Chunk]
 
 
-def _why_not_here() -> str | None:
-    if not devices.on_cpu():
-        return f"The device is a {devices.default().platform}: the native loop runs on the CPU."
-    if not library.is_built():
-        return f"The native loop is not built: {library.COMMAND} builds it."
-    return None
+_ONLINE = Loop(native_online.why_not, native_online.make_native_chunk)
+_RTRL = Loop(native_rtrl.why_not, native_rtrl.make_native_chunk)
+_BPTT = Loop(native_bptt.why_not, native_bptt.make_native_chunk)
+# By train.gradient and train.regime.
+LOOPS = {
+    ("truncated", "online"): _ONLINE,
+    ("rtrl", "online"): _RTRL,
+    ("truncated", "tbptt"): _BPTT,
+    ("full", "full"): _BPTT,
+    ("full", "windows"): _BPTT,
+    ("full", "examples"): _BPTT,
+}
+
+
+def why_not(network: Network, task: Task, config: Config) -> str | None:
+    """Return the reason that no loop supports a run with one of these pairs, as a sentence, or None."""
+    return _loop(config).why_not(network, task, config) or library.why_not()
 
 
 def make_native_chunk(
-    network: Network, task: Task, config: configs.Config, schedule: Schedule, groups: int
+    network: Network, task: Task, config: Config, schedule: Schedule, groups: int
 ) -> Chunk:
-    """Make the chunk of an online run for which `why_not` returns None; jit it, donate state.
+    """Make the chunk of a run for which `why_not` returns None; jit it, donate state.
 
     State, stream and info are those of `freqjax.training.chunks.make_chunk`.
 
@@ -78,62 +68,8 @@ def make_native_chunk(
     reason = why_not(network, task, config)
     if reason is not None:
         raise ValueError(reason)
-    if config.train.gradient_method == "rtrl":
-        return native_rtrl.make_native_chunk(network, task, config, schedule, groups)
-    assert isinstance(network, SingleLstm)
-    lstm, optimizer = network, config.optimizer
-    library.load()
-
-    def chunk(state: TrainState, stream: Stream) -> tuple[TrainState, ChunkInfo]:
-        updates = stream.inputs.shape[0]
-        rates, factors = rates_and_factors(optimizer, schedule, state, updates)
-        packed = pack_state(lstm, optimizer, state)
-        packed, carry, losses, powers = _run(optimizer, packed, state.carry, stream, factors)
-        after = unpack_state(lstm, optimizer, state, packed, carry, updates)
-        x_power = jnp.sum(jnp.square(stream.inputs[:, 0, 0]), axis=1)
-        norms = squared_norms(lstm, x_power, powers)
-        infos = UpdateInfo(losses[:, None, None], norms, rates)
-        return after, summarise(infos, stream, state.params, after.params, groups)
-
-    return chunk
+    return _loop(config).make_chunk(network, task, config, schedule, groups)
 
 
-def _run(
-    optimizer: configs.OptimizerConfig,
-    packed: tuple[Packed, ...],
-    carry: LstmCarry,
-    stream: Stream,
-    factors: tuple[jax.Array, ...],
-) -> tuple[tuple[Packed, ...], LstmCarry, jax.Array, Powers]:
-    """Make the U updates; return `packed` and carry after them, the losses [U] and the powers, [U] each."""
-    gates, rest = (jnp.stack(arrays) for arrays in zip(*packed, strict=True))
-    c, h = carry.c[0], carry.h[0]
-    updates = stream.inputs.shape[0]
-    results = [gates, rest, c, h]
-    shapes = [*(a.shape for a in results), (updates,), (updates, len(Powers._fields))]
-    call = jax.ffi.ffi_call(
-        library.ONLINE,
-        [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes],
-        vmap_method="sequential",
-    )
-    rule = _RULES[optimizer.name][decays(optimizer)]
-    gates, rest, c, h, losses, powers = call(
-        stream.inputs[:, 0, 0],
-        stream.targets[:, 0, 0],
-        stream.resets[:, 0, 0],
-        jnp.stack(factors, axis=1),
-        _constants(optimizer),
-        *results,
-        rule=rule,
-    )
-    after = tuple(Packed(*arrays) for arrays in zip(gates, rest, strict=True))
-    return after, LstmCarry(c[None], h[None]), losses, Powers(*powers.T)
-
-
-def _constants(optimizer: configs.OptimizerConfig) -> jax.Array:
-    """Return the values of `Constants` in online.cc; 1 − β is rounded once, as in optax."""
-    first = optimizer.momentum if optimizer.name == "sgd" else optimizer.beta1
-    second = optimizer.rms_decay if optimizer.name == "rmsprop" else optimizer.beta2
-    clip_norm = jnp.inf if optimizer.clip_norm is None else optimizer.clip_norm
-    values = (clip_norm, optimizer.weight_decay, first, 1 - first, second, 1 - second)
-    return jnp.stack([jnp.asarray(v, jnp.float32) for v in (*values, optimizer.epsilon)])
+def _loop(config: Config) -> Loop:
+    return LOOPS[config.train.gradient_method, config.train.regime]

@@ -12,15 +12,15 @@ import jax.numpy as jnp
 from freqjax.config.sections import Config
 from freqjax.native import library
 from freqjax.networks import DenseRealTime, Network
-from freqjax.system.processors import usable_cores
 from freqjax.tasks import Task
 from freqjax.training import chunks
 from freqjax.training.chunks import Chunk
 from freqjax.training.optimizers import Schedule
 
 
-def why_not(network: Network, config: Config) -> str | None:
+def why_not(network: Network, task: Task, config: Config) -> str | None:
     """Return the reason that the native loop does not support these sensitivities, as a sentence, or None."""
+    del task
     if config.network.recurrence == "pairs":
         return "network.recurrence is pairs: the native sensitivities are those of all recurrent weights."
     if not isinstance(network, DenseRealTime):
@@ -59,8 +59,7 @@ def _advance(
         vmap_method="broadcast_all",
         input_output_aliases={0: 0},
     )
-    threads = max(1, usable_cores() // jax.local_device_count())
     after, of_outputs = call(
-        memory, state, couplings, direct, weights, place=place, threads=threads
+        memory, state, couplings, direct, weights, place=place, threads=library.threads()
     )
     return after, of_outputs

@@ -77,7 +77,7 @@ def test_the_recursion_is_a_sum_over_fields_and_units(
     monkeypatch, threads, streams, fields, hidden, rows, place
 ):
     """In double precision; sizes that fill the registers and those that do not, in place and beside."""
-    monkeypatch.setattr(native_rtrl, "usable_cores", lambda: threads * jax.local_device_count())
+    monkeypatch.setattr(library, "threads", lambda: threads)
     rng = np.random.default_rng(0)
     memory, state, couplings, direct, weights = arrays = [
         rng.normal(size=(streams, *shape))
@@ -134,7 +134,7 @@ def test_refusals_are_a_sentence(monkeypatch, tmp_path):
     with pytest.raises(UserError, match="native: the network is a StackedNetwork: the native"):
         chosen(config, film)
     snap1 = dataclasses.replace(config, train=dataclasses.replace(config.train, gradient="snap1"))
-    sentence = "snap1 × online: native computes rtrl × online and truncated × online"
+    sentence = "snap1 × online: native computes full × examples, .*, rtrl × online, truncated"
     with pytest.raises(UserError, match=sentence):
         chosen(snap1)
     monkeypatch.setenv("FREQJAX_CACHE", str(tmp_path))

@@ -1,0 +1,119 @@
+"""Backpropagation through time whose scans of LSTMs run in C++, called from XLA.
+
+A step of a small LSTM takes XLA longer to begin than to compute. lstm.cc runs a whole stream in one call, by
+the equations of `freqjax.networks.lstm_backward`; all else is that of `freqjax.training.chunks`.
+Axes: T time, B streams, D inputs, H hidden.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from freqjax.config.sections import Config
+from freqjax.native import library
+from freqjax.networks import HasCell, LstmCarry, LstmCell, Network
+from freqjax.networks.arrays import AnyArray
+from freqjax.networks.network import Carry, Params
+from freqjax.tasks import Task
+from freqjax.training import chunks
+from freqjax.training.chunks import Chunk
+from freqjax.training.optimizers import Schedule
+
+# The gates of a scan are stored for its gradient up to this many numbers T·B·4H, else computed again: there,
+# their memory costs more time than the product that gives them.
+_KEPT = 2**22
+
+
+class NativeLstmCell(LstmCell):
+    """The cell `LstmCell` with another implementation of its scan."""
+
+    @classmethod
+    def scan(
+        cls,
+        params: Params,
+        carry: Carry,
+        initial: Carry,
+        xs: Float[AnyArray, "T B D"],
+        resets: Bool[AnyArray, "T B"],
+    ) -> tuple[LstmCarry, Float[Array, "T B H"]]:
+        """Run as `Cell.scan`."""
+        carry, hs = _scan(params, LstmCarry(*carry), LstmCarry(*initial), xs, resets)
+        return carry, hs
+
+
+def why_not(network: Network, task: Task, config: Config) -> str | None:
+    """Return the reason that the native scans do not support a network, as a sentence, or None."""
+    del task, config
+    if not isinstance(network, HasCell):
+        return (
+            f"The network is a {type(network).__name__}: the native scans are those of LSTM layers."
+        )
+    if network.cell is not LstmCell:
+        return f"The cell is {network.cell.__name__}: the native scans are those of LSTM layers."
+    return None
+
+
+def make_native_chunk(
+    network: Network, task: Task, config: Config, schedule: Schedule, groups: int
+) -> Chunk:
+    """Make the chunk of a run for which `why_not` returns None; jit it, donate state.
+
+    State, stream and info are those of `freqjax.training.chunks.make_chunk`.
+
+    Raises:
+      UserError: the library cannot be loaded.
+    """
+    assert isinstance(network, HasCell)
+    library.load()
+    return chunks.make_chunk(network.with_cell(NativeLstmCell), task, config, schedule, groups)
+
+
+@jax.custom_vjp
+def _scan(
+    params: Params, carry: LstmCarry, initial: LstmCarry, xs: AnyArray, resets: AnyArray
+) -> tuple[LstmCarry, jax.Array]:
+    return _forward(params, carry, initial, xs, resets)[0]
+
+
+def _forward(
+    params: Params, carry: LstmCarry, initial: LstmCarry, xs: AnyArray, resets: AnyArray
+) -> tuple[tuple[LstmCarry, jax.Array], Any]:
+    kernels = (params["input"]["kernel"], params["recurrent"]["kernel"])
+    bias = params["input"]["bias"] + params["recurrent"]["bias"]
+    arguments = (xs, resets, *carry, *initial, *kernels, bias)
+    states = (*resets.shape, carry.c.shape[-1])
+    gates = (*resets.shape, 4, states[-1])
+    if 4 * resets.size * states[-1] > _KEPT:
+        gates = (0,)  # which the loop takes for unwanted
+    cs, hs, gates = _call(library.LSTM_FORWARD, (states, states, gates))(*arguments)
+    return (LstmCarry(cs[-1], hs[-1]), hs), (arguments, cs, hs, gates)
+
+
+def _backward(record: Any, cotangents: tuple[LstmCarry, jax.Array]) -> tuple[Any, ...]:
+    arguments, cs, hs, gates = record
+    last, dhs = cotangents
+    xs, _, *states, input_kernel, kernel, bias = arguments
+    shapes = [array.shape for array in (input_kernel, kernel, bias, *states, xs)]
+    call = _call(library.LSTM_BACKWARD, shapes)
+    input_kernel, kernel, bias, c, h, c_initial, h_initial, xs = call(
+        *arguments, cs, hs, gates, dhs, *last
+    )
+    params = {
+        "input": {"kernel": input_kernel, "bias": bias},
+        "recurrent": {"kernel": kernel, "bias": bias},
+    }
+    return params, LstmCarry(c, h), LstmCarry(c_initial, h_initial), xs, None
+
+
+_scan.defvjp(_forward, _backward)
+
+
+def _call(name: str, shapes: Any) -> Any:
+    """Make the call of a handler of lstm.cc with results of `shapes`, all of float32."""
+    results = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
+    call = jax.ffi.ffi_call(name, results, vmap_method="sequential")
+    return lambda *arguments: call(*arguments, threads=library.threads())

@@ -1,0 +1,188 @@
+"""Native scans of LSTMs against autodiff of the scan in JAX, and what refuses them."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from freqjax import UserError
+from freqjax.main import main
+from freqjax.native import library
+from freqjax.networks import LstmCell, make_network
+from freqjax.tasks import make_task
+from freqjax.training import chunks
+from freqjax.training.gradients import engines, native, native_bptt
+from freqjax.training.optimizers import make_schedule
+from freqjax.training.streams import layout
+from freqjax.training.update import init_state
+from tests.twins import tiny_config, tiny_rows
+
+needs_compiler = pytest.mark.skipif(
+    library.compiler_command() is None, reason="no C++ compiler is installed"
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built(request):
+    """Build and load the library if needed."""
+    if library.compiler_command() is not None:
+        if not library.is_built():
+            library.build()
+        library.load()
+
+
+def point(time, streams, inputs, hidden, share=0.1):
+    """Draw weights, a carry, an initial one, xs, and resets at a share of the rows."""
+    rng = np.random.default_rng(time + hidden)
+
+    def normal(*shape, scale=1.0):
+        return jnp.asarray(scale * rng.normal(size=shape), jnp.float32)
+
+    def dense(rows):
+        return {
+            "kernel": normal(rows, 4 * hidden, scale=rows**-0.5),
+            "bias": normal(4 * hidden, scale=0.3),
+        }
+
+    cell = {"input": dense(inputs), "recurrent": dense(hidden)}
+    states = [LstmCell.carry(normal(streams, hidden), normal(streams, hidden)) for _ in range(2)]
+    resets = jnp.asarray(rng.random((time, streams)) < share)
+    return (cell, *states, normal(time, streams, inputs)), resets
+
+
+def gradients(scan, arguments, resets):
+    """Return loss, states and gradients of a loss that depends on all of them, each otherwise."""
+
+    def loss(cell, carry, initial, xs):
+        last, hs = scan(cell, carry, initial, xs, resets)
+        slopes = jnp.cos(jnp.arange(hs.size, dtype=jnp.float32)).reshape(hs.shape)
+        total = jnp.sum(jnp.sin(slopes * hs)) + jnp.sum(jnp.cos(last.c)) + jnp.sum(last.h**2)
+        return total, (last, hs)
+
+    return jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2, 3), has_aux=True))(*arguments)
+
+
+def assert_close(ours, theirs, share):
+    """Require arrays to differ by no more than a share of the largest number of each."""
+    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=0, atol=share * np.max(np.abs(b), initial=1e-6))
+
+
+@needs_compiler
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("kept", [0, 2**30])
+@pytest.mark.parametrize(
+    ("time", "streams", "inputs", "hidden"),
+    [(1, 2, 3, 4), (7, 1, 3, 5), (30, 2, 8, 16), (21, 3, 17, 24), (12, 9, 40, 33)],
+)
+def test_scans_are_those_of_autodiff(monkeypatch, threads, kept, time, streams, inputs, hidden):
+    """Sizes that fill the registers and those that do not; gates that are stored, and computed again."""
+    monkeypatch.setattr(library, "threads", lambda: threads)
+    monkeypatch.setattr(native_bptt, "_KEPT", kept)
+    arguments, resets = point(time, streams, inputs, hidden)
+    ours = gradients(native_bptt.NativeLstmCell.scan, arguments, resets)
+    assert_close(ours, gradients(LstmCell.scan_autodiff, arguments, resets), 3e-6)
+
+
+@needs_compiler
+@pytest.mark.parametrize("kept", [0, 2**30])
+def test_long_streams_are_scanned_in_parts(monkeypatch, kept):
+    """Three parts of two streams, and resets at both sides of their bounds."""
+    monkeypatch.setattr(native_bptt, "_KEPT", kept)
+    monkeypatch.setattr(library, "threads", lambda: 1)
+    time, streams, hidden = 3500, 2, 6
+    part = 2**17 // (streams * (4 * 8 + 16))
+    assert 2 * part < time < 3 * part
+    arguments, resets = point(time, streams, 2, hidden, share=0.0)
+    resets = resets.at[part - 1, 0].set(True).at[part, 1].set(True).at[2 * part, 0].set(True)
+    ours = gradients(native_bptt.NativeLstmCell.scan, arguments, resets)
+    assert_close(ours, gradients(LstmCell.scan_autodiff, arguments, resets), 1e-5)
+
+
+@needs_compiler
+def test_what_is_not_a_number_stays_so():
+    arguments, resets = point(5, 2, 3, 4, share=0.0)
+    cell, carry, initial, xs = arguments
+    (_, (_, hs)), _ = gradients(
+        native_bptt.NativeLstmCell.scan,
+        (cell, carry, initial, xs.at[2, 1, 0].set(jnp.nan)),
+        resets,
+    )
+    assert np.isfinite(hs[:2]).all() and np.isfinite(hs[:, 0]).all()
+    assert np.isnan(hs[2:, 1]).all()
+
+
+@needs_compiler
+def test_several_networks_are_scanned_side_by_side():
+    """As a sweep trains its seeds: mapped over a leading axis of the weights."""
+    arguments, resets = point(6, 2, 3, 4)
+    cells = jax.tree.map(lambda a: jnp.stack([a, 2 * a]), arguments[0])
+
+    def both(scan):
+        return jax.vmap(lambda cell: gradients(scan, (cell, *arguments[1:]), resets))(cells)
+
+    assert_close(both(native_bptt.NativeLstmCell.scan), both(LstmCell.scan), 3e-6)
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("network", "train"),
+    [
+        ({}, {"regime": "tbptt", "truncation": 10}),
+        ({"learned_carry": True, "initializer": "rotor"}, {"regime": "full"}),
+        ({"layers": 2, "learned_carry": True, "dropout": 0.3}, {"regime": "full"}),
+        ({"recurrence": "pairs", "hidden_size": 6}, {"regime": "tbptt", "truncation": 10}),
+        ({"bidirectional": True, "conditioning": "film"}, {"regime": "full"}),
+    ],
+)
+def test_updates_are_those_of_jax(network, train):
+    config = tiny_config(network=network, train=train | {"engine": "native"})
+    task = make_task(config.task)
+    made = make_network(config.network, task)
+    arguments = made, task, config, make_schedule(config.optimizer, 40, 40), 2
+    state = init_state(made, task, config, jax.random.key(0), 1)
+    stream = layout(tiny_rows(), config)
+    (ours, info), (theirs, expected) = (
+        jax.jit(make(*arguments))(state, stream)
+        for make in (engines.choose(made, task, config).make_chunk, chunks.make_chunk)
+    )
+    assert_close(ours.params, theirs.params, 3e-4)
+    assert_close(info.loss_sums, expected.loss_sums, 1e-5)
+    assert jax.eval_shape(lambda s: s, ours) == jax.eval_shape(lambda s: s, state)
+
+
+def test_other_cells_are_refused_with_a_sentence(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(library, "is_built", lambda: True)
+    flags = ["train.regime=full", "train.engine=native", "network.cell=gru"]
+    code = main(
+        ["--config", "configs/original_a.py", "--workdir", str(tmp_path / "run")]
+        + [f"--config.{flag}" for flag in flags]
+    )
+    assert code == 2
+    assert (
+        capsys.readouterr()
+        .err.strip()
+        .endswith(
+            "train.engine is native: the cell is GruCell: the native scans are those of LSTM layers."
+        )
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_networks_without_a_cell_are_refused(monkeypatch):
+    monkeypatch.setattr(library, "is_built", lambda: True)
+    config = tiny_config(network={"cell": "lru"}, train={"regime": "full", "engine": "native"})
+    task = make_task(config.task)
+    network = make_network(config.network, task)
+    with pytest.raises(UserError, match="the network is a LruNetwork: the native scans are those"):
+        engines.choose(network, task, config)
+    with pytest.raises(ValueError, match="The network is a LruNetwork"):
+        native.make_native_chunk(network, task, config, make_schedule(config.optimizer, 40, 40), 2)
+    monkeypatch.setattr(library, "is_built", lambda: False)
+    lstm = dataclasses.replace(config, network=dataclasses.replace(config.network, cell="lstm"))
+    with pytest.raises(UserError, match="the native loop is not built: python -m freqjax"):
+        engines.choose(make_network(lstm.network, task), task, lstm)
