@@ -6,6 +6,7 @@ weights and read the same batches, which lie on the device.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -14,12 +15,13 @@ import jax.numpy as jnp
 
 from benchmarks.bptt_jobs import has_cuda
 from benchmarks.contenders import Absent, Contender, cores, repeated, timed
-from benchmarks.online_jobs import pytorch_missing, thread_counts
+from benchmarks.online_jobs import native_missing, pytorch_missing, thread_counts
 from freqjax import Config
 from freqjax.networks import Network
 from freqjax.networks.network import Params
 from freqjax.tasks import Task
-from freqjax.training.chunks import Chunk, make_chunk
+from freqjax.training.chunks import Chunk
+from freqjax.training.gradients import engines, native_bptt
 from freqjax.training.optimizers import make_schedule
 from freqjax.training.streams import Stream
 from freqjax.training.update import TrainState, state_of
@@ -46,14 +48,30 @@ class Updates(NamedTuple):
     pytorch: MakeWork
 
     def contenders(self, platform: str) -> list[Contender | Absent]:
-        """Prepare both engines; a run does U updates."""
+        """Prepare all engines; a run does U updates."""
         units = len(self.stream.inputs)
-        return [self._freqjax(), *in_pytorch(self.pytorch, units, platform)]
+        return [
+            self._freqjax(),
+            *self._native(platform),
+            *in_pytorch(self.pytorch, units, platform),
+        ]
+
+    def _native(self, platform: str) -> list[Contender | Absent]:
+        """Prepare train.engine=native, if it supports the network."""
+        if native_bptt.why_not(self.network, self.task, self.config) is not None:
+            return []
+        missing = native_missing(platform)
+        if missing is not None:
+            return [missing]
+        train = dataclasses.replace(self.config.train, engine="native")
+        native = self._replace(config=dataclasses.replace(self.config, train=train))
+        return [native._freqjax()._replace(engine="native")]
 
     def begin(self) -> tuple[Chunk, TrainState]:
         """Prepare U updates in one program, as a run trains, and the state before them; it is donated."""
         schedule = make_schedule(self.config.optimizer, 1000, 1000)
-        chunk = make_chunk(
+        chosen = engines.choose(self.network, self.task, self.config)
+        chunk = chosen.make_chunk(
             self.network, self.task, self.config, schedule, len(self.task.group_names)
         )
         # The weights are for the other engine too: they must not be donated.

@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from freqjax.errors import UserError
 from freqjax.networks.arrays import AnyArray, Size
-from freqjax.networks.cell import Cell
+from freqjax.networks.cell import OfCell
 from freqjax.networks.lstm_linear import Linearization
 from freqjax.networks.network import Carry, Network, Params
 from freqjax.networks.padding import HiddenAxes
@@ -131,19 +131,8 @@ class DenseRealTime(RealTime, Protocol):
 
 
 @runtime_checkable
-class HasCell(Network, Protocol):
-    """Network whose recurrent layers are all of one cell, which can be replaced by an equal one.
-
-    Attributes:
-      cell: the class of the cell.
-    """
-
-    @property
-    def cell(self) -> type[Cell]: ...
-
-    def with_cell(self, cell: type[Cell]) -> Network:
-        """Return the network with `cell`, which has the same parameters and carry."""
-        ...
+class HasCell(OfCell, Network, Protocol):
+    """Network with recurrent layers of one cell, which can be replaced by an equal one."""
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ Axes: T time, B streams, D inputs, H hidden, G gates.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -115,6 +115,22 @@ class Cell(nn.Module):
 
         carry, hs = jax.lax.scan(body, carry, (driven, resets))
         return carry, hs
+
+
+@runtime_checkable
+class OfCell(Protocol):
+    """Network, or part of one, whose recurrent layers are all of one cell, which an equal one can replace.
+
+    Attributes:
+      cell: the class of the cell; None if there are no recurrent layers.
+    """
+
+    @property
+    def cell(self) -> type[Cell] | None: ...
+
+    def with_cell(self, cell: type[Cell]) -> Self:
+        """Return it with `cell`, which has the same parameters and carry."""
+        ...
 
 
 def split_gates(z: Float[Array, "*rows GH"], count: int) -> list[Float[Array, "*rows H"]]:

@@ -18,7 +18,7 @@ its other weights are 0, and have no effect and no gradient whatever their value
 from __future__ import annotations
 
 import copy
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -251,8 +251,8 @@ class LstmNetwork:
         """Return the class of the cell."""
         return type(self._cell)
 
-    def with_cell(self, cell: type[Cell]) -> LstmNetwork:
-        """Return the network with another implementation of its cell: see `abilities.HasCell`."""
+    def with_cell(self, cell: type[Cell]) -> Self:
+        """Return the network with another implementation of its cell: see `cell.OfCell`."""
         other = copy.copy(self)
         other._cell = cell(self.setting.hidden_size)
         return other

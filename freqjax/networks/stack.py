@@ -152,7 +152,7 @@ class _Stack:
         return self._cell
 
     def with_cell(self, cell: type[Cell]) -> Self:
-        """Return the network with another implementation of its cell: see `abilities.HasCell`."""
+        """Return the network with another implementation of its cell: see `cell.OfCell`."""
         other = copy.copy(self)
         other._cell, other._module = cell, cell(self.setting.hidden_size)
         return other

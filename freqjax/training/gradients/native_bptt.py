@@ -48,10 +48,9 @@ class NativeLstmCell(LstmCell):
 def why_not(network: Network, task: Task, config: Config) -> str | None:
     """Return the reason that the native scans do not support a network, as a sentence, or None."""
     del task, config
-    if not isinstance(network, HasCell):
-        return (
-            f"The network is a {type(network).__name__}: the native scans are those of LSTM layers."
-        )
+    if not isinstance(network, HasCell) or network.cell is None:
+        kind = type(network).__name__
+        return f"The network is a {kind}: the native scans are those of LSTM layers."
     if network.cell is not LstmCell:
         return f"The cell is {network.cell.__name__}: the native scans are those of LSTM layers."
     return None

@@ -7,11 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from freqjax import UserError
+from freqjax import AutoencoderConfig, NetworkConfig, UserError
 from freqjax.main import main
 from freqjax.native import library
 from freqjax.networks import LstmCell, make_network
 from freqjax.tasks import make_task
+from freqjax.tasks.autoencoder import parts
 from freqjax.training import chunks
 from freqjax.training.gradients import engines, native, native_bptt
 from freqjax.training.optimizers import make_schedule
@@ -153,6 +154,38 @@ def test_updates_are_those_of_jax(network, train):
     assert_close(ours.params, theirs.params, 3e-4)
     assert_close(info.loss_sums, expected.loss_sums, 1e-5)
     assert jax.eval_shape(lambda s: s, ours) == jax.eval_shape(lambda s: s, state)
+
+
+def autoencoder(encoder, decoder):
+    task = AutoencoderConfig(
+        length=6, dimensions=4, numbers=3, encoder=encoder, decoder=decoder, forcing=(1.0,)
+    )
+    return parts.make(task, NetworkConfig(cell="lstm", hidden_size=8), None)
+
+
+@needs_compiler
+def test_an_autoencoder_trains_by_them():
+    """Encoder and decoder, which reads targets; the sequences are of 6 and 3 vectors."""
+    network = autoencoder("recurrent", "recurrent")
+    assert network.cell is LstmCell
+    params = network.init(jax.random.key(0))
+    xs = jax.random.normal(jax.random.key(1), (6, 2, 4))
+    resets = jnp.zeros((6, 2), bool).at[3, 1].set(True)
+
+    def gradient(network):
+        def loss(params):
+            passed = network.training_pass(
+                params, xs, xs, resets, key=jax.random.key(2), step=jnp.int32(0)
+            )
+            return jnp.mean((passed.outputs - xs) ** 2) + passed.penalty
+
+        return jax.grad(loss)
+
+    ours = gradient(network.with_cell(native_bptt.NativeLstmCell))
+    assert str(jax.make_jaxpr(ours)(params)).count(library.LSTM_BACKWARD) == 2
+    assert_close(ours(params), gradient(network)(params), 1e-5)
+    assert network.cell is LstmCell
+    assert autoencoder("linear", "linear").cell is None
 
 
 def test_other_cells_are_refused_with_a_sentence(monkeypatch, capsys, tmp_path):

@@ -9,8 +9,9 @@ K numbers of a code.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from freqjax.networks import TrainingPass
 from freqjax.networks.arrays import AnyArray, Size
+from freqjax.networks.cell import Cell, OfCell
 from freqjax.networks.network import Carry, Params
 from freqjax.tasks.autoencoder.network.code import Code
 from freqjax.tasks.autoencoder.network.decoders import NOTHING, Beside, Decoder, Forced
@@ -75,6 +77,21 @@ class AutoencoderNetwork:
         """Join the parts."""
         self.encoder, self.code, self.decoder, self.practice = encoder, code, decoder, practice
         self.dropout = encoder.dropout
+
+    @property
+    def cell(self) -> type[Cell] | None:
+        """The class of the cell of its recurrent parts, one for all; None if it has none."""
+        parts = (self.encoder, self.decoder)
+        return next((part.cell for part in parts if isinstance(part, OfCell) and part.cell), None)
+
+    def with_cell(self, cell: type[Cell]) -> Self:
+        """Return the network with another implementation of its cell: see `networks.cell.OfCell`."""
+        other = copy.copy(self)
+        if isinstance(self.encoder, OfCell):
+            other.encoder = self.encoder.with_cell(cell)
+        if isinstance(self.decoder, OfCell):
+            other.decoder = self.decoder.with_cell(cell)
+        return other
 
     def init(self, key: jax.Array) -> Params:
         """Draw fresh parameters."""

@@ -13,16 +13,17 @@ Padding behind a sequence enters none of them. Axes: T samples, B sequences, D d
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from freqjax.networks import Network
+from freqjax.networks import HasCell, Network
 from freqjax.networks.arrays import AnyArray, EitherArray
+from freqjax.networks.cell import Cell, OfCell
 from freqjax.networks.layers import init_product, product
 
 # Standard deviation of the numbers that principal components begin with: tanh is nearly linear there.
@@ -157,6 +158,17 @@ class TrainedEncoder:
     def dropout(self) -> float:
         """The probability with which the recurrent network drops a feature between its layers."""
         return 0.0 if self.recurrent is None else self.recurrent.dropout
+
+    @property
+    def cell(self) -> type[Cell] | None:
+        """The class of the recurrent network's cell; None if it has none."""
+        return self.recurrent.cell if isinstance(self.recurrent, OfCell) else None
+
+    def with_cell(self, cell: type[Cell]) -> Self:
+        """Return the encoder with another implementation of its cell: see `networks.cell.OfCell`."""
+        if not isinstance(self.recurrent, HasCell):
+            return self
+        return replace(self, recurrent=self.recurrent.with_cell(cell))
 
     def init(self, key: jax.Array) -> dict[str, Any]:
         """Draw fresh parameters."""

@@ -11,8 +11,8 @@ Axes: T samples, B sequences, D dimensions, K numbers of a code, H hidden, S slo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -88,6 +88,10 @@ class RecurrentDecoder:
     def attends(self) -> bool:
         """Whether slots of any kind are read."""
         return self.slots > 0 or self.leaks
+
+    def with_cell(self, cell: type[Cell]) -> Self:
+        """Return the decoder with another implementation of its cell: see `networks.cell.OfCell`."""
+        return replace(self, cell=cell)
 
     def init(self, key: jax.Array) -> dict[str, Any]:
         """Draw fresh parameters."""
