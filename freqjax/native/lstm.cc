@@ -125,45 +125,37 @@ struct Found {
 class Adjoint {
  public:
   Adjoint(Worker& worker, const Given& given, const Found& found)
-      : w_(worker), s_(worker.s_), given_(given), found_(found) {}
+      : w_(worker),
+        s_(worker.s_),
+        given_(given),
+        found_(found),
+        first_(worker.first_),
+        count_(worker.count_),
+        rows_(s_.hidden + s_.inputs + 1),
+        across_(((worker.steps_ * count_ + 31) / 32 * 2 + 1) * 16),
+        read_(zeros(rows_ * across_)),
+        dxs_(zeros(worker.steps_ * count_ * padded(s_.inputs))),
+        dc_(zeros(count_ * s_.width())),
+        dh_(zeros(count_ * s_.width())),
+        c_initial_(zeros(count_ * s_.width())),
+        h_initial_(zeros(count_ * s_.width())),
+        dz_(worker.steps_ * count_, 4 * s_.width(), kMany) {}
 
   void run(const BackwardWeights& weights) {
-    const int64_t width = s_.width(), count = w_.count_, stride = s_.hidden + s_.inputs + 1;
-    const int64_t inputs = padded(s_.inputs), registers = registers_for(kMany);
-    read_ = zeros(w_.steps_ * count * stride);
-    const Floats dxs = zeros(w_.steps_ * count * inputs);
-    dc_ = zeros(count * width);
-    dh_ = zeros(count * width);
-    c_initial_ = zeros(count * width);
-    h_initial_ = zeros(count * width);
+    const int64_t parts = (s_.samples + w_.steps_ - 1) / w_.steps_;
     w_.read(given_.dc, dc_.get());
     w_.read(given_.dh, dh_.get());
-
-    const int64_t parts = (s_.samples + w_.steps_ - 1) / w_.steps_;
     for (int64_t part = parts - 1; part >= 0; --part) {
       const int64_t begin = part * w_.steps_, steps = std::min(w_.steps_, s_.samples - begin);
-      const int64_t of_part = steps * count;
-      collect(begin, steps, stride);
+      collect(begin, steps);
       if (given_.gates == nullptr) {
         w_.start(weights.bias.get(), steps);
-        weights.both.add_to(w_.z_.get(), s_.stride(), {read_.get(), of_part, stride, 1});
+        weights.both.add_to(w_.z_.get(), s_.stride(), {read_.get(), steps * count_, 1, across_});
       }
-      for (int64_t t = steps - 1; t >= 0; --t) {
-        float* z = w_.z_.get() + t * count * s_.stride();
-        for (int64_t b = 0; b < count; ++b) step(begin + t, b, z + b * s_.stride());
-        std::fill_n(dh_.get(), count * width, 0.0f);
-        weights.to_state.add_to(dh_.get(), width, {z, count, s_.stride(), 1});
-        for (int64_t b = 0; b < count; ++b)
-          if (reset(begin + t, b)) restart(b);
-      }
-      add_product({read_.get(), stride, 1, stride},
-                  {w_.z_.get(), of_part, 4 * width, s_.stride(), registers * kLanes}, registers,
-                  found_.kernels, 4 * width);
-      std::fill_n(dxs.get(), of_part * inputs, 0.0f);
-      weights.to_input.add_to(dxs.get(), inputs, {w_.z_.get(), of_part, s_.stride(), 1});
-      for (int64_t k = 0; k < of_part; ++k)
-        std::copy_n(dxs.get() + k * inputs, s_.inputs,
-                    found_.xs + ((begin + k / count) * s_.streams + w_.first_ + k % count) * s_.inputs);
+      scan(weights.to_state, begin, steps);
+      dz_.fill(w_.z_.get(), steps * count_, s_.stride());
+      dz_.add_to(found_.kernels, 4 * s_.width(), {read_.get(), rows_, across_, 1});
+      to_inputs(weights.to_input, begin, steps);
     }
     write(dc_.get(), found_.c);
     write(dh_.get(), found_.h);
@@ -172,31 +164,63 @@ class Adjoint {
   }
 
  private:
-  bool reset(int64_t t, int64_t b) const { return s_.resets[t * s_.streams + w_.first_ + b]; }
+  bool reset(int64_t t, int64_t b) const { return s_.resets[t * s_.streams + first_ + b]; }
 
   // The state [H] that sample t of a stream reads, of those before the first sample, initial ones, and all after.
   const float* before(const float* first, const float* initial, const float* all, int64_t t,
                       int64_t b) const {
-    const int64_t stream = w_.first_ + b;
+    const int64_t stream = first_ + b;
     if (reset(t, b)) return initial + stream * s_.hidden;
     return t > 0 ? row(s_, all, t - 1, stream, s_.hidden) : first + stream * s_.hidden;
   }
 
-  // Collect [h before, x, 1] of a part.
-  void collect(int64_t begin, int64_t steps, int64_t stride) {
-    float* to = read_.get();
-    for (int64_t t = begin; t < begin + steps; ++t)
-      for (int64_t b = 0; b < w_.count_; ++b, to += stride) {
-        std::copy_n(before(s_.h, s_.h_initial, given_.hs, t, b), s_.hidden, to);
-        std::copy_n(row(s_, s_.xs, t, w_.first_ + b, s_.inputs), s_.inputs, to + s_.hidden);
-        to[stride - 1] = 1.0f;
+  // Collect [h before, x, 1] of a part, a row for each of its numbers.
+  void collect(int64_t begin, int64_t steps) {
+    constexpr int64_t kBlock = 16;  // samples at a time: a line of a cache is written at once
+    const int64_t samples = steps * count_;
+    for (int64_t first = 0; first < samples; first += kBlock) {
+      const int64_t block = std::min(kBlock, samples - first);
+      const float *hs[kBlock], *xs[kBlock];
+      for (int64_t k = 0; k < block; ++k) {
+        const int64_t t = begin + (first + k) / count_, b = (first + k) % count_;
+        hs[k] = before(s_.h, s_.h_initial, given_.hs, t, b);
+        xs[k] = row(s_, s_.xs, t, first_ + b, s_.inputs);
       }
+      float* to = read_.get() + first;
+      for (int64_t n = 0; n < s_.hidden; ++n, to += across_)
+        for (int64_t k = 0; k < block; ++k) to[k] = hs[k][n];
+      for (int64_t n = 0; n < s_.inputs; ++n, to += across_)
+        for (int64_t k = 0; k < block; ++k) to[k] = xs[k][n];
+      std::fill_n(to, block, 1.0f);
+    }
+  }
+
+  // Replace the arguments of the gates of a part by their gradients, from its last sample to its first.
+  void scan(const Packed& to_state, int64_t begin, int64_t steps) {
+    for (int64_t t = steps - 1; t >= 0; --t) {
+      float* z = w_.z_.get() + t * count_ * s_.stride();
+      for (int64_t b = 0; b < count_; ++b) step(begin + t, b, z + b * s_.stride());
+      std::fill_n(dh_.get(), count_ * s_.width(), 0.0f);
+      to_state.add_to(dh_.get(), s_.width(), {z, count_, s_.stride(), 1});
+      for (int64_t b = 0; b < count_; ++b)
+        if (reset(begin + t, b)) restart(b);
+    }
+  }
+
+  // Compute the gradients of the inputs of a part.
+  void to_inputs(const Packed& to_input, int64_t begin, int64_t steps) {
+    const int64_t inputs = padded(s_.inputs), samples = steps * count_;
+    std::fill_n(dxs_.get(), samples * inputs, 0.0f);
+    to_input.add_to(dxs_.get(), inputs, {w_.z_.get(), samples, s_.stride(), 1});
+    for (int64_t k = 0; k < samples; ++k)
+      std::copy_n(dxs_.get() + k * inputs, s_.inputs,
+                  found_.xs + ((begin + k / count_) * s_.streams + first_ + k % count_) * s_.inputs);
   }
 
   // Replace s z of a sample by δz, and δc by that of the c before.
   void step(int64_t t, int64_t b, float* z) {
     const int64_t width = s_.width(), whole = s_.hidden / kLanes * kLanes;
-    const int64_t place = (t * s_.streams + w_.first_ + b) * s_.hidden;
+    const int64_t place = (t * s_.streams + first_ + b) * s_.hidden;
     const float* c_before = before(s_.c, s_.c_initial, given_.cs, t, b);
     const float* c = given_.cs + place;
     const float* from_output = given_.dhs + place;
@@ -241,15 +265,19 @@ class Adjoint {
   }
 
   void write(const float* from, float* to) const {
-    for (int64_t b = 0; b < w_.count_; ++b)
-      std::copy_n(from + b * s_.width(), s_.hidden, to + (w_.first_ + b) * s_.hidden);
+    for (int64_t b = 0; b < count_; ++b)
+      std::copy_n(from + b * s_.width(), s_.hidden, to + (first_ + b) * s_.hidden);
   }
 
   Worker& w_;
   const Scan& s_;
   const Given& given_;
   const Found& found_;
-  Floats read_, dc_, dh_, c_initial_, h_initial_;
+  int64_t first_, count_;
+  // Rows of what a sample reads, and their distance: an odd number of lines, so that they share no place in a cache.
+  int64_t rows_, across_;
+  Floats read_, dxs_, dc_, dh_, c_initial_, h_initial_;
+  Packed dz_;
 };
 
 namespace ffi = xla::ffi;

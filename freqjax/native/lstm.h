@@ -85,8 +85,8 @@ constexpr int64_t kMany = 4;
 struct ForwardWeights {
   ForwardWeights(const Scan& s, int64_t streams)
       : bias(widened(s, {{s.bias, 1}})),
-        input(widened(s, {{s.input_kernel, s.inputs}}).get(), s.inputs, 4 * s.width(), kMany),
-        recurrent(widened(s, {{s.kernel, s.hidden}}).get(), s.hidden, 4 * s.width(), streams) {}
+        input(widened(s, {{s.input_kernel, s.inputs}}), s.inputs, 4 * s.width(), kMany),
+        recurrent(widened(s, {{s.kernel, s.hidden}}), s.hidden, 4 * s.width(), streams) {}
 
   Floats bias;
   Packed input, recurrent;
@@ -96,11 +96,11 @@ struct ForwardWeights {
 struct BackwardWeights {
   BackwardWeights(const Scan& s, int64_t streams, bool gates)
       : bias(widened(s, {{s.bias, 1}})),
-        both(widened(s, {{s.kernel, s.hidden * gates}, {s.input_kernel, s.inputs * gates}}).get(),
+        both(widened(s, {{s.kernel, s.hidden * gates}, {s.input_kernel, s.inputs * gates}}),
              (s.hidden + s.inputs) * gates, 4 * s.width(), kMany),
-        to_input(turned(s, {s.input_kernel, s.inputs}, padded(s.inputs)).get(), 4 * s.width(),
+        to_input(turned(s, {s.input_kernel, s.inputs}, padded(s.inputs)), 4 * s.width(),
                  padded(s.inputs), kMany),
-        to_state(turned(s, {s.kernel, s.hidden}, s.width()).get(), 4 * s.width(), s.width(),
+        to_state(turned(s, {s.kernel, s.hidden}, s.width()), 4 * s.width(), s.width(),
                  streams) {}
 
   Floats bias;

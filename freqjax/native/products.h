@@ -111,41 +111,47 @@ void add_panels(const Left& a, const Right& b, float* c, int64_t stride) {
   }
 }
 
-// Add A B to C, whose rows are at steps of `stride`; `registers` are those of a panel of B.
-void add_product(const Left& a, const Right& b, int64_t registers, float* c, int64_t stride) {
-  switch (registers) {
-    case 8: return add_panels<8>(a, b, c, stride);
-    case 4: return add_panels<4>(a, b, c, stride);
-    default: return add_panels<3>(a, b, c, stride);
-  }
-}
-
-// The registers of a panel with which the sums of so many rows fill as many registers as they may.
-inline int64_t registers_for(int64_t rows) { return rows == 1 ? 8 : rows == 2 ? 4 : 3; }
-
 // A matrix in panels.
 class Packed {
  public:
-  // Pack [count, columns] for products with `rows` rows; columns are a multiple of kLanes.
-  Packed(const float* values, int64_t count, int64_t columns, int64_t rows)
-      : registers_(registers_for(rows)), count_(count), columns_(columns) {
+  // Make room for up to `count` rows of `columns`, a multiple of kLanes, for products with `rows` rows.
+  Packed(int64_t count, int64_t columns, int64_t rows)
+      : registers_(registers_for(rows)),
+        columns_(columns),
+        values_(zeros((columns + registers_ * kLanes) * count)) {}
+
+  Packed(const Floats& values, int64_t count, int64_t columns, int64_t rows)
+      : Packed(count, columns, rows) {
+    fill(values.get(), count, columns);
+  }
+
+  // Copy a matrix of `count` rows at steps of `stride`.
+  void fill(const float* values, int64_t count, int64_t stride) {
     const int64_t most = registers_ * kLanes;
-    values_ = zeros((columns + most) * count);
-    for (int64_t n = 0; n < columns; n += most) {
-      const int64_t width = std::min(most, columns - n);
+    count_ = count;
+    for (int64_t n = 0; n < columns_; n += most) {
+      const int64_t width = std::min(most, columns_ - n);
       for (int64_t k = 0; k < count; ++k)
-        std::copy_n(values + k * columns + n, width, values_.get() + n * count + k * most);
+        std::copy_n(values + k * stride + n, width, values_.get() + n * count + k * most);
     }
   }
 
-  // Add the product of A and this matrix to C.
+  // Add the product of A and this matrix to C, whose rows are at steps of `stride`.
   void add_to(float* c, int64_t stride, const Left& a) const {
     const int64_t most = registers_ * kLanes;
-    add_product(a, {values_.get(), count_, columns_, most, count_ * most}, registers_, c, stride);
+    const Right b{values_.get(), count_, columns_, most, count_ * most};
+    switch (registers_) {
+      case 8: return add_panels<8>(a, b, c, stride);
+      case 4: return add_panels<4>(a, b, c, stride);
+      default: return add_panels<3>(a, b, c, stride);
+    }
   }
 
  private:
-  int64_t registers_, count_, columns_;
+  // The registers of a panel with which the sums of so many rows fill as many registers as they may.
+  static int64_t registers_for(int64_t rows) { return rows == 1 ? 8 : rows == 2 ? 4 : 3; }
+
+  int64_t registers_, columns_, count_ = 0;
   Floats values_;
 };
 

@@ -11,7 +11,7 @@
 
 namespace {
 
-// Call work(thread, first, last) for an equal part each of 0 … count − 1, on as many threads, of which this is one.
+// Call work(thread, first, last) for an equal part each of 0 … count − 1, on as many threads, this one included.
 template <typename Work>
 void divide(int64_t count, int64_t threads, Work work) {
   std::vector<std::thread> others;
