@@ -54,6 +54,15 @@ class SweepConfig(Section, section="sweep"):
         1.5,
         "hidden sizes share a program, the smaller padded with zeros, up to this ratio; 1 for never",
     )
+    halving: int = at_least(
+        0,
+        0,
+        "at every rung one in this many replicas goes on, those with the lowest frozen loss (successive "
+        "halving); 0 or 1 for all",
+    )
+    first_rung: int = at_least(
+        1, 1, "epochs up to the first rung; each of the next is at sweep.halving times as many"
+    )
 
 
 @dataclass

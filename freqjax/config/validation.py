@@ -121,9 +121,14 @@ def validate_training(config: Config) -> Config:
     validate(config)
     if config.sweep.axes:
         without = " --config.sweep.draws=0" if config.sweep.draws else ""
+        without += " --config.sweep.halving=0" if config.sweep.halving > 1 else ""
         raise UserError(
             f"sweep.axes is set: --mode sweep trains its replicas; --config.sweep.axes={without} trains the "
             "config alone."
+        )
+    if config.sweep.halving > 1:
+        raise UserError(
+            f"sweep.halving is {config.sweep.halving}: it must be 0 or 1 where there is no sweep."
         )
     _validate_train(config)
     _validate_escalation(config)

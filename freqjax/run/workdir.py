@@ -18,7 +18,7 @@ _LOCK = ".lock"
 # What is replaced in one step in the folder of a run or a sweep, by way of a temporary file.
 _WRITTEN = (
     "config.json", METRICS, "summary.json", "diagnosis.json", "CARD.md", "report.md",
-    "page.html", "snapshots.npz", "escalation.json", "sweep.json", "sweep.csv",
+    "page.html", "snapshots.npz", "escalation.json", "halving.json", "sweep.json", "sweep.csv",
 )  # fmt: skip
 
 

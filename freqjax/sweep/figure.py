@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from freqjax.config.laws import Law
 from freqjax.figures import canvas
 from freqjax.figures.words import number
+from freqjax.sweep.results import is_halved
 from freqjax.sweep.standards import Names, is_solved
 
 _MOST_LABELS = 10
@@ -85,8 +86,7 @@ def _listed(
     for row in rows:
         members.setdefault(str(row[own[0]["axis"]]), []).append(row)
     for place, value in enumerate(own):
-        found = [row[key] for row in members[str(value["value"])]]
-        _column(panel, place, value, found, key, low, constant)
+        _column(panel, place, value, members[str(value["value"])], key, low, constant)
     panel.set_xlim(-0.7, len(own) - 0.3)
     ticks = range(0, len(own), -(-len(own) // _MOST_LABELS))
     panel.set_xticks(ticks, [_label(own[t]["value"]) for t in ticks])
@@ -103,12 +103,9 @@ def _drawn(
 ) -> None:
     """Draw an axis of drawn values; `own` are the aggregates of the loss `key` in parts of its law."""
     axis = own[0]["axis"]
-    known = [(row[axis], row[key]) for row in rows if row[key] is not None]
+    known = [row for row in rows if row[key] is not None]
     lost = [row[axis] for row in rows if row[key] is None]
-    if known:
-        panel.plot(
-            *zip(*known, strict=True), "o", color=canvas.GREY, ms=4, alpha=0.6, label="replica"
-        )
+    _dots(panel, [row[axis] for row in known], known, key)
     if lost:
         panel.plot(
             lost, [constant] * len(lost), "x", color=canvas.INK, ms=7, ls="", label="not finite"
@@ -143,15 +140,15 @@ def _column(
     panel: Axes,
     place: int,
     value: dict[str, Any],
-    losses: Sequence[float | None],
+    rows: Sequence[dict[str, Any]],
     key: str,
     low: float,
     constant: float,
 ) -> None:
     """Draw the replicas with one value of an axis; `value` is their aggregate of the loss `key`."""
-    known = [loss for loss in losses if loss is not None]
+    known = [row for row in rows if row[key] is not None]
     spread = np.linspace(-0.2, 0.2, len(known)) if len(known) > 1 else np.zeros(len(known))
-    panel.plot(place + spread, known, "o", color=canvas.GREY, ms=4, alpha=0.6, label="replica")
+    _dots(panel, list(place + spread), known, key)
     mean = value[f"{key}_mean"]
     if mean is None:
         panel.plot(place, constant, "x", color=canvas.INK, ms=9, label="not finite")
@@ -164,6 +161,16 @@ def _column(
         place, mean, [[max(below, 0.0)], [above]], fmt="D", color=canvas.colour(0), ms=6, capsize=4,
         zorder=3, label="mean, 95 % interval",
     )  # fmt: skip
+
+
+def _dots(panel: Axes, places: Sequence[float], rows: Sequence[dict[str, Any]], key: str) -> None:
+    """Draw a dot for each replica of `rows`, an open one if it was halved."""
+    style = {"color": canvas.GREY, "ms": 4, "alpha": 0.6, "ls": ""}
+    both = list(zip(places, rows, strict=True))
+    for halved, fill, label in ((False, "full", "replica"), (True, "none", "halved replica")):
+        own = [(place, row[key]) for place, row in both if is_halved(row) is halved]
+        if own:
+            panel.plot(*zip(*own, strict=True), marker="o", fillstyle=fill, label=label, **style)
 
 
 def _label(value: Any) -> str:
@@ -180,4 +187,6 @@ def _finding(rows: Sequence[dict[str, Any]], names: Names) -> str:
     has_goal = names.goal_share is not None or names.goal is not None
     reached = "reach the goal" if has_goal else "are better than every baseline"
     lowest = f"the lowest test {names.label} is {number(min(finite))}"
-    return f"{solved} of {len(rows)} replicas {reached}; {lowest}"
+    halved = sum(map(is_halved, rows))
+    stopped = f"; {halved} were halved" if halved else ""
+    return f"{solved} of {len(rows)} replicas {reached}; {lowest}{stopped}"

@@ -19,7 +19,7 @@ from freqjax.tasks import Task
 from freqjax.training import epochs
 from freqjax.training.epochs import EpochEnd, EpochResult, UpdateLog
 from freqjax.training.frozen import FrozenLosses
-from freqjax.training.stopping import Stopping
+from freqjax.training.stopping import HALVED, Stopping
 
 Row = dict[str, Any]
 
@@ -28,11 +28,28 @@ class Arrays(NamedTuple):
     """Arrays of R replicas, each with a leading axis R.
 
     Attributes:
-      state: the train states; empty if replicas are trained one after another.
+      state: the train states; if replicas are trained one after another, {} or the arrays of those that were
+        held at a rung, by their index.
       best: the parameters with the lowest frozen loss so far; once there are results, the parameters that
         they describe.
     """
 
+    state: Any
+    best: Any
+
+
+class Held(NamedTuple):
+    """Serial replica at a rung, from which it can go on anywhere, or at a resume.
+
+    Attributes:
+      record: its record, as an object of JSON; `held` of its `trainer` is the trainer's state on the host.
+      params: the present parameters.
+      state: the other arrays of its trainer.
+      best: the parameters with the lowest frozen loss so far.
+    """
+
+    record: dict[str, Any]
+    params: Any
     state: Any
     best: Any
 
@@ -44,6 +61,7 @@ class Replicas(Protocol):
     Attributes:
       epoch: epochs completed by all that have not stopped; 0 if they have no common epoch.
       compilations: number of programs compiled.
+      logs: log of each replica.
     """
 
     epoch: int
@@ -51,12 +69,22 @@ class Replicas(Protocol):
     @property
     def compilations(self) -> int: ...
 
+    @property
+    def logs(self) -> Sequence[ReplicaLog]: ...
+
     def active(self) -> list[bool]:
         """Return which replicas are still being trained."""
         ...
 
-    def advance(self) -> list[Row] | None:
-        """Train for about a second; return the rows of metrics.jsonl at the end of an epoch, else None."""
+    def advance(self, until: float) -> list[Row] | None:
+        """Train for about a second; return the rows of metrics.jsonl at the end of an epoch, else None.
+
+        No replica is trained beyond the epoch `until`.
+        """
+        ...
+
+    def drop(self) -> None:
+        """Give up what only the training of the replicas that have stopped needs."""
         ...
 
     def results(self) -> list[Row]:
@@ -69,6 +97,10 @@ class Replicas(Protocol):
 
     def arrays(self) -> Arrays:
         """Return the arrays of each replica, on the host."""
+        ...
+
+    def templates(self, records: Sequence[ReplicaRecord]) -> Arrays:
+        """Return arrays of the shapes that a checkpoint with the `records` of this process holds."""
         ...
 
     def restore(self, arrays: Arrays, records: Sequence[ReplicaRecord], share: slice) -> None:
@@ -114,6 +146,15 @@ class ReplicaLog:
             and self.updates.epoch < self.replica.config.train.epochs
         )
 
+    @property
+    def stop_reason(self) -> str:
+        """Why the replica stopped, as a row of sweep.json says."""
+        return self.stopping.reason or "epochs_done"
+
+    def is_before(self, until: float) -> bool:
+        """Return whether the replica is still trained and has completed fewer epochs than `until`."""
+        return self.is_active and self.updates.epoch < until
+
     def end_epoch(self, task: Task, result: EpochResult, frozen: FrozenLosses | None) -> EpochEnd:
         """End an epoch as a run does; the row lacks the entries for every parameter array."""
         train = self.replica.config.train
@@ -124,6 +165,10 @@ class ReplicaLog:
             self.best_epoch = result.row["epoch"]
         kept = {name: value for name, value in end.row.items() if not name.endswith("_per_layer")}
         return end._replace(row={"replica": self.replica.index, **kept})
+
+    def halve(self) -> None:
+        """Stop the replica at a rung."""
+        self.stopping.reason = HALVED
 
     def record(self, next_chunk: int = 0) -> ReplicaRecord:
         """Return the record of the replica; `next_chunk` is its position in the epoch."""
@@ -152,7 +197,7 @@ def result_of(log: ReplicaLog, task: Task, losses: Mapping[str, FrozenLosses]) -
         **log.replica.values,
         "epochs": updates.epoch,
         "updates": updates.step,
-        "stop_reason": stopping.reason or "epochs_done",
+        "stop_reason": log.stop_reason,
         "bad_update": bad,
         "weights": "last" if stopping.best_frozen is None else "best",
         "best_epoch": log.best_epoch,

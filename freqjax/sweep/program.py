@@ -57,6 +57,7 @@ class Program:
 
     Attributes:
       shards: number of devices that the replicas are distributed over; R must be a multiple.
+      skips: whether a replica that is not active takes no time.
     """
 
     def __init__(
@@ -83,7 +84,8 @@ class Program:
         devices = jax.local_devices() if devices is None else devices
         self.shards = len(devices)
         self._mesh = jax.make_mesh((self.shards,), (_AXIS,), (AxisType.Auto,), devices=devices)
-        self._each = _one_by_one if devices[0].platform == "cpu" else _side_by_side
+        self.skips = devices[0].platform == "cpu"
+        self._each = _one_by_one if self.skips else _side_by_side
         self._streams_spec = Spec(_AXIS) if own_streams else Spec()
         groups = len(task.group_names)
         train = _replica_chunk(network, task, config, updates_per_epoch, groups)
@@ -93,7 +95,7 @@ class Program:
             train, (per_replica, per_replica, self._streams_spec), per_replica, donate=1
         )
         self._frozen = self._jit(
-            _of_source(frozen), (per_replica, per_replica, Spec()), per_replica
+            _if_wanted(frozen), (per_replica, per_replica, Spec()), per_replica
         )
         self._keep = jax.jit(_keep, donate_argnums=1)
         self._compiled: dict[Any, Any] = {}
@@ -116,9 +118,15 @@ class Program:
         """Run a chunk of U updates of the active replicas; all arrays are [R, ...], `state` is donated."""
         return self._run("train", self._train, self.place(replicated), state, streams)
 
-    def frozen(self, source: np.ndarray, params: Params, blocks: Sequences) -> np.ndarray:
-        """Compute [R, G], the frozen loss of each group on the rows `source` [R] of N sets [N, B, ...]."""
-        return np.asarray(self._run("frozen", self._frozen, self.place(source), params, blocks))
+    def frozen(
+        self, wanted: np.ndarray, source: np.ndarray, params: Params, blocks: Sequences
+    ) -> np.ndarray:
+        """Compute [R, G], the frozen loss of each group on the rows `source` [R] of N sets [N, B, ...].
+
+        Those of replicas that are not `wanted` [R] bool are 0.
+        """
+        of_each = self.place((wanted, source))
+        return np.asarray(self._run("frozen", self._frozen, of_each, params, blocks))
 
     def keep(self, chosen: np.ndarray, kept: Any, offered: Any) -> Any:
         """Select `offered` for the replicas `chosen` [R] bool and `kept` (donated) for the others."""
@@ -194,11 +202,16 @@ def _with(section: Any, numbers: Mapping[str, jax.Array]) -> Any:
     return section
 
 
-def _of_source(frozen: Callable[[Any, Sequences], jax.Array]) -> Callable[..., jax.Array]:
-    def of_source(source: jax.Array, params: Params, blocks: Sequences) -> jax.Array:
-        return frozen(params, jax.tree.map(lambda a: a[source], blocks))
+def _if_wanted(frozen: Callable[[Any, Sequences], jax.Array]) -> Callable[..., jax.Array]:
+    def losses(own: tuple[jax.Array, jax.Array], params: Params, blocks: Sequences) -> jax.Array:
+        wanted, source = own
+        rows = jax.tree.map(lambda a: a[source], blocks)
+        found = jax.eval_shape(frozen, params, rows)
+        return jax.lax.cond(
+            wanted, frozen, lambda *_: jnp.zeros(found.shape, found.dtype), params, rows
+        )
 
-    return of_source
+    return losses
 
 
 def _keep(chosen: jax.Array, kept: Any, offered: Any) -> Any:

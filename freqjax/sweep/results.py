@@ -16,6 +16,7 @@ from freqjax.config.laws import Law
 from freqjax.config.overrides import as_text
 from freqjax.sweep.standards import Names, goal_words, is_solved
 from freqjax.text import number, printable
+from freqjax.training.stopping import HALVED
 
 Row = dict[str, Any]
 
@@ -48,7 +49,8 @@ def aggregate(
     An axis with a law has no values of its own: its entries are parts of the same probability, with the ends
     of the part as the value and the number of its draws. Where there are laws, a draw counts once in a mean,
     with the mean over its replicas, since these have the drawn numbers in common.
-    Replicas whose loss is not finite are counted and excluded from the mean.
+    Replicas whose loss is not finite are counted and excluded from the mean. Those that were halved are
+    counted, and are in it with the loss of the epoch at which they stopped.
 
     Args:
       rows: of sweep.json.
@@ -62,6 +64,7 @@ def aggregate(
             finite = [row[loss] for row in members if row[loss] is not None]
             drawn = _per_draw(members, list(laws), loss) if laws else finite
             mean, low, high = mean_interval(drawn)
+            halved = sum(map(is_halved, members))
             found.append(
                 {
                     "axis": axis,
@@ -69,6 +72,7 @@ def aggregate(
                     **({"draws": len(_by_draw(members, list(laws)))} if axis in laws else {}),
                     "replicas": len(members),
                     "not_finite": len(members) - len(finite),
+                    **({"halved": halved} if halved else {}),
                     f"{loss}_mean": mean,
                     f"{loss}_low": low,
                     f"{loss}_high": high,
@@ -115,11 +119,27 @@ def best_replica(rows: Sequence[Row], names: Names) -> int | None:
     """Return the replica with the lowest frozen loss; None if no loss is finite.
 
     The loss is that of the validation rows, or of the training rows if there are none; never of test rows.
+    A replica that did not go on from a rung is not the best.
     """
     validation, train = names.choosing
-    losses = [(row.get(validation, row[train]), row["replica"]) for row in rows]
+    went_on = [row for row in rows if not is_halved(row)]
+    losses = [(row.get(validation, row[train]), row["replica"]) for row in went_on]
     finite = [(loss, replica) for loss, replica in losses if loss is not None]
     return min(finite)[1] if finite else None
+
+
+def is_halved(row: Row) -> bool:
+    """Return whether the replica of a row of sweep.json stopped at a rung of successive halving."""
+    return row.get("stop_reason") == HALVED
+
+
+def halved_at(rows: Sequence[Row]) -> dict[int, list[int]]:
+    """Return the replicas that stopped at each rung of successive halving, by its epoch."""
+    halved = [row for row in rows if is_halved(row)]
+    return {
+        epoch: [row["replica"] for row in halved if row["epochs"] == epoch]
+        for epoch in sorted({row["epochs"] for row in halved})
+    }
 
 
 def to_csv(rows: Sequence[Row]) -> str:
@@ -172,6 +192,8 @@ def _table(rows: Sequence[Row], aggregates: Sequence[Row], names: Names) -> list
             said += f" ({number(a[f'{loss}_low'])} to {number(a[f'{loss}_high'])})"
         if a["not_finite"]:
             said += f", {a['not_finite']} not finite"
+        if a.get("halved"):
+            said += f", {a['halved']} halved"
         lines.append(f"{name:<{width}}  {a['replicas']:>8}  {said:<41} {number(a[f'{loss}_best'])}")
     return lines
 
@@ -181,11 +203,25 @@ def _stopped(rows: Sequence[Row]) -> list[str]:
     for reason in ("non_finite", "diverged"):
         stopped = [row["replica"] for row in rows if row["stop_reason"] == reason]
         if stopped:
-            numbers = ", ".join(map(str, stopped[:8])) + (" …" if len(stopped) > 8 else "")
             lines.append(
-                f"stopped as {reason}: {len(stopped)} (replica {numbers}); the others went on"
+                f"stopped as {reason}: {len(stopped)} (replica {_listed(stopped)}); the others went on"
             )
+    return lines + _halved(rows)
+
+
+def _halved(rows: Sequence[Row]) -> list[str]:
+    """Return a line for each rung at which replicas stopped."""
+    lines = [
+        f"halved at epoch {epoch}: {len(stopped)} (replica {_listed(stopped)})"
+        for epoch, stopped in halved_at(rows).items()
+    ]
+    if lines:
+        lines.append("means count a replica that was halved with its loss at that epoch")
     return lines
+
+
+def _listed(replicas: Sequence[int]) -> str:
+    return ", ".join(map(str, replicas[:8])) + (" …" if len(replicas) > 8 else "")
 
 
 def _best(rows: Sequence[Row], axes: Sequence[str], names: Names) -> list[str]:

@@ -1,24 +1,29 @@
 """Serial replicas, which cannot share a program: a horizon curriculum, or shuffled windows.
 
 Each is trained like a single run, in one thread per device. A replica that was not finished when a sweep was
-stopped starts again.
+stopped starts again, or goes on from the last rung of successive halving that it was held at; with several
+processes it always starts again.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from freqjax.checkpoints import beginnings
 from freqjax.checkpoints.beginnings import Beginning
 from freqjax.checkpoints.records import ReplicaRecord
 from freqjax.networks import count_parameters
+from freqjax.processes import exchange
 from freqjax.sweep.axes import Bucket, Replica
-from freqjax.sweep.logs import Arrays, ReplicaLog, Row, result_of
+from freqjax.sweep.logs import Arrays, Held, ReplicaLog, Row, result_of
 from freqjax.sweep.standards import Standard
 from freqjax.training import epochs, footprint, placement
 from freqjax.training.monitors import finite_or_null
@@ -34,16 +39,20 @@ class SerialReplica:
       replica: its index and its config.
       log: its state on the host.
       best: the parameters with the lowest frozen loss; the last ones, if none were evaluated.
+      held: what it goes on with from the last rung that it was held at; None if there was none.
     """
 
     def __init__(self, replica: Replica) -> None:
         """Create the replica; nothing is read or compiled before the first `advance`."""
         self.replica, self.log = replica, ReplicaLog.begin(replica)
         self._trainer: Trainer | None = None
+        self._has_rows = False
         self.best: Any = None
+        self.held: Held | None = None
 
     def _begin(self) -> Trainer:
-        self._prepared = prepared = Prepared(self.replica.config)
+        self._prepared, self._has_rows = Prepared(self.replica.config), True
+        prepared = self._prepared
         footprint.require(prepared)
         params, self.log.origin = self._beginning()
         self._trainer = make_trainer(
@@ -56,7 +65,39 @@ class SerialReplica:
         )
         if self.best is None:
             self.best = params
+        self._go_on()
         return self._trainer
+
+    def _go_on(self) -> None:
+        """Continue the training from where the replica was held, if it was."""
+        if self.held is not None and self._trainer is not None:
+            # An update donates the arrays of its state, and `held` keeps its own.
+            params, state = jax.tree.map(jnp.array, (self.held.params, self.held.state))
+            self._trainer.restore(params, state, self.held.record["trainer"]["held"])
+
+    def template(self) -> Any:
+        """Return arrays of the shapes of those of `hold`."""
+        with jax.default_device(placement.local(self.replica.config)[0]):
+            trainer = self._trainer or self._begin()
+        return {"params": trainer.params, "state": trainer.device_state(), "best": trainer.params}
+
+    def hold(self) -> None:
+        """Keep all that it needs to go on from here."""
+        assert self._trainer is not None
+        record = dataclasses.asdict(self.log.record())
+        record["trainer"]["held"] = self._trainer.host_state()
+        arrays = self._trainer.params, self._trainer.device_state(), self.best
+        self.held = Held(record, *jax.device_get(arrays))
+
+    def resume(self, held: Held) -> None:
+        """Go on from where it was held."""
+        self.log = ReplicaLog.of_record(ReplicaRecord.from_json(held.record), self.replica)
+        self.best, self.held = held.best, held
+        self._go_on()
+
+    def release(self) -> None:
+        """Give up what only its training needs."""
+        self._trainer = self.held = None
 
     def _beginning(self) -> Beginning:
         """Return the initial weights, which are not needed for a finished replica."""
@@ -83,7 +124,7 @@ class SerialReplica:
 
     def result(self) -> Row:
         """Return the row of sweep.json for the best weights."""
-        if self._trainer is None:
+        if not self._has_rows:
             with jax.default_device(placement.local(self.replica.config)[0]):
                 self._begin()
         prepared = self._prepared
@@ -123,34 +164,77 @@ class SerialReplicas:
         """Return which replicas are not finished."""
         return [log.is_active for log in self.logs]
 
-    def advance(self) -> list[Row]:
-        """Train as many replicas as there are devices; return the rows of epochs that ended."""
-        waiting = [member for member in self._members if member.log.is_active]
+    def advance(self, until: float = math.inf) -> list[Row]:
+        """Train as many replicas as there are devices; return the rows of epochs that ended.
+
+        Those that have completed the epoch `until` wait; if there is one process, they are held.
+        """
+        waiting = [member for member in self._members if member.log.is_before(until)]
         with ThreadPoolExecutor(len(self._devices)) as pool:
-            parts = pool.map(SerialReplica.advance, waiting, self._devices)
-            return [row for rows in parts for row in rows]
+            rows = [
+                row
+                for rows in pool.map(SerialReplica.advance, waiting, self._devices)
+                for row in rows
+            ]
+        for member in waiting[: len(self._devices)] if exchange.count() == 1 else ():
+            if member.log.is_active and not member.log.is_before(until):
+                member.hold()
+        return rows
 
     def results(self) -> list[Row]:
         """Return the row of sweep.json of each replica."""
         return [member.result() for member in self._members]
 
+    def drop(self) -> None:
+        """Give up what only the training of the replicas that have stopped needs."""
+        for member in self._members:
+            if not member.log.is_active:
+                member.release()
+
     def records(self) -> list[ReplicaRecord]:
-        """Return the record of each replica; one that is not finished will start again."""
-        return [
-            (ReplicaLog.begin(log.replica) if log.is_active else log).record() for log in self.logs
-        ]
+        """Return the record of each replica; one that is not finished goes on from where it was held."""
+        return [self._record(member) for member in self._members]
+
+    def _record(self, member: SerialReplica) -> ReplicaRecord:
+        if not member.log.is_active:
+            return member.log.record()
+        if member.held is not None:
+            return ReplicaRecord.from_json(member.held.record)
+        return ReplicaLog.begin(member.replica).record()
 
     def arrays(self) -> Arrays:
-        """Return the best weights of each replica; zeros for one that has not begun."""
+        """Return the best weights of each replica, zeros for one that has not begun, and what was held."""
+        held = {
+            f"{member.replica.index}": {
+                "params": member.held.params,
+                "state": member.held.state,
+                "best": member.held.best,
+            }
+            for member in self._members
+            if member.held is not None and member.log.is_active
+        }
         shapes = param_shapes(assemble(self._bucket.replicas[0].config).network)
         blank = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
         kept = [jax.device_get(blank if m.best is None else m.best) for m in self._members]
         # Zeros are stacked first and then removed, so that a process without replicas has the right shapes.
-        return Arrays({}, jax.tree.map(lambda *leaves: np.stack(leaves)[1:], blank, *kept))
+        return Arrays(held, jax.tree.map(lambda *leaves: np.stack(leaves)[1:], blank, *kept))
+
+    def templates(self, records: Sequence[ReplicaRecord]) -> Arrays:
+        """Return arrays of the shapes that a checkpoint with `records` holds."""
+        both = zip(self._members, records, strict=True)
+        held = {f"{m.replica.index}": m.template() for m, record in both if _is_held(record)}
+        return self.arrays()._replace(state=held)
 
     def restore(self, arrays: Arrays, records: Sequence[ReplicaRecord], share: slice) -> None:
-        """Restore the replicas that are finished; the others start again."""
+        """Restore the replicas that are finished or were held; the others start again."""
         for place, (member, record) in enumerate(zip(self._members, records[share], strict=True)):
             if record.stopping.reason is not None:
                 member.log = ReplicaLog.of_record(record, member.replica)
                 member.best = jax.tree.map(lambda a: a[place], arrays.best)  # noqa: B023
+            elif _is_held(record):
+                own = arrays.state[f"{record.index}"]
+                member.resume(Held(dataclasses.asdict(record), **own))
+
+
+def _is_held(record: ReplicaRecord) -> bool:
+    return record.stopping.reason is None and "held" in record.trainer

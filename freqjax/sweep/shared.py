@@ -2,8 +2,8 @@
 
 Their state is on the devices, their logs on the host. Each has the initial weights, rows, updates, frozen
 evaluations and stopping rules of a single run. The state of a replica that has stopped does not change while
-the others continue.
-Axes: R replicas of this process, filled up with idle ones to a multiple of the devices; N sets of rows.
+the others continue, and `drop` saves the time that it takes.
+Axes: R replicas on the devices, filled up with idle ones to a multiple of the devices; N sets of rows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import jax
@@ -32,11 +32,12 @@ from freqjax.networks import (
 from freqjax.networks.network import Params
 from freqjax.networks.padding import pad_hidden
 from freqjax.sweep.axes import Bucket, Replica, differing_numbers, numbers
+from freqjax.sweep.layout import relieved
 from freqjax.sweep.logs import Arrays, ReplicaLog, Row, result_of
 from freqjax.sweep.program import Program, Replicated
 from freqjax.sweep.rows import RowSets, stack
 from freqjax.sweep.standards import Standard
-from freqjax.tasks import Sequences, Task
+from freqjax.tasks import Sequences
 from freqjax.training import epochs
 from freqjax.training.chunks import ChunkInfo, layer_names
 from freqjax.training.frozen import FrozenLosses, FrozenNetwork, choose_forward
@@ -83,6 +84,9 @@ class SharedReplicas:
         self._draws: dict[int, Any] = {}
         self._standards: dict[int, Standard] = {}
         self._drawn_epoch, self._next_chunk, self.epoch = -1, 0, 0
+        # Of those shown, the ones on the devices, in order; all of them until `drop`.
+        self._places = list(range(len(self._shown)))
+        self._source = self._sets.of_replica
         self._make_program(devices)
         self._place_rows()
 
@@ -98,15 +102,13 @@ class SharedReplicas:
             network, task, first, self._windows, own_streams=self._fresh, devices=devices
         )
         self._forward = choose_forward(network, first)
-        shards = self._program.shards
-        self._padded = math.ceil(len(self._shown) / shards) * shards
-        self._source = self._fill(self._sets.of_replica)
         params = self._initial_params()
         begin = jax.jit(jax.vmap(lambda own: state_of(network, task, first, own, streams)))
         self._layers = layer_names(params)
         # Two copies, since the arrays of a state are donated to the next chunk.
         state = self._program.place(begin(params))
         self._arrays = Arrays(state, self._program.place(params))
+        self._whole: Arrays | None = None
 
     def _place_rows(self) -> None:
         """Place the rows of every split on the devices, and the training stream if it is fixed."""
@@ -133,7 +135,7 @@ class SharedReplicas:
         networks: dict[Any, tuple[Network, Any]] = {}
         solo: dict[Any, tuple[Network, Any]] = {}
         found = []
-        for replica, source in zip(self._shown, self._source, strict=False):
+        for replica, source in zip(self._shown, self._source, strict=True):
             config, prepared = replica.config, self._sets.prepared[source]
             words = json.dumps(dataclasses.asdict(config.network))
             if (words, source) not in solo:
@@ -166,6 +168,11 @@ class SharedReplicas:
             return params
         return pad_hidden(params, self._network.hidden_axes(), hidden, self._bucket.hidden_size)
 
+    @property
+    def _padded(self) -> int:
+        """R."""
+        return math.ceil(len(self._places) / self._program.shards) * self._program.shards
+
     def _fill(self, values: Sequence[Any]) -> list[Any]:
         """Extend the values to R, with the first one repeated for idle replicas."""
         return [*values, *[values[0]] * (self._padded - len(values))]
@@ -185,8 +192,11 @@ class SharedReplicas:
         """Return which replicas are still being trained."""
         return [log.is_active for log in self.logs]
 
-    def advance(self) -> list[Row] | None:
-        """Run one chunk of updates; at an epoch's end, return a row of metrics for each active replica."""
+    def advance(self, until: float = math.inf) -> list[Row] | None:
+        """Run one chunk of updates; at an epoch's end, return a row of metrics for each active replica.
+
+        All have the same epoch, so that whoever calls this no more at the epoch `until` keeps it.
+        """
         active = self.active()
         low, high = self._bounds[self._next_chunk]
         if any(active):
@@ -204,13 +214,14 @@ class SharedReplicas:
         return self._end_epoch()
 
     def _replicated(self, active: Sequence[bool]) -> Replicated:
-        configs = [replica.config for replica in self._shown]
+        configs = [self._shown[place].config for place in self._places]
         held = [numbers(config.optimizer) for config in configs]
-        source = self._source
+        source = self._fill([self._source[place] for place in self._places])
+        on = [place < len(active) and active[place] for place in self._places]
         if self._fresh:  # each replica has its own stream, at the same index on its device
             source = list(np.arange(self._padded) % (self._padded // self._program.shards))
         return Replicated(
-            active=np.array([*active] + [False] * (self._padded - len(active))),
+            active=np.array(on + [False] * (self._padded - len(on))),
             source=np.array(source, np.int32),
             numbers={
                 name: np.array(self._fill([h[name] for h in held]), np.float32)
@@ -224,11 +235,11 @@ class SharedReplicas:
 
     def _part(self) -> Stream:
         if self._fresh and self._drawn_epoch != self.epoch:
-            drawn = [
-                self._draw(replica, source)
-                for replica, source in zip(self._shown, self._source, strict=False)
-            ]
-            self._parts, self._drawn_epoch = self._cut(stack(self._fill(drawn))), self.epoch
+            on = [place for place in self._places if self.logs[place].is_active]
+            drawn = {place: self._draw(self._shown[place], self._source[place]) for place in on}
+            # Nobody reads the rows of those that have stopped.
+            filled = self._fill([drawn.get(place, drawn[on[0]]) for place in self._places])
+            self._parts, self._drawn_epoch = self._cut(stack(filled)), self.epoch
         assert self._parts is not None
         return self._parts[self._next_chunk]
 
@@ -243,10 +254,10 @@ class SharedReplicas:
         return self._draws[source](key)
 
     def _add(self, info: ChunkInfo, active: Sequence[bool], updates: int, seconds: float) -> None:
-        for place, (log, runs) in enumerate(zip(self.logs, active, strict=True)):
-            if runs:
-                own = jax.tree.map(lambda a: a[place], info)  # noqa: B023
-                log.updates.add(own, updates, seconds)
+        for row, place in enumerate(self._places):
+            if active[place]:
+                own = jax.tree.map(lambda a: a[row], info)  # noqa: B023
+                self.logs[place].updates.add(own, updates, seconds)
 
     def _end_epoch(self) -> list[Row]:
         """End the epoch of every active replica, and update the best weights."""
@@ -254,39 +265,47 @@ class SharedReplicas:
         due = [epochs.is_due(log.replica.config.train, self.epoch) for log in self.logs]
         losses = None
         if any(due[place] for place in ended):
-            losses = self._losses(self._sets.prepared[0].choosing, self._arrays.state.params)
+            wanted = {place for place in ended if due[place]}
+            split = self._sets.prepared[0].choosing
+            losses = self._losses(split, self._arrays.state.params, wanted)
         rows, improved = [], np.zeros(self._padded, bool)
         for place in ended:
-            log, task = self.logs[place], self._task_of(place)
+            log, task = self.logs[place], self._sets.prepared[self._source[place]].task
             result = log.updates.end_epoch(task, log.replica.config.optimizer, self._layers)
             frozen = losses[place] if losses is not None and due[place] else None
             end = log.end_epoch(task, result, frozen)
-            improved[place] = end.best
+            improved[self._places.index(place)] = end.best
             rows.append(end.row)
         if improved.any():
             best = self._program.keep(improved, self._arrays.best, self._arrays.state.params)
             self._arrays = self._arrays._replace(best=best)
         scales = np.ones(self._padded, np.float32)
-        scales[: len(self.logs)] = [log.updates.plateau.scale for log in self.logs]
+        for row, place in enumerate(self._places[: len(self.logs)]):
+            scales[row] = self.logs[place].updates.plateau.scale
         state = self._arrays.state._replace(rate_scale=self._program.place(scales))
         self._arrays = self._arrays._replace(state=state)
         return rows
 
-    def _task_of(self, place: int) -> Task:
-        return self._sets.prepared[self._source[place]].task
-
-    def _losses(self, split: str, params: Params) -> list[FrozenLosses]:
-        """Compute the frozen losses of each of the R replicas on its rows of a split."""
-        source = np.array(self._source, np.int32)
-        found = self._program.frozen(source, params, self._blocks[split]).astype(np.float64)
+    def _losses(
+        self, split: str, params: Params, wanted: Collection[int]
+    ) -> dict[int, FrozenLosses]:
+        """Compute the frozen losses of the replicas at the places `wanted`, each on its rows of a split."""
+        of_row = [self._source[place] for place in self._places]
+        source = np.array(self._fill(of_row), np.int32)
+        on = np.array(self._fill([place in wanted for place in self._places]), bool)
+        found = self._program.frozen(on, source, params, self._blocks[split]).astype(np.float64)
         shares = self._shares[split]
-        return [
-            FrozenLosses.of(found[place].tolist(), shares[self._source[place]])
-            for place in range(len(self.logs))
-        ]
+        return {
+            place: FrozenLosses.of(found[row].tolist(), shares[self._source[place]])
+            for row, place in enumerate(self._places)
+            if place in wanted
+        }
 
     def results(self) -> list[Row]:
         """Return the row of sweep.json of each replica, for its best weights, or its last ones if none."""
+        everywhere = list(range(len(self._shown)))
+        if self._places != everywhere:
+            self._lay_out(self.arrays(), everywhere)
         ranked = [log.stopping.best_frozen is not None for log in self.logs]
         last = jax.tree.map(jnp.copy, self._arrays.state.params)
         chosen = self._program.keep(
@@ -294,12 +313,13 @@ class SharedReplicas:
         )
         self._arrays = self._arrays._replace(best=chosen)
         splits = self._sets.prepared[0].batches
-        losses = {split: self._losses(split, chosen) for split in splits}
+        all_of_them = range(len(self.logs))
+        losses = {split: self._losses(split, chosen, all_of_them) for split in splits}
         weights = jax.device_get(chosen) if self._scored else None
         found = []
         for place, log in enumerate(self.logs):
             own = {split: values[place] for split, values in losses.items()}
-            result = result_of(log, self._task_of(place), own)
+            result = result_of(log, self._sets.prepared[self._source[place]].task, own)
             network = assemble(log.replica.config).network
             # Counted from shapes: slicing arrays distributed over devices would compile a program for each.
             result["parameters"] = count_parameters(param_shapes(network))
@@ -333,17 +353,45 @@ class SharedReplicas:
         """Return the record of each replica, which is saved beside its arrays."""
         return [log.record(self._next_chunk) for log in self.logs]
 
+    def drop(self) -> None:
+        """Give the busiest device less to do if it can have less; see `freqjax.sweep.layout`."""
+        active = {place for place, log in enumerate(self.logs) if log.is_active}
+        places = relieved(self._places, active, self._program.shards, skips=self._program.skips)
+        if places is not None:
+            self._lay_out(self.arrays(), places)
+
+    def _lay_out(self, whole: Arrays, places: list[int]) -> None:
+        """Place the replicas at `places` of `whole` on the devices."""
+        self._places, self._drawn_epoch = places, -1
+        # For the arrays of those that are not on the devices.
+        self._whole = whole if len(places) < len(self._shown) else None
+        own = jax.tree.map(lambda a: np.stack(self._fill([a[p] for p in places])), whole)
+        self._arrays = self._program.place(own)
+
     def arrays(self) -> Arrays:
         """Return the arrays of the replicas that are not idle, on the host."""
-        return jax.tree.map(lambda a: np.asarray(a)[: len(self.logs)], self._arrays)
+        count = min(len(self._places), len(self.logs))
+        own = jax.tree.map(lambda a: np.asarray(a)[:count], self._arrays)
+        if self._places[:count] == list(range(len(self.logs))):
+            return own
+
+        def joined(all_of_them: np.ndarray, those: np.ndarray) -> np.ndarray:
+            found = all_of_them.copy()
+            found[self._places] = those
+            return found
+
+        return jax.tree.map(joined, own if self._whole is None else self._whole, own)
+
+    def templates(self, records: Sequence[ReplicaRecord]) -> Arrays:
+        """Return arrays of the shapes that a checkpoint holds."""
+        return self.arrays()
 
     def restore(
         self, arrays: Arrays, records: Sequence[ReplicaRecord], share: slice = slice(None)
     ) -> None:
         """Continue from a checkpoint; see `Replicas.restore`."""
         if self.logs:
-            filled = jax.tree.map(lambda a: np.stack(self._fill(list(a))), arrays)
-            self._arrays = self._program.place(filled)
+            self._lay_out(arrays, list(range(len(self.logs))))
         self.logs = [
             ReplicaLog.of_record(record, log.replica)
             for record, log in zip(records[share], self.logs, strict=True)

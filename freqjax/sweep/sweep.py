@@ -1,9 +1,11 @@
 """A sweep from its start to its results: lock the folder, train the buckets, save, resume, summarise.
 
+Buckets are trained one after another, or, with successive halving, all of them up to every rung in turn.
 Only the lead process reads and writes files. Content of the folder:
 
     config.json, metrics.jsonl        as in a run; a row per replica and epoch
     checkpoints/bucket-<n>/           the state of all replicas of a bucket
+    halving.json                      the decisions at the rungs of successive halving
     best/                             the best replica as a run's folder, for --checkpoint
     sweep.json, sweep.csv             a row per replica, and means with intervals: see `freqjax.sweep.results`
     summary.json                      duration and device
@@ -14,7 +16,6 @@ Only the lead process reads and writes files. Content of the folder:
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 import signal
 import time
@@ -25,18 +26,17 @@ from typing import Any
 import jax
 
 from freqjax import progress
-from freqjax.checkpoints.records import Record, ReplicaRecord, Spent, data_hashes
-from freqjax.checkpoints.store import CheckpointStore
 from freqjax.config import sections as configs
 from freqjax.config.axes import laws_of
 from freqjax.config.sections import Config
 from freqjax.processes import connection, exchange, identity
 from freqjax.run.interrupts import Interrupted, Interrupts
 from freqjax.run.workdir import Workdir
-from freqjax.sweep import axes, checks, ending, workers
+from freqjax.sweep import axes, checks, ending, halving, workers
 from freqjax.sweep.axes import Bucket, Replica
 from freqjax.sweep.lines import EpochLines, SweepProgress, training
-from freqjax.sweep.logs import Arrays, Replicas
+from freqjax.sweep.logs import Replicas
+from freqjax.sweep.saving import Opened, Saving
 from freqjax.sweep.serial import SerialReplicas
 from freqjax.sweep.shared import SharedReplicas
 from freqjax.sweep.standards import names_of
@@ -69,6 +69,7 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
     """
     devices.select(None)
     members = axes.replicas(config)
+    halving.require(config, members)
     devices.use_cpu_cores(config.run.cpu_devices)
     connection.connect(config.run)
     devices.require()
@@ -121,12 +122,6 @@ def _make_replicas(
     return SharedReplicas(bucket, mine, resumed=resumed)
 
 
-def _epochs(bucket: Bucket, record: Record | None) -> dict[int | None, int]:
-    """Return how many epochs each replica of a bucket had done at the save that has `record`, or at none."""
-    epochs: dict[int | None, int] = {replica.index: 0 for replica in bucket.replicas}
-    return epochs | ({r.index: r.epoch for r in record.replicas} if record is not None else {})
-
-
 class _Sweep:
     """Sweep on one of its processes.
 
@@ -145,11 +140,8 @@ class _Sweep:
         self._config, self._buckets, self._folder = config, buckets, folder
         self._client = client
         self._interrupts, self._say = interrupts, say
-        self._told: set[str] = set()
         self._count = sum(len(b.replicas) for b in buckets)
-        self._spent, self._began = Spent(), time.perf_counter()
-        self._origins: dict[str, int] = {}
-        self._compiled_before = 0
+        self._saving = Saving(config, folder, say)
         self._asked = 0
 
     def run(self, figures: bool) -> int | None:
@@ -159,15 +151,14 @@ class _Sweep:
             f"{self._count} replicas in {len(self._buckets)} {programs}, on {len(jax.devices())} "
             f"{jax.devices()[0].platform} devices of {jax.process_count()} processes"
         )
-        rows: list[dict[str, Any]] = []
+        members = [replica for bucket in self._buckets for replica in bucket.replicas]
+        self._rungs = halving.Rungs(self._config, members, self._folder)
         try:
             with training(self._buckets) as phase:
                 self._progress = SweepProgress(self._buckets, phase)
-                for place, bucket in enumerate(self._buckets):
-                    found = self._train(place, bucket)
-                    if found is None:
-                        return self._end_early()
-                    rows += found
+                rows = self._train()
+            if rows is None:
+                return self._end_early()
             rows.sort(key=lambda row: row["replica"])
             with _acting(self._interrupts), progress.phase("writing the results"):
                 # The others wait here for the lead, since JAX limits the time a process waits at its exit.
@@ -180,8 +171,9 @@ class _Sweep:
         """Write the results; only on the lead."""
         assert self._folder is not None
         ending.write(
-            self._folder, self._buckets, rows, self._spent, self._origins,
-            laws=laws_of(self._config), figures=figures, page=self._config.train.page, say=self._say,
+            self._folder, self._buckets, rows, self._saving.spent, self._saving.origins,
+            laws=laws_of(self._config), decisions=self._rungs.decisions, figures=figures,
+            page=self._config.train.page, say=self._say,
         )  # fmt: skip
 
     def _end_early(self) -> int:
@@ -190,94 +182,109 @@ class _Sweep:
         signum = self._interrupts.signum if self._interrupts else None
         return signal.SIGTERM if signum is None else signum
 
-    def _say_once(self, line: str) -> None:
-        """Say what is wrong with a file that is looked at for every bucket."""
-        if line not in self._told:
-            self._told.add(line)
-            self._say(line)
-
-    def _open(self, place: int) -> CheckpointStore | None:
-        if self._folder is None:
-            return None
-        return CheckpointStore(self._folder.path / f"checkpoints/bucket-{place}", warn=self._say)
-
-    def _train(self, place: int, bucket: Bucket) -> list[dict[str, Any]] | None:
-        """Train the replicas of a bucket; return their results, or None if it was interrupted."""
+    def _train(self) -> list[dict[str, Any]] | None:
+        """Train all replicas, from rung to rung; return their results, or None if a signal arrived before."""
+        found: list[dict[str, Any]] = []
+        places, opened = range(len(self._buckets)), dict[int, Opened]()
         with contextlib.ExitStack() as stack:
-            store = exchange.on_all(lambda: self._open(place))
-            if store is not None:
-                stack.enter_context(store)
-            record = self._saved(store, bucket)
-            if record is not None and record.results is not None:
-                if self._folder is not None:
-                    self._folder.read_rows(self._say_once)
-                    self._folder.say_missing_rows(_epochs(bucket, record), self._say_once)
-                self._progress.note({}, [replica.index for replica in bucket.replicas])
-                return record.results
-            share = exchange.share_of(len(bucket.replicas))
-            mine, resumed = bucket.replicas[share], record is not None
-            with _acting(self._interrupts):
-                replicas = exchange.on_all(
-                    lambda: _make_replicas(bucket, mine, self._client, resumed=resumed)
-                )
-            if record is not None:
-                self._restore(store, replicas, record, share)
-            exchange.on_all(lambda: self._cut_rows(bucket, record))
-            if not self._advance_all(store, bucket, replicas):
+            if self._rungs.epochs:
+                opened = {place: self._open(place, stack) for place in places}
+            for rung in self._rungs.epochs:
+                if not all(self._advance_all(one, rung) for one in opened.values()):
+                    return None
+                self._halve(rung, list(opened.values()))
+            for place in places:
+                # No other reference is kept, so that a bucket that has ended gives up its arrays.
+                results = self._finish(opened.pop(place, None) or self._open(place, stack))
+                if results is None:
+                    return None
+                found += results
+        return found
+
+    def _open(self, place: int, stack: contextlib.ExitStack) -> Opened:
+        """Open a bucket as its last checkpoint has it; `stack` closes what is not closed before."""
+        bucket, closing = self._buckets[place], stack.enter_context(contextlib.ExitStack())
+        store = exchange.on_all(lambda: self._saving.store(place))
+        if store is not None:
+            closing.enter_context(store)
+        record = self._saving.read(store, bucket)
+        if record is not None and record.results is not None:
+            self._saving.read_rows(bucket, record)
+            self._progress.note({}, [replica.index for replica in bucket.replicas])
+            return Opened(place, bucket, store, None, record.results, closing)
+        share = exchange.share_of(len(bucket.replicas))
+        mine, resumed = bucket.replicas[share], record is not None
+        with _acting(self._interrupts):
+            replicas = exchange.on_all(
+                lambda: _make_replicas(bucket, mine, self._client, resumed=resumed)
+            )
+        if record is not None:
+            self._saving.restore(store, replicas, record, share)
+        exchange.on_all(lambda: self._saving.cut_rows(bucket, record))
+        return Opened(place, bucket, store, replicas, None, closing)
+
+    def _finish(self, one: Opened) -> list[dict[str, Any]] | None:
+        """Train a bucket to its end; return the results of its replicas, or None if it was interrupted."""
+        with one.closing:
+            if one.replicas is None:
+                return one.results
+            if not self._advance_all(one):
                 return None
             try:
                 with _acting(self._interrupts), progress.phase("evaluating"):
-                    found = exchange.gather_lists(replicas.results())
+                    found = exchange.gather_lists(one.replicas.results())
             except Interrupted:
-                self._save(store, bucket, replicas, None)
+                self._saving.save(one)
                 return None
-            self._save(store, bucket, replicas, found)
-            self._compiled_before += replicas.compilations
+            self._saving.save(one, found)
             return found
 
-    def _advance_all(
-        self, store: CheckpointStore | None, bucket: Bucket, replicas: Replicas
-    ) -> bool:
-        """Train until every replica has stopped; return False if a signal arrived before."""
-        names = names_of(assemble(bucket.replicas[0].config).task)
-        lines = EpochLines(bucket, names.frozen, self._say, self._progress)
+    def _advance_all(self, one: Opened, rung: float = math.inf) -> bool:
+        """Train until every replica has stopped or is at a rung; return False if a signal arrived before."""
+        replicas = one.replicas
+        if replicas is None:
+            return True
+        names = names_of(assemble(one.bucket.replicas[0].config).task)
+        lines = EpochLines(one.bucket, names.frozen, self._say, self._progress)
         saved_at = time.monotonic()
-        active = self._note(bucket, replicas)
-        while any(active):
-            rows = self._advance(replicas)
-            active = self._note(bucket, replicas, rows or ())
+        has_begun = stop = False
+        trains = self._note(one.bucket, replicas, rung)
+        while trains and not stop:
+            has_begun = True
+            rows = self._advance(replicas, rung)
+            trains = self._note(one.bucket, replicas, rung, rows or ())
             if rows is not None:
                 self._log(rows, lines)
             due = rows is not None and time.monotonic() - saved_at > _SAVE_SECONDS
             stop = self._stop_asked()
             if exchange.from_lead(lambda: due or stop):  # noqa: B023
-                self._save(store, bucket, replicas, None)
+                self._saving.save(one)
                 saved_at = time.monotonic()
-            if stop:
-                return False
-        return True
+        if has_begun and rung < math.inf and not stop:
+            self._saving.save(one)
+        return not stop
 
-    def _saved(self, store: CheckpointStore | None, bucket: Bucket) -> Record | None:
-        """Return the record of a bucket's last checkpoint, after checking that its rows have not changed."""
-        meta = exchange.from_lead(lambda: store.last_meta() if store else None)
-        if meta is None:
-            return None
-        record = exchange.on_all(lambda: Record.from_json(meta, "the sweep's checkpoint"))
-        exchange.on_all(lambda: checks.refuse_other_data(bucket, record))
-        # The newest of the buckets' checkpoints has the largest numbers.
-        self._spent = max(self._spent, record.spent, key=lambda spent: spent.wall_seconds)
-        self._note_origins(record)
-        return record
+    def _halve(self, rung: int, opened: Sequence[Opened]) -> None:
+        """Stop the replicas that do not go on from a rung that all have reached or ended before."""
+        logs = [log for one in opened if one.replicas is not None for log in one.replicas.logs]
+        known = len(self._rungs.decisions)
+        decision = self._rungs.at(rung, logs)
+        if len(self._rungs.decisions) > known:
+            self._say(decision.words)
+        stopped = set(decision.halved)
+        for log in logs:
+            if log.replica.index in stopped:
+                log.halve()
+        for one in opened:
+            if one.replicas is not None:
+                one.replicas.drop()
+        self._progress.note({}, decision.halved)
 
-    def _note_origins(self, record: Record) -> None:
-        found = [r.origin for r in record.replicas if r.origin is not None]
-        self._origins |= {origin.path: origin.step for origin in found}
-
-    def _advance(self, replicas: Replicas) -> list[dict[str, Any]] | None:
+    def _advance(self, replicas: Replicas, until: float) -> list[dict[str, Any]] | None:
         """Train for one chunk; at the end of an epoch return the rows of all processes."""
         began = time.perf_counter()
-        rows = replicas.advance()
-        self._spent.training_seconds += time.perf_counter() - began
+        rows = replicas.advance(until)
+        self._saving.spent.training_seconds += time.perf_counter() - began
         return None if rows is None else exchange.gather_lists(rows)
 
     def _stop_asked(self) -> bool:
@@ -288,14 +295,19 @@ class _Sweep:
         return exchange.stop_asked(self._asked)
 
     def _note(
-        self, bucket: Bucket, replicas: Replicas, rows: Sequence[dict[str, Any]] = ()
-    ) -> list[bool]:
-        """Take account of new rows and of what has stopped; return which replicas are still trained."""
-        active = exchange.gather_lists(replicas.active())
-        goes_on = zip(bucket.replicas, active, strict=True)
-        done = [replica.index for replica, is_active in goes_on if not is_active]
+        self,
+        bucket: Bucket,
+        replicas: Replicas,
+        until: float,
+        rows: Sequence[dict[str, Any]] = (),
+    ) -> bool:
+        """Take account of new rows and of what has stopped; return whether any is trained up to `until`."""
+        own = [[log.is_active, log.is_before(until)] for log in replicas.logs]
+        found = exchange.gather_lists(own)
+        goes_on = zip(bucket.replicas, found, strict=True)
+        done = [replica.index for replica, (is_active, _) in goes_on if not is_active]
         self._progress.note({row["replica"]: row["epoch"] for row in rows}, done)
-        return active
+        return any(is_before for _, is_before in found)
 
     def _log(self, rows: list[dict[str, Any]], lines: EpochLines) -> None:
         def write() -> None:
@@ -305,53 +317,3 @@ class _Sweep:
 
         exchange.on_all(write)
         lines.show(rows)
-
-    def _cut_rows(self, bucket: Bucket, record: Record | None) -> None:
-        """Remove the rows of epochs after the checkpoint with `record`, and tell of those that lack."""
-        if self._folder is not None:
-            self._folder.cut_rows(_epochs(bucket, record), self._say_once)
-
-    def _save(
-        self,
-        store: CheckpointStore | None,
-        bucket: Bucket,
-        replicas: Replicas,
-        found: list[Any] | None,
-    ) -> None:
-        """Save the arrays and records of all replicas, and their results once they are finished."""
-        state, best = exchange.gather_arrays(replicas.arrays())
-        own = [dataclasses.asdict(record) for record in replicas.records()]
-        records = [ReplicaRecord.from_json(values) for values in exchange.gather_lists(own)]
-        now = time.perf_counter()
-        self._spent.wall_seconds, self._began = self._spent.wall_seconds + now - self._began, now
-        self._spent.compilations = self._compiled_before + replicas.compilations
-        record = Record(
-            config=configs.to_dict(identity.anywhere(self._config)),
-            replicas=records,
-            results=found,
-            spent=self._spent,
-            data_hashes=data_hashes(replica.config for replica in bucket.replicas),
-        )
-
-        self._note_origins(record)
-
-        def save() -> None:
-            if store is not None:
-                # Not the number of updates, since replicas may stop at different times.
-                step = (store.steps() or [0])[-1] + 1
-                store.save(step, best, state, record.to_json(), metric=math.inf)
-
-        exchange.on_all(save)
-
-    def _restore(
-        self, store: CheckpointStore | None, replicas: Replicas, record: Record, share: slice
-    ) -> None:
-        state, best = exchange.gather_arrays(replicas.arrays())
-        restored = exchange.on_all(lambda: store.restore_last(best, state) if store else None)
-        if restored is not None:
-            assert restored.training is not None
-            state, best = restored.training, restored.params
-        arrays = exchange.arrays_from_lead(Arrays(state, best))
-        mine = jax.tree.map(lambda a: jax.device_get(a)[share], arrays)
-        replicas.restore(mine, record.replicas, share)
-        self._say(f"resumed after epoch {replicas.epoch}")

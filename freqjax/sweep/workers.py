@@ -1,5 +1,7 @@
 """Replicas that the workers of a Dask cluster train, each whole, wherever a worker is free.
 
+With successive halving they train a replica from rung to rung, and any goes on from where it was held.
+
     dask scheduler                          # once
     dask worker tcp://HOST:8786             # as many as there are, on any machine, at any time
     freqjax sweep --config … --config.run.scheduler=tcp://HOST:8786
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import queue
 import time
 import uuid
@@ -31,7 +34,7 @@ from freqjax.config import validation
 from freqjax.config.sections import RunConfig
 from freqjax.errors import UserError
 from freqjax.sweep.axes import Bucket, Replica
-from freqjax.sweep.logs import ReplicaLog, Row
+from freqjax.sweep.logs import Held, ReplicaLog, Row
 from freqjax.sweep.serial import SerialReplica, SerialReplicas
 from freqjax.system import devices
 from freqjax.training import placement
@@ -51,12 +54,14 @@ class Finished(NamedTuple):
       record: its record, as an object of JSON.
       best: the weights that are kept.
       result: its row of sweep.json.
+      held: what it goes on with, if it has only been trained up to a rung.
     """
 
     rows: list[Row]
     record: dict[str, Any]
     best: Any
     result: Row
+    held: Held | None
 
 
 @contextlib.contextmanager
@@ -107,7 +112,13 @@ def notes(client: Any, buckets: Sequence[Bucket]) -> list[str]:
 
 
 def train(
-    values: dict[str, Any], chosen: dict[str, Any], index: int, topic: str, version: str
+    values: dict[str, Any],
+    chosen: dict[str, Any],
+    index: int,
+    topic: str,
+    version: str,
+    held: Held | None = None,
+    until: float = math.inf,
 ) -> Finished | None:
     """Train a replica on this worker and tell of each epoch; return None if nobody waits for it any more.
 
@@ -117,6 +128,8 @@ def train(
       index: its index.
       topic: topic of Dask's events for its rows of metrics.jsonl.
       version: that of freqjax where the sweep is.
+      held: what it goes on with; None to begin.
+      until: the epoch at which it is held.
 
     Raises:
       UserError: freqjax is of another version here, or the config is refused here, as where a file is not.
@@ -133,17 +146,19 @@ def train(
     config = validation.from_dict(values, "the config of the sweep")
     member, rows = SerialReplica(Replica(index, chosen, config)), []
     (device, *_) = placement.local(config)
-    while member.log.is_active:
+    if held is not None:
+        member.resume(held)
+    while member.log.is_before(until):
         task = worker.state.tasks.get(key)
         if task is None or task.state == "cancelled":
             return None
         for row in member.advance(device):
             worker.log_event(topic, {"row": row})  # to which Dask adds the worker
             rows.append(row)
-    result = member.result()
-    return Finished(
-        rows, dataclasses.asdict(member.log.record()), jax.device_get(member.best), result
-    )
+    if member.log.is_active:
+        member.hold()
+    record, best = dataclasses.asdict(member.log.record()), jax.device_get(member.best)
+    return Finished(rows, record, best, member.result(), member.held)
 
 
 class WorkersReplicas(SerialReplicas):
@@ -159,16 +174,18 @@ class WorkersReplicas(SerialReplicas):
         self._told: queue.SimpleQueue[Row] = queue.SimpleQueue()
         client.subscribe_topic(self._topic, lambda event: self._told.put(event[1]["row"]))
 
-    def advance(self) -> list[Row]:
+    def advance(self, until: float = math.inf) -> list[Row]:
         """Wait about a second for the ends of epochs and replicas; return the rows that are new.
+
+        Replicas are trained up to the epoch `until`.
 
         Raises:
           UserError: a worker refused its replica, several were lost with it, or the scheduler was.
         """
-        waiting = [member for member in self._members if member.log.is_active]
+        waiting = [member for member in self._members if member.log.is_before(until)]
         for member in waiting:
             if member.replica.index not in self._futures:
-                self._futures[member.replica.index] = self._submit(member.replica)
+                self._futures[member.replica.index] = self._submit(member, until)
         rows: list[Row] = []
         end = time.monotonic() + _PATIENCE
         while not rows and time.monotonic() < end:
@@ -177,20 +194,29 @@ class WorkersReplicas(SerialReplicas):
                 while True:
                     rows += self._new([self._told.get_nowait()])
             for member in waiting:
-                if member.log.is_active and self._futures[member.replica.index].done():
+                future = self._futures.get(member.replica.index)
+                if future is not None and future.done():
                     rows += self._finish(member)
         return rows
 
     def results(self) -> list[Row]:
         """Return the row of sweep.json of each replica; what was finished before a resume is judged here."""
-        return [self._results.get(m.replica.index) or m.result() for m in self._members]
+        return [self._result(member) for member in self._members]
 
-    def _submit(self, replica: Replica) -> Any:
-        index = replica.index
-        words = (configs.to_dict(replica.config), replica.values, index)
-        return self._client.submit(
-            train, *words, self._topic, freqjax.__version__, key=f"{self._topic}-{index}"
-        )
+    def _result(self, member: SerialReplica) -> Row:
+        found = self._results.get(member.replica.index)
+        if found is None:
+            return member.result()
+        # Its worker did not know whether it would be halved.
+        return found | {"stop_reason": member.log.stop_reason}
+
+    def _submit(self, member: SerialReplica, until: float) -> Any:
+        replica, epoch = member.replica, member.log.updates.epoch
+        words = (configs.to_dict(replica.config), replica.values, replica.index, self._topic)
+        key = f"{self._topic}-{replica.index}-{epoch}"
+        # A worker of a version without rungs then refuses by its version.
+        stage = () if member.held is None and until == math.inf else (member.held, until)
+        return self._client.submit(train, *words, freqjax.__version__, *stage, key=key)
 
     def _new(self, rows: Sequence[Row]) -> list[Row]:
         """Return the rows that were not told before: a replica that starts again repeats its own."""
@@ -201,11 +227,11 @@ class WorkersReplicas(SerialReplicas):
     def _finish(self, member: SerialReplica) -> list[Row]:
         """Take over what a worker has returned; return the rows that it had not told."""
         index = member.replica.index
-        future = self._futures[index]
+        future = self._futures.pop(index)
         if future.status != "finished":
             raise _refusal(index, future)
         found: Finished = future.result()
-        self._results[index], member.best = found.result, found.best
+        self._results[index], member.best, member.held = found.result, found.best, found.held
         member.log = ReplicaLog.of_record(ReplicaRecord.from_json(found.record), member.replica)
         future.release()
         return self._new(found.rows)

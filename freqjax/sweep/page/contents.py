@@ -12,7 +12,7 @@ from freqjax.sweep.page.curves import stride
 from freqjax.sweep.page.panels import COLOURS, dash_of
 from freqjax.sweep.page.reading import Row, Swept
 from freqjax.sweep.page.settings import Interval, Setting, is_seed, words_of
-from freqjax.sweep.results import shown
+from freqjax.sweep.results import halved_at, is_halved, shown
 from freqjax.sweep.standards import goal_words, is_solved
 from freqjax.text import duration, number
 
@@ -73,8 +73,17 @@ def _headline(swept: Swept) -> tuple[str, str]:
         f"Replica {swept.chosen} won: {words_of(row, swept.axes)}",
         f"It has the lowest frozen {swept.split} {names.label} of {count} replicas, "
         f"{number(row[swept.choosing])}. On the test rows, which chose nothing, its {names.label} is "
-        f"{number(test)}; that of {names.constant_name} is {number(row[names.constant])}.",
+        f"{number(test)}; that of {names.constant_name} is {number(row[names.constant])}.{_halved(swept)}",
     )
+
+
+def _halved(swept: Swept) -> str:
+    """Return a sentence about the replicas that stopped at rungs, if there are any."""
+    at = halved_at(swept.rows)
+    if not at:
+        return ""
+    stopped = ", ".join(f"{len(replicas)} at epoch {epoch}" for epoch, replicas in at.items())
+    return f" The sweep halved {stopped}."
 
 
 def _swept(swept: Swept) -> str:
@@ -104,6 +113,11 @@ def _means(swept: Swept, settings: Sequence[Setting]) -> str:
         return ""
     seeds = [axis for axis in swept.axes if is_seed(axis)]
     first, second = settings[0], settings[1]
+    if any(map(is_halved, swept.rows)):
+        return (
+            "A replica that was halved counts with its loss at the epoch at which it stopped: means over "
+            "seeds do not compare settings."
+        )
     if not seeds or len(first.replicas) < 2:
         return "Each setting has one seed: a difference between two of them may be that of their seeds."
     a, b = first.chosen_by, second.chosen_by
@@ -123,6 +137,9 @@ def _facts(swept: Swept) -> list[tuple[str, str]]:
     if swept.has_ended:
         solved = sum(is_solved(row, swept.names) for row in rows)
         facts.append(("learned", f"{solved} of {len(rows)}, {goal_words(rows, swept.names)}"))
+    if at := halved_at(rows):
+        stopped = sum(map(len, at.values()))
+        facts.append(("halved", f"{stopped} of {len(rows)}, at epoch {', '.join(map(str, at))}"))
     facts += [(name, f"{values[name]:,}") for name in ("programs", "updates") if name in values]
     if "wall_seconds" in values:
         facts.append(("in all", duration(values["wall_seconds"])))
