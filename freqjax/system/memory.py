@@ -1,4 +1,4 @@
-"""Peak memory of this process, the memory of the machine, on each system, and how often garbage is collected."""
+"""Memory of this process and of the machine, on each system, and how often garbage is collected."""
 
 from __future__ import annotations
 
