@@ -64,7 +64,7 @@ class Recorder:
         rows = prepared.rows("test")
         first = first_sequences(np.asarray(rows.groups), len(task.group_names))
         inputs = np.asarray(rows.inputs)[list(first.values())[:_MOST_GROUPS], :_RUN]
-        self._xs = jnp.asarray(inputs.swapaxes(0, 1))
+        self._xs = jnp.array(inputs.swapaxes(0, 1))
         self._first = max(inputs.shape[1] - _KEPT, 0)
         chosen = np.asarray(rows.targets)[
             list(first.values())[:_MOST_GROUPS], self._first : _RUN, 0
@@ -74,7 +74,7 @@ class Recorder:
         self._kept = _until(done, read(folder))
 
     def _outputs_of(self, network: Any) -> Any:
-        resets = jnp.zeros(self._xs.shape[:2], bool)
+        resets = np.zeros(self._xs.shape[:2], bool)
 
         def run(params: Params) -> jax.Array:
             carry = network.init_carry(params, self._xs.shape[1])
