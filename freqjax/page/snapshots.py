@@ -6,7 +6,9 @@ any length keeps few. Axes: S epochs kept, G groups, N samples.
 
 from __future__ import annotations
 
+import functools
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,6 +74,7 @@ class Recorder:
         self._targets = [series("target", row) for row in chosen]
         self._run = jax.jit(self._outputs_of(prepared.network))
         self._kept = _until(done, read(folder))
+        self._epochs = [] if self._kept is None else self._kept.epochs.tolist()
 
     def _outputs_of(self, network: Any) -> Any:
         resets = np.zeros(self._xs.shape[:2], bool)
@@ -82,11 +85,24 @@ class Recorder:
 
         return run
 
-    def after(self, epoch: int, params: Params) -> None:
-        """Keep what weights put out, if it is the turn of this epoch."""
-        if not self._is_on or not self._is_due(epoch):
-            return
-        found = [series("output", row) for row in np.asarray(self._run(params))]
+    def after(
+        self,
+        epoch: int,
+        params: Params,
+        do: Callable[[Callable[[], None]], None] = lambda work: work(),
+    ) -> None:
+        """Keep what weights put out, if it is the turn of this epoch.
+
+        The network is run at once. `do` is given the rest, which it may call later, in another thread and
+        while the weights train on, if it keeps the order of the epochs.
+        """
+        if self._is_on and self._is_due(epoch):
+            self._epochs.append(epoch)
+            do(functools.partial(self._keep, epoch, self._run(params)))
+
+    def _keep(self, epoch: int, outputs: jax.Array) -> None:
+        """Write the outputs after an epoch, beside those of earlier ones."""
+        found = [series("output", row) for row in np.asarray(outputs)]
         new = Snapshots(
             np.array([epoch]),
             np.stack([s.integers for s in found])[None],
@@ -105,10 +121,10 @@ class Recorder:
         write(self._path, new)
 
     def _is_due(self, epoch: int) -> bool:
-        if self._kept is None or not len(self._kept.epochs):
+        if not self._epochs:
             return True
-        last = int(self._kept.epochs[-1])
-        full = self._kept.integers.size + self._xs.shape[1] * _KEPT > _MOST
+        last, of_one = self._epochs[-1], sum(len(target.integers) for target in self._targets)
+        full = len(self._epochs) * of_one + self._xs.shape[1] * _KEPT > _MOST
         return epoch >= last + max(last // 2, 1) and not full
 
 
