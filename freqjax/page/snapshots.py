@@ -93,16 +93,17 @@ class Recorder:
     ) -> None:
         """Keep what weights put out, if it is the turn of this epoch.
 
-        The network is run at once. `do` is given the rest, which it may call later, in another thread and
-        while the weights train on, if it keeps the order of the epochs.
+        `do` is given the work, which it may do later, in another thread and while the weights train on, if it
+        keeps the order of the epochs.
         """
         if self._is_on and self._is_due(epoch):
             self._epochs.append(epoch)
-            do(functools.partial(self._keep, epoch, self._run(params)))
+            # Copies, since an update donates the arrays.
+            do(functools.partial(self._keep, epoch, jax.tree.map(np.array, params)))
 
-    def _keep(self, epoch: int, outputs: jax.Array) -> None:
-        """Write the outputs after an epoch, beside those of earlier ones."""
-        found = [series("output", row) for row in np.asarray(outputs)]
+    def _keep(self, epoch: int, params: Params) -> None:
+        """Run the network and write its outputs beside those of earlier epochs."""
+        found = [series("output", row) for row in np.asarray(self._run(params))]
         new = Snapshots(
             np.array([epoch]),
             np.stack([s.integers for s in found])[None],

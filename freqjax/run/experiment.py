@@ -6,6 +6,7 @@ All files of a run are written from here and from `freqjax.run.ending`, which su
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import time
@@ -137,9 +138,14 @@ class Experiment:
         self._rows: list[dict[str, Any]] = []
         self._snapshots: snapshots.Recorder | None = None
         self._beside: Beside | None = None
+        self._ahead = contextlib.ExitStack()
 
     def run(self, folder: Workdir, store: CheckpointStore, lead: sharing.Lead) -> Outcome:
         """Start or resume in `folder`, train until a rule or a signal stops it, and summarise."""
+        with self._ahead:
+            return self._run(folder, store, lead)
+
+    def _run(self, folder: Workdir, store: CheckpointStore, lead: sharing.Lead) -> Outcome:
         self._began, interrupts = time.perf_counter(), lead.interrupts
         saved = resuming.read(folder, store)
         changed = [] if saved is None else resuming.refuse_other_changes(self.config, saved.config)
@@ -200,7 +206,7 @@ class Experiment:
                     continue
                 self._count_time()
                 if not self._rows:  # all is compiled by now
-                    ending.load_ahead(self.config)
+                    self._ahead.enter_context(ending.load_ahead(self.config))
                 reason = self._end_epoch(folder, store, trainer, result, lines)
                 if reason is not None:
                     break
