@@ -126,13 +126,13 @@ def _held(setting: LstmSetting) -> Float[Array, "D GH"]:
     """Return the input kernel [D, 4H] with which each selector holds the pairs of the others."""
     gates, owners = gate_columns(setting.hidden_size), pair_owners(setting)
     # By NumPy, since nothing of it is drawn: each assignment would be a program of its own.
-    kernel = np.zeros((setting.input_size, 4 * setting.hidden_size))
+    kernel = np.zeros((setting.input_size, 4 * setting.hidden_size), jnp.result_type(float))
     for number, row in enumerate(setting.selectors):
         others = np.flatnonzero(owners != number)
         for unit in _units(setting.hidden_size):
             for gate, push in (("i", -_HOLD), ("f", _HOLD), ("o", -_HOLD)):
                 kernel[row, gates[gate] + unit[others]] = push
-    return jnp.asarray(kernel, jnp.zeros(0).dtype)
+    return jax.device_put(kernel)
 
 
 def _driven(
@@ -251,7 +251,7 @@ def change_scales(setting: LstmSetting) -> LstmWeights:
     """
     d, h, o = setting.input_size, setting.hidden_size, setting.output_size
     turn = 1.0 if setting.rotors is None else setting.rotors.turn_scale
-    # By NumPy, since every operation of JAX would be a program of its own.
+    # By NumPy, since every operation of JAX would be a program of its own, as `jnp.asarray` is.
     dtype = np.dtype(jnp.result_type(float))
     gate = np.repeat(np.array([0.1, 1.0, 0.003 * turn, 0.1], dtype), h)
     inputs = np.full((d, 1), 0.1, dtype)
@@ -271,4 +271,4 @@ def change_scales(setting: LstmSetting) -> LstmWeights:
         head_bias=np.full(o, 0.3, dtype),
         carry=np.full(h, 0.3, dtype),
     )
-    return LstmWeights(**{name: jnp.array(array) for name, array in scales.items()})
+    return LstmWeights(**jax.device_put(scales))

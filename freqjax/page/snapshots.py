@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -66,7 +65,7 @@ class Recorder:
         rows = prepared.rows("test")
         first = first_sequences(np.asarray(rows.groups), len(task.group_names))
         inputs = np.asarray(rows.inputs)[list(first.values())[:_MOST_GROUPS], :_RUN]
-        self._xs = jnp.array(inputs.swapaxes(0, 1))
+        self._xs = jax.device_put(inputs.swapaxes(0, 1))
         self._first = max(inputs.shape[1] - _KEPT, 0)
         chosen = np.asarray(rows.targets)[
             list(first.values())[:_MOST_GROUPS], self._first : _RUN, 0

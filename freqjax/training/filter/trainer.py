@@ -80,7 +80,7 @@ class FilterTrainer:
         self._apart = config.optimizer.groups == "part"
         elements = covariance_elements(parts, config.optimizer.groups)
         self._rows_at_once = max(1, min(CHUNK_ROWS, _PART // elements))
-        trained = jnp.array(np.asarray(parts.gather(params), np.float32))
+        trained = jax.device_put(np.asarray(parts.gather(params), np.float32))
         self._state = filter_state.first(trained, parts.recursion, apart=self._apart)
         noise = config.optimizer.observation_noise
         first, preferred = (self._first_horizon(), ESTIMATE) if self._grows else (task.samples, END)
@@ -109,7 +109,7 @@ class FilterTrainer:
     def params(self) -> Params:
         """Weights with the lowest shadow loss of every group."""
         tree = self._parts.scatter(self._initial, np.asarray(self._state.best))
-        return jax.tree.map(jnp.array, tree)
+        return jax.device_put(tree)
 
     @property
     def distinct_rows(self) -> int | None:
@@ -155,7 +155,7 @@ class FilterTrainer:
         corrected = float(self._config.train.state_correction)
         numbers = progress.noise, progress.underweight, corrected
         parts = self._fixed[group], self._bias, scales, self._kept, *numbers
-        arrays = (jnp.array(np.asarray(part, np.float32)) for part in parts)
+        arrays = jax.device_put([np.asarray(part, np.float32) for part in parts])
         return Settings(*arrays, recursion=self._parts.recursion)
 
     def _begin(self, group: int) -> None:
@@ -229,7 +229,7 @@ class FilterTrainer:
             self._rows, self._drawn = self._draw(self.epoch), self.epoch
         others = np.array(self._parts.others, int)
         inputs, targets = self._rows.inputs[sequence], self._rows.targets[sequence]
-        return jnp.array(inputs[:, others]), jnp.array(targets[:, 0])
+        return jax.device_put((inputs[:, others], targets[:, 0]))
 
     def _draw(self, number: int) -> Sequences:
         key = jax.random.fold_in(noise_key(self._config.train.seed), number)
