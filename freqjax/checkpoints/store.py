@@ -20,6 +20,7 @@ and a manager can read them.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 import tempfile
@@ -68,7 +69,11 @@ class CheckpointStore:
                 raise UserError(f"cannot write checkpoints in {directory}: {error}.") from error
             # Reject a newer format now: otherwise steps that cannot be read would be ranked and removed.
             manifests.read_all(self._directory)
-        self._checkpointer = orbax_files.new_checkpointer()
+
+    @functools.cached_property
+    def _checkpointer(self) -> Any:
+        # Not before there is something to write or to read: orbax takes a fraction of a second to import.
+        return orbax_files.new_checkpointer()
 
     def save(
         self,
@@ -186,7 +191,8 @@ class CheckpointStore:
 
     def close(self) -> None:
         """Free orbax's resources; no write is ever pending."""
-        self._checkpointer.close()
+        if "_checkpointer" in self.__dict__:
+            self._checkpointer.close()
 
     def __enter__(self) -> CheckpointStore:
         return self
@@ -204,6 +210,8 @@ class CheckpointStore:
     def _first_good(
         self, list_steps: Callable[[], list[int]], templates: Templates
     ) -> Restored | None:
+        if not list_steps():
+            return None
         return first_good(
             self._checkpointer, self._directory, list_steps, templates, self._warn_once
         )

@@ -54,30 +54,26 @@ def probe(config: ExtractionConfig, draw: Draw, run: Run) -> dict[str, Any]:
     settle = config.unjudged_samples
     plain = draw(config, None)
     other = 0.5 if config.phase_scale == 0 else config.phase_scale / 2
-    cases: list[tuple[str, Batch, str]] = [
-        ("as trained", plain, "block"),
-        ("mixture set to 0", _with_mixture(plain, np.zeros_like), "block"),
-        ("mixture shuffled in time", _with_mixture(plain, _shuffle), "block"),
-        ("one state carried through all blocks", plain, "never"),
-        (
-            "twice as long",
-            draw(dataclasses.replace(config, duration=2 * config.duration), None),
-            "block",
-        ),
-        (
-            f"phase_scale {other:g}",
-            draw(dataclasses.replace(config, phase_scale=other), None),
-            "block",
-        ),
+    long = dataclasses.replace(config, duration=2 * config.duration)
+    shifted = dataclasses.replace(config, phase_scale=other)
+    # Blocks are made where they are used: each kind is a program to compile.
+    cases: list[tuple[str, Callable[[], Batch], str]] = [
+        ("as trained", lambda: plain, "block"),
+        ("mixture set to 0", lambda: _with_mixture(plain, np.zeros_like), "block"),
+        ("mixture shuffled in time", lambda: _with_mixture(plain, _shuffle), "block"),
+        ("one state carried through all blocks", lambda: plain, "never"),
+        ("twice as long", lambda: draw(long, None), "block"),
+        (f"phase_scale {other:g}", lambda: draw(shifted, None), "block"),
     ]
     if config.start == "zero":
         start = late_start(config)
         usual = start == round(_LATE_SECONDS * config.sampling_rate)
         name = f"start {_LATE_SECONDS if usual else start / config.sampling_rate:.3g} s late"
-        cases.insert(3, (name, draw(config, start), "block"))
+        cases.insert(3, (name, lambda: draw(config, start), "block"))
 
-    def errors_of(case: tuple[str, Batch, str]) -> list[float]:
-        _, blocks, reset = case
+    def errors_of(case: tuple[str, Callable[[], Batch], str]) -> list[float]:
+        _, make, reset = case
+        blocks = make()
         error = np.asarray(run(blocks, reset), np.float64) - blocks.targets
         per_block = np.square(error)[:, settle:, 0].mean(axis=1)
         groups = np.asarray(blocks.group)
