@@ -7,9 +7,7 @@ traceback.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -20,17 +18,14 @@ from freqjax.config import overrides
 from freqjax.errors import UserError
 from freqjax.modes import MODES, Mode
 from freqjax.run import interrupts
-from freqjax.system import files, output
+from freqjax.system import files, memory, output
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one invocation and return its exit code."""
-    # The interpreter's last collections would visit everything that is about to go: a second and more.
-    atexit.unregister(gc.freeze)
-    atexit.register(gc.freeze)
     output.prepare()
     try:
-        with interrupts.raising(), progress.shown():
+        with memory.collecting_rarely(), interrupts.raising(), progress.shown():
             return _run(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt as error:
         output.warn("interrupted")

@@ -153,7 +153,7 @@ def to_device(saved: Sequence[Leaf], arrays: Mapping[str, np.ndarray], template:
             return jax.random.wrap_key_data(jnp.array(arrays[leaf.name]), impl=leaf.key_impl)
         if leaf.name not in arrays:
             return jnp.zeros(leaf.shape, leaf.dtype)
-        array = jnp.array(arrays[leaf.name])
+        array = jax.device_put(arrays[leaf.name])  # `jnp.array` loads a program for every shape
         if str(array.dtype) != leaf.dtype:  # 64 bits, saved with jax_enable_x64
             raise UserError(f"leaf {leaf.name} is {leaf}, which this JAX would cut: enable x64.")
         return array

@@ -20,6 +20,7 @@ and a manager can read them.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 import tempfile
@@ -27,8 +28,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
+
 from freqjax.checkpoints import clearing, manifests, orbax_files
-from freqjax.checkpoints.leaves import describe, nested_template, to_host
+from freqjax.checkpoints.leaves import Leaf, describe, nested_template, to_host
 from freqjax.checkpoints.reading import Described, Restored, Templates, Warn, first_good
 from freqjax.errors import UserError
 from freqjax.networks.network import Params
@@ -40,7 +44,8 @@ _NEWEST_KEPT = 2
 class CheckpointStore:
     """Checkpoints of one run, written by one process.
 
-    `save` is synchronous: when it returns, the step and its manifest are on disk.
+    `save` is synchronous: when it returns, the step and its manifest are on disk. `saving` is for who writes
+    them beside other work.
     """
 
     def __init__(self, directory: Path, *, warn: Warn, read_only: bool = False) -> None:
@@ -64,7 +69,11 @@ class CheckpointStore:
                 raise UserError(f"cannot write checkpoints in {directory}: {error}.") from error
             # Reject a newer format now: otherwise steps that cannot be read would be ranked and removed.
             manifests.read_all(self._directory)
-        self._checkpointer = orbax_files.new_checkpointer()
+
+    @functools.cached_property
+    def _checkpointer(self) -> Any:
+        # Not before there is something to write or to read: orbax takes a fraction of a second to import.
+        return orbax_files.new_checkpointer()
 
     def save(
         self,
@@ -95,12 +104,42 @@ class CheckpointStore:
           TypeError: a leaf is not an array of a dtype that JAX supports, or meta is not
             JSON-serialisable.
         """
+        self.saving(step, params, training, meta, metric=metric, keep=keep, apart=False)()
+
+    def saving(
+        self,
+        step: int,
+        params: Params,
+        training: Any,
+        meta: Mapping[str, Any],
+        *,
+        metric: float,
+        keep: bool = False,
+        apart: bool = True,
+    ) -> Callable[[], None]:
+        """Return what writes a step as `save` does, of the arrays as they are now.
+
+        It may be called later and in another thread, if all steps are written in one, in their order: with
+        `apart` it has copies of the arrays.
+
+        Raises:
+          TypeError: as `save`; what is returned raises the rest.
+        """
         self._require_writable()
         if step < 0:
             raise ValueError(f"step must be 0 or more, not {step}")
+        json.dumps(meta)  # an error in meta must not be reported as one of the disk
         trees = {"params": params, "training": training}
-        self._write(step, trees, meta, metric, keep)
-        self._prune()
+        leaves = {item: describe(tree) for item, tree in trees.items()}
+        arrays = {item: to_host(tree) for item, tree in trees.items()}
+        if apart:  # on a CPU they are the memory of the next update
+            arrays = jax.tree.map(np.array, arrays)
+
+        def write() -> None:
+            self._write(step, arrays, leaves, meta, metric, keep)
+            self._prune()
+
+        return write
 
     def restore_last(self, params_template: Any, training_template: Any) -> Restored | None:
         """Restore the newest intact step; return None if there is no checkpoint.
@@ -152,7 +191,8 @@ class CheckpointStore:
 
     def close(self) -> None:
         """Free orbax's resources; no write is ever pending."""
-        self._checkpointer.close()
+        if "_checkpointer" in self.__dict__:
+            self._checkpointer.close()
 
     def __enter__(self) -> CheckpointStore:
         return self
@@ -170,6 +210,8 @@ class CheckpointStore:
     def _first_good(
         self, list_steps: Callable[[], list[int]], templates: Templates
     ) -> Restored | None:
+        if not list_steps():
+            return None
         return first_good(
             self._checkpointer, self._directory, list_steps, templates, self._warn_once
         )
@@ -182,7 +224,8 @@ class CheckpointStore:
     def _write(
         self,
         step: int,
-        trees: Mapping[str, Any],
+        arrays: Mapping[str, dict[str, np.ndarray]],
+        leaves: dict[str, list[Leaf]],
         meta: Mapping[str, Any],
         metric: float,
         keep: bool,
@@ -194,9 +237,6 @@ class CheckpointStore:
         folder = self._directory / str(step)
         if folder.exists():
             raise UserError(f"checkpoint {step} exists already in {self._directory}.")
-        json.dumps(meta)  # an error in meta must not be reported as one of the disk
-        leaves = {item: describe(tree) for item, tree in trees.items()}
-        arrays = {item: to_host(tree) for item, tree in trees.items()}
         metric = float(metric) if math.isfinite(metric) else math.inf
         try:
             # The name is new each time: after an error, orbax's threads may continue for a while and
@@ -335,7 +375,9 @@ def save_params_only(
       UserError: the step exists at the destination, or cannot be written.
     """
     with CheckpointStore(Path(destination) / "checkpoints", warn=warn) as store:
-        store._write(step, {"params": params}, meta, metric, False)
+        json.dumps(meta)
+        arrays, leaves = {"params": to_host(params)}, {"params": describe(params)}
+        store._write(step, arrays, leaves, meta, metric, False)
         return store._directory / str(step)
 
 

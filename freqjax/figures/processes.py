@@ -110,10 +110,11 @@ def current() -> Drawers | None:
 def drawing() -> Iterator[None]:
     """Have processes of their own draw what is saved, where there is more than one processor.
 
-    They start at once and load Matplotlib meanwhile. Who leaves without waiting for a figure has none.
+    They start at once and load Matplotlib meanwhile. Who leaves without waiting for a figure has none. Within
+    another such context its processes draw.
     """
     count = min(_MOST, usable_cores())
-    if count == 1 or not sys.executable:
+    if count == 1 or not sys.executable or current() is not None:
         yield
         return
     drawers = Drawers(count)

@@ -16,18 +16,20 @@ from typing import Any
 import matplotlib
 
 from freqjax.figures import canvas
+from freqjax.system import memory
 
 
 def main() -> None:
     """Draw until the input ends."""
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    while True:
-        try:
-            content, path, settings = pickle.load(requests)
-        except EOFError:
-            return
-        pickle.dump(_draw(content, path, settings), answers)
-        answers.flush()
+    with memory.collecting_rarely():
+        while True:
+            try:
+                content, path, settings = pickle.load(requests)
+            except EOFError:
+                return
+            pickle.dump(_draw(content, path, settings), answers)
+            answers.flush()
 
 
 def _draw(content: bytes, path: str, settings: Any) -> str | None:

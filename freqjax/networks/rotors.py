@@ -6,6 +6,8 @@ Axes: D inputs, H hidden, F selectors (1 if the task has none), P = H // 2 pairs
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -87,12 +89,7 @@ def _recurrence(
     setting: LstmSetting, cycles: Float[Array, " P"]
 ) -> tuple[Float[Array, "H GH"], Float[Array, " GH"]]:
     """Return the recurrent kernel [H, 4H], W of every pair, and the bias [4H], which sets f."""
-    h, rotors, gates = (
-        setting.hidden_size,
-        required_rotors(setting),
-        gate_columns(setting.hidden_size),
-    )
-    first, second = _units(h)
+    rotors = required_rotors(setting)
     omega = 2 * jnp.pi * cycles
     lost = _LEAK + rotors.leak
     forget = jnp.maximum(jnp.cos(omega), 0.5) - lost
@@ -100,19 +97,28 @@ def _recurrence(
     remainder = jnp.minimum(2 * jnp.sin(omega / 2) ** 2, 0.5) + lost
     # cos ω − f, minus the decay: the candidate's contribution to the pair's own units.
     kept = remainder - 2 * jnp.sin(omega / 2) ** 2 - rotors.decay
+    return _placed(kept, jnp.sin(omega), jnp.log(forget / remainder), setting.hidden_size)
 
-    recurrent = jnp.zeros((h, 4 * h))
+
+# One program where each assignment would be some; it only moves numbers, so that none is rounded otherwise.
+@functools.partial(jax.jit, static_argnames="hidden")
+def _placed(
+    kept: Float[Array, " P"], turned: Float[Array, " P"], opened: Float[Array, " P"], hidden: int
+) -> tuple[Float[Array, "H GH"], Float[Array, " GH"]]:
+    """Return kernel and bias with the numbers of every pair in their places."""
+    (first, second), gates = _units(hidden), gate_columns(hidden)
+    recurrent = jnp.zeros((hidden, 4 * hidden))
     # Column gates["g"] + u of the kernel is the input of unit u; row v holds the weights of unit v's output.
     for source, unit, weight in (
         (first, first, kept),
         (second, second, kept),
-        (second, first, -jnp.sin(omega)),
-        (first, second, jnp.sin(omega)),
+        (second, first, -turned),
+        (first, second, turned),
     ):
         recurrent = recurrent.at[source, gates["g"] + unit].set(4 * weight)
-    bias = jnp.zeros(4 * h)
+    bias = jnp.zeros(4 * hidden)
     for unit in (first, second):
-        bias = bias.at[gates["f"] + unit].set(jnp.log(forget / remainder))
+        bias = bias.at[gates["f"] + unit].set(opened)
     return recurrent, bias
 
 
@@ -120,34 +126,53 @@ def _held(setting: LstmSetting) -> Float[Array, "D GH"]:
     """Return the input kernel [D, 4H] with which each selector holds the pairs of the others."""
     gates, owners = gate_columns(setting.hidden_size), pair_owners(setting)
     # By NumPy, since nothing of it is drawn: each assignment would be a program of its own.
-    kernel = np.zeros((setting.input_size, 4 * setting.hidden_size))
+    kernel = np.zeros((setting.input_size, 4 * setting.hidden_size), jnp.result_type(float))
     for number, row in enumerate(setting.selectors):
         others = np.flatnonzero(owners != number)
         for unit in _units(setting.hidden_size):
             for gate, push in (("i", -_HOLD), ("f", _HOLD), ("o", -_HOLD)):
                 kernel[row, gates[gate] + unit[others]] = push
-    return jnp.asarray(kernel, jnp.zeros(0).dtype)
+    return jax.device_put(kernel)
 
 
 def _driven(
     key: jax.Array, setting: LstmSetting, kernel: Float[Array, "D GH"]
 ) -> Float[Array, "D GH"]:
     """Return `kernel` with weights of `setting.gain` for the other inputs, in one direction per pair."""
-    first, second = _units(setting.hidden_size)
-    candidate = gate_columns(setting.hidden_size)["g"]
-    directions = jax.random.uniform(key, first.shape, maxval=2 * jnp.pi)
-    for row in setting.others:
-        kernel = kernel.at[row, candidate + first].set(setting.gain * jnp.cos(directions))
-        kernel = kernel.at[row, candidate + second].set(setting.gain * jnp.sin(directions))
+    directions = jax.random.uniform(key, (setting.hidden_size // 2,), maxval=2 * jnp.pi)
+    along = setting.gain * jnp.cos(directions), setting.gain * jnp.sin(directions)
+    return _with_directions(kernel, *along, setting.others)
+
+
+@functools.partial(jax.jit, static_argnames="others")
+def _with_directions(
+    kernel: Float[Array, "D GH"],
+    cosines: Float[Array, " P"],
+    sines: Float[Array, " P"],
+    others: tuple[int, ...],
+) -> Float[Array, "D GH"]:
+    """Return `kernel` with the weights of the candidates in the rows `others`."""
+    hidden = kernel.shape[1] // 4
+    (first, second), candidate = _units(hidden), gate_columns(hidden)["g"]
+    for row in others:
+        kernel = kernel.at[row, candidate + first].set(cosines)
+        kernel = kernel.at[row, candidate + second].set(sines)
     return kernel
 
 
 def _on_circle(key: jax.Array, hidden: int) -> Float[Array, " H"]:
     """Draw c [H] with every pair at a random phase on its circle."""
+    phases = jax.random.uniform(key, (hidden // 2,), maxval=2 * jnp.pi)
+    return _alternating(_RADIUS * jnp.cos(phases), _RADIUS * jnp.sin(phases), hidden)
+
+
+@functools.partial(jax.jit, static_argnames="hidden")
+def _alternating(
+    firsts: Float[Array, " P"], seconds: Float[Array, " P"], hidden: int
+) -> Float[Array, " H"]:
+    """Return [H], the numbers of the first and of the second units; 0 for an odd last one."""
     first, second = _units(hidden)
-    phases = jax.random.uniform(key, first.shape, maxval=2 * jnp.pi)
-    carry = jnp.zeros(hidden).at[first].set(_RADIUS * jnp.cos(phases))
-    return carry.at[second].set(_RADIUS * jnp.sin(phases))
+    return jnp.zeros(hidden).at[first].set(firsts).at[second].set(seconds)
 
 
 def stratified_speeds(
@@ -226,20 +251,24 @@ def change_scales(setting: LstmSetting) -> LstmWeights:
     """
     d, h, o = setting.input_size, setting.hidden_size, setting.output_size
     turn = 1.0 if setting.rotors is None else setting.rotors.turn_scale
-    gate = jnp.repeat(jnp.asarray([0.1, 1.0, 0.003 * turn, 0.1]), h)
-    inputs = jnp.full((d, 1), 0.1).at[np.array(setting.selectors, np.int32), 0].set(1.0)
-    kernel = inputs * gate[None]
+    # By NumPy, since every operation of JAX would be a program of its own, as `jnp.asarray` is.
+    dtype = np.dtype(jnp.result_type(float))
+    gate = np.repeat(np.array([0.1, 1.0, 0.003 * turn, 0.1], dtype), h)
+    inputs = np.full((d, 1), 0.1, dtype)
+    inputs[list(setting.selectors)] = 1.0
+    kernel = inputs * gate
     if setting.gain > 0:
-        columns = slice(gate_columns(h)["g"], gate_columns(h)["g"] + h)
-        kernel = kernel.at[np.array(setting.others, np.int32), columns].set(0.01)
+        first = gate_columns(h)["g"]
+        kernel[list(setting.others), first : first + h] = 0.01
     # Two biases act as their sum: at 1/√2 each, the sum has the scale of one.
-    bias = gate / 2**0.5
-    return LstmWeights(
+    bias = gate * (1 / dtype.type(2**0.5))
+    scales = dict(
         input_kernel=kernel,
         input_bias=bias,
-        recurrent_kernel=jnp.full((h, 4 * h), 0.03 * turn),
+        recurrent_kernel=np.full((h, 4 * h), 0.03 * turn, dtype),
         recurrent_bias=bias,
-        head_kernel=jnp.full((h, o), 3.0),
-        head_bias=jnp.full(o, 0.3),
-        carry=jnp.full(h, 0.3),
+        head_kernel=np.full((h, o), 3.0, dtype),
+        head_bias=np.full(o, 0.3, dtype),
+        carry=np.full(h, 0.3, dtype),
     )
+    return LstmWeights(**jax.device_put(scales))

@@ -6,12 +6,13 @@ any length keeps few. Axes: S epochs kept, G groups, N samples.
 
 from __future__ import annotations
 
+import functools
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -64,7 +65,7 @@ class Recorder:
         rows = prepared.rows("test")
         first = first_sequences(np.asarray(rows.groups), len(task.group_names))
         inputs = np.asarray(rows.inputs)[list(first.values())[:_MOST_GROUPS], :_RUN]
-        self._xs = jnp.asarray(inputs.swapaxes(0, 1))
+        self._xs = jax.device_put(inputs.swapaxes(0, 1))
         self._first = max(inputs.shape[1] - _KEPT, 0)
         chosen = np.asarray(rows.targets)[
             list(first.values())[:_MOST_GROUPS], self._first : _RUN, 0
@@ -72,9 +73,10 @@ class Recorder:
         self._targets = [series("target", row) for row in chosen]
         self._run = jax.jit(self._outputs_of(prepared.network))
         self._kept = _until(done, read(folder))
+        self._epochs = [] if self._kept is None else self._kept.epochs.tolist()
 
     def _outputs_of(self, network: Any) -> Any:
-        resets = jnp.zeros(self._xs.shape[:2], bool)
+        resets = np.zeros(self._xs.shape[:2], bool)
 
         def run(params: Params) -> jax.Array:
             carry = network.init_carry(params, self._xs.shape[1])
@@ -82,10 +84,24 @@ class Recorder:
 
         return run
 
-    def after(self, epoch: int, params: Params) -> None:
-        """Keep what weights put out, if it is the turn of this epoch."""
-        if not self._is_on or not self._is_due(epoch):
-            return
+    def after(
+        self,
+        epoch: int,
+        params: Params,
+        do: Callable[[Callable[[], None]], None] = lambda work: work(),
+    ) -> None:
+        """Keep what weights put out, if it is the turn of this epoch.
+
+        `do` is given the work, which it may do later, in another thread and while the weights train on, if it
+        keeps the order of the epochs.
+        """
+        if self._is_on and self._is_due(epoch):
+            self._epochs.append(epoch)
+            # Copies, since an update donates the arrays.
+            do(functools.partial(self._keep, epoch, jax.tree.map(np.array, params)))
+
+    def _keep(self, epoch: int, params: Params) -> None:
+        """Run the network and write its outputs beside those of earlier epochs."""
         found = [series("output", row) for row in np.asarray(self._run(params))]
         new = Snapshots(
             np.array([epoch]),
@@ -105,10 +121,10 @@ class Recorder:
         write(self._path, new)
 
     def _is_due(self, epoch: int) -> bool:
-        if self._kept is None or not len(self._kept.epochs):
+        if not self._epochs:
             return True
-        last = int(self._kept.epochs[-1])
-        full = self._kept.integers.size + self._xs.shape[1] * _KEPT > _MOST
+        last, of_one = self._epochs[-1], sum(len(target.integers) for target in self._targets)
+        full = len(self._epochs) * of_one + self._xs.shape[1] * _KEPT > _MOST
         return epoch >= last + max(last // 2, 1) and not full
 
 

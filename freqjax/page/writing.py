@@ -10,7 +10,7 @@ import importlib.util
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,14 +26,53 @@ NAME = "page.html"
 MISSING = "no page.html: it needs Bokeh, which pip install 'freqjax[page]' adds."
 
 
+class Embedded(NamedTuple):
+    """Figures and programs as a template holds them.
+
+    Attributes:
+      library: the programs of Bokeh.
+      script: what makes the figures; like the library empty where there are none.
+      figures: name → the place of the figure.
+    """
+
+    library: str
+    script: str
+    figures: dict[str, str]
+
+
+class Drawn(NamedTuple):
+    """Part of the page of a run that takes the time, and needs neither its pictures nor its diagnosis.
+
+    Attributes:
+      traces: names of the signals that are shown.
+      left_out: samples behind those.
+      embedded: the figures.
+    """
+
+    traces: list[str]
+    left_out: int
+    embedded: Embedded
+
+
 def is_possible() -> bool:
     """Return whether what draws a page is installed."""
     return importlib.util.find_spec("bokeh") is not None
 
 
-def attempt(run: Run, say: Callable[[str], None]) -> None:
-    """Write the page of a run; nothing is lost where it cannot be written, and `say` is told why."""
-    attempt_at(run.folder / NAME, lambda path: write(path, run), say)
+def attempt(run: Run, say: Callable[[str], None], drawn: Drawn | None = None) -> None:
+    """Write the page of a run; nothing is lost where it cannot be written, and `say` is told why.
+
+    `drawn` is what `draw_ahead` returned.
+    """
+    attempt_at(run.folder / NAME, lambda path: write(path, run, drawn), say)
+
+
+def draw_ahead(run: Run) -> Drawn | None:
+    """Return what takes the time of a page; None where it cannot be made, which `attempt` will tell."""
+    try:
+        return _draw(run) if is_possible() else None
+    except Exception:
+        return None
 
 
 def attempt_at(path: Path, make: Callable[[Path], None], say: Callable[[str], None]) -> None:
@@ -52,17 +91,24 @@ def attempt_at(path: Path, make: Callable[[Path], None], say: Callable[[str], No
         )
 
 
-def write(path: Path, run: Run) -> None:
+def write(path: Path, run: Run, drawn: Drawn | None = None) -> None:
     """Write the page of a run.
 
     Raises:
       ImportError: Bokeh is not installed.
     """
-    write_text(path, page_of(run))
+    write_text(path, page_of(run, drawn))
 
 
-def page_of(run: Run) -> str:
-    """Return the page of a run as HTML."""
+def page_of(run: Run, drawn: Drawn | None = None) -> str:
+    """Return the page of a run as HTML; `drawn` is what `draw_ahead` returned."""
+    drawn = _draw(run) if drawn is None else drawn
+    shown = {"traces": drawn.traces, "left_out": drawn.left_out}
+    return _fill("run.html", contents_of(run) | shown, drawn.embedded)
+
+
+def _draw(run: Run) -> Drawn:
+    """Return the signals and the losses of a run."""
     from freqjax.page import panels
 
     given: dict[str, Any] = {}
@@ -80,12 +126,7 @@ def page_of(run: Run) -> str:
             made = panels.losses(history, scale_of(run))
             figures |= made.figures
             given |= made.given
-    return render(
-        "run.html",
-        {**contents_of(run), "traces": [t.name for t in found], "left_out": _left_out(found)},
-        figures,
-        given,
-    )
+    return Drawn([trace.name for trace in found], _left_out(found), _embed(figures, given))
 
 
 def scale_of(run: Run) -> Scale:
@@ -123,23 +164,31 @@ def render(
       figures: name → Bokeh figure, for the variable of the same name in `figures`.
       given: what the page's program is called with.
     """
-    import jinja2
+    return _fill(template, variables, _embed(figures, given))
+
+
+def _embed(figures: dict[str, Any], given: dict[str, Any]) -> Embedded:
     from bokeh.document import Document
     from bokeh.embed import components
     from bokeh.models import CustomJS
     from bokeh.resources import Resources
 
-    library = script = ""
-    parts: dict[str, str] = {}
-    if figures:
-        document = Document()
-        for name, one in figures.items():
-            one.name = f"figure {name}"
-            document.add_root(one)
-        start = CustomJS(args={"given": given}, code="freqjax.start(given)")
-        document.js_on_event("document_ready", start)
-        script, parts = components(figures, wrap_script=False)
-        library = Resources(mode="inline", components=["bokeh"]).render_js()
+    if not figures:
+        return Embedded("", "", {})
+    document = Document()
+    for name, one in figures.items():
+        one.name = f"figure {name}"
+        document.add_root(one)
+    start = CustomJS(args={"given": given}, code="freqjax.start(given)")
+    document.js_on_event("document_ready", start)
+    script, parts = components(figures, wrap_script=False)
+    library = Resources(mode="inline", components=["bokeh"]).render_js()
+    return Embedded(library, script, parts)
+
+
+def _fill(template: str, variables: dict[str, Any], embedded: Embedded) -> str:
+    import jinja2
+
     folder = resources.files("freqjax.page") / "templates"
 
     def source(name: str) -> str:
@@ -153,5 +202,5 @@ def render(
         undefined=jinja2.StrictUndefined,
     )
     return environment.get_template(template).render(
-        **variables, figures=parts, library=library, script=script, source=source
+        **variables, **embedded._asdict(), source=source
     )

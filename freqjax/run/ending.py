@@ -17,7 +17,7 @@ from freqjax.checkpoints.records import Origin
 from freqjax.config.sections import Config
 from freqjax.diagnosis import Diagnosis, RunUnderExamination, diagnose
 from freqjax.figures import processes
-from freqjax.figures.attempt import attempt
+from freqjax.figures.attempt import arrived, made
 from freqjax.networks.network import Params
 from freqjax.page import writing as page
 from freqjax.report import documents, summary, unfinished
@@ -76,10 +76,11 @@ class Trained:
         return self.origin.initializer if self.origin else self.config.network.initializer
 
 
-def load_ahead(config: Config) -> None:
+def load_ahead(config: Config) -> contextlib.AbstractContextManager[None]:
     """Import what an end needs in a thread, while training waits for its device.
 
-    Matplotlib and Bokeh take seconds between them.
+    Matplotlib and Bokeh take seconds between them. Returned is a context, up to the end, whose processes load
+    Matplotlib as well, to draw.
     """
     names = ["freqjax.figures.canvas"]
     if config.train.page and page.is_possible():
@@ -91,6 +92,7 @@ def load_ahead(config: Config) -> None:
                 importlib.import_module(name)
 
     threading.Thread(target=load, name="load_ahead", daemon=True).start()
+    return processes.drawing()
 
 
 def sum_up(
@@ -108,7 +110,7 @@ def sum_up(
     if params is None:
         params, weights = run.trainer.params, "last"
     task, place = run.prepared.task, run.folder.path
-    with processes.drawing():  # those that draw the figures start while the weights are evaluated
+    with processes.drawing():
         say(f"evaluating the {weights} weights, the baselines and the limit …")
         with progress.phase("evaluating"):
             frozen = run.prepared.frozen(params, run.initial_params)
@@ -117,11 +119,14 @@ def sum_up(
         # First, so that nothing that follows can cost the numbers.
         write_summary(place / "summary.json", values)
         say("drawing the figures …")
+        parts = values, evaluation, task, run.rows, [], None, frozen
+        ended = Run(place, run.config, *parts)
         with progress.phase("figures"):
             folder = place / "figures"
-            figures = attempt(lambda: task.draw(frozen, evaluation, run.rows, folder), say)
-    parts = values, evaluation, task, run.rows, figures, None, frozen
-    ended = Run(place, run.config, *parts)
+            figures = made(lambda: task.draw(frozen, evaluation, run.rows, folder), say)
+            # Of the page too, while other processes draw.
+            drawn = page.draw_ahead(ended) if run.config.train.page else None
+            ended = ended._replace(figures=arrived(figures, say))
     # A run with a summary and a report is a finished run.
     documents.write(ended)
     if run.config.train.diagnose:
@@ -131,9 +136,9 @@ def sum_up(
         ended = ended._replace(diagnosis=found)
         documents.write(ended)
     if run.config.train.page:
-        page.attempt(ended, say)
+        page.attempt(ended, say, drawn)
     chasing = report.finds_chasing(ended.diagnosis)
-    say(summary.text(values, evaluation, task, place, figures, chasing=chasing))
+    say(summary.text(values, evaluation, task, place, ended.figures, chasing=chasing))
     say(report.cause_line(ended.diagnosis))
     return values
 

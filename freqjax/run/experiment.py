@@ -6,12 +6,15 @@ All files of a run are written from here and from `freqjax.run.ending`, which su
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import jax
 
 from freqjax import progress
 from freqjax.checkpoints import beginnings, manifests
@@ -27,6 +30,7 @@ from freqjax.page import snapshots
 from freqjax.page import writing as page
 from freqjax.processes import connection, exchange
 from freqjax.run import ending, resuming, sharing
+from freqjax.run.beside import Beside
 from freqjax.run.ending import Outcome
 from freqjax.run.interrupts import Interrupted, Interrupts
 from freqjax.run.lines import EpochLines
@@ -48,6 +52,8 @@ OnRow = Callable[[dict[str, Any]], None]
 
 # Besides the best and the requested ones, a checkpoint is saved after this many seconds.
 _SAVE_SECONDS = 5.0
+# Bytes of a checkpoint up to which it is written beside training, for which it is copied.
+_COPIED = 2**28
 
 
 def run(
@@ -131,9 +137,15 @@ class Experiment:
         self._saved_at = -math.inf
         self._rows: list[dict[str, Any]] = []
         self._snapshots: snapshots.Recorder | None = None
+        self._beside: Beside | None = None
+        self._ahead = contextlib.ExitStack()
 
     def run(self, folder: Workdir, store: CheckpointStore, lead: sharing.Lead) -> Outcome:
         """Start or resume in `folder`, train until a rule or a signal stops it, and summarise."""
+        with self._ahead:
+            return self._run(folder, store, lead)
+
+    def _run(self, folder: Workdir, store: CheckpointStore, lead: sharing.Lead) -> Outcome:
         self._began, interrupts = time.perf_counter(), lead.interrupts
         saved = resuming.read(folder, store)
         changed = [] if saved is None else resuming.refuse_other_changes(self.config, saved.config)
@@ -185,8 +197,8 @@ class Experiment:
     ) -> str | None:
         """Train until a rule stops it, and return which; None if a signal came."""
         longest = self.config.curriculum.longest_horizon
-        lines = EpochLines(self._task, self.config.train.epochs, self._say, longest)
-        with lines.training(trainer.epoch):
+        lines, reason = EpochLines(self._task, self.config.train.epochs, self._say, longest), None
+        with Beside() as self._beside, lines.training(trainer.epoch):
             while lead.interrupts.signum is None:
                 result = lead.advance(trainer)
                 if result is None:
@@ -194,11 +206,12 @@ class Experiment:
                     continue
                 self._count_time()
                 if not self._rows:  # all is compiled by now
-                    ending.load_ahead(self.config)
+                    self._ahead.enter_context(ending.load_ahead(self.config))
                 reason = self._end_epoch(folder, store, trainer, result, lines)
                 if reason is not None:
-                    return reason
-        return None
+                    break
+        self._beside = None
+        return reason
 
     def _count_time(self) -> None:
         """Add the time since the last call."""
@@ -286,7 +299,7 @@ class Experiment:
         if self._on_row is not None:
             self._on_row(dict(end.row))
         if self._snapshots is not None and end.reason != "non_finite":
-            self._snapshots.after(epoch, trainer.params)
+            self._snapshots.after(epoch, trainer.params, self._write)
         lines.show(end.row, last=end.reason is not None)
         if end.best:
             self._best_epoch = epoch
@@ -309,8 +322,21 @@ class Experiment:
             data_hashes=self._hashes,
         )
         arrays = trainer.params, trainer.device_state()
-        store.save(trainer.step, *arrays, record.to_json(), metric=metric, keep=keep)
+        small = sum(leaf.nbytes for leaf in jax.tree.leaves(arrays)) <= _COPIED
+        saving = store.saving(
+            trainer.step, *arrays, record.to_json(), metric=metric, keep=keep, apart=small
+        )
+        self._write(saving)
+        if not small and self._beside is not None:
+            self._beside.wait()
         self._saved_at = time.monotonic()
+
+    def _write(self, writing: Callable[[], None]) -> None:
+        """Write what an epoch leaves: beside the next one while training goes on, else now."""
+        if self._beside is None:
+            writing()
+        else:
+            self._beside.do(writing)
 
     def _ended(self, folder: Workdir, trainer: Trainer) -> ending.Trained:
         return ending.Trained(

@@ -1,15 +1,23 @@
-"""Peak memory of this process, and the memory of the machine, on each system."""
+"""Memory of this process and of the machine, on each system, and how often garbage is collected."""
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import ctypes
+import gc
 import os
 import sys
+from collections.abc import Iterator
 
 try:
     import resource
 except ImportError:  # Windows
     resource = None
+
+# Objects made between two collections of the youngest ones, by default 700. Programs and figures are made of
+# so many that last that a default run spent a second and a half in looking for garbage among them.
+_OBJECTS = 20_000
 
 
 class _Counters(ctypes.Structure):
@@ -53,6 +61,20 @@ def _windows_peak_mb() -> float | None:
     if not kernel.K32GetProcessMemoryInfo(process, ctypes.byref(counters), counters.cb):
         return None
     return counters.peak_working_set / 1e6
+
+
+@contextlib.contextmanager
+def collecting_rarely() -> Iterator[None]:
+    """Look for garbage rarely in this context, and not at all when the interpreter ends after it."""
+    # Its last collections would visit everything that is about to go: a second and more.
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)
+    youngest, *older = gc.get_threshold()
+    gc.set_threshold(max(youngest, _OBJECTS) if youngest else 0, *older)  # 0 is never
+    try:
+        yield
+    finally:
+        gc.set_threshold(youngest, *older)
 
 
 def physical_bytes() -> int | None:

@@ -41,7 +41,7 @@ def assemble(config: Config) -> Assembled:
 
 def param_shapes(network: Network) -> Params:
     """Return the shapes and dtypes of a network's parameters."""
-    return jax.eval_shape(network.init, jax.random.key(0))
+    return jax.eval_shape(lambda: network.init(jax.random.key(0)))
 
 
 class Prepared:

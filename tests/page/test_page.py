@@ -102,7 +102,7 @@ def test_everything_that_a_user_names_is_escaped(tmp_path):
 
 def test_a_page_is_no_reason_for_a_run_to_fail(tmp_path, monkeypatch):
     said = []
-    monkeypatch.setattr(writing, "write", lambda path, run: 1 / 0)
+    monkeypatch.setattr(writing, "_draw", lambda run: 1 / 0)
     config = tiny_config(train={"epochs": 1, "diagnose": False})
     freqjax.train(config, tmp_path / "run", say=said.append)
     assert any("no page.html: it could not be made (ZeroDivisionError" in line for line in said)

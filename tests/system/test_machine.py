@@ -1,6 +1,7 @@
 """Properties of the machine: memory, cores, the processor; and the results if they are unknown."""
 
 import ctypes
+import gc
 import os
 import platform
 import sys
@@ -18,6 +19,19 @@ def test_memory_is_in_megabytes():
     after = memory.peak_mb()
     assert after is not None and after >= max(before, 250)
     del held
+
+
+def test_garbage_is_looked_for_rarely_and_then_as_before():
+    before = gc.get_threshold()
+    with memory.collecting_rarely():
+        assert gc.get_threshold() == (20_000, *before[1:])
+        gc.set_threshold(100_000)
+        with memory.collecting_rarely():  # who asks for less often gets it
+            assert gc.get_threshold()[0] == 100_000
+        gc.set_threshold(0)
+        with memory.collecting_rarely():
+            assert gc.get_threshold()[0] == 0
+    assert gc.get_threshold() == before
 
 
 @pytest.mark.skipif(memory.resource is None, reason="the system does not tell")

@@ -67,7 +67,7 @@ class Block(NamedTuple):
 
 def begin(
     candidates: Float[Array, "2 P n"],
-    preferred: int,
+    preferred: Int[Array, ""] | int,
     before: Any,
     recursion: Recursion,
     *,

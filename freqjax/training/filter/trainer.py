@@ -16,7 +16,7 @@ import contextlib
 import functools
 import math
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -32,10 +32,12 @@ from freqjax.tasks import Sequences, Task
 from freqjax.training import monitors
 from freqjax.training.epochs import EpochResult
 from freqjax.training.filter import native
-from freqjax.training.filter.block import Block, Settings, begin, run
+from freqjax.training.filter import state as filter_state
+from freqjax.training.filter.block import Settings, run
 from freqjax.training.filter.judgement import END, ESTIMATE, Progress
 from freqjax.training.filter.repeats import last_repeat
 from freqjax.training.filter.requirements import covariance_elements, require
+from freqjax.training.filter.state import FilterState
 from freqjax.training.frozen import FrozenLosses, group_shares
 from freqjax.training.seeds import initial_key, noise_key
 from freqjax.training.sources import CHUNK_ROWS
@@ -44,25 +46,6 @@ from freqjax.training.sources import CHUNK_ROWS
 _UNDERWEIGHT = 1.0
 # Elements of the covariance that a part of a block updates, about a second's, so that signals act soon.
 _PART = 10**9
-
-
-class FilterState(NamedTuple):
-    """Arrays that a resume needs, besides the parameters.
-
-    Attributes:
-      candidates: [F, 2, P, n] weights from which the next block may begin, END and ESTIMATE.
-      best: [F, P, n] weights with the lowest shadow loss.
-      carried: states [F, P, …] of every group's parts, where a state is carried from block to block.
-      repeated: [P, 2] carry of the block in progress where its targets last repeated their start; arbitrary
-        before that.
-      block: the block in progress; arbitrary between blocks.
-    """
-
-    candidates: Float[Array, "F 2 P n"]
-    best: Float[Array, "F P n"]
-    carried: Any
-    repeated: Float[Array, "P 2"]
-    block: Block
 
 
 class FilterTrainer:
@@ -82,7 +65,8 @@ class FilterTrainer:
           UserError: network, task and config do not fit a filter.
         """
         self._parts = parts = require(network, task, config).parts()
-        self._task, self._config, self._rows = task, config, train_rows
+        self._task, self._config = task, config
+        self._rows = jax.device_get(train_rows)
         self._run = native.make_run() if config.train.engine == "native" else run
         if params is None:
             params = network.init(initial_key(config.train.seed))
@@ -96,7 +80,8 @@ class FilterTrainer:
         self._apart = config.optimizer.groups == "part"
         elements = covariance_elements(parts, config.optimizer.groups)
         self._rows_at_once = max(1, min(CHUNK_ROWS, _PART // elements))
-        self._state = self._start(parts.gather(params))
+        trained = jax.device_put(np.asarray(parts.gather(params), np.float32))
+        self._state = filter_state.first(trained, parts.recursion, apart=self._apart)
         noise = config.optimizer.observation_noise
         first, preferred = (self._first_horizon(), ESTIMATE) if self._grows else (task.samples, END)
         self._progress = [
@@ -114,13 +99,6 @@ class FilterTrainer:
         assert first is not None
         return min(self._task.samples, max(2, round(first * unit)))
 
-    def _start(self, trained: Float[np.ndarray, "F P n"]) -> FilterState:
-        weights = jnp.asarray(trained, jnp.float32)
-        candidates, recursion = jnp.stack([weights, weights], axis=1), self._parts.recursion
-        block = begin(candidates[0], END, None, recursion, apart=self._apart)
-        carried = recursion.begin(weights)
-        return FilterState(candidates, weights, carried, recursion.carry(block.state), block)
-
     @property
     def share(self) -> float:
         """Share of the present pass that is done, in sequences."""
@@ -131,7 +109,7 @@ class FilterTrainer:
     def params(self) -> Params:
         """Weights with the lowest shadow loss of every group."""
         tree = self._parts.scatter(self._initial, np.asarray(self._state.best))
-        return jax.tree.map(jnp.asarray, tree)
+        return jax.device_put(tree)
 
     @property
     def distinct_rows(self) -> int | None:
@@ -177,21 +155,26 @@ class FilterTrainer:
         corrected = float(self._config.train.state_correction)
         numbers = progress.noise, progress.underweight, corrected
         parts = self._fixed[group], self._bias, scales, self._kept, *numbers
-        arrays = (jnp.asarray(part, jnp.float32) for part in parts)
+        arrays = jax.device_put([np.asarray(part, np.float32) for part in parts])
         return Settings(*arrays, recursion=self._parts.recursion)
 
     def _begin(self, group: int) -> None:
         """Begin a block, from the candidates or with the carried state as their initial carry."""
         state, progress, reset = self._state, self._progress[group], self._config.task.reset
-        earlier = self._groups[: self._sequence]
-        candidates, recursion = state.candidates[group], self._parts.recursion
-        carried = jax.tree.map(lambda values: values[group], state.carried)
-        afresh = reset == "block" or (reset == "epoch" and group not in earlier)
-        if not afresh:
-            candidates = candidates.at[..., CARRY].set(recursion.carry(carried))
-        # What is no carry, the hidden state of pairs, is 0 while another group holds them.
-        before = carried if not afresh and self._last_group == group else None
-        block = begin(candidates, progress.preferred, before, recursion, apart=self._apart)
+        afresh = reset == "block" or (
+            reset == "epoch" and group not in self._groups[: self._sequence]
+        )
+        block = filter_state.next_block(
+            state.candidates,
+            state.carried,
+            group,
+            progress.preferred,
+            self._parts.recursion,
+            afresh=afresh,
+            # What is no carry, the hidden state of pairs, is 0 while another group holds them.
+            goes_on=not afresh and self._last_group == group,
+            apart=self._apart,
+        )
         self._state = state._replace(block=block)
 
     def _update(self, group: int, last: int) -> None:
@@ -227,14 +210,13 @@ class FilterTrainer:
             underweight=_UNDERWEIGHT,
         )
         if verdict.best is not None:
-            state = state._replace(best=state.best.at[group].set(block.candidates[verdict.best]))
+            best = filter_state.best_after(state.best, block.candidates, group, verdict.best)
+            state = state._replace(best=best)
         if verdict.followed:
-            at_end = block.trained.at[:, CARRY].set(state.repeated)
-            pair = jnp.stack([at_end, block.trained])
-            carried = jax.tree.map(
-                lambda all_, own: all_.at[group].set(own), state.carried, block.state
+            candidates, carried = filter_state.candidates_after(
+                state.candidates, state.carried, group, block.trained, block.state, state.repeated
             )
-            state = state._replace(candidates=state.candidates.at[group].set(pair), carried=carried)
+            state = state._replace(candidates=candidates, carried=carried)
         if self._grows and progress.shadow is not None and progress.shadow < curriculum.settled_mse:
             longer = max(progress.horizon + 1, int(progress.horizon * curriculum.growth))
             progress.horizon = min(self._task.samples, longer)
@@ -247,11 +229,11 @@ class FilterTrainer:
             self._rows, self._drawn = self._draw(self.epoch), self.epoch
         others = np.array(self._parts.others, int)
         inputs, targets = self._rows.inputs[sequence], self._rows.targets[sequence]
-        return jnp.asarray(inputs)[:, others], jnp.asarray(targets)[:, 0]
+        return jax.device_put((inputs[:, others], targets[:, 0]))
 
     def _draw(self, number: int) -> Sequences:
         key = jax.random.fold_in(noise_key(self._config.train.seed), number)
-        return self._sample(key)
+        return jax.device_get(self._sample(key))
 
     @functools.cached_property
     def _sample(self) -> Any:

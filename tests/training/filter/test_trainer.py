@@ -13,7 +13,7 @@ import pytest
 from freqjax.native import library
 from freqjax.networks import Filterable
 from freqjax.networks.filtered import CARRY
-from freqjax.training.filter import judgement
+from freqjax.training.filter import judgement, state
 from freqjax.training.filter import trainer as filtering
 from freqjax.training.filter.block import Settings, begin, run
 from freqjax.training.filter.judgement import END
@@ -219,14 +219,14 @@ def test_rows_that_are_passed_over_end_the_hidden_state_of_the_group_before(monk
     """As frozen weights are run: a pair's h is 0 while another group holds it."""
     trainer = settle(config_of(task__reset="never", train__seed="3"), 1)
     epoch_of(trainer)
-    begun, begin = [], filtering.begin
+    begun, begin = [], state.next_block
 
     def noted(*given, **named):
         block = begin(*given, **named)
         begun.append(jax.device_get(block))  # a run reuses its memory
         return block
 
-    monkeypatch.setattr(filtering, "begin", noted)
+    monkeypatch.setattr(state, "next_block", noted)
     trainer.advance()
     (block,) = begun
     carried = trainer.device_state().carried
