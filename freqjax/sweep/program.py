@@ -1,8 +1,9 @@
 """Compiled functions of a bucket: R replicas of one train step, distributed over the devices of a process.
 
 Arrays have a leading axis R, which is split over the devices. On a CPU each device trains its replicas one
-after another, since one replica occupies a core; on an accelerator they are trained side by side. The
-function of a replica is that of a single run, and so are its numbers.
+after another, since one replica occupies a core. On an accelerator they are trained side by side, and
+evaluated in groups, since an evaluation holds the states of all samples. The function of a replica is that of
+a single run, and so are its numbers.
 Axes: R replicas, N streams or sets of blocks, U updates in a chunk, G groups, B streams, T time.
 """
 
@@ -68,6 +69,8 @@ class Program:
         updates_per_epoch: int,
         *,
         own_streams: bool,
+        own_rows: bool,
+        evaluated: int,
         devices: Sequence[Any] | None = None,
     ) -> None:
         """Create the functions; nothing is compiled yet.
@@ -79,24 +82,25 @@ class Program:
           updates_per_epoch: updates of a stream.
           own_streams: whether there is a stream for every replica (N = R, distributed like them) and
             `source` counts within a device; otherwise every device holds all N.
+          own_rows: the same of the sets of rows that `frozen` reads.
+          evaluated: how many replicas `frozen` runs side by side on an accelerator.
           devices: the devices to use; those of this process if None.
         """
         devices = jax.local_devices() if devices is None else devices
         self.shards = len(devices)
         self._mesh = jax.make_mesh((self.shards,), (_AXIS,), (AxisType.Auto,), devices=devices)
         self.skips = devices[0].platform == "cpu"
-        self._each = _one_by_one if self.skips else _side_by_side
-        self._streams_spec = Spec(_AXIS) if own_streams else Spec()
+        self._streams_spec, self._rows_spec = (
+            Spec(_AXIS) if own else Spec() for own in (own_streams, own_rows)
+        )
         groups = len(task.group_names)
         train = _replica_chunk(network, task, config, updates_per_epoch, groups)
         frozen = make_frozen_losses(network, task, config.task.reset, groups)
-        per_replica = Spec(_AXIS)
-        self._train = self._jit(
-            train, (per_replica, per_replica, self._streams_spec), per_replica, donate=1
-        )
-        self._frozen = self._jit(
-            _if_wanted(frozen), (per_replica, per_replica, Spec()), per_replica
-        )
+        training, evaluating = _side_by_side, _in_groups(evaluated)
+        if self.skips:
+            training = evaluating = _one_by_one
+        self._train = self._jit(training(train), self._streams_spec, donate=1)
+        self._frozen = self._jit(evaluating(_if_wanted(frozen)), self._rows_spec)
         self._keep = jax.jit(_keep, donate_argnums=1)
         self._compiled: dict[Any, Any] = {}
 
@@ -108,9 +112,9 @@ class Program:
         """Place streams [N, ...] on the devices for `train`."""
         return jax.device_put(tree, NamedSharding(self._mesh, self._streams_spec))
 
-    def place_everywhere(self, tree: Any) -> Any:
-        """Replicate arrays on every device."""
-        return jax.device_put(tree, NamedSharding(self._mesh, Spec()))
+    def place_rows(self, tree: Any) -> Any:
+        """Place sets of rows [N, ...] on the devices for `frozen`."""
+        return jax.device_put(tree, NamedSharding(self._mesh, self._rows_spec))
 
     def train(
         self, replicated: Replicated, state: TrainState, streams: Stream
@@ -137,13 +141,12 @@ class Program:
         """Number of programs compiled so far."""
         return len(self._compiled)
 
-    def _jit(self, function: Callable[..., Any], specs: Any, out: Any, donate: int = -1) -> Any:
-        def on_device(first: Any, second: Any, third: Any) -> Any:
-            return self._each(function)(first, second, third)
-
+    def _jit(self, mapped: Callable[..., Any], read: Spec, donate: int = -1) -> Any:
+        """Distribute a function of (first [R, ...], second [R, ...], what is read [N, ...])."""
+        own = Spec(_AXIS)
         # Replicas do not communicate, so that no partitioner is needed.
         sharded = jax.shard_map(
-            on_device, mesh=self._mesh, in_specs=specs, out_specs=out, check_vma=False
+            mapped, mesh=self._mesh, in_specs=(own, own, read), out_specs=own, check_vma=False
         )
         return jax.jit(sharded, donate_argnums=() if donate < 0 else donate)
 
@@ -169,6 +172,18 @@ def _one_by_one(function: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]:
 
 def _side_by_side(function: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]:
     return jax.vmap(function, (0, 0, None))
+
+
+def _in_groups(size: int) -> Callable[[Callable[..., Any]], Callable[[Any, Any, Any], Any]]:
+    """Return what maps a function over `size` replicas side by side, one group after another."""
+
+    def each(function: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]:
+        def mapped(first: Any, second: Any, shared: Any) -> Any:
+            return jax.lax.map(lambda own: function(*own, shared), (first, second), batch_size=size)
+
+        return mapped
+
+    return each
 
 
 def _replica_chunk(

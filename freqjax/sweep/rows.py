@@ -17,8 +17,12 @@ from freqjax.config.sections import Config
 from freqjax.errors import UserError
 from freqjax.sweep.axes import Replica
 from freqjax.tasks import Sequences
+from freqjax.training import footprint
 from freqjax.training.frozen import group_shares
 from freqjax.training.prepared import Prepared
+
+# Bytes that the states of a frozen evaluation may take on a device, and numbers of them a unit and sample.
+_EVALUATION, _KEPT = 2**31, 6
 
 
 class RowSets:
@@ -42,13 +46,20 @@ class RowSets:
             self.prepared.append(Prepared(config))
         return self._numbers[key]
 
-    def stacked(self, split: str) -> Sequences:
-        """Return the rows of a split of every set, [N, B, ...].
+    def stacked(self, split: str, numbers: Sequence[int]) -> Sequences:
+        """Return the rows of a split of the sets `numbers`, [N, B, ...].
 
         Raises:
           UserError: the sets have different shapes and cannot share a program.
         """
-        return stack(self._of_one_shape(split))
+        found = self._of_one_shape(split)
+        return stack([found[number] for number in numbers])
+
+    def evaluated(self, config: Config) -> int:
+        """Return how many replicas can be evaluated side by side; `config` has the network of the widest."""
+        rows = [self.prepared[0].rows(split).inputs for split in self.prepared[0].batches]
+        most = max(footprint.frozen_bytes(config, *np.shape(inputs)[:2]) for inputs in rows)
+        return max(1, _EVALUATION // (_KEPT * most))
 
     def shares(self, split: str) -> list[np.ndarray]:
         """Return N arrays [G], the share of each group in a mean over all rows of a split."""

@@ -9,7 +9,6 @@ Axes: R replicas on the devices, filled up with idle ones to a multiple of the d
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import time
 from collections.abc import Collection, Sequence
@@ -19,31 +18,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freqjax.checkpoints import beginnings
 from freqjax.checkpoints.records import ReplicaRecord
-from freqjax.networks import (
-    Network,
-    Paddable,
-    count_parameters,
-    make_network,
-    needs_of,
-    network_of,
-)
+from freqjax.networks import count_parameters, make_network
 from freqjax.networks.network import Params
-from freqjax.networks.padding import pad_hidden
 from freqjax.sweep.axes import Bucket, Replica, differing_numbers, numbers
 from freqjax.sweep.layout import relieved
 from freqjax.sweep.logs import Arrays, ReplicaLog, Row, result_of
 from freqjax.sweep.program import Program, Replicated
 from freqjax.sweep.rows import RowSets, stack
 from freqjax.sweep.standards import Standard
+from freqjax.sweep.weights import initial_weights
 from freqjax.tasks import Sequences
 from freqjax.training import epochs
 from freqjax.training.chunks import ChunkInfo, layer_names
 from freqjax.training.frozen import FrozenLosses, FrozenNetwork, choose_forward
 from freqjax.training.monitors import finite_or_null
 from freqjax.training.prepared import assemble, param_shapes
-from freqjax.training.seeds import initial_key, noise_key
+from freqjax.training.seeds import noise_key
 from freqjax.training.sources import CHUNK_ROWS, chunk_bounds
 from freqjax.training.streams import Stream, layout
 from freqjax.training.update import state_of
@@ -81,6 +72,8 @@ class SharedReplicas:
         self._sets = RowSets(self._shown)
         self._task = self._sets.prepared[0].task
         self._fresh = self._config.task.noise == "fresh"
+        # Whether each replica reads a set of rows of its own, which only its device has to hold.
+        self._own = 1 < len(self._sets.prepared) == len(self._shown)
         self._draws: dict[int, Any] = {}
         self._standards: dict[int, Standard] = {}
         self._drawn_epoch, self._next_chunk, self.epoch = -1, 0, 0
@@ -99,10 +92,21 @@ class SharedReplicas:
         widest = dataclasses.replace(first.network, hidden_size=self._bucket.hidden_size)
         self._network = network = make_network(widest, task)
         self._program = Program(
-            network, task, first, self._windows, own_streams=self._fresh, devices=devices
+            network,
+            task,
+            first,
+            self._windows,
+            own_streams=self._fresh or self._own,
+            own_rows=self._own,
+            evaluated=self._sets.evaluated(dataclasses.replace(first, network=widest)),
+            devices=devices,
         )
         self._forward = choose_forward(network, first)
-        params = self._initial_params()
+        width = self._bucket.hidden_size
+        begun = initial_weights(self._shown, self._sets, network, width, resumed=self._resumed)
+        for log in self.logs:
+            log.origin = begun.origins.get(log.replica.index)
+        params = stack(self._fill(begun.params))
         begin = jax.jit(jax.vmap(lambda own: state_of(network, task, first, own, streams)))
         self._layers = layer_names(params)
         # Two copies, since the arrays of a state are donated to the next chunk.
@@ -113,14 +117,15 @@ class SharedReplicas:
     def _place_rows(self) -> None:
         """Place the rows of every split on the devices, and the training stream if it is fixed."""
         splits = list(self._sets.prepared[0].batches)
-        stacked = {split: self._sets.stacked(split) for split in splits}
-        self._blocks = {s: self._program.place_everywhere(rows) for s, rows in stacked.items()}
+        numbers = self._fill(self._places) if self._own else list(range(len(self._sets.prepared)))
+        self._blocks = {
+            split: self._program.place_rows(self._sets.stacked(split, numbers)) for split in splits
+        }
         self._shares = {split: self._sets.shares(split) for split in splits}
         self._parts = None
         if not self._fresh:
-            streams = [
-                layout(prepared.train_rows, self._config) for prepared in self._sets.prepared
-            ]
+            sets = [self._sets.prepared[number] for number in numbers]
+            streams = [layout(prepared.train_rows, self._config) for prepared in sets]
             self._parts = self._cut(stack(streams))
 
     def _sampled(self) -> Sequences:
@@ -129,44 +134,6 @@ class SharedReplicas:
         if not self._fresh:
             return self._sets.prepared[0].train_rows
         return jax.eval_shape(lambda k: task.sequences(task.sample(k, task.samples)), noise_key(0))
-
-    def _initial_params(self) -> Params:
-        """Return [R, ...], the initial weights of each replica, padded to the bucket's width; on the host."""
-        networks: dict[Any, tuple[Network, Any]] = {}
-        solo: dict[Any, tuple[Network, Any]] = {}
-        found = []
-        for replica, source in zip(self._shown, self._source, strict=True):
-            config, prepared = replica.config, self._sets.prepared[source]
-            words = json.dumps(dataclasses.asdict(config.network))
-            if (words, source) not in solo:
-                train = prepared.batches["train"]
-                needs = needs_of(config.network, prepared.task, lambda: train)  # noqa: B023
-                # Tasks that differ only in their rows share a compiled program.
-                if (words, needs) not in networks:
-                    network = network_of(config.network, needs)
-                    networks[words, needs] = network, jax.jit(network.init)
-                solo[words, source] = networks[words, needs]
-            network, init = solo[words, source]
-            if config.train.init_from and not self._resumed:
-                params = self._read(replica, network)
-            else:
-                params = init(initial_key(config.train.seed))
-            found.append(self._widened(jax.device_get(params), config.network.hidden_size))
-        return stack(self._fill(found))
-
-    def _read(self, replica: Replica, network: Network) -> Any:
-        """Read the weights that `train.init_from` names, and record their origin."""
-        beginning = beginnings.read(replica.config.train.init_from, network, warn=lambda _: None)
-        for log in self.logs:
-            if log.replica.index == replica.index:
-                log.origin = beginning.origin
-        return beginning.params
-
-    def _widened(self, params: Params, hidden: int) -> Any:
-        """Pad `params` of H = `hidden` to the width of the bucket."""
-        if hidden == self._bucket.hidden_size or not isinstance(self._network, Paddable):
-            return params
-        return pad_hidden(params, self._network.hidden_axes(), hidden, self._bucket.hidden_size)
 
     @property
     def _padded(self) -> int:
@@ -216,13 +183,10 @@ class SharedReplicas:
     def _replicated(self, active: Sequence[bool]) -> Replicated:
         configs = [self._shown[place].config for place in self._places]
         held = [numbers(config.optimizer) for config in configs]
-        source = self._fill([self._source[place] for place in self._places])
         on = [place < len(active) and active[place] for place in self._places]
-        if self._fresh:  # each replica has its own stream, at the same index on its device
-            source = list(np.arange(self._padded) % (self._padded // self._program.shards))
         return Replicated(
             active=np.array(on + [False] * (self._padded - len(on))),
-            source=np.array(source, np.int32),
+            source=self._sources(own=self._fresh or self._own),
             numbers={
                 name: np.array(self._fill([h[name] for h in held]), np.float32)
                 for name in differing_numbers(self._bucket)
@@ -232,6 +196,12 @@ class SharedReplicas:
             ),
             seed=np.array(self._fill([config.train.seed for config in configs]), np.uint32),
         )
+
+    def _sources(self, *, own: bool) -> np.ndarray:
+        """Return [R] the streams or sets of rows that are read, counted on each device if they are `own`."""
+        if own:  # at the same index on its device
+            return np.arange(self._padded, dtype=np.int32) % (self._padded // self._program.shards)
+        return np.array(self._fill([self._source[place] for place in self._places]), np.int32)
 
     def _part(self) -> Stream:
         if self._fresh and self._drawn_epoch != self.epoch:
@@ -290,8 +260,7 @@ class SharedReplicas:
         self, split: str, params: Params, wanted: Collection[int]
     ) -> dict[int, FrozenLosses]:
         """Compute the frozen losses of the replicas at the places `wanted`, each on its rows of a split."""
-        of_row = [self._source[place] for place in self._places]
-        source = np.array(self._fill(of_row), np.int32)
+        source = self._sources(own=self._own)
         on = np.array(self._fill([place in wanted for place in self._places]), bool)
         found = self._program.frozen(on, source, params, self._blocks[split]).astype(np.float64)
         shares = self._shares[split]
@@ -362,7 +331,10 @@ class SharedReplicas:
 
     def _lay_out(self, whole: Arrays, places: list[int]) -> None:
         """Place the replicas at `places` of `whole` on the devices."""
+        moved = places != self._places
         self._places, self._drawn_epoch = places, -1
+        if self._own and moved:
+            self._place_rows()
         # For the arrays of those that are not on the devices.
         self._whole = whole if len(places) < len(self._shown) else None
         own = jax.tree.map(lambda a: np.stack(self._fill([a[p] for p in places])), whole)

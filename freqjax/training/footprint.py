@@ -77,15 +77,19 @@ def needs(config: Config, network: Network, sequences: int, samples: int) -> lis
     units = config.network.hidden_size * config.network.layers
     units *= 2 if config.network.bidirectional else 1
     said, rows = _rows_of_update(config, sequences, samples)
-    length = config.windows.length if config.train.regime == "windows" else samples
-    evaluated = length * min(sequences, _STREAMS) * config.network.hidden_size
     return [
         Need(size, "the weights and their moments", copies * bytes_of(param_shapes(network))),
         Need(said, "the states that a gradient goes back through", 4 * _KEPT * units * rows),
-        Need(size, "the states of a frozen evaluation", 4 * evaluated),
+        Need(size, "the states of a frozen evaluation", frozen_bytes(config, sequences, samples)),
         *_sensitivities(config, network, sequences if config.train.streams == "parallel" else 1),
         *_of_filter(size, config, network),
     ]
+
+
+def frozen_bytes(config: Config, sequences: int, samples: int) -> int:
+    """Return the bytes of the states of a frozen evaluation of B = `sequences` of T = `samples`."""
+    length = config.windows.length if config.train.regime == "windows" else samples
+    return 4 * length * min(sequences, _STREAMS) * config.network.hidden_size
 
 
 def _sensitivities(config: Config, network: Network, streams: int) -> list[Need]:

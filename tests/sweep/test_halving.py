@@ -12,7 +12,7 @@ from freqjax.checkpoints.rows import read as read_rows
 from freqjax.config import overrides, validation
 from freqjax.main import main
 from freqjax.run.workdir import Workdir
-from freqjax.sweep import figure, halving, lines, results
+from freqjax.sweep import figure, halving, lines, program, results, rows
 from freqjax.sweep import sweep as sweeping
 from freqjax.sweep.axes import buckets, replicas
 from freqjax.sweep.halving import Standing
@@ -255,6 +255,66 @@ def test_replicas_that_are_dropped_leave_the_others_as_they_are(skips):
     found = one.results()
     assert found == other.results()
     assert [row["epochs"] for row in found] == [3, 3, 2, 2, 2]
+
+
+OWN_ROWS = {"task.train_seed": (0, 1, 2, 3)}
+
+
+@pytest.mark.parametrize("skips", [True, False])
+def test_a_device_holds_only_the_rows_that_its_replicas_read(skips):
+    """Before and after some are dropped; the numbers are those of replicas that are on one device."""
+    config = config_of(0, OWN_ROWS, train={"regime": "full", "streams": "parallel"})
+    (bucket,) = buckets(replicas(config), 1.5)
+    two = SharedReplicas(bucket, bucket.replicas, jax.devices()[:2])
+    one = SharedReplicas(bucket, bucket.replicas, jax.devices()[:1])
+    two._program.skips = skips
+
+    def held():
+        """Return the numbers of sets on each device, in the rows and in the stream."""
+        arrays = [two._blocks["train"].inputs, two._part().inputs]
+        return [[part.data.shape[0] for part in array.addressable_shards] for array in arrays]
+
+    assert held() == [[2, 2]] * 2
+    for epoch in (1, 2):
+        for members in (two, one):
+            while members.advance() is None:
+                pass
+            if epoch == 1:
+                for log in members.logs[:2]:
+                    log.halve()
+        if epoch == 1:
+            two.drop()
+            assert two._places == ([2, 0, 3, 1] if skips else [2, 3])
+            assert held() == [[2, 2] if skips else [1, 1]] * 2
+    for a, b in zip(jax.tree.leaves(two.arrays()), jax.tree.leaves(one.arrays()), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert two.results() == one.results()
+
+
+@pytest.mark.parametrize("axes", [OWN_ROWS, {"train.seed": (0, 1, 2)}])
+def test_groups_of_replicas_are_evaluated_as_one_by_one(monkeypatch, axes):
+    """As on an accelerator, where two are evaluated side by side and then the rest."""
+    config = config_of(0, axes, train={"regime": "full", "streams": "parallel"})
+    (bucket,) = buckets(replicas(config), 1.5)
+    (device, *_) = jax.devices()
+    alone = SharedReplicas(bucket, bucket.replicas, [device])
+    monkeypatch.setattr(program, "_one_by_one", program._in_groups(2))
+    grouped = SharedReplicas(bucket, bucket.replicas, [device])
+    everyone = range(len(bucket.replicas))
+    ours, theirs = (r._losses("train", r._arrays.best, everyone) for r in (grouped, alone))
+    for place in everyone:
+        np.testing.assert_allclose(ours[place].per_group, theirs[place].per_group, rtol=1e-6)
+    assert len({losses.mean for losses in theirs.values()}) == len(everyone)
+
+
+def test_as_many_are_evaluated_side_by_side_as_there_is_memory_for(monkeypatch):
+    config = config_of(0, SEEDS)
+    sets = rows.RowSets(replicas(config))
+    sequences, samples = sets.prepared[0].rows("train").inputs.shape[:2]
+    one = 4 * rows._KEPT * sequences * samples * config.network.hidden_size
+    for memory, wanted in ((1, 1), (3 * one, 3), (3 * one - 1, 2)):
+        monkeypatch.setattr(rows, "_EVALUATION", memory)
+        assert sets.evaluated(config) == wanted
 
 
 class Killed(Exception):
