@@ -132,7 +132,7 @@ class CheckpointStore:
         trees = {"params": params, "training": training}
         leaves = {item: describe(tree) for item, tree in trees.items()}
         arrays = {item: to_host(tree) for item, tree in trees.items()}
-        if apart:  # on a CPU they are the memory of the next update
+        if apart:  # on a CPU they are the memory of the arrays, which an update can then not reuse
             arrays = jax.tree.map(np.array, arrays)
 
         def write() -> None:

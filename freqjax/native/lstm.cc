@@ -22,7 +22,7 @@ namespace {
 
 // Floats that a part's arguments of the gates may take, what a second cache holds.
 constexpr int64_t kPart = 1 << 17;
-// Rows of the streams first … last − 1 of an array [T, B, H], at sample t.
+// The row of a stream at sample t of an array [T, B, count].
 const float* row(const Scan& s, const float* of, int64_t t, int64_t stream, int64_t count) {
   return of + (t * s.streams + stream) * count;
 }
@@ -34,7 +34,8 @@ class Worker {
       : s_(s),
         first_(first),
         count_(last - first),
-        steps_(std::clamp(kPart / (count_ * s.stride()), int64_t{1}, s.samples)),
+        steps_(std::clamp(kPart / std::max(count_ * s.stride(), int64_t{1}), int64_t{1},
+                          std::max(s.samples, int64_t{1}))),
         z_(zeros(steps_ * count_ * s.stride())) {}
 
   // c and h after every sample, and if `gates` is given t = tanh(s z), [T, B, 4, H].

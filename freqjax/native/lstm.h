@@ -16,7 +16,7 @@ namespace {
 // Slopes s and levels l of the gates i, f, g, o: a gate is s tanh(s z) + l.
 constexpr float kSlopes[4] = {0.5f, 0.5f, 1.0f, 0.5f}, kLevels[4] = {0.5f, 0.5f, 0.0f, 0.5f};
 
-// tanh x = x p(x²)/q(x²) to a relative error of 2e-8 before rounding; |x| above 9 is 9. NaN stays NaN.
+// tanh x = x p(x²)/q(x²) to a relative error below 3e-8 before rounding; |x| above 9 is 9. NaN stays NaN.
 inline Lanes tanh_of(Lanes x) {
   const Lanes most = Lanes{} + 9.0f;
   x = x > most ? most : x;

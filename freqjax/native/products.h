@@ -33,10 +33,8 @@ inline void store(float* at, Lanes lanes) { *reinterpret_cast<Loose*>(at) = lane
 // Load into a register that several sums read: compilers would load once for each of them.
 inline Lanes load_once(const float* at) {
   Lanes lanes = load(at);
-#if defined(__x86_64__)
+#if defined(__AVX__)  // elsewhere eight numbers are more than a register
   asm("" : "+x"(lanes));
-#elif defined(__aarch64__)
-  asm("" : "+w"(lanes));
 #endif
   return lanes;
 }

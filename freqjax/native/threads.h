@@ -11,7 +11,8 @@
 
 namespace {
 
-// Call work(thread, first, last) for an equal part each of 0 … count − 1, on as many threads, this one included.
+// Call work(thread, first, last) for an equal part each of 0 … count − 1, on `threads` threads, of which the caller's
+// is one.
 template <typename Work>
 void divide(int64_t count, int64_t threads, Work work) {
   std::vector<std::thread> others;
@@ -24,8 +25,14 @@ void divide(int64_t count, int64_t threads, Work work) {
       failed[thread] = std::current_exception();
     }
   };
-  for (int64_t thread = 1; thread < threads; ++thread) others.emplace_back(part, thread);
+  int64_t begun = 1;
+  try {
+    others.reserve(threads);
+    for (; begun < threads; ++begun) others.emplace_back(part, begun);
+  } catch (...) {  // the system gives no more of them: what is left is done here
+  }
   part(0);
+  for (int64_t thread = begun; thread < threads; ++thread) part(thread);
   for (auto& other : others) other.join();
   for (auto& failure : failed)
     if (failure) std::rethrow_exception(failure);

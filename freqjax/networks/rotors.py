@@ -100,7 +100,7 @@ def _recurrence(
     return _placed(kept, jnp.sin(omega), jnp.log(forget / remainder), setting.hidden_size)
 
 
-# One program where each assignment would be some; it only moves numbers, so that none is rounded otherwise.
+# One program, where each assignment by itself would be several; it only moves numbers.
 @functools.partial(jax.jit, static_argnames="hidden")
 def _placed(
     kept: Float[Array, " P"], turned: Float[Array, " P"], opened: Float[Array, " P"], hidden: int
@@ -261,7 +261,7 @@ def change_scales(setting: LstmSetting) -> LstmWeights:
         first = gate_columns(h)["g"]
         kernel[list(setting.others), first : first + h] = 0.01
     # Two biases act as their sum: at 1/√2 each, the sum has the scale of one.
-    bias = gate * (1 / dtype.type(2**0.5))
+    bias = gate * (1 / dtype.type(2**0.5))  # rounded as XLA rounds a division by a constant
     scales = dict(
         input_kernel=kernel,
         input_bias=bias,

@@ -97,7 +97,7 @@ class Recorder:
         """
         if self._is_on and self._is_due(epoch):
             self._epochs.append(epoch)
-            # Copies, since an update donates the arrays.
+            # Copies, so that an update can reuse the memory of the arrays.
             do(functools.partial(self._keep, epoch, jax.tree.map(np.array, params)))
 
     def _keep(self, epoch: int, params: Params) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
+from freqjax.system.threads import on_this_device
+
 # Pieces that may wait: a slow disk slows training down, and does not fill the memory.
 _MOST = 4
 
@@ -18,8 +20,9 @@ _MOST = 4
 class Beside:
     """Thread for pieces of work; at the end of its context all are done.
 
-    An exception of a piece ends nothing of the others, and is raised by the next call of a method, or at the
-    end of the context unless another one is on its way.
+    An exception of a piece is raised by a later call of a method, or at the end of the context unless another
+    one is on its way; the pieces after it are done all the same. A piece runs on the default device of the
+    thread that gave it.
     """
 
     def __init__(self) -> None:
@@ -29,9 +32,9 @@ class Beside:
 
     def do(self, work: Callable[[], None]) -> None:
         """Have `work` done after what came before; wait where too much does already."""
-        while self._pending and (len(self._pending) >= _MOST or self._pending[0].done()):
+        self._pending.append(self._thread.submit(on_this_device(work)))
+        while self._pending and (len(self._pending) > _MOST or self._pending[0].done()):
             self._pending.popleft().result()
-        self._pending.append(self._thread.submit(work))
 
     def wait(self) -> None:
         """Wait until all is done."""
@@ -47,6 +50,12 @@ class Beside:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._thread.shutdown()
+        try:
+            self._thread.shutdown()
+        except (
+            BaseException
+        ):  # interrupted once more: what has begun must end before others use its files
+            self._thread.shutdown(cancel_futures=True)
+            raise
         if error is None:
             self.wait()

@@ -76,11 +76,10 @@ class Trained:
         return self.origin.initializer if self.origin else self.config.network.initializer
 
 
-def load_ahead(config: Config) -> contextlib.AbstractContextManager[None]:
+def load_ahead(config: Config) -> None:
     """Import what an end needs in a thread, while training waits for its device.
 
-    Matplotlib and Bokeh take seconds between them. Returned is a context, up to the end, whose processes load
-    Matplotlib as well, to draw.
+    Matplotlib and Bokeh take seconds between them.
     """
     names = ["freqjax.figures.canvas"]
     if config.train.page and page.is_possible():
@@ -92,7 +91,6 @@ def load_ahead(config: Config) -> contextlib.AbstractContextManager[None]:
                 importlib.import_module(name)
 
     threading.Thread(target=load, name="load_ahead", daemon=True).start()
-    return processes.drawing()
 
 
 def sum_up(

@@ -25,6 +25,7 @@ from freqjax.config import sections as configs
 from freqjax.config import validation
 from freqjax.config.sections import Config
 from freqjax.errors import UserError
+from freqjax.figures import processes
 from freqjax.networks.network import Params
 from freqjax.page import snapshots
 from freqjax.page import writing as page
@@ -206,7 +207,9 @@ class Experiment:
                     continue
                 self._count_time()
                 if not self._rows:  # all is compiled by now
-                    self._ahead.enter_context(ending.load_ahead(self.config))
+                    ending.load_ahead(self.config)
+                    # They load Matplotlib now, and draw at the end.
+                    self._ahead.enter_context(processes.drawing())
                 reason = self._end_epoch(folder, store, trainer, result, lines)
                 if reason is not None:
                     break

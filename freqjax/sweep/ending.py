@@ -16,7 +16,6 @@ from freqjax.figures.attempt import attempt
 from freqjax.run.workdir import Workdir
 from freqjax.sweep import best, results
 from freqjax.sweep.axes import Bucket
-from freqjax.sweep.halving import Decision
 from freqjax.sweep.page import writing
 from freqjax.sweep.standards import names_of
 from freqjax.system import devices, files
@@ -34,7 +33,7 @@ def write(
     origins: Mapping[str, int],
     *,
     laws: Mapping[str, Law],
-    decisions: Sequence[Decision] = (),
+    decisions: Sequence[dict[str, Any]] = (),
     figures: bool,
     page: bool,
     say: Say,
@@ -48,7 +47,7 @@ def write(
       spent: the durations and compilations of the sweep.
       origins: path → step of the checkpoints that replicas began with.
       laws: field → law of the axes whose values were drawn.
-      decisions: those at the rungs of successive halving, if there were any.
+      decisions: those at the rungs of successive halving, as they are written.
       figures: whether to draw.
       page: whether to write page.html, where what draws it is installed.
       say: called with the results as text, and with lines about the page and a figure that cannot be drawn.
@@ -61,7 +60,7 @@ def write(
         _export(chosen, buckets, folder.path, say)
     found = {"axes": fields, "laws": {field: law.text for field, law in laws.items()}}
     if decisions:
-        found["halving"] = [decision._asdict() for decision in decisions]
+        found["halving"] = list(decisions)
     found |= {"best_replica": chosen, "rows": rows, "aggregates": aggregates}
     folder.write_json("sweep.json", found)
     files.write_text(folder.path / "sweep.csv", results.to_csv(rows))

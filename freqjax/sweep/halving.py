@@ -28,6 +28,7 @@ from freqjax.processes import exchange
 from freqjax.run.workdir import Workdir
 from freqjax.sweep.axes import Replica
 from freqjax.sweep.logs import ReplicaLog
+from freqjax.sweep.results import HALVED
 
 FILE = "halving.json"
 
@@ -157,6 +158,7 @@ class Rungs:
         for decision in self.decisions:
             if decision.epoch == epoch:
                 return decision
+        exchange.on_all(lambda: _require_undecided(epoch, logs))
         own = [list(Standing.of(log)) for log in logs]
         standings = [Standing(*values) for values in exchange.gather_lists(own)]
         decision = decide(epoch, standings, self._factor)
@@ -174,6 +176,23 @@ class Rungs:
             self._folder.write_json(FILE, {"rungs": self.to_json()})
 
 
+def _require_undecided(epoch: int, logs: Sequence[ReplicaLog]) -> None:
+    """Require that no replica is beyond a rung whose decision is not known.
+
+    It would be taken from later losses.
+
+    Raises:
+      UserError: one is.
+    """
+    for log in logs:
+        went_on = log.is_active and log.updates.epoch > epoch
+        if went_on or (log.stopping.reason == HALVED and log.updates.epoch <= epoch):
+            raise UserError(
+                f"{FILE} lacks the decision at epoch {epoch}, after which replica {log.replica.index} was "
+                "saved: the sweep must be started anew in another folder."
+            )
+
+
 def _read(folder: Workdir | None) -> list[list[Any]]:
     """Return the fields of each decision in the file of `folder`, which need not be there."""
     saved = folder.read_json(FILE) if folder is not None else None
@@ -185,7 +204,8 @@ def _read(folder: Workdir | None) -> list[list[Any]]:
             raise TypeError("epochs and replicas must be whole numbers")
     except (LookupError, TypeError) as error:
         raise UserError(
-            f"{FILE} holds no decisions of a sweep ({error}): without it they are taken again."
+            f"{FILE} holds no decisions of a sweep ({error}): the sweep must be started anew in another "
+            "folder."
         ) from None
     return [list(decision) for decision in found]
 

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from freqjax.checkpoints.records import Origin, ReplicaRecord
 from freqjax.sweep.axes import Replica
+from freqjax.sweep.results import HALVED
 from freqjax.tasks import Task
 from freqjax.training import epochs
 from freqjax.training.epochs import EpochEnd, EpochResult, UpdateLog
 from freqjax.training.frozen import FrozenLosses
-from freqjax.training.stopping import HALVED, Stopping
+from freqjax.training.stopping import Stopping
 
 Row = dict[str, Any]
 
@@ -71,10 +72,6 @@ class Replicas(Protocol):
 
     @property
     def logs(self) -> Sequence[ReplicaLog]: ...
-
-    def active(self) -> list[bool]:
-        """Return which replicas are still being trained."""
-        ...
 
     def advance(self, until: float) -> list[Row] | None:
         """Train for about a second; return the rows of metrics.jsonl at the end of an epoch, else None.

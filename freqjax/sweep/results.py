@@ -16,10 +16,11 @@ from freqjax.config.laws import Law
 from freqjax.config.overrides import as_text
 from freqjax.sweep.standards import Names, goal_words, is_solved
 from freqjax.text import number, printable
-from freqjax.training.stopping import HALVED
 
 Row = dict[str, Any]
 
+# `stop_reason` of a replica that a rung stopped.
+HALVED = "halved"
 # Most values of an axis that are listed; more are summarised in one line.
 _MOST_LINES = 12
 # Parts of an axis whose values were drawn.

@@ -21,8 +21,10 @@ from freqjax.training import footprint
 from freqjax.training.frozen import group_shares
 from freqjax.training.prepared import Prepared
 
-# Bytes that the states of a frozen evaluation may take on a device, and numbers of them a unit and sample.
-_EVALUATION, _KEPT = 2**31, 6
+# Bytes that the states of a frozen evaluation may take on a device.
+_EVALUATION = 2**31
+# Numbers that it keeps for every unit and sample: c, h and the arguments of the four gates of an LSTM.
+_KEPT = 6
 
 
 class RowSets:

@@ -18,11 +18,13 @@ from freqjax.checkpoints.records import Record, ReplicaRecord, Spent, data_hashe
 from freqjax.checkpoints.store import CheckpointStore
 from freqjax.config import sections as configs
 from freqjax.config.sections import Config
+from freqjax.errors import UserError
 from freqjax.processes import exchange, identity
 from freqjax.run.workdir import Workdir
 from freqjax.sweep import checks
 from freqjax.sweep.axes import Bucket
 from freqjax.sweep.logs import Arrays, Replicas
+from freqjax.sweep.serial import is_held
 
 Say = Callable[[str], None]
 
@@ -133,7 +135,16 @@ class Saving:
     def restore(
         self, store: CheckpointStore | None, replicas: Replicas, record: Record, share: slice
     ) -> None:
-        """Restore the replicas of this process, the part `share` of those of a bucket."""
+        """Restore the replicas of this process, the part `share` of those of a bucket.
+
+        Raises:
+          UserError: replicas were held at a rung, which goes on in one process alone.
+        """
+        if exchange.count() > 1 and any(is_held(one) for one in record.replicas):
+            raise UserError(
+                f"run.num_processes is {exchange.count()}: it must be 1 to resume a sweep whose replicas "
+                "were held at a rung, one after another."
+            )
         state, best = exchange.gather_arrays(replicas.templates(record.replicas[share]))
         restored = exchange.on_all(lambda: store.restore_last(best, state) if store else None)
         if restored is not None:

@@ -71,7 +71,7 @@ class SerialReplica:
     def _go_on(self) -> None:
         """Continue the training from where the replica was held, if it was."""
         if self.held is not None and self._trainer is not None:
-            # An update donates the arrays of its state, and `held` keeps its own.
+            # Copies, so that an update can reuse the memory of its state.
             params, state = jax.tree.map(jnp.array, (self.held.params, self.held.state))
             self._trainer.restore(params, state, self.held.record["trainer"]["held"])
 
@@ -160,10 +160,6 @@ class SerialReplicas:
         """Log of each replica."""
         return [member.log for member in self._members]
 
-    def active(self) -> list[bool]:
-        """Return which replicas are not finished."""
-        return [log.is_active for log in self.logs]
-
     def advance(self, until: float = math.inf) -> list[Row]:
         """Train as many replicas as there are devices; return the rows of epochs that ended.
 
@@ -222,7 +218,7 @@ class SerialReplicas:
     def templates(self, records: Sequence[ReplicaRecord]) -> Arrays:
         """Return arrays of the shapes that a checkpoint with `records` holds."""
         both = zip(self._members, records, strict=True)
-        held = {f"{m.replica.index}": m.template() for m, record in both if _is_held(record)}
+        held = {f"{m.replica.index}": m.template() for m, record in both if is_held(record)}
         return self.arrays()._replace(state=held)
 
     def restore(self, arrays: Arrays, records: Sequence[ReplicaRecord], share: slice) -> None:
@@ -231,10 +227,11 @@ class SerialReplicas:
             if record.stopping.reason is not None:
                 member.log = ReplicaLog.of_record(record, member.replica)
                 member.best = jax.tree.map(lambda a: a[place], arrays.best)  # noqa: B023
-            elif _is_held(record):
+            elif is_held(record):
                 own = arrays.state[f"{record.index}"]
                 member.resume(Held(dataclasses.asdict(record), **own))
 
 
-def _is_held(record: ReplicaRecord) -> bool:
+def is_held(record: ReplicaRecord) -> bool:
+    """Return whether a replica goes on from where it was held at a rung."""
     return record.stopping.reason is None and "held" in record.trainer

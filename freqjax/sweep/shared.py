@@ -155,16 +155,12 @@ class SharedReplicas:
         """Number of programs compiled."""
         return self._program.compilations
 
-    def active(self) -> list[bool]:
-        """Return which replicas are still being trained."""
-        return [log.is_active for log in self.logs]
-
     def advance(self, until: float = math.inf) -> list[Row] | None:
         """Run one chunk of updates; at an epoch's end, return a row of metrics for each active replica.
 
         All have the same epoch, so that whoever calls this no more at the epoch `until` keeps it.
         """
-        active = self.active()
+        active = [log.is_active for log in self.logs]
         low, high = self._bounds[self._next_chunk]
         if any(active):
             began = time.perf_counter()

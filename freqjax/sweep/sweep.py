@@ -172,7 +172,7 @@ class _Sweep:
         assert self._folder is not None
         ending.write(
             self._folder, self._buckets, rows, self._saving.spent, self._saving.origins,
-            laws=laws_of(self._config), decisions=self._rungs.decisions, figures=figures,
+            laws=laws_of(self._config), decisions=self._rungs.to_json(), figures=figures,
             page=self._config.train.page, say=self._say,
         )  # fmt: skip
 

@@ -16,7 +16,7 @@ except ImportError:  # Windows
     resource = None
 
 # Objects made between two collections of the youngest ones, by default 700. Programs and figures are made of
-# so many that last that a default run spent a second and a half in looking for garbage among them.
+# many objects that last, so that looking for garbage among them takes a good part of a short run.
 _OBJECTS = 20_000
 
 

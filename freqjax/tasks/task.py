@@ -268,7 +268,8 @@ class Task:
     ) -> list[Path]:
         """Draw the figures of a run and return the PNGs in reading order.
 
-        They are those of `drawings`; a task overrides one of the two to add its own.
+        They are those of `drawings`; a task overrides one of the two to add its own. Where processes draw (
+        `freqjax.figures.processes`) the files may not be there yet when they are returned.
 
         Args:
           frozen: the evaluated network.

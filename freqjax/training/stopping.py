@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 from freqjax.config.sections import TrainConfig
 
-# Why a replica of a sweep stopped that is not among those that go on from a rung (`freqjax.sweep.halving`).
-HALVED = "halved"
-
 
 @dataclass
 class Stopping:

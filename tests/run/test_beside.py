@@ -3,6 +3,7 @@
 import functools
 import threading
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -54,6 +55,31 @@ def test_what_fails_is_raised_by_the_next_call_and_costs_no_other_piece():
     assert done == [1]
 
 
+def test_who_gives_a_piece_hears_of_an_earlier_one_that_failed_and_it_is_done():
+    done, failed = [], threading.Event()
+
+    def fails():
+        try:
+            fail()
+        finally:
+            failed.set()
+
+    with Beside() as beside:
+        beside.do(fails)
+        failed.wait()
+        with pytest.raises(UserError, match="full"):
+            for number in range(100):  # the failure is known soon after the piece has ended
+                beside.do(functools.partial(done.append, number))
+    assert done == list(range(len(done))) and done
+
+
+def test_a_piece_runs_on_the_device_of_who_gave_it():
+    found, device = [], jax.devices()[1]
+    with Beside() as beside, jax.default_device(device):
+        beside.do(lambda: found.append(jnp.zeros(2).device))
+    assert found == [device]
+
+
 def test_what_fails_last_is_raised_at_the_end():
     done, going = [], threading.Event()
     with pytest.raises(UserError, match="full"), Beside() as beside:
@@ -81,7 +107,9 @@ def test_a_checkpoint_that_is_written_later_is_of_the_arrays_as_they_were(tmp_pa
     params = {"weights": jnp.array(host)}
     with CheckpointStore(tmp_path, warn=pytest.fail) as store:
         write = store.saving(7, params, {"n": jnp.zeros(2)}, {"a": 1}, metric=1.0)
-        params["weights"].delete()
+        update = jax.jit(lambda a: a + 1, donate_argnums=0)
+        jax.block_until_ready(update(params["weights"]))
+        assert params["weights"].is_deleted()  # so that its memory is that of the result
         assert store.steps() == []
         with Beside() as beside:
             beside.do(write)

@@ -17,6 +17,7 @@ from freqjax.sweep import sweep as sweeping
 from freqjax.sweep.axes import buckets, replicas
 from freqjax.sweep.halving import Standing
 from freqjax.sweep.layout import relieved
+from freqjax.sweep.logs import ReplicaLog
 from freqjax.sweep.shared import SharedReplicas
 from freqjax.sweep.standards import is_solved, names_of
 from freqjax.training.prepared import assemble
@@ -350,6 +351,27 @@ def test_a_killed_sweep_takes_the_same_decisions(after, seconds, halved, tmp_pat
     assert run(config_of(2), tmp_path / "sweep", resume=True, say=said.append) == (found, rows)
     taken = [line for line in said if line.startswith("rung")]
     assert len(taken) == (2 if after < 5 else 1), said
+
+
+@pytest.mark.parametrize("went_on", [True, False])
+def test_a_rung_is_not_decided_again_if_its_decision_was_lost(tmp_path, went_on):
+    """The replicas that stopped there are known, or those that trained on."""
+    config = config_of(2, SEEDS)
+    members = replicas(config)
+    logs = [ReplicaLog.begin(member) for member in members]
+    for log in logs:
+        log.updates.epoch, log.stopping.best_frozen = 2, 1.0 + log.replica.index
+    with Workdir(tmp_path / "sweep", resume=False) as folder:
+        assert halving.Rungs(config, members, folder).at(2, logs).kept == [0, 1]
+        assert halving.Rungs(config, members, folder).at(2, []).halved == [2]
+        (folder.path / halving.FILE).unlink()
+        if went_on:
+            logs[0].updates.epoch = 3
+        else:
+            logs[2].halve()
+        with pytest.raises(UserError, match=r"halving\.json lacks the decision at epoch 2, after"):
+            halving.Rungs(config, members, folder).at(2, logs)
+        assert not (folder.path / halving.FILE).exists()
 
 
 @pytest.fixture(scope="module")

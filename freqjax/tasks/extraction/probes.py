@@ -16,6 +16,7 @@ import numpy as np
 
 from freqjax import progress
 from freqjax.system.processors import usable_cores
+from freqjax.system.threads import on_this_device
 from freqjax.tasks.batch import Batch
 from freqjax.tasks.extraction.config import ExtractionConfig
 
@@ -82,7 +83,7 @@ def probe(config: ExtractionConfig, draw: Draw, run: Run) -> dict[str, Any]:
     table = []
     # A network of few streams keeps one core busy, without Python's lock.
     with ThreadPoolExecutor(min(_AT_ONCE, usable_cores())) as threads:
-        found = threads.map(errors_of, cases)
+        found = threads.map(on_this_device(errors_of), cases)
         for (name, _, _), means in zip(progress.each("probes", cases), found, strict=True):
             table.append({"probe": name, "mse": float(np.mean(means)), "mse_per_frequency": means})
     verdict, words = _judge({row["probe"]: row["mse"] for row in table})

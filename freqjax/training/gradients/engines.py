@@ -3,7 +3,7 @@
 | engine | gradient × order of the rows | the updates are computed by |
 |---|---|---|
 | closed_form | truncated × online | `freqjax.training.gradients.closed_form`: explicit formulas, in JAX |
-| native | all but snap1 × online | `freqjax.training.gradients.native`: what takes longest, in C++ |
+| native | every pair but snap1 × online | `freqjax.training.gradients.native`: what takes longest, in C++ |
 | autodiff | all | `freqjax.training.chunks`: any estimator, network and optimizer |
 
 The updates of a filter (`optimizer.name` ekf) are those of `freqjax.training.filter.block`, or with native of

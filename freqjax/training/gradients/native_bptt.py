@@ -22,9 +22,10 @@ from freqjax.tasks import Task
 from freqjax.training import chunks
 from freqjax.training.chunks import Chunk
 from freqjax.training.optimizers import Schedule
+from freqjax.training.regimes import is_curriculum
 
-# The gates of a scan are stored for its gradient up to this many numbers T·B·4H, else computed again: there,
-# their memory costs more time than the product that gives them.
+# The gates of a scan are stored for its gradient up to this many numbers T·B·4H, else computed again from the
+# states: they would take twice the memory of these, for a time that differs little.
 _KEPT = 2**22
 
 
@@ -47,7 +48,10 @@ class NativeLstmCell(LstmCell):
 
 def why_not(network: Network, task: Task, config: Config) -> str | None:
     """Return the reason that the native scans do not support a network, as a sentence, or None."""
-    del task, config
+    del task
+    if is_curriculum(config):
+        horizon = config.curriculum.first_horizon
+        return f"curriculum.first_horizon is {horizon}: Gauss-Newton steps have no native scans."
     if not isinstance(network, HasCell) or network.cell is None:
         kind = type(network).__name__
         return f"The network is a {kind}: the native scans are those of LSTM layers."
@@ -89,7 +93,8 @@ def _forward(
     if 4 * resets.size * states[-1] > _KEPT:
         gates = (0,)  # which the loop takes for unwanted
     cs, hs, gates = _call(library.LSTM_FORWARD, (states, states, gates))(*arguments)
-    return (LstmCarry(cs[-1], hs[-1]), hs), (arguments, cs, hs, gates)
+    last = LstmCarry(cs[-1], hs[-1]) if states[0] else carry
+    return (last, hs), (arguments, cs, hs, gates)
 
 
 def _backward(record: Any, cotangents: tuple[LstmCarry, jax.Array]) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from freqjax import AutoencoderConfig, NetworkConfig, UserError
+from freqjax import AutoencoderConfig, NetworkConfig, UserError, load_config
 from freqjax.main import main
 from freqjax.native import library
 from freqjax.networks import LstmCell, make_network
@@ -17,6 +17,7 @@ from freqjax.training import chunks
 from freqjax.training.gradients import engines, native, native_bptt
 from freqjax.training.optimizers import make_schedule
 from freqjax.training.streams import layout
+from freqjax.training.trainers import StreamTrainer
 from freqjax.training.update import init_state
 from tests.twins import tiny_config, tiny_rows
 
@@ -78,7 +79,15 @@ def assert_close(ours, theirs, share):
 @pytest.mark.parametrize("kept", [0, 2**30])
 @pytest.mark.parametrize(
     ("time", "streams", "inputs", "hidden"),
-    [(1, 2, 3, 4), (7, 1, 3, 5), (30, 2, 8, 16), (21, 3, 17, 24), (12, 9, 40, 33)],
+    [
+        (0, 2, 3, 4),
+        (3, 0, 3, 4),
+        (1, 2, 3, 4),
+        (7, 1, 3, 5),
+        (30, 2, 8, 16),
+        (21, 3, 17, 24),
+        (12, 9, 40, 33),
+    ],
 )
 def test_scans_are_those_of_autodiff(monkeypatch, threads, kept, time, streams, inputs, hidden):
     """Sizes that fill the registers and those that do not; gates that are stored, and computed again."""
@@ -156,9 +165,32 @@ def test_updates_are_those_of_jax(network, train):
     assert jax.eval_shape(lambda s: s, ours) == jax.eval_shape(lambda s: s, state)
 
 
-def autoencoder(encoder, decoder):
+@needs_compiler
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"train": {"regime": "windows"}, "windows": {"length": 10, "stride": 10, "batch": 3}},
+        {"train": {"regime": "examples", "batch": 2}},
+    ],
+)
+def test_shuffled_rows_train_to_the_same_weights(sections):
+    found = []
+    for engine in ("autodiff", "native"):
+        train = sections["train"] | {"engine": engine, "gradient": "full"}
+        config = tiny_config(**sections | {"train": train})
+        task = make_task(config.task)
+        network = make_network(config.network, task)
+        trainer = StreamTrainer(network, task, config, task.rows("train"))
+        while trainer.epoch < 2:
+            trainer.advance()
+        found.append(trainer.params)
+    theirs, ours = found
+    assert_close(ours, theirs, 1e-4)
+
+
+def autoencoder(encoder, decoder, forcing=(1.0,)):
     task = AutoencoderConfig(
-        length=6, dimensions=4, numbers=3, encoder=encoder, decoder=decoder, forcing=(1.0,)
+        length=6, dimensions=4, numbers=3, encoder=encoder, decoder=decoder, forcing=forcing
     )
     return parts.make(task, NetworkConfig(cell="lstm", hidden_size=8), None)
 
@@ -185,7 +217,10 @@ def test_an_autoencoder_trains_by_them():
     assert str(jax.make_jaxpr(ours)(params)).count(library.LSTM_BACKWARD) == 2
     assert_close(ours(params), gradient(network)(params), 1e-5)
     assert network.cell is LstmCell
-    assert autoencoder("linear", "linear").cell is None
+    for encoder, decoder in (("linear", "linear"), ("linear", "recurrent")):
+        assert autoencoder(encoder, decoder).cell is (LstmCell if decoder == "recurrent" else None)
+    # A decoder of its own outputs multiplies step by step, with no scan to replace.
+    assert autoencoder("linear", "recurrent", forcing=(0.5,)).cell is None
 
 
 def test_other_cells_are_refused_with_a_sentence(monkeypatch, capsys, tmp_path):
@@ -204,6 +239,16 @@ def test_other_cells_are_refused_with_a_sentence(monkeypatch, capsys, tmp_path):
         )
     )
     assert not (tmp_path / "run").exists()
+
+
+def test_a_curriculum_is_refused(monkeypatch):
+    """Its Gauss-Newton steps have formulas of their own."""
+    monkeypatch.setattr(library, "is_built", lambda: True)
+    config = load_config("configs/quick.py")
+    config = dataclasses.replace(config, train=dataclasses.replace(config.train, engine="native"))
+    task = make_task(config.task)
+    with pytest.raises(UserError, match=r"native: curriculum\.first_horizon is \d+: Gauss-Newton"):
+        engines.choose(make_network(config.network, task), task, config)
 
 
 def test_networks_without_a_cell_are_refused(monkeypatch):

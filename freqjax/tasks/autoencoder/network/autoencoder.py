@@ -24,6 +24,7 @@ from freqjax.networks.network import Carry, Params
 from freqjax.tasks.autoencoder.network.code import Code
 from freqjax.tasks.autoencoder.network.decoders import NOTHING, Beside, Decoder, Forced
 from freqjax.tasks.autoencoder.network.encoders import Encoded, Encoder, presence
+from freqjax.tasks.autoencoder.network.recurrent import RecurrentDecoder
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,11 @@ class AutoencoderNetwork:
 
     @property
     def cell(self) -> type[Cell] | None:
-        """The class of the cell of its recurrent parts, one for all; None if it has none."""
-        parts = (self.encoder, self.decoder)
-        return next((part.cell for part in parts if isinstance(part, OfCell) and part.cell), None)
+        """The class of the cell that it trains by scans; None if there are none."""
+        encoder, decoder = self.encoder, self.decoder
+        if isinstance(encoder, OfCell) and encoder.cell is not None:
+            return encoder.cell
+        return decoder.cell if isinstance(decoder, RecurrentDecoder) and decoder.scans else None
 
     def with_cell(self, cell: type[Cell]) -> Self:
         """Return the network with another implementation of its cell: see `networks.cell.OfCell`."""

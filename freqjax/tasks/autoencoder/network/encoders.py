@@ -23,7 +23,7 @@ from jaxtyping import Array, Bool, Float
 
 from freqjax.networks import HasCell, Network
 from freqjax.networks.arrays import AnyArray, EitherArray
-from freqjax.networks.cell import Cell, OfCell
+from freqjax.networks.cell import Cell
 from freqjax.networks.layers import init_product, product
 
 # Standard deviation of the numbers that principal components begin with: tanh is nearly linear there.
@@ -162,7 +162,7 @@ class TrainedEncoder:
     @property
     def cell(self) -> type[Cell] | None:
         """The class of the recurrent network's cell; None if it has none."""
-        return self.recurrent.cell if isinstance(self.recurrent, OfCell) else None
+        return self.recurrent.cell if isinstance(self.recurrent, HasCell) else None
 
     def with_cell(self, cell: type[Cell]) -> Self:
         """Return the encoder with another implementation of its cell: see `networks.cell.OfCell`."""

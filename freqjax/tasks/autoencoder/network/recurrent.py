@@ -89,6 +89,11 @@ class RecurrentDecoder:
         """Whether slots of any kind are read."""
         return self.slots > 0 or self.leaks
 
+    @property
+    def scans(self) -> bool:
+        """Whether training scans the cell over targets alone, and never over its own outputs."""
+        return self.always_forced and not self.attends
+
     def with_cell(self, cell: type[Cell]) -> Self:
         """Return the decoder with another implementation of its cell: see `networks.cell.OfCell`."""
         return replace(self, cell=cell)
