@@ -33,7 +33,7 @@ class Beside:
     def do(self, work: Callable[[], None]) -> None:
         """Have `work` done after what came before; wait where too much does already."""
         self._pending.append(self._thread.submit(on_this_device(work)))
-        while self._pending and (len(self._pending) > _MOST or self._pending[0].done()):
+        while len(self._pending) > 1 and (len(self._pending) > _MOST or self._pending[0].done()):
             self._pending.popleft().result()
 
     def wait(self) -> None:

@@ -186,7 +186,7 @@ def _require_undecided(epoch: int, logs: Sequence[ReplicaLog]) -> None:
     """
     for log in logs:
         went_on = log.is_active and log.updates.epoch > epoch
-        if went_on or (log.stopping.reason == HALVED and log.updates.epoch <= epoch):
+        if went_on or (log.stopping.reason == HALVED and log.updates.epoch == epoch):
             raise UserError(
                 f"{FILE} lacks the decision at epoch {epoch}, after which replica {log.replica.index} was "
                 "saved: the sweep must be started anew in another folder."

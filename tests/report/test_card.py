@@ -100,7 +100,7 @@ def run(request, tmp_path_factory):
     """Return kind, folder and card of a run whose folder has a name that might be markup."""
     folder = tmp_path_factory.mktemp("cards") / FOLDER
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ending, "attempt", lambda draw, say: [])
+        patch.setattr(ending, "made", lambda draw, say: [])
         RUNS[request.param](folder)
     return request.param, folder, (folder / "CARD.md").read_text(encoding="utf-8")
 
@@ -219,7 +219,7 @@ def examined(cause, found, words):
 
 def test_a_diagnosis_writes_it_again_but_not_on_other_rows(tmp_path, monkeypatch):
     folder = tmp_path / "run"
-    monkeypatch.setattr(ending, "attempt", lambda draw, say: [])
+    monkeypatch.setattr(ending, "made", lambda draw, say: [])
     freqjax.train(tiny_config(), folder, say=lambda line: None)
     first = (folder / "CARD.md").read_text(encoding="utf-8")
     assert "Not diagnosed." in first
@@ -240,7 +240,7 @@ def test_a_diagnosis_writes_it_again_but_not_on_other_rows(tmp_path, monkeypatch
 
 
 def test_a_score_that_is_not_finite_is_left_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(ending, "attempt", lambda draw, say: [])
+    monkeypatch.setattr(ending, "made", lambda draw, say: [])
     config = tiny_config(optimizer={"learning_rate": 1e30, "name": "sgd"})
     freqjax.train(config, tmp_path / "run", say=lambda line: None)
     card = (tmp_path / "run" / "CARD.md").read_text(encoding="utf-8")

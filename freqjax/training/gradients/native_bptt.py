@@ -22,7 +22,6 @@ from freqjax.tasks import Task
 from freqjax.training import chunks
 from freqjax.training.chunks import Chunk
 from freqjax.training.optimizers import Schedule
-from freqjax.training.regimes import is_curriculum
 
 # The gates of a scan are stored for its gradient up to this many numbers T·B·4H, else computed again from the
 # states: they would take twice the memory of these, for a time that differs little.
@@ -49,8 +48,8 @@ class NativeLstmCell(LstmCell):
 def why_not(network: Network, task: Task, config: Config) -> str | None:
     """Return the reason that the native scans do not support a network, as a sentence, or None."""
     del task
-    if is_curriculum(config):
-        horizon = config.curriculum.first_horizon
+    horizon = config.curriculum.first_horizon
+    if horizon is not None and config.train.regime == "full":
         return f"curriculum.first_horizon is {horizon}: Gauss-Newton steps have no native scans."
     if not isinstance(network, HasCell) or network.cell is None:
         kind = type(network).__name__

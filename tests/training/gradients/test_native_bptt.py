@@ -247,7 +247,9 @@ def test_a_curriculum_is_refused(monkeypatch):
     config = load_config("configs/quick.py")
     config = dataclasses.replace(config, train=dataclasses.replace(config.train, engine="native"))
     task = make_task(config.task)
-    with pytest.raises(UserError, match=r"native: curriculum\.first_horizon is \d+: Gauss-Newton"):
+    with pytest.raises(
+        UserError, match=r"native: curriculum\.first_horizon is 0\.25: Gauss-Newton"
+    ):
         engines.choose(make_network(config.network, task), task, config)
 
 
