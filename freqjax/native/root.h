@@ -23,11 +23,15 @@
 
 namespace {
 
+// Numbers of one register: compilers make many small steps of operations on larger ones.
+#if defined(__AVX512F__)
 constexpr int64_t kLanes = 16;
+#else
+constexpr int64_t kLanes = 8;
+#endif
 constexpr int64_t kColumns = 8;
 
-// Numbers of one register, or of several on processors with smaller ones.
-typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float)), aligned(64)));
+typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
 
 typedef float Column __attribute__((vector_size(kColumns * sizeof(float))));
 
@@ -130,17 +134,18 @@ class Root {
     return reinterpret_cast<Lanes*>(tiles_.get() + begin(group) * kTile);
   }
 
-  // Sum the lanes of each of the kColumns registers: halves first, then neighbours, three times.
+  // Sum the lanes of each of the kColumns registers: their parts first, then neighbours, three times.
   static Column totals(const Lanes* sums) {
-    Column halves[kColumns];
+    Column found[kColumns];
     for (int64_t k = 0; k < kColumns; ++k) {
-      Column parts[2];
+      Column parts[kLanes / kColumns];
       std::memcpy(parts, sums + k, sizeof parts);
-      halves[k] = parts[0] + parts[1];
+      found[k] = parts[0];
+      for (int64_t part = 1; part < kLanes / kColumns; ++part) found[k] += parts[part];
     }
     for (int64_t left = kColumns / 2; left > 0; left /= 2)
-      for (int64_t k = 0; k < left; ++k) halves[k] = neighbours(halves[2 * k], halves[2 * k + 1]);
-    return halves[0];
+      for (int64_t k = 0; k < left; ++k) found[k] = neighbours(found[2 * k], found[2 * k + 1]);
+    return found[0];
   }
 
   // Sums of neighbours in a, and then in b.
