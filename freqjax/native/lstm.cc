@@ -22,6 +22,7 @@ namespace {
 
 // Floats that a part's arguments of the gates may take, what a second cache holds.
 constexpr int64_t kPart = 1 << 17;
+
 // The row of a stream at sample t of an array [T, B, count].
 const float* row(const Scan& s, const float* of, int64_t t, int64_t stream, int64_t count) {
   return of + (t * s.streams + stream) * count;

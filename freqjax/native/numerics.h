@@ -16,6 +16,14 @@
 
 namespace {
 
+// Numbers of one register: compilers make many small steps of operations on larger ones.
+#if defined(__AVX512F__)
+constexpr int64_t kLanes = 16;
+#else
+constexpr int64_t kLanes = 8;
+#endif
+typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
+
 // eˣ − 1, so that small results keep their digits; NaN stays NaN. x = n ln 2 + r, and a series in r.
 inline float expm1f_(float x) {
   x = x < -87.0f ? -87.0f : x;

@@ -15,14 +15,6 @@
 
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int64_t kLanes = 16;
-#else
-constexpr int64_t kLanes = 8;
-#endif
-
-typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
-
 // The same at any address, over floats.
 typedef float Loose
     __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));

@@ -23,15 +23,7 @@
 
 namespace {
 
-// Numbers of one register: compilers make many small steps of operations on larger ones.
-#if defined(__AVX512F__)
-constexpr int64_t kLanes = 16;
-#else
-constexpr int64_t kLanes = 8;
-#endif
 constexpr int64_t kColumns = 8;
-
-typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
 
 typedef float Column __attribute__((vector_size(kColumns * sizeof(float))));
 
