@@ -158,7 +158,7 @@ class SharedReplicas:
     def advance(self, until: float = math.inf) -> list[Row] | None:
         """Run one chunk of updates; at an epoch's end, return a row of metrics for each active replica.
 
-        All have the same epoch, so that whoever calls this no more at the epoch `until` keeps it.
+        All have the same epoch, so that the caller holds them at the epoch `until` by not calling this.
         """
         active = [log.is_active for log in self.logs]
         low, high = self._bounds[self._next_chunk]
