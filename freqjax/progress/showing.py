@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from freqjax.progress.lines import Lines
@@ -61,6 +61,8 @@ class _Shower:
         self.display = display
         # Recursive, since a signal may come while it is held and its handler may write.
         self.lock = threading.RLock()
+        # `print` writes a line and its end apart: between the two, progress would erase the line.
+        self.is_line_open = False
         self._phases: tuple[Phase, ...] = ()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -84,7 +86,8 @@ class _Shower:
     def _run(self) -> None:
         while not self._ended.wait(_LOOK):
             with self.lock:
-                self.display.tick(self._phases)
+                if not self.is_line_open:
+                    self.display.tick(self._phases)
 
 
 class _Beside:
@@ -98,7 +101,12 @@ class _Beside:
             self._shower.display.before()
             written = self._stream.write(text)
             self._shower.display.after()
+            if text:
+                self._shower.is_line_open = not text.endswith("\n")
             return written
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        self.write("".join(lines))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

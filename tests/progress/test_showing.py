@@ -158,6 +158,30 @@ def test_a_terminal_has_one_line_that_is_rewritten_and_gone_at_the_end(before):
     assert ("\x1b[3" in written) is (before == "")  # colours
 
 
+@pytest.mark.parametrize("kind", [terminal.Line, lines.Lines])
+def test_progress_waits_for_the_end_of_a_line_that_is_written_in_parts(kind, monkeypatch):
+    stream, clock = io.StringIO(), Clock()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(terminal, "drawing", lambda _: terminal.plain)
+    display, looks = kind(stream, clock=clock), []
+    tick = display.tick
+    display.tick = lambda phases: (tick(phases), looks.append(stream.getvalue()))
+    with progress.shown(display), progress.phase("working"):
+        clock.now += 60
+        sys.stderr.write("war")
+        sys.stderr.write("ning")
+        time.sleep(0.6)  # two looks of the thread
+        sys.stderr.write("")
+        assert stream.getvalue().endswith("warning") and not any("war" in look for look in looks)
+        sys.stderr.writelines(["\n"])
+        clock.now += 60
+        give_up = time.monotonic() + 20
+        while not (looks and "warning" in looks[-1]) and time.monotonic() < give_up:
+            time.sleep(0.05)
+    assert "warning\n" in stream.getvalue()
+    assert "working" in looks[-1].partition("warning\n")[2]
+
+
 @posix
 @pytest.mark.parametrize("before", ["", WITHOUT_RICH], ids=["rich", "plain"])
 def test_an_interrupt_leaves_the_terminal_clean(before):
