@@ -31,11 +31,14 @@ _LONGEST_PERIOD = 10_000_000
 
 
 class Synthesizer(NamedTuple):
-    """Tables of the synthesis; F frequencies, T samples, P samples in the common period.
+    """Numbers of the synthesis; F frequencies, T samples, S starts.
+
+    All are arguments of compiled functions, so that tasks of one shape share a program.
 
     Attributes:
       cycles: [T, F] float32, f_i n / f_s modulo 1.
-      start_cycles: [P, F] float32, phase of a start at sample s, cycles.
+      start_cycles: [S, F] float32, phases of the starts that are drawn from, cycles: all samples of the
+        common period, or one.
       amplitude_range: (low, high), dimensionless.
       phase_scale: dimensionless.
     """
@@ -84,15 +87,15 @@ def _cycles(samples: np.ndarray, cycles_per_sample: np.ndarray) -> np.ndarray:
 
 
 def draw_starts(synthesizer: Synthesizer, key: jax.Array, count: int) -> jax.Array:
-    """Draw the phases [N, F], cycles, of N starts that are uniform on the grid of the common period."""
+    """Draw the phases [N, F], cycles, of N starts, each equally often."""
     table = jnp.asarray(synthesizer.start_cycles)
     return table[jax.random.randint(key, (count,), 0, table.shape[0])]
 
 
-def fixed_start(task: ExtractionConfig, start: int) -> jax.Array:
-    """Return the phases [1, F], cycles, of a stream that begins at sample `start`."""
+def starting_at(synthesizer: Synthesizer, task: ExtractionConfig, start: int) -> Synthesizer:
+    """Return the synthesizer whose streams all begin at sample `start`."""
     steps = np.asarray(task.frequencies, np.float64) / task.sampling_rate
-    return jnp.asarray(_cycles(np.asarray([start]), steps))
+    return synthesizer._replace(start_cycles=_cycles(np.asarray([start]), steps))
 
 
 def synthesize(

@@ -86,8 +86,6 @@ class Extraction(Task):
         self.easier = "task.phase_scale=0.01" if no_start else "task.start=zero"
         self._require_memory(1)
         self._synthesizer = signals.make_synthesizer(config)
-        # Stored, so that training and test rows of one shape are compiled once.
-        self._drawn = jax.jit(self._draw, static_argnums=(1, 2, 3))
         self._judged: _Judged | None = None
 
     def split(self, name: str) -> Batch | None:
@@ -103,7 +101,7 @@ class Extraction(Task):
 
     def sample(self, key: jax.Array, samples: int) -> Batch:
         """Draw F blocks a start, with starts and noise from `key`; their first T samples."""
-        return self._draw(key, self._start_count(1), samples)
+        return _draw(self._synthesizer, key, self._start_count(1), samples)
 
     def inputs_of(self, samples: np.ndarray | jax.Array, group: int) -> jax.Array:
         """Return [T, 1 + F]: the samples beside the one-hot selector of frequency `group`."""
@@ -199,8 +197,11 @@ class Extraction(Task):
         def draw(config: ExtractionConfig, start: int | None) -> Batch:
             count = probes.STARTS if config.start == "random" else 1
             task = self if config == self.config else Extraction(config)
-            drawn = task._drawn(jax.random.key(config.test_seed), count, task.samples, start)
-            return jax.tree.map(np.asarray, drawn)
+            synthesizer = task._synthesizer
+            if start is not None:
+                synthesizer = signals.starting_at(synthesizer, config, start)
+            key = jax.random.key(config.test_seed)
+            return jax.tree.map(np.asarray, _draw(synthesizer, key, count, task.samples))
 
         return probes.probe(self.config, draw, run)
 
@@ -330,26 +331,6 @@ class Extraction(Task):
         }
         capacity.require([Need(max(fields, key=fields.__getitem__), "the rows", drawn)])
 
-    def _draw(self, key: jax.Array, count: int, samples: int, start: int | None = None) -> Batch:
-        frequencies = len(self.frequencies)
-        start_key, noise_key = jax.random.split(key)
-        if start is None:
-            ahead = signals.draw_starts(self._synthesizer, start_key, count)
-        else:
-            ahead = signals.fixed_start(self.config, start)
-        mixture, components = signals.synthesize(self._synthesizer, noise_key, ahead, samples)
-        shape = (count, frequencies, samples)
-        selectors = jnp.broadcast_to(jnp.eye(frequencies)[None, :, None, :], (*shape, frequencies))
-        repeated = jnp.broadcast_to(mixture[:, None, :, None], (*shape, 1))
-        return Batch(
-            inputs={
-                "signal": repeated.reshape(-1, samples, 1),
-                "selector": selectors.reshape(-1, samples, frequencies),
-            },
-            targets=components.transpose(0, 2, 1).reshape(-1, samples, 1),
-            group=jnp.tile(jnp.arange(frequencies), count),
-        )
-
     def _rows(self, path: str, field: str, seed: int, fewest_starts: int) -> Batch:
         if path:
             rows = datasets.read_rows(Path(path), self.config, field)
@@ -358,7 +339,27 @@ class Extraction(Task):
             return blocks
         count = self._start_count(fewest_starts)
         self._require_memory(count)
-        drawn = self._drawn(jax.random.key(seed), count, self.samples, None)
+        drawn = _draw(self._synthesizer, jax.random.key(seed), count, self.samples)
         blocks = jax.tree.map(np.asarray, drawn)
         check_blocks(blocks, self.config, f"the rows of seed {seed}")
         return blocks
+
+
+@partial(jax.jit, static_argnames=("count", "samples"))
+def _draw(synthesizer: signals.Synthesizer, key: jax.Array, count: int, samples: int) -> Batch:
+    """Draw `count` starts and the first T = `samples` samples of the F blocks of each."""
+    frequencies = synthesizer.cycles.shape[1]
+    start_key, noise_key = jax.random.split(key)
+    ahead = signals.draw_starts(synthesizer, start_key, count)
+    mixture, components = signals.synthesize(synthesizer, noise_key, ahead, samples)
+    shape = (count, frequencies, samples)
+    selectors = jnp.broadcast_to(jnp.eye(frequencies)[None, :, None, :], (*shape, frequencies))
+    repeated = jnp.broadcast_to(mixture[:, None, :, None], (*shape, 1))
+    return Batch(
+        inputs={
+            "signal": repeated.reshape(-1, samples, 1),
+            "selector": selectors.reshape(-1, samples, frequencies),
+        },
+        targets=components.transpose(0, 2, 1).reshape(-1, samples, 1),
+        group=jnp.tile(jnp.arange(frequencies), count),
+    )

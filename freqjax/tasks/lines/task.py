@@ -116,7 +116,7 @@ class Lines(Task):
 
     def sample(self, key: jax.Array, samples: int) -> Batch:
         """Draw `task.recordings` new recordings of each line; their first T samples."""
-        return self._draw(key, self.config.recordings, samples, self._source().excerpts)
+        return self._drawn(key, self.config.recordings, samples, self._source().excerpts)
 
     def sample_without_files(self, key: jax.Array, samples: int) -> Batch:
         """Draw as `sample`, with white noise in place of recordings of noise, which is as strong."""

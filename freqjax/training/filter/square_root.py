@@ -58,7 +58,7 @@ def _less(
     """Subtract the outer product, in halves where XLA would start threads for less work than they cost."""
     cuts = [0, len(root) // 2, None] if root.size <= _THREADS_PAY else [0, None]
     for start, end in itertools.pairwise(cuts):
-        root = root.at[start:end].add(-change[start:end, None] * projected)
+        root = root.at[start:end].add(-change[start:end, None] * projected[None])
     return root
 
 

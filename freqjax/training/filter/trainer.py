@@ -13,7 +13,6 @@ that are no selector.
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
 import time
 from typing import Any
@@ -233,12 +232,9 @@ class FilterTrainer:
 
     def _draw(self, number: int) -> Sequences:
         key = jax.random.fold_in(noise_key(self._config.train.seed), number)
-        return jax.device_get(self._sample(key))
-
-    @functools.cached_property
-    def _sample(self) -> Any:
-        task = self._task
-        return jax.jit(lambda key: task.sequences(task.sample(key, task.samples)))
+        # Not compiled as a whole: the rows of the splits were drawn by the same programs of the task.
+        drawn = jax.device_get(self._task.sample(key, self._task.samples))
+        return self._task.sequences(drawn)
 
     def _end_epoch(self) -> EpochResult:
         """Return the result of a pass over all sequences."""

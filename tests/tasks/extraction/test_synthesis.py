@@ -7,7 +7,7 @@ import pytest
 from freqjax import TaskConfig, UserError
 from freqjax.tasks import make_task
 from freqjax.tasks.extraction.limits.law import noise_variance
-from freqjax.tasks.extraction.synthesis import common_period, fixed_start
+from freqjax.tasks.extraction.synthesis import common_period, make_synthesizer, starting_at
 
 
 def task(**fields):
@@ -57,6 +57,22 @@ def test_noise_is_drawn_anew_at_every_sample():
     assert abs(correlation) < 4 / 100
 
 
+def test_rows_of_one_shape_are_drawn_by_one_program():
+    compiled = []
+
+    def listen(event, duration_secs, **kwargs):
+        compiled.append(event)
+
+    task(duration=3.17).split("train")
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        for fields in ({"phase_scale": 0.3}, {"train_seed": 9}, {"frequencies": (2, 4, 6, 9.5)}):
+            task(duration=3.17, **fields).split("train")
+    finally:
+        jax.monitoring.clear_event_listeners()
+    assert not [event for event in compiled if "compile" in event]
+
+
 def test_seeds_give_the_same_rows_again_and_others_give_others():
     first, again = (task(train_seed=3).rows("train") for _ in range(2))
     np.testing.assert_array_equal(first.inputs, again.inputs)
@@ -85,9 +101,11 @@ def test_random_starts_lie_on_the_grid_and_targets_follow_them():
 
 def test_a_start_takes_no_memory_however_late():
     config = TaskConfig(sampling_rate=1e9, duration=1e-8)
+    synthesizer = make_synthesizer(config)
     for start in (0, 7, 10**15 + 123_456_789):
         expected = np.array([f * start % 10**9 for f in (1, 3, 5, 7)]) / 1e9  # of whole numbers
-        apart = np.mod(np.asarray(fixed_start(config, start), np.float64) - expected + 0.5, 1) - 0.5
+        found = starting_at(synthesizer, config, start).start_cycles
+        apart = np.mod(found.astype(np.float64) - expected + 0.5, 1) - 0.5
         np.testing.assert_allclose(apart, np.zeros((1, 4)), atol=1e-6)
 
 

@@ -35,6 +35,18 @@ def test_fifty_observations_are_those_of_the_covariance(underweight):
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("size", [1, 2, 511, 513])
+def test_a_root_that_is_updated_in_halves_and_as_a_whole_is_that_of_the_covariance(size):
+    generator = np.random.default_rng(0)
+    root = np.eye(size) + 0.1 * generator.normal(size=(size, size))
+    slope = generator.normal(size=size)
+    expected, covariance = kalman(root @ root.T, slope, 0.5, 1.0)
+    gain, found = jax.jit(observe)(root, slope, 0.5, 1.0)
+    np.testing.assert_allclose(gain, expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found @ found.T, covariance, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("underweight", [0.0, 1.0])
 def test_parts_apart_are_a_filter_whose_other_covariances_are_deleted(underweight):
     generator = np.random.default_rng(0)
