@@ -71,9 +71,10 @@ def test_configs_are_read_and_shown_without_jax():
     assert said == "[]\n"
 
 
-def test_a_run_without_figures_needs_neither_matplotlib_nor_torch():
+@pytest.mark.parametrize("name", ["clock64", "hum50"])
+def test_a_run_without_figures_needs_neither_matplotlib_nor_torch(name):
     said = python(
-        "import sys, freqjax\nfreqjax.load('checkpoints/clock64')\n"
+        f"import sys, freqjax\nfreqjax.load('checkpoints/{name}')\nimport freqjax.tasks.lines.task\n"
         "print([name for name in ('matplotlib', 'torch', 'scipy.signal') if name in sys.modules])"
     )
     assert said == "[]\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
-from scipy import signal
 
 from freqjax.tasks.lines.baselines.line import Line, check, require_parameter, turned
 
@@ -27,6 +26,8 @@ def lock_in(
     Raises:
       UserError: the line, a sample or the width is not allowed.
     """
+    from scipy import signal  # takes a second to import
+
     check(signals, line)
     highest = line.period / 2
     require_parameter(0 < width < highest, "width", width, f"above 0 and below {highest:g}")
@@ -54,6 +55,8 @@ def notch(
     Raises:
       UserError: the line, a sample or Q is not allowed.
     """
+    from scipy import signal  # takes a second to import
+
     check(signals, line)
     require_parameter(quality > 0, "quality", quality, "above 0")
     rest = signals

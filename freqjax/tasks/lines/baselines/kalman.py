@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy import signal
 
 from freqjax.tasks.lines.baselines.frequency_filter import Filtered, Scale, Settings, follow
 from freqjax.tasks.lines.baselines.line import Line, check, require_parameter
@@ -157,6 +156,8 @@ def _average(
       memory: samples.
       line: what is known of it.
     """
+    from scipy import signal  # takes a second to import
+
     shape = (len(noise), filters, noise.shape[1] // filters)
     halfway = found.innovations * (1 - 0.5 * found.shares)
     scores = (halfway**2 / noise + found.shares).reshape(shape)

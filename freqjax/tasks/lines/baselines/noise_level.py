@@ -12,7 +12,6 @@ import math
 
 import numpy as np
 from jaxtyping import Float
-from scipy import signal
 
 from freqjax.tasks.lines.baselines.line import Line
 
@@ -44,6 +43,8 @@ def noise_level(
     Returns:
       [N, T], above 0 as soon as a sample was not 0.
     """
+    from scipy import signal  # takes a second to import
+
     samples = signals.shape[1]
     counted = np.arange(samples) >= _SETTLING * line.period
     smooth = math.exp(-1 / (window * line.period))
@@ -68,6 +69,8 @@ def noise_level(
 
 def _mean(values: Float[np.ndarray, "N T"], smooth: float) -> Float[np.ndarray, "N T"]:
     """Return the running mean, with exponential forgetting, from a start at 0."""
+    from scipy import signal  # takes a second to import
+
     return np.asarray(signal.lfilter([1 - smooth], [1, -smooth], values))
 
 
@@ -83,6 +86,8 @@ def _bands(line: Line) -> list[np.ndarray]:
 
 def _band_pass(band: tuple[float, float], rate: float) -> np.ndarray:
     """Design a band-pass; an offset can be far stronger than the line, and is rejected altogether."""
+    from scipy import signal  # takes a second to import
+
     passing = signal.ellip(_ORDER, _RIPPLE, _REJECTION, band, "bandpass", output="sos", fs=rate)
     rejecting = signal.butter(1, band[0] / 2, "highpass", output="sos", fs=rate)
     return np.concatenate([np.asarray(passing), np.asarray(rejecting)])
@@ -90,6 +95,8 @@ def _band_pass(band: tuple[float, float], rate: float) -> np.ndarray:
 
 def _noise_gain(sections: np.ndarray) -> float:
     """Return the power of the output of a filter for white noise of variance 1."""
+    from scipy import signal  # takes a second to import
+
     frequencies = 2**16
     _, response = signal.freqz_sos(sections, frequencies)
     return float(np.mean(np.abs(response) ** 2))
