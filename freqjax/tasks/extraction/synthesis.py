@@ -87,7 +87,7 @@ def _cycles(samples: np.ndarray, cycles_per_sample: np.ndarray) -> np.ndarray:
 
 
 def draw_starts(synthesizer: Synthesizer, key: jax.Array, count: int) -> jax.Array:
-    """Draw the phases [N, F], cycles, of N starts, each equally often."""
+    """Draw the phases [N, F], cycles, of N starts, each of the table equally likely."""
     table = jnp.asarray(synthesizer.start_cycles)
     return table[jax.random.randint(key, (count,), 0, table.shape[0])]
 
