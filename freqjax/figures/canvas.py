@@ -15,10 +15,11 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.image import imsave
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from PIL import Image
 
 from freqjax.figures import processes
+from freqjax.figures.layout import GridLayout
 from freqjax.figures.palette import (
     GREY,
     GROUP_COLOURS,
@@ -52,13 +53,15 @@ __all__ = [
     "write",
 ]
 
-# Sixteen shades per channel, with an error of at most 8 of 255, halve the size of a PNG.
-_SHADES = ((np.arange(256) + 8) // 17 * 17).astype(np.uint8)
+# Sixteen shades per channel, with an error of at most 8 of 255: most figures then have few enough colours for
+# a PNG with a palette, which is smaller and quicker to compress.
+_SHADES, _MOST_COLOURS = 16, 256
+_SHADE = ((np.arange(256) + 8) // 17).astype(np.uint16)
 
 
 def blank(width: float, height: float) -> Figure:
     """Create a figure of width × height inches without pyplot."""
-    return Figure(figsize=(width, height), dpi=140, layout="constrained", facecolor="white")
+    return Figure(figsize=(width, height), dpi=140, layout=GridLayout(), facecolor="white")
 
 
 def dress(axis: Axes) -> None:
@@ -162,8 +165,23 @@ def png(figure: Figure) -> bytes:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     content = io.BytesIO()
-    imsave(content, _SHADES[np.asarray(canvas.buffer_rgba())], format="png")
+    _few_colours(np.asarray(canvas.buffer_rgba())).save(content, format="png", compress_level=5)
     return content.getvalue()
+
+
+def _few_colours(pixels: np.ndarray) -> Image.Image:
+    """Reduce the colours of pixels [height, width, 4] to a few shades per channel; alpha is dropped."""
+    red, green, blue = (_SHADE[pixels[..., channel]] for channel in range(3))
+    colours = (red * _SHADES + green) * _SHADES + blue
+    used = np.flatnonzero(np.bincount(colours.ravel(), minlength=_SHADES**3))
+    table = np.stack(np.unravel_index(used, (_SHADES,) * 3), axis=1).astype(np.uint8) * 17
+    place = np.zeros(_SHADES**3, np.uint16)
+    place[used] = np.arange(len(used))
+    if len(used) > _MOST_COLOURS:
+        return Image.fromarray(table[place[colours]])
+    image = Image.fromarray(place[colours].astype(np.uint8))
+    image.putpalette(table.tobytes())
+    return image
 
 
 def say_not_finite(axis: Axes, values: np.ndarray) -> bool:

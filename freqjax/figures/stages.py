@@ -46,6 +46,7 @@ def curriculum(history: History, scale: Scale, directory: str | Path) -> Path:
     low, high = log_limits(panels[0], [y for pair in curves for y in pair], *scale.guides)
     for index, (axis, (loss, frozen)) in enumerate(zip(panels, curves, strict=True)):
         axis.set(yscale="log", ylim=(low, high))
+        canvas.decades(axis.yaxis)
         _draw_errors(axis, scale, updates, loss, frozen, index)
         title = f"{scale.groups[index]}: {number(last_known(frozen))} frozen"
         if not np.isfinite(frozen).any():
