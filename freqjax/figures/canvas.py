@@ -12,10 +12,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image
 
 from freqjax.figures import processes
@@ -39,7 +37,6 @@ __all__ = [
     "PALE",
     "blank",
     "colour",
-    "decades",
     "dress",
     "grid",
     "outer_labels",
@@ -47,7 +44,6 @@ __all__ = [
     "save",
     "say_not_finite",
     "set_headline",
-    "steps",
     "subplots",
     "text_colour",
     "write",
@@ -84,26 +80,6 @@ def subplots(
     for axis in axes.flat:
         dress(axis)
     return figure, axes
-
-
-def decades(axis: Axis) -> None:
-    """Mark the decades of a logarithmic axis alone, with plain numbers.
-
-    Typeset powers of ten, and ticks between them, are slow to lay out.
-    """
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(_plain))
-
-
-def steps(axis: Axis) -> None:
-    """Mark 1, 2 and 5 in each decade of a logarithmic axis, with plain numbers."""
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    decades(axis)
-
-
-def _plain(value: float, place: int | None) -> str:
-    del place
-    return f"{value:g}"
 
 
 def grid(panels: int, height: float, **options: Any) -> tuple[Figure, list[Axes]]:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from freqjax.figures import canvas
+from freqjax.figures import canvas, ticks
 from freqjax.figures.history import History, Scale, last_known, positive
 from freqjax.figures.words import number
 
@@ -83,7 +83,7 @@ def log_limits(axis: Axes, series: Iterable[np.ndarray], *include: float) -> tup
     room = max(1.6, math.sqrt(30 * low / high))  # a decade and a half at least
     low, high = low / room, high * room
     axis.set_yscale("log")
-    canvas.decades(axis.yaxis)
+    ticks.decades(axis.yaxis)
     axis.set_ylim(low, high)
     return low, high
 

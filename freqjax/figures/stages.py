@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from freqjax.figures import canvas
+from freqjax.figures import canvas, ticks
 from freqjax.figures.history import History, Scale, last_known, positive
 from freqjax.figures.lines import draw_guides, epoch_axis, label_ends, log_limits
 from freqjax.figures.words import number
@@ -46,7 +46,7 @@ def curriculum(history: History, scale: Scale, directory: str | Path) -> Path:
     low, high = log_limits(panels[0], [y for pair in curves for y in pair], *scale.guides)
     for index, (axis, (loss, frozen)) in enumerate(zip(panels, curves, strict=True)):
         axis.set(yscale="log", ylim=(low, high))
-        canvas.decades(axis.yaxis)
+        ticks.decades(axis.yaxis)
         _draw_errors(axis, scale, updates, loss, frozen, index)
         title = f"{scale.groups[index]}: {number(last_known(frozen))} frozen"
         if not np.isfinite(frozen).any():
@@ -88,7 +88,7 @@ def _draw_horizons(axis: Axes, updates: np.ndarray, horizons: np.ndarray, unit: 
     log_limits(axis, [horizons])
     low, high = axis.get_ylim()
     axis.set_ylim(low, high * (high / low) ** 0.12)
-    canvas.steps(axis.yaxis)
+    ticks.steps(axis.yaxis)
     axis.set_ylabel(f"horizon ({unit})")
     _name_horizons(axis, updates, horizons)
 

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from freqjax.config.laws import Law
-from freqjax.figures import canvas
+from freqjax.figures import canvas, ticks
 from freqjax.figures.words import number
 from freqjax.sweep.results import is_halved
 from freqjax.sweep.standards import Names, is_solved
@@ -115,7 +115,7 @@ def _drawn(
             _part(panel, law, part, key, low)
     if law.is_log:
         panel.set_xscale("log")
-        (canvas.decades if law.high > _WIDE * law.low else canvas.steps)(panel.xaxis)
+        (ticks.decades if law.high > _WIDE * law.low else ticks.steps)(panel.xaxis)
         edge = (law.high / law.low) ** 0.05
         panel.set_xlim(law.low / edge, law.high * edge)
     else:

@@ -1,6 +1,7 @@
 """Inspection of figures in the tests: artists and legibility."""
 
 import io
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,32 @@ def keep_figures(monkeypatch):
     kept = {}
 
     def keep(figure, directory, name):
+        assert_quick_to_send(figure)
         kept[name] = figure
         return Path(directory, name)
 
     monkeypatch.setattr(canvas, "save", keep)
     return kept
+
+
+class _Naming(pickle.Unpickler):
+    """Reader of a pickle that remembers which modules it names."""
+
+    def __init__(self, content):
+        super().__init__(io.BytesIO(content))
+        self.modules = set()
+
+    def find_class(self, module, name):
+        self.modules.add(module)
+        return super().find_class(module, name)
+
+
+def assert_quick_to_send(figure):
+    """Check that a process can draw it without JAX, which takes longer to import than a figure to draw."""
+    reader = _Naming(pickle.dumps(figure))
+    reader.load()
+    own = {module for module in reader.modules if module.startswith(("freqjax", "jax"))}
+    assert all(module.startswith("freqjax.figures.") for module in own), own
 
 
 # What draws a figure, where tests have put a PIXEL in its place.

@@ -8,7 +8,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from freqjax.figures import canvas, processes
+from freqjax.figures import canvas, processes, ticks
 from freqjax.figures.attempt import attempt
 from tests.root import ROOT
 
@@ -24,7 +24,7 @@ def figure(seed=0):
     made, axes = canvas.subplots(7, 3, 1, 2, sharex=True)
     for axis in axes.flat:
         axis.semilogy(np.random.default_rng(seed).uniform(1e-3, 1, 50), label="loss")
-        canvas.decades(axis.yaxis)
+        ticks.decades(axis.yaxis)
         axis.set_xlabel("epoch")
     axes[0, 0].legend()
     canvas.set_headline(
@@ -53,6 +53,14 @@ def test_processes_draw_what_one_draws(tmp_path, two_cores):
     assert len(started(drawers)) == 2
     assert all(process.returncode is not None for process in started(drawers))
     assert processes.current() is None
+
+
+def test_a_process_that_draws_does_not_import_jax():
+    program = "import sys; from freqjax.figures import ticks, worker; print('jax' in sys.modules)"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert ended.stdout.split() == ["False"]
 
 
 def test_settings_of_the_program_hold_for_the_processes(tmp_path, two_cores):

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import ScalarFormatter
 
-from freqjax.figures import canvas
+from freqjax.figures import canvas, ticks
 from freqjax.tasks.extraction.figures.findings import distribution_finding
 from freqjax.tasks.extraction.figures.record import GOAL_MSE, EvaluationRecord, present_indices
 
@@ -16,7 +15,6 @@ from freqjax.tasks.extraction.figures.record import GOAL_MSE, EvaluationRecord, 
 # large ones would make a spike of all others.
 _SPREAD = 4.0
 _FEWEST_BINS, _MOST_BINS = 15, 81
-_SUPERSCRIPTS = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
 # 95 % of a normal distribution lie within this many standard deviations.
 _NORMAL_95 = 1.96
 
@@ -33,19 +31,6 @@ class _Errors(NamedTuple):
     values: np.ndarray
     within: float
     edges: np.ndarray
-
-
-class _Powers(ScalarFormatter):
-    """Numbers with a power of ten at the end of the axis, in plain text, since typeset ones are slow."""
-
-    def __init__(self) -> None:
-        super().__init__(useOffset=False)
-        self.set_powerlimits((-3, 4))
-
-    def get_offset(self) -> str:
-        """Return the power of ten, such as ×10⁻³; empty if there is none."""
-        power = super().get_offset().removeprefix("1e")
-        return "×10" + power.translate(_SUPERSCRIPTS) if power else ""
 
 
 def error_distribution(record: EvaluationRecord, directory: str | Path) -> Path:
@@ -71,7 +56,7 @@ def error_distribution(record: EvaluationRecord, directory: str | Path) -> Path:
         bound = "no finite output" if errors is None else f"95 % within ±{errors.within:.2g}"
         axis.set_title(f"{name}: {bound}", loc="left", fontsize=10)
         for side in (axis.xaxis, axis.yaxis):
-            side.set_major_formatter(_Powers())
+            ticks.powers(side)
         canvas.say_not_finite(axis, outputs)
     canvas.outer_labels(axes, "output − target (target peak = 1)", "density (per unit)")
     named = max((axis.get_legend_handles_labels() for axis in axes), key=lambda pair: len(pair[0]))

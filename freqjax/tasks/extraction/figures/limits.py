@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from freqjax.figures import canvas
+from freqjax.figures import canvas, ticks
 from freqjax.figures.lines import label_ends
 from freqjax.figures.words import number
 from freqjax.tasks.extraction.figures.record import ZERO_MSE
@@ -30,8 +30,8 @@ def limit_curves(rows: Sequence[dict[str, Any]], directory: str | Path) -> Path:
     first = min((min(row["samples_seen"]) for row in drawn), default=1)
     last = max((max(row["samples_seen"]) for row in drawn), default=1)
     axis.set(xscale="log", yscale="log", ylim=(FLOOR, 1))
-    canvas.decades(axis.xaxis)
-    canvas.decades(axis.yaxis)
+    ticks.decades(axis.xaxis)
+    ticks.decades(axis.yaxis)
     axis.set_xlim(first / 1.1, max(last, 2 * first) * 1.1)
     for index, row in enumerate(drawn):
         colour, seen = canvas.LAYER_COLOURS[index % len(canvas.LAYER_COLOURS)], row["samples_seen"]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
-from freqjax.figures import canvas
+from freqjax.figures import canvas, ticks
 
 # |f − line| / line: a pair that ends nearer than this may produce the line. Its frequency is that of small
 # oscillations; tanh makes large ones slower by some percent.
@@ -57,7 +57,7 @@ def rotors(
     )
     shown = np.concatenate([pairs.before[pairs.drawn], pairs.after[pairs.drawn], lines])
     axes[0, 0].set(xscale="log", xlim=(shown.min() / 1.25, shown.max() * 1.25))
-    canvas.steps(axes[-1, 0].xaxis)
+    ticks.steps(axes[-1, 0].xaxis)
     what, limit = ("frequency", "") if linear else _OF_PAIRS
     axes[-1, 0].set_xlabel(f"{what} (Hz): before training ○ → after ●{limit}")
     figure.supylabel(f"{kind}s of a selector, slow to fast", fontsize=10)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from freqjax.figures import canvas
+from freqjax.figures import canvas, ticks
 from freqjax.figures.lines import log_limits
 from freqjax.figures.words import number, times
 from freqjax.tasks.extraction.figures.record import (
@@ -40,7 +40,7 @@ def standing(record: EvaluationRecord, baselines: Baselines, directory: str | Pa
     low, high = log_limits(axis, list(methods.values()), ZERO_MSE, GOAL_MSE)
     edge = low / 10**_ROOM
     axis.set(yscale="linear", xscale="log", xlim=(edge, high), ylim=(len(methods) - 0.4, -0.6))
-    canvas.decades(axis.xaxis)
+    ticks.decades(axis.xaxis)
     for place, (name, mse) in enumerate(methods.items()):
         _draw_method(axis, place, mse, present, edge, high)
         axis.annotate(
