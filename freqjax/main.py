@@ -51,7 +51,18 @@ def _run(words: Sequence[str]) -> int:
     invocation = commandline.parse(words)
     mode = MODES[invocation.mode]
     with contextlib.nullcontext() if mode.waits else progress.phase("working"):
-        return _do(mode, invocation)
+        if not _draws(mode, invocation):
+            return _do(mode, invocation)
+        from freqjax.figures import processes  # and with it NumPy
+
+        with processes.drawing():  # which load Matplotlib while this process loads JAX
+            return _do(mode, invocation)
+
+
+def _draws(mode: Mode, invocation: commandline.Invocation) -> bool:
+    """Return whether processes draw; of the processes that share a run only one has figures."""
+    shares = any(field == "run.coordinator" for field, _ in invocation.overrides)
+    return mode.draws and invocation.flags.get("figures", True) and not shares
 
 
 def _do(mode: Mode, invocation: commandline.Invocation) -> int:

@@ -124,7 +124,7 @@ def save(figure: Figure, directory: str | Path, name: str) -> Path:
     path = Path(directory) / name
     path.parent.mkdir(parents=True, exist_ok=True)
     drawers = processes.current()
-    if drawers is None or not drawers.take(figure, path):
+    if drawers is None or not drawers.take(figure, path, write):
         write(figure, path)
     return path
 

@@ -1,32 +1,45 @@
 """Processes that lay figures out and draw them, while the main one makes the next.
 
 A figure is made and pickled in a fraction of the time that its layout and drawing take, most of which is
-Python: threads would not help.
+Python: threads would not help. The main process draws too once it has to wait.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pickle
 import queue
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import freqjax
 from freqjax.system.processors import usable_cores
 
-# A process takes most of a second of a core to start, so that a third one rarely pays.
+# A process takes most of a second of a core to start, so that a third one beside the main one rarely pays.
 _MOST = 2
 
 
 class DrawingError(Exception):
     """A figure that a process could not draw; the message says why."""
+
+
+class _Sent(NamedTuple):
+    """Figure that a process draws, or this one.
+
+    Attributes:
+      draw: draws it here.
+      drawn: what is done once a process has drawn it.
+    """
+
+    draw: Callable[[], None]
+    drawn: Future[None]
 
 
 class Drawers:
@@ -42,35 +55,45 @@ class Drawers:
         for process in self._started:
             self._free.put(process)
         self._threads = ThreadPoolExecutor(count)
-        self._pending: dict[Path, Future[None]] = {}
+        self._pending: dict[Path, _Sent] = {}
 
-    def take(self, figure: Any, path: Path) -> bool:
-        """Have a figure drawn and written to `path`, and return whether it can be pickled at all."""
+    def take(self, figure: Any, path: Path, write: Callable[[Any, Path], None]) -> bool:
+        """Have a figure drawn and written to `path`, and return whether it can be pickled at all.
+
+        `write` does that in this process, if it has to wait and no other has begun.
+        """
         try:
             content = pickle.dumps(figure)
         except Exception:  # what pickle raises depends on what it meets
             return False
-        self._pending[path] = self._threads.submit(self._draw, content, path, _settings())
+        drawn = self._threads.submit(self._draw, content, path, _settings())
+        self._pending[path] = _Sent(functools.partial(write, figure, path), drawn)
         return True
 
     def wait_for(self, path: Path) -> None:
-        """Wait until the figure of `path` is written.
+        """Wait until the figure of `path` is written, and draw others meanwhile.
 
         Raises:
-          DrawingError: it could not be drawn.
+          DrawingError: a process could not draw it; what goes wrong in this one is raised as it is.
         """
-        pending = self._pending.pop(path, None)
-        if pending is not None:
-            pending.result()
+        drawn = self._pending[path].drawn if path in self._pending else None
+        while drawn is not None and not drawn.done() and self._draw_last():
+            pass
+        if path in self._pending:
+            self._pending.pop(path).drawn.result()
 
     def wait(self) -> None:
-        """Wait until all figures are written.
-
-        Raises:
-          DrawingError: one could not be drawn.
-        """
+        """Wait until all figures are written, as `wait_for` does."""
         for path in list(self._pending):
             self.wait_for(path)
+
+    def _draw_last(self) -> bool:
+        """Draw the last figure that no process has begun, and return whether there was one."""
+        for path in reversed(self._pending):
+            if self._pending[path].drawn.cancel():
+                self._pending.pop(path).draw()
+                return True
+        return False
 
     def close(self) -> None:
         """End the processes, whatever they are at."""
@@ -108,13 +131,13 @@ def current() -> Drawers | None:
 
 @contextlib.contextmanager
 def drawing() -> Iterator[None]:
-    """Have processes of their own draw what is saved, where there is more than one processor.
+    """Have processes of their own draw what is saved, as many as there are processors beside this one's.
 
     They start at once and load Matplotlib meanwhile. Who leaves without waiting for a figure has none. Within
     another such context its processes draw.
     """
-    count = min(_MOST, usable_cores())
-    if count == 1 or not sys.executable or current() is not None:
+    count = min(_MOST, usable_cores() - 1)
+    if count == 0 or not sys.executable or current() is not None:
         yield
         return
     drawers = Drawers(count)

@@ -28,6 +28,7 @@ class Mode:
       run: (config, flags) → exit code.
       word: the flag whose value may stand behind the mode without its name; empty for none.
       waits: whether it waits for others most of the time, so that there is no progress to show.
+      draws: whether processes of their own draw its figures.
     """
 
     doc: str
@@ -36,6 +37,7 @@ class Mode:
     run: Callable[[Config, dict[str, Any]], int]
     word: str = ""
     waits: bool = False
+    draws: bool = False
 
 
 MODES = {
@@ -44,6 +46,7 @@ MODES = {
         ("config", "recipe", "hz", "rate", "workdir", "resume", "device"),
         bases.of_run,
         runs.train,
+        draws=True,
     ),
     "sweep": Mode(
         "train many replicas at once, for every combination and draw of sweep.axes",
@@ -56,6 +59,7 @@ MODES = {
         ("config", "checkpoint", "workdir", "figures", "device"),
         bases.of_checkpoint,
         networks.evaluate,
+        draws=True,
     ),
     "stream": Mode(
         "answer numbers, or rows of them, from standard input, one a line, on standard output",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 def evaluate(config: Config, flags: dict[str, Any]) -> int:
     """Evaluate the weights of a checkpoint and write the results to a folder."""
     from freqjax.deploy.trained import load
-    from freqjax.figures import processes
     from freqjax.tasks.predicting import Predicts
     from freqjax.training.prepared import Prepared
 
@@ -42,8 +40,7 @@ def evaluate(config: Config, flags: dict[str, Any]) -> int:
             if not task.is_judged:
                 tell("test rows without a label are not judged: nothing else is written.")
                 return 0
-        with processes.drawing() if flags["figures"] else contextlib.nullcontext():
-            _judge(trained, task, frozen, folder, draws=flags["figures"])
+        _judge(trained, task, frozen, folder, draws=flags["figures"])
     return 0
 
 

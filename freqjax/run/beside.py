@@ -13,8 +13,9 @@ from types import TracebackType
 
 from freqjax.system.threads import on_this_device
 
-# Pieces that may wait: a slow disk slows training down, and does not fill the memory.
-_MOST = 4
+# Pieces that may wait: a slow disk slows training down, and does not fill the memory. The first checkpoint
+# takes as long as several short epochs.
+_MOST = 8
 
 
 class Beside:

@@ -16,7 +16,6 @@ from freqjax import progress
 from freqjax.checkpoints.records import Origin
 from freqjax.config.sections import Config
 from freqjax.diagnosis import Diagnosis, RunUnderExamination, diagnose
-from freqjax.figures import processes
 from freqjax.figures.attempt import arrived, made
 from freqjax.networks.network import Params
 from freqjax.page import writing as page
@@ -108,23 +107,22 @@ def sum_up(
     if params is None:
         params, weights = run.trainer.params, "last"
     task, place = run.prepared.task, run.folder.path
-    with processes.drawing():
-        say(f"evaluating the {weights} weights, the baselines and the limit …")
-        with progress.phase("evaluating"):
-            frozen = run.prepared.frozen(params, run.initial_params)
-            evaluation = task.evaluate(frozen)
-        values = _summary(run, params, evaluation, weights=weights, stop_reason=reason)
-        # First, so that nothing that follows can cost the numbers.
-        write_summary(place / "summary.json", values)
-        say("drawing the figures …")
-        parts = values, evaluation, task, run.rows, [], None, frozen
-        ended = Run(place, run.config, *parts)
-        with progress.phase("figures"):
-            folder = place / "figures"
-            figures = made(lambda: task.draw(frozen, evaluation, run.rows, folder), say)
-            # Of the page too, while other processes draw.
-            drawn = page.draw_ahead(ended) if run.config.train.page else None
-            ended = ended._replace(figures=arrived(figures, say))
+    say(f"evaluating the {weights} weights, the baselines and the limit …")
+    with progress.phase("evaluating"):
+        frozen = run.prepared.frozen(params, run.initial_params)
+        evaluation = task.evaluate(frozen)
+    values = _summary(run, params, evaluation, weights=weights, stop_reason=reason)
+    # First, so that nothing that follows can cost the numbers.
+    write_summary(place / "summary.json", values)
+    say("drawing the figures …")
+    parts = values, evaluation, task, run.rows, [], None, frozen
+    ended = Run(place, run.config, *parts)
+    with progress.phase("figures"):
+        folder = place / "figures"
+        figures = made(lambda: task.draw(frozen, evaluation, run.rows, folder), say)
+        # Of the page too, while other processes draw.
+        drawn = page.draw_ahead(ended) if run.config.train.page else None
+        ended = ended._replace(figures=arrived(figures, say))
     # A run with a summary and a report is a finished run.
     documents.write(ended)
     if run.config.train.diagnose:

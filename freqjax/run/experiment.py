@@ -6,7 +6,6 @@ All files of a run are written from here and from `freqjax.run.ending`, which su
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import math
 import time
@@ -100,6 +99,7 @@ def run(
             with (
                 Workdir(workdir, resume=resume) as folder,
                 CheckpointStore(folder.path / "checkpoints", warn=say) as store,
+                processes.drawing(),
             ):
                 return experiment.run(folder, store, lead)
 
@@ -139,14 +139,9 @@ class Experiment:
         self._rows: list[dict[str, Any]] = []
         self._snapshots: snapshots.Recorder | None = None
         self._beside: Beside | None = None
-        self._ahead = contextlib.ExitStack()
 
     def run(self, folder: Workdir, store: CheckpointStore, lead: sharing.Lead) -> Outcome:
         """Start or resume in `folder`, train until a rule or a signal stops it, and summarise."""
-        with self._ahead:
-            return self._run(folder, store, lead)
-
-    def _run(self, folder: Workdir, store: CheckpointStore, lead: sharing.Lead) -> Outcome:
         self._began, interrupts = time.perf_counter(), lead.interrupts
         saved = resuming.read(folder, store)
         changed = [] if saved is None else resuming.refuse_other_changes(self.config, saved.config)
@@ -208,8 +203,6 @@ class Experiment:
                 self._count_time()
                 if not self._rows:  # all is compiled by now
                     ending.load_ahead(self.config)
-                    # They load Matplotlib now, and draw at the end.
-                    self._ahead.enter_context(processes.drawing())
                 reason = self._end_epoch(folder, store, trainer, result, lines)
                 if reason is not None:
                     break

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.usefixtures("pictures")
 
 
 @pytest.fixture
-def two_cores(monkeypatch):
-    monkeypatch.setattr(processes, "usable_cores", lambda: 2)
+def three_cores(monkeypatch):
+    monkeypatch.setattr(processes, "usable_cores", lambda: 3)
 
 
 def figure(seed=0):
@@ -43,7 +43,7 @@ def started(drawers):
     return drawers._started
 
 
-def test_processes_draw_what_one_draws(tmp_path, two_cores):
+def test_processes_draw_what_one_draws(tmp_path, three_cores):
     alone = [canvas.save(figure(seed), tmp_path / "alone", f"{seed}.png") for seed in range(5)]
     with processes.drawing():
         drawers = current()
@@ -55,6 +55,35 @@ def test_processes_draw_what_one_draws(tmp_path, two_cores):
     assert processes.current() is None
 
 
+def test_who_waits_draws_what_no_process_has_begun(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "usable_cores", lambda: 2)
+    alone = [canvas.save(figure(seed), tmp_path / "alone", f"{seed}.png") for seed in range(5)]
+    here, write = [], canvas.write
+    monkeypatch.setattr(canvas, "write", lambda made, path: here.append(path) or write(made, path))
+    with processes.drawing():
+        drawers = current()
+        paths = [canvas.save(figure(seed), tmp_path / "beside", f"{seed}.png") for seed in range(5)]
+        drawers.wait_for(paths[0])  # while the process starts
+        drawers.wait()
+        assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in alone]
+    assert len(started(drawers)) == 1
+    assert here == paths[: -len(here) - 1 : -1] and paths[0] not in here
+
+
+def test_what_goes_wrong_while_waiting_is_told_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "usable_cores", lambda: 2)
+
+    def draw():
+        paths = [canvas.save(figure(), tmp_path / name, "a.png") for name in ("kept", "gone")]
+        shutil.rmtree(tmp_path / "gone")
+        return paths
+
+    said = []
+    with processes.drawing():
+        assert attempt(draw, said.append) == []
+    assert "could not be drawn (FileNotFoundError: " in said[0]
+
+
 def test_a_process_that_draws_does_not_import_jax():
     program = "import sys; from freqjax.figures import ticks, worker; print('jax' in sys.modules)"
     ended = subprocess.run(
@@ -63,7 +92,7 @@ def test_a_process_that_draws_does_not_import_jax():
     assert ended.stdout.split() == ["False"]
 
 
-def test_settings_of_the_program_hold_for_the_processes(tmp_path, two_cores):
+def test_settings_of_the_program_hold_for_the_processes(tmp_path, three_cores):
     with matplotlib.rc_context({"font.family": "monospace", "lines.linewidth": 4.0}):
         alone = canvas.save(figure(), tmp_path / "alone", "a.png").read_bytes()
         with processes.drawing():
@@ -73,7 +102,7 @@ def test_settings_of_the_program_hold_for_the_processes(tmp_path, two_cores):
     assert canvas.save(figure(), tmp_path, "other.png").read_bytes() != alone
 
 
-def test_a_figure_that_cannot_be_pickled_is_drawn_here(tmp_path, two_cores):
+def test_a_figure_that_cannot_be_pickled_is_drawn_here(tmp_path, three_cores):
     made = figure()
     made.axes[0].xaxis.set_major_formatter(lambda value, place: f"{value:g}!")
     with processes.drawing():
@@ -81,16 +110,16 @@ def test_a_figure_that_cannot_be_pickled_is_drawn_here(tmp_path, two_cores):
 
 
 def test_what_goes_wrong_in_a_process_is_said_as_if_it_went_wrong_here(
-    tmp_path, two_cores, monkeypatch
+    tmp_path, three_cores, monkeypatch
 ):
     said = []
     with processes.drawing():
         drawers = current()
         taken = drawers.take
 
-        def take(figure, path):
+        def take(figure, path, write):
             shutil.rmtree(path.parent)  # before the figure is sent
-            return taken(figure, path)
+            return taken(figure, path, write)
 
         monkeypatch.setattr(drawers, "take", take)
         assert (
@@ -101,7 +130,7 @@ def test_what_goes_wrong_in_a_process_is_said_as_if_it_went_wrong_here(
     assert "DrawingError" not in said[0]
 
 
-def test_a_process_that_is_killed_costs_the_figures_alone(tmp_path, two_cores):
+def test_a_process_that_is_killed_costs_the_figures_alone(tmp_path, three_cores):
     said = []
     with processes.drawing():
         for process in started(current()):
@@ -113,7 +142,7 @@ def test_a_process_that_is_killed_costs_the_figures_alone(tmp_path, two_cores):
     ]
 
 
-def test_who_leaves_early_waits_for_nothing(tmp_path, two_cores):
+def test_who_leaves_early_waits_for_nothing(tmp_path, three_cores):
     with pytest.raises(KeyboardInterrupt), processes.drawing():
         drawers = current()
         for number in range(20):
@@ -128,7 +157,7 @@ def test_on_one_core_figures_are_drawn_here(tmp_path):
         assert processes.current() is None
 
 
-def test_files_of_the_working_directory_stand_for_no_module(tmp_path, two_cores, monkeypatch):
+def test_files_of_the_working_directory_stand_for_no_module(tmp_path, three_cores, monkeypatch):
     (tmp_path / "pickle.py").write_text("raise SystemExit(3)", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     with processes.drawing():

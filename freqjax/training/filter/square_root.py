@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 # Numbers of a root from which two threads update it in less time than one: 512 rows (measured on a CPU).
-_THREADS_PAY = 2**18
+THREADS_PAY = 2**18
 
 
 class Observed(NamedTuple):
@@ -56,7 +56,7 @@ def _less(
     root: Float[Array, "N N"], change: Float[Array, " N"], projected: Float[Array, " N"]
 ) -> Float[Array, "N N"]:
     """Subtract the outer product, in halves where XLA would start threads for less work than they cost."""
-    cuts = [0, len(root) // 2, None] if root.size <= _THREADS_PAY else [0, None]
+    cuts = [0, len(root) // 2, None] if root.size <= THREADS_PAY else [0, None]
     for start, end in itertools.pairwise(cuts):
         root = root.at[start:end].add(-change[start:end, None] * projected[None])
     return root

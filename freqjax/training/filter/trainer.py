@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,9 +30,9 @@ from freqjax.progress import phase
 from freqjax.tasks import Sequences, Task
 from freqjax.training import monitors
 from freqjax.training.epochs import EpochResult
-from freqjax.training.filter import native
+from freqjax.training.filter import ahead, native
 from freqjax.training.filter import state as filter_state
-from freqjax.training.filter.block import Settings, run
+from freqjax.training.filter.block import Block, Settings, run
 from freqjax.training.filter.judgement import END, ESTIMATE, Progress
 from freqjax.training.filter.repeats import last_repeat
 from freqjax.training.filter.requirements import covariance_elements, require
@@ -45,6 +45,33 @@ from freqjax.training.sources import CHUNK_ROWS
 _UNDERWEIGHT = 1.0
 # Elements of the covariance that a part of a block updates, about a second's, so that signals act soon.
 _PART = 10**9
+
+
+class _Part(NamedTuple):
+    """Part of a block.
+
+    Attributes:
+      settings: of the block.
+      block: the block at row `first`.
+      xs, targets: the rows of the whole sequence.
+      first, last: the part is rows first … last − 1.
+      repeat: the row at which the targets last repeat their start, if the block reaches it.
+    """
+
+    settings: Settings
+    block: Block
+    xs: Float[Array, "T M"]
+    targets: Float[Array, " T"]
+    first: int
+    last: int
+    repeat: int
+
+
+class _Done(NamedTuple):
+    """Part of a block that is done: the block, and its carry at `repeat` if the part reaches it."""
+
+    block: Block
+    repeated: Float[Array, "P 2"] | None
 
 
 class FilterTrainer:
@@ -79,6 +106,7 @@ class FilterTrainer:
         self._apart = config.optimizer.groups == "part"
         elements = covariance_elements(parts, config.optimizer.groups)
         self._rows_at_once = max(1, min(CHUNK_ROWS, _PART // elements))
+        self._ahead: ahead.Ahead[_Done] | None = ahead.Ahead() if ahead.pays(elements) else None
         trained = jax.device_put(np.asarray(parts.gather(params), np.float32))
         self._state = filter_state.first(trained, parts.recursion, apart=self._apart)
         noise = config.optimizer.observation_noise
@@ -117,17 +145,15 @@ class FilterTrainer:
 
     def advance(self) -> EpochResult | None:
         """Make the updates of a part of a block, and judge the block at its end."""
-        while self._sequence < len(self._groups) and self._settled(self._group):
+        while self._row == 0 and self._sequence < len(self._groups) and self._settled(self._group):
             # As where the weights are frozen: the rows of a group reset the hidden states of the others.
             self._last_group, self._sequence = self._group, self._sequence + 1
         if self._sequence == len(self._groups):
             return self._end_epoch()
         began = time.perf_counter()
         group, progress = self._group, self._progress[self._group]
-        if self._row == 0:
-            self._begin(group)
         last = min(self._row + self._rows_at_once, progress.horizon)
-        self._update(group, last)
+        self._update(last)
         losses = np.asarray(self._state.block.losses, np.float64) / last
         self.step, self._used = self.step + last - self._row, self._used + last - self._row
         self._row = last
@@ -142,7 +168,7 @@ class FilterTrainer:
 
     def _settled(self, group: int) -> bool:
         best, target = self._progress[group].best, self._config.train.target_mse
-        return self._row == 0 and best is not None and target is not None and best < target
+        return best is not None and target is not None and best < target
 
     def _settings(self, group: int) -> Settings:
         """Return the numbers of the group's next block."""
@@ -157,44 +183,74 @@ class FilterTrainer:
         arrays = jax.device_put([np.asarray(part, np.float32) for part in parts])
         return Settings(*arrays, recursion=self._parts.recursion)
 
-    def _begin(self, group: int) -> None:
-        """Begin a block, from the candidates or with the carried state as their initial carry."""
-        state, progress, reset = self._state, self._progress[group], self._config.task.reset
-        afresh = reset == "block" or (
-            reset == "epoch" and group not in self._groups[: self._sequence]
-        )
-        block = filter_state.next_block(
+    def _first_block(self, sequence: int) -> Block:
+        """Begin the block of a sequence, from the candidates or with the carried state as its carry."""
+        state, group, reset = self._state, self._groups[sequence], self._config.task.reset
+        afresh = reset == "block" or (reset == "epoch" and group not in self._groups[:sequence])
+        return filter_state.next_block(
             state.candidates,
             state.carried,
             group,
-            progress.preferred,
+            self._progress[group].preferred,
             self._parts.recursion,
             afresh=afresh,
             # What is no carry, the hidden state of pairs, is 0 while another group holds them.
-            goes_on=not afresh and self._last_group == group,
+            goes_on=not afresh and sequence == self._sequence and self._last_group == group,
             apart=self._apart,
         )
-        self._state = state._replace(block=block)
 
-    def _update(self, group: int, last: int) -> None:
-        """Make the updates up to row `last`, and keep the carry at the last repeat of the targets.
+    def _update(self, last: int) -> None:
+        """Make the updates up to row `last`, or take them from the thread that has made them."""
+        begins = self._row == 0
+        done = self._ahead.take(self._sequence) if self._ahead and begins else None
+        if done is None:
+            block = self._first_block(self._sequence) if begins else self._state.block
+            part = self._part(self._sequence, block, self._row, last)
+            if begins and self._is_compiled:
+                self._begin_ahead()
+            with contextlib.nullcontext() if self._is_compiled else phase("compiling"):
+                done = self._done(part)
+            self._is_compiled = True
+        repeated = self._state.repeated if done.repeated is None else done.repeated
+        self._state = self._state._replace(block=done.block, repeated=repeated)
+
+    def _begin_ahead(self) -> None:
+        """Have a thread make the updates of the next block if it is of another group, and one part."""
+        unsettled = (
+            sequence
+            for sequence in range(self._sequence + 1, len(self._groups))
+            if not self._settled(self._groups[sequence])
+        )
+        sequence = next(unsettled, None)
+        if self._ahead is None or sequence is None or self._groups[sequence] == self._group:
+            return
+        last = self._progress[self._groups[sequence]].horizon
+        if last <= self._rows_at_once:
+            part = self._part(sequence, self._first_block(sequence), 0, last)
+            self._ahead.begin(sequence, lambda: jax.block_until_ready(self._done(part)))
+
+    def _part(self, sequence: int, block: Block, first: int, last: int) -> _Part:
+        """Return what the updates of rows first … last − 1 of a sequence need."""
+        group = self._groups[sequence]
+        xs, targets = self._rows_of(sequence)
+        whole = self._progress[group].horizon == self._task.samples
+        repeat = last_repeat(np.asarray(targets)) if whole else self._progress[group].horizon
+        return _Part(self._settings(group), block, xs, targets, first, last, repeat)
+
+    def _done(self, part: _Part) -> _Done:
+        """Make the updates of a part, and keep the carry at the last repeat of the targets.
 
         A filter that kept it at each repeat as it came would have the same one at the end.
         """
-        xs, targets = self._rows_of(self._sequence)
-        whole = self._progress[group].horizon == self._task.samples
-        repeat = last_repeat(np.asarray(targets)) if whole else self._progress[group].horizon
-        settings, block, repeated = self._settings(group), self._state.block, self._state.repeated
-        middle = repeat if self._row < repeat < last else last
-        with contextlib.nullcontext() if self._is_compiled else phase("compiling"):
-            block = self._run(settings, block, xs, targets, self._row, middle)
-        self._is_compiled = True
+        settings, block, xs, targets, first, last, repeat = part
+        repeated, middle = None, repeat if first < repeat < last else last
+        block = self._run(settings, block, xs, targets, first, middle)
         if middle == repeat:
             # A copy, since the block is donated.
             repeated = jnp.copy(self._parts.recursion.carry(block.state))
         if middle < last:
             block = self._run(settings, block, xs, targets, middle, last)
-        self._state = self._state._replace(repeated=repeated, block=block)
+        return _Done(block, repeated)
 
     def _end_block(self, group: int, losses: Float[np.ndarray, " 3"]) -> None:
         """Judge the block that has ended, keep what is to be kept, and go to the next sequence."""
@@ -301,6 +357,8 @@ class FilterTrainer:
         self._last_group = host_state["last_group"]
         self._epoch_losses = [[*map(_number, found)] for found in host_state["epoch_losses"]]
         self._progress = [Progress(**values) for values in host_state["progress"]]
+        if self._ahead is not None:
+            self._ahead.drop()
 
     def refresh_optimizer(self) -> str:
         """Return the reason that there is nothing to restart."""
