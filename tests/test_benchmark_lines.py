@@ -128,7 +128,7 @@ def test_a_short_comparison_is_tuned_measured_drawn_and_told(short, monkeypatch,
         {"lock_in": {"width": (0.02, 0.2)}, "notch": {"quality": (30.0, 5.0)}},
     )
     monkeypatch.setattr(line_methods, "ROBUST_METHODS", ())
-    figures = keep_figures(monkeypatch)
+    figures = keep_figures(monkeypatch, sent=False)
     lines.tune()
     lines.compare(None)
     rows = json.loads((tmp_path / "lines.json").read_text())["rows"]

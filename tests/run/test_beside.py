@@ -10,6 +10,7 @@ import pytest
 
 from freqjax.checkpoints.store import CheckpointStore
 from freqjax.errors import UserError
+from freqjax.run.beside import _MOST as MOST
 from freqjax.run.beside import Beside
 
 
@@ -38,11 +39,11 @@ def test_who_gives_too_much_waits():
     with Beside() as beside:
         threading.Timer(0.2, going.set).start()
         beside.do(held(going))
-        for number in range(6):
+        for number in range(MOST + 2):
             beside.do(functools.partial(done.append, number))
         assert going.is_set()
         beside.wait()
-        assert done == [*range(6)]
+        assert done == [*range(MOST + 2)]
 
 
 def test_what_fails_is_raised_by_the_next_call_and_costs_no_other_piece():
