@@ -28,6 +28,8 @@ COMMAND = "python -m freqjax.native.build"
 # Names of the loops in the library and in XLA.
 ONLINE, FILTER, SENSITIVITIES = "freqjax_online", "freqjax_filter", "freqjax_sensitivities"
 LSTM_FORWARD, LSTM_BACKWARD = "freqjax_lstm_forward", "freqjax_lstm_backward"
+LSTM_TANGENT = "freqjax_lstm_tangent"
+_LOOPS = (ONLINE, FILTER, SENSITIVITIES, LSTM_FORWARD, LSTM_BACKWARD, LSTM_TANGENT)
 
 _FOLDER = Path(__file__).parent
 # Compilers for ARM take the name of a processor, those for x86 that of an architecture.
@@ -163,7 +165,7 @@ def load() -> ctypes.CDLL:
     _require_trust(place)
     try:
         library = ctypes.CDLL(str(place))
-        for name in (ONLINE, FILTER, SENSITIVITIES, LSTM_FORWARD, LSTM_BACKWARD):
+        for name in _LOOPS:
             capsule = jax.ffi.pycapsule(getattr(library, name))
             jax.ffi.register_ffi_target(name, capsule, platform="cpu")
     # No library, one without the loop, or one for another version of XLA's interface.

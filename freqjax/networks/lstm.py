@@ -30,7 +30,7 @@ from freqjax.networks.arrays import AnyArray, Size
 from freqjax.networks.cell import Cell, split_gates
 from freqjax.networks.filtered import Parts
 from freqjax.networks.lstm_backward import scan_lstm
-from freqjax.networks.lstm_linear import Linearization, linearize_lstm
+from freqjax.networks.lstm_linear import Linearization, linearize_cell, linearize_lstm
 from freqjax.networks.network import Carry, Params, reset_where
 from freqjax.networks.padding import HiddenAxes
 from freqjax.networks.pairs import PairParts
@@ -75,6 +75,16 @@ class LstmCell(Cell):
         """Run as `Cell.scan`, with explicit derivatives: see `freqjax.networks.lstm_backward`."""
         carry, hs = scan_lstm(params, carry, initial, xs, resets)
         return LstmCarry(*carry), hs
+
+    @classmethod
+    def linearize(
+        cls, params: Params, c: Float[Array, "B H"], xs: Float[AnyArray, "T B D"]
+    ) -> Linearization:
+        """Linearise h over T samples at the parameters of the cell and at c before them; h before them is 0.
+
+        Of the result, `outputs` is h [T, B, H], `tangent` takes changes (params, c), `adjoint` returns such.
+        """
+        return linearize_cell(params, c, xs)
 
 
 class LstmNetwork:
@@ -207,7 +217,8 @@ class LstmNetwork:
 
     def linearize(self, params: Params, xs: Float[AnyArray, "T B D"]) -> Linearization:
         """Linearise over xs [T, B, D] from the start of a stream; the initial carry must be learned."""
-        found = linearize_lstm(self._used(params), xs)
+        assert isinstance(self._cell, LstmCell)
+        found = linearize_lstm(self._used(params), xs, self._cell.linearize)
         return Linearization(
             outputs=found.outputs,
             tangent=lambda change: found.tangent(self._used(change)),

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from freqjax.networks.arrays import AnyArray, Size
-from freqjax.networks.network import Carry, Params
+from freqjax.networks.network import Params
 
 
 class Linearization(NamedTuple):
@@ -48,19 +48,48 @@ class _Record(NamedTuple):
     m: jax.Array
 
 
-def linearize_lstm(params: Params, xs: AnyArray) -> Linearization:
-    """Linearise at `params`, which hold a learned carry, over xs [T, B, D]."""
-    record = _forward(params, xs)
-    head = params["head"]
+def linearize_lstm(
+    params: Params, xs: AnyArray, of_cell: Callable[[Params, jax.Array, AnyArray], Linearization]
+) -> Linearization:
+    """Linearise an LSTM and its head.
+
+    Args:
+      params: they hold a learned carry.
+      xs: [T, B, D].
+      of_cell: as `linearize_cell`.
+    """
+    head, streams = params["head"], xs.shape[1]
+    hs, tangent, adjoint = of_cell(params["cell"], _start(params["carry"], streams), xs)
+
+    def change_outputs(change: Any) -> jax.Array:
+        dhs = tangent((change["cell"], _start(change["carry"], streams)))
+        moved = dhs @ head["kernel"] + hs @ change["head"]["kernel"]
+        return moved + change["head"]["bias"][None, None]
+
+    def gradients(ys: jax.Array) -> Any:
+        cell, dc = adjoint(ys @ head["kernel"].T)
+        own = {"kernel": _outer(hs, ys), "bias": jnp.sum(ys, axis=(0, 1))}
+        return {"cell": cell, "head": own, "carry": jnp.sum(dc, axis=0)}
+
+    outputs = hs @ head["kernel"] + head["bias"][None, None]
+    return Linearization(outputs, change_outputs, gradients)
+
+
+def linearize_cell(params: Params, c: jax.Array, xs: AnyArray) -> Linearization:
+    """Linearise h over xs [T, B, D] at the parameters of the cell and at c [B, H]; the first h is 0.
+
+    Of the result, `outputs` is h [T, B, H], `tangent` takes changes (params, c), `adjoint` returns such.
+    """
+    record = _forward(params, c, xs)
     return Linearization(
-        outputs=record.h @ head["kernel"] + head["bias"][None, None],
+        outputs=record.h,
         tangent=lambda change: _tangent(params, change, xs, record),
-        adjoint=lambda ys: _adjoint(params, ys, xs, record),
+        adjoint=lambda dhs: _adjoint(params, dhs, xs, record),
     )
 
 
-def _forward(params: Params, xs: AnyArray) -> _Record:
-    kernel = params["cell"]["recurrent"]["kernel"]
+def _forward(params: Params, c: jax.Array, xs: AnyArray) -> _Record:
+    kernel = params["recurrent"]["kernel"]
 
     def body(carry, projected):
         c, h_before = carry
@@ -75,12 +104,15 @@ def _forward(params: Params, xs: AnyArray) -> _Record:
         )
         return (new_c, h), _Record(h_before, h, k, f, o * (1 - bounded * bounded))
 
-    return jax.lax.scan(body, _start(params["carry"], xs.shape[1]), _project(params["cell"], xs))[1]
+    return jax.lax.scan(body, (c, jnp.zeros_like(c)), _project(params, xs))[1]
 
 
-def _tangent(params: Params, change: Any, xs: AnyArray, record: _Record) -> jax.Array:
-    kernel, hidden = params["cell"]["recurrent"]["kernel"], record.h.shape[-1]
-    driven = _project(change["cell"], xs) + record.h_before @ change["cell"]["recurrent"]["kernel"]
+def _tangent(
+    params: Params, change: tuple[Any, jax.Array], xs: AnyArray, record: _Record
+) -> jax.Array:
+    kernel, hidden = params["recurrent"]["kernel"], record.h.shape[-1]
+    cell, start = change
+    driven = _project(cell, xs) + record.h_before @ cell["recurrent"]["kernel"]
 
     def body(carry, row):
         dc, dh = carry
@@ -90,36 +122,32 @@ def _tangent(params: Params, change: Any, xs: AnyArray, record: _Record) -> jax.
         dh = m * dc + u[:, 3 * hidden :]
         return (dc, dh), dh
 
-    start = _start(change["carry"], xs.shape[1])
-    dhs = jax.lax.scan(body, start, (driven, record.k, record.forget, record.m))[1]
-    head = change["head"]
-    moved = dhs @ params["head"]["kernel"] + record.h @ head["kernel"]
-    return moved + head["bias"][None, None]
+    rows = (driven, record.k, record.forget, record.m)
+    return jax.lax.scan(body, (start, jnp.zeros_like(start)), rows)[1]
 
 
-def _adjoint(params: Params, ys: jax.Array, xs: AnyArray, record: _Record) -> Any:
-    transposed = params["cell"]["recurrent"]["kernel"].T
+def _adjoint(
+    params: Params, dhs: jax.Array, xs: AnyArray, record: _Record
+) -> tuple[Any, jax.Array]:
+    transposed = params["recurrent"]["kernel"].T
 
     def body(carry, row):
         dc, dh = carry
-        from_head, k, forget, m = row
-        dh = dh + from_head
+        from_outside, k, forget, m = row
+        dh = dh + from_outside
         dc = dc + dh * m
         dz = k * jnp.concatenate([dc, dc, dc, dh], axis=-1)
         return (forget * dc, dz @ transposed), dz
 
     nothing = jnp.zeros_like(record.h[0])
-    rows = (ys @ params["head"]["kernel"].T, record.k, record.forget, record.m)
+    rows = (dhs, record.k, record.forget, record.m)
     (dc, _), dz = jax.lax.scan(body, (nothing, nothing), rows, reverse=True)
     bias = jnp.sum(dz, axis=(0, 1))
-    return {
-        "cell": {
-            "input": {"kernel": _outer(xs, dz), "bias": bias},
-            "recurrent": {"kernel": _outer(record.h_before, dz), "bias": bias},
-        },
-        "head": {"kernel": _outer(record.h, ys), "bias": jnp.sum(ys, axis=(0, 1))},
-        "carry": jnp.sum(dc, axis=0),
+    cell = {
+        "input": {"kernel": _outer(xs, dz), "bias": bias},
+        "recurrent": {"kernel": _outer(record.h_before, dz), "bias": bias},
     }
+    return cell, dc
 
 
 def _project(cell: Any, xs: AnyArray) -> jax.Array:
@@ -128,9 +156,8 @@ def _project(cell: Any, xs: AnyArray) -> jax.Array:
     return xs @ cell["input"]["kernel"] + bias[None, None]
 
 
-def _start(carry: Carry, streams: Size) -> tuple[jax.Array, jax.Array]:
-    c = jnp.broadcast_to(carry, (streams, carry.shape[-1]))
-    return c, jnp.zeros_like(c)
+def _start(c: jax.Array, streams: Size) -> jax.Array:
+    return jnp.broadcast_to(c, (streams, c.shape[-1]))
 
 
 def _outer(a: jax.Array, b: jax.Array) -> jax.Array:

@@ -11,6 +11,7 @@ from freqjax.training.curriculum import CurriculumTrainer
 from freqjax.training.filter import requirements
 from freqjax.training.filter.trainer import FilterTrainer
 from freqjax.training.frozen import Forward
+from freqjax.training.gradients import native_bptt
 from freqjax.training.trainers import StreamTrainer, Trainer
 
 
@@ -79,6 +80,8 @@ def make_trainer(
     if is_filter(config):
         return FilterTrainer(network, task, config, train_rows, params)
     if is_curriculum(config):
+        if config.train.engine == "native":
+            network = native_bptt.with_native_cell(network)
         assert isinstance(network, Linearizable)
         return CurriculumTrainer(network, task, config, train_rows, forward, params)
     return StreamTrainer(network, task, config, train_rows, params)

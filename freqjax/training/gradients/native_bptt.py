@@ -1,7 +1,8 @@
-"""Backpropagation through time whose scans of LSTMs run in C++, called from XLA.
+"""Scans of LSTMs in C++, called from XLA, for backpropagation through time and Gauss-Newton steps.
 
-A step of a small LSTM takes XLA longer to begin than to compute. lstm.cc runs a whole stream in one call, by
-the equations of `freqjax.networks.lstm_backward`; all else is that of `freqjax.training.chunks`.
+A step of a small LSTM takes XLA longer to begin than to compute. lstm.cc and lstm_tangent.cc run a whole
+stream in one call, by the equations of `freqjax.networks.lstm_backward` and `freqjax.networks.lstm_linear`;
+all else is that of `freqjax.training.chunks` and `freqjax.training.curriculum`.
 Axes: T time, B streams, D inputs, H hidden.
 """
 
@@ -15,7 +16,7 @@ from jaxtyping import Array, Bool, Float
 
 from freqjax.config.sections import Config
 from freqjax.native import library
-from freqjax.networks import HasCell, LstmCarry, LstmCell, Network
+from freqjax.networks import HasCell, Linearization, LstmCarry, LstmCell, Network
 from freqjax.networks.arrays import AnyArray
 from freqjax.networks.network import Carry, Params
 from freqjax.tasks import Task
@@ -44,13 +45,32 @@ class NativeLstmCell(LstmCell):
         carry, hs = _scan(params, LstmCarry(*carry), LstmCarry(*initial), xs, resets)
         return carry, hs
 
+    @classmethod
+    def linearize(
+        cls, params: Params, c: Float[Array, "B H"], xs: Float[AnyArray, "T B D"]
+    ) -> Linearization:
+        """Linearise as `LstmCell.linearize`."""
+        start, resets = LstmCarry(c, jnp.zeros_like(c)), jnp.zeros(xs.shape[:2], bool)
+        (_, hs), record = _forward(params, start, start, xs, resets, keep=True)
+        arguments, *states = record
+        none = LstmCarry(jnp.zeros_like(c), jnp.zeros_like(c))
+
+        def tangent(change: tuple[Any, jax.Array]) -> jax.Array:
+            (dhs,) = _call(library.LSTM_TANGENT, [hs.shape])(
+                *arguments, *states, *_weights(change[0]), change[1]
+            )
+            return dhs
+
+        def adjoint(dhs: jax.Array) -> tuple[Params, jax.Array]:
+            of_params, of_start, _, _, _ = _backward(record, (none, dhs))
+            return of_params, of_start.c
+
+        return Linearization(hs, tangent, adjoint)
+
 
 def why_not(network: Network, task: Task, config: Config) -> str | None:
     """Return the reason that the native scans do not support a network, as a sentence, or None."""
-    del task
-    horizon = config.curriculum.first_horizon
-    if horizon is not None and config.train.regime == "full":
-        return f"curriculum.first_horizon is {horizon}: Gauss-Newton steps have no native scans."
+    del task, config
     if not isinstance(network, HasCell) or network.cell is None:
         kind = type(network).__name__
         return f"The network is a {kind}: the native scans are those of LSTM layers."
@@ -69,9 +89,18 @@ def make_native_chunk(
     Raises:
       UserError: the library cannot be loaded.
     """
+    return chunks.make_chunk(with_native_cell(network), task, config, schedule, groups)
+
+
+def with_native_cell(network: Network) -> Network:
+    """Return a network for which `why_not` returns None with the cell whose scans are native.
+
+    Raises:
+      UserError: the library cannot be loaded.
+    """
     assert isinstance(network, HasCell)
     library.load()
-    return chunks.make_chunk(network.with_cell(NativeLstmCell), task, config, schedule, groups)
+    return network.with_cell(NativeLstmCell)
 
 
 @jax.custom_vjp
@@ -82,14 +111,19 @@ def _scan(
 
 
 def _forward(
-    params: Params, carry: LstmCarry, initial: LstmCarry, xs: AnyArray, resets: AnyArray
+    params: Params,
+    carry: LstmCarry,
+    initial: LstmCarry,
+    xs: AnyArray,
+    resets: AnyArray,
+    *,
+    keep: bool = False,
 ) -> tuple[tuple[LstmCarry, jax.Array], Any]:
-    kernels = (params["input"]["kernel"], params["recurrent"]["kernel"])
-    bias = params["input"]["bias"] + params["recurrent"]["bias"]
-    arguments = (xs, resets, *carry, *initial, *kernels, bias)
+    """Run as `NativeLstmCell.scan`, and return what derivatives read too; `keep` the gates of any scan."""
+    arguments = (xs, resets, *carry, *initial, *_weights(params))
     states = (*resets.shape, carry.c.shape[-1])
     gates = (*resets.shape, 4, states[-1])
-    if 4 * resets.size * states[-1] > _KEPT:
+    if not keep and 4 * resets.size * states[-1] > _KEPT:
         gates = (0,)  # which the loop takes for unwanted
     cs, hs, gates = _call(library.LSTM_FORWARD, (states, states, gates))(*arguments)
     last = LstmCarry(cs[-1], hs[-1]) if states[0] else carry
@@ -113,6 +147,12 @@ def _backward(record: Any, cotangents: tuple[LstmCarry, jax.Array]) -> tuple[Any
 
 
 _scan.defvjp(_forward, _backward)
+
+
+def _weights(params: Params) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return both kernels and the sum of the biases."""
+    layers = params["input"], params["recurrent"]
+    return layers[0]["kernel"], layers[1]["kernel"], layers[0]["bias"] + layers[1]["bias"]
 
 
 def _call(name: str, shapes: Any) -> Any:

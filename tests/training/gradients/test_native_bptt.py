@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from freqjax import AutoencoderConfig, NetworkConfig, UserError, load_config
+from freqjax.config import overrides
 from freqjax.main import main
 from freqjax.native import library
 from freqjax.networks import LstmCell, make_network
@@ -16,6 +17,8 @@ from freqjax.tasks.autoencoder import parts
 from freqjax.training import chunks
 from freqjax.training.gradients import engines, native, native_bptt
 from freqjax.training.optimizers import make_schedule
+from freqjax.training.prepared import Prepared
+from freqjax.training.regimes import make_trainer
 from freqjax.training.streams import layout
 from freqjax.training.trainers import StreamTrainer
 from freqjax.training.update import init_state
@@ -241,16 +244,57 @@ def test_other_cells_are_refused_with_a_sentence(monkeypatch, capsys, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_curriculum_is_refused(monkeypatch):
-    """Its Gauss-Newton steps have formulas of their own."""
-    monkeypatch.setattr(library, "is_built", lambda: True)
-    config = load_config("configs/quick.py")
-    config = dataclasses.replace(config, train=dataclasses.replace(config.train, engine="native"))
-    task = make_task(config.task)
-    with pytest.raises(
-        UserError, match=r"native: curriculum\.first_horizon is 0\.25: Gauss-Newton"
-    ):
-        engines.choose(make_network(config.network, task), task, config)
+@needs_compiler
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("time", "streams", "inputs", "hidden"),
+    [(1, 2, 3, 4), (7, 1, 3, 5), (30, 2, 8, 16), (12, 9, 40, 33), (3500, 2, 2, 6)],
+)
+def test_linearisations_are_those_of_jax(monkeypatch, threads, time, streams, inputs, hidden):
+    """Whole and partial registers; scans in one part and in three."""
+    monkeypatch.setattr(library, "threads", lambda: threads)
+    (cell, start, _, xs), resets = point(time, streams, inputs, hidden, share=0.0)
+    (change, moved, _, _), _ = point(time + 1, streams, inputs, hidden)
+    zero = jnp.zeros_like(start.h)
+
+    def states(cell, c):
+        return LstmCell.scan_autodiff(cell, LstmCell.carry(c, zero), start, xs, resets)[1]
+
+    def derivatives(linear):
+        return linear.outputs, linear.tangent((change, moved.c)), linear.adjoint(jnp.cos(hs))
+
+    hs, pushed = jax.jvp(states, (cell, start.c), (change, moved.c))
+    pulled = jax.vjp(states, cell, start.c)[1](jnp.cos(hs))
+    for implementation in (LstmCell, native_bptt.NativeLstmCell):
+        linearized = jax.jit(
+            lambda cell, c, own=implementation: derivatives(own.linearize(cell, c, xs))
+        )
+        assert_close(linearized(cell, start.c), (hs, pushed, pulled), 1e-5)
+
+
+@needs_compiler
+@pytest.mark.parametrize("recurrence", ["dense", "pairs"])
+def test_gauss_newton_steps_are_those_of_jax(recurrence):
+    trained = []
+    for engine in ("auto", "native"):
+        flags = [
+            ("task.sampling_rate", "100"),
+            ("task.duration", "2"),
+            ("network.hidden_size", "16"),
+        ]
+        flags += [("task.frequencies", "2,5"), ("train.engine", engine)]
+        flags += [("network.recurrence", recurrence)]
+        config = overrides.apply(load_config("configs/gauss_newton.py"), flags)
+        prepared = Prepared(config)
+        network, task, rows = prepared.network, prepared.task, prepared.train_rows
+        engines.choose(network, task, config)
+        trainer = make_trainer(network, task, config, rows, prepared.forward)
+        results = [trainer.advance() for _ in range(2)]
+        trained.append((trainer.params, [result.loss for result in results if result]))
+    (ours, losses), (theirs, expected) = trained
+    assert len(losses) == 2
+    np.testing.assert_allclose(losses, expected, rtol=1e-3)
+    assert_close(ours, theirs, 5e-3)
 
 
 def test_networks_without_a_cell_are_refused(monkeypatch):
