@@ -6,8 +6,9 @@
 | native | every pair but snap1 × online | `freqjax.training.gradients.native`: what takes longest, in C++ |
 | autodiff | all | `freqjax.training.chunks`: any estimator, network and optimizer |
 
-The updates of a filter (`optimizer.name` ekf) are those of `freqjax.training.filter.block`, or with native of
-`freqjax.training.filter.native`.
+With native the Gauss-Newton steps of a curriculum linearise scans in C++
+(`freqjax.training.gradients.native_bptt`), else in JAX. The updates of a filter (`optimizer.name` ekf) are
+those of `freqjax.training.filter.block`, or with native of `freqjax.training.filter.native`.
 
 All use the same state, so that one can continue where another stopped; their numbers agree up to rounding.
 auto depends only on the config, never on what is built, so that a config has one result.
