@@ -125,7 +125,7 @@ def _draw_excerpts(
         if mixture:  # a subset, since thousands of noisy points would cover everything
             every = max(1, time.size // 400)
             dots = record.mixture[stream, cut][::every]
-            name = "mixture" if every == 1 else f"mixture (every {every}th sample)"
+            name = "mixture" if every == 1 else f"mixture (one of {every} samples)"
             axis.plot(
                 time[::every], dots, ".", color=canvas.GREY, ms=4, alpha=0.45, mew=0, label=name
             )
