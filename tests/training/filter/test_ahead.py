@@ -83,8 +83,10 @@ def test_a_group_that_follows_itself_waits_for_itself(taken):
 def test_what_was_begun_before_a_restore_is_dropped(taken):
     prepared, trainer = prepared_and_trainer(config_of())
     epoch_of(trainer)
-    params, arrays, host = saved(trainer)
     trainer.advance()
+    params, arrays, host = saved(trainer)  # before sequence 1
+    epoch_of(trainer)
+    trainer.advance()  # sequence 1 of the next epoch is computed ahead
     back = resumed(prepared, params, arrays, host)
     trainer.restore(params, arrays, json.loads(host))
     assert without_seconds(epoch_of(trainer)) == without_seconds(epoch_of(back))
