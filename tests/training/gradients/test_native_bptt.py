@@ -283,7 +283,8 @@ def test_gauss_newton_steps_are_those_of_jax(recurrence):
             ("network.hidden_size", "16"),
         ]
         flags += [("task.frequencies", "2,5"), ("train.engine", engine)]
-        flags += [("network.recurrence", recurrence)]
+        # Few iterations, since each makes the difference by rounding larger.
+        flags += [("network.recurrence", recurrence), ("curriculum.solver_steps", "5")]
         config = overrides.apply(load_config("configs/gauss_newton.py"), flags)
         prepared = Prepared(config)
         network, task, rows = prepared.network, prepared.task, prepared.train_rows
@@ -293,8 +294,8 @@ def test_gauss_newton_steps_are_those_of_jax(recurrence):
         trained.append((trainer.params, [result.loss for result in results if result]))
     (ours, losses), (theirs, expected) = trained
     assert len(losses) == 2
-    np.testing.assert_allclose(losses, expected, rtol=1e-3)
-    assert_close(ours, theirs, 5e-3)
+    np.testing.assert_allclose(losses, expected, rtol=5e-4)
+    assert_close(ours, theirs, 1e-4)
 
 
 def test_networks_without_a_cell_are_refused(monkeypatch):
