@@ -28,7 +28,7 @@ Places = dict[Axes, SubplotSpec]
 
 
 class _State(NamedTuple):
-    """What the decorations of axes depend on."""
+    """State of axes on which their decorations depend."""
 
     ticks: list[list[float]]
     size: np.ndarray

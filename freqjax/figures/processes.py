@@ -131,7 +131,7 @@ def current() -> Drawers | None:
 
 @contextlib.contextmanager
 def drawing() -> Iterator[None]:
-    """Have processes of their own draw what is saved, as many as there are processors beside this one's.
+    """Have up to two processes of their own draw what is saved, if there are processors beside this one's.
 
     They start at once and load Matplotlib meanwhile. Who leaves without waiting for a figure has none. Within
     another such context its processes draw.

@@ -156,7 +156,7 @@ def _weights(params: Params) -> tuple[jax.Array, jax.Array, jax.Array]:
 
 
 def _call(name: str, shapes: Any) -> Any:
-    """Make the call of a handler of lstm.cc with results of `shapes`, all of float32."""
+    """Make the call of a handler of an LSTM with results of `shapes`, all of float32."""
     results = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
     call = jax.ffi.ffi_call(name, results, vmap_method="sequential")
     return lambda *arguments: call(*arguments, threads=library.threads())
