@@ -1,6 +1,7 @@
 """Serial replicas, which cannot share a program: a horizon curriculum, or shuffled windows.
 
-Each is trained like a single run, in one thread per device. A replica that was not finished when a sweep was
+Each is trained like a single run, in one thread per device. Replicas that differ by their seed alone share
+their rows and what is compiled. A replica that was not finished when a sweep was
 stopped starts again, or goes on from the last rung of successive halving that it was held at; with several
 processes it always starts again.
 """
@@ -8,7 +9,9 @@ processes it always starts again.
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,6 +23,8 @@ import numpy as np
 from freqjax.checkpoints import beginnings
 from freqjax.checkpoints.beginnings import Beginning
 from freqjax.checkpoints.records import ReplicaRecord
+from freqjax.config import sections as configs
+from freqjax.config.sections import Config
 from freqjax.networks import count_parameters
 from freqjax.processes import exchange
 from freqjax.sweep.axes import Bucket, Replica
@@ -29,7 +34,34 @@ from freqjax.training import epochs, footprint, placement
 from freqjax.training.monitors import finite_or_null
 from freqjax.training.prepared import Prepared, assemble, param_shapes
 from freqjax.training.regimes import make_trainer
+from freqjax.training.seeds import with_seed
 from freqjax.training.trainers import Trainer
+
+
+class Alike:
+    """Prepared configs, of which those that differ by `train.seed` alone are made from the first of them."""
+
+    def __init__(self, most: int | None = None) -> None:
+        """Begin without any; keep the last `most`, or all."""
+        self._most = most
+        self._first: dict[str, Prepared] = {}
+        self._lock = threading.Lock()
+
+    def prepare(self, config: Config) -> Prepared:
+        """Return `config` prepared; rows are read if no config that differs by its seed alone has read them.
+
+        Raises:
+          UserError: as `Prepared`; or the device has too little memory.
+        """
+        key = json.dumps(configs.to_dict(with_seed(config, 0)), sort_keys=True)
+        with self._lock:
+            if key not in self._first:
+                made = Prepared(config)
+                footprint.require(made)
+                self._first[key] = made
+                while self._most is not None and len(self._first) > self._most:
+                    del self._first[next(iter(self._first))]
+            return self._first[key].with_seed(config.train.seed)
 
 
 class SerialReplica:
@@ -42,18 +74,18 @@ class SerialReplica:
       held: what it goes on with from the last rung that it was held at; None if there was none.
     """
 
-    def __init__(self, replica: Replica) -> None:
+    def __init__(self, replica: Replica, alike: Alike) -> None:
         """Create the replica; nothing is read or compiled before the first `advance`."""
         self.replica, self.log = replica, ReplicaLog.begin(replica)
+        self._alike = alike
         self._trainer: Trainer | None = None
         self._has_rows = False
         self.best: Any = None
         self.held: Held | None = None
 
     def _begin(self) -> Trainer:
-        self._prepared, self._has_rows = Prepared(self.replica.config), True
-        prepared = self._prepared
-        footprint.require(prepared)
+        prepared = self._prepared = self._alike.prepare(self.replica.config)
+        self._has_rows = True
         params, self.log.origin = self._beginning()
         self._trainer = make_trainer(
             prepared.network,
@@ -62,6 +94,7 @@ class SerialReplica:
             prepared.train_rows,
             prepared.forward,
             params,
+            prepared.jitted,
         )
         if self.best is None:
             self.best = params
@@ -151,7 +184,8 @@ class SerialReplicas:
     ) -> None:
         """Create the replicas `mine` of `bucket`, on the devices of this process or those given."""
         self._bucket = bucket
-        self._members = [SerialReplica(replica) for replica in mine]
+        alike = Alike()
+        self._members = [SerialReplica(replica, alike) for replica in mine]
         config = bucket.replicas[0].config
         self._devices = placement.local(config) if devices is None else devices
 

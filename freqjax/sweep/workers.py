@@ -35,7 +35,7 @@ from freqjax.config.sections import RunConfig
 from freqjax.errors import UserError
 from freqjax.sweep.axes import Bucket, Replica
 from freqjax.sweep.logs import Held, ReplicaLog, Row
-from freqjax.sweep.serial import SerialReplica, SerialReplicas
+from freqjax.sweep.serial import Alike, SerialReplica, SerialReplicas
 from freqjax.system import devices
 from freqjax.training import placement
 from freqjax.training.regimes import is_alone
@@ -44,6 +44,8 @@ from freqjax.training.regimes import is_alone
 _PATIENCE, _PAUSE = 1.0, 0.05
 # Time, s, in which a scheduler must answer.
 _ANSWER = 10
+# What a worker has prepared for its last replica, which the next one may differ from by its seed alone.
+_ALIKE = Alike(most=1)
 
 
 class Finished(NamedTuple):
@@ -144,7 +146,7 @@ def train(
     key = worker.get_current_task()
     devices.select(None)
     config = validation.from_dict(values, "the config of the sweep")
-    member, rows = SerialReplica(Replica(index, chosen, config)), []
+    member, rows = SerialReplica(Replica(index, chosen, config), _ALIKE), []
     (device, *_) = placement.local(config)
     if held is not None:
         member.resume(held)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -28,6 +29,7 @@ from freqjax.training.epochs import EpochResult
 from freqjax.training.frozen import Forward
 from freqjax.training.gauss_newton import StepInfo
 from freqjax.training.horizons import Horizons
+from freqjax.training.jitted import Jitted
 from freqjax.training.seeds import initial_key, noise_key
 
 # Lengths of the arrays of a step, as shares of a block; the shortest that holds the horizon is used. Each
@@ -60,11 +62,14 @@ class CurriculumTrainer:
         train_rows: Sequences,
         forward: Forward,
         params: Params | None = None,
+        jitted: Jitted | None = None,
     ) -> None:
         """Set the first horizon; each shape is compiled when it is first needed.
 
-        `params` are the initial weights; None for those of `train.seed`.
+        `params` are the initial weights; None for those of `train.seed`. `jitted` are functions shared with
+        trainers of other seeds; None for its own.
         """
+        self._jitted = jitted or Jitted()
         self._network, self._task, self._config = network, task, config
         self._train_rows, self._forward = train_rows, forward
         self._noise_key = noise_key(config.train.seed)
@@ -105,9 +110,8 @@ class CurriculumTrainer:
         key = jax.random.fold_in(self._noise_key, self.step)
         arguments = (self._state.iterate, self._state.damping, key, np.int32(horizon))
         if shape not in self._compiled:
-            step = jax.jit(self._make_step(shape), donate_argnums=(0, 1))
             with progress.phase("compiling"):
-                self._compiled[shape] = step.lower(*arguments).compile()
+                self._compiled[shape] = self._step_of(shape).lower(*arguments).compile()
         began = time.perf_counter()
         iterate, damping, info, groups = self._compiled[shape](*arguments)
         info, (before, after) = jax.device_get((info, groups))
@@ -125,48 +129,14 @@ class CurriculumTrainer:
         self._move(float(info.loss), after)
         return EpochResult(monitors.finite_or_null(row), float(info.loss), alerts)
 
-    def _make_step(self, shape: int):
-        """Make the function of one step on the first `shape` samples of fresh or fixed rows."""
-        network, task, curriculum = self._network, self._task, self._config.curriculum
-        scales, fresh = network.scales(), self._config.task.noise == "fresh"
-        groups = len(task.group_names)
+    def _step_of(self, shape: int) -> Any:
+        """Return the jitted step on the first `shape` samples."""
+        network, task, config, rows = self._network, self._task, self._config, self._train_rows
 
-        def step(params: Params, damping: jax.Array, key: jax.Array, horizon: jax.Array):
-            rows = task.sequences(task.sample(key, shape)) if fresh else self._train_rows
-            xs, targets = (_time_first(array, shape) for array in (rows.inputs, rows.targets))
-            counted, weights = _row_weights(rows, shape, horizon)
+        def make() -> Any:
+            return jax.jit(_make_step(network, task, config, rows, shape), donate_argnums=(0, 1))
 
-            def linearize(params: Params):
-                return network.linearize(params, xs)
-
-            def predict(params: Params) -> jax.Array:
-                carry = network.init_carry(params, xs.shape[1])
-                return network.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))[1]
-
-            def row_losses(outputs: jax.Array) -> jax.Array:
-                return task.objective.row_loss(outputs, targets)
-
-            def by_group(losses: jax.Array) -> jax.Array:
-                member = jax.nn.one_hot(rows.groups, groups, axis=0)
-                sums = member @ jnp.sum(counted * losses, axis=0)
-                if rows.weights is None:
-                    return sums / jnp.sum(member, axis=1)
-                return sums / (member @ jnp.sum(counted, axis=0))
-
-            params, damping, info, (before, after) = gauss_newton.step(
-                linearize,
-                predict,
-                row_losses,
-                weights,
-                params,
-                scales,
-                damping,
-                curriculum.damping_floor,
-                curriculum.solver_steps,
-            )
-            return params, damping, info, (by_group(before), by_group(after))
-
-        return step
+        return self._jitted.get(("step", shape), make)
 
     def _row(self, info: StepInfo, before: np.ndarray, seconds: float) -> dict[str, Any]:
         """Return a row of metrics.jsonl; `lr` is the share of the full Gauss-Newton step that was taken."""
@@ -253,6 +223,51 @@ class CurriculumTrainer:
     def refresh_optimizer(self) -> str:
         """Return the reason that there is nothing to restart."""
         return "Gauss-Newton steps have neither schedule nor moments, and do not use it"
+
+
+def _make_step(
+    network: Linearizable, task: Task, config: Config, train_rows: Sequences, shape: int
+) -> Callable[..., Any]:
+    """Make the function of one step on the first `shape` samples of fresh or fixed rows."""
+    curriculum, groups = config.curriculum, len(task.group_names)
+    scales, fresh = network.scales(), config.task.noise == "fresh"
+
+    def step(params: Params, damping: jax.Array, key: jax.Array, horizon: jax.Array):
+        rows = task.sequences(task.sample(key, shape)) if fresh else train_rows
+        xs, targets = (_time_first(array, shape) for array in (rows.inputs, rows.targets))
+        counted, weights = _row_weights(rows, shape, horizon)
+
+        def linearize(params: Params):
+            return network.linearize(params, xs)
+
+        def predict(params: Params) -> jax.Array:
+            carry = network.init_carry(params, xs.shape[1])
+            return network.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))[1]
+
+        def row_losses(outputs: jax.Array) -> jax.Array:
+            return task.objective.row_loss(outputs, targets)
+
+        def by_group(losses: jax.Array) -> jax.Array:
+            member = jax.nn.one_hot(rows.groups, groups, axis=0)
+            sums = member @ jnp.sum(counted * losses, axis=0)
+            if rows.weights is None:
+                return sums / jnp.sum(member, axis=1)
+            return sums / (member @ jnp.sum(counted, axis=0))
+
+        params, damping, info, (before, after) = gauss_newton.step(
+            linearize,
+            predict,
+            row_losses,
+            weights,
+            params,
+            scales,
+            damping,
+            curriculum.damping_floor,
+            curriculum.solver_steps,
+        )
+        return params, damping, info, (by_group(before), by_group(after))
+
+    return step
 
 
 def _copy(tree: Params) -> Params:

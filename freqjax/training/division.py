@@ -11,7 +11,7 @@ Axes: U updates of a chunk, K samples, B sequences.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -19,7 +19,6 @@ from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as Spec
 
 from freqjax.errors import UserError
-from freqjax.training.chunks import Chunk
 from freqjax.training.streams import Stream
 
 _AXIS = "sequences"
@@ -57,7 +56,7 @@ class Division:
         self._rows = NamedSharding(mesh, Spec(None, None, _AXIS))
         self._everywhere = NamedSharding(mesh, Spec())
 
-    def jit(self, chunk: Chunk) -> Any:
+    def jit(self, chunk: Callable[..., Any]) -> Any:
         """Compile a chunk when it is first called; its state is donated."""
         if self.count == 1:
             return jax.jit(chunk, donate_argnums=0)

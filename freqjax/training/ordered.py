@@ -10,6 +10,7 @@ from jaxtyping import Array, Int
 
 from freqjax.config.sections import Config
 from freqjax.tasks import Sequences, Task
+from freqjax.training.jitted import Jitted
 from freqjax.training.seeds import noise_key
 from freqjax.training.streams import Stream, layout
 
@@ -17,7 +18,7 @@ from freqjax.training.streams import Stream, layout
 class OrderedRows:
     """Implementation of `Rows` for online, tbptt and full: see `freqjax.training.streams.layout`."""
 
-    def __init__(self, task: Task, config: Config, train_rows: Sequences) -> None:
+    def __init__(self, task: Task, config: Config, train_rows: Sequences, jitted: Jitted) -> None:
         """Lay out the fixed rows, or set up the drawing of fresh ones; nothing is compiled yet."""
         self._noise_key = noise_key(config.train.seed)
         self._fresh = config.task.noise == "fresh"
@@ -25,11 +26,11 @@ class OrderedRows:
         def draw(key: jax.Array) -> Stream:
             return layout(task.sequences(task.sample(key, task.samples)), config)
 
+        self._draw = jitted.get("draw", lambda: jax.jit(draw))
         self._stream = None if self._fresh else layout(train_rows, config)
-        shaped: Any = self._stream or jax.eval_shape(draw, self._noise_key)
+        shaped: Any = self._stream or jax.eval_shape(self._draw, self._noise_key)
         self.updates, length, self.streams = shaped.targets.shape[:3]
         self.rows = length * self.streams
-        self._draw = jax.jit(draw)
         self._drawn = -1
 
     def take(self, number: int, first: int, count: int) -> Stream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from typing import NamedTuple
 
@@ -19,7 +20,8 @@ from freqjax.training.frozen import (
     group_means,
     group_shares,
 )
-from freqjax.training.seeds import initial_key
+from freqjax.training.jitted import Jitted
+from freqjax.training.seeds import initial_key, with_seed
 
 
 class Assembled(NamedTuple):
@@ -52,6 +54,7 @@ class Prepared:
       task: its task.
       network: its network, for the training rows.
       forward: (params, sequences, reset) → outputs [B, T, O].
+      jitted: functions of its trainers.
     """
 
     def __init__(self, config: Config) -> None:
@@ -70,7 +73,14 @@ class Prepared:
         splits = {name: split(name) for name in ("train", "validation", "test")}
         self.batches: dict[str, Batch] = {k: v for k, v in splits.items() if v is not None}
         self.forward = choose_forward(self.network, config)
+        self.jitted = Jitted()
         self._rows: dict[str, Sequences] = {}
+
+    def with_seed(self, seed: int) -> Prepared:
+        """Return the same with another `train.seed`, which shares the rows and all compiled functions."""
+        other = copy.copy(self)
+        other.config = with_seed(self.config, seed)
+        return other
 
     @property
     def choosing(self) -> str:

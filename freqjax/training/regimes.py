@@ -12,6 +12,7 @@ from freqjax.training.filter import requirements
 from freqjax.training.filter.trainer import FilterTrainer
 from freqjax.training.frozen import Forward
 from freqjax.training.gradients import native_bptt
+from freqjax.training.jitted import Jitted
 from freqjax.training.trainers import StreamTrainer, Trainer
 
 
@@ -62,6 +63,7 @@ def make_trainer(
     train_rows: Sequences,
     forward: Forward,
     params: Params | None = None,
+    jitted: Jitted | None = None,
 ) -> Trainer:
     """Make the trainer of `config`.
 
@@ -72,6 +74,7 @@ def make_trainer(
       train_rows: the rows if noise is fixed.
       forward: the forward function of the network.
       params: the initial weights; None for those of `train.seed`.
+      jitted: functions shared with trainers of other seeds; None for its own.
 
     Raises:
       UserError: as `require_trainable`.
@@ -83,5 +86,5 @@ def make_trainer(
         if config.train.engine == "native":
             network = native_bptt.with_native_cell(network)
         assert isinstance(network, Linearizable)
-        return CurriculumTrainer(network, task, config, train_rows, forward, params)
-    return StreamTrainer(network, task, config, train_rows, params)
+        return CurriculumTrainer(network, task, config, train_rows, forward, params, jitted)
+    return StreamTrainer(network, task, config, train_rows, params, jitted)

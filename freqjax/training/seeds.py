@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+
 import jax
+
+from freqjax.config.sections import Config
+
+
+def with_seed(config: Config, seed: int | jax.Array) -> Config:
+    """Return `config` with `train.seed`, which may be traced: no type of the fields is checked."""
+    config = copy.copy(config)
+    config.train = copy.copy(config.train)
+    config.train.seed = seed  # pyright: ignore[reportAttributeAccessIssue]
+    return config
 
 
 def initial_key(seed: int) -> jax.Array:

@@ -17,6 +17,7 @@ from freqjax.config.sections import Config, WindowsConfig
 from freqjax.networks.arrays import AnyArray
 from freqjax.tasks import Sequences, Task
 from freqjax.tasks.windows import first_samples, warm_up, window_count
+from freqjax.training.jitted import Jitted
 from freqjax.training.seeds import noise_key, order_key
 from freqjax.training.streams import Stream, padding_resets
 
@@ -27,7 +28,7 @@ class ShuffledRows:
     The sequences are stored once; the rows of an update are gathered from them on the device.
     """
 
-    def __init__(self, task: Task, config: Config, train_rows: Sequences) -> None:
+    def __init__(self, task: Task, config: Config, train_rows: Sequences, jitted: Jitted) -> None:
         """Store the sequences or set up their drawing; nothing is compiled yet."""
         seed = config.train.seed
         self._noise_key, self._order_key = noise_key(seed), order_key(seed)
@@ -36,20 +37,24 @@ class ShuffledRows:
         def draw(key: jax.Array) -> Sequences:
             return task.sequences(task.sample(key, task.samples))
 
-        shapes = jax.eval_shape(draw, self._noise_key) if self._fresh else train_rows
+        self._draw = jitted.get("draw", lambda: jax.jit(draw))
+        shapes = jax.eval_shape(self._draw, self._noise_key) if self._fresh else train_rows
         sequences, samples = shapes.inputs.shape[:2]
         windows = windows_of(config, sequences, samples)
         count, groups = sequences * window_count(samples, windows), len(task.group_names)
         self._rows_of_pass = sequences * samples
-        self.streams = windows.batch
+        self.streams = batch = windows.batch
         self.updates = -(-count // self.streams)
         self.rows = (windows.length + warm_up(windows)) * self.streams
         self._sequences = None if self._fresh else jax.tree.map(jnp.asarray, train_rows)
         self._order: Int[np.ndarray, "U B"] | None = None
         self._pass = -1
-        self._draw = jax.jit(draw)
-        self._shuffle = jax.jit(lambda key: shuffled(key, count, self.streams))
-        self._gather = jax.jit(lambda rows, order: gather(rows, order, windows, groups))
+        self._shuffle = jitted.get(
+            "shuffle", lambda: jax.jit(lambda key: shuffled(key, count, batch))
+        )
+        self._gather = jitted.get(
+            "gather", lambda: jax.jit(lambda rows, order: gather(rows, order, windows, groups))
+        )
 
     def take(self, number: int, first: int, count: int) -> Stream:
         """Return updates of a pass; see `freqjax.training.sources.Rows`."""

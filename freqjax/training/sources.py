@@ -21,6 +21,7 @@ import jax.numpy as jnp
 
 from freqjax.config.sections import Config
 from freqjax.tasks import Sequences, Task
+from freqjax.training.jitted import Jitted
 from freqjax.training.ordered import OrderedRows
 from freqjax.training.shuffled import ShuffledRows, windows_of
 from freqjax.training.streams import Stream
@@ -98,7 +99,12 @@ def _join(*pieces: jax.Array) -> jax.Array:
 
 
 def make_source(
-    task: Task, config: Config, train_rows: Sequences, *, cut: Cut | None = None
+    task: Task,
+    config: Config,
+    train_rows: Sequences,
+    *,
+    cut: Cut | None = None,
+    jitted: Jitted | None = None,
 ) -> Source:
     """Make the source of `train.regime`.
 
@@ -107,11 +113,13 @@ def make_source(
       config: the run.
       train_rows: the rows if noise is fixed.
       cut: splits an epoch into parts; None for chunks of about a second and a rest.
+      jitted: functions shared with sources of other seeds; None for its own.
     """
+    jitted = jitted or Jitted()
     if config.train.regime in ("windows", "examples"):
-        rows, most = ShuffledRows(task, config, train_rows), SHUFFLED_CHUNK_ROWS
+        rows, most = ShuffledRows(task, config, train_rows, jitted), SHUFFLED_CHUNK_ROWS
     else:
-        rows, most = OrderedRows(task, config, train_rows), CHUNK_ROWS
+        rows, most = OrderedRows(task, config, train_rows, jitted), CHUNK_ROWS
     return Source(rows, config, cut or (lambda updates, rows: chunk_bounds(updates, rows, most)))
 
 

@@ -18,10 +18,12 @@ from freqjax.training.chunks import layer_names
 from freqjax.training.division import Division
 from freqjax.training.epochs import EpochResult, UpdateLog
 from freqjax.training.gradients import engines
+from freqjax.training.jitted import Jitted
 from freqjax.training.optimizers import make_direction, make_schedule
-from freqjax.training.seeds import initial_key
+from freqjax.training.seeds import initial_key, with_seed
 from freqjax.training.sources import batch_field, make_source
-from freqjax.training.update import state_of
+from freqjax.training.streams import Stream
+from freqjax.training.update import TrainState, state_of
 
 
 @runtime_checkable
@@ -86,22 +88,30 @@ class StreamTrainer:
         config: Config,
         train_rows: Sequences,
         params: Params | None = None,
+        jitted: Jitted | None = None,
     ) -> None:
         """Create state and source; nothing is compiled yet.
 
-        `params` are the initial weights; None for those of `train.seed`.
+        `params` are the initial weights; None for those of `train.seed`. `jitted` are functions shared with
+        trainers of other seeds; None for its own.
         """
+        jitted = jitted or Jitted()
         self._config, self._task = config, task
-        self._source = make_source(task, config, train_rows)
+        self._source = make_source(task, config, train_rows, jitted=jitted)
         updates = self._source.updates
         schedule = make_schedule(config.optimizer, config.train.epochs * updates, updates)
-        engine = engines.choose(network, task, config)
-        chunk = engine.make_chunk(network, task, config, schedule, len(task.group_names))
+        make_chunk = engines.choose(network, task, config).make_chunk
         self._division = Division(
             placement.sharing(config), self._source.streams, batch_field(config)
         )
         self.note = self._division.note
-        self._chunk = self._division.jit(chunk)
+        self._seed = self._division.everywhere(jnp.asarray(config.train.seed, jnp.uint32))
+
+        def chunk(state: TrainState, stream: Stream, seed: jax.Array) -> Any:
+            mine = with_seed(config, seed)
+            return make_chunk(network, task, mine, schedule, len(task.group_names))(state, stream)
+
+        self._chunk = jitted.get("chunk", lambda: self._division.jit(chunk))
         self._compiled: dict[int, Any] = {}
         if params is None:
             params = network.init(initial_key(config.train.seed))
@@ -144,9 +154,10 @@ class StreamTrainer:
         updates = part.inputs.shape[0]
         if updates not in self._compiled:
             with progress.phase("compiling"):
-                self._compiled[updates] = self._chunk.lower(self._state, part).compile()
+                lowered = self._chunk.lower(self._state, part, self._seed)
+                self._compiled[updates] = lowered.compile()
         began = time.perf_counter()
-        self._state, info = self._compiled[updates](self._state, part)
+        self._state, info = self._compiled[updates](self._state, part, self._seed)
         info = jax.device_get(self._division.local(info))
         self._log.add(info, updates, time.perf_counter() - began)
         self._next_chunk += 1
