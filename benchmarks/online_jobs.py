@@ -19,7 +19,6 @@ from freqjax.native import library
 from freqjax.networks import make_network
 from freqjax.tasks import Sequences, make_task
 from freqjax.training.filter.trainer import FilterTrainer
-from freqjax.training.regimes import is_filter
 from freqjax.training.trainers import StreamTrainer
 
 
@@ -45,7 +44,7 @@ def freqjax_contender(config: Config, blocks: Sequences, steps: int) -> Contende
     """Prepare training as in a run, with everything that it reports of a chunk."""
     task = make_task(config.task)
     network = make_network(config.network, task)
-    make = FilterTrainer if is_filter(config) else StreamTrainer
+    make = FilterTrainer if config.is_filter else StreamTrainer
     trainer = make(network, task, config, blocks)
 
     def work() -> None:
@@ -56,7 +55,7 @@ def freqjax_contender(config: Config, blocks: Sequences, steps: int) -> Contende
 
     by_native = config.train.engine == "native"
     # Of what is native, the sensitivities alone have more than one thread.
-    several = config.train.gradient_method == "rtrl" and not is_filter(config)
+    several = config.train.gradient_method == "rtrl" and not config.is_filter
     threads = cores() if several or not by_native else 1
     return Contender("native" if by_native else "freqjax", timed(work, steps), threads)
 

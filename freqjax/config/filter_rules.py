@@ -32,7 +32,7 @@ def validate_filter(config: Config) -> None:
     Raises:
       UserError: one has a value that it does not support.
     """
-    if config.optimizer.name != "ekf":
+    if not config.is_filter:
         return
     needed = dict(_NEEDED)
     if not config.network.has_layers:

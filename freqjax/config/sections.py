@@ -132,6 +132,16 @@ class Config:
         for name, section in own_sections.items():
             setattr(self, name, section)
 
+    @property
+    def is_filter(self) -> bool:
+        """Whether a Kalman filter of the weights trains."""
+        return self.optimizer.name == "ekf"
+
+    @property
+    def is_curriculum(self) -> bool:
+        """Whether Gauss-Newton steps over lengthening horizons train."""
+        return self.curriculum.first_horizon is not None and self.train.regime == "full"
+
     def __getattr__(self, name: str) -> Any:
         own = self.__dict__.get("own", {})
         if name in own:

@@ -177,6 +177,11 @@ class TrainConfig(Section, section="train"):
         """The value of `gradient`, with auto replaced by its meaning in the regime."""
         return GRADIENTS[self.regime][0] if self.gradient == "auto" else self.gradient
 
+    @property
+    def is_shuffled(self) -> bool:
+        """Whether an update reads windows or sequences in random order, each from a state of its own."""
+        return self.regime in ("windows", "examples")
+
 
 @dataclass
 class WindowsConfig(Section, section="windows"):

@@ -207,7 +207,7 @@ def _validate_burn_in(task: TaskConfig) -> None:
 def _validate_windows(config: Config) -> None:
     """Check the rules of windows and examples, which hold in training and in evaluation."""
     windows, samples = config.windows, config.task.samples
-    if config.train.regime in ("windows", "examples") and config.task.reset != "block":
+    if config.train.is_shuffled and config.task.reset != "block":
         raise UserError(
             f"task.reset is {config.task.reset}: it must be block where train.regime is "
             f"{config.train.regime}, which carry no state over."
@@ -243,7 +243,7 @@ def _validate_train(config: Config) -> None:
             f"{', '.join(GRADIENTS[train.regime])} where train.regime is {train.regime}."
         )
     _validate_real_time(config)
-    if config.network.bidirectional and train.regime not in ("windows", "examples"):
+    if config.network.bidirectional and not train.is_shuffled:
         raise UserError(
             f"network.bidirectional is True: it must be False where train.regime is {train.regime}, since "
             "such a network sees the samples to come."
@@ -269,9 +269,8 @@ def _validate_real_time(config: Config) -> None:
     """Check the rules of gradients that carry the derivative of the state forward."""
     train, network = config.train, config.network
     if train.gradient_method not in REAL_TIME_GRADIENTS:
-        if (
-            train.state_correction and config.optimizer.name != "ekf"
-        ):  # a filter's pairs know it always
+        # The pairs of a filter always know it.
+        if train.state_correction and not config.is_filter:
             raise UserError(
                 f"train.state_correction is true: it must be false where train.gradient is {train.gradient}, "
                 f"since only {' and '.join(REAL_TIME_GRADIENTS)} know the derivative of the state."
@@ -310,7 +309,7 @@ def _validate_escalation(config: Config) -> None:
 def _validate_curriculum(config: Config) -> None:
     curriculum = config.curriculum
     first, longest = curriculum.first_horizon, curriculum.longest_horizon
-    if first is None or config.optimizer.name == "ekf":  # whose rules are those of a filter
+    if first is None or config.is_filter:  # whose rules are those of a filter
         return
     if config.train.regime != "full":
         raise UserError(

@@ -25,7 +25,6 @@ from freqjax.diagnosis.starts import explained_by_the_start
 from freqjax.diagnosis.stopped import stopped_early
 from freqjax.tasks.examination import Examination
 from freqjax.training.monitors import finite_or_null
-from freqjax.training.regimes import is_filter
 
 T = TypeVar("T")
 
@@ -89,7 +88,7 @@ def diagnose(run: RunUnderExamination) -> Diagnosis:
         found = [e for e in run.task.checks(run.evidence) if e.found and e.even_if_healthy]
         return Diagnosis(not found, found)
     # A filter has no gradient norms, no learning rate, no decay and no truncated gradient to be mended.
-    has_recipe = run.updated and not is_filter(run.config)
+    has_recipe = run.updated and not run.config.is_filter
     count = 2 + len(_RECORDED) * run.updated + (len(_OF_GRADIENTS) + _OF_RECIPES) * has_recipe
     with progress.phase("causes", count, even=False) as phase:
         probes = _Probes(phase)

@@ -26,7 +26,6 @@ from freqjax.tasks.evaluation import Evaluation
 from freqjax.tasks.examination import GOAL_SHARE, Evidence
 from freqjax.training.frozen import group_means
 from freqjax.training.prepared import Prepared
-from freqjax.training.regimes import is_filter
 
 
 @dataclass
@@ -241,9 +240,8 @@ class RunUnderExamination:
     @property
     def uses_rate(self) -> bool:
         """True if a learning rate determines the steps; the curriculum's damped steps have none."""
-        return not any(self.task.columns.horizon in row for row in self.rows) and not (
-            self.config.train.regime == "full" and self.config.curriculum.first_horizon is not None
-        )
+        has_horizons = any(self.task.columns.horizon in row for row in self.rows)
+        return not has_horizons and not self.config.is_curriculum
 
     @property
     def window(self) -> int:
@@ -257,7 +255,7 @@ class RunUnderExamination:
     @property
     def shuffled(self) -> bool:
         """True if the rows are in random order, so that successive updates have unrelated targets."""
-        return self.config.train.regime in ("windows", "examples")
+        return self.config.train.is_shuffled
 
     @property
     def credit_samples(self) -> int:
@@ -316,7 +314,7 @@ class RunUnderExamination:
         changes = [] if train.gradient == "auto" else ["train.gradient=auto"]
         if train.state_correction:
             changes.append("train.state_correction=false")
-        if is_filter(self.config):
+        if self.config.is_filter:
             changes += ["optimizer.name=adam", "train.engine=auto"]
         return changes
 

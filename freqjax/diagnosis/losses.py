@@ -14,7 +14,6 @@ from freqjax.report.summary import CHASING_RATIO
 from freqjax.tasks.batch import mean_of_all
 from freqjax.tasks.examination import Examination
 from freqjax.text import number, significant
-from freqjax.training.regimes import is_filter
 from freqjax.training.seeds import noise_key
 
 # A prequential loss above this share of the constant predictor's shows no sign of success to be explained.
@@ -77,7 +76,7 @@ def weight_chasing(run: RunUnderExamination) -> Examination:
 
 def _incomparable(run: RunUnderExamination) -> str:
     """Tell why the two losses cannot tell weights that chase their target; empty where they can."""
-    if is_filter(run.config):
+    if run.config.is_filter:
         return "The frozen losses of a filter are of weights that began a block, not of those that ended it."
     if run.shuffled:
         return f"The {run.config.train.regime} are shuffled: no target moves on from one update to the next."
@@ -136,10 +135,10 @@ def forgetting(run: RunUnderExamination) -> Examination:
     """Tell whether the group trained last is known and one trained before it is not, though it was."""
     found, evidence, word = None, {}, run.task.group_word
     words = f"No {word} comes last: each is trained beside the others."
-    if is_filter(run.config):
+    if run.config.is_filter:
         words = f"Each {word} has weights of its own, which the others leave as they are."
     in_order = run.config.train.streams == "sequential" and not run.shuffled
-    in_order = in_order and not is_filter(run.config)
+    in_order = in_order and not run.config.is_filter
     if in_order and len(run.task.group_names) > 1:
         last, worst, name = _last_and_worst(run)
         learned = _last_is_learned(run)

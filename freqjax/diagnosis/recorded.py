@@ -9,7 +9,6 @@ from freqjax.diagnosis import gradients
 from freqjax.diagnosis.examined import RunUnderExamination
 from freqjax.tasks.examination import Examination
 from freqjax.training.monitors import EXPLODING_NORM, VANISHING_NORM
-from freqjax.training.regimes import is_filter
 
 # Gradients are too large where they are so in this share of the epochs.
 _EXPLODED_SHARE = 0.25
@@ -52,7 +51,7 @@ def _first_bad(run: RunUnderExamination) -> dict[str, Any] | None:
 
 def _smaller_steps(run: RunUnderExamination) -> str:
     """Return the change of the field that sets the size of the steps: for a filter, that of its prior."""
-    if is_filter(run.config):
+    if run.config.is_filter:
         return f"optimizer.relative_prior={run.config.optimizer.relative_prior / 3:g}"
     return f"optimizer.learning_rate={min(1e-3, _lower(run)):g}"
 

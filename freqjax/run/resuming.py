@@ -15,7 +15,6 @@ from freqjax.errors import UserError
 from freqjax.report import saved as summaries
 from freqjax.run.workdir import Workdir
 from freqjax.text import printable
-from freqjax.training.regimes import is_filter
 
 
 class Saved(NamedTuple):
@@ -105,7 +104,7 @@ def refuse_other_changes(config: Config, saved: Config) -> list[str]:
                 f"{getattr(getattr(saved, section), name)!r}): only train.epochs and optimizer.* may "
                 "change on a resume."
             )
-    if "optimizer.name" in changed and is_filter(config) != is_filter(saved):
+    if "optimizer.name" in changed and config.is_filter != saved.is_filter:
         raise UserError(
             f"optimizer.name is {config.optimizer.name} and was {saved.optimizer.name}: a resume cannot "
             "change between a filter and gradients, and train.init_from can."

@@ -28,6 +28,7 @@ from freqjax.training.chunks import layer_names
 from freqjax.training.epochs import EpochResult
 from freqjax.training.frozen import Forward
 from freqjax.training.gauss_newton import StepInfo
+from freqjax.training.gradients import native_bptt
 from freqjax.training.horizons import Horizons
 from freqjax.training.jitted import Jitted
 from freqjax.training.seeds import initial_key, noise_key
@@ -70,7 +71,10 @@ class CurriculumTrainer:
         trainers of other seeds; None for its own.
         """
         self._jitted = jitted or Jitted()
-        self._network, self._task, self._config = network, task, config
+        native = config.train.engine == "native"
+        scanned = native_bptt.with_native_cell(network) if native else network
+        assert isinstance(scanned, Linearizable)
+        self._network, self._task, self._config = scanned, task, config
         self._train_rows, self._forward = train_rows, forward
         self._noise_key = noise_key(config.train.seed)
         drawn = network.init(initial_key(config.train.seed)) if params is None else params

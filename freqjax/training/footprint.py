@@ -17,7 +17,6 @@ from freqjax.tasks.windows import warm_up, window_count
 from freqjax.training.filter.requirements import covariance_elements
 from freqjax.training.gradients.real_time import EXACT
 from freqjax.training.prepared import Prepared, param_shapes
-from freqjax.training.regimes import is_curriculum, is_filter
 from freqjax.training.shuffled import windows_of
 from freqjax.training.streams import window_length
 
@@ -52,11 +51,11 @@ def require(prepared: Prepared) -> None:
 def updates_per_epoch(config: Config, rows: Sequences) -> int:
     """Count the updates of an epoch on `rows`."""
     train, (sequences, samples) = config.train, rows.inputs.shape[:2]
-    if is_curriculum(config):
+    if config.is_curriculum:
         return 1
     if train.steps_per_epoch is not None:
         return train.steps_per_epoch
-    if train.regime in ("windows", "examples"):
+    if train.is_shuffled:
         windows = windows_of(config, sequences, samples)
         return math.ceil(sequences * window_count(samples, windows) / windows.batch)
     rows_of_stream = samples * (1 if train.streams == "parallel" else sequences)
@@ -73,7 +72,7 @@ def needs(config: Config, network: Network, sequences: int, samples: int) -> lis
       samples: T of them.
     """
     size = f"network.hidden_size is {config.network.hidden_size}"
-    copies = _COPIES + (0 if is_curriculum(config) else _MOMENTS[config.optimizer.name])
+    copies = _COPIES + (0 if config.is_curriculum else _MOMENTS[config.optimizer.name])
     units = config.network.hidden_size * config.network.layers
     units *= 2 if config.network.bidirectional else 1
     said, rows = _rows_of_update(config, sequences, samples)
@@ -95,7 +94,7 @@ def frozen_bytes(config: Config, sequences: int, samples: int) -> int:
 def _sensitivities(config: Config, network: Network, streams: int) -> list[Need]:
     """Return what the sensitivities of B = `streams` streams take: those before an update and after it."""
     gradient = config.train.gradient
-    if gradient not in EXACT or is_filter(config) or not isinstance(network, RealTime):
+    if gradient not in EXACT or config.is_filter or not isinstance(network, RealTime):
         return []
     memory = jax.eval_shape(
         lambda params: network.sensitivities(params, streams, exact=EXACT[gradient]),
@@ -120,7 +119,7 @@ def _rows_of_update(config: Config, sequences: int, samples: int) -> tuple[str, 
     blocks = sequences if train.streams == "parallel" else 1
     if train.regime == "full":
         # In a curriculum a step reads as many samples as its horizon has, which may stay short.
-        length = 1 if is_curriculum(config) else samples * (sequences // blocks)
+        length = 1 if config.is_curriculum else samples * (sequences // blocks)
         return f"train.regime is full and a block has {samples} samples", length * blocks
     said = (
         f"train.truncation is {train.truncation}"
@@ -137,7 +136,7 @@ def bytes_of(shapes: Any) -> int:
 
 def _of_filter(size: str, config: Config, network: Network) -> list[Need]:
     """Return what the covariance of a filter takes, with a copy while it is updated."""
-    if not is_filter(config) or not isinstance(network, Filterable):
+    if not config.is_filter or not isinstance(network, Filterable):
         return []
     groups = config.optimizer.groups
     count = 2 * 4 * covariance_elements(network.parts(), groups)

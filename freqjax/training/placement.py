@@ -64,17 +64,17 @@ def sharing(config: Config) -> list[Any]:
 
 def undivided(config: Config) -> str | None:
     """Return why processes cannot share the updates of `config`, as a sentence; None if they can."""
-    train, first = config.train, config.curriculum.first_horizon
+    train = config.train
     if train.regime == "online":
         return (
             "train.regime is online: it must be examples, windows, or full or tbptt with "
             "train.streams=parallel, where run.coordinator is set, since processes would wait for each other "
             "after every sample."
         )
-    if train.regime == "full" and first is not None:
+    if config.is_curriculum:
         return (
-            f"curriculum.first_horizon is {first:g}: it must be none where run.coordinator is set, since "
-            "Gauss-Newton steps are computed by one device."
+            f"curriculum.first_horizon is {config.curriculum.first_horizon:g}: it must be none where "
+            "run.coordinator is set, since Gauss-Newton steps are computed by one device."
         )
     if train.regime in ("full", "tbptt") and train.streams == "sequential":
         return (

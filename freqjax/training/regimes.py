@@ -11,19 +11,8 @@ from freqjax.training.curriculum import CurriculumTrainer
 from freqjax.training.filter import requirements
 from freqjax.training.filter.trainer import FilterTrainer
 from freqjax.training.frozen import Forward
-from freqjax.training.gradients import native_bptt
 from freqjax.training.jitted import Jitted
 from freqjax.training.trainers import StreamTrainer, Trainer
-
-
-def is_curriculum(config: Config) -> bool:
-    """Return whether `config` trains with a curriculum of lengthening horizons."""
-    return config.curriculum.first_horizon is not None and config.train.regime == "full"
-
-
-def is_filter(config: Config) -> bool:
-    """Return whether `config` trains with a Kalman filter of the weights."""
-    return config.optimizer.name == "ekf"
 
 
 def is_alone(config: Config) -> bool:
@@ -33,9 +22,8 @@ def is_alone(config: Config) -> bool:
     gathered for every pass, and an epoch with a given number of updates continues where the last one ended.
     """
     train = config.train
-    shuffled = train.regime in ("windows", "examples")
-    decides = is_curriculum(config) or is_filter(config)
-    return decides or shuffled or train.steps_per_epoch is not None
+    decides = config.is_curriculum or config.is_filter
+    return decides or train.is_shuffled or train.steps_per_epoch is not None
 
 
 def require_trainable(network: Network, task: Task, config: Config, params: Params | None) -> None:
@@ -45,11 +33,11 @@ def require_trainable(network: Network, task: Task, config: Config, params: Para
       UserError: the config has a curriculum, and the network cannot be linearised; or a filter, and network,
         task or weights do not fit.
     """
-    if is_filter(config):
+    if config.is_filter:
         requirements.require(network, task, config)
         if params is not None:
             requirements.require_pairs(network, config, params)
-    if is_curriculum(config) and not isinstance(network, Linearizable):
+    if config.is_curriculum and not isinstance(network, Linearizable):
         raise UserError(
             f"curriculum.first_horizon is {config.curriculum.first_horizon:g}: it must be none where "
             f"the network is a {type(network).__name__}, whose Jacobian is not written out."
@@ -80,11 +68,9 @@ def make_trainer(
       UserError: as `require_trainable`.
     """
     require_trainable(network, task, config, params)
-    if is_filter(config):
+    if config.is_filter:
         return FilterTrainer(network, task, config, train_rows, params)
-    if is_curriculum(config):
-        if config.train.engine == "native":
-            network = native_bptt.with_native_cell(network)
+    if config.is_curriculum:
         assert isinstance(network, Linearizable)
         return CurriculumTrainer(network, task, config, train_rows, forward, params, jitted)
     return StreamTrainer(network, task, config, train_rows, params, jitted)

@@ -116,7 +116,7 @@ def make_source(
       jitted: functions shared with sources of other seeds; None for its own.
     """
     jitted = jitted or Jitted()
-    if config.train.regime in ("windows", "examples"):
+    if config.train.is_shuffled:
         rows, most = ShuffledRows(task, config, train_rows, jitted), SHUFFLED_CHUNK_ROWS
     else:
         rows, most = OrderedRows(task, config, train_rows, jitted), CHUNK_ROWS
@@ -131,7 +131,7 @@ def batch_field(config: Config) -> str | None:
 def side_by_side(config: Config, train_rows: Sequences) -> int:
     """Return B of rows with as many sequences as `train_rows`, without laying them out."""
     count, samples = train_rows.inputs.shape[:2]
-    if config.train.regime in ("windows", "examples"):
+    if config.train.is_shuffled:
         return windows_of(config, count, samples).batch
     return count if config.train.streams == "parallel" else 1
 

@@ -9,7 +9,7 @@ from freqjax.config import overrides
 from freqjax.networks import make_network
 from freqjax.tasks import make_task
 from freqjax.training.frozen import choose_forward
-from freqjax.training.regimes import is_filter, make_trainer
+from freqjax.training.regimes import make_trainer
 from tests import unshipped
 from tests.root import ROOT
 from tests.slow import some
@@ -42,7 +42,7 @@ def test_every_config_makes_a_few_updates(name, monkeypatch, tmp_path):
     trainer = make_trainer(network, task, config, blocks, choose_forward(network, config))
 
     def weights():  # those that a filter changes are not its parameters until a whole block has judged them
-        return trainer.device_state().block.trained if is_filter(config) else trainer.params
+        return trainer.device_state().block.trained if config.is_filter else trainer.params
 
     before = jax.device_get(weights())
     trainer.advance()

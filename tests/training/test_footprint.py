@@ -54,7 +54,7 @@ def test_needs_are_the_least_that_xla_takes(cell, layers, train):
     prepared = Prepared(config)
     trainer = StreamTrainer(prepared.network, prepared.task, config, prepared.train_rows)
     part = trainer._source.part(0, 0)
-    found = trainer._chunk.lower(trainer._state, part).compile().memory_analysis()
+    found = trainer._chunk.lower(trainer._state, part, trainer._seed).compile().memory_analysis()
     assert found is not None
     weights, states, _ = footprint.needs(
         config, prepared.network, *prepared.train_rows.inputs.shape[:2]

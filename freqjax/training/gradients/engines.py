@@ -77,7 +77,7 @@ def choose(network: Network, task: Task, config: Config) -> Choice:
       UserError: the engine is selected by name and does not support this run.
     """
     asked = config.train.engine
-    if config.optimizer.name == "ekf":  # whose trainer calls its own functions
+    if config.is_filter:  # whose trainer calls its own functions
         reason = native_filter.why_not(network) if asked == "native" else None
         if reason is not None:
             raise _refusal(asked, reason)

@@ -120,7 +120,7 @@ def test_a_corrected_carry_is_that_of_the_new_parameters_to_first_order(float64,
         window = jax.tree.map(lambda a: a.astype(float) if a.dtype.kind == "f" else a, window)
         state = init_state(network, task, config, jax.random.key(1), 1)
         state = jax.tree.map(lambda a: a.astype(float) if a.dtype.kind == "f" else a, state)
-        after, _ = jax.jit(trainer._chunk)(state, window)
+        after, _ = jax.jit(trainer._chunk)(state, window, trainer._seed)
         expected, _ = require_streams(network).step(
             after.params, network.init_carry(after.params, 1), window.inputs[0, 0]
         )

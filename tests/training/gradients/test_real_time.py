@@ -258,7 +258,7 @@ def test_sensitivities_are_counted_as_xla_takes_them():
     prepared = Prepared(config)
     trainer = StreamTrainer(prepared.network, prepared.task, config, prepared.train_rows)
     part = trainer._source.part(0, 0)
-    found = trainer._chunk.lower(trainer._state, part).compile().memory_analysis()
+    found = trainer._chunk.lower(trainer._state, part, trainer._seed).compile().memory_analysis()
     assert found is not None
     needs = footprint.needs(config, prepared.network, *prepared.train_rows.inputs.shape[:2])
     assert needs[-1].bytes == 2 * trainer._state.memory.nbytes
