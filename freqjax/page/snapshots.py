@@ -38,6 +38,7 @@ class Snapshots(NamedTuple):
       first: the sample, from the beginning of a sequence, that the first one kept is.
       targets: [G, N], as integers.
       target_scales: [G].
+      groups: [G], the number of each group in the task; those without test rows are left out.
     """
 
     epochs: Int[np.ndarray, " S"]
@@ -46,6 +47,7 @@ class Snapshots(NamedTuple):
     first: int
     targets: Int[np.ndarray, "G N"]
     target_scales: Float[np.ndarray, " G"]
+    groups: Int[np.ndarray, " G"]
 
 
 class Recorder:
@@ -64,12 +66,12 @@ class Recorder:
             return
         rows = prepared.rows("test")
         first = first_sequences(np.asarray(rows.groups), len(task.group_names))
-        inputs = np.asarray(rows.inputs)[list(first.values())[:_MOST_GROUPS], :_RUN]
+        self._groups = np.array(list(first)[:_MOST_GROUPS])
+        places = [first[group] for group in self._groups]
+        inputs = np.asarray(rows.inputs)[places, :_RUN]
         self._xs = jax.device_put(inputs.swapaxes(0, 1))
         self._first = max(inputs.shape[1] - _KEPT, 0)
-        chosen = np.asarray(rows.targets)[
-            list(first.values())[:_MOST_GROUPS], self._first : _RUN, 0
-        ]
+        chosen = np.asarray(rows.targets)[places, self._first : _RUN, 0]
         self._targets = [series("target", row) for row in chosen]
         self._run = jax.jit(self._outputs_of(prepared.network))
         self._kept = _until(done, read(folder))
@@ -110,6 +112,7 @@ class Recorder:
             self._first,
             np.stack([s.integers for s in self._targets]),
             np.array([s.scale for s in self._targets]),
+            self._groups,
         )
         before = self._kept
         if before is not None and len(before.epochs):

@@ -47,8 +47,9 @@ def page_of(folder: Path, events: str) -> str:
     kept = snapshots.read(folder)
     names: list[str] = []
     if kept is not None and len(kept.epochs):
-        names = list(task.group_names)[: kept.integers.shape[1]]
-        made = panels.signals(_traces(kept, names), None, task.time.name, task.time.samples)
+        traces = _traces(kept, task)
+        names = [trace.name for trace in traces]
+        made = panels.signals(traces, None, task.time.name, task.time.samples)
         figures, given = figures | made.figures, given | made.given
     return render(
         "live.html",
@@ -98,12 +99,12 @@ def _scale(task: Task) -> Scale:
     )
 
 
-def _traces(kept: snapshots.Snapshots, names: list[str]) -> list[Trace]:
+def _traces(kept: snapshots.Snapshots, task: Task) -> list[Trace]:
     found = []
-    for place, name in enumerate(names):
+    for place, group in enumerate(kept.groups):
         output = Series("output", kept.integers[-1, place], float(kept.scales[-1, place]))
         target = Series("target", kept.targets[place], float(kept.target_scales[place]))
-        found.append(Trace(name, [target, output], 0))
+        found.append(Trace(task.group_names[group], [target, output], 0))
     return found
 
 

@@ -184,7 +184,7 @@ def test_snapshots_take_a_megabyte_at_most():
     assert len(zlib.compress(integers.tobytes())) < 1.01e6
     kept = Snapshots(
         np.arange(len(integers)), integers, np.ones((len(integers), 4)), 0,
-        integers[0], np.ones(4),
+        integers[0], np.ones(4), np.arange(4),
     )  # fmt: skip
     made = panels.signals(synthetic_traces(4_000), kept, "s", 1000.0)
     assert made.given["snapshots"]["samples"] == 1_000

@@ -5,6 +5,7 @@ import json
 import os
 import time
 
+import numpy as np
 import pytest
 
 from freqjax.config import sections as configs
@@ -12,6 +13,7 @@ from freqjax.errors import UserError
 from freqjax.main import main
 from freqjax.serve import listing, live
 from freqjax.serve.server import Server
+from freqjax.tasks import Batch
 from freqjax.training.prepared import Prepared
 from tests.twins import tiny_config
 
@@ -174,6 +176,22 @@ def test_outputs_of_a_run_that_trains_are_sent(root):
     assert json.loads(data.removeprefix("data: "))["integers"] == kept.integers[0].tolist()
     page = live.page_of(folder, "/events/x")
     assert all(group in page for group in prepared.task.group_names)
+
+
+def test_outputs_are_called_by_their_groups_where_an_earlier_one_has_no_test_rows(root):
+    from freqjax.page import snapshots
+
+    folder, prepared = root / HOSTILE, Prepared(tiny_config())
+    batch = prepared.batches["test"]
+    own = np.asarray(batch.group) == 1
+    inputs = {name: np.asarray(values)[own] for name, values in batch.inputs.items()}
+    targets = np.asarray(batch.targets)[own]
+    prepared.batches["test"] = Batch(inputs, targets, np.asarray(batch.group)[own])
+    snapshots.Recorder(prepared, folder).after(1, prepared.initial_params())
+    kept = snapshots.read(folder)
+    assert kept is not None and kept.groups.tolist() == [1]
+    (trace,) = live._traces(kept, prepared.task)
+    assert trace.name == prepared.task.group_names[1]
 
 
 def test_a_folder_that_is_none_and_a_port_that_is_taken_are_refused(tmp_path, server):
