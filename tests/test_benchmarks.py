@@ -122,7 +122,8 @@ def test_the_faster_adam_of_pytorch_counts(monkeypatch):
     times = {False: [9.0, 2.0], True: [1.0, 3.0]}
     monkeypatch.setattr(online_jobs, "pytorch_step", lambda *_, fused: fused)
     monkeypatch.setattr(online_jobs, "repeated", lambda fused, _: iter(times[fused]).__next__)
-    found = online_jobs._pytorch_loop(Config(), None, 40, 1)
+    blocks = make_task(TaskConfig(duration=0.01)).rows("train")
+    found = online_jobs._pytorch_loop(Config(), blocks, 40, 1)
     assert [found.run(), found.run()] == [1.0, 2.0]
     assert found.facts == {"adam": speed.FASTER_ADAM}
 
