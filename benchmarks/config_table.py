@@ -103,7 +103,10 @@ _CHANGED = {
     "classifier_synthetic": (classifier_pattern.QUIET,),
     "original_b": (windows.QUIET,),
     "windows_best": (windows.QUIET,),
+    "constructed": variants.VARIANTS[variants.CONSTRUCTED][1],
 }
+# Config → that of its measured command, if it is another one.
+_OTHER = {"constructed": "gauss_newton"}
 
 
 def seconds(config: str) -> float | None:
@@ -147,7 +150,8 @@ def _took(config: str) -> str:
         cold = next(row["cold_seconds"] for row in record.read("startup") if row["what"] == QUICK)
         return f"{_time(value)} with a full cache of compiled programs, {_time(cold)} with an empty one"
     changed = [f"`{flag.removeprefix('--config.')}`" for flag in _CHANGED.get(config, ())]
-    return f"{_time(value)} with {series(changed)}" if changed else _time(value)
+    other = f" of `{_OTHER[config]}`" if config in _OTHER else ""
+    return f"{_time(value)}{other} with {series(changed)}" if changed else _time(value)
 
 
 def _time(value: float) -> str:

@@ -20,7 +20,7 @@ _ADAM = (
 
 SPECTRAL, CONSTRUCTED = "spectral start (data-driven)", "constructed (nothing learned)"
 # Name → (seeds, overrides).
-_VARIANTS: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
+VARIANTS: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
     "as configured": ((0,), ()),
     "fixed noise: the 40,000 rows of train seed 1 alone": ((0,), ("task.noise=fixed",)),
     SPECTRAL: ((0, 1), ("network.initializer=spectral",)),
@@ -57,7 +57,7 @@ def main() -> None:
     """Run every variant in a process of its own."""
     rows = []
     with record.scratch() as scratch:
-        for name, (seeds, overrides) in _VARIANTS.items():
+        for name, (seeds, overrides) in VARIANTS.items():
             for seed in seeds:
                 folder = Path(scratch) / f"run{len(rows)}"
                 flags = [f"--config.{o}" for o in (*overrides, f"train.seed={seed}")]
