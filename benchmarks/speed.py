@@ -254,8 +254,9 @@ def _bandwidth_words(rows: Sequence[dict[str, Any]]) -> list[str]:
         return []
     return paragraph(
         f"Limits of rows that do not say `{WRITTEN}` in their file have the bandwidth of reading memory that "
-        "nobody had written, which a system keeps as one page of zeros: they are too low where a job waits "
-        "for what it reads and does not write. From the next run on it is written first."
+        "nobody had written, which a system may keep as one page of zeros: they can be too low where a job "
+        "waits for what it reads from beyond the caches and does not write. From the next run on it is "
+        "written first."
     )
 
 
