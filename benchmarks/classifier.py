@@ -24,7 +24,9 @@ from benchmarks import record
 _SEEDS = (0, 1, 2)
 _FOLDS = range(5)
 _EPOCHS = (12, 30)
-_QUIET = "--config.train.diagnose=false"
+QUIET = "--config.train.diagnose=false"
+# Of `watch`: validation persons are trained on as well, and no epoch is judged.
+REFIT = ("--config.task.refit=true", "--config.train.evaluate_every=0")
 # Name → config and further flags.
 _SETS: dict[str, tuple[str, tuple[str, ...]]] = {
     "alone": (
@@ -81,8 +83,7 @@ def _watch() -> Iterator[dict[str, Any]]:
             flags = (
                 f"--config.task.fold={fold}",
                 f"--config.train.seed={seed}",
-                "--config.task.refit=true",
-                "--config.train.evaluate_every=0",
+                *REFIT,
             )
             yield _run("watch", "watch", {"seed": seed, "fold": fold}, flags)
 
@@ -94,7 +95,7 @@ def _run(name: str, config: str, labels: dict[str, Any], flags: tuple[str, ...])
     """Run a command and keep its scores."""
     with record.scratch() as scratch:
         folder = Path(scratch) / "run"
-        summary = record.train(["--config", f"configs/{config}.py", _QUIET, *flags], folder)
+        summary = record.train(["--config", f"configs/{config}.py", QUIET, *flags], folder)
     kept = {split: _scores(summary[split]) for split in _KEPT if split in summary}
     return {
         "set": name,

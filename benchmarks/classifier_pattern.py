@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks import record
 
 CONFIG = "classifier_synthetic"
+QUIET = "--config.train.diagnose=false"
 _SEEDS = (0, 1, 2)
 # p and d′; the first are those of the config.
 LAWS = ((0.2, 2.0), (0.1, 1.0), (0.1, 2.0), (0.3, 1.5))
@@ -33,7 +34,7 @@ def main() -> None:
 def _run(prevalence: float, separation: float, seed: int) -> dict[str, Any]:
     """Run a command and keep its scores beside those of the exact posterior."""
     flags = (
-        "--config.train.diagnose=false",
+        QUIET,
         f"--config.task.pattern_prevalence={prevalence}",
         f"--config.task.pattern_separation={separation}",
         f"--config.task.train_seed={seed + 1}",

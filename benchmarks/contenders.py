@@ -33,12 +33,14 @@ class Contender(NamedTuple):
       run: does the job once, waits until it is done, and returns the time of a unit, µs.
       threads: the number that it may use on the host.
       facts: further entries of its row.
+      same_job: whether it does what the others do; if not, its row has times and no ratios.
     """
 
     engine: str
     run: Callable[[], float]
     threads: int
     facts: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    same_job: bool = True
 
 
 class Absent(NamedTuple):
@@ -120,8 +122,10 @@ def rows_of(
 
     rows = []
     for place, contender in enumerate(contenders):
-        row = row_of(contender, [row[place] for row in times]) | {"ratio": over(place, REFERENCE)}
-        if LIMIT in engines and contender.engine != LIMIT:
+        row = row_of(contender, [row[place] for row in times])
+        if contender.same_job:
+            row["ratio"] = over(place, REFERENCE)
+        if contender.same_job and LIMIT in engines and contender.engine != LIMIT:
             row["limits"] = over(place, LIMIT)
         rows.append(row)
     return rows

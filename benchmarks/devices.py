@@ -25,6 +25,9 @@ compares two machines, or checks a machine's times against earlier ones.
 | start_evaluate, _load, _help | the whole command: see `benchmarks.start_jobs` |
 | start_stream | a stream's first answer, from the start of Python |
 | solve_default | `configs/default.py`, the whole command |
+
+PyTorch of online_h64 and so on is timed with plain and with fused Adam, and the faster one counts. With a
+gradient that is cut at one sample it does another job than rtrl_dense_h64, and has no ratios there.
 """
 
 from __future__ import annotations

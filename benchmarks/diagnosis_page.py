@@ -127,8 +127,9 @@ sequences of validation and test share 8 words in a row with another part, and n
 
 _CLASSES = """## The causes of a classifier
 
-Scores are those of the test windows after calibration. What a modality is worth is the score of the same
-weights where it is missing in every window (`freqjax/tasks/classifier/checks.py`).
+Scores are those of the test windows after calibration. What a modality is worth is what the same weights lose
+with that modality of other windows (`freqjax/tasks/classifier/checks.py`); the score with it missing in every
+window is shown beside.
 """
 
 _OF_CLASSES = (
@@ -228,7 +229,7 @@ def _graded(name: str) -> str:
     said = paragraph(
         f"`python -m benchmarks.{name}` trains small runs with one of these faults each. The "
         f"planted cause is found among the first named in {right} of {len(ill)} runs; {alarms} of "
-        f"{len(rows) - len(ill)} healthy runs are called ill."
+        f"{len(rows) - len(ill)} healthy runs are diagnosed with a fault."
     )
     named = table(("not right", "seed", "named"), wrong) if wrong else []
     return "\n" + "\n".join([*said, *named]).rstrip() + "\n"

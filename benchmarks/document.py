@@ -4,9 +4,10 @@
 
 Reads benchmarks/results/*.json and the shipped checkpoint, and rewrites docs/results.md,
 docs/diagnosis.md, docs/speed.md, docs/example.md, docs/records.md, docs/online.md, docs/which_method.md,
-docs/autoencoder.md, docs/classifier.md, the block between the results markers of README.md, docs/*.png, and
-the tables and figures beside the files of `benchmarks.devices`.
-The tests check that the committed documents are what this command would write.
+docs/autoencoder.md, docs/classifier.md, the blocks between the markers of README.md, docs/headline.png,
+docs/online.png, and the tables and figures beside the files of `benchmarks.devices`. docs/page.png is written
+by `python -m benchmarks.page_picture`. The tests check that the committed documents are what this command
+would write.
 """
 
 from __future__ import annotations

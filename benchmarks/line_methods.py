@@ -92,9 +92,10 @@ def limit(condition: line_rows.Condition) -> float | None:
 def freqjax_outputs(checkpoint: str, signals: np.ndarray) -> np.ndarray:
     """Run a trained network on signals [N, T] at 1 kHz, and return its outputs [N, T] at true strength.
 
-    As in `--mode extract`, each signal is scaled to the level of the training signals, a mean power of 1, by
-    one number measured over the whole of it, and the output is scaled back. The selector is that of the line
-    at the benchmark's frequency.
+    Each signal is scaled to the level of the training signals, a mean power of 1, by its rms over the whole
+    of it, and the output is scaled back. `--mode extract` scales by one number as well, but by that of
+    `freqjax.deploy.extraction.levels`, which leaves out silences and the loudest blocks. The selector is that
+    of the line at the benchmark's frequency.
 
     Raises:
       UserError: the network has another rate or no such line.

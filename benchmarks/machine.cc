@@ -2,15 +2,10 @@
 
 #include <cstdint>
 
+#include "../freqjax/native/numerics.h"  // size of a register
+
 namespace {
 
-// Numbers of a register: sums of several registers would not all find a place.
-#if defined(__AVX512F__)
-constexpr int64_t kLanes = 16;
-#else
-constexpr int64_t kLanes = 8;
-#endif
-typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
 // Independent sums, enough to hide the latency of an addition.
 constexpr int64_t kSums = 12;
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,6 +15,7 @@ import numpy as np
 from benchmarks import plain
 from benchmarks.contenders import Absent, Contender, cores, repeated, timed
 from benchmarks.cpp_online import time_cpp
+from benchmarks.speed import FASTER_ADAM
 from freqjax import Config, NetworkConfig, TaskConfig
 from freqjax.errors import UserError
 from freqjax.native import library
@@ -108,7 +111,11 @@ def _autodiff(config: Config, blocks: Sequences, steps: int) -> Contender:
 def pytorch(
     config: Config, blocks: Sequences, steps: int, platform: str
 ) -> list[Contender | Absent]:
-    """Prepare PyTorch's loop with the gradient cut at one sample, on one thread and on two."""
+    """Prepare PyTorch's loop with the gradient cut at one sample, on one thread and on two.
+
+    Each round times it with plain Adam and clipping, and with Adam in one fused kernel and clipping of all
+    weights at once, and the faster one counts.
+    """
     missing = pytorch_missing(platform)
     if missing is not None:
         return [missing]
@@ -130,31 +137,51 @@ def thread_counts(most: int) -> list[int]:
 
 
 def _pytorch_loop(config: Config, blocks: Sequences, steps: int, threads: int) -> Contender:
+    makers = (
+        partial(pytorch_step, config, blocks, threads, fused=fused) for fused in (False, True)
+    )
+    runs = [repeated(make(), steps) for make in makers]
+    facts = {"adam": FASTER_ADAM}
+    return Contender("pytorch", lambda: min(run() for run in runs), threads, facts)
+
+
+def pytorch_step(
+    config: Config, blocks: Sequences, threads: int, *, fused: bool
+) -> Callable[[int], Any]:
+    """Make PyTorch's step of the sample with a number, which returns its loss.
+
+    Args:
+      config: of the network and the optimiser.
+      blocks: the rows, in whose order the numbers count.
+      threads: of the host.
+      fused: whether Adam is one kernel, and the gradients of all weights are clipped at once.
+    """
     import torch  # an optional dependency
 
     torch.manual_seed(0)
     lstm = torch.nn.LSTM(blocks.inputs.shape[-1], config.network.hidden_size)
     head = torch.nn.Linear(config.network.hidden_size, 1)
     parameters = [*lstm.parameters(), *head.parameters()]
-    optimizer = torch.optim.Adam(parameters, lr=config.optimizer.learning_rate)
+    optimizer = torch.optim.Adam(parameters, lr=config.optimizer.learning_rate, fused=fused)
     clip_norm = config.optimizer.clip_norm
     assert clip_norm is not None
     inputs = torch.from_numpy(np.array(blocks.inputs).reshape(-1, 1, 1, lstm.input_size))
     targets = torch.from_numpy(np.array(blocks.targets).reshape(-1, 1, 1, 1))
     state: Any = None
 
-    def work(number: int) -> None:
+    def step(number: int) -> Any:
         nonlocal state
         torch.set_num_threads(threads)
         optimizer.zero_grad()
         hidden, state = lstm(inputs[number], state)
         loss = (head(hidden) - targets[number]).square().mean()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
+        torch.nn.utils.clip_grad_norm_(parameters, clip_norm, foreach=fused)
         optimizer.step()
         state = tuple(part.detach() for part in state)
+        return loss
 
-    return Contender("pytorch", repeated(work, steps), threads)
+    return step
 
 
 def _cpp(hidden: int, steps: int, platform: str) -> Contender | Absent:

@@ -23,10 +23,9 @@ and `configs/online_lru.py` learn under them.
 
 Four parts; the last rows of the table are runs without one of them:
 
-1. **The exact gradient, carried forward.** With `network.recurrence=pairs` a unit hears only its own pair,
-   and the derivative of a pair's state by the weights that reach it has two rows. Real-time recurrent
-   learning (Williams & Zipser 1989) is then exact
-   (`freqjax/networks/pairs.py`).
+1. **The exact gradient, carried forward.** With `network.recurrence=pairs` a unit is connected to its own
+   pair alone, and the derivative of a pair's state by the weights that reach it has two rows. Real-time
+   recurrent learning (Williams & Zipser 1989) is then exact (`freqjax/networks/pairs.py`).
 2. **A curvature shared by all pairs of a selector.** An extended Kalman filter treats the 288 weights of a
    selector's eight pairs and their initial carry as unknowns with a prior, and each sample as one observation
    of them (`freqjax/training/filter/square_root.py`). The covariance starts over at each block, which makes a
@@ -104,9 +103,10 @@ def summary() -> str:
     solved = sum(row["solved"] for row in rows)
     middle = median(worst(row) for row in rows)
     return (
-        f"| **freqjax**, `configs/online_stream.py` | **{middle:.2g}** | strict online learning, one state "
-        f"carried through all rows: {solved} of {len(rows)} training seeds below 0.01 after at most four "
-        f"passes, median of their worst frequencies; see [docs/online.md](docs/online.md) |"
+        f"| **freqjax**, `configs/online_stream.py` with `task.reset=epoch` | **{middle:.2g}** | strict "
+        f"online learning, one state carried through all rows: {solved} of {len(rows)} training seeds below "
+        f"0.01 after at most four passes, median of their worst frequencies; see "
+        f"[docs/online.md](docs/online.md) |"
     )
 
 

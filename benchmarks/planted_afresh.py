@@ -109,7 +109,9 @@ def report(rows: Sequence[dict[str, Any]]) -> list[str]:
     first = sum(bool(r["causes"]) and r["causes"][0] in r["planted"] for r in faults)
     lines.append(f"{first} of {len(faults)} with a planted cause ranked first")
     lines.append(f"{sum(r['both'] for r in two)} of {len(two)} with both causes in the first three")
-    lines.append(f"{sum(not r['right'] for r in well)} of {len(well)} healthy runs called ill")
+    lines.append(
+        f"{sum(not r['right'] for r in well)} of {len(well)} healthy runs diagnosed with a fault"
+    )
     lines.append(f"{short} runs without a fault missed their goal, and are not counted")
     spared = [r for r in faults if r["learned"] and not r["right"]]
     if spared:

@@ -11,6 +11,10 @@ from benchmarks import markdown, meanwhile
 from benchmarks.contenders import LIMIT, REFERENCE
 from benchmarks.markdown import paragraph
 
+# What the rows of PyTorch in online_hH were timed with, where they say so.
+FASTER_ADAM = "the faster of plain and fused"
+# The entry of the limit's rows whose bandwidth is that of memory that was written before it was read.
+WRITTEN = "memory_written"
 ENGINES = ("freqjax", "native", "autodiff", "pytorch", "cpp", LIMIT)
 _COMMAND = "python -m benchmarks.devices"
 
@@ -54,12 +58,16 @@ def best(rows: Sequence[dict[str, Any]], job: str, engine: str) -> dict[str, Any
 def table(rows: Sequence[dict[str, Any]]) -> list[str]:
     """Make the table of jobs × engines: the median time, and its ratio to that of freqjax."""
     present = [e for e in ENGINES if any(r["engine"] == e and r["median_us"] for r in rows)]
-    # How long a whole command takes stands in one place, beside its results.
-    jobs = dict.fromkeys(row["job"] for row in rows if row["job"] != "solve_default")
+    jobs = dict.fromkeys(row["job"] for row in _shown(rows))
     return markdown.table(
         ("job", *present),
         ((job, *(_cell(best(rows, job, engine)) for engine in present)) for job in jobs),
     )
+
+
+def _shown(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of the jobs in the tables: the main task's whole command stands beside its results."""
+    return [row for row in rows if row["job"] != "solve_default"]
 
 
 def _cell(row: dict[str, Any] | None) -> str:
@@ -92,37 +100,77 @@ load of the machine; ratios depend on it much less. The engines are
   multiply-adds at their size, measured beside the engines.
 
 The jobs are
+"""
 
-| job | unit |
-|---|---|
-| online_hH | an Adam step with clipping on one sample of the main task, H hidden units |
-| filter_pairs | a sample of strict online learning by the Kalman filter, 288 weights of eight pairs |
-| rtrl_dense_h64 | an Adam step with the exact gradient carried forward, 64 units (PyTorch: cut at a sample) |
-| bptt_BxTxHxL | loss and gradient of B streams of T samples through L layers of H units |
-| linear_t_T | the same for one stream of T samples through 64 units |
-| autoencoder_forced, _sampled | an update of an autoencoder, LSTMs of 512 units on 16 × 50 vectors of 300 |
-| classifier | an AdamW update of a classifier, 4 layers of attention of 256 features, on 16 windows |
-| classify_published | a window of a batch of 256 through the same classifier, without an update |
-| classify_watch | the same through the convolutions of `configs/watch.py` |
-| classify_stream | a sample of a stream through `configs/watch.py` with a recurrent encoder |
-| seeds_N | an Adam step of one of N seeds that train at once on all cores, 64 hidden units |
-| start_quick | a run of `configs/quick.py`, the whole command |
-| start_evaluate | the evaluation of `checkpoints/clock64` without figures, the whole command |
-| start_load | Python that loads `checkpoints/clock64` and makes one step |
-| start_help | `--help`, the whole command |
-| start_stream | from the start of `freqjax stream` to its answer to the first sample |
+# Label → how the names of its jobs begin, and their unit. Only those that a file has rows of are shown.
+_JOBS = {
+    "online_hH": (
+        "online_h",
+        "an Adam step with clipping on one sample of the main task, H hidden units",
+    ),
+    "filter_pairs": (
+        "filter_pairs",
+        "a sample of strict online learning by the Kalman filter, 288 weights of eight pairs",
+    ),
+    "rtrl_dense_h64": (
+        "rtrl_dense_h64",
+        "an Adam step with the exact gradient carried forward, 64 units",
+    ),
+    "bptt_BxTxHxL": (
+        "bptt_",
+        "loss and gradient of B streams of T samples through L layers of H units",
+    ),
+    "linear_t_T": ("linear_t_", "the same for one stream of T samples through 64 units"),
+    "autoencoder_forced, _sampled": (
+        "autoencoder_",
+        "an update of an autoencoder, LSTMs of 512 units on 16 × 50 vectors of 300",
+    ),
+    "classifier": (
+        "classifier",
+        "an AdamW update of a classifier, 4 layers of attention of 256 features, on 16 windows",
+    ),
+    "classify_published": (
+        "classify_published",
+        "a window of a batch of 256 through the same classifier, without an update",
+    ),
+    "classify_watch": ("classify_watch", "the same through the convolutions of `configs/watch.py`"),
+    "classify_stream": (
+        "classify_stream",
+        "a sample of a stream through `configs/watch.py` with a recurrent encoder",
+    ),
+    "seeds_N": (
+        "seeds_",
+        "an Adam step of one of N seeds that train at once on all cores, 64 hidden units",
+    ),
+    "start_quick": ("start_quick", "a run of `configs/quick.py`, the whole command"),
+    "start_evaluate": (
+        "start_evaluate",
+        "the evaluation of `checkpoints/clock64` without figures, the whole command",
+    ),
+    "start_load": ("start_load", "Python that loads `checkpoints/clock64` and makes one step"),
+    "start_help": ("start_help", "`--help`, the whole command"),
+    "start_stream": (
+        "start_stream",
+        "from the start of `freqjax stream` to its answer to the first sample",
+    ),
+}
+# How the names of jobs begin → what is to be known of them.
+_NOTES = {
+    "rtrl_dense_h64": "PyTorch beside rtrl_dense_h64 is an ordinary loop whose gradient is cut at a sample: "
+    "another job, so that it has no ratios there.",
+    "autoencoder_": "The decoder of autoencoder_forced reads the target before each vector, that of "
+    "autoencoder_sampled at random the target or its own output.",
+    "classify_stream": "In classify_stream the window that ends with a sample answers it, as in `--mode "
+    "stream`.",
+    "bptt_": "On an NVIDIA GPU, LSTMs of at most 64 units run each direction of a scan as one kernel, in "
+    "which a multiprocessor keeps the recurrent weights of a stream in its registers; autodiff beside it "
+    "begins every operation of every step anew.",
+    "start_": "Of a whole command, cold is with an empty cache of compiled programs and warm with a full "
+    "one; its limit is Python that imports JAX and runs one program, or, beside `--help`, Python that does "
+    "nothing.",
+}
 
-The decoder of autoencoder_forced reads the target before each vector, that of autoencoder_sampled at random
-the target or its own output. In classify_stream the window that ends with a sample answers it, as in
-`--mode stream`.
-
-On an NVIDIA GPU, LSTMs of at most 64 units run each direction of a scan as one kernel, in which a
-multiprocessor keeps the recurrent weights of a stream in its registers; autodiff beside it begins every
-operation of every step anew.
-
-Of a whole command, cold is with an empty cache of compiled programs and warm with a full one; its limit is
-Python that imports JAX and runs one program, or, beside `--help`, Python that does nothing.
-
+_CLOSING = """\
 - `python -m benchmarks.devices` times all jobs on this machine, and writes a JSON file, these tables and
   the figure into `benchmarks/results`; `--quick` tries a little of each. It writes down what
   else the machine did during each job: its load, the share of other processes, steal, the clock rate.
@@ -159,11 +207,57 @@ def rows_of(job: str, folder: Path) -> list[dict[str, Any]]:
 
 def document(folder: Path, startup: Sequence[dict[str, Any]]) -> str:
     """Make docs/speed.md: every machine that was measured, and the rows of `benchmarks.startup`."""
-    lines = [_OPENING]
+    rows = [row for path in files(folder) for row in _read(path)["rows"] if row["median_us"]]
+    lines = [_OPENING, *_job_words(rows), _CLOSING]
     for path in files(folder):
         picture = f"![Times on {path.stem}](../benchmarks/results/{path.stem}.png)"
         lines += [f"## {path.stem}", "", *section(_read(path)), picture, ""]
     return "\n".join([*lines, *_startup(startup)])
+
+
+def _job_words(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Make the table of the jobs of `rows`, and the notes on them."""
+    jobs = {row["job"] for row in rows}
+
+    def is_measured(begins: str) -> bool:
+        return any(job.startswith(begins) for job in jobs)
+
+    shown = [(label, unit) for label, (begins, unit) in _JOBS.items() if is_measured(begins)]
+    lines = [*markdown.table(("job", "unit"), shown), ""]
+    for begins, words in _NOTES.items():
+        lines += paragraph(words) if is_measured(begins) else []
+    return lines + _adam_words(rows) + _bandwidth_words(rows)
+
+
+def _adam_words(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Say which Adam PyTorch was timed with in the jobs online_hH, if it was."""
+    found = {
+        row.get("adam") == FASTER_ADAM
+        for row in rows
+        if row["engine"] == "pytorch" and row["job"].startswith("online_h")
+    }
+    both = "PyTorch is timed in online_hH with plain and with fused Adam, and the faster one counts"
+    said = {
+        (True,): f"{both}.",
+        (
+            False,
+        ): "PyTorch's times of online_hH are of plain Adam. From the next run of these jobs on, fused "
+        "Adam is timed beside it, and the faster one counts.",
+        (False, True): f"{both}; a row of a file that does not say so (`adam`) is of plain Adam.",
+    }
+    return paragraph(said[tuple(sorted(found))]) if found else []
+
+
+def _bandwidth_words(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Say that limits are too low, if some are those of memory that nobody had written."""
+    if all(row.get(WRITTEN) for row in rows if row["engine"] == LIMIT):
+        return []
+    return paragraph(
+        f"Limits of rows that do not say `{WRITTEN}` in their file have the bandwidth of reading memory that "
+        "nobody had written, which a system may keep as one page of zeros: they can be too low where a job "
+        "waits for what it reads from beyond the caches and does not write. From the next run on it is "
+        "written first."
+    )
 
 
 def _startup(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -193,8 +287,9 @@ def page(path: Path) -> str:
     """Make the Markdown of a machine's file."""
     value = _read(path)
     lines = [f"# Speed on {path.stem}", "", *section(value)]
-    for platform in dict.fromkeys(row["platform"] for row in value["rows"]):
-        beside = meanwhile.table([row for row in value["rows"] if row["platform"] == platform])
+    rows = _shown(value["rows"])
+    for platform in dict.fromkeys(row["platform"] for row in rows):
+        beside = meanwhile.table([row for row in rows if row["platform"] == platform])
         lines += [f"What else the machine did during the jobs on {platform}:", "", *beside] * bool(
             beside
         )
@@ -207,12 +302,14 @@ def section(value: dict[str, Any]) -> list[str]:
     named = ", ".join(f"{name} {version}" for name, version in versions.items())
     lines = [
         *paragraph(
-            f"`{value['command']}` on {machine['cpu']}, {machine['cores']} cores, {machine['device']}; "
-            f"load {machine['load']:g} at the start{_load_after(machine)}; {named}."
+            f"`{value['command']}` on {machine['cpu']}, {machine['cores']} cores, {machine['device']}. The "
+            f"rows may be of several runs, each of some jobs (`--only`). The last of them had load "
+            f"{machine['load']:g} at the start{_load_after(machine)}; {named}."
         ),
     ]
-    for platform in dict.fromkeys(row["platform"] for row in value["rows"]):
-        rows = [row for row in value["rows"] if row["platform"] == platform]
+    shown = _shown(value["rows"])
+    for platform in dict.fromkeys(row["platform"] for row in shown):
+        rows = [row for row in shown if row["platform"] == platform]
         lines += [f"On {platform}, medians of alternating runs:", "", *table(rows), ""]
         absent = dict.fromkeys((r["engine"], r["absent"]) for r in rows if r.get("absent"))
         lines += [f"- {engine}: {reason}" for engine, reason in absent]

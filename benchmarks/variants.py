@@ -18,12 +18,13 @@ _ADAM = (
     "train.evaluate_every=25",
 )
 
+SPECTRAL, CONSTRUCTED = "spectral start (data-driven)", "constructed (nothing learned)"
 # Name → (seeds, overrides).
-_VARIANTS: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
+VARIANTS: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
     "as configured": ((0,), ()),
     "fixed noise: the 40,000 rows of train seed 1 alone": ((0,), ("task.noise=fixed",)),
-    "spectral start (data-driven)": ((0, 1), ("network.initializer=spectral",)),
-    "constructed (nothing learned)": ((0,), ("network.initializer=constructed", "train.epochs=0")),
+    SPECTRAL: ((0, 1), ("network.initializer=spectral",)),
+    CONSTRUCTED: ((0,), ("network.initializer=constructed", "train.epochs=0")),
     "PyTorch-uniform start": ((0,), ("network.initializer=pytorch", "train.epochs=80")),
     "PyTorch-uniform start, first horizon 0.05 s": (
         (0,),
@@ -56,7 +57,7 @@ def main() -> None:
     """Run every variant in a process of its own."""
     rows = []
     with record.scratch() as scratch:
-        for name, (seeds, overrides) in _VARIANTS.items():
+        for name, (seeds, overrides) in VARIANTS.items():
             for seed in seeds:
                 folder = Path(scratch) / f"run{len(rows)}"
                 flags = [f"--config.{o}" for o in (*overrides, f"train.seed={seed}")]

@@ -16,11 +16,12 @@ from benchmarks import record
 
 _SEEDS = range(3)
 _CONDITIONING = ("film", "input")
+QUIET = "--config.train.diagnose=false"
 
 
 def _row(config: str, conditioning: str, seed: int, folder: Path) -> dict[str, Any]:
     flags = ["--config", f"configs/{config}.py", f"--config.train.seed={seed}"]
-    flags += [f"--config.network.conditioning={conditioning}", "--config.train.diagnose=false"]
+    flags += [f"--config.network.conditioning={conditioning}", QUIET]
     summary = record.train(flags, folder)
     test, limit = summary["test"]["mse"], summary["limit"]["bayes_mse"]
     return {

@@ -7,8 +7,8 @@ Each modality is its mean over time, unequal classes are corrected twice, by a s
 rate begins anew after 10 epochs, which is when the run ends. The task, stairs against all other activities,
 is one that logistic regression solves.
 
-Expected: with seed 0 a constant, which the diagnosis names `constant_predictor`, and with seed 1 none;
-`schedule_idle` with both. benchmarks/results/classifier_original.json has two epochs of each, also with
+Expected: with seeds 0 and 2 a constant, which the diagnosis names `constant_predictor`, and with seed 1 none;
+`schedule_idle` with all. benchmarks/results/classifier_original.json has two epochs of each, also with
 warm-ups and with a third of the rate.
 """
 

@@ -16,7 +16,7 @@ _UNSEEN = re.compile(
 
 
 def number(value: float | None) -> str:
-    """Format a number with three significant digits, or "not finite" for None."""
+    """Format a number with four decimals, or below 0.01 as 1.23e-04; zero as 0, and None as "not finite"."""
     if value is None:
         return "not finite"
     if value == 0:

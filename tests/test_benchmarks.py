@@ -105,6 +105,29 @@ def test_engines_make_the_same_online_updates(problem):
     np.testing.assert_allclose(ours, theirs, rtol=1e-3)
 
 
+def test_pytorch_makes_the_same_updates_with_fused_adam():
+    pytest.importorskip("torch")
+    config = Config(task=TaskConfig(duration=0.01), network=NetworkConfig(hidden_size=H))
+    config.optimizer.learning_rate, config.optimizer.clip_norm = 0.05, 0.1
+    blocks = make_task(config.task).rows("train")
+    losses = []
+    for fused in (False, True):
+        step = online_jobs.pytorch_step(config, blocks, 1, fused=fused)
+        losses.append([step(number).item() for number in range(12)])
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+    assert len(set(losses[0])) == 12
+
+
+def test_the_faster_adam_of_pytorch_counts(monkeypatch):
+    times = {False: [9.0, 2.0], True: [1.0, 3.0]}
+    monkeypatch.setattr(online_jobs, "pytorch_step", lambda *_, fused: fused)
+    monkeypatch.setattr(online_jobs, "repeated", lambda fused, _: iter(times[fused]).__next__)
+    blocks = make_task(TaskConfig(duration=0.01)).rows("train")
+    found = online_jobs._pytorch_loop(Config(), blocks, 40, 1)
+    assert [found.run(), found.run()] == [1.0, 2.0]
+    assert found.facts == {"adam": speed.FASTER_ADAM}
+
+
 class Trainer:
     """A trainer that makes 16 updates at a time."""
 
@@ -185,6 +208,45 @@ def test_times_are_compared_with_the_limit_of_the_same_round():
     assert said[2].endswith("3 runs)")
 
 
+def test_what_does_another_job_has_no_ratio():
+    ours, least = fake("freqjax", [9, 8, 6], []), fake("limit", [9, 2, 1], [])
+    theirs = strict_jobs._of_another_job(fake("pytorch", [9, 4, 2], []))
+    rows = contenders.compare([ours, theirs, least], rounds=2)
+    assert rows[1]["median_us"] == 3 and not {"ratio", "limits"} & rows[1].keys()
+    assert rows[0]["limits"] == 5
+    assert speed.line(rows[1]).endswith("2 runs)")
+
+
+def test_the_page_of_speed_names_the_jobs_that_were_measured(tmp_path):
+    rows = [
+        timed("online_h64", "freqjax", 5.0) | {"meanwhile": meanwhile_of(1.0)},
+        timed("online_h64", "pytorch", 900.0),
+        timed("solve_default", "freqjax", 1e7) | {"meanwhile": meanwhile_of(9.0)},
+    ]
+    value = {
+        "command": "python -m benchmarks.devices",
+        "machine": {"cpu": "x", "cores": 2, "device": "cpu", "load": 1},
+        "versions": {"jax": "1"},
+        "rows": [row | {"absent": None} for row in rows],
+    }
+    (tmp_path / "here.json").write_text(json.dumps(value), encoding="utf-8")
+    said = speed.document(tmp_path, [])
+    assert "| online_hH | an Adam step" in said
+    assert "filter_pairs" not in said and "start_quick" not in said and "solve_default" not in said
+    assert "While the jobs were timed, the load was 1;" in said
+    assert "are of plain Adam." in said
+    rows[1]["adam"] = speed.FASTER_ADAM
+    (tmp_path / "here.json").write_text(json.dumps(value | {"rows": rows}), encoding="utf-8")
+    assert "with plain and with fused Adam, and the faster one counts." in speed.document(
+        tmp_path, []
+    )
+
+
+def meanwhile_of(load):
+    """Return what a machine did beside a job."""
+    return {"load": [load, load], "others": 0.0, "steal": 0.0, "mhz": 2000}
+
+
 def test_the_least_time_is_that_of_what_holds_each_pass_up():
     """100 numbers take 2 s to read and 1 s to compute, or 4 s to update and 8 s to compute."""
     rates = machine.Rates(lambda n: n / 2, lambda n: n / 4, lambda: 1000.0)
@@ -233,7 +295,7 @@ def test_a_machine_takes_longer_for_more(monkeypatch):
     sizes = (2_000, 2_000_000)
     few, many = (machine.limit([machine.Pass(n, True, 40 * n)], 2, "cpu") for n in sizes)
     assert isinstance(few, Contender) and isinstance(many, Contender)
-    assert many.facts == {"moved_mb": 16, "multiply_adds": 80_000_000}
+    assert many.facts == {"moved_mb": 16, "multiply_adds": 80_000_000, speed.WRITTEN: True}
     # In proportion to the numbers, in whichever cache they are.
     assert 300 < many.run() / few.run() < 10_000
 

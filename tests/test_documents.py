@@ -7,11 +7,13 @@ import sys
 import pytest
 
 from benchmarks import (
+    classifier_page,
     diagnosis_page,
     document,
     example_page,
     lines_page,
     online_page,
+    poems_page,
     record,
     records_page,
     results_page,
@@ -35,6 +37,8 @@ def test_numbers_in_documents_are_those_of_the_committed_results():
         record.RESULTS, record.read("startup")
     )
     assert (ROOT / "docs" / "online.md").read_text() == online_page.page()
+    assert (ROOT / "docs" / "autoencoder.md").read_text() == poems_page.page()
+    assert (ROOT / "docs" / "classifier.md").read_text() == classifier_page.page()
     assert (ROOT / "docs" / "which_method.md").read_text() == lines_page.page()
     assert (ROOT / "docs" / "example.md").read_text() == example_page.page()
     assert (ROOT / "docs" / "records.md").read_text() == records_page.page()

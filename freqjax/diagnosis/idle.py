@@ -17,7 +17,7 @@ from freqjax.tasks.examination import Examination
 
 
 class _Rule(NamedTuple):
-    """When a schedule acts first.
+    """First action of a schedule, and the field that says when it comes.
 
     Attributes:
       first: whole epochs before its first action, of a config.

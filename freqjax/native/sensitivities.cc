@@ -1,5 +1,5 @@
 // Dense sensitivities one sample on, with the equation of freqjax/networks/sensitivities.py where every unit
-// hears all others:
+// is connected to all others:
 //
 //   J'[f, n] = Σ_g state[f, g, n] J[g, n] + Σ_j couplings[f, j, n] J[h, j], and direct[f] where it is a unit's own
 //

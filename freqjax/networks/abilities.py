@@ -126,7 +126,7 @@ class DenseRealTime(RealTime, Protocol):
     """Network whose sensitivities advance by a function that can be replaced by an equal one."""
 
     def with_dense(self, dense: Dense) -> RealTime:
-        """Return the network with `dense` for sensitivities where every unit hears all others."""
+        """Return the network with `dense` for sensitivities where every unit is connected to all."""
         ...
 
 

@@ -283,7 +283,7 @@ def _advance_dense(
     weights: Float[Array, "O H"],
     place: int,
 ) -> tuple[Float[Array, "F H N H"], Float[Array, "O N H"]]:
-    """Advance J of one stream where every unit hears all others: see `Sensitivities._recur`.
+    """Advance J of one stream where every unit is connected to all others: see `Sensitivities._recur`.
 
     `place` is that of h among the fields.
     """

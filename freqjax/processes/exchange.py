@@ -32,7 +32,7 @@ def is_lead() -> bool:
 
 
 def count() -> int:
-    """How many processes there are."""
+    """Count the processes."""
     return jax.process_count()
 
 

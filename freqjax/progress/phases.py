@@ -65,7 +65,7 @@ class Phase:
 
 @runtime_checkable
 class View(Protocol):
-    """Whoever is told of phases."""
+    """Listener that is told of phases."""
 
     def show(self, phases: Sequence[Phase]) -> None:
         """Take account of the phases that are going on, the outermost first; none at the end.

@@ -6,9 +6,9 @@ With successive halving they train a replica from rung to rung, and any goes on 
     dask worker tcp://HOST:8786             # as many as there are, on any machine, at any time
     freqjax sweep --config … --config.run.scheduler=tcp://HOST:8786
 
-Only replicas that share no program go there: a curriculum, a filter, windows, examples. A worker may come
-and go. If one is lost, the scheduler gives its replica to another, where it starts again and has the same
-numbers.
+Only replicas that share no program go there: a curriculum, a filter, windows, examples, or
+train.steps_per_epoch (`freqjax.training.regimes.is_alone`). A worker may come and go. If one is lost, the
+scheduler gives its replica to another, where it starts again and has the same numbers.
 
 Dask is a package of Python alone whose workers are started by one command, by hand or by Slurm, Kubernetes
 and others. The unit of work is a whole training, so that Dask only has to place, repeat and tell.

@@ -14,7 +14,8 @@ class Stopping:
 
     Attributes:
       best_loss: lowest training loss so far; None before the first.
-      best_frozen: lowest frozen training MSE so far; None before the first.
+      best_frozen: lowest frozen loss so far, of the rows that choose (`Prepared.losses_after`): validation
+        rows, or training rows if there are none; None before the first.
       awaited_frozen: the value that must improve before patience ends.
       waited: evaluations since it improved by `train.min_delta`.
       reason: why the run stopped, if it has; saved so that a run that is killed between that decision and its
@@ -41,7 +42,7 @@ class Stopping:
           config: the rules.
           epoch: completed epochs.
           loss: the epoch's training loss.
-          frozen: frozen MSE on the training rows, if it was evaluated.
+          frozen: frozen loss of the rows that choose, if it was evaluated.
           worst_frozen: the same for the worst group.
         """
         self.reason = self._judge(config, epoch, loss, frozen, worst_frozen)
@@ -80,7 +81,7 @@ class Stopping:
             self.waited += 1
 
     def is_best(self, frozen: float) -> bool:
-        """Return whether `frozen` is the lowest frozen MSE so far; if so, store it."""
+        """Return whether `frozen` is the lowest frozen loss so far; if so, store it."""
         if math.isfinite(frozen) and (self.best_frozen is None or frozen < self.best_frozen):
             self.best_frozen = frozen
             return True

@@ -91,7 +91,11 @@ def choose(network: Network, task: Task, config: Config) -> Choice:
         raise _refusal(asked, reason)
     reason = _continued(reason)
     slower = _serves(ENGINES[name], config)
-    note = f"train.engine auto takes autodiff, which is slower: {reason}" if slower else None
+    note = (
+        f"train.engine auto takes autodiff, which is slower on the CPU: {reason}"
+        if slower
+        else None
+    )
     return Choice("autodiff", ENGINES["autodiff"].make_chunk, note)
 
 

@@ -44,8 +44,8 @@ def test_auto_says_why_it_is_slow():
     name, _, note = engines.choose(make_network(config.network, task), task, config)
     assert name == "autodiff"
     assert note == (
-        "train.engine auto takes autodiff, which is slower: the network is a SingleLayerNetwork: the closed "
-        "form is that of one LSTM."
+        "train.engine auto takes autodiff, which is slower on the CPU: the network is a SingleLayerNetwork: "
+        "the closed form is that of one LSTM."
     )
 
 
@@ -61,8 +61,8 @@ def test_pairs_are_left_to_autodiff():
     name, _, note = engines.choose(network, task, config)
     assert name == "autodiff"
     assert note == (
-        "train.engine auto takes autodiff, which is slower: network.recurrence is pairs: the closed form "
-        "has all recurrent weights."
+        "train.engine auto takes autodiff, which is slower on the CPU: network.recurrence is pairs: the "
+        "closed form has all recurrent weights."
     )
     config.train.engine = "native"
     sentence = (
