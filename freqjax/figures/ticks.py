@@ -7,7 +7,7 @@ each, and with that of a task JAX.
 from __future__ import annotations
 
 from matplotlib.axis import Axis
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 
 _SUPERSCRIPTS = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
 
@@ -24,6 +24,12 @@ def steps(axis: Axis) -> None:
     decades(axis)
 
 
+def whole(axis: Axis) -> None:
+    """Mark at most five numbers, each written whole."""
+    axis.set_major_locator(MaxNLocator(5))
+    axis.set_major_formatter(FuncFormatter(_plain))
+
+
 def powers(axis: Axis) -> None:
     """Write the power of ten of very small and very large numbers at the end of the axis."""
     axis.set_major_formatter(_Powers())
@@ -31,7 +37,7 @@ def powers(axis: Axis) -> None:
 
 def _plain(value: float, place: int | None) -> str:
     del place
-    return f"{value:g}"
+    return f"{value:g}".replace("-", "−")
 
 
 class _Powers(ScalarFormatter):

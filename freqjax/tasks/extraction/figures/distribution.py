@@ -55,8 +55,9 @@ def error_distribution(record: EvaluationRecord, directory: str | Path) -> Path:
             _draw_references(axis, errors, _least(record, index))
         bound = "no finite output" if errors is None else f"95 % within ±{errors.within:.2g}"
         axis.set_title(f"{name}: {bound}", loc="left", fontsize=10)
-        for side in (axis.xaxis, axis.yaxis):
-            ticks.powers(side)
+        # The power of an axis below would touch its label.
+        ticks.whole(axis.xaxis)
+        ticks.powers(axis.yaxis)
         canvas.say_not_finite(axis, outputs)
     canvas.outer_labels(axes, "output − target (target peak = 1)", "density (per unit)")
     named = max((axis.get_legend_handles_labels() for axis in axes), key=lambda pair: len(pair[0]))
