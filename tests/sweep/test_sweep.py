@@ -472,9 +472,11 @@ def free_port():
 
 
 @pytest.mark.slow
-def test_two_processes_of_two_devices_find_what_one_process_finds(tmp_path):
+@pytest.mark.parametrize("rungs", [{}, {"halving": 2, "first_rung": 1}], ids=["all", "halved"])
+def test_two_processes_of_two_devices_find_what_one_process_finds(rungs, tmp_path):
     axes = {"train.seed": (0, 1, 2), "network.hidden_size": (4, 3)}
-    config = sweep_config(axes, train={"epochs": 2})
+    config = sweep_config(axes, train={"epochs": 2, "divergence_factor": None})
+    config.sweep = dataclasses.replace(config.sweep, **rungs)
     run(config, tmp_path / "one")
     (tmp_path / "config.json").write_text(json.dumps(configs.to_dict(config)))
     flags = ["--mode", "sweep", "--no-figures", "--config", str(tmp_path / "config.json")]
@@ -493,6 +495,7 @@ def test_two_processes_of_two_devices_find_what_one_process_finds(tmp_path):
     assert (first.returncode, second.returncode) == (0, 0), said
     one, two = found(tmp_path / "one"), found(tmp_path / "two")
     assert one["best_replica"] == two["best_replica"]
+    assert len([row for row in two["rows"] if row["epochs"] == 1]) == (3 if rungs else 0)
     for mine, theirs in zip(one["rows"], two["rows"], strict=True):
         for key, value in mine.items():
             same = pytest.approx(value, rel=1e-6) if isinstance(value, float) else value
