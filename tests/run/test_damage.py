@@ -8,9 +8,13 @@ import pytest
 
 import freqjax
 from freqjax.checkpoints import rows
+from freqjax.checkpoints.records import Record, ReplicaRecord
 from freqjax.main import main
 from freqjax.report import saved
+from freqjax.run import resuming
+from freqjax.run.workdir import Workdir
 from freqjax.tasks import Extraction
+from freqjax.training.stopping import Stopping
 from tests.twins import tiny_config
 
 EPOCHS = 3
@@ -207,3 +211,24 @@ def test_names_in_a_report_are_no_markup(tmp_path):
     block = text[text.index(f"\n{fence}sh\n") :]
     assert "<b onclick" in block[: block.index(f"\n{fence}\n")]
     assert "<b" not in text.replace(block, "")
+
+
+@pytest.mark.parametrize(
+    ("diagnose", "left", "is_finished"),
+    [
+        (True, ("report.md",), False),  # killed while it was diagnosed
+        (True, ("report.md", "diagnosis.json"), True),
+        (False, ("report.md",), True),
+        (False, (), False),
+    ],
+)
+def test_a_run_that_lacks_its_diagnosis_is_not_finished(
+    runs, tmp_path, diagnose, left, is_finished
+):
+    shutil.copy(runs / "short" / "summary.json", tmp_path)
+    for name in ("config.json", *left):
+        (tmp_path / name).touch()
+    begun = Record({}, [ReplicaRecord(0, {}, Stopping(), None, None)])
+    state = resuming.Saved(tiny_config(train={"diagnose": diagnose}), begun)
+    with Workdir(tmp_path, resume=True) as folder:
+        assert (resuming.finished(folder, state, lambda _: None) is not None) is is_finished

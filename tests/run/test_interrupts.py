@@ -142,6 +142,8 @@ def test_a_signal_after_the_summary_leaves_it(tmp_path, monkeypatch):
     assert outcome.summary["stop_reason"] == "epochs_done"
     assert not (tmp_path / "run" / "diagnosis.json").exists()
     assert "interrupted after the summary" in lines[-1]
+    outcome = experiment.run(config, tmp_path / "run", resume=True, say=silent)
+    assert outcome.signum is None and (tmp_path / "run" / "diagnosis.json").is_file()
 
 
 @posix
