@@ -11,7 +11,7 @@ from freqjax.checkpoints import rows
 from freqjax.checkpoints.records import Record, ReplicaRecord
 from freqjax.main import main
 from freqjax.report import saved
-from freqjax.run import resuming
+from freqjax.run import ending, resuming
 from freqjax.run.workdir import Workdir
 from freqjax.tasks import Extraction
 from freqjax.training.stopping import Stopping
@@ -211,6 +211,27 @@ def test_names_in_a_report_are_no_markup(tmp_path):
     block = text[text.index(f"\n{fence}sh\n") :]
     assert "<b onclick" in block[: block.index(f"\n{fence}\n")]
     assert "<b" not in text.replace(block, "")
+
+
+def test_no_report_of_an_earlier_end_stands_beside_a_later_summary(run, monkeypatch):
+    class Killed(Exception):
+        pass
+
+    def kill(*_):
+        raise Killed
+
+    of_an_end = ("diagnosis.json", "page.html", "CARD.md", "report.md")
+    for name in of_an_end:
+        (run / name).write_text("of epoch 3", encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr(ending.documents, "write", kill)
+        with pytest.raises(Killed):
+            resume(run, EPOCHS + 1)
+    summary = saved.read(run / "summary.json", pytest.fail)
+    assert summary is not None and summary["epochs"] == EPOCHS + 1
+    assert [name for name in of_an_end if (run / name).exists()] == []
+    resume(run, EPOCHS + 1)
+    assert f"{summary['updates']} updates" in (run / "report.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
