@@ -47,7 +47,7 @@ def check(buckets: Sequence[Bucket], warn: Warn, *, resume: bool = False) -> lis
             network = make_network(config.network, task)
             if config.train.init_from and not resume:
                 beginnings.read(config.train.init_from, network, warn)
-        if networks[0].task.train_path or networks[0].task.test_path:
+        if networks[0].task.named_files:
             task.split("train")
             task.split("test")
     notes = []

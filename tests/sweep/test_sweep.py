@@ -462,6 +462,11 @@ def test_what_no_replica_could_do_is_refused_before_anything_is_written(tmp_path
     config = sweep_config({"train.seed": (0,)}, task={"train_path": str(tmp_path / "rows.npz")})
     with pytest.raises(UserError, match=r"rows\.npz"):
         run(config, tmp_path / "run")
+    noisy = configs.default_config("lines")
+    noisy.task.noise_path, noisy.task.noise_colors = str(tmp_path / "noise.wav"), ("recordings",)
+    noisy.sweep = SweepConfig(axes={"train.seed": (0,)})
+    with pytest.raises(UserError, match=r"noise\.wav"):
+        run(noisy, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
