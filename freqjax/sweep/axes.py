@@ -115,7 +115,8 @@ def _with(config: Config, values: dict[str, Any]) -> Config:
     if config.train.escalate:  # goes by a diagnosis, which replicas have none of
         sizes = ", ".join(map(str, config.train.escalate))
         raise UserError(
-            f"train.escalate is {sizes}: it must be empty in a sweep, of which network.hidden_size can be an axis."
+            f"train.escalate is {sizes}: it must be empty in a sweep, whose axes may name "
+            "network.hidden_size instead."
         )
     return config
 
