@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import time
 from pathlib import Path
 from typing import IO
 
@@ -24,6 +25,8 @@ except ImportError:
 
 # Errors of a file system without locks.
 _UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
+# `is_held` has a lock itself for an instant: seconds after which who was refused asks again, and how often.
+_INSTANT, _TRIES = 0.02, 5
 
 
 class FileLock:
@@ -41,8 +44,8 @@ class FileLock:
         self._file = path.open("ab")
         self._marker: Path | None = None
         try:
-            if not _lock(self._file):
-                marker = path.with_name(path.name + ".holder")
+            if not _lock_patiently(self._file):
+                marker = _marker(path)
                 _write_holder(marker)
                 self._marker = marker
         except BaseException:
@@ -57,15 +60,50 @@ class FileLock:
             self._marker = None
 
 
-def _lock(file: IO[bytes]) -> bool:
+def is_held(path: Path) -> bool:
+    """Return whether the lock on `path` would be refused; nothing is written, and nobody is kept from it.
+
+    A file that is missing, or cannot be read, is held by nobody.
+    """
+    if not path.is_file():  # to open a pipe would wait for its other end
+        return False
+    try:
+        with path.open("rb") as file:
+            if _lock(file, shared=True):
+                return False
+        return _may_live(_marker(path).read_text(encoding="utf-8", errors="replace"))
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+def _marker(path: Path) -> Path:
+    """Return the file that names the holder of the lock on `path`, where the system has no locks."""
+    return path.with_name(path.name + ".holder")
+
+
+def _lock_patiently(file: IO[bytes]) -> bool:
+    """Lock an open file as `_lock` does, and wait for those that only look whether it is locked."""
+    for _ in range(_TRIES - 1):
+        try:
+            return _lock(file)
+        except BlockingIOError:
+            time.sleep(_INSTANT)
+    return _lock(file)
+
+
+def _lock(file: IO[bytes], *, shared: bool = False) -> bool:
     """Lock an open file; return False if the system has no locks.
+
+    A `shared` lock, which Windows has not, does not refuse another shared one.
 
     Raises:
       BlockingIOError: it is locked.
     """
     if fcntl is not None:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             raise
         except OSError as error:

@@ -5,6 +5,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 import types
 
 import pytest
@@ -50,7 +51,7 @@ def kind(request, monkeypatch):
     if request.param == "bytes":
         monkeypatch.setattr(locks, "msvcrt", Bytes())
     if request.param == "unsupported":
-        refusing = types.SimpleNamespace(flock=without_locks, LOCK_EX=2, LOCK_NB=4)
+        refusing = types.SimpleNamespace(flock=without_locks, LOCK_SH=1, LOCK_EX=2, LOCK_NB=4)
         monkeypatch.setattr(locks, "fcntl", refusing)
     return request.param
 
@@ -75,6 +76,38 @@ def test_a_work_directory_is_claimed(tmp_path, kind):
             Workdir(tmp_path / "run", resume=True)
     with Workdir(tmp_path / "run", resume=True):
         pass
+
+
+def test_whether_a_lock_is_held_is_seen_and_not_changed(tmp_path, kind):
+    path = tmp_path / "lock"
+    assert not locks.is_held(path) and os.listdir(tmp_path) == []
+    for _ in range(2):
+        held = locks.FileLock(path)
+        before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+        assert locks.is_held(path) and locks.is_held(path)
+        with pytest.raises(BlockingIOError):
+            locks.FileLock(path)
+        assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+        held.release()
+        assert not locks.is_held(path)
+
+
+def test_who_looks_keeps_nobody_from_a_lock(tmp_path):
+    path = tmp_path / "lock"
+    path.touch()
+    looking = path.open("rb")
+    assert locks._lock(looking, shared=True)
+    assert not locks.is_held(path)  # for another who looks
+    timer = threading.Timer(0.03, looking.close)
+    timer.start()
+    locks.FileLock(path).release()
+    timer.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_a_pipe_is_no_lock(tmp_path):
+    os.mkfifo(tmp_path / "lock")
+    assert not locks.is_held(tmp_path / "lock")
 
 
 @pytest.mark.parametrize("holder", ["0 elsewhere", "", "\xff", "no number", "-1"])
