@@ -7,9 +7,11 @@ names the process that holds the lock; its process number shows whether that pro
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import platform
+import secrets
 import time
 from pathlib import Path
 from typing import IO
@@ -71,7 +73,7 @@ def is_held(path: Path) -> bool:
         with path.open("rb") as file:
             if _lock(file, shared=True):
                 return False
-        return _may_live(_marker(path).read_text(encoding="utf-8", errors="replace"))
+        return _may_live(_holder_in(_marker(path)))
     except BlockingIOError:
         return True
     except OSError:
@@ -127,13 +129,38 @@ def _write_holder(marker: Path) -> None:
     Raises:
       BlockingIOError: it exists, and its process may be alive.
     """
-    if marker.exists() and not _may_live(marker.read_text(encoding="utf-8", errors="replace")):
-        marker.unlink(missing_ok=True)
+    with contextlib.suppress(
+        FileNotFoundError
+    ):  # it was released, or another process has removed it
+        if not _may_live(_holder_in(marker)):
+            _remove_stale(marker)
     try:
         with marker.open("x", encoding="utf-8") as file:
             file.write(f"{os.getpid()} {platform.node()}\n")
     except FileExistsError:
         raise BlockingIOError(errno.EWOULDBLOCK, f"{marker} names its holder") from None
+
+
+def _remove_stale(marker: Path) -> None:
+    """Remove `marker`, which named a process that has ended, unless it names one by now that may be alive.
+
+    Another process may have removed it since it was read, and written its own. Under a name that nobody else
+    knows, what is read is what is removed. Only a third one that creates its own before a living one is back
+    is not noticed.
+
+    Raises:
+      FileNotFoundError: another process has removed it.
+    """
+    aside = marker.with_name(f"{marker.name}.{secrets.token_hex(8)}")
+    marker.rename(aside)
+    if _may_live(_holder_in(aside)):
+        aside.rename(marker)
+    else:
+        aside.unlink()
+
+
+def _holder_in(marker: Path) -> str:
+    return marker.read_text(encoding="utf-8", errors="replace")
 
 
 def _may_live(holder: str) -> bool:

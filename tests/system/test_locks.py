@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -133,6 +134,35 @@ def test_a_holder_that_was_killed_loses_its_lock(tmp_path, monkeypatch):
     holder = (tmp_path / "lock.holder").read_text(encoding="utf-8")
     assert holder.split()[0] == str(os.getpid())
     taken.release()
+
+
+def test_of_two_that_find_a_holder_killed_one_has_its_lock(tmp_path, monkeypatch):
+    """The first acquires the lock after the second has read who held it, and before that removes it."""
+    monkeypatch.setattr(locks, "fcntl", None)
+    ended = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    (tmp_path / "lock.holder").write_text(
+        f"{ended.stdout.strip()} {platform.node()}\n", encoding="utf-8"
+    )
+    may_live, first = locks._may_live, []
+
+    def meanwhile(holder):
+        if not first:
+            first.append(None)
+            first[0] = locks.FileLock(tmp_path / "lock")
+            assert not may_live(holder)
+        return may_live(holder)
+
+    monkeypatch.setattr(locks, "_may_live", meanwhile)
+    with pytest.raises(BlockingIOError):
+        locks.FileLock(tmp_path / "lock")
+    assert locks.is_held(tmp_path / "lock")
+    first[0].release()
+    assert os.listdir(tmp_path) == ["lock"]
 
 
 def test_another_error_of_the_system_is_told(tmp_path, monkeypatch):
