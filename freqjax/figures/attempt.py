@@ -14,9 +14,9 @@ Say = Callable[[str], None]
 
 
 def attempt(draw: Draw, say: Say) -> list[Path]:
-    """Return the figures that `draw` gives, all written; none where it fails, for lack of memory or by a bug.
+    """Return the figures that `draw` gives, all written, without those that a process could not draw.
 
-    `say` is told why.
+    There are none where `draw` itself fails, for lack of memory or by a bug. `say` is told why.
     """
     return arrived(made(draw, say), say)
 
@@ -26,27 +26,38 @@ def made(draw: Draw, say: Say) -> list[Path]:
     try:
         return list(draw())
     except Exception as error:
-        return _none(error, say)
+        say(_none(error))
+        return []
 
 
 def arrived(figures: Sequence[Path], say: Say) -> list[Path]:
-    """Return the figures once the processes that draw them have written them; none where one cannot be."""
+    """Return the figures once the processes that draw them are done, without those that cannot be drawn."""
     drawers = processes.current()
     if drawers is None or not figures:
         return list(figures)
-    try:
-        for path in progress.each("figures", figures):
+    failures: dict[Path, Exception] = {}
+    others = [path for path in drawers.pending if path not in figures]
+    for path in progress.each("figures", [*figures, *others]):
+        try:
             drawers.wait_for(path)
-        drawers.wait()
-        return list(figures)
-    except Exception as error:
-        return _none(error, say)
+        except Exception as error:
+            failures[path] = error
+    kept = [path for path in figures if path not in failures]
+    if failures and not kept:
+        say(_none(next(iter(failures.values()))))
+        return kept
+    for path, error in failures.items():
+        why = f"it could not be drawn ({_reason(error)})"
+        say(f"no {printable(path.name)}: {why}; all else is as it should be.")
+    return kept
 
 
-def _none(error: Exception, say: Say) -> list[Path]:
-    """Say why there are no figures, and return none."""
+def _none(error: Exception) -> str:
+    """Say why there are no figures."""
+    return f"no figures: they could not be drawn ({_reason(error)}); all else is as it should be."
+
+
+def _reason(error: Exception) -> str:
     told = isinstance(error, processes.DrawingError)
     reason = str(error) if told else f"{type(error).__name__}: {str(error).strip()}"
-    reason = reason.partition("\n")[0].rstrip(".: ")
-    say(f"no figures: they could not be drawn ({printable(reason)}); all else is as it should be.")
-    return []
+    return printable(reason.partition("\n")[0].rstrip(".: "))

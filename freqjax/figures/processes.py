@@ -73,6 +73,8 @@ class Drawers:
     def wait_for(self, path: Path) -> None:
         """Wait until the figure of `path` is written, and draw others meanwhile.
 
+        What goes wrong with another is raised by who waits for that.
+
         Raises:
           DrawingError: a process could not draw it; what goes wrong in this one is raised as it is.
         """
@@ -82,16 +84,22 @@ class Drawers:
         if path in self._pending:
             self._pending.pop(path).drawn.result()
 
+    @property
+    def pending(self) -> list[Path]:
+        """Files of the figures that nobody has waited for, in no order."""
+        return list(self._pending)
+
     def wait(self) -> None:
         """Wait until all figures are written, as `wait_for` does."""
-        for path in list(self._pending):
+        for path in self.pending:
             self.wait_for(path)
 
     def _draw_last(self) -> bool:
         """Draw the last figure that no process has begun, and return whether there was one."""
         for path in reversed(self._pending):
             if self._pending[path].drawn.cancel():
-                self._pending.pop(path).draw()
+                sent = self._pending.pop(path)
+                self._pending[path] = sent._replace(drawn=_done(sent.draw))
                 return True
         return False
 
@@ -147,6 +155,18 @@ def drawing() -> Iterator[None]:
     finally:
         _CURRENT.reset(token)
         drawers.close()
+
+
+def _done(work: Callable[[], None]) -> Future[None]:
+    """Work, and return what is done, with the error if it failed."""
+    done: Future[None] = Future()
+    try:
+        work()
+    except Exception as error:
+        done.set_exception(error)
+    else:
+        done.set_result(None)
+    return done
 
 
 def _start() -> Any:

@@ -33,6 +33,7 @@ def assemble(
         "parameters": count_parameters(params),
         **task.describe(),
         "initializer": initializer,
+        "weights": "last",
         "metric": metric,
         "test": {},
         "frozen_loss": last.get(task.columns.frozen),

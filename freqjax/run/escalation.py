@@ -95,9 +95,12 @@ def _at(config: Config, size: int, *, first: bool) -> Config:
 
 def _decide(outcome: Outcome, place: Path, following: int | None) -> tuple[bool, str]:
     """Return whether to continue with `following` units, and the reason."""
-    if outcome.summary["stop_reason"] == "interrupted":
+    # A signal may come after the summary, which then tells why training stopped.
+    if outcome.signum is not None or outcome.summary["stop_reason"] == "interrupted":
         return False, "stops here: the run was interrupted."
-    causes: list[dict[str, Any]] = files.read_json(place / "diagnosis.json", list) or []
+    causes: list[dict[str, Any]] | None = files.read_json(place / "diagnosis.json", list)
+    if causes is None:
+        return False, "stops here: the run has no diagnosis.json, which --mode diagnose makes."
     if not causes:
         return False, "stops here: no cause was found that more units could remove."
     first = causes[0].get("cause") if isinstance(causes[0], dict) else None

@@ -29,6 +29,7 @@ from freqjax.networks.network import Params
 from freqjax.page import snapshots
 from freqjax.page import writing as page
 from freqjax.processes import connection, exchange
+from freqjax.report import documents
 from freqjax.run import ending, resuming, sharing
 from freqjax.run.beside import Beside
 from freqjax.run.ending import Outcome
@@ -52,6 +53,8 @@ OnRow = Callable[[dict[str, Any]], None]
 
 # Besides the best and the requested ones, a checkpoint is saved after this many seconds.
 _SAVE_SECONDS = 5.0
+# What a run has written at an earlier end, beside its summary: beside a later one it would be of another run.
+_OF_AN_END = ("diagnosis.json", *documents.NAMES, page.NAME)
 # Bytes of a checkpoint up to which it is written beside training, for which it is copied.
 _COPIED = 2**28
 
@@ -154,7 +157,8 @@ class Experiment:
         if self.config.train.page and page.is_possible():
             self._snapshots = snapshots.Recorder(self.prepared, folder.path, trainer.epoch)
         folder.write_json("config.json", configs.to_dict(resuming.kept(self.config)))
-        folder.remove("summary.json")  # the run continues beyond its earlier end
+        for name in ("summary.json", *_OF_AN_END):  # the run continues beyond its earlier end
+            folder.remove(name)
         self._keep_beginning(folder, store, trainer)
         if self._engine.note is not None:
             self._say(self._engine.note)

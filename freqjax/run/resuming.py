@@ -61,12 +61,14 @@ def config_of(meta: dict[str, Any]) -> Config:
 def finished(folder: Workdir, saved: Saved, say: Callable[[str], None]) -> dict[str, Any] | None:
     """Return the summary of a run that has nothing left to do, and say so; None where it has.
 
-    A run that was killed after its summary has no report; one that can be restored is summed up again.
+    A run that was killed after its summary has no report, or no diagnosis where train.diagnose asks for one;
+    if it can be restored, it is summed up again.
     """
     found = summaries.read(folder.path / "summary.json", say)
     if found is None or found["stop_reason"] == "interrupted":
         return None
-    if saved.can_go_on and not (folder.path / "report.md").exists():
+    wanted = ["report.md", *(["diagnosis.json"] if saved.config.train.diagnose else [])]
+    if saved.can_go_on and not all((folder.path / name).exists() for name in wanted):
         return None
     folder.read_rows(say)  # whoever looks at a run is told what is wrong with it
     # An old summary has no checksum: it may say any number.

@@ -140,6 +140,11 @@ class Workdir:
         return rows.cut(self.path / METRICS, epochs, say)
 
 
+def is_in_use(path: Path) -> bool:
+    """Return whether a process has claimed the folder `path`, as `Workdir` does; nothing is written."""
+    return locks.is_held(path / _LOCK)
+
+
 def make(path: Path, *, writes: Sequence[str] = ()) -> None:
     """Create the folder `path` if it is missing, and check that it can be written.
 

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 from freqjax.checkpoints.rows import read_lines
 from freqjax.errors import UserError
 from freqjax.report.tables import cell
+from freqjax.run import workdir
 from freqjax.system import files
 from freqjax.text import duration
 
 # Folders below the root in which runs are looked for, and runs that are listed.
 _DEPTH, _MOST = 4, 500
-# A run without a summary whose last row is older than this is taken to have ended.
+# A run without a summary whose last row is older than this, and whose folder no process uses, has ended.
 _IDLE_SECONDS = 120.0
 # Folders of a run, in which no other run is.
 _INNER = ("checkpoints", "figures", "evaluation")
@@ -83,9 +84,12 @@ def listed(root: Path, folder: Path) -> Listed:
 def state_of(folder: Path) -> str:
     """Return what a run or a sweep is doing: see `Listed`."""
     summary = _object(folder / "summary.json")
-    if summary:
-        return "stopped" if summary.get("stop_reason") == "interrupted" else "finished"
-    return "trains" if time.time() - _changed(folder) < _IDLE_SECONDS else "stopped"
+    if summary and summary.get("stop_reason") != "interrupted":
+        return "finished"
+    if not summary and time.time() - _changed(folder) < _IDLE_SECONDS:
+        return "trains"
+    # An epoch may take longer, the first one also to be compiled, and a resume begins with the old summary.
+    return "trains" if workdir.is_in_use(folder) else "stopped"
 
 
 def is_sweep(folder: Path) -> bool:
@@ -97,7 +101,8 @@ def is_sweep(folder: Path) -> bool:
 def _score(summary: dict[str, Any]) -> str:
     if "replicas" in summary:
         return f"{cell(summary['replicas'])} replicas"
-    return f"{summary.get('score_name')} {cell(summary.get('score'))}" if summary else ""
+    # A run that a signal ended has none.
+    return f"{summary.get('score_name')} {cell(summary['score'])}" if "score" in summary else ""
 
 
 def _epochs(folder: Path, summary: dict[str, Any]) -> str:

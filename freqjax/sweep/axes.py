@@ -112,6 +112,12 @@ def _with(config: Config, values: dict[str, Any]) -> Config:
         section, field = name.split(".")
         setattr(getattr(config, section), field, value)
     validation.validate_training(config)
+    if config.train.escalate:  # goes by a diagnosis, which replicas have none of
+        sizes = ", ".join(map(str, config.train.escalate))
+        raise UserError(
+            f"train.escalate is {sizes}: it must be empty in a sweep, whose axes may name "
+            "network.hidden_size instead."
+        )
     return config
 
 

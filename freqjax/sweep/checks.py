@@ -25,6 +25,10 @@ from freqjax.training.gradients import engines
 from freqjax.training.prepared import assemble
 from freqjax.training.regimes import is_alone, require_trainable
 
+_NO_CHECKPOINTS = (
+    "train.checkpoint_every has no effect in a sweep, which keeps best and last weights alone."
+)
+
 
 def check(buckets: Sequence[Bucket], warn: Warn, *, resume: bool = False) -> list[str]:
     """Read rows and weights from files, check networks against tasks, and choose the engine of every bucket.
@@ -35,7 +39,7 @@ def check(buckets: Sequence[Bucket], warn: Warn, *, resume: bool = False) -> lis
       resume: whether the replicas have already begun, so that initial weights are not read.
 
     Returns:
-      The notes that a run would print about its engine, each once.
+      The notes that a run would print about its engine, and one about a field without effect, each once.
 
     Raises:
       UserError: a network does not match its task, rows or weights cannot be used, or an engine does not
@@ -47,10 +51,12 @@ def check(buckets: Sequence[Bucket], warn: Warn, *, resume: bool = False) -> lis
             network = make_network(config.network, task)
             if config.train.init_from and not resume:
                 beginnings.read(config.train.init_from, network, warn)
-        if networks[0].task.train_path or networks[0].task.test_path:
+        if networks[0].task.named_files:
             task.split("train")
             task.split("test")
-    notes = []
+    notes: list[str | None] = []
+    if any(r.config.train.checkpoint_every for bucket in buckets for r in bucket.replicas):
+        notes.append(_NO_CHECKPOINTS)
     for bucket in buckets:
         config = bucket.replicas[0].config
         task, network = assemble(config)

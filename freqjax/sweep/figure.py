@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from freqjax.config.laws import Law
 from freqjax.figures import canvas, ticks
 from freqjax.figures.words import number
-from freqjax.sweep.results import is_halved
+from freqjax.sweep.results import is_halved, shown
 from freqjax.sweep.standards import Names, is_solved
 
 _MOST_LABELS = 10
@@ -174,9 +174,7 @@ def _dots(panel: Axes, places: Sequence[float], rows: Sequence[dict[str, Any]], 
 
 
 def _label(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return " ".join(f"{v:g}" for v in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else shown(value)
 
 
 def _finding(rows: Sequence[dict[str, Any]], names: Names) -> str:

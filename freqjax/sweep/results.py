@@ -265,5 +265,7 @@ def _name(aggregated: Row) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a value of an axis as text."""
-    return " ".join(f"{v:g}" for v in value) if isinstance(value, (list, tuple)) else f"{value}"
+    """Return a value of an axis as text; the items of a tuple, with spaces, are numbers or texts."""
+    if not isinstance(value, (list, tuple)):
+        return f"{value}"
+    return " ".join(f"{item:g}" if isinstance(item, (int, float)) else f"{item}" for item in value)

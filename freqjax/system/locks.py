@@ -7,9 +7,12 @@ names the process that holds the lock; its process number shows whether that pro
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import platform
+import secrets
+import time
 from pathlib import Path
 from typing import IO
 
@@ -24,6 +27,8 @@ except ImportError:
 
 # Errors of a file system without locks.
 _UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
+# `is_held` has a lock itself for an instant: seconds after which who was refused asks again, and how often.
+_INSTANT, _TRIES = 0.02, 5
 
 
 class FileLock:
@@ -41,8 +46,8 @@ class FileLock:
         self._file = path.open("ab")
         self._marker: Path | None = None
         try:
-            if not _lock(self._file):
-                marker = path.with_name(path.name + ".holder")
+            if not _lock_patiently(self._file):
+                marker = _marker(path)
                 _write_holder(marker)
                 self._marker = marker
         except BaseException:
@@ -57,15 +62,50 @@ class FileLock:
             self._marker = None
 
 
-def _lock(file: IO[bytes]) -> bool:
+def is_held(path: Path) -> bool:
+    """Return whether the lock on `path` would be refused; nothing is written, and nobody is kept from it.
+
+    A file that is missing, or cannot be read, is held by nobody.
+    """
+    if not path.is_file():  # to open a pipe would wait for its other end
+        return False
+    try:
+        with path.open("rb") as file:
+            if _lock(file, shared=True):
+                return False
+        return _may_live(_holder_in(_marker(path)))
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+def _marker(path: Path) -> Path:
+    """Return the file that names the holder of the lock on `path`, where the system has no locks."""
+    return path.with_name(path.name + ".holder")
+
+
+def _lock_patiently(file: IO[bytes]) -> bool:
+    """Lock an open file as `_lock` does, and wait for those that only look whether it is locked."""
+    for _ in range(_TRIES - 1):
+        try:
+            return _lock(file)
+        except BlockingIOError:
+            time.sleep(_INSTANT)
+    return _lock(file)
+
+
+def _lock(file: IO[bytes], *, shared: bool = False) -> bool:
     """Lock an open file; return False if the system has no locks.
+
+    A `shared` lock, which Windows has not, does not refuse another shared one.
 
     Raises:
       BlockingIOError: it is locked.
     """
     if fcntl is not None:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             raise
         except OSError as error:
@@ -89,13 +129,38 @@ def _write_holder(marker: Path) -> None:
     Raises:
       BlockingIOError: it exists, and its process may be alive.
     """
-    if marker.exists() and not _may_live(marker.read_text(encoding="utf-8", errors="replace")):
-        marker.unlink(missing_ok=True)
+    with contextlib.suppress(
+        FileNotFoundError
+    ):  # it was released, or another process has removed it
+        if not _may_live(_holder_in(marker)):
+            _remove_stale(marker)
     try:
         with marker.open("x", encoding="utf-8") as file:
             file.write(f"{os.getpid()} {platform.node()}\n")
     except FileExistsError:
         raise BlockingIOError(errno.EWOULDBLOCK, f"{marker} names its holder") from None
+
+
+def _remove_stale(marker: Path) -> None:
+    """Remove `marker`, which named a process that has ended, unless it names one by now that may be alive.
+
+    Another process may have removed it since it was read, and written its own. Under a name that nobody else
+    knows, what is read is what is removed. Only a third one that creates its own before a living one is back
+    is not noticed.
+
+    Raises:
+      FileNotFoundError: another process has removed it.
+    """
+    aside = marker.with_name(f"{marker.name}.{secrets.token_hex(8)}")
+    marker.rename(aside)
+    if _may_live(_holder_in(aside)):
+        aside.rename(marker)
+    else:
+        aside.unlink()
+
+
+def _holder_in(marker: Path) -> str:
+    return marker.read_text(encoding="utf-8", errors="replace")
 
 
 def _may_live(holder: str) -> bool:

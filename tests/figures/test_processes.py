@@ -70,18 +70,41 @@ def test_who_waits_draws_what_no_process_has_begun(tmp_path, monkeypatch):
     assert here == paths[: -len(here) - 1 : -1] and paths[0] not in here
 
 
-def test_what_goes_wrong_while_waiting_is_told_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(processes, "usable_cores", lambda: 2)
+@pytest.mark.parametrize("cores", [2, 3])
+def test_a_figure_that_cannot_be_drawn_costs_no_other(tmp_path, monkeypatch, cores):
+    """It is the first, the last, which this process draws while it waits for the first, or between them."""
+    monkeypatch.setattr(processes, "usable_cores", lambda: cores)
+    names = [f"{place}.png" for place in range(6)]
+    for gone in ("0.png", "3.png", "5.png"):
 
-    def draw():
-        paths = [canvas.save(figure(), tmp_path / name, "a.png") for name in ("kept", "gone")]
-        shutil.rmtree(tmp_path / "gone")
-        return paths
+        def draw(gone=gone):
+            paths = [canvas.save(figure(), tmp_path / gone / name, name) for name in names]
+            shutil.rmtree(tmp_path / gone / gone)
+            return paths
 
-    said = []
-    with processes.drawing():
-        assert attempt(draw, said.append) == []
-    assert "could not be drawn (FileNotFoundError: " in said[0]
+        said = []
+        with processes.drawing(), monkeypatch.context() as patch:
+            drawers = current()
+            # No process may begin a figure before its folder is gone.
+            free = [drawers._free.get() for _ in started(drawers)]
+            patch.setattr(drawers, "wait_for", _freeing(drawers, free))
+            found = attempt(draw, said.append)
+        assert [path.name for path in found] == [name for name in names if name != gone]
+        assert all(path.is_file() for path in found)
+        assert len(said) == 1
+        assert said[0].startswith(f"no {gone}: it could not be drawn (FileNotFoundError: ")
+
+
+def _freeing(drawers, free):
+    """Return the method `wait_for` of drawers that gives them their processes back first."""
+    original = drawers.wait_for
+
+    def wait_for(path):
+        while free:
+            drawers._free.put(free.pop())
+        original(path)
+
+    return wait_for
 
 
 def test_a_process_that_draws_does_not_import_jax():

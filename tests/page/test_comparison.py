@@ -1,6 +1,7 @@
 """The page of two runs: what it says is in their files, and outputs are overlaid on the same rows alone."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from freqjax.errors import UserError
 from freqjax.main import main
 from freqjax.page import traces
 from freqjax.page.comparison import contents, sides, writing
-from freqjax.report import saved
+from freqjax.report import saved, unfinished
 from freqjax.system import files
 from freqjax.text import number
 from freqjax.training.prepared import Prepared
@@ -129,7 +130,32 @@ def test_a_run_that_trains_has_no_score_yet(runs, tmp_path):
     config = (runs / "first" / "config.json").read_text(encoding="utf-8")
     (folder / "config.json").write_text(config, encoding="utf-8")
     text = writing.page_of(runs / "first", folder)
-    assert "B has no summary yet" in text and "A run without a checkpoint has no outputs" in text
+    assert "B has no score yet" in text and "A run without a checkpoint has no outputs" in text
+
+
+def test_a_run_that_a_signal_ended_shows_its_training_and_no_score(runs, tmp_path):
+    folder = tmp_path / "new"
+    shutil.copytree(runs / "first", folder)
+    two = both(runs, "first", folder)
+    values = unfinished.assemble(
+        two[0].task,
+        freqjax.load(folder).params,
+        two[0].rows,
+        initializer="pytorch",
+        epochs=2,
+        updates=80,
+        wall_seconds=1.0,
+        distinct_rows=None,
+    )
+    saved.write(folder / "summary.json", values)
+    assert saved.read(folder / "summary.json", pytest.fail) == values
+    two = both(runs, "first", folder)
+    said = contents.contents_of(two, sides.tested(*two))
+    assert (said["waiting"], len(said["cards"]), said["groups"]) == (["B"], 1, None)
+    training = {name: shown for name, _, shown in said["training"]["rows"]}
+    assert (training["weights"], training["stopped by"]) == ("last", "interrupted")
+    text = writing.page_of(runs / "first", folder)
+    assert "B has no score yet" in text
 
 
 def test_what_is_no_run_is_refused(runs, tmp_path):

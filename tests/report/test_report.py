@@ -226,19 +226,20 @@ def test_diagnose_refuses_what_is_no_run(words, named, capsys, tmp_path, monkeyp
 
 
 class Runs:
-    """Substitute for `experiment.run` that writes a config, and a diagnosis with given causes."""
+    """Substitute for `experiment.run` that writes a config and the given causes; no diagnosis for None."""
 
-    def __init__(self, *verdicts, stop_reason="epochs_done"):
-        self.waiting, self.stop_reason = list(verdicts), stop_reason
+    def __init__(self, *verdicts, stop_reason="epochs_done", signum=None):
+        self.waiting, self.stop_reason, self.signum = list(verdicts), stop_reason, signum
 
     def __call__(self, config, folder, *, resume, say, on_row):
         folder.mkdir(exist_ok=True)
         files.write_json(folder / "config.json", freqjax.config.sections.to_dict(config))
-        causes = [
-            {"cause": cause, "rank": rank} for rank, cause in enumerate(self.waiting.pop(0), 1)
-        ]
-        files.write_json(folder / "diagnosis.json", causes)
-        return experiment.Outcome({"test": {"mse": 0.5}, "stop_reason": self.stop_reason})
+        verdict = self.waiting.pop(0)
+        if verdict is not None:
+            causes = [{"cause": cause, "rank": rank} for rank, cause in enumerate(verdict, 1)]
+            files.write_json(folder / "diagnosis.json", causes)
+        summary = {"test": {"mse": 0.5}, "stop_reason": self.stop_reason}
+        return experiment.Outcome(summary, self.signum)
 
 
 @pytest.mark.parametrize(
@@ -267,11 +268,24 @@ def test_the_width_grows_only_where_capacity_is_the_cause(
         assert saved["network"]["hidden_size"] == step["hidden_size"]
 
 
-def test_an_interrupted_run_does_not_escalate(tmp_path, monkeypatch):
-    monkeypatch.setattr(escalation, "run_once", Runs(["capacity"], stop_reason="interrupted"))
+@pytest.mark.parametrize(
+    ("verdict", "ended", "said"),
+    [
+        (["capacity"], {"stop_reason": "interrupted"}, "interrupted"),
+        (["capacity"], {"signum": 15}, "interrupted"),  # after the summary and the diagnosis
+        (None, {"signum": 15}, "interrupted"),  # between them
+        (None, {}, "no diagnosis.json"),
+    ],
+)
+def test_a_run_that_was_interrupted_or_not_diagnosed_does_not_escalate(
+    tmp_path, monkeypatch, verdict, ended, said
+):
+    monkeypatch.setattr(escalation, "run_once", Runs(verdict, **ended))
     config = tiny_config(train={"diagnose": True, "escalate": (5,)})
-    escalation.run(config, tmp_path, resume=False, say=lambda line: None)
-    assert "interrupted" in json.loads((tmp_path / "escalation.json").read_text())[0]["why"]
+    outcome = escalation.run(config, tmp_path, resume=False, say=lambda line: None)
+    assert outcome.signum == ended.get("signum")
+    (step,) = json.loads((tmp_path / "escalation.json").read_text())
+    assert said in step["why"] and step["goes_on"] is False
 
 
 @pytest.mark.slow

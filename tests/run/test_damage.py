@@ -8,9 +8,13 @@ import pytest
 
 import freqjax
 from freqjax.checkpoints import rows
+from freqjax.checkpoints.records import Record, ReplicaRecord
 from freqjax.main import main
 from freqjax.report import saved
+from freqjax.run import ending, resuming
+from freqjax.run.workdir import Workdir
 from freqjax.tasks import Extraction
+from freqjax.training.stopping import Stopping
 from tests.twins import tiny_config
 
 EPOCHS = 3
@@ -207,3 +211,45 @@ def test_names_in_a_report_are_no_markup(tmp_path):
     block = text[text.index(f"\n{fence}sh\n") :]
     assert "<b onclick" in block[: block.index(f"\n{fence}\n")]
     assert "<b" not in text.replace(block, "")
+
+
+def test_no_report_of_an_earlier_end_stands_beside_a_later_summary(run, monkeypatch):
+    class Killed(Exception):
+        pass
+
+    def kill(*_):
+        raise Killed
+
+    of_an_end = ("diagnosis.json", "page.html", "CARD.md", "report.md")
+    for name in of_an_end:
+        (run / name).write_text("of epoch 3", encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr(ending.documents, "write", kill)
+        with pytest.raises(Killed):
+            resume(run, EPOCHS + 1)
+    summary = saved.read(run / "summary.json", pytest.fail)
+    assert summary is not None and summary["epochs"] == EPOCHS + 1
+    assert [name for name in of_an_end if (run / name).exists()] == []
+    resume(run, EPOCHS + 1)
+    assert f"{summary['updates']} updates" in (run / "report.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("diagnose", "left", "is_finished"),
+    [
+        (True, ("report.md",), False),  # killed while it was diagnosed
+        (True, ("report.md", "diagnosis.json"), True),
+        (False, ("report.md",), True),
+        (False, (), False),
+    ],
+)
+def test_a_run_that_lacks_its_diagnosis_is_not_finished(
+    runs, tmp_path, diagnose, left, is_finished
+):
+    shutil.copy(runs / "short" / "summary.json", tmp_path)
+    for name in ("config.json", *left):
+        (tmp_path / name).touch()
+    begun = Record({}, [ReplicaRecord(0, {}, Stopping(), None, None)])
+    state = resuming.Saved(tiny_config(train={"diagnose": diagnose}), begun)
+    with Workdir(tmp_path, resume=True) as folder:
+        assert (resuming.finished(folder, state, lambda _: None) is not None) is is_finished

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from freqjax.report import saved
 from freqjax.run import ending, escalation, experiment
 from freqjax.run.interrupts import Interrupted, Interrupts, raising
 from tests.processes import running
@@ -109,6 +110,7 @@ def test_an_interrupted_run_is_not_evaluated(tmp_path, monkeypatch):
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert {key: summary[key] for key in outcome.summary} == outcome.summary
     assert summary.keys() - outcome.summary.keys() == {"sha256"}
+    assert saved.read(tmp_path / "run" / "summary.json", pytest.fail) == outcome.summary
     assert (summary["stop_reason"], summary["epochs"], len(calls)) == ("interrupted", 1, 1)
     row = json.loads((tmp_path / "run" / "metrics.jsonl").read_text())
     assert (summary["prequential_mse"], summary["test"]) == (row["loss"], {})
@@ -142,6 +144,8 @@ def test_a_signal_after_the_summary_leaves_it(tmp_path, monkeypatch):
     assert outcome.summary["stop_reason"] == "epochs_done"
     assert not (tmp_path / "run" / "diagnosis.json").exists()
     assert "interrupted after the summary" in lines[-1]
+    outcome = experiment.run(config, tmp_path / "run", resume=True, say=silent)
+    assert outcome.signum is None and (tmp_path / "run" / "diagnosis.json").is_file()
 
 
 @posix

@@ -11,6 +11,7 @@ import pytest
 from freqjax.config import sections as configs
 from freqjax.errors import UserError
 from freqjax.main import main
+from freqjax.run.workdir import Workdir
 from freqjax.serve import listing, live
 from freqjax.serve.server import Server
 from freqjax.tasks import Batch
@@ -86,6 +87,25 @@ def test_the_list_has_every_run_with_its_state(root, server):
     for path in (root / HOSTILE).iterdir():
         os.utime(path, (old, old))
     assert listing.state_of(root / HOSTILE) == "stopped"
+
+
+def test_a_run_trains_while_a_process_has_its_folder(root, monkeypatch):
+    """Also where an epoch takes long, and where a signal ended it before; its page is told of no end."""
+    monkeypatch.setattr(live, "_ALIVE", 0.0)
+    folder, old = root / HOSTILE, time.time() - 3600
+    with Workdir(folder, resume=True) as claimed:
+        for summary in (None, {"stop_reason": "interrupted", "epochs": 2}):
+            if summary is not None:
+                claimed.write_json("summary.json", summary)
+            for path in folder.iterdir():
+                os.utime(path, (old, old))
+            assert listing.state_of(folder) == "trains"
+            sent = live.events(folder, lambda: False)
+            assert next(sent).startswith(b"event: losses")
+            assert next(sent) == b": still here\n\n"
+    assert listing.state_of(folder) == "stopped"
+    (run,) = [run for run in listing.runs_in(root) if run.place == HOSTILE]
+    assert (run.state, run.score, run.epochs) == ("stopped", "", "2")
 
 
 def test_hostile_names_are_escaped_and_their_runs_are_found(server):

@@ -10,8 +10,10 @@ from freqjax.checkpoints.records import Spent
 from freqjax.config import overrides
 from freqjax.main import main
 from freqjax.run.workdir import Workdir
-from freqjax.sweep import ending
+from freqjax.sweep import ending, figure, results
 from freqjax.sweep.axes import buckets, replicas
+from freqjax.sweep.standards import names_of
+from freqjax.training.prepared import assemble
 from tests.twins import tiny_config
 
 
@@ -68,3 +70,23 @@ def test_where_no_loss_is_finite_no_replica_is_best(tmp_path):
     assert summary["wall_seconds"] == 7
     assert summary["init_from"] == [{"path": "a", "step": 1}, {"path": "b", "step": 2}]
     assert len(said) == 1 and "stopped as non_finite: 2 (replica 0, 1)" in said[0]
+
+
+@pytest.mark.parametrize("kind", [tuple, list])  # as they are swept, and as sweep.json holds them
+def test_values_of_several_texts_are_written_and_drawn(tmp_path, pictures, kind):
+    axis, values = "task.noise_colors", [("white",), ("pink", "brown"), ("pink",)]
+    known = {"zero_predictor_mse": 0.5, "stop_reason": "epochs_done", "worst_test_mse": 0.2}
+    rows = [
+        known | {"replica": n, axis: kind(value), "train_mse": 0.1, "test_mse": 0.1 + n}
+        for n, value in enumerate(values)
+    ]
+    names = names_of(assemble(tiny_config()).task)
+    aggregates = results.aggregate(rows, [axis], "test_mse")
+    said = "\n".join(results.text(rows, aggregates, [axis], names))
+    assert f"{axis} = pink brown " in said and f"--config.{axis}=" in said
+    path = figure.sweep(rows, aggregates, [axis], {}, names, tmp_path)
+    assert path.stat().st_size > 5000
+
+
+def test_numbers_of_a_value_are_short():
+    assert results.shown((1.0, 2, 0.1 + 0.2)) == "1 2 0.3" and results.shown(0.5) == "0.5"

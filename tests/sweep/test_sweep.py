@@ -22,7 +22,7 @@ from freqjax.config import overrides
 from freqjax.config import sections as configs
 from freqjax.main import main
 from freqjax.networks import make_network
-from freqjax.sweep import lines, results
+from freqjax.sweep import checks, lines, results
 from freqjax.sweep import sweep as sweeping
 from freqjax.sweep.axes import buckets, replicas
 from freqjax.sweep.shared import SharedReplicas
@@ -462,7 +462,31 @@ def test_what_no_replica_could_do_is_refused_before_anything_is_written(tmp_path
     config = sweep_config({"train.seed": (0,)}, task={"train_path": str(tmp_path / "rows.npz")})
     with pytest.raises(UserError, match=r"rows\.npz"):
         run(config, tmp_path / "run")
+    noisy = configs.default_config("lines")
+    noisy.task.noise_path, noisy.task.noise_colors = str(tmp_path / "noise.wav"), ("recordings",)
+    noisy.sweep = SweepConfig(axes={"train.seed": (0,)})
+    with pytest.raises(UserError, match=r"noise\.wav"):
+        run(noisy, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("axes", [{"train.seed": (0,)}, {"train.escalate": ((), (5, 6))}])
+def test_further_sizes_are_refused(tmp_path, axes):
+    train = {"diagnose": True, "escalate": (5, 6)}
+    with pytest.raises(UserError, match=r"^train\.escalate is 5, 6: it must be empty in a sweep, "):
+        run(sweep_config(axes, train=train), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_kept_checkpoints_are_said_to_have_no_effect_once():
+    for axes, every, count in (
+        ({"network.hidden_size": (4, 40)}, 1, 1),
+        ({"train.checkpoint_every": (0, 2)}, 0, 1),
+        ({"network.hidden_size": (4, 40)}, 0, 0),
+    ):
+        members = replicas(sweep_config(axes, train={"checkpoint_every": every}))
+        notes = checks.check(buckets(members, 1.0), pytest.fail)
+        assert len([n for n in notes if n.startswith("train.checkpoint_every has no")]) == count
 
 
 def free_port():

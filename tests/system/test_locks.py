@@ -3,8 +3,10 @@
 import contextlib
 import errno
 import os
+import platform
 import subprocess
 import sys
+import threading
 import types
 
 import pytest
@@ -50,7 +52,7 @@ def kind(request, monkeypatch):
     if request.param == "bytes":
         monkeypatch.setattr(locks, "msvcrt", Bytes())
     if request.param == "unsupported":
-        refusing = types.SimpleNamespace(flock=without_locks, LOCK_EX=2, LOCK_NB=4)
+        refusing = types.SimpleNamespace(flock=without_locks, LOCK_SH=1, LOCK_EX=2, LOCK_NB=4)
         monkeypatch.setattr(locks, "fcntl", refusing)
     return request.param
 
@@ -77,6 +79,38 @@ def test_a_work_directory_is_claimed(tmp_path, kind):
         pass
 
 
+def test_whether_a_lock_is_held_is_seen_and_not_changed(tmp_path, kind):
+    path = tmp_path / "lock"
+    assert not locks.is_held(path) and os.listdir(tmp_path) == []
+    for _ in range(2):
+        held = locks.FileLock(path)
+        before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+        assert locks.is_held(path) and locks.is_held(path)
+        with pytest.raises(BlockingIOError):
+            locks.FileLock(path)
+        assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+        held.release()
+        assert not locks.is_held(path)
+
+
+def test_who_looks_keeps_nobody_from_a_lock(tmp_path):
+    path = tmp_path / "lock"
+    path.touch()
+    looking = path.open("rb")
+    assert locks._lock(looking, shared=True)
+    assert not locks.is_held(path)  # for another who looks
+    timer = threading.Timer(0.03, looking.close)
+    timer.start()
+    locks.FileLock(path).release()
+    timer.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_a_pipe_is_no_lock(tmp_path):
+    os.mkfifo(tmp_path / "lock")
+    assert not locks.is_held(tmp_path / "lock")
+
+
 @pytest.mark.parametrize("holder", ["0 elsewhere", "", "\xff", "no number", "-1"])
 def test_a_holder_that_may_be_alive_keeps_its_lock(tmp_path, monkeypatch, holder):
     monkeypatch.setattr(locks, "fcntl", None)
@@ -100,6 +134,35 @@ def test_a_holder_that_was_killed_loses_its_lock(tmp_path, monkeypatch):
     holder = (tmp_path / "lock.holder").read_text(encoding="utf-8")
     assert holder.split()[0] == str(os.getpid())
     taken.release()
+
+
+def test_of_two_that_find_a_holder_killed_one_has_its_lock(tmp_path, monkeypatch):
+    """The first acquires the lock after the second has read who held it, and before that removes it."""
+    monkeypatch.setattr(locks, "fcntl", None)
+    ended = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    (tmp_path / "lock.holder").write_text(
+        f"{ended.stdout.strip()} {platform.node()}\n", encoding="utf-8"
+    )
+    may_live, first = locks._may_live, []
+
+    def meanwhile(holder):
+        if not first:
+            first.append(None)
+            first[0] = locks.FileLock(tmp_path / "lock")
+            assert not may_live(holder)
+        return may_live(holder)
+
+    monkeypatch.setattr(locks, "_may_live", meanwhile)
+    with pytest.raises(BlockingIOError):
+        locks.FileLock(tmp_path / "lock")
+    assert locks.is_held(tmp_path / "lock")
+    first[0].release()
+    assert os.listdir(tmp_path) == ["lock"]
 
 
 def test_another_error_of_the_system_is_told(tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ def contents_of(sides: Sequence[Side], test: Tested) -> dict[str, Any]:
         "names": [(side.letter, side.folder.name, str(side.folder)) for side in sides],
         "differing": differing(sides),
         "cards": [card for side in sides if (card := _card(side)) is not None],
-        "waiting": [side.letter for side in sides if not side.values],
+        "waiting": [side.letter for side in sides if "score" not in side.values],
         "comparable": _comparable(sides, test),
         "groups": table_of(_groups(sides)) if _have_one_score(sides) else None,
         "training": table_of(_training(sides)),
@@ -64,7 +64,7 @@ def _comparable(sides: Sequence[Side], test: Tested) -> str:
 
 def _card(side: Side) -> Card | None:
     values = side.values
-    if not values:
+    if "score" not in values:  # not ended yet, or by a signal
         return None
     shown = {"network": values.get("score"), **_levels(side)}
     title = f"{side.letter}, test {values.get('score_name')}"

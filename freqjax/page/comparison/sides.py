@@ -33,7 +33,7 @@ class Side(NamedTuple):
       folder: of the run.
       config: its config.
       task: names its groups and losses.
-      values: of summary.json; empty if it has not ended.
+      values: of summary.json; without a score if a signal ended it, empty if it has not ended.
       rows: of metrics.jsonl.
     """
 
