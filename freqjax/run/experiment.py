@@ -150,12 +150,14 @@ class Experiment:
             if finished is not None:
                 return Outcome(finished)
         with progress.phase("setting up"):
+            if self._beginning is None:  # a filter keeps some of its values
+                self._beginning = beginnings.begun(self.prepared, folder.path, self._say)
             trainer = self._start(folder, store)
         if self.config.train.page and page.is_possible():
             self._snapshots = snapshots.Recorder(self.prepared, folder.path, trainer.epoch)
         folder.write_json("config.json", configs.to_dict(resuming.kept(self.config)))
         folder.remove("summary.json")  # the run continues beyond its earlier end
-        self._keep_beginning(folder, store, trainer)
+        self._keep_beginning(store, trainer)
         if self._engine.note is not None:
             self._say(self._engine.note)
         if isinstance(trainer, StreamTrainer) and trainer.note is not None:
@@ -214,11 +216,9 @@ class Experiment:
         now = time.perf_counter()
         self._elapsed, self._began = self._elapsed + now - self._began, now
 
-    def _keep_beginning(self, folder: Workdir, store: CheckpointStore, trainer: Trainer) -> None:
-        """Find the run's initial weights; save them as step 0 if they come from another checkpoint."""
-        if self._beginning is None:
-            self._beginning = beginnings.begun(self.prepared, folder.path, self._say)
-        origin = self._beginning.origin
+    def _keep_beginning(self, store: CheckpointStore, trainer: Trainer) -> None:
+        """Save the initial weights as step 0 if a run begins with those of another checkpoint."""
+        origin = self._origin
         if origin is not None and not store.steps():
             self._say(f"begins with the weights of {printable(origin.path)}, update {origin.step}")
             self._save(store, trainer, metric=math.inf, keep=True)
