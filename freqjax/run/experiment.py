@@ -37,6 +37,7 @@ from freqjax.run.lines import EpochLines
 from freqjax.run.workdir import Workdir
 from freqjax.system import devices
 from freqjax.tasks import windows
+from freqjax.tasks.predicting import require_judged
 from freqjax.text import printable
 from freqjax.training import epochs, footprint
 from freqjax.training.epochs import EpochResult
@@ -124,6 +125,7 @@ class Experiment:
         """
         self.config, self._say, self._on_row = config, say, on_row
         self.prepared = prepared = Prepared(config)
+        require_judged(prepared.task)
         footprint.require(prepared)
         self._beginning = None if begun else beginnings.begin(prepared, say)
         self._task, self._network = prepared.task, prepared.network
