@@ -82,7 +82,7 @@ def run(
         devices.use_cpu_cores(config.run.cpu_devices)
     if not config.run.coordinator:  # processes have to meet before JAX runs
         devices.require()
-    validation.validate_training(config)
+    config = configs.with_fixed_rows(validation.validate_training(config), say)
     sharing.require_possible(config)
     connection.connect(config.run)
     devices.require()
