@@ -151,6 +151,7 @@ def test_a_replica_that_was_held_goes_on_elsewhere_from_its_initial_weights():
     first, second = SerialReplica(replica, Alike()), SerialReplica(replica, Alike())
     rows = rows_until(first, 3)  # the best weights are no longer the initial ones
     first.hold()
+    assert first.held is not None
     second.resume(first.held)
     assert rows + rows_until(second, math.inf) == whole
 
