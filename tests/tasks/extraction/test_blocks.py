@@ -55,7 +55,7 @@ def test_a_frequency_without_a_block_is_named():
     whole = split_of(task(), "train")
     blocks = jax.tree.map(lambda array: array[np.asarray(whole.group) != 2], whole)
     with pytest.raises(
-        UserError, match=r"^the file: it has no block of 3 Hz, whose selector is C3"
+        UserError, match=r"^the file: it has no block of 5 Hz, whose selector is C3"
     ):
         check_blocks(blocks, task().config, "the file")
 
