@@ -8,7 +8,7 @@ its own section. `task.name` decides which fields `task` has, and which further 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -342,6 +342,14 @@ def differing_fields(a: Config, b: Config) -> list[str]:
     return [name for name in left | right if left.get(name, missing) != right.get(name, missing)]
 
 
+def with_fixed_rows(config: Config, say: Callable[[str], Any]) -> Config:
+    """Return `config` with fixed noise, and say so, if it asks for fresh noise on training rows of a file."""
+    if not config.task.train_path or config.task.noise != "fresh":
+        return config
+    say("task.noise is fixed, not fresh, since rows of a file cannot be drawn anew.")
+    return dataclasses.replace(config, task=dataclasses.replace(config.task, noise="fixed"))
+
+
 __all__ = [
     "AXIS_SECTIONS",
     "Config",
@@ -360,4 +368,5 @@ __all__ = [
     "section_types",
     "sections",
     "to_dict",
+    "with_fixed_rows",
 ]

@@ -248,11 +248,6 @@ def _validate_train(config: Config) -> None:
             f"network.bidirectional is True: it must be False where train.regime is {train.regime}, since "
             "such a network sees the samples to come."
         )
-    if config.task.train_path and config.task.noise == "fresh":
-        raise UserError(
-            "task.noise is fresh: it must be fixed where task.train_path names a file, "
-            "since rows from a file cannot be drawn anew."
-        )
     if train.regime == "tbptt" and samples % train.truncation:
         raise UserError(
             f"train.truncation is {train.truncation}: it must divide the {samples} rows of a block."

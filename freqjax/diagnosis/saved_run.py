@@ -21,6 +21,7 @@ from freqjax.networks.network import Params
 from freqjax.report import summary
 from freqjax.report.saved import read as read_summary
 from freqjax.system import files
+from freqjax.tasks.predicting import require_judged
 from freqjax.text import printable
 from freqjax.training.prepared import Prepared
 
@@ -60,6 +61,7 @@ def read(folder: Path, config: Config, say: Say) -> SavedRun:
       UserError: its data or its checkpoints cannot be read.
     """
     prepared = Prepared(config)
+    require_judged(prepared.task)
     initial, origin = beginnings.begun(prepared, folder, say)
     kept, last, record = _weights(folder, initial, say)
     with progress.phase("evaluating"):

@@ -10,7 +10,6 @@ from typing import Any
 from freqjax.config import overrides, shipped, validation
 from freqjax.config import sections as configs
 from freqjax.config.sections import Config
-from freqjax.config.versions import present_name
 from freqjax.errors import UserError
 from freqjax.run import workdir
 from freqjax.system.output import warn
@@ -38,8 +37,6 @@ def of_file(flags: dict[str, Any], given: Overrides) -> Config:
 def of_run(flags: dict[str, Any], given: Overrides) -> Config:
     """Read the config of a training: as `of_file`, or a recipe; a resume without either reads the run's own.
 
-    Where the command line names a file of rows, noise that the config has as fresh becomes fixed.
-
     Raises:
       UserError: as `of_file`, or a resume without the folder of a run.
     """
@@ -50,12 +47,7 @@ def of_run(flags: dict[str, Any], given: Overrides) -> Config:
         saved = Path(flags["workdir"]) / "config.json"
         if saved.is_file():
             return overrides.load(saved, warn)
-    config = _of_recipe(flags) if flags["recipe"] is not None else of_file(flags, given)
-    named = {present_name(name): text for name, text in given}
-    if named.get("task.train_path") and "task.noise" not in named and config.task.noise == "fresh":
-        config.task.noise = "fixed"
-        warn("task.noise is fixed, not fresh, since rows of a file cannot be drawn anew.")
-    return config
+    return _of_recipe(flags) if flags["recipe"] is not None else of_file(flags, given)
 
 
 def _check_recipe(flags: dict[str, Any]) -> None:

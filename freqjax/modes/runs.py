@@ -46,7 +46,7 @@ def diagnose(config: Config, flags: dict[str, Any]) -> int:
     from freqjax.report.parts import Run
     from freqjax.training.placement import placed
 
-    folder = Path(flags["workdir"])
+    folder, config = Path(flags["workdir"]), configs.with_fixed_rows(config, tell)
     differing = configs.differing_fields(config, saved_run.run_config(folder))
     for field in differing:
         if not field.startswith("task."):

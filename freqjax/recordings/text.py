@@ -1,7 +1,7 @@
 """Recordings as text, .csv, .tsv or .txt: one row a sample; a column of times tells the rate.
 
-What is written is a column `S`, or the channels under their own names, after `t` where the recording has
-times, with the separator and the decimal sign of the recording.
+What is written is a column `S`, or the channels under their own names, with the separator and the decimal
+sign of the recording; before them, where it has times, a column `t`, which starts over where its own does.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class _CsvWriter:
         columns = [samples]
         if self._measured is not None:
             rows = np.arange(self._row, self._row + len(samples))
-            columns.insert(0, self._measured.first + rows / self._measured.sampling_rate)
+            columns.insert(0, self._measured.at(rows))
         self._row += len(samples)
         text = io.StringIO()
         table = np.column_stack(columns)

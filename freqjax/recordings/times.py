@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from freqjax.errors import UserError
 
@@ -56,6 +56,7 @@ class Measured(NamedTuple):
       rows: how many times there are.
       jitter: the most that a time lies off its place beyond its rounding, as a share of a step.
       rounded: whether the rate is a plain one that the times permit.
+      starts: rows, from 0, at which times start over; the first of all is one.
     """
 
     sampling_rate: float
@@ -64,6 +65,15 @@ class Measured(NamedTuple):
     rows: int
     jitter: float
     rounded: bool
+    starts: tuple[int, ...] = (0,)
+
+    def at(self, rows: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        """Return even times, s, of rows that count from 0; they start over where those of the file do."""
+        starts = np.asarray(self.starts)
+        return (
+            self.first
+            + (rows - starts[np.searchsorted(starts, rows, "right") - 1]) / self.sampling_rate
+        )
 
     def words(self, name: str) -> str:
         """Say it in a sentence without a full stop; `name` is that of the times."""
@@ -134,10 +144,12 @@ def measure(
       UserError: fewer than two times, or ones that do not rise evenly; the first such row is named, from 1.
     """
     line, first, total, latest = _Line(), 0.0, 0, 0.0
+    starts: list[int] = []
     for rows, times in _placed(read, rounding, source, name):
         if not total:
             first = float(times[0])
         line.add(rows, times - first)
+        starts += (total + np.flatnonzero(rows == 0)).tolist()
         total += len(times)
         latest = max(latest, float(np.abs(times).max()))
     if total < 2:
@@ -167,6 +179,7 @@ def measure(
         rows=total,
         jitter=max(off - rounding, 0.0) / step,
         rounded=plain is not None and abs(plain / rate - 1) > 1e-6,
+        starts=tuple(starts),
     )
 
 

@@ -38,6 +38,7 @@ from freqjax.run.lines import EpochLines
 from freqjax.run.workdir import Workdir
 from freqjax.system import devices
 from freqjax.tasks import windows
+from freqjax.tasks.predicting import require_judged
 from freqjax.text import printable
 from freqjax.training import epochs, footprint
 from freqjax.training.epochs import EpochResult
@@ -84,7 +85,7 @@ def run(
         devices.use_cpu_cores(config.run.cpu_devices)
     if not config.run.coordinator:  # processes have to meet before JAX runs
         devices.require()
-    validation.validate_training(config)
+    config = configs.with_fixed_rows(validation.validate_training(config), say)
     sharing.require_possible(config)
     connection.connect(config.run)
     devices.require()
@@ -127,6 +128,7 @@ class Experiment:
         """
         self.config, self._say, self._on_row = config, say, on_row
         self.prepared = prepared = Prepared(config)
+        require_judged(prepared.task)
         footprint.require(prepared)
         self._beginning = None if begun else beginnings.begin(prepared, say)
         self._task, self._network = prepared.task, prepared.network
@@ -153,13 +155,15 @@ class Experiment:
             if finished is not None:
                 return Outcome(finished)
         with progress.phase("setting up"):
+            if self._beginning is None:  # a filter keeps some of its values
+                self._beginning = beginnings.begun(self.prepared, folder.path, self._say)
             trainer = self._start(folder, store)
         if self.config.train.page and page.is_possible():
             self._snapshots = snapshots.Recorder(self.prepared, folder.path, trainer.epoch)
         folder.write_json("config.json", configs.to_dict(resuming.kept(self.config)))
         for name in ("summary.json", *_OF_AN_END):  # the run continues beyond its earlier end
             folder.remove(name)
-        self._keep_beginning(folder, store, trainer)
+        self._keep_beginning(store, trainer)
         if self._engine.note is not None:
             self._say(self._engine.note)
         if isinstance(trainer, StreamTrainer) and trainer.note is not None:
@@ -218,11 +222,9 @@ class Experiment:
         now = time.perf_counter()
         self._elapsed, self._began = self._elapsed + now - self._began, now
 
-    def _keep_beginning(self, folder: Workdir, store: CheckpointStore, trainer: Trainer) -> None:
-        """Find the run's initial weights; save them as step 0 if they come from another checkpoint."""
-        if self._beginning is None:
-            self._beginning = beginnings.begun(self.prepared, folder.path, self._say)
-        origin = self._beginning.origin
+    def _keep_beginning(self, store: CheckpointStore, trainer: Trainer) -> None:
+        """Save the initial weights as step 0 if a run begins with those of another checkpoint."""
+        origin = self._origin
         if origin is not None and not store.steps():
             self._say(f"begins with the weights of {printable(origin.path)}, update {origin.step}")
             self._save(store, trainer, metric=math.inf, keep=True)

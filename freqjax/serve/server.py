@@ -62,12 +62,6 @@ class Server(ThreadingHTTPServer):
         """The address of the list of runs."""
         return f"http://{ADDRESS}:{self.server_address[1]}/"
 
-    def close(self) -> None:
-        """End all connections."""
-        self.ends.set()
-        self.shutdown()
-        self.server_close()
-
 
 class _Handler(BaseHTTPRequestHandler):
     server: Server

@@ -12,12 +12,19 @@ import dataclasses
 import itertools
 import json
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from freqjax.config import sections as configs
 from freqjax.config import validation
 from freqjax.config.axes import laws_of
-from freqjax.config.sections import Config, OptimizerConfig, RunConfig, SweepConfig
+from freqjax.config.sections import (
+    Config,
+    OptimizerConfig,
+    RunConfig,
+    SweepConfig,
+    with_fixed_rows,
+)
 from freqjax.errors import UserError
 from freqjax.networks import can_pad
 from freqjax.sweep import draws
@@ -75,10 +82,15 @@ class Bucket(NamedTuple):
     hidden_size: int
 
 
-def replicas(config: Config) -> list[Replica]:
+def _say_nothing(_: str) -> None:
+    """Ignore a line."""
+
+
+def replicas(config: Config, say: Callable[[str], Any] = _say_nothing) -> list[Replica]:
     """Return the replicas of `config.sweep`: every combination of values for each point that is drawn.
 
-    The points vary slowest, so that more draws add replicas behind those of fewer.
+    The points vary slowest, so that more draws add replicas behind those of fewer. `say` is called with a
+    line for each replica whose rows are those of a file and are therefore fixed.
 
     Raises:
       UserError: there is no axis, a law or `sweep.draws` cannot be, there are too many combinations, or one
@@ -100,18 +112,18 @@ def replicas(config: Config) -> list[Replica]:
         for values in itertools.product(*grid.values()):
             held = point | dict(zip(grid, values, strict=True))
             chosen = {field: held[field] for field in sweep.axes}
-            found.append(Replica(len(found), chosen, _with(config, chosen)))
+            found.append(Replica(len(found), chosen, _with(config, chosen, say)))
     return found
 
 
-def _with(config: Config, values: dict[str, Any]) -> Config:
+def _with(config: Config, values: dict[str, Any], say: Callable[[str], Any]) -> Config:
     """Return the config of a single run in which the fields have `values`."""
     config = copy.deepcopy(config)
     config.sweep, config.run = SweepConfig(), RunConfig()
     for name, value in values.items():
         section, field = name.split(".")
         setattr(getattr(config, section), field, value)
-    validation.validate_training(config)
+    config = with_fixed_rows(validation.validate_training(config), say)
     if config.train.escalate:  # goes by a diagnosis, which replicas have none of
         sizes = ", ".join(map(str, config.train.escalate))
         raise UserError(

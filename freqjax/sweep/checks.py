@@ -20,6 +20,7 @@ from freqjax.sweep.axes import Bucket
 from freqjax.system import capacity, devices
 from freqjax.system.capacity import Need
 from freqjax.tasks import make_task
+from freqjax.tasks.predicting import require_judged
 from freqjax.training import footprint, placement
 from freqjax.training.gradients import engines
 from freqjax.training.prepared import assemble
@@ -47,6 +48,7 @@ def check(buckets: Sequence[Bucket], warn: Warn, *, resume: bool = False) -> lis
     """
     for networks in _by_task(buckets):
         task = make_task(networks[0].task)
+        require_judged(task)
         for config in networks:
             network = make_network(config.network, task)
             if config.train.init_from and not resume:

@@ -133,8 +133,12 @@ class SerialReplica:
         self._trainer = self.held = None
 
     def _beginning(self) -> Beginning:
-        """Return the initial weights, which are not needed for a finished replica."""
-        if self.best is not None:
+        """Return the initial weights, which are not needed for a finished replica.
+
+        One that was held needs them, although the others follow: a filter keeps some of their
+        values.
+        """
+        if self.best is not None and self.held is None:
             return Beginning(self.best, self.log.origin)
         return beginnings.begin(self._prepared, _say_nothing)
 

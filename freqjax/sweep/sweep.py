@@ -68,7 +68,9 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
       UserError: bad config, data or folder; one sentence.
     """
     devices.select(None)
-    members = axes.replicas(config)
+    said: dict[str, None] = {}  # each line once
+    config = configs.with_fixed_rows(config, said.setdefault)
+    members = axes.replicas(config, said.setdefault)
     halving.require(config, members)
     devices.use_cpu_cores(config.run.cpu_devices)
     connection.connect(config.run)
@@ -92,7 +94,7 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
                     lambda: axes.buckets(members, config.sweep.widest_padding)
                 )
                 notes = exchange.on_all(lambda: checks.check(buckets, say, resume=resume))
-                notes += workers.notes(client, buckets)
+                notes += [*said, *workers.notes(client, buckets)]
             exchange.from_lead(claim)
             lead = exchange.is_lead()
             if not lead:

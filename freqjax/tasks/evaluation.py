@@ -143,13 +143,7 @@ class Evaluation(NamedTuple):
     @property
     def best_baseline(self) -> str | None:
         """Name of the best baseline besides the constants; None if there is none."""
-        others = {
-            name: value
-            for name, value in self.baselines.items()
-            if name not in ("constant", "zero") and value is not None and np.isfinite(value)
-        }
-        choose = max if self.higher_is_better else min
-        return choose(others, key=others.__getitem__) if others else None
+        return best_baseline(self.baselines, higher_is_better=self.higher_is_better)
 
     @property
     def worst(self) -> float:
@@ -163,3 +157,19 @@ class Evaluation(NamedTuple):
         if self.goal is None or not self.is_finite:
             return False
         return self.worst > self.goal if self.higher_is_better else self.worst < self.goal
+
+
+def best_baseline(baselines: Mapping[str, Any], *, higher_is_better: bool) -> str | None:
+    """Return the name of the best baseline besides the constants; None if there is none.
+
+    Args:
+      baselines: a score, or None, of each by its name.
+      higher_is_better: whether the best score is the highest.
+    """
+    others = {
+        name: value
+        for name, value in baselines.items()
+        if name not in ("constant", "zero") and value is not None and np.isfinite(value)
+    }
+    choose = max if higher_is_better else min
+    return choose(others, key=others.__getitem__) if others else None

@@ -172,6 +172,3 @@ class CrossEntropy(Objective):
 
         found = optimize.minimize(mean_loss, logits, method="BFGS")
         return found.x if found.fun < mean_loss(logits) else logits
-
-
-OBJECTIVES = {"squared_error": SquaredError, "cosine": Cosine, "cross_entropy": CrossEntropy}

@@ -57,13 +57,6 @@ class UpdateInfo(NamedTuple):
     rate: Float[Array, ""]
 
 
-def init_state(
-    network: Network, task: Task, config: Config, key: jax.Array, streams: int
-) -> TrainState:
-    """Return the initial state for B = `streams` streams, with parameters drawn from `key`."""
-    return state_of(network, task, config, network.init(key), streams)
-
-
 def state_of(
     network: Network, task: Task, config: Config, params: Params, streams: int
 ) -> TrainState:

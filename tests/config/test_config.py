@@ -76,10 +76,6 @@ def test_bad_values_are_named(field, text, sentence):
             "train.truncation is 300: it must divide the 10000 rows of a block",
         ),
         (
-            [("task.train_path", "a.npz"), ("task.noise", "fresh")],
-            "task.noise is fresh: it must be fixed",
-        ),
-        (
             [("train.evaluate_every", "0"), ("train.target_mse", "0.01")],
             "train.evaluate_every is 0: it must be at least 1",
         ),
@@ -161,6 +157,24 @@ def test_the_curriculum_needs_the_one_layer_lstm():
 def test_rotors_turn_below_the_nyquist_frequency(pairs, sentence):
     with pytest.raises(UserError, match=sentence):
         apply(("network.initializer", "rotor"), *pairs)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"train_path": "a.npz", "noise": "fresh"}, True),
+        ({"train_path": "a.npz", "noise": "fixed"}, False),
+        ({"test_path": "a.npz", "noise": "fresh"}, False),
+    ],
+)
+def test_training_rows_of_a_file_are_fixed_and_a_line_says_so(given, says):
+    config, lines = apply(*((f"task.{name}", text) for name, text in given.items())), []
+    found = configs.with_fixed_rows(validation.validate_training(config), lines.append)
+    assert config.task.noise == given["noise"]  # a config of the caller's is left as it is
+    assert found.task.noise == ("fixed" if says else given["noise"])
+    assert configs.differing_fields(found, config) == (["task.noise"] if says else [])
+    line = "task.noise is fixed, not fresh, since rows of a file cannot be drawn anew."
+    assert lines == ([line] if says else [])
 
 
 def test_a_config_survives_json():

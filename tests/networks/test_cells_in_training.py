@@ -21,7 +21,7 @@ from freqjax.training.chunks import make_chunk
 from freqjax.training.optimizers import make_schedule
 from freqjax.training.seeds import dropout_key
 from freqjax.training.streams import layout
-from freqjax.training.update import init_state
+from freqjax.training.update import state_of
 from tests.diagnosis.runs import examined
 from tests.root import ROOT
 from tests.slow import some
@@ -67,7 +67,7 @@ def chunk_of(network_fields, train, monkeypatch=None):
     chunk = jax.jit(make_chunk(network, task, config, schedule, 2))
     return (
         chunk,
-        init_state(network, task, config, jax.random.key(0), stream.inputs.shape[2]),
+        state_of(network, task, config, network.init(jax.random.key(0)), stream.inputs.shape[2]),
         stream,
     )
 

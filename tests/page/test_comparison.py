@@ -88,6 +88,9 @@ def test_scores_are_those_of_the_summaries_beside_constants_and_limits(runs):
         assert levels["network"] == number(summary["score"])
         assert levels["constant"] == number(summary["baselines"]["constant"])
         assert levels["limit"] == number(summary["limit"]["bayes_mse"])
+        others = {n: v for n, v in summary["baselines"].items() if n not in ("constant", "zero")}
+        best = min(others, key=others.__getitem__)
+        assert levels[best.replace("_", " ")] == number(others[best])
     assert said["comparable"].startswith("Both were tested on the same rows. Each is one run")
     assert [row[0] for row in said["groups"]["rows"]] == [*two[0].task.group_names, "all"]
 

@@ -157,6 +157,19 @@ def test_the_output_is_written_as_the_input_is(tmp_path, separator, decimal):
     )
 
 
+def test_times_that_start_over_do_so_in_the_output(tmp_path):
+    times = np.tile(3 + np.arange(10) / 500, 3)
+    content = "t,S\n" + "".join(f"{t:.3f},{v}\n" for t, v in zip(times, VALUES, strict=True))
+    recording, _ = read(tmp_path, content)
+    with recording.writer(tmp_path / "b.csv") as writer:
+        for chunk in signal(recording, 0, 7, "--input"):
+            writer.write(chunk)
+    written = np.loadtxt(tmp_path / "b.csv", delimiter=",", skiprows=1)
+    np.testing.assert_allclose(written[:, 0], times, rtol=1e-12)
+    again, _ = read(tmp_path, (tmp_path / "b.csv").read_bytes())
+    assert again.sampling_rate == pytest.approx(500, rel=1e-9)
+
+
 def test_late_times_keep_their_digits(tmp_path):
     content = "timestamp,S\n" + "".join(
         f"{1_700_000_000_000 + 2 * i},{v}\n" for i, v in enumerate(VALUES)

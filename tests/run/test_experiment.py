@@ -379,7 +379,11 @@ def test_rows_from_a_file_train_as_synthesis_does(tmp_path):
     path = tmp_path / "rows.csv"
     datasets.write_rows(path, task.dataset(split_of(task, "train")), 20.0, 20)
     train(tiny_config(), tmp_path / "a")
-    train(tiny_config(task={"train_path": str(path)}), tmp_path / "b")
+    config, lines = tiny_config(task={"train_path": str(path), "noise": "fresh"}), []
+    freqjax.train(config, tmp_path / "b", say=lines.append)
+    assert sum("task.noise is fixed, not fresh" in line for line in lines) == 1
+    freqjax.train(config, tmp_path / "b", resume=True, say=lines.append)
+    assert "nothing to do" in lines[-1]
     assert rows(tmp_path / "a") == rows(tmp_path / "b")
     synthesised, own = (json.loads((tmp_path / f / "summary.json").read_text()) for f in "ab")
     assert own["test"] == synthesised["test"]

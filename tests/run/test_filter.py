@@ -1,9 +1,11 @@
 """Runs and sweeps that train with a Kalman filter: what they leave, resume, sum up and say."""
 
 import json
+import math
 import os
 import signal
 
+import jax
 import pytest
 
 import freqjax
@@ -12,6 +14,8 @@ from freqjax.main import main
 from freqjax.report import summary
 from freqjax.run import escalation
 from freqjax.run.resuming import refuse_other_changes
+from freqjax.sweep.axes import Replica
+from freqjax.sweep.serial import Alike, SerialReplica
 from freqjax.training.filter import trainer as filtering
 from freqjax.training.prepared import Prepared
 from freqjax.training.regimes import require_trainable
@@ -108,6 +112,48 @@ def test_a_run_begins_with_the_weights_of_another(tmp_path):
     # Its first shadows are of the weights that the first run kept.
     kept = min(row["frozen_mse"] for row in rows_of(tmp_path / "first"))
     assert rows_of(tmp_path / "second")[0]["frozen_mse"] == pytest.approx(kept, rel=1e-4)
+
+
+@pytest.fixture(scope="module")
+def of_another_seed(tmp_path_factory):
+    """Name of a checkpoint whose biases are not those of seed 0."""
+    folder = tmp_path_factory.mktemp("begun") / "first"
+    fields = {**FEW, "train__epochs": "1", "train__page": "false", "train__seed": "7"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("freqjax.tasks.Extraction.draw", lambda *_: [])
+        freqjax.train(config_of(**fields), folder, say=silent)
+    return str(folder)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_run_from_other_weights_resumes_with_what_it_does_not_train(of_another_seed, tmp_path):
+    config = config_of(**FEW, train__init_from=of_another_seed)
+    whole = freqjax.train(config, tmp_path / "whole", say=silent)
+    first = config_of(**{**FEW, "train__epochs": "1"}, train__init_from=of_another_seed)
+    freqjax.train(first, tmp_path / "run", say=silent)
+    resumed = freqjax.train(config, tmp_path / "run", resume=True, say=silent)
+    assert rows_of(tmp_path / "run") == rows_of(tmp_path / "whole")
+    assert resumed["test"] == whole["test"]
+
+
+def test_a_replica_that_was_held_goes_on_elsewhere_from_its_initial_weights():
+    """Of the speeds of an LRU, whose priors are a share of the initial ones."""
+    config = config_of("online_lru", **{**FEW, "train__epochs": "4"})
+    (device, *_), replica = jax.devices(), Replica(0, {}, config)
+
+    def rows_until(member, epoch):
+        rows = []
+        while member.log.is_before(epoch):
+            rows += member.advance(device)
+        return [(row["loss"], row["frozen_mse"]) for row in rows]
+
+    whole = rows_until(SerialReplica(replica, Alike()), math.inf)
+    first, second = SerialReplica(replica, Alike()), SerialReplica(replica, Alike())
+    rows = rows_until(first, 3)  # the best weights are no longer the initial ones
+    first.hold()
+    assert first.held is not None
+    second.resume(first.held)
+    assert rows + rows_until(second, math.inf) == whole
 
 
 @pytest.mark.slow

@@ -13,7 +13,9 @@ def server(root):
     thread = threading.Thread(target=started.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield started
-    started.close()
+    started.ends.set()
+    started.shutdown()
+    started.server_close()
     thread.join()
 
 

@@ -31,7 +31,9 @@ def address(folder):
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield server.url
-    server.close()
+    server.ends.set()
+    server.shutdown()
+    server.server_close()
     thread.join()
 
 

@@ -28,11 +28,12 @@ from freqjax.sweep.axes import buckets, replicas
 from freqjax.sweep.shared import SharedReplicas
 from freqjax.tasks import Extraction, make_task
 from freqjax.tasks.autoencoder.presets import preset
+from freqjax.tasks.extraction import datasets
 from freqjax.training.frozen import group_means, make_forward
 from freqjax.training.trainers import StreamTrainer
 from tests.processes import running
 from tests.root import ROOT
-from tests.twins import tiny_config
+from tests.twins import split_of, tiny_config
 
 
 def silent(_line):
@@ -487,6 +488,19 @@ def test_kept_checkpoints_are_said_to_have_no_effect_once():
         members = replicas(sweep_config(axes, train={"checkpoint_every": every}))
         notes = checks.check(buckets(members, 1.0), pytest.fail)
         assert len([n for n in notes if n.startswith("train.checkpoint_every has no")]) == count
+
+
+def test_replicas_on_rows_of_a_file_are_fixed_and_one_line_says_so(tmp_path):
+    path, lines = tmp_path / "rows.npz", []
+    task = make_task(tiny_config().task)
+    assert isinstance(task, Extraction)
+    datasets.write_rows(path, task.dataset(split_of(task, "train")), 20.0, 20)
+    file = {"train_path": str(path), "noise": "fresh"}
+    config = sweep_config({"train.seed": (0, 1)}, task=file, train={"epochs": 1})
+    run(config, tmp_path / "run", say=lines.append)
+    assert sum("task.noise is fixed, not fresh" in line for line in lines) == 1
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["task"]["noise"] == "fixed"
+    assert {r.config.task.noise for r in replicas(config)} == {"fixed"}
 
 
 def free_port():

@@ -12,7 +12,7 @@ from freqjax.training.optimizers import make_schedule
 from freqjax.training.sources import make_source
 from freqjax.training.streams import padding_resets
 from freqjax.training.trainers import StreamTrainer
-from freqjax.training.update import init_state
+from freqjax.training.update import state_of
 from tests.slow import some
 from tests.training.masked import GROUPS, LENGTHS, Masked
 from tests.twins import split_of, tiny_config
@@ -58,7 +58,7 @@ def test_an_update_is_the_gradient_over_what_is_there(network, last_only):
         return total / count
 
     source = make_source(task, config, rows)
-    state = init_state(net, task, config, jax.random.key(0), source.streams)
+    state = state_of(net, task, config, net.init(jax.random.key(0)), source.streams)
     state = state._replace(params=jax.tree.map(lambda a: a + 0.1, state.params))
     chunk = make_chunk(net, task, config, make_schedule(config.optimizer, 1, 1), 2)
     after, info = jax.jit(chunk)(state, source.part(0, 0))
@@ -80,7 +80,7 @@ def test_an_epoch_holds_every_sequence_once_and_the_last_batch_is_filled_with_no
     np.testing.assert_array_equal(first[0], first[1])
     assert (first[0] != first[2]).any()
     chunk = make_chunk(net, task, config, make_schedule(config.optimizer, 1, 1), 2)
-    state = init_state(net, task, config, jax.random.key(0), 3)
+    state = state_of(net, task, config, net.init(jax.random.key(0)), 3)
     info = jax.jit(chunk)(state, seen[0])[1]
     expected = [sum(n for n, g in zip(LENGTHS, GROUPS, strict=True) if g == k) for k in (0, 1)]
     assert info.row_counts.tolist() == expected

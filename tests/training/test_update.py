@@ -12,7 +12,7 @@ from freqjax.training.chunks import make_chunk
 from freqjax.training.optimizers import make_schedule
 from freqjax.training.streams import layout
 from freqjax.training.trainers import StreamTrainer
-from freqjax.training.update import init_state
+from freqjax.training.update import state_of
 from tests.twins import tiny_config
 
 
@@ -27,7 +27,7 @@ def chunk_of(config):
     stream = layout(blocks, config)
     schedule = make_schedule(config.optimizer, 1000, stream.inputs.shape[0])
     chunk = jax.jit(make_chunk(network, task, config, schedule, 2))
-    state = init_state(network, task, config, jax.random.key(0), stream.inputs.shape[2])
+    state = state_of(network, task, config, network.init(jax.random.key(0)), stream.inputs.shape[2])
     return chunk, state, stream
 
 

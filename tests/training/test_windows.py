@@ -26,7 +26,7 @@ from freqjax.training.optimizers import Optimizer, make_schedule
 from freqjax.training.shuffled import gather, shuffled
 from freqjax.training.sources import make_source
 from freqjax.training.trainers import StreamTrainer
-from freqjax.training.update import init_state, make_update
+from freqjax.training.update import make_update, state_of
 from tests.networks.test_stack import torch_twin
 from tests.twins import lstm_step, tiny_config
 
@@ -171,7 +171,7 @@ def one_update(config):
     task, network, blocks = parts(config)
     source = make_source(task, config, blocks)
     assert source.updates == 1
-    state = init_state(network, task, config, jax.random.key(0), source.streams)
+    state = state_of(network, task, config, network.init(jax.random.key(0)), source.streams)
     chunk = make_chunk(network, task, config, make_schedule(config.optimizer, 10, 1), 2)
     stream = source.part(0, 0)
     after, info = jax.jit(chunk)(state, stream)
@@ -244,7 +244,9 @@ def test_an_update_of_a_stacked_lstm_equals_pytorch(float64):
     outputs, _ = module(torch.from_numpy(np.array(stream.inputs, np.float64)))
     last = head(outputs[-1]) - torch.from_numpy(np.array(stream.targets[-1], np.float64))
     last.square().mean().backward()
-    state = init_state(network, task, config, jax.random.key(0), 10)._replace(params=params)
+    state = state_of(network, task, config, network.init(jax.random.key(0)), 10)._replace(
+        params=params
+    )
     optimizer = Optimizer(config.optimizer, make_schedule(config.optimizer, 10, 2))
     update = make_update(make_estimator(network, task, config), optimizer)
     after, _ = jax.jit(update)(state, stream)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from freqjax.page.cards import Card, card_of
 from freqjax.page.comparison.sides import Side, Tested
 from freqjax.page.contents import config_rows, table_of
-from freqjax.tasks.evaluation import Table
+from freqjax.tasks.evaluation import Table, best_baseline
 from freqjax.text import duration
 
 
@@ -77,15 +76,9 @@ def _levels(side: Side) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     if "constant" in baselines:
         found["constant"] = baselines["constant"]
-    others = {
-        name: value
-        for name, value in baselines.items()
-        if name not in ("constant", "zero") and value is not None and math.isfinite(value)
-    }
-    if others:
-        choose = max if side.values.get("higher_is_better") else min
-        best = choose(others, key=others.__getitem__)
-        found[best.replace("_", " ")] = others[best]
+    best = best_baseline(baselines, higher_is_better=bool(side.values.get("higher_is_better")))
+    if best is not None:
+        found[best.replace("_", " ")] = baselines[best]
     limit = side.values.get("limit")
     if isinstance(limit, dict):  # a task with a survey of its limits
         limit = limit.get(f"bayes_{side.values['metric']}")

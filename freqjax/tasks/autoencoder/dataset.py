@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # The name of the shipped text.
 POEMS = "poems"
+# Name, time of the last change in ns, and size in bytes of files.
+_Stamp = tuple[tuple[str, int, int], ...]
 
 
 class Part(NamedTuple):
@@ -116,20 +118,22 @@ def _kept(
     samples: int,
     shares: tuple[float, float, float],
     seed: int,
-    *stamps: tuple[int, int],
+    *stamps: _Stamp,
 ) -> Dataset:
-    """Load sequences; `stamps` tell a file from the one that was there before."""
+    """Load sequences; `stamps` tell files from those that were there before."""
     del stamps
     return load_dataset(data or POEMS, vectors, samples=samples, shares=shares, seed=seed)
 
 
-def _stamp(path: str) -> tuple[int, int]:
-    """Return time and size of a file; zeros if there is none."""
+def _stamp(path: str) -> _Stamp:
+    """Return name, time and size of a file, or of each file in a folder; nothing if there is none."""
+    place = Path(path)
     try:
-        found = Path(path).stat() if path else None
+        files = sorted(place.iterdir()) if path and place.is_dir() else [place] if path else []
+        found = [(file.name, file.stat()) for file in files]
     except OSError:
-        found = None
-    return (0, 0) if found is None else (found.st_mtime_ns, found.st_size)
+        return ()
+    return tuple((name, status.st_mtime_ns, status.st_size) for name, status in found)
 
 
 def pad(part: Part, samples: int) -> Part:

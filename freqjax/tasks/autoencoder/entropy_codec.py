@@ -116,11 +116,6 @@ class EntropyCodec:
             rows += (row,)
         return np.array(rows, np.int32)
 
-    def ideal_bits(self, rows: Int[np.ndarray, " n"]) -> float:
-        """Return the length that the model gives to a whole sequence, in bits."""
-        first = [_whole()] if len(rows) else []
-        return sum(map(_cost, first + self._shares(rows)))
-
     def measure(self, part: Part, train: Part, bits: int = 512) -> Measured:
         """Encode and decode the sequences of a part.
 

@@ -156,11 +156,6 @@ def probabilities_of(logits: Float[np.ndarray, "N C"]) -> Float[np.ndarray, "N C
     return scipy.special.softmax(logits, axis=1)
 
 
-def log_odds_of(logits: Float[np.ndarray, "N 2"]) -> Float[np.ndarray, " N"]:
-    """Return the log-odds of class 1."""
-    return logits[:, 1] - logits[:, 0]
-
-
 def sampler_shift(
     shares: Float[np.ndarray, " C"], sampled: Float[np.ndarray, " C"]
 ) -> Float[np.ndarray, " C"]:

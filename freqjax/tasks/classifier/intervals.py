@@ -41,11 +41,6 @@ class Interval(NamedTuple):
     groups: int
     used: int
 
-    @property
-    def excludes_zero(self) -> bool:
-        """Return whether 0 lies outside, as for a difference that is not noise; False if an end is NaN."""
-        return self.low > 0 or self.high < 0
-
 
 def bootstrap(
     statistic: Statistic,

@@ -47,7 +47,7 @@ def blocks_of_rows(rows: Rows, config: Components, source: str) -> Batch:
 
 
 def check_blocks(blocks: Batch, config: ExtractionConfig, source: str) -> None:
-    """Check that data match the config: finite, of the right frequency, and noisy at every sample.
+    """Check that data match the config: finite, of every frequency, each as said, and noisy at every sample.
 
     The peak of each target's spectrum must lie within one bin (1 / duration Hz) of the selected
     frequency, which also detects a wrong sampling rate. Blocks shorter than two periods of their
@@ -55,8 +55,15 @@ def check_blocks(blocks: Batch, config: ExtractionConfig, source: str) -> None:
     sample-to-sample noise of the config (`noise_variance`), which a smooth curve does not have.
 
     Raises:
-      UserError: a block fails; the message names the first one and the reason.
+      UserError: a block fails, and the message names the first one and the reason; or a frequency has none.
     """
+    counts = np.bincount(np.asarray(blocks.group), minlength=len(config.frequencies))
+    if not counts.all():
+        missing = int(counts.argmin())
+        raise UserError(
+            f"{source}: it has no block of {config.frequencies[missing]:g} Hz, whose selector is "
+            f"C{missing + 1}; it must have at least one of every frequency of task.frequencies."
+        )
     for b, group in enumerate(np.asarray(blocks.group)):
         frequency, target = (
             config.frequencies[group],

@@ -5,8 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from freqjax import UserError
-from freqjax.tasks.autoencoder.dataset import Dataset, Part, load_dataset, words_dataset
+from freqjax import AutoencoderConfig, UserError
+from freqjax.tasks.autoencoder.dataset import (
+    Dataset,
+    Part,
+    dataset_of,
+    load_dataset,
+    words_dataset,
+)
 from freqjax.tasks.autoencoder.leaks import check_split_leak
 from freqjax.tasks.autoencoder.poems import read_poems
 from freqjax.tasks.autoencoder.text import Chapter
@@ -63,6 +69,22 @@ def test_a_text_has_vectors_of_the_user(tmp_path):
     for part in found.parts.values():
         for vectors in part.vectors:
             np.testing.assert_allclose(vectors, wanted, rtol=1e-6)
+
+
+def test_a_changed_file_of_a_folder_is_read_again(tmp_path):
+    """The folder's own time does not change where a file in it does."""
+    text = tmp_path / "texts"
+    text.mkdir()
+    for place in range(10):
+        (text / f"{place}.txt").write_text("the lord is my shepherd")
+    config = AutoencoderConfig(data=str(text), split=THIRDS)
+    before, kept = text.stat().st_mtime_ns, dataset_of(config)
+    assert dataset_of(config) is kept
+    for place in range(10):
+        (text / f"{place}.txt").write_text("the lord is my only shepherd")
+    assert text.stat().st_mtime_ns == before
+    assert (kept.train.mask.sum(axis=1) == 5).all()
+    assert (dataset_of(config).train.mask.sum(axis=1) == 6).all()
 
 
 def test_own_sequences_are_divided_by_their_groups(tmp_path):

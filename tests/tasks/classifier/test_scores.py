@@ -130,37 +130,50 @@ def test_the_rate_difference_of_calls_at_random_is_0_within_its_error():
 
 
 @pytest.mark.parametrize("probability", [0.1, 0.9])
-def test_the_scores_of_a_constant_are_those_measured(probability):
+def test_the_scores_of_a_constant_are_those_of_its_closed_form(probability):
     p, constant = TRUE.mean(), np.full(120, probability)
     both, called = np.stack([1 - constant, constant], axis=1), (constant >= 0.5).astype(np.int64)
-    found = scores.binary_constant(float(p), probability)
+    positive, negative = (
+        2 * p / (1 + p),
+        2 * (1 - p) / (2 - p),
+    )  # F1 where all are called this class
+    found = {
+        "accuracy": scores.accuracy(TRUE, called),
+        "f1": scores.class_f1(TRUE, called, 2)[1],
+        "macro_f1": scores.macro_f1(TRUE, called, 2),
+        "best_f1": scores.best_threshold(TRUE, constant).f1,
+        "average_precision": scores.average_precision(TRUE, constant),
+        "roc_area": scores.roc_area(TRUE, constant),
+        "calibration_error": scores.binary_calibration_error(TRUE, constant),
+        "top_calibration_error": scores.top_calibration_error(TRUE, both),
+        "rate_difference": scores.rate_difference(TRUE, called).value,
+    }
     assert found == pytest.approx(
-        (
-            scores.accuracy(TRUE, called),
-            scores.class_f1(TRUE, called, 2)[1],
-            scores.macro_f1(TRUE, called, 2),
-            scores.best_threshold(TRUE, constant).f1,
-            scores.average_precision(TRUE, constant),
-            scores.roc_area(TRUE, constant),
-            scores.binary_calibration_error(TRUE, constant),
-            scores.top_calibration_error(TRUE, both),
-            scores.rate_difference(TRUE, called).value,
-        )
+        {
+            "accuracy": p if probability > 0.5 else 1 - p,
+            "f1": positive if probability > 0.5 else 0.0,
+            "macro_f1": (positive if probability > 0.5 else negative) / 2,
+            "best_f1": positive,
+            "average_precision": p,
+            "roc_area": 0.5,
+            "calibration_error": abs(probability - p),
+            "top_calibration_error": abs(
+                probability - p
+            ),  # of the other class, both are 1 minus these
+            "rate_difference": 0.0,
+        }
     )
-    assert found.best_f1 == pytest.approx(2 * p / (1 + p))
 
 
-def test_the_scores_of_a_constant_among_several_classes_are_those_measured():
+def test_the_scores_of_a_constant_among_several_classes_are_those_of_its_closed_form():
     constant = np.array([0.1, 0.4, 0.2, 0.2, 0.1])
     shares = np.bincount(LABELS, minlength=CLASSES) / len(LABELS)
     called, rows = np.full(200, 1), np.tile(constant, (200, 1))
-    assert scores.class_constant(shares, constant) == pytest.approx(
-        (
-            scores.accuracy(LABELS, called),
-            scores.macro_f1(LABELS, called, CLASSES),
-            scores.top_calibration_error(LABELS, rows),
-        )
-    )
+    share = shares[1]
+    macro = 2 * share / (1 + share) / np.sum(shares > 0)
+    assert scores.accuracy(LABELS, called) == pytest.approx(share)
+    assert scores.macro_f1(LABELS, called, CLASSES) == pytest.approx(macro)
+    assert scores.top_calibration_error(LABELS, rows) == pytest.approx(abs(0.4 - share))
 
 
 def test_what_is_not_defined_is_nan_and_no_warning():

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 import freqjax
-from freqjax import ClassifierConfig, Config, NetworkConfig, OptimizerConfig, TrainConfig
+from freqjax import (
+    ClassifierConfig,
+    Config,
+    NetworkConfig,
+    OptimizerConfig,
+    SweepConfig,
+    TrainConfig,
+    sweep,
+)
+from freqjax.diagnosis import saved_run
 from freqjax.errors import UserError
 from freqjax.tasks.classifier.task import Classifier
 
@@ -99,6 +108,27 @@ def test_a_mistake_is_one_sentence(tmp_path, fields, said):
     with pytest.raises(UserError, match=said):
         freqjax.train(config, tmp_path / "run", say=lambda line: None)
     assert not (tmp_path / "run").exists()
+
+
+def test_test_rows_without_a_label_are_refused_where_they_judge(tmp_path):
+    path, other = write(tmp_path / "a.npz"), write(tmp_path / "b.npz")
+    arrays = dict(np.load(other))
+    arrays["label"][3] = -1
+    np.savez(other, **arrays)
+    config, folder = config_of(path, test_path=str(other)), tmp_path / "run"
+    swept = config_of(path, test_path=str(other))
+    swept.sweep = SweepConfig(axes={"train.seed": (0, 1)})
+    modes = [
+        lambda: freqjax.train(config, folder, say=lambda line: None),
+        lambda: sweep.run(swept, folder, resume=False, figures=False, say=lambda line: None),
+        lambda: saved_run.read(folder, config, lambda line: None),
+    ]
+    for mode in modes:
+        with pytest.raises(
+            UserError, match=r"^task.test_path is .*b.npz: all its rows must have a"
+        ):
+            mode()
+    assert not folder.exists()
 
 
 def config_of(path, **fields):

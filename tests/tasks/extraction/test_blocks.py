@@ -2,6 +2,7 @@
 
 import re
 
+import jax
 import numpy as np
 import pytest
 
@@ -47,6 +48,16 @@ def test_a_wrong_rate_is_seen():
     wrong = TaskConfig(sampling_rate=200.0, duration=2.0)
     with pytest.raises(UserError, match=r"block 1 peaks at 2 Hz where the selector says 1 Hz"):
         check_blocks(blocks, wrong, "the file")
+
+
+def test_a_frequency_without_a_block_is_named():
+    """Its scores would be means of nothing, after a whole training."""
+    whole = split_of(task(), "train")
+    blocks = jax.tree.map(lambda array: array[np.asarray(whole.group) != 2], whole)
+    with pytest.raises(
+        UserError, match=r"^the file: it has no block of 5 Hz, whose selector is C3"
+    ):
+        check_blocks(blocks, task().config, "the file")
 
 
 def test_a_smooth_mixture_is_seen():

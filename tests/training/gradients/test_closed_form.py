@@ -16,7 +16,7 @@ from freqjax.training.gradients import closed_form as online
 from freqjax.training.gradients.closed_form import make_online_chunk, why_not
 from freqjax.training.optimizers import make_schedule
 from freqjax.training.streams import layout
-from freqjax.training.update import init_state
+from freqjax.training.update import state_of
 from tests.twins import tiny_config, tiny_rows
 
 # Between them every rule with and without decay, every schedule, clipping or none, a learned carry or
@@ -61,7 +61,7 @@ def setup(config, task=None):
     network = make_network(config.network, built)
     stream = layout(tiny_rows(), config)
     schedule = make_schedule(config.optimizer, 100, 10)
-    state = init_state(network, built, config, jax.random.key(0), 1)
+    state = state_of(network, built, config, network.init(jax.random.key(0)), 1)
     state = state._replace(
         schedule_start=state.step + 2,
         rate_scale=jnp.asarray(0.5, jnp.float32),
@@ -160,7 +160,7 @@ def test_an_epoch_of_the_main_task_learns_as_much():
     network = make_network(config.network, task)
     stream = layout(task.rows("train"), config)
     schedule = make_schedule(config.optimizer, 40_000, 40_000)
-    state = init_state(network, task, config, jax.random.key(0), 1)
+    state = state_of(network, task, config, network.init(jax.random.key(0)), 1)
     infos = [
         jax.jit(make(network, task, config, schedule, 4))(state, stream)[1]
         for make in (make_online_chunk, make_chunk)

@@ -14,7 +14,7 @@ from freqjax.training.gradients import Estimate, Estimator, make_estimator
 from freqjax.training.seeds import dropout_key
 from freqjax.training.streams import layout
 from freqjax.training.trainers import StreamTrainer
-from freqjax.training.update import TrainState, init_state
+from freqjax.training.update import TrainState, state_of
 from tests.twins import tiny_config
 
 
@@ -118,7 +118,7 @@ def test_a_corrected_carry_is_that_of_the_new_parameters_to_first_order(float64,
         trainer = StreamTrainer(network, task, config, task.rows("train"))
         window = jax.tree.map(lambda a: a[:1], trainer._source.part(0, 0))
         window = jax.tree.map(lambda a: a.astype(float) if a.dtype.kind == "f" else a, window)
-        state = init_state(network, task, config, jax.random.key(1), 1)
+        state = state_of(network, task, config, network.init(jax.random.key(1)), 1)
         state = jax.tree.map(lambda a: a.astype(float) if a.dtype.kind == "f" else a, state)
         after, _ = jax.jit(trainer._chunk)(state, window, trainer._seed)
         expected, _ = require_streams(network).step(
@@ -163,7 +163,9 @@ def test_a_memory_is_saved_and_goes_on(monkeypatch):
 
 def test_without_a_memory_a_checkpoint_has_the_leaves_of_version_0_1():
     config, task, network = parts()
-    state = init_state(network, task, config, jax.random.key(0), 1)._replace(params=None)
+    state = state_of(network, task, config, network.init(jax.random.key(0)), 1)._replace(
+        params=None
+    )
     assert isinstance(state, TrainState)
     names = {leaf.name for leaf in leaves.describe(state)}
     weights = [leaf.name for leaf in leaves.describe(network.init(jax.random.key(0)))]

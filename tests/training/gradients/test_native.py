@@ -27,7 +27,7 @@ from freqjax.training.gradients.closed_form import make_online_chunk
 from freqjax.training.gradients.native import make_native_chunk, why_not
 from freqjax.training.optimizers import make_schedule
 from freqjax.training.streams import Stream, layout
-from freqjax.training.update import init_state
+from freqjax.training.update import state_of
 from tests.slow import some
 from tests.twins import tiny_config, tiny_rows
 
@@ -87,7 +87,7 @@ def setup(name="adam"):
     config = tiny_config(optimizer=optimizer, network=network, task=task)
     task = make_task(config.task)
     network = make_network(config.network, task)
-    state = init_state(network, task, config, jax.random.key(0), 1)
+    state = state_of(network, task, config, network.init(jax.random.key(0)), 1)
     state = state._replace(
         schedule_start=state.step + 2,
         rate_scale=jnp.asarray(0.5, jnp.float32),
@@ -156,7 +156,7 @@ def test_thousands_of_updates_learn_as_much(built):
     network = make_network(config.network, task)
     stream = layout(task.rows("train"), config)
     schedule = make_schedule(config.optimizer, 10_000, 10_000)
-    state = init_state(network, task, config, jax.random.key(0), 1)
+    state = state_of(network, task, config, network.init(jax.random.key(0)), 1)
     native, closed = (
         jax.jit(make(network, task, config, schedule, 4))(state, stream)[1]
         for make in (make_native_chunk, make_online_chunk)

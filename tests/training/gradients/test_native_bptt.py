@@ -21,7 +21,7 @@ from freqjax.training.prepared import Prepared
 from freqjax.training.regimes import make_trainer
 from freqjax.training.streams import layout
 from freqjax.training.trainers import StreamTrainer
-from freqjax.training.update import init_state
+from freqjax.training.update import state_of
 from tests.twins import tiny_config, tiny_rows
 
 needs_compiler = pytest.mark.skipif(
@@ -157,7 +157,7 @@ def test_updates_are_those_of_jax(network, train):
     task = make_task(config.task)
     made = make_network(config.network, task)
     arguments = made, task, config, make_schedule(config.optimizer, 40, 40), 2
-    state = init_state(made, task, config, jax.random.key(0), 1)
+    state = state_of(made, task, config, made.init(jax.random.key(0)), 1)
     stream = layout(tiny_rows(), config)
     (ours, info), (theirs, expected) = (
         jax.jit(make(*arguments))(state, stream)

@@ -15,7 +15,7 @@ from freqjax.training import chunks
 from freqjax.training.gradients import engines, native_rtrl
 from freqjax.training.optimizers import make_schedule
 from freqjax.training.streams import layout
-from freqjax.training.update import init_state
+from freqjax.training.update import state_of
 from tests.twins import tiny_config, tiny_rows
 
 needs_compiler = pytest.mark.skipif(
@@ -40,7 +40,7 @@ def setup(config):
     network = make_network(config.network, task)
     schedule = make_schedule(config.optimizer, 40, 40)
     streams = 2 if config.train.streams == "parallel" else 1
-    state = init_state(network, task, config, jax.random.key(0), streams)
+    state = state_of(network, task, config, network.init(jax.random.key(0)), streams)
     return (network, task, config, schedule, 2), state, layout(tiny_rows(), config)
 
 

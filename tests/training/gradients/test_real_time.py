@@ -17,7 +17,7 @@ from freqjax.training.gradients import make_estimator
 from freqjax.training.prepared import Prepared
 from freqjax.training.streams import layout
 from freqjax.training.trainers import StreamTrainer
-from freqjax.training.update import init_state
+from freqjax.training.update import state_of
 from tests.twins import tiny_config
 
 PAIRS = {"recurrence": "pairs", "learned_carry": True}
@@ -216,8 +216,9 @@ def test_what_has_no_sensitivities_or_no_pairs_is_refused(sections, sentence):
 def test_a_network_of_another_without_sensitivities_is_refused():
     config, task, _ = parts({}, gradient="rtrl")
     config.network.layers = 2
+    network = make_network(config.network, task)
     with pytest.raises(UserError) as caught:
-        init_state(make_network(config.network, task), task, config, jax.random.key(0), 1)
+        state_of(network, task, config, network.init(jax.random.key(0)), 1)
     assert str(caught.value) == (
         "train.gradient is rtrl: it must be auto or truncated where the network is a StackedNetwork, which "
         "cannot carry sensitivities forward."

@@ -11,18 +11,6 @@ from jaxtyping import Bool, Float
 
 # Quantiles: least, quartiles and largest.
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
-# Statistics of a channel, in this order.
-STATISTICS = (
-    "mean",
-    "deviation",
-    "minimum",
-    "first quartile",
-    "median",
-    "third quartile",
-    "maximum",
-    "step",
-    "present",
-)
 
 
 def summary_statistics(
@@ -30,8 +18,9 @@ def summary_statistics(
 ) -> Float[np.ndarray, "N K"]:
     """Compute the statistics of each channel: K = 9 F, those of one channel side by side.
 
-    `step` is the root of the mean square of differences between samples that follow each other and are both
-    present, `present` the share of samples that are. A statistic of nothing is NaN.
+    They are mean, standard deviation, minimum, quartiles, maximum, step (the root of the mean square of
+    differences between samples that follow each other and are both present) and the share of samples that are
+    present. A statistic of nothing is NaN.
 
     Args:
       signals: values where `mask` is False do not matter; they may be NaN.
