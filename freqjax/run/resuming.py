@@ -103,8 +103,8 @@ def refuse_other_changes(config: Config, saved: Config) -> list[str]:
             raise UserError(
                 f"{', '.join(others)} differ from the run's own ({field} is "
                 f"{getattr(getattr(config, section), name)!r} and was "
-                f"{getattr(getattr(saved, section), name)!r}): only train.epochs and optimizer.* may "
-                "change on a resume."
+                f"{getattr(getattr(saved, section), name)!r}): only train.epochs, optimizer.* and run.* "
+                "may change on a resume."
             )
     if "optimizer.name" in changed and config.is_filter != saved.is_filter:
         raise UserError(
