@@ -151,11 +151,13 @@ class Adjoint {
 float* data(Result& result) { return result->element_count() ? result->typed_data() : nullptr; }
 
 ffi::Error forward(int64_t threads, Array xs, Flags resets, Array c, Array h, Array c_initial,
-                   Array h_initial, Array input_kernel, Array kernel, Array bias, Result cs,
-                   Result hs, Result gates) {
+                   Array h_initial, Array input_kernel, Array kernel, Array bias, Count count,
+                   Result cs, Result hs, Result gates) {
   const Scan scan =
-      scan_of(xs, resets, c, h, c_initial, h_initial, input_kernel, kernel, bias);
+      scan_of(xs, resets, c, h, c_initial, h_initial, input_kernel, kernel, bias, count);
   threads = std::clamp(scan.streams, int64_t{1}, threads);
+  scan.clear_rest(cs->typed_data(), scan.hidden);
+  scan.clear_rest(hs->typed_data(), scan.hidden);
   try {
     const ForwardWeights weights(scan, (scan.streams + threads - 1) / threads);
     divide(scan.streams, threads, [&](int64_t, int64_t first, int64_t last) {
@@ -168,12 +170,12 @@ ffi::Error forward(int64_t threads, Array xs, Flags resets, Array c, Array h, Ar
 }
 
 ffi::Error backward(int64_t threads, Array xs, Flags resets, Array c, Array h, Array c_initial,
-                    Array h_initial, Array input_kernel, Array kernel, Array bias, Array cs,
-                    Array hs, Array gates, Array dhs, Array dc, Array dh, Result d_input_kernel,
+                    Array h_initial, Array input_kernel, Array kernel, Array bias, Count count,
+                    Array cs, Array hs, Array gates, Array dhs, Array dc, Array dh, Result d_input_kernel,
                     Result d_kernel, Result d_bias, Result d_c, Result d_h, Result d_c_initial,
                     Result d_h_initial, Result d_xs) {
   const Scan scan =
-      scan_of(xs, resets, c, h, c_initial, h_initial, input_kernel, kernel, bias);
+      scan_of(xs, resets, c, h, c_initial, h_initial, input_kernel, kernel, bias, count);
   const Given given{cs.typed_data(),
                     hs.typed_data(),
                     gates.element_count() ? gates.typed_data() : nullptr,
@@ -182,6 +184,7 @@ ffi::Error backward(int64_t threads, Array xs, Flags resets, Array c, Array h, A
                     dh.typed_data()};
   threads = std::clamp(scan.streams, int64_t{1}, threads);
   const int64_t width = 4 * scan.width(), rows = scan.hidden + scan.inputs + 1;
+  scan.clear_rest(d_xs->typed_data(), scan.inputs);
   try {
     const Floats kernels = zeros(threads * rows * width);
     const BackwardWeights weights(scan, (scan.streams + threads - 1) / threads,
@@ -226,6 +229,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(freqjax_lstm_forward, forward,
                                   .Arg<Array>()
                                   .Arg<Array>()
                                   .Arg<Array>()
+                                  .Arg<Count>()
                                   .Ret<Array>()
                                   .Ret<Array>()
                                   .Ret<Array>());
@@ -241,6 +245,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(freqjax_lstm_backward, backward,
                                   .Arg<Array>()
                                   .Arg<Array>()
                                   .Arg<Array>()
+                                  .Arg<Count>()
                                   .Arg<Array>()
                                   .Arg<Array>()
                                   .Arg<Array>()

@@ -34,9 +34,9 @@ inline Lanes tanh_of(Lanes x) {
 }
 
 // Inputs of a scan: xs [T, B, D], resets [T, B]; c and h before the first sample and the initial ones, [B, H] each;
-// W_i [D, 4H], W_h [H, 4H], and the sum of both biases [4H].
+// W_i [D, 4H], W_h [H, 4H], and the sum of both biases [4H]. It ends after `samples` of the T = `given` samples.
 struct Scan {
-  int64_t samples, streams, inputs, hidden;
+  int64_t given, samples, streams, inputs, hidden;
   const float* xs;
   const bool* resets;
   const float *c, *h, *c_initial, *h_initial, *input_kernel, *kernel, *bias;
@@ -44,6 +44,11 @@ struct Scan {
   int64_t width() const { return padded(hidden); }
   // Distance of two rows of arguments of the gates; not a power of two, so that rows share no place in a cache.
   int64_t stride() const { return 4 * width() + 16; }
+
+  // Set the rows [B, count] of an array [T, B, count] that the scan does not reach to 0.
+  void clear_rest(float* of, int64_t count) const {
+    std::fill_n(of + samples * streams * count, (given - samples) * streams * count, 0.0f);
+  }
 };
 
 // Rows of a matrix [count, 4H].

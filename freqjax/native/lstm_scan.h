@@ -173,12 +173,15 @@ inline Lanes load_up_to(const float* at, int64_t left) {
 namespace ffi = xla::ffi;
 using Array = ffi::Buffer<ffi::F32>;
 using Flags = ffi::Buffer<ffi::PRED>;
+using Count = ffi::Buffer<ffi::S32>;
 using Result = ffi::Result<Array>;
 
+// The scan of a handler's arguments; `count` [] is the number of samples after which it ends.
 Scan scan_of(Array xs, Flags resets, Array c, Array h, Array c_initial, Array h_initial,
-             Array input_kernel, Array kernel, Array bias) {
+             Array input_kernel, Array kernel, Array bias, Count count) {
   const auto shape = xs.dimensions();
   return {shape[0],
+          std::clamp(int64_t{count.typed_data()[0]}, int64_t{0}, shape[0]),
           shape[1],
           shape[2],
           static_cast<int64_t>(c.dimensions()[1]),

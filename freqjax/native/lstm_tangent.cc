@@ -96,13 +96,14 @@ class Tangent {
 };
 
 ffi::Error tangent(int64_t threads, Array xs, Flags resets, Array c, Array h, Array c_initial,
-                   Array h_initial, Array input_kernel, Array kernel, Array bias, Array cs,
-                   Array hs, Array gates, Array d_input_kernel, Array d_kernel, Array d_bias,
+                   Array h_initial, Array input_kernel, Array kernel, Array bias, Count count,
+                   Array cs, Array hs, Array gates, Array d_input_kernel, Array d_kernel, Array d_bias,
                    Array d_c, Result dhs) {
   const Scan scan =
-      scan_of(xs, resets, c, h, c_initial, h_initial, input_kernel, kernel, bias);
+      scan_of(xs, resets, c, h, c_initial, h_initial, input_kernel, kernel, bias, count);
   const Point point{cs.typed_data(), hs.typed_data(), gates.typed_data()};
   threads = std::clamp(scan.streams, int64_t{1}, threads);
+  scan.clear_rest(dhs->typed_data(), scan.hidden);
   try {
     const Changes changes(scan, (scan.streams + threads - 1) / threads,
                           d_input_kernel.typed_data(), d_kernel.typed_data(), d_bias.typed_data());
@@ -131,6 +132,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(freqjax_lstm_tangent, tangent,
                                   .Arg<Array>()
                                   .Arg<Array>()
                                   .Arg<Array>()
+                                  .Arg<Count>()
                                   .Arg<Array>()
                                   .Arg<Array>()
                                   .Arg<Array>()

@@ -34,7 +34,7 @@ from freqjax.training.jitted import Jitted
 from freqjax.training.seeds import initial_key, noise_key
 
 # Lengths of the arrays of a step, as shares of a block; the shortest that holds the horizon is used. Each
-# length needs a compilation, and samples beyond the horizon take time although their weight is 0.
+# length needs a compilation; samples beyond the horizon take time in JAX although their weight is 0.
 _SHAPES = (0.1, 0.32, 1.0)
 
 
@@ -71,10 +71,7 @@ class CurriculumTrainer:
         trainers of other seeds; None for its own.
         """
         self._jitted = jitted or Jitted()
-        native = config.train.engine == "native"
-        scanned = native_bptt.with_native_cell(network) if native else network
-        assert isinstance(scanned, Linearizable)
-        self._network, self._task, self._config = scanned, task, config
+        self._network, self._task, self._config = network, task, config
         self._train_rows, self._forward = train_rows, forward
         self._noise_key = noise_key(config.train.seed)
         drawn = network.init(initial_key(config.train.seed)) if params is None else params
@@ -235,18 +232,22 @@ def _make_step(
     """Make the function of one step on the first `shape` samples of fresh or fixed rows."""
     curriculum, groups = config.curriculum, len(task.group_names)
     scales, fresh = network.scales(), config.task.noise == "fresh"
+    native = config.train.engine == "native"
 
     def step(params: Params, damping: jax.Array, key: jax.Array, horizon: jax.Array):
         rows = task.sequences(task.sample(key, shape)) if fresh else train_rows
         xs, targets = (_time_first(array, shape) for array in (rows.inputs, rows.targets))
         counted, weights = _row_weights(rows, shape, horizon)
+        # Outputs beyond the horizon have no weight: the native scans end there.
+        scanned = native_bptt.with_native_cell(network, horizon) if native else network
+        assert isinstance(scanned, Linearizable)
 
         def linearize(params: Params):
-            return network.linearize(params, xs)
+            return scanned.linearize(params, xs)
 
         def predict(params: Params) -> jax.Array:
-            carry = network.init_carry(params, xs.shape[1])
-            return network.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))[1]
+            carry = scanned.init_carry(params, xs.shape[1])
+            return scanned.unroll(params, carry, xs, jnp.zeros(xs.shape[:2], bool))[1]
 
         def row_losses(outputs: jax.Array) -> jax.Array:
             return task.objective.row_loss(outputs, targets)

@@ -8,11 +8,11 @@ Axes: T time, B streams, D inputs, H hidden.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from freqjax.config.sections import Config
 from freqjax.native import library
@@ -30,7 +30,19 @@ _KEPT = 2**22
 
 
 class NativeLstmCell(LstmCell):
-    """The cell `LstmCell` with another implementation of its scan."""
+    """The cell `LstmCell` with another implementation of its scan.
+
+    Attributes:
+      samples: the number of samples after which a scan ends, at least 1, traced: the states after later ones
+        are 0, and the carry is that after the last of these. None for all.
+    """
+
+    samples: ClassVar[Array | None] = None
+
+    @classmethod
+    def up_to(cls, samples: Int[Array, ""]) -> type[NativeLstmCell]:
+        """Return the cell whose scans end after `samples`."""
+        return type(cls.__name__, (cls,), {"samples": samples, "__module__": cls.__module__})
 
     @classmethod
     def scan(
@@ -42,7 +54,8 @@ class NativeLstmCell(LstmCell):
         resets: Bool[AnyArray, "T B"],
     ) -> tuple[LstmCarry, Float[Array, "T B H"]]:
         """Run as `Cell.scan`."""
-        carry, hs = _scan(params, LstmCarry(*carry), LstmCarry(*initial), xs, resets)
+        count = cls._count(xs)
+        carry, hs = _scan(params, LstmCarry(*carry), LstmCarry(*initial), xs, resets, count)
         return carry, hs
 
     @classmethod
@@ -51,7 +64,8 @@ class NativeLstmCell(LstmCell):
     ) -> Linearization:
         """Linearise as `LstmCell.linearize`."""
         start, resets = LstmCarry(c, jnp.zeros_like(c)), jnp.zeros(xs.shape[:2], bool)
-        (_, hs), record = _forward(params, start, start, xs, resets, keep=True)
+        count = cls._count(xs)
+        (_, hs), record = _forward(params, start, start, xs, resets, count, keep=True)
         arguments, *states = record
         none = LstmCarry(jnp.zeros_like(c), jnp.zeros_like(c))
 
@@ -62,10 +76,15 @@ class NativeLstmCell(LstmCell):
             return dhs
 
         def adjoint(dhs: jax.Array) -> tuple[Params, jax.Array]:
-            of_params, of_start, _, _, _ = _backward(record, (none, dhs))
+            of_params, of_start, *_ = _backward(record, (none, dhs))
             return of_params, of_start.c
 
         return Linearization(hs, tangent, adjoint)
+
+    @classmethod
+    def _count(cls, xs: Float[AnyArray, "T B D"]) -> Array:
+        """Return the number of samples of a scan of `xs`, int32."""
+        return jnp.asarray(xs.shape[0] if cls.samples is None else cls.samples, jnp.int32)
 
 
 def why_not(network: Network, task: Task, config: Config) -> str | None:
@@ -92,22 +111,30 @@ def make_native_chunk(
     return chunks.make_chunk(with_native_cell(network), task, config, schedule, groups)
 
 
-def with_native_cell(network: Network) -> Network:
+def with_native_cell(network: Network, samples: Int[Array, ""] | None = None) -> Network:
     """Return a network for which `why_not` returns None with the cell whose scans are native.
+
+    They end after `samples`, if these are given: see `NativeLstmCell`.
 
     Raises:
       UserError: the library cannot be loaded.
     """
     assert isinstance(network, HasCell)
     library.load()
-    return network.with_cell(NativeLstmCell)
+    cell = NativeLstmCell if samples is None else NativeLstmCell.up_to(samples)
+    return network.with_cell(cell)
 
 
 @jax.custom_vjp
 def _scan(
-    params: Params, carry: LstmCarry, initial: LstmCarry, xs: AnyArray, resets: AnyArray
+    params: Params,
+    carry: LstmCarry,
+    initial: LstmCarry,
+    xs: AnyArray,
+    resets: AnyArray,
+    count: AnyArray,
 ) -> tuple[LstmCarry, jax.Array]:
-    return _forward(params, carry, initial, xs, resets)[0]
+    return _forward(params, carry, initial, xs, resets, count)[0]
 
 
 def _forward(
@@ -116,24 +143,25 @@ def _forward(
     initial: LstmCarry,
     xs: AnyArray,
     resets: AnyArray,
+    count: AnyArray,
     *,
     keep: bool = False,
 ) -> tuple[tuple[LstmCarry, jax.Array], Any]:
     """Run as `NativeLstmCell.scan`, and return what derivatives read too; `keep` the gates of any scan."""
-    arguments = (xs, resets, *carry, *initial, *_weights(params))
+    arguments = (xs, resets, *carry, *initial, *_weights(params), count)
     states = (*resets.shape, carry.c.shape[-1])
     gates = (*resets.shape, 4, states[-1])
     if not keep and 4 * resets.size * states[-1] > _KEPT:
         gates = (0,)  # which the loop takes for unwanted
     cs, hs, gates = _call(library.LSTM_FORWARD, (states, states, gates))(*arguments)
-    last = LstmCarry(cs[-1], hs[-1]) if states[0] else carry
+    last = LstmCarry(cs[count - 1], hs[count - 1]) if states[0] else carry
     return (last, hs), (arguments, cs, hs, gates)
 
 
 def _backward(record: Any, cotangents: tuple[LstmCarry, jax.Array]) -> tuple[Any, ...]:
     arguments, cs, hs, gates = record
     last, dhs = cotangents
-    xs, _, *states, input_kernel, kernel, bias = arguments
+    xs, _, *states, input_kernel, kernel, bias, _ = arguments
     shapes = [array.shape for array in (input_kernel, kernel, bias, *states, xs)]
     call = _call(library.LSTM_BACKWARD, shapes)
     input_kernel, kernel, bias, c, h, c_initial, h_initial, xs = call(
@@ -143,7 +171,7 @@ def _backward(record: Any, cotangents: tuple[LstmCarry, jax.Array]) -> tuple[Any
         "input": {"kernel": input_kernel, "bias": bias},
         "recurrent": {"kernel": kernel, "bias": bias},
     }
-    return params, LstmCarry(c, h), LstmCarry(c_initial, h_initial), xs, None
+    return params, LstmCarry(c, h), LstmCarry(c_initial, h_initial), xs, None, None
 
 
 _scan.defvjp(_forward, _backward)

@@ -273,6 +273,39 @@ def test_linearisations_are_those_of_jax(monkeypatch, threads, time, streams, in
 
 
 @needs_compiler
+@pytest.mark.parametrize("count", [1, 2100, 3500])
+def test_a_scan_up_to_a_sample_is_that_of_the_samples_before(count):
+    """Its outputs, carry and derivatives, in one part and in two; what is behind it does not count."""
+    (cell, start, initial, xs), resets = point(3500, 2, 2, 6)
+    (change, moved, _, _), _ = point(4, 2, 2, 6)
+    beyond = jnp.arange(3500)[:, None, None] >= count
+    weights = jnp.where(beyond, 0.0, jnp.cos(jnp.arange(3500.0)[:, None, None]))
+
+    def derivatives(own, xs, resets, weights):
+        def loss(cell, carry, xs):
+            last, hs = own.scan(cell, carry, initial, xs, resets)
+            return jnp.sum(weights * hs) + jnp.sum(last.c * last.h), hs
+
+        linear = own.linearize(cell, start.c, xs)
+        steps = linear.outputs, linear.tangent((change, moved.c))
+        found = jax.value_and_grad(loss, (0, 1, 2), has_aux=True)(cell, start, xs)
+        return found, *steps, linear.adjoint(weights * jnp.ones_like(steps[0]))
+
+    @jax.jit
+    def ended(samples, xs):
+        return derivatives(native_bptt.NativeLstmCell.up_to(samples), xs, resets, weights)
+
+    found = ended(jnp.int32(count), jnp.where(beyond, jnp.nan, xs))
+    wanted = derivatives(LstmCell, xs[:count], resets[:count], weights[:count])
+
+    def longer(leaf):  # arrays of the samples before have zeros behind them
+        grows = leaf.ndim == 3 and leaf.shape[0] == count
+        return jnp.pad(leaf, ((0, 3500 - count), (0, 0), (0, 0))) if grows else leaf
+
+    assert_close(found, jax.tree.map(longer, wanted), 1e-5)
+
+
+@needs_compiler
 @pytest.mark.parametrize("recurrence", ["dense", "pairs"])
 def test_gauss_newton_steps_are_those_of_jax(recurrence):
     trained = []
