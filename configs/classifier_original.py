@@ -8,8 +8,8 @@ rate begins anew after 10 epochs, which is when the run ends. The task, stairs a
 is one that logistic regression solves.
 
 Expected: with seeds 0 and 2 a constant, which the diagnosis names `constant_predictor`, and with seed 1 none;
-`schedule_idle` with all. benchmarks/results/classifier_original.json has two epochs of each, also with
-warm-ups and with a third of the rate.
+`schedule_idle` with all. benchmarks/results/classifier_original.json has two epochs of each, those of seeds
+0 and 1 also with warm-ups and with a third of the rate.
 """
 
 from freqjax import ClassifierConfig, Config, NetworkConfig, OptimizerConfig, TrainConfig

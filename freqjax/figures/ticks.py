@@ -6,6 +6,8 @@ each, and with that of a task JAX.
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 
@@ -25,9 +27,9 @@ def steps(axis: Axis) -> None:
 
 
 def whole(axis: Axis) -> None:
-    """Mark at most five numbers, each written whole."""
-    axis.set_major_locator(MaxNLocator(5))
-    axis.set_major_formatter(FuncFormatter(_plain))
+    """Mark at most five numbers, each written without a power of ten."""
+    axis.set_major_locator(MaxNLocator(4))
+    axis.set_major_formatter(FuncFormatter(_whole))
 
 
 def powers(axis: Axis) -> None:
@@ -38,6 +40,11 @@ def powers(axis: Axis) -> None:
 def _plain(value: float, place: int | None) -> str:
     del place
     return f"{value:g}".replace("-", "−")
+
+
+def _whole(value: float, place: int | None) -> str:
+    del place
+    return f"{Decimal(f'{value:.10g}').normalize():f}".replace("-", "−")
 
 
 class _Powers(ScalarFormatter):

@@ -85,7 +85,8 @@ def run(
         devices.use_cpu_cores(config.run.cpu_devices)
     if not config.run.coordinator:  # processes have to meet before JAX runs
         devices.require()
-    config = configs.with_fixed_rows(validation.validate_training(config), say)
+    said: list[str] = []
+    config = configs.with_fixed_rows(validation.validate_training(config), said.append)
     sharing.require_possible(config)
     connection.connect(config.run)
     devices.require()
@@ -93,6 +94,8 @@ def run(
     with connection.together("run"), Interrupts() as interrupts, placed(config, say):
         if not exchange.is_lead():
             return sharing.follow(config, interrupts)
+        for line in said:
+            say(line)
         lead = sharing.Lead(interrupts)
         # Data are read and checked first, so that a folder is created only for a valid run.
         with lead.reading(), progress.phase("reading the data"):

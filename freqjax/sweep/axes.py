@@ -123,14 +123,13 @@ def _with(config: Config, values: dict[str, Any], say: Callable[[str], Any]) -> 
     for name, value in values.items():
         section, field = name.split(".")
         setattr(getattr(config, section), field, value)
-    config = with_fixed_rows(validation.validate_training(config), say)
-    if config.train.escalate:  # goes by a diagnosis, which replicas have none of
-        sizes = ", ".join(map(str, config.train.escalate))
+    fixed = with_fixed_rows(validation.validate_training(config), say)
+    if fixed is not config and "task.noise" in values:
         raise UserError(
-            f"train.escalate is {sizes}: it must be empty in a sweep, whose axes may name "
-            "network.hidden_size instead."
+            "sweep.axes names task.noise with fresh: it must be fixed where task.train_path names a file, "
+            "whose rows cannot be drawn anew."
         )
-    return config
+    return fixed
 
 
 def buckets(members: list[Replica], widest_padding: float) -> list[Bucket]:

@@ -46,6 +46,8 @@ def check(buckets: Sequence[Bucket], warn: Warn, *, resume: bool = False) -> lis
       UserError: a network does not match its task, rows or weights cannot be used, or an engine does not
         support a run.
     """
+    if not resume:  # an earlier sweep may have it, without an effect
+        _refuse_escalation(buckets)
     for networks in _by_task(buckets):
         task = make_task(networks[0].task)
         require_judged(task)
@@ -70,6 +72,17 @@ def check(buckets: Sequence[Bucket], warn: Warn, *, resume: bool = False) -> lis
             _require_memory(bucket, network, task.samples)
             notes.append(engines.choose(network, task, config).note)
     return [note for note in dict.fromkeys(notes) if note is not None]
+
+
+def _refuse_escalation(buckets: Sequence[Bucket]) -> None:
+    """Refuse `train.escalate`, which goes by a diagnosis, and replicas have none."""
+    for replica in (replica for bucket in buckets for replica in bucket.replicas):
+        if replica.config.train.escalate:
+            sizes = ", ".join(map(str, replica.config.train.escalate))
+            raise UserError(
+                f"train.escalate is {sizes}: it must be empty in a sweep, whose axes may name "
+                "network.hidden_size instead."
+            )
 
 
 def _require_memory(bucket: Bucket, network: Network, samples: int) -> None:

@@ -1,9 +1,8 @@
 """Serial replicas, which cannot share a program: a horizon curriculum, or shuffled windows.
 
 Each is trained like a single run, in one thread per device. Replicas that differ by their seed alone share
-their rows and what is compiled. A replica that was not finished when a sweep was
-stopped starts again, or goes on from the last rung of successive halving that it was held at; with several
-processes it always starts again.
+their rows and what is compiled. A replica that was not finished when a sweep was stopped starts again, or goes
+on from the last rung of successive halving that it was held at; with several processes it always starts again.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import math
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -38,13 +38,22 @@ from freqjax.training.seeds import with_seed
 from freqjax.training.trainers import Trainer
 
 
+@dataclass
+class _Kept:
+    """What is prepared for the configs that differ by their seed alone, and the seeds that use it."""
+
+    lock: threading.Lock
+    seeds: set[int]
+    prepared: Prepared | None = None
+
+
 class Alike:
     """Prepared configs, of which those that differ by `train.seed` alone are made from the first of them."""
 
     def __init__(self, most: int | None = None) -> None:
         """Begin without any; keep the last `most`, or all."""
         self._most = most
-        self._first: dict[str, Prepared] = {}
+        self._kept: dict[str, _Kept] = {}
         self._lock = threading.Lock()
 
     def prepare(self, config: Config) -> Prepared:
@@ -53,15 +62,32 @@ class Alike:
         Raises:
           UserError: as `Prepared`; or the device has too little memory.
         """
-        key = json.dumps(configs.to_dict(with_seed(config, 0)), sort_keys=True)
+        key, seed = _but_seed(config), config.train.seed
         with self._lock:
-            if key not in self._first:
+            kept = self._kept.setdefault(key, _Kept(threading.Lock(), set()))
+            kept.seeds.add(seed)
+            while self._most is not None and len(self._kept) > self._most:
+                del self._kept[next(iter(self._kept))]
+        with kept.lock:  # others, which share nothing with it, are prepared meanwhile
+            if kept.prepared is None:
                 made = Prepared(config)
                 footprint.require(made)
-                self._first[key] = made
-                while self._most is not None and len(self._first) > self._most:
-                    del self._first[next(iter(self._first))]
-            return self._first[key].with_seed(config.train.seed)
+                kept.prepared = made
+            return kept.prepared.with_seed(seed)
+
+    def release(self, config: Config) -> None:
+        """Give up what is compiled for the training of `config`, unless a sibling trains too."""
+        with self._lock:
+            kept = self._kept.get(_but_seed(config))
+            if kept is not None:
+                kept.seeds.discard(config.train.seed)
+                if not kept.seeds and kept.prepared is not None:
+                    kept.prepared.jitted.clear()
+
+
+def _but_seed(config: Config) -> str:
+    """Return all fields of `config` but the seed, as text."""
+    return json.dumps(configs.to_dict(with_seed(config, 0)), sort_keys=True)
 
 
 class SerialReplica:
@@ -131,6 +157,7 @@ class SerialReplica:
     def release(self) -> None:
         """Give up what only its training needs."""
         self._trainer = self.held = None
+        self._alike.release(self.replica.config)
 
     def _beginning(self) -> Beginning:
         """Return the initial weights, which are not needed for a finished replica.

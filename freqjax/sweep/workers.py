@@ -44,8 +44,9 @@ from freqjax.training.regimes import is_alone
 _PATIENCE, _PAUSE = 1.0, 0.05
 # Time, s, in which a scheduler must answer.
 _ANSWER = 10
-# What a worker has prepared for its last replica, which the next one may differ from by its seed alone.
-_ALIKE = Alike(most=1)
+# What a worker has prepared for its last replica, which the next one may differ from by its seed alone; by the
+# topic of its sweep, since a later sweep may find other rows in the same files.
+_ALIKE: dict[str, Alike] = {}
 
 
 class Finished(NamedTuple):
@@ -146,7 +147,7 @@ def train(
     key = worker.get_current_task()
     devices.select(None)
     config = validation.from_dict(values, "the config of the sweep")
-    member, rows = SerialReplica(Replica(index, chosen, config), _ALIKE), []
+    member, rows = SerialReplica(Replica(index, chosen, config), _alike(topic)), []
     (device, *_) = placement.local(config)
     if held is not None:
         member.resume(held)
@@ -161,6 +162,13 @@ def train(
         member.hold()
     record, best = dataclasses.asdict(member.log.record()), jax.device_get(member.best)
     return Finished(rows, record, best, member.result(), member.held)
+
+
+def _alike(topic: str) -> Alike:
+    """Return what the replicas of the sweep of `topic` share on this worker."""
+    if topic not in _ALIKE:
+        _ALIKE.clear()
+    return _ALIKE.setdefault(topic, Alike(most=1))
 
 
 class WorkersReplicas(SerialReplicas):

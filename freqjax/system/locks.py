@@ -129,9 +129,8 @@ def _write_holder(marker: Path) -> None:
     Raises:
       BlockingIOError: it exists, and its process may be alive.
     """
-    with contextlib.suppress(
-        FileNotFoundError
-    ):  # it was released, or another process has removed it
+    # It may be released, or another process may remove it, meanwhile.
+    with contextlib.suppress(FileNotFoundError):
         if not _may_live(_holder_in(marker)):
             _remove_stale(marker)
     try:

@@ -26,3 +26,8 @@ class Jitted:
             if name not in self._made:
                 self._made[name] = make()
             return self._made[name]
+
+    def clear(self) -> None:
+        """Forget all functions; whoever has one keeps it."""
+        with self._lock:
+            self._made.clear()

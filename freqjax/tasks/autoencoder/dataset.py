@@ -15,7 +15,7 @@ from freqjax.tasks import splits
 from freqjax.tasks.autoencoder import windows
 from freqjax.tasks.autoencoder.poems import read_poems
 from freqjax.tasks.autoencoder.sequences import read_sequences
-from freqjax.tasks.autoencoder.text import Chapter, read_chapters
+from freqjax.tasks.autoencoder.text import Chapter, read_chapters, texts_in
 from freqjax.tasks.autoencoder.vector_files import read_vectors
 from freqjax.tasks.autoencoder.vocabulary import Vocabulary
 from freqjax.text import printable
@@ -126,10 +126,10 @@ def _kept(
 
 
 def _stamp(path: str) -> _Stamp:
-    """Return name, time and size of a file, or of each file in a folder; nothing if there is none."""
+    """Return name, time and size of a file, or of each text in a folder; nothing if there is none."""
     place = Path(path)
     try:
-        files = sorted(place.iterdir()) if path and place.is_dir() else [place] if path else []
+        files = texts_in(place) if path and place.is_dir() else [place] if path else []
         found = [(file.name, file.stat()) for file in files]
     except OSError:
         return ()

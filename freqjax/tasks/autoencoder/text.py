@@ -39,6 +39,11 @@ def tokens_of(text: str) -> tuple[str, ...]:
     return tuple(_TOKEN.findall(text.replace("’", "'").lower()))
 
 
+def texts_in(folder: Path) -> list[Path]:
+    """Return the texts of a folder, by name."""
+    return sorted(file for file in folder.glob("*.txt") if file.is_file())
+
+
 def read_chapters(path: Path, field: str = "task.data") -> list[Chapter]:
     """Read the chapters of a text.
 
@@ -56,7 +61,7 @@ def read_chapters(path: Path, field: str = "task.data") -> list[Chapter]:
     """
     source = f"{field} is {printable(str(path))}"
     if path.is_dir():
-        files = sorted(file for file in path.glob("*.txt") if file.is_file())
+        files = texts_in(path)
         if not files:
             raise UserError(f"{source}: the folder must hold a .txt for each chapter or poem.")
         texts = [

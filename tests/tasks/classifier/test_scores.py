@@ -133,10 +133,8 @@ def test_the_rate_difference_of_calls_at_random_is_0_within_its_error():
 def test_the_scores_of_a_constant_are_those_of_its_closed_form(probability):
     p, constant = TRUE.mean(), np.full(120, probability)
     both, called = np.stack([1 - constant, constant], axis=1), (constant >= 0.5).astype(np.int64)
-    positive, negative = (
-        2 * p / (1 + p),
-        2 * (1 - p) / (2 - p),
-    )  # F1 where all are called this class
+    # F1 where all are called this class.
+    positive, negative = 2 * p / (1 + p), 2 * (1 - p) / (2 - p)
     found = {
         "accuracy": scores.accuracy(TRUE, called),
         "f1": scores.class_f1(TRUE, called, 2)[1],
@@ -157,9 +155,8 @@ def test_the_scores_of_a_constant_are_those_of_its_closed_form(probability):
             "average_precision": p,
             "roc_area": 0.5,
             "calibration_error": abs(probability - p),
-            "top_calibration_error": abs(
-                probability - p
-            ),  # of the other class, both are 1 minus these
+            # Of the other class, both are 1 minus these.
+            "top_calibration_error": abs(probability - p),
             "rate_difference": 0.0,
         }
     )
