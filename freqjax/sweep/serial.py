@@ -1,8 +1,9 @@
 """Serial replicas, which cannot share a program: a horizon curriculum, or shuffled windows.
 
 Each is trained like a single run, in one thread per device. Replicas that differ by their seed alone share
-their rows and what is compiled. A replica that was not finished when a sweep was stopped starts again, or goes
-on from the last rung of successive halving that it was held at; with several processes it always starts again.
+their rows and what is compiled. A replica that was not finished when a sweep was stopped starts again, or
+goes on from the last rung of successive halving that it was held at; with several processes it always
+starts again.
 """
 
 from __future__ import annotations

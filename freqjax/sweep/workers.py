@@ -44,8 +44,8 @@ from freqjax.training.regimes import is_alone
 _PATIENCE, _PAUSE = 1.0, 0.05
 # Time, s, in which a scheduler must answer.
 _ANSWER = 10
-# What a worker has prepared for its last replica, which the next one may differ from by its seed alone; by the
-# topic of its sweep, since a later sweep may find other rows in the same files.
+# What a worker has prepared for its last replica, from which the next one may differ by its seed alone; by
+# the topic of its sweep, since a later sweep may find other rows in the same files.
 _ALIKE: dict[str, Alike] = {}
 
 
