@@ -13,9 +13,11 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 import freqjax
@@ -38,20 +40,35 @@ _TASKS = {
 _TEST_SEEDS = (2, 3, 4)
 
 
-def sample_by_sample(network: freqjax.Trained, test_seed: int, *, reset: bool) -> list[float]:
-    """Compute the MSE of every frequency, with the rows fed to `step` in order, in float64."""
-    task = make_task(dataclasses.replace(network.config.task, test_seed=test_seed))
-    blocks = task.rows("test")
-    carry, found = network.init_carry(), []
-    for inputs, targets in zip(blocks.inputs, blocks.targets, strict=True):
-        if reset:
-            carry = network.init_carry()
-        outputs = np.empty(len(inputs))
-        for t, x in enumerate(inputs):
-            carry, y = network.step(carry, x[None])
-            outputs[t] = np.asarray(y)[0, 0]
-        found.append(float(np.mean(np.square(outputs - targets[:, 0]))))
-    return found
+def sample_by_sample(
+    network: freqjax.Trained, test_seeds: Sequence[int]
+) -> tuple[dict[int, list[float]], dict[int, list[float]]]:
+    """Feed the rows of S test seeds to `step` in order, and compute the MSE of every frequency, in float64.
+
+    Returns:
+      By test seed, the MSEs with the state reset at block starts; and those with one state carried through
+      all blocks. Both ways are taken side by side, as 2 S streams.
+    """
+    task, blocks = network.config.task, []
+    for seed in test_seeds:
+        blocks.append(make_task(dataclasses.replace(task, test_seed=seed)).rows("test"))
+    inputs, targets = (
+        np.concatenate(2 * [np.stack([np.asarray(getattr(b, name)) for b in blocks])])
+        for name in ("inputs", "targets")
+    )  # [2 S, F, T, D] and [2 S, F, T, 1]
+    streams, resets = len(inputs), slice(0, len(test_seeds))
+    start = carry = network.init_carry(streams)
+    found = np.empty(inputs.shape[:2])
+    for block in range(inputs.shape[1]):
+        carry = jax.tree.map(lambda now, first: now.at[resets].set(first[resets]), carry, start)
+        outputs = np.empty(inputs.shape[::2])
+        for t in range(inputs.shape[2]):
+            carry, y = network.step(carry, inputs[:, block, t])
+            outputs[:, t] = np.asarray(y)[:, 0]
+        found[:, block] = np.mean(np.square(outputs - targets[:, block, :, 0]), axis=1)
+    rows: Any = found.tolist()
+    first, second = rows[resets], rows[len(test_seeds) :]
+    return dict(zip(test_seeds, first, strict=True)), dict(zip(test_seeds, second, strict=True))
 
 
 def measure(
@@ -61,8 +78,7 @@ def measure(
     words = ["--config", f"configs/{config}.py", f"--config.train.seed={seed}", *flags]
     summary = record.train(words, folder)
     network = freqjax.load(folder)
-    reset = {s: sample_by_sample(network, s, reset=True) for s in _TEST_SEEDS}
-    carried = {s: sample_by_sample(network, s, reset=False) for s in _TEST_SEEDS}
+    reset, carried = sample_by_sample(network, _TEST_SEEDS)
     row = {
         "config": config,
         "task": task,
