@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include "lstm.h"
 #include "numerics.h"
@@ -194,6 +195,22 @@ Scan scan_of(Array xs, Flags resets, Array c, Array h, Array c_initial, Array h_
           input_kernel.typed_data(),
           kernel.typed_data(),
           bias.typed_data()};
+}
+
+// Add the arguments of a scan to what a handler takes.
+template <typename Binding>
+auto with_scan(Binding binding) {
+  return std::move(binding)
+      .template Arg<Array>()   // xs
+      .template Arg<Flags>()   // resets
+      .template Arg<Array>()   // c
+      .template Arg<Array>()   // h
+      .template Arg<Array>()   // c_initial
+      .template Arg<Array>()   // h_initial
+      .template Arg<Array>()   // input_kernel
+      .template Arg<Array>()   // kernel
+      .template Arg<Array>()   // bias
+      .template Arg<Count>();  // count
 }
 
 }  // namespace

@@ -121,18 +121,7 @@ ffi::Error tangent(int64_t threads, Array xs, Flags resets, Array c, Array h, Ar
 
 // The handler that XLA calls; no stream is reset.
 XLA_FFI_DEFINE_HANDLER_SYMBOL(freqjax_lstm_tangent, tangent,
-                              ffi::Ffi::Bind()
-                                  .Attr<int64_t>("threads")
-                                  .Arg<Array>()
-                                  .Arg<Flags>()
-                                  .Arg<Array>()
-                                  .Arg<Array>()
-                                  .Arg<Array>()
-                                  .Arg<Array>()
-                                  .Arg<Array>()
-                                  .Arg<Array>()
-                                  .Arg<Array>()
-                                  .Arg<Count>()
+                              with_scan(ffi::Ffi::Bind().Attr<int64_t>("threads"))
                                   .Arg<Array>()
                                   .Arg<Array>()
                                   .Arg<Array>()
