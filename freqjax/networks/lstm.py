@@ -82,14 +82,15 @@ class LstmCell(Cell):
     ) -> Linearization:
         """Linearise h over T samples at the parameters of the cell and at c before them; h before them is 0.
 
-        Of the result, `outputs` is h [T, B, H], `tangent` takes changes (params, c), `adjoint` returns such.
+        `outputs` of the result is h [T, B, H]; `tangent` takes changes (params, c), `adjoint` returns such.
         """
         return linearize_cell(params, c, xs)
 
 
 class LstmNetwork:
-    """LSTM of width H and a linear head; it has all abilities of `freqjax.networks.abilities` but rotors.
+    """LSTM of width H and a linear head.
 
+    It has all abilities of `freqjax.networks.abilities` but rotation speeds and a training pass of its own.
     Parameters are {cell: {input, recurrent}, head}, each {kernel, bias}, and {carry: c [H]} if the initial
     carry is learned; otherwise it is zero.
     """
