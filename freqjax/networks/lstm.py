@@ -31,7 +31,7 @@ from freqjax.networks.cell import Cell, split_gates
 from freqjax.networks.filtered import Parts
 from freqjax.networks.lstm_backward import scan_lstm
 from freqjax.networks.lstm_linear import Linearization, linearize_cell, linearize_lstm
-from freqjax.networks.network import Carry, Params, reset_where
+from freqjax.networks.network import Carry, Params
 from freqjax.networks.padding import HiddenAxes
 from freqjax.networks.pairs import PairParts
 from freqjax.networks.rotors import UNITS, change_scales, pair_cycles, pair_owners
@@ -207,13 +207,7 @@ class LstmNetwork:
         """Run as `unroll` with JAX's gradient: a slower reference, differentiable any number of times."""
         params = self._used(params)
         initial = self.init_carry(params, xs.shape[1])
-
-        def body(carry: LstmCarry, row: tuple[jax.Array, jax.Array]):
-            projected, flags = row
-            return self._recur(params, reset_where(flags, initial, carry), projected)
-
-        # Terms that do not depend on the carry are computed for all T samples at once, outside the scan.
-        carry, hs = jax.lax.scan(body, carry, (self._project(params, xs), resets))
+        carry, hs = self._cell.scan_autodiff(params["cell"], carry, initial, xs, resets)
         return carry, self._read(params, hs)
 
     def linearize(self, params: Params, xs: Float[AnyArray, "T B D"]) -> Linearization:
