@@ -50,7 +50,8 @@ def test_processes_draw_what_one_draws(tmp_path, three_cores):
     with processes.drawing():
         drawers = current()
         paths = [canvas.save(figure(seed), tmp_path / "beside", f"{seed}.png") for seed in range(5)]
-        drawers.wait()
+        for path in paths:
+            drawers.wait_for(path)
         assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in alone]
     assert len(started(drawers)) == 2
     assert all(process.returncode is not None for process in started(drawers))
@@ -66,7 +67,8 @@ def test_who_waits_draws_what_no_process_has_begun(tmp_path, monkeypatch):
         drawers = current()
         paths = [canvas.save(figure(seed), tmp_path / "beside", f"{seed}.png") for seed in range(5)]
         drawers.wait_for(paths[0])  # while the process starts
-        drawers.wait()
+        for path in paths:
+            drawers.wait_for(path)
         assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in alone]
     assert len(started(drawers)) == 1
     assert here == paths[: -len(here) - 1 : -1] and paths[0] not in here
@@ -226,7 +228,7 @@ def test_a_program_without_a_guarded_main_draws_too(tmp_path):
         "with processes.drawing():\n"
         "    figure, axes = canvas.subplots(4, 3)\n"
         "    path = canvas.save(figure, '.', 'a.png')\n"
-        "    processes.current().wait()\n"
+        "    processes.current().wait_for(path)\n"
         "    print(path.is_file())\n",
         encoding="utf-8",
     )
