@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 
 from freqjax import progress
@@ -12,22 +13,52 @@ from freqjax.text import printable
 Draw = Callable[[], Sequence[Path]]
 Say = Callable[[str], None]
 
+# Who is told of a figure that fails while others are made; None where its error is raised.
+_TOLD: ContextVar[Say | None] = ContextVar("told", default=None)
+
 
 def attempt(draw: Draw, say: Say) -> list[Path]:
-    """Return the figures that `draw` gives, all written, without those that a process could not draw.
+    """Return the figures that `draw` gives, all written, without those that could not be drawn.
 
-    There are none where `draw` itself fails, for lack of memory or by a bug. `say` is told why.
+    One fails for lack of memory or by a bug. There are none where `draw` itself fails. `say` is told why.
     """
     return arrived(made(draw, say), say)
 
 
 def made(draw: Draw, say: Say) -> list[Path]:
     """Return the figures that `draw` gives, as `attempt`, but do not wait for processes that draw them."""
+    token = _TOLD.set(say)
     try:
         return list(draw())
     except Exception as error:
         say(_none(error))
         return []
+    finally:
+        _TOLD.reset(token)
+
+
+def each(drawings: Iterable[Callable[[], Path]]) -> list[Path]:
+    """Draw figures one by one; within `made` one that fails is told and costs no other.
+
+    Elsewhere, and if none can be drawn, the first error is raised.
+    """
+    say = _TOLD.get()
+    found: list[Path] = []
+    failures: list[tuple[str, Exception]] = []
+    for draw in drawings:
+        try:
+            found.append(draw())
+        except Exception as error:
+            if say is None:
+                raise
+            name = getattr(getattr(draw, "func", draw), "__name__", type(draw).__name__)
+            failures.append((f"figure {name}", error))
+    if failures and not found:
+        raise failures[0][1]
+    for name, error in failures:
+        assert say is not None
+        say(_one(name, error))
+    return found
 
 
 def arrived(figures: Sequence[Path], say: Say) -> list[Path]:
@@ -47,9 +78,13 @@ def arrived(figures: Sequence[Path], say: Say) -> list[Path]:
         say(_none(next(iter(failures.values()))))
         return kept
     for path, error in failures.items():
-        why = f"it could not be drawn ({_reason(error)})"
-        say(f"no {printable(path.name)}: {why}; all else is as it should be.")
+        say(_one(path.name, error))
     return kept
+
+
+def _one(name: str, error: Exception) -> str:
+    """Say why there is no figure of a name."""
+    return f"no {printable(name)}: it could not be drawn ({_reason(error)}); all else is as it should be."
 
 
 def _none(error: Exception) -> str:

@@ -125,8 +125,8 @@ def _gradient_finding(
     (low_name, low), (high_name, high) = extreme(means, min), extreme(largest or means, max)
     if second_order and not math.isnan(low):
         return (
-            f"Gradients grow with the horizon, to {high:.2g} ({high_name}); "
-            "Gauss-Newton steps do not follow their size"
+            f"Largest gradient norm {high:.2g} ({high_name}); "
+            "Gauss-Newton steps do not follow its size"
         )
     if high > EXPLODING_NORM:
         return f"Exploding gradient: {high_name} reaches {high:.2g} (limit {EXPLODING_NORM:g})"

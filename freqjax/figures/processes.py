@@ -89,11 +89,6 @@ class Drawers:
         """Files of the figures that nobody has waited for, in no order."""
         return list(self._pending)
 
-    def wait(self) -> None:
-        """Wait until all figures are written, as `wait_for` does."""
-        for path in self.pending:
-            self.wait_for(path)
-
     def _draw_last(self) -> bool:
         """Draw the last figure that no process has begun, and return whether there was one."""
         for path in reversed(self._pending):

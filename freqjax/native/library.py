@@ -189,8 +189,11 @@ def compiler_command() -> list[str] | None:
     named = os.environ.get("CXX")
     if named:
         # A path may hold spaces, and on Windows backslashes.
-        words = [named] if shutil.which(named) else shlex.split(named, posix=os.name != "nt")
-        if shutil.which(words[0]) is None:
+        try:
+            words = [named] if shutil.which(named) else shlex.split(named, posix=os.name != "nt")
+        except ValueError:  # a quotation that does not end
+            words = []
+        if not words or shutil.which(words[0]) is None:
             raise UserError(f"CXX is {named!r}: it must name a C++ compiler.")
         return words
     found = next((name for name in _COMPILERS if shutil.which(name)), None)

@@ -176,14 +176,14 @@ class SingleLstm(Network, Protocol):
 
 @runtime_checkable
 class TurningPairs(Network, Protocol):
-    """Network that was initialised as rotating pairs of units (`freqjax.networks.rotors`)."""
+    """Network whose units, or pairs of units, have rotation speeds; P is the number of speeds."""
 
     def pair_cycles(self, params: Params) -> Float[np.ndarray, " P"]:
-        """Compute the rotation speed of each pair, [P] cycles per sample."""
+        """Compute the rotation speed of each pair or unit, [P] cycles per sample."""
         ...
 
     def pair_owners(self) -> Int[np.ndarray, " P"]:
-        """Return [P] int, the selector under which each pair rotates."""
+        """Return [P] int, the selector under which each pair or unit rotates."""
         ...
 
 

@@ -31,7 +31,7 @@ from freqjax.networks.cell import Cell, split_gates
 from freqjax.networks.filtered import Parts
 from freqjax.networks.lstm_backward import scan_lstm
 from freqjax.networks.lstm_linear import Linearization, linearize_cell, linearize_lstm
-from freqjax.networks.network import Carry, Params, reset_where
+from freqjax.networks.network import Carry, Params
 from freqjax.networks.padding import HiddenAxes
 from freqjax.networks.pairs import PairParts
 from freqjax.networks.rotors import UNITS, change_scales, pair_cycles, pair_owners
@@ -82,14 +82,15 @@ class LstmCell(Cell):
     ) -> Linearization:
         """Linearise h over T samples at the parameters of the cell and at c before them; h before them is 0.
 
-        Of the result, `outputs` is h [T, B, H], `tangent` takes changes (params, c), `adjoint` returns such.
+        `outputs` of the result is h [T, B, H]; `tangent` takes changes (params, c), `adjoint` returns such.
         """
         return linearize_cell(params, c, xs)
 
 
 class LstmNetwork:
-    """LSTM of width H and a linear head; it has all abilities of `freqjax.networks.abilities` but rotors.
+    """LSTM of width H and a linear head.
 
+    It has all abilities of `freqjax.networks.abilities` but rotation speeds and a training pass of its own.
     Parameters are {cell: {input, recurrent}, head}, each {kernel, bias}, and {carry: c [H]} if the initial
     carry is learned; otherwise it is zero.
     """
@@ -206,13 +207,7 @@ class LstmNetwork:
         """Run as `unroll` with JAX's gradient: a slower reference, differentiable any number of times."""
         params = self._used(params)
         initial = self.init_carry(params, xs.shape[1])
-
-        def body(carry: LstmCarry, row: tuple[jax.Array, jax.Array]):
-            projected, flags = row
-            return self._recur(params, reset_where(flags, initial, carry), projected)
-
-        # Terms that do not depend on the carry are computed for all T samples at once, outside the scan.
-        carry, hs = jax.lax.scan(body, carry, (self._project(params, xs), resets))
+        carry, hs = self._cell.scan_autodiff(params["cell"], carry, initial, xs, resets)
         return carry, self._read(params, hs)
 
     def linearize(self, params: Params, xs: Float[AnyArray, "T B D"]) -> Linearization:

@@ -78,7 +78,7 @@ def linearize_lstm(
 def linearize_cell(params: Params, c: jax.Array, xs: AnyArray) -> Linearization:
     """Linearise h over xs [T, B, D] at the parameters of the cell and at c [B, H]; the first h is 0.
 
-    Of the result, `outputs` is h [T, B, H], `tangent` takes changes (params, c), `adjoint` returns such.
+    `outputs` of the result is h [T, B, H]; `tangent` takes changes (params, c), `adjoint` returns such.
     """
     record = _forward(params, c, xs)
     return Linearization(

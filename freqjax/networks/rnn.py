@@ -10,7 +10,7 @@ from freqjax.networks.cell import Cell, HiddenCarry
 
 
 class RnnCell(Cell):
-    """h_t = tanh(W_i x_t + b_i + W_h h_{t-1} + b_h) (Elman 1990)."""
+    """Cell of h_t = tanh(W_i x_t + b_i + W_h h_{t-1} + b_h) (Elman 1990)."""
 
     gates = "h"
 
@@ -23,7 +23,7 @@ class RnnCell(Cell):
 
 
 class ReluRnnCell(Cell):
-    """h_t = max(0, W_i x_t + b_i + W_h h_{t-1} + b_h), whose slope at 0 is 0, as in PyTorch."""
+    """Cell of h_t = max(0, W_i x_t + b_i + W_h h_{t-1} + b_h), whose slope at 0 is 0, as in PyTorch."""
 
     gates = "h"
 

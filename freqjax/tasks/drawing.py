@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freqjax import progress
-from freqjax.figures import processes
+from freqjax.figures import attempt, processes
 from freqjax.tasks.columns import is_filtered
 from freqjax.tasks.evaluation import Evaluation, Frozen
 
@@ -21,10 +21,12 @@ Draw = Callable[[], Path]
 
 
 def draw_each(drawings: Sequence[Draw]) -> list[Path]:
-    """Draw figures, counted, and return the PNGs; those that other processes draw are written later."""
-    if processes.current() is None:
-        return [draw() for draw in progress.each("figures", drawings)]
-    return [draw() for draw in drawings]
+    """Draw figures, counted, and return the PNGs; those that other processes draw are written later.
+
+    At the end of a run one that fails is left out: see `freqjax.figures.attempt`.
+    """
+    alone = processes.current() is None
+    return attempt.each(progress.each("figures", drawings) if alone else drawings)
 
 
 def run_drawings(

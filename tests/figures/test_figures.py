@@ -183,6 +183,14 @@ def test_the_largest_gradient_is_drawn_where_it_differs(tmp_path, drawn):
     assert left.get_title("left") == "mean over the epoch (faint: largest)"
 
 
+def test_of_steps_of_second_order_the_largest_gradient_is_named(tmp_path, drawn):
+    rows = layer_rows(kernel=(300.0, 0.1), head=(0.01, 0.02))  # they shrink
+    gradient_norms(rows, tmp_path, second_order=True)
+    assert headline(drawn["gradient_norms.png"]) == (
+        "Largest gradient norm 3e+02 (kernel); Gauss-Newton steps do not follow its size"
+    )
+
+
 def test_every_horizon_is_named_once(tmp_path, drawn):
     horizons = (5, 5, 5, 8, 8, 8, 5, 5, 8, 20, 20, 20)
     found = history((0.5,) * 12, (0.6,) * 12, horizons)

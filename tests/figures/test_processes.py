@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from functools import partial
 
 import matplotlib
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from freqjax.figures import canvas, processes, ticks
 from freqjax.figures.attempt import attempt
+from freqjax.tasks.drawing import draw_each
 from tests.root import ROOT
 
 pytestmark = pytest.mark.usefixtures("pictures")
@@ -48,7 +50,8 @@ def test_processes_draw_what_one_draws(tmp_path, three_cores):
     with processes.drawing():
         drawers = current()
         paths = [canvas.save(figure(seed), tmp_path / "beside", f"{seed}.png") for seed in range(5)]
-        drawers.wait()
+        for path in paths:
+            drawers.wait_for(path)
         assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in alone]
     assert len(started(drawers)) == 2
     assert all(process.returncode is not None for process in started(drawers))
@@ -64,7 +67,8 @@ def test_who_waits_draws_what_no_process_has_begun(tmp_path, monkeypatch):
         drawers = current()
         paths = [canvas.save(figure(seed), tmp_path / "beside", f"{seed}.png") for seed in range(5)]
         drawers.wait_for(paths[0])  # while the process starts
-        drawers.wait()
+        for path in paths:
+            drawers.wait_for(path)
         assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in alone]
     assert len(started(drawers)) == 1
     assert here == paths[: -len(here) - 1 : -1] and paths[0] not in here
@@ -93,6 +97,32 @@ def test_a_figure_that_cannot_be_drawn_costs_no_other(tmp_path, monkeypatch, cor
         assert all(path.is_file() for path in found)
         assert len(said) == 1
         assert said[0].startswith(f"no {gone}: it could not be drawn (FileNotFoundError: ")
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_a_figure_that_cannot_be_made_costs_no_other(tmp_path, monkeypatch, cores):
+    monkeypatch.setattr(processes, "usable_cores", lambda: cores)
+
+    def damaged(folder):
+        raise ValueError("must not contain\nnegative values")
+
+    drawings = [partial(canvas.save, figure(), tmp_path, f"{place}.png") for place in range(2)]
+    drawings.insert(1, partial(damaged, tmp_path))
+    said = []
+    with processes.drawing():
+        found = attempt(lambda: draw_each(drawings), said.append)
+        assert [path.name for path in found] == ["0.png", "1.png"]
+        assert all(path.is_file() for path in found)
+        assert said == [
+            "no figure damaged: it could not be drawn (ValueError: must not contain); all else is as it "
+            "should be."
+        ]
+        assert attempt(lambda: draw_each(drawings[1:2]), said.append) == []
+        assert said[1:] == [
+            "no figures: they could not be drawn (ValueError: must not contain); all else is as it should be."
+        ]
+        with pytest.raises(ValueError, match="must not contain"):  # nobody is told
+            draw_each(drawings)
 
 
 def _freeing(drawers, free):
@@ -198,7 +228,7 @@ def test_a_program_without_a_guarded_main_draws_too(tmp_path):
         "with processes.drawing():\n"
         "    figure, axes = canvas.subplots(4, 3)\n"
         "    path = canvas.save(figure, '.', 'a.png')\n"
-        "    processes.current().wait()\n"
+        "    processes.current().wait_for(path)\n"
         "    print(path.is_file())\n",
         encoding="utf-8",
     )

@@ -20,11 +20,7 @@ _FEWEST = 256
 
 
 class Level:
-    """Powers of the blocks of a signal.
-
-    Attributes:
-      peak: the largest magnitude so far.
-    """
+    """Powers of the blocks of a signal."""
 
     def __init__(self, slowest_hz: float, sampling_rate: float) -> None:
         """Choose blocks for components from `slowest_hz` on, of a signal at `sampling_rate`, both Hz."""
@@ -33,7 +29,6 @@ class Level:
         self._held, self._sum = 0, 0.0
         self._total: complex = 0.0
         self._samples = 0
-        self.peak = 0.0
 
     @property
     def mean(self) -> complex:
@@ -42,8 +37,6 @@ class Level:
 
     def add(self, samples: Inexact[np.ndarray, " n"]) -> None:
         """Add the next samples [n]."""
-        if len(samples):
-            self.peak = max(self.peak, float(np.abs(samples).max()))
         self._total += np.sum(samples, dtype=np.result_type(samples, np.float64)).item()
         self._samples += len(samples)
         while len(samples):

@@ -9,12 +9,12 @@ Axes: N rows, G groups, R rows drawn.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import scipy.stats
-from jaxtyping import Int, Shaped
+from jaxtyping import Float, Int, Shaped
 
 # Of labels [N] and predictions [N] or [N, C] of the same rows, in that order.
 Score = Callable[[np.ndarray, np.ndarray], float]
@@ -40,6 +40,18 @@ class Interval(NamedTuple):
     error: float
     groups: int
     used: int
+
+
+def reach(intervals: Sequence[Interval]) -> Float[np.ndarray, "2 K"]:
+    """Return how far the ends of K intervals are below and above their values, [2, K], as error bars take it.
+
+    That is 0 for an end beyond the value: quantiles of the draws may leave out the value of all rows.
+    """
+    values, low, high = (
+        np.array([getattr(interval, name) for interval in intervals], np.float64)
+        for name in ("value", "low", "high")
+    )
+    return np.maximum([values - low, high - values], 0.0)
 
 
 def bootstrap(

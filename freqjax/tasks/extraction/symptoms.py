@@ -135,9 +135,9 @@ def _tones(evidence: Evidence) -> list[dict[str, Any]]:
 
 
 def _turning_hz(config: ExtractionConfig, evidence: Evidence) -> list[np.ndarray]:
-    """Return the frequencies of each selector's pairs, Hz: none if the network has no rotors.
+    """Return the rotation speeds of each selector's units, or pairs of units, Hz: none if there are none.
 
-    Two units that are not a rotor have no natural frequency.
+    Two units of an LSTM that was not initialised as rotors have no natural frequency.
     """
     network = evidence.network
     if not isinstance(network, TurningPairs):

@@ -6,11 +6,18 @@ from scipy import optimize
 
 from freqjax.tasks.autoencoder.figures.embedding import (
     affinities,
-    divergence,
     gradient,
     on_axes,
     tsne,
 )
+
+
+def divergence(y, p):
+    """Return the loss Σ p_ij log(p_ij / q_ij) of points in the plane."""
+    near = 1 / (1 + np.sum((y[:, None] - y) ** 2, axis=-1))
+    others = ~np.eye(len(y), dtype=bool)
+    q = near[others] / near[others].sum()
+    return np.sum(p[others] * np.log(p[others] / q))
 
 
 def test_the_gradient_is_that_of_the_divergence():

@@ -266,6 +266,8 @@ def test_says_why_not(monkeypatch, tmp_path):
     [
         ("", "no C++ compiler is installed"),
         ("nowhere-g++ -m64", "CXX is 'nowhere-g++ -m64': it must name a C++ compiler."),
+        (" ", "CXX is ' ': it must name a C++ compiler."),
+        ("g++ '-m64", 'CXX is "g++ \'-m64": it must name a C++ compiler.'),
         (sys.executable, "cannot build the native loop: Unknown option: -="),
     ],
 )

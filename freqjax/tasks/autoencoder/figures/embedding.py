@@ -17,7 +17,6 @@ _ITERATIONS, _PERPLEXITY = 500, 30.0
 _EXAGGERATION = 12.0
 _BISECTIONS = 50
 _LEAST_RATE, _LEAST_GAIN = 50.0, 0.01
-_TINY = 1e-12
 
 
 def tsne(
@@ -107,13 +106,6 @@ def affinities(points: Float[np.ndarray, "P K"], perplexity: float) -> Float[np.
     weights = np.exp(-np.exp((low + high) / 2) * distances)
     given = weights / weights.sum(axis=1, keepdims=True)
     return (given + given.T) / (2 * count)
-
-
-def divergence(y: Float[np.ndarray, "P 2"], p: Float[np.ndarray, "P P"]) -> float:
-    """Return the loss Σ p_ij log(p_ij / q_ij) of points in the plane."""
-    near = _nearness(y)
-    q = near / near.sum()
-    return float(np.sum(p * np.log(np.maximum(p, _TINY) / np.maximum(q, _TINY))))
 
 
 def gradient(

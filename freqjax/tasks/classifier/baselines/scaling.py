@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-# Of the largest deviation; a feature that varies less is constant but for rounding.
+# Share of the magnitude of a feature's mean; one whose deviation is less is constant but for rounding.
 _LEAST_DEVIATION = 1e-6
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from freqjax.figures import canvas
 from freqjax.figures.words import number
-from freqjax.tasks.classifier import scores
+from freqjax.tasks.classifier import intervals, scores
 from freqjax.tasks.classifier.judged import Judge, Judged
 from freqjax.tasks.classifier.sections import class_intervals, predictions
 
@@ -19,12 +19,9 @@ def by_class(judge: Judge, judged: Judged, folder: Path) -> Path:
     each = class_intervals(judge, judged)
     figure, axes = canvas.subplots(8, 1.6 + 0.36 * len(names), 1, 1)
     axis, places = axes[0, 0], np.arange(len(names))
-    low = [interval.value - interval.low for interval in each]
-    high = [interval.high - interval.value for interval in each]
     values = np.array([interval.value for interval in each])
-    axis.errorbar(
-        values, places, xerr=[low, high], fmt="o", color=canvas.INK, label="network", lw=1.5
-    )
+    reach = intervals.reach(each)
+    axis.errorbar(values, places, xerr=reach, fmt="o", color=canvas.INK, label="network", lw=1.5)
     others = {name: own for name, own in judge.baselines.items() if name != "constant"}
     for index, (name, own) in enumerate(others.items()):
         f1 = scores.class_f1(test.label, predictions(judge, own, "test"), judge.classes)

@@ -26,7 +26,7 @@ def modalities(judge: Judge, judged: Judged, found: Hidden, folder: Path) -> Pat
     figure, axes = canvas.subplots(8, 1.8 + 0.4 * len(drawn), 1, 1)
     axis, places = axes[0, 0], np.arange(len(drawn))
     values = np.array([interval.value for interval in each])
-    reach = [[i.value - i.low for i in each], [i.high - i.value for i in each]]
+    reach = intervals.reach(each)
     axis.errorbar(values, places, xerr=reach, fmt="o", color=canvas.INK, lw=1.5, label="network")
     constant = judge.score(test.label, judge.baselines["constant"].probabilities["test"])
     axis.axvline(constant, color="grey", lw=1, ls="--", label="constant")
@@ -59,7 +59,7 @@ def stretches(judge: Judge, judged: Judged, found: Hidden, folder: Path) -> Path
         ]
         lost[name] = each
         values = [interval.value for interval in each]
-        reach = [[i.value - i.low for i in each], [i.high - i.value for i in each]]
+        reach = intervals.reach(each)
         shade = canvas.INK if name == "all" else canvas.colour(index - 1)
         label = "all modalities" if name == "all" else name
         # Beside each other, so that no interval covers another.

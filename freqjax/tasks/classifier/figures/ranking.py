@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from freqjax.figures import canvas
 from freqjax.figures.words import number
@@ -23,17 +25,15 @@ def ranking(judge: Judge, judged: Judged, folder: Path) -> Path:
     for index, (name, own) in enumerate(drawn.items()):
         found = scores.curves(labels, own.probabilities["test"][:, 1])
         shade = canvas.colour(index)
-        left.step(found.recall, found.precision, where="post", color=shade, lw=1.2, label=name)
+        _draw_precision(left, found, color=shade, lw=1.2, label=name)
         right.plot(np.append(0, found.fallout), np.append(0, found.recall), color=shade, lw=1.2)
     if judge.dataset.law is not None:
         found = scores.curves(labels, posterior(judge.dataset.law, test))
-        left.step(
-            found.recall, found.precision, "C7", where="post", ls=":", label="exact posterior"
-        )
+        _draw_precision(left, found, color="C7", ls=":", label="exact posterior")
         right.plot(np.append(0, found.fallout), np.append(0, found.recall), "C7", ls=":")
     own = judged.probabilities["test"][:, 1]
     found = scores.curves(labels, own)
-    left.step(found.recall, found.precision, where="post", color=canvas.INK, lw=2, label="network")
+    _draw_precision(left, found, color=canvas.INK, lw=2, label="network")
     right.plot(np.append(0, found.fallout), np.append(0, found.recall), color=canvas.INK, lw=2)
     prevalence = float(labels.mean())
     left.axhline(prevalence, color="grey", lw=1, ls="--", label="constant")
@@ -56,3 +56,10 @@ def ranking(judge: Judge, judged: Judged, folder: Path) -> Path:
         f"{number(prevalence)}",
     )
     return canvas.save(figure, folder, "ranking.png")
+
+
+def _draw_precision(axis: Axes, found: scores.Curves, **style: Any) -> None:
+    """Draw each precision over the recall gained there: the area is the average precision."""
+    recall = np.append(0, found.recall)
+    precision = np.append(found.precision[:1], found.precision)
+    axis.step(recall, precision, where="pre", **style)
