@@ -26,7 +26,7 @@ from freqjax.tasks.autoencoder import checks, parts
 from freqjax.tasks.autoencoder.config import AutoencoderConfig
 from freqjax.tasks.autoencoder.cutting import Text
 from freqjax.tasks.autoencoder.dataset import Dataset, Part, dataset_of, sizes_of
-from freqjax.tasks.autoencoder.foreign import read_part
+from freqjax.tasks.autoencoder.foreign import with_test
 from freqjax.tasks.autoencoder.judged import Judge
 from freqjax.tasks.autoencoder.network.autoencoder import AutoencoderNetwork
 from freqjax.tasks.autoencoder.objectives import Mixed, Words
@@ -75,8 +75,7 @@ class Autoencoder(Task):
         """The sequences, of which the test's may be replaced by those of `task.test_path`."""
         found = dataset_of(self.config)
         if self.config.test_path:
-            test, names = read_part(Path(self.config.test_path), found, self.config.samples)
-            return found._replace(test=test, group_names=names)
+            return with_test(found, Path(self.config.test_path), self.config.samples)
         return found
 
     @functools.cached_property
