@@ -224,6 +224,17 @@ def test_a_file_is_read_under_its_config(tmp_path, suffix):
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [{"encoder": "convolutions"}, {"encoder": "recurrent"}, {"encoder": "pooled", "members": 2}],
+    ids=str,
+)
+def test_a_classifier_that_pytorch_lacks_is_not_written(tmp_path, fields):
+    with pytest.raises(UserError, match=r"^task.name is classifier: PyTorch has no such network; "):
+        interop.save(tmp_path / "weights.safetensors", trained(tmp_path, **fields))
+    assert not (tmp_path / "weights.safetensors").exists()
+
+
+@pytest.mark.parametrize(
     ("fields", "named"),
     [
         ({"encoder": "pooled"}, True),
