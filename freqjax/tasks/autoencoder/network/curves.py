@@ -101,7 +101,9 @@ def lines_of(
         mean = rows.sum(0) / np.maximum(counted.sum(0), 1)[:, None]
         centred = np.where(counted[..., None], rows - mean, 0).reshape(len(rows), -1)
         spreads, axes = np.linalg.eigh((centred.T @ centred).astype(np.float64) / len(rows))
-        axis = axes[:, -1 - number % axes.shape[1]] * np.sqrt(max(spreads[-1 - number], 0))
+        # With more stages than axes the axes are used over again.
+        which = -1 - number % len(spreads)
+        axis = axes[:, which] * np.sqrt(max(spreads[which], 0))
         line = quantiles[:, None, None] * axis.reshape(1, *mean.shape)
         found.append(Lines((line + (mean if number == 0 else 0)).astype(np.float32)))
     return tuple(found)
