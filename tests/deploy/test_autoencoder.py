@@ -6,8 +6,10 @@ import pytest
 
 import freqjax
 from freqjax import UserError
+from freqjax.deploy import torch as interop
 from freqjax.deploy.autoencoder import task_of
 from freqjax.deploy.autoencoder_training import set_fields
+from freqjax.tasks import make_task
 from freqjax.tasks.autoencoder.network.encoders import resets_of
 from freqjax.tasks.autoencoder.presets import preset
 from tests.tasks.autoencoder.made import (
@@ -242,6 +244,33 @@ def test_fields_are_found_by_their_names():
         set_fields(config, {"train.epoch": 5})
     with pytest.raises(UserError, match="data is given as a field"):
         set_fields(config, {"data": "poems.json"})
+
+
+def test_a_card_says_of_longer_sequences_what_happens_to_them(trained):
+    task = make_task(trained.config.task)
+    (said,) = [line for line in task.usage(trained.network).limitations if "longer" in line]
+    assert said == (
+        f"It reads at most {T} vectors of {D} numbers at a time; longer sequences are refused."
+    )
+    with pytest.raises(UserError, match=f"at most {T} samples each"):
+        trained.encode(sequences(1, T + 1))
+
+
+def test_the_card_of_words_says_that_texts_in_files_are_cut(words, tmp_path):
+    limits = " ".join(make_task(words.config.task).usage(words.network).limitations)
+    assert "longer sequences are refused, but a file of text is cut into windows" in limits
+    (tmp_path / "a.txt").write_text("sea sky stone tree wind rain " * 2)
+    assert len(words.read(tmp_path / "a.txt")[0].mask) > 1
+    with pytest.raises(UserError, match=f"it must have from 1 to {T}"):
+        words.encode(["sea sky stone tree wind rain " * 2])
+
+
+def test_it_is_not_written_in_names_of_pytorch(trained, tmp_path):
+    with pytest.raises(
+        UserError, match=r"^task.name is autoencoder: PyTorch has no such network; "
+    ):
+        interop.save(tmp_path / "weights.safetensors", trained.trained)
+    assert not list(tmp_path.iterdir())
 
 
 def test_other_networks_are_refused():

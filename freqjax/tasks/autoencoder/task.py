@@ -170,12 +170,14 @@ class Autoencoder(Task):
         del network
         samples, size, numbers = self.samples, self.output_size, self.config.numbers
         codes, back = "codes.npz", "back.npz"
+        cut = ", but a file of text is cut into windows" if self.config.is_text else ""
         return Usage(
             purposes=[
                 "Sequences from the source that it was trained on, as codes of a few numbers."
             ],
             limitations=[
-                f"It reads at most {samples} vectors of {size} numbers at a time; longer sequences are cut.",
+                f"It reads at most {samples} vectors of {size} numbers at a time; longer sequences are "
+                f"refused{cut}.",
                 f"A code holds {numbers * self.config.bits} bits: what they cannot hold is not put out.",
                 "Sequences of other vectors of the same size are coded too; their error was not measured.",
             ],
