@@ -222,8 +222,8 @@ def _arrays(trained: Trained) -> dict[str, np.ndarray]:
     if _has_own(trained.config.task.name):
         raise UserError(
             f"task.name is {trained.config.task.name}: PyTorch has no such network; it must be one of layers "
-            f"of a cell, or a classifier with task.encoder {' or '.join(ATTENDING)}, task.members 1 and, where "
-            f"it reads context, network.cell {' or '.join(GATES)}, to be written in PyTorch's names."
+            f"of a cell, or a classifier with task.encoder {' or '.join(ATTENDING)}, task.members 1 and, "
+            f"where it reads context, network.cell {' or '.join(GATES)}, to be written in PyTorch's names."
         )
     return state_dict.to_arrays(layout.from_params(trained.params, trained.config.network))
 

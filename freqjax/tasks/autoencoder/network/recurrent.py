@@ -183,15 +183,15 @@ class RecurrentDecoder:
         self, multiply: Multiply, slots: Read | None, carry: Carry, last: Any, fixed: Fixed
     ) -> tuple[Carry, jax.Array, jax.Array | None]:
         """Advance one sample: the carry, the features that are read out, and the attention."""
-        x, weights, heard = jnp.concatenate([last, fixed.inputs], axis=-1), None, None
+        x, weights, attended = jnp.concatenate([last, fixed.inputs], axis=-1), None, None
         if slots is not None:
             asked = multiply("query", carry.h[:, None])
             asked = asked if fixed.places is None else asked + fixed.places[None]
             found, weights = weigh(asked, slots)
-            heard, weights = multiply("out", found)[:, 0], weights[:, 0]
-            x = jnp.concatenate([x, heard], axis=-1)
+            attended, weights = multiply("out", found)[:, 0], weights[:, 0]
+            x = jnp.concatenate([x, attended], axis=-1)
         carry = self.cell.combine(carry, multiply("input", x), multiply("recurrent", carry.h))
-        features = carry.h if heard is None else jnp.concatenate([carry.h, heard], axis=-1)
+        features = carry.h if attended is None else jnp.concatenate([carry.h, attended], axis=-1)
         return carry, features, weights
 
     def _products(self, params: Any) -> dict[str, Any]:
