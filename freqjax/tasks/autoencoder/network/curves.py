@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from freqjax.networks.arrays import AnyArray
+from freqjax.networks.arrays import AnyArray, Size
 from freqjax.tasks.autoencoder.network.decoders import NOTHING, Beside, Sizes
 
 _EPSILON = 1e-12
@@ -143,11 +143,11 @@ class CurveDecoder(Sizes):
         return drawn
 
     def __call__(
-        self, params: Any, codes: Float[AnyArray, "B K"], samples: int, beside: Beside = NOTHING
+        self, params: Any, codes: Float[AnyArray, "B K"], samples: Size, beside: Beside = NOTHING
     ) -> Float[Array, "T B D"]:
         """Return T = `samples` outputs of each code."""
         del beside
-        outputs = jnp.zeros((self.samples + 1, len(codes), self.dimensions))
+        outputs = jnp.zeros((self.samples + 1, codes.shape[0], self.dimensions))
         for number, stage in enumerate(self.stages):
             own = codes[:, stage.first : stage.first + len(stage.samples)]
             parts = self._between(params[f"stage_{number}"], own)
