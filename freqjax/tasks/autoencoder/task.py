@@ -41,6 +41,8 @@ from freqjax.tasks.scoring import evaluate_rows
 from freqjax.tasks.task import Input, Task
 from freqjax.tasks.usage import Command, Usage
 
+# Share of a text's words with vectors below which a run says that the others are missing.
+_ENOUGH_WORDS = 0.9
 # With more labels than this, results are not told apart by them.
 _MOST_GROUPS = 24
 
@@ -84,6 +86,16 @@ class Autoencoder(Task):
         names = self.dataset.label_names
         told_apart = names and len(names) <= _MOST_GROUPS and not self.config.test_path
         return names if told_apart else ("all",)
+
+    @property
+    def note(self) -> str:
+        """Say that words are missing, where many of a text have no vector."""
+        if not self.config.is_text or self.dataset.coverage >= _ENOUGH_WORDS:
+            return ""
+        return (
+            f"{self.dataset.coverage:.0%} of the words of task.data have a vector: the others are left out "
+            "of its sequences; task.vectors can name a file that has them."
+        )
 
     @functools.cached_property
     def objective(self) -> Objective:
@@ -200,13 +212,15 @@ class Autoencoder(Task):
         )
 
     def describe(self) -> dict[str, Any]:
-        """Return sizes and precision of the code."""
+        """Return sizes and precision of the code, and of a text the share of words that have a vector."""
         config = self.config
+        words = {"words_with_vectors": self.dataset.coverage} if config.is_text else {}
         return {
             "sequence": [self.samples, self.output_size],
             "numbers": config.numbers,
             "bits_per_number": config.bits,
             "bits_per_sequence": config.numbers * config.bits,
+            **words,
         }
 
     def probes(self, frozen: Frozen) -> Probes:

@@ -388,7 +388,8 @@ def dataset_from(fields):
     """Return the dataset of an autoencoder of `fields` of its task."""
     pairs = [(f"task.{name}", value) for name, value in fields.items()]
     config = overrides.apply(Config(), [*pairs, ("train.regime", "examples")])
-    return make_task(config.task).dataset
+    task: Any = make_task(config.task)
+    return task.dataset
 
 
 def test_a_text_that_quotes_itself_does_not_leak(good):
