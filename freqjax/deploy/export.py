@@ -7,10 +7,11 @@
     unroll.bin           carry, xs [T, B, D] → carry, ys [T, B, O]
     README.md            a description of the files and an example of their use
 
-The .bin files are programs of `jax.export`: B and T are free, the weights are constants inside, and each
-holds the code for CPU, CUDA and TPU. A carry is a tuple of arrays, because a class of freqjax could not be
-read without freqjax. Matrix products have the full precision of float32 on every platform: the reduced
-precision that TPUs, and GPUs with TF32, use by default makes a clock drift within thousands of samples.
+The .bin files are programs of `jax.export`: B and T are free (T of an autoencoder is at most that of its
+task), the weights are constants inside, and each holds the code for CPU, CUDA and TPU. A carry is a tuple of
+arrays, because a class of freqjax could not be read without freqjax. Matrix products have the full precision
+of float32 on every platform: the reduced precision that TPUs, and GPUs with TF32, use by default makes a
+clock drift within thousands of samples.
 
 The same weights give the same bytes with the same versions of freqjax and JAX.
 """
@@ -26,11 +27,10 @@ import jax
 import jax.export
 import jax.numpy as jnp
 
-from freqjax.config.sections import NetworkConfig
 from freqjax.deploy import torch as interop
 from freqjax.deploy.trained import Trained
 from freqjax.errors import UserError
-from freqjax.networks import Streams, count_parameters
+from freqjax.networks import Bounded, Described, GivesNetwork, Network, Streams, count_parameters
 from freqjax.run.workdir import IDLE
 from freqjax.system import devices, files, leftovers
 from freqjax.tasks import Task, make_task
@@ -42,6 +42,8 @@ _WRITTEN = (
     "weights.safetensors", "init_carry.bin", "step.bin", "unroll.bin", "README.md",
 )  # fmt: skip
 
+# Samples of the example, where a network takes so many.
+_SAMPLES = 1000
 _LOADER = """\
 from pathlib import Path
 
@@ -56,7 +58,7 @@ def program(name):
 
 
 init_carry, unroll = program("init_carry.bin"), program("unroll.bin")
-xs = np.zeros((1000, 2, {inputs}), np.float32)  # T samples, B streams, D inputs
+xs = np.zeros(({samples}, 2, {inputs}), np.float32)  # T samples, B streams, D inputs
 {select}carry = init_carry(xs[0])
 """
 _ONE_BY_ONE = """\
@@ -122,10 +124,8 @@ def programs(trained: Trained) -> dict[str, bytes]:
         after, ys = network.unroll(params, jax.tree.unflatten(structure, carry), xs, resets)
         return tuple(jax.tree.leaves(after)), ys
 
-    streams, time = jax.export.symbolic_shape("B, T")
+    (streams,) = jax.export.symbolic_shape("B")
     x = jax.ShapeDtypeStruct((streams, inputs), jnp.float32)
-    xs = jax.ShapeDtypeStruct((time, streams, inputs), jnp.float32)
-    carry = jax.eval_shape(init_carry, x)
     found = {"init_carry": _serialize(init_carry, x)}
     if isinstance(network, Streams):
         advance = network.step
@@ -136,8 +136,14 @@ def programs(trained: Trained) -> dict[str, bytes]:
             after, y = advance(params, jax.tree.unflatten(structure, carry), x)
             return tuple(jax.tree.leaves(after)), y
 
-        found["step"] = _serialize(step, carry, x)
-    return found | {"unroll": _serialize(unroll, carry, xs)}
+        found["step"] = _serialize(step, jax.eval_shape(init_carry, x), x)
+    # A program may only speak of the sizes that its arguments have.
+    most = [f"T <= {network.longest}"] if isinstance(network, Bounded) else []
+    streams, time = jax.export.symbolic_shape("B, T", constraints=most)
+    xs = jax.ShapeDtypeStruct((time, streams, inputs), jnp.float32)
+    return found | {
+        "unroll": _serialize(unroll, jax.eval_shape(lambda xs: init_carry(xs[0]), xs), xs)
+    }
 
 
 def _serialize(function: Callable[..., Any], *arguments: Any) -> bytes:
@@ -158,8 +164,9 @@ def _without_source_paths() -> Iterator[None]:
         jax.config.update(name, before)
 
 
-def loader(task: Task, folder: str, *, causal: bool) -> str:
+def loader(task: Task, folder: str, network: Network) -> str:
     """Return Python code that calls the programs in `folder` with jax and numpy alone."""
+    samples = min(_SAMPLES, network.longest) if isinstance(network, Bounded) else _SAMPLES
     select = ""
     if task.selectors:
         first, last = task.selectors[0], task.selectors[-1]
@@ -167,8 +174,8 @@ def loader(task: Task, folder: str, *, causal: bool) -> str:
             f"xs[:, 0, {first}] = xs[:, 1, {last}] = 1"
             f"  # stream 0 selects {task.group_names[0]}, stream 1 {task.group_names[-1]}\n"
         )
-    head = _LOADER.format(folder=folder, inputs=task.input_size, select=select)
-    return head + (_ONE_BY_ONE if causal else _AT_ONCE)
+    head = _LOADER.format(folder=folder, samples=samples, inputs=task.input_size, select=select)
+    return head + (_ONE_BY_ONE if isinstance(network, Streams) else _AT_ONCE)
 
 
 def _rate(task: Task) -> str:
@@ -184,14 +191,39 @@ def _describe(part: Input, task: Task) -> str:
     return f"{part.name}, {part.size} number{'' if part.size == 1 else 's'}"
 
 
-def _cell(config: NetworkConfig) -> str:
-    return f"rnn of {config.nonlinearity}" if config.cell == "rnn" else config.cell
+def _kind(trained: Trained) -> str:
+    """Return the kind of a network as words, with its sizes where these are more than D, O and H."""
+    network, config = trained.network, trained.config
+    if isinstance(network, Described):
+        return network.description
+    if isinstance(make_task(config.task), GivesNetwork):
+        return f"of the task {config.task.name}"
+    cell = config.network.cell
+    named = f"rnn of {config.network.nonlinearity}" if cell == "rnn" else cell
+    return f"{named}, layers: {config.network.layers}, hidden units: {config.network.hidden_size}"
+
+
+def _carry(trained: Trained) -> str:
+    """Return what a carry is made of, as a sentence."""
+    network, (streams,) = trained.network, jax.export.symbolic_shape("B")
+    arrays = jax.tree.leaves(
+        jax.eval_shape(
+            lambda x: network.init_carry(trained.params, x.shape[0]),
+            jax.ShapeDtypeStruct((streams, 1), jnp.float32),
+        )
+    )
+    if not arrays:
+        return "A carry is an empty tuple: nothing is carried from one call to the next."
+    each = [f"{array.dtype} [{', '.join(map(str, array.shape))}]" for array in arrays]
+    count = f"{len(each)} array{'' if len(each) == 1 else 's'}"
+    return f"A carry is a tuple of {count}: {', '.join(each)}."
 
 
 def _readme(trained: Trained, task: Task, folder: str, names: tuple[str, ...]) -> str:
-    network, config = trained.network, trained.config.network
-    sizes = f"D = {task.input_size}, O = {task.output_size}, H = {config.hidden_size}"
-    carry = jax.tree.leaves(jax.eval_shape(lambda: network.init_carry(trained.params, 1)))
+    network = trained.network
+    free = "T and B are free"
+    if isinstance(network, Bounded):
+        free = f"T is from 1 to {network.longest}, and B is free"
     known = interop.has_names(trained)
     named = "in PyTorch's names" if known else "by their place in the parameters of freqjax"
     about = {
@@ -205,11 +237,11 @@ def _readme(trained: Trained, task: Task, folder: str, names: tuple[str, ...]) -
         [
             f"# {folder}",
             "",
-            f"A network of {count_parameters(trained.params):,} parameters ({_cell(config)}, layers: "
-            f"{config.layers}){_rate(task)}.",
-            f"{sizes}; T and B are free. The D inputs are, side by side: "
+            f"A network of {count_parameters(trained.params):,} parameters ({_kind(trained)})"
+            f"{_rate(task)}.",
+            f"D = {task.input_size}, O = {task.output_size}; {free}. The D inputs are, side by side: "
             f"{'; '.join(_describe(part, task) for part in task.inputs)}.",
-            f"A carry is a tuple of {len(carry)} arrays [B, H]. Everything is float32.",
+            f"{_carry(trained)} Inputs and outputs are float32.",
             "",
             "| file | content |",
             "|---|---|",
@@ -220,7 +252,7 @@ def _readme(trained: Trained, task: Task, folder: str, names: tuple[str, ...]) -
             "freqjax:",
             "",
             "```python",
-            loader(task, folder, causal=isinstance(network, Streams)).rstrip(),
+            loader(task, folder, network).rstrip(),
             "```",
             "",
         ]

@@ -5,7 +5,9 @@ The cells by name are in `freqjax.config.names`.
 
 from freqjax.config.names import cell_class
 from freqjax.networks.abilities import (
+    Bounded,
     DenseRealTime,
+    Described,
     HasCell,
     Linearizable,
     Paddable,
@@ -43,9 +45,11 @@ from freqjax.networks.weights import LstmSetting, RotorSetting
 
 __all__ = [
     "BidirectionalNetwork",
+    "Bounded",
     "Cell",
     "Constructed",
     "DenseRealTime",
+    "Described",
     "Filterable",
     "GivesNetwork",
     "GivesPeaks",

@@ -175,6 +175,30 @@ class SingleLstm(Network, Protocol):
 
 
 @runtime_checkable
+class Bounded(Network, Protocol):
+    """Network of whole sequences that have at most a number of samples.
+
+    Attributes:
+      longest: T of the longest sequence.
+    """
+
+    @property
+    def longest(self) -> int: ...
+
+
+@runtime_checkable
+class Described(Network, Protocol):
+    """Network that is not made of layers of a cell alone, and says what it is made of.
+
+    Attributes:
+      description: its kind and sizes in words.
+    """
+
+    @property
+    def description(self) -> str: ...
+
+
+@runtime_checkable
 class TurningPairs(Network, Protocol):
     """Network whose units, or pairs of units, have rotation speeds; P is the number of speeds."""
 

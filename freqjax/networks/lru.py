@@ -205,11 +205,11 @@ class LruNetwork:
         nu, theta = params["recurrence"]["nu"], params["recurrence"]["theta"]
         turn = (terms.on * before) * multiplier(nu, theta)[None]
         driven = terms.on * (others @ _complex_of(params["input"]))
-        heard = (terms.on * input_gain(nu)[None])[:, None] * others[:, :, None]
+        immediate = (terms.on * input_gain(nu)[None])[:, None] * others[:, :, None]
         memory = LruMemory(
             nu=terms.a * memory.nu - jnp.exp(nu)[None] * turn + gain_slope(nu)[None] * driven,
             theta=terms.a * memory.theta + 1j * turn,
-            drive=terms.a[:, None] * memory.drive + heard,
+            drive=terms.a[:, None] * memory.drive + immediate,
             start=terms.a * memory.start,
         )
         state = terms.a * before + terms.b
@@ -253,10 +253,10 @@ class LruNetwork:
         on, others = self._selected(xs), jnp.asarray(xs)[..., self._others]
         rows = tuple(range(on.ndim - 1))
         change = jnp.expand_dims(multiplier(nu, theta) - 1, rows)
-        heard = on * jnp.expand_dims(input_gain(nu), rows)
+        gain = on * jnp.expand_dims(input_gain(nu), rows)
         # Part by part: a product of a real and a complex array would be one of two complex arrays.
         a = jax.lax.complex(1 + on * change.real, on * change.imag)
-        b = jax.lax.complex(*(heard * (others @ params["input"][part]) for part in ("re", "im")))
+        b = jax.lax.complex(*(gain * (others @ params["input"][part]) for part in ("re", "im")))
         return _Terms(a, b, on)
 
     def _read(self, params: Params, states: jax.Array, xs: AnyArray) -> Float[Array, "*rows O"]:

@@ -141,9 +141,9 @@ def advance_with_derivatives(
     by_nu = gain_slope(nu) * driven - jnp.exp(nu) * turned
     by_theta = jnp.stack([-turned[:, 1], turned[:, 0]], axis=1)
     same = jnp.eye(2, dtype=x.dtype)
-    heard = gain[..., None] * (same[:, None] * x[None, :, None]).reshape(1, 2, -1)
+    by_drive = gain[..., None] * (same[:, None] * x[None, :, None]).reshape(1, 2, -1)
     still = jnp.zeros_like(sensitivity.s[:, :, -2:])
-    immediate = [by_nu[..., None], by_theta[..., None], heard, still]
+    immediate = [by_nu[..., None], by_theta[..., None], by_drive, still]
     by = jax.vmap(_turned, (None, 2), 2)(trained, sensitivity.s) + jnp.concatenate(
         immediate, axis=2
     )

@@ -6,7 +6,7 @@
   PyTorch, which has no such network.
 - chrono: the same with time constants of U(1, T − 1) samples, after Tallec & Ollivier (2018).
 - rotor: units that turn at random speeds within a band that the task defines, almost without decay, each from
-  a random phase. With `setting.gain` of 0 they do not hear the input.
+  a random phase. With `setting.gain` of 0 they do not read the input.
 - spectral: as rotor, with one unit of every selector at the peak of its targets' spectrum.
 """
 

@@ -167,6 +167,8 @@ class Experiment:
         for name in ("summary.json", *_OF_AN_END):  # the run continues beyond its earlier end
             folder.remove(name)
         self._keep_beginning(store, trainer)
+        if self.prepared.task.note:
+            self._say(self.prepared.task.note)
         if self._engine.note is not None:
             self._say(self._engine.note)
         if isinstance(trainer, StreamTrainer) and trainer.note is not None:

@@ -89,6 +89,7 @@ class Task:
       pretraining: updates at the start of a run that learn no target; the outputs in them, and so their
         losses, are none of the network's.
       easier_words: other ways to make the task easier, in words after "Ask for less:".
+      note: what a run says of its data before it trains, a sentence; empty for nothing.
     """
 
     Config: ClassVar[type[TaskConfig]] = TaskConfig
@@ -112,6 +113,7 @@ class Task:
     limit_note: str = "the law of the rows is not known"
     pretraining: int = 0
     easier_words: str = "less noise, longer sequences, or a later judgement"
+    note: str = ""
 
     def __init__(self, config: TaskConfig, context: Context | None = None) -> None:
         """Store `config` and `context`; rows are read or drawn on demand."""

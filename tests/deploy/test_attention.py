@@ -224,19 +224,44 @@ def test_a_file_is_read_under_its_config(tmp_path, suffix):
 
 
 @pytest.mark.parametrize(
-    ("fields", "named"),
+    "fields",
+    [{"encoder": "convolutions"}, {"encoder": "recurrent"}, {"encoder": "pooled", "members": 2}],
+    ids=str,
+)
+def test_a_classifier_that_pytorch_lacks_is_not_written(tmp_path, fields):
+    with pytest.raises(UserError, match=r"^task.name is classifier: PyTorch has no such network; "):
+        interop.save(tmp_path / "weights.safetensors", trained(tmp_path, **fields))
+    assert not (tmp_path / "weights.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "named", "said", "carried"),
     [
-        ({"encoder": "pooled"}, True),
-        ({"encoder": "convolutions", "context": "past", "members": 2}, False),
+        (
+            {"encoder": "pooled"},
+            True,
+            "parameters (classifier, encoder: transformer of 8 features)",
+            "an empty tuple: nothing is carried from one call to the next.",
+        ),
+        (
+            {"encoder": "convolutions", "context": "past", "windows": 3, "members": 2},
+            False,
+            "parameters (ensemble of 2, each a classifier, encoder: convolutions of 24 features, reader of "
+            "the windows before: 8 hidden units)",
+            "a tuple of 2 arrays: float32 [B, 2, 3, 24], bool [B, 2, 3].",
+        ),
     ],
 )
-def test_an_exported_classifier_is_the_network(tmp_path, monkeypatch, fields, named):
+def test_an_exported_classifier_is_the_network(tmp_path, monkeypatch, fields, named, said, carried):
     monkeypatch.setattr(export, "PLATFORMS", ("cpu",))
     network = trained(tmp_path, **fields)
     export.run(network, tmp_path / "out", say=lambda _: None)
     arrays = safetensors.numpy.load_file(tmp_path / "out" / "weights.safetensors")
     assert ("head.weight" in arrays) == named
     assert sum(array.size for array in arrays.values()) >= count_parameters(network.params)
+    readme = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert said in readme and "lstm" not in readme and "T and B are free" in readme
+    assert f"A carry is {carried}" in readme
 
     def program(name):
         content = (tmp_path / "out" / name).read_bytes()

@@ -1,13 +1,20 @@
 """Use of an autoencoder from Python: codes, sequences, words, lines between codes, draws and neighbours."""
 
+import re
+
+import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import freqjax
 from freqjax import UserError
+from freqjax.deploy import export
+from freqjax.deploy import torch as interop
 from freqjax.deploy.autoencoder import task_of
 from freqjax.deploy.autoencoder_training import set_fields
+from freqjax.tasks import make_task
 from freqjax.tasks.autoencoder.network.encoders import resets_of
 from freqjax.tasks.autoencoder.presets import preset
 from tests.tasks.autoencoder.made import (
@@ -242,6 +249,67 @@ def test_fields_are_found_by_their_names():
         set_fields(config, {"train.epoch": 5})
     with pytest.raises(UserError, match="data is given as a field"):
         set_fields(config, {"data": "poems.json"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({}, "encoder: linear and recurrent, code: 3 numbers of 8 bits, decoder: parallel"),
+        ({"decoder": "slots", "positions": 4}, "decoder: recurrent"),
+        ({"encoder": "nearest", "decoder": "curves"}, "encoder: nearest"),
+    ],
+    ids=str,
+)
+def test_an_export_is_the_network_at_any_length(tmp_path, monkeypatch, fields, kind):
+    monkeypatch.setattr(export, "PLATFORMS", ("cpu",))
+    made = untrained(tmp_path / "run", {"data": str(write_sequences(tmp_path))}, **fields).trained
+    export.run(made, tmp_path / "out", say=lambda _: None)
+    readme = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert f"T is from 1 to {T}, and B is free" in readme and kind in readme
+    assert "A carry is an empty tuple: nothing is carried" in readme and "lstm" not in readme
+    programs = {
+        name: jax.export.deserialize(bytearray((tmp_path / "out" / f"{name}.bin").read_bytes()))
+        for name in ("init_carry", "unroll")
+    }
+    for samples, count in ((T, 2), (1, 3)):
+        xs = jnp.asarray(np.swapaxes(sequences(count, samples), 0, 1))
+        after, found = programs["unroll"].call(programs["init_carry"].call(xs[0]), xs)
+        assert after == ()
+        np.testing.assert_allclose(found, made.unroll(xs)[1], rtol=1e-5, atol=1e-5)
+    with pytest.raises(ValueError, match="shapes"):
+        programs["unroll"].call((), jnp.zeros((T + 1, 1, D)))
+    monkeypatch.chdir(tmp_path)
+    (loader,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    names: dict = {}
+    exec(compile(loader, "README.md", "exec"), names)
+    assert names["ys"].shape == (T, 2, D)
+
+
+def test_a_card_says_of_longer_sequences_what_happens_to_them(trained):
+    task = make_task(trained.config.task)
+    (said,) = [line for line in task.usage(trained.network).limitations if "longer" in line]
+    assert said == (
+        f"It reads at most {T} vectors of {D} numbers at a time; longer sequences are refused."
+    )
+    with pytest.raises(UserError, match=f"at most {T} samples each"):
+        trained.encode(sequences(1, T + 1))
+
+
+def test_the_card_of_words_says_that_texts_in_files_are_cut(words, tmp_path):
+    limits = " ".join(make_task(words.config.task).usage(words.network).limitations)
+    assert "longer sequences are refused, but a file of text is cut into windows" in limits
+    (tmp_path / "a.txt").write_text("sea sky stone tree wind rain " * 2)
+    assert len(words.read(tmp_path / "a.txt")[0].mask) > 1
+    with pytest.raises(UserError, match=f"it must have from 1 to {T}"):
+        words.encode(["sea sky stone tree wind rain " * 2])
+
+
+def test_it_is_not_written_in_names_of_pytorch(trained, tmp_path):
+    with pytest.raises(
+        UserError, match=r"^task.name is autoencoder: PyTorch has no such network; "
+    ):
+        interop.save(tmp_path / "weights.safetensors", trained.trained)
+    assert not list(tmp_path.iterdir())
 
 
 def test_other_networks_are_refused():

@@ -26,12 +26,13 @@ from freqjax.config import validation
 from freqjax.config.names import task_class
 from freqjax.config.sections import Config
 from freqjax.deploy.torch import attention, layout, state_dict, weight_files
-from freqjax.deploy.torch.state_dict import StateDict
+from freqjax.deploy.torch.state_dict import GATES, StateDict
 from freqjax.deploy.torch.weight_files import Content
 from freqjax.deploy.trained import Trained
 from freqjax.errors import UserError
 from freqjax.networks import GivesNetwork
 from freqjax.tasks import make_task
+from freqjax.tasks.classifier.config import ATTENDING
 from freqjax.training.prepared import assemble, param_shapes
 
 # Key of the text in a .safetensors that holds the config, as JSON.
@@ -218,6 +219,12 @@ def fit(network: StateDict, config: Config, source: str) -> Trained:
 def _arrays(trained: Trained) -> dict[str, np.ndarray]:
     if attention.has_names(trained.network, trained.config.network):
         return attention.from_params(trained.params)
+    if _has_own(trained.config.task.name):
+        raise UserError(
+            f"task.name is {trained.config.task.name}: PyTorch has no such network; it must be one of layers "
+            f"of a cell, or a classifier with task.encoder {' or '.join(ATTENDING)}, task.members 1 and, "
+            f"where it reads context, network.cell {' or '.join(GATES)}, to be written in PyTorch's names."
+        )
     return state_dict.to_arrays(layout.from_params(trained.params, trained.config.network))
 
 

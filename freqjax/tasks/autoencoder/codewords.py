@@ -175,7 +175,8 @@ class Codebook:
 
     def _groups(self, vectors: np.ndarray) -> list[_Group]:
         groups = []
-        for length, phrases in enumerate(self.phrases, 1):
+        # Phrases of more than T samples fit nowhere.
+        for length, phrases in enumerate(self.phrases[: vectors.shape[1]], 1):
             first = int(self.offsets[length - 1])
             scores = np.zeros((*vectors.shape[:2], len(phrases)), np.float32)
             for j in range(length):

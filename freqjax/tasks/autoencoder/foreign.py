@@ -17,6 +17,27 @@ from freqjax.tasks.autoencoder.text import read_chapters
 from freqjax.text import printable
 
 
+def with_test(dataset: Dataset, path: Path, samples: int) -> Dataset:
+    """Return a dataset whose test sequences are those of a file.
+
+    A group of the file is another than one of the data, even of the same name, which is then followed by the
+    name of the file.
+
+    Args:
+      dataset: the data that a network was trained on.
+      path: the file that `task.test_path` names.
+      samples: T of the network's longest sequence.
+
+    Raises:
+      UserError: as `read_part`.
+    """
+    test, names = read_part(path, dataset, samples)
+    known = set(dataset.group_names)
+    names = tuple(f"{name} of {printable(path.stem)}" if name in known else name for name in names)
+    test = test._replace(group=test.group + np.int32(len(dataset.group_names)))
+    return dataset._replace(test=test, group_names=dataset.group_names + names)
+
+
 def read_part(
     path: Path, dataset: Dataset, samples: int, field: str = "task.test_path"
 ) -> tuple[Part, tuple[str, ...]]:

@@ -133,6 +133,7 @@ def _examples(judge: Judge, frozen: Frozen) -> Section:
         title="Words in and out",
         words=(
             f"The first {_WORDS} words of test sequences, and the nearest word of each output.",
+            f"Of the words of task.data {judge.dataset.coverage:.1%} have a vector; the others are left out.",
         ),
         table=Table(("", "sequence", "nearest words of the outputs"), rows),
     )

@@ -26,7 +26,7 @@ from freqjax.tasks.autoencoder import checks, parts
 from freqjax.tasks.autoencoder.config import AutoencoderConfig
 from freqjax.tasks.autoencoder.cutting import Text
 from freqjax.tasks.autoencoder.dataset import Dataset, Part, dataset_of, sizes_of
-from freqjax.tasks.autoencoder.foreign import read_part
+from freqjax.tasks.autoencoder.foreign import with_test
 from freqjax.tasks.autoencoder.judged import Judge
 from freqjax.tasks.autoencoder.network.autoencoder import AutoencoderNetwork
 from freqjax.tasks.autoencoder.objectives import Mixed, Words
@@ -41,6 +41,8 @@ from freqjax.tasks.scoring import evaluate_rows
 from freqjax.tasks.task import Input, Task
 from freqjax.tasks.usage import Command, Usage
 
+# Share of a text's words with vectors below which a run says that the others are missing.
+_ENOUGH_WORDS = 0.9
 # With more labels than this, results are not told apart by them.
 _MOST_GROUPS = 24
 
@@ -75,8 +77,7 @@ class Autoencoder(Task):
         """The sequences, of which the test's may be replaced by those of `task.test_path`."""
         found = dataset_of(self.config)
         if self.config.test_path:
-            test, names = read_part(Path(self.config.test_path), found, self.config.samples)
-            return found._replace(test=test, group_names=names)
+            return with_test(found, Path(self.config.test_path), self.config.samples)
         return found
 
     @functools.cached_property
@@ -85,6 +86,16 @@ class Autoencoder(Task):
         names = self.dataset.label_names
         told_apart = names and len(names) <= _MOST_GROUPS and not self.config.test_path
         return names if told_apart else ("all",)
+
+    @property
+    def note(self) -> str:
+        """Say that words are missing, where many of a text have no vector."""
+        if not self.config.is_text or self.dataset.coverage >= _ENOUGH_WORDS:
+            return ""
+        return (
+            f"{self.dataset.coverage:.0%} of the words of task.data have a vector: the others are left out "
+            "of its sequences; task.vectors can name a file that has them."
+        )
 
     @functools.cached_property
     def objective(self) -> Objective:
@@ -171,12 +182,14 @@ class Autoencoder(Task):
         del network
         samples, size, numbers = self.samples, self.output_size, self.config.numbers
         codes, back = "codes.npz", "back.npz"
+        cut = ", but a file of text is cut into windows" if self.config.is_text else ""
         return Usage(
             purposes=[
                 "Sequences from the source that it was trained on, as codes of a few numbers."
             ],
             limitations=[
-                f"It reads at most {samples} vectors of {size} numbers at a time; longer sequences are cut.",
+                f"It reads at most {samples} vectors of {size} numbers at a time; longer sequences are "
+                f"refused{cut}.",
                 f"A code holds {numbers * self.config.bits} bits: what they cannot hold is not put out.",
                 "Sequences of other vectors of the same size are coded too; their error was not measured.",
             ],
@@ -199,13 +212,15 @@ class Autoencoder(Task):
         )
 
     def describe(self) -> dict[str, Any]:
-        """Return sizes and precision of the code."""
+        """Return sizes and precision of the code, and of a text the share of words that have a vector."""
         config = self.config
+        words = {"words_with_vectors": self.dataset.coverage} if config.is_text else {}
         return {
             "sequence": [self.samples, self.output_size],
             "numbers": config.numbers,
             "bits_per_number": config.bits,
             "bits_per_sequence": config.numbers * config.bits,
+            **words,
         }
 
     def probes(self, frozen: Frozen) -> Probes:

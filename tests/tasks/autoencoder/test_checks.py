@@ -6,6 +6,7 @@ The sequences are K = 3 numbers times fixed patterns, so that principal componen
 import dataclasses
 import functools
 import json
+import re
 import shlex
 import tempfile
 from pathlib import Path
@@ -19,6 +20,7 @@ from freqjax import Config
 from freqjax.config import overrides, validation
 from freqjax.diagnosis import CAUSES as GENERAL
 from freqjax.diagnosis import RunUnderExamination, diagnose
+from freqjax.tasks import make_task
 from freqjax.tasks.autoencoder import checks, judged
 from freqjax.tasks.autoencoder.dataset import load_dataset
 from freqjax.tasks.autoencoder.leaks import Leak, check_split_leak
@@ -357,6 +359,37 @@ def test_test_sequences_of_another_file_may_leak_too(tmp_path, good):
     same = run_of(test_path=str(tmp_path / "same.npz"), evaluation=good.evaluation)
     leak = examined(same)["split_leak"]
     assert leak.found and "--config.task.test_path=" in leak.experiment
+
+
+def test_groups_of_a_test_file_do_not_replace_those_of_the_data(tmp_path):
+    rows, names = sequences(), np.array([f"person {n // 4}" for n in range(N)])
+    np.savez(tmp_path / "rows.npz", sequences=rows, group=names)
+    fields = {"name": "autoencoder", "data": str(tmp_path / "rows.npz"), "numbers": str(K)}
+    plain = dataset_from(fields)
+    same = np.flatnonzero(plain.train.group == plain.train.group[0])
+    np.savez(
+        tmp_path / "more.npz",
+        sequences=np.concatenate([plain.train.vectors[same], plain.validation.vectors[:1]]),
+        group=np.array([plain.group_names[plain.train.group[0]]] * len(same) + ["guest"]),
+    )
+    found = dataset_from(fields | {"test_path": str(tmp_path / "more.npz")})
+    count = len(plain.group_names)
+    first = plain.group_names[plain.train.group[0]]
+    assert found.group_names == (*plain.group_names, "guest", f"{first} of more")
+    assert found.test.group.tolist() == [count + 1] * len(same) + [count]
+    assert len(found.test.mask) == len(same) + 1
+    example = check_split_leak(found).example
+    assert re.fullmatch(
+        rf"test sequence \d+ \({first} of more\) repeats train sequence \d+ \({first}\)", example
+    )
+
+
+def dataset_from(fields):
+    """Return the dataset of an autoencoder of `fields` of its task."""
+    pairs = [(f"task.{name}", value) for name, value in fields.items()]
+    config = overrides.apply(Config(), [*pairs, ("train.regime", "examples")])
+    task: Any = make_task(config.task)
+    return task.dataset
 
 
 def test_a_text_that_quotes_itself_does_not_leak(good):

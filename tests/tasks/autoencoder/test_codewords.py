@@ -70,6 +70,19 @@ def test_no_other_series_of_phrases_that_fits_is_better(numbers):
         assert book.costs[own].sum() / UNIT <= book.numbers * book.bits - 1
 
 
+@pytest.mark.parametrize("samples", [1, 2])
+def test_phrases_longer_than_the_sequences_are_not_chosen(samples):
+    """What stands behind a sequence as padding changes nothing."""
+    book = book_of(0, (3, 4, 2, 2, 2))
+    vectors = unit(np.random.default_rng(1).normal(size=(4, samples, 3)))
+    mask = np.ones((4, samples), bool)
+    padded = np.pad(vectors, ((0, 0), (0, 6), (0, 0))), np.pad(mask, ((0, 0), (0, 6)))
+    found = book.parse(vectors, mask)
+    assert found.length.max() <= samples
+    for short, long in zip(found, book.parse(*padded), strict=True):
+        np.testing.assert_array_equal(short, long)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_code_decodes_to_its_phrases(seed):
     book = book_of(seed, (6, 9, 3, 2), numbers=7, bits=6)

@@ -127,6 +127,14 @@ def test_lines_lie_along_the_principal_axes_of_segments():
     np.testing.assert_allclose(second.nodes[nodes // 2], 0, atol=1e-6)
 
 
+def test_more_stages_than_axes_use_the_axes_over_again():
+    vectors = np.random.default_rng(0).normal(size=(30, 2, 1)).astype(np.float32)
+    found = lines_of(vectors, np.ones((30, 2), bool), 6, 5)
+    assert [line.nodes.shape for line in found] == [(5, 1, 1)] * 3
+    for line in found[1:]:
+        assert np.ptp(line.nodes) == pytest.approx(np.ptp(found[0].nodes), rel=1e-5)
+
+
 def test_the_noise_falls_by_equal_factors():
     code: Any = Code(2, 8, noise=0.02, first_noise=0.5, annealing=100)
     steps = [jnp.int32(step) for step in (0, 50, 100, 900)]

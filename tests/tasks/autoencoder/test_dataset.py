@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 
+import freqjax
 from freqjax import AutoencoderConfig, UserError
+from freqjax.tasks import make_task
 from freqjax.tasks.autoencoder.dataset import (
     Dataset,
     Part,
@@ -17,6 +19,7 @@ from freqjax.tasks.autoencoder.leaks import check_split_leak
 from freqjax.tasks.autoencoder.poems import read_poems
 from freqjax.tasks.autoencoder.text import Chapter
 from freqjax.tasks.autoencoder.vocabulary import make_vocabulary
+from tests.tasks.autoencoder.made import LINEAR, T, config_of, write_text
 
 THIRDS = (0.4, 0.3, 0.3)
 
@@ -215,3 +218,24 @@ def test_windows_that_overlap_leak_and_disjoint_ones_of_chapters_do_not():
 def test_some_verses_of_the_shipped_poems_stand_in_two_chapters(shipped):
     found = check_split_leak(shipped)
     assert found[:3] == (30, 375, 0)
+
+
+def test_a_run_says_that_words_have_no_vector(tmp_path):
+    fields = write_text(tmp_path)
+    said = []
+    for name, more in (("all", ""), ("some", " unheard of")):
+        poems = json.loads((tmp_path / "poems.json").read_text(encoding="utf-8"))
+        data = tmp_path / f"{name}.json"
+        data.write_text(json.dumps([poem + more for poem in poems]), encoding="utf-8")
+        config = config_of(fields | {"data": str(data)}, **LINEAR)
+        task = make_task(config.task)
+        share = 1.0 if name == "all" else T / (T + 2)
+        assert task.describe()["words_with_vectors"] == pytest.approx(share)
+        assert bool(task.note) == (name == "some")
+    config.train.epochs, config.train.diagnose, config.train.page = 0, False, False
+    freqjax.train(config, tmp_path / "run", say=said.append)
+    assert any(line.startswith("75% of the words of task.data have a vector: ") for line in said)
+    assert "words of task.data 75.0% have a vector" in (tmp_path / "run" / "report.md").read_text(
+        encoding="utf-8"
+    )
+    assert "words with vectors: 0.75" in (tmp_path / "run" / "CARD.md").read_text(encoding="utf-8")

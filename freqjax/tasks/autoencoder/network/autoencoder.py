@@ -23,7 +23,12 @@ from freqjax.networks.cell import Cell, OfCell
 from freqjax.networks.network import Carry, Params
 from freqjax.tasks.autoencoder.network.code import Code
 from freqjax.tasks.autoencoder.network.decoders import NOTHING, Beside, Decoder, Forced
-from freqjax.tasks.autoencoder.network.encoders import Encoded, Encoder, presence
+from freqjax.tasks.autoencoder.network.encoders import (
+    Encoded,
+    Encoder,
+    TrainedEncoder,
+    presence,
+)
 from freqjax.tasks.autoencoder.network.recurrent import RecurrentDecoder
 
 
@@ -78,6 +83,26 @@ class AutoencoderNetwork:
         """Join the parts."""
         self.encoder, self.code, self.decoder, self.practice = encoder, code, decoder, practice
         self.dropout = encoder.dropout
+
+    @property
+    def description(self) -> str:
+        """Kind and sizes in words."""
+        kinds = [
+            type(part).__name__.removesuffix(suffix).lower()
+            for part, suffix in ((self.encoder, "Encoder"), (self.decoder, "Decoder"))
+        ]
+        if isinstance(self.encoder, TrainedEncoder):
+            own = {"linear": self.encoder.linear, "recurrent": self.encoder.recurrent}
+            kinds[0] = " and ".join(name for name, part in own.items() if part is not None)
+        return (
+            f"autoencoder, encoder: {kinds[0]}, code: {self.code.numbers} numbers of {self.code.bits} bits, "
+            f"decoder: {kinds[1]}"
+        )
+
+    @property
+    def longest(self) -> int:
+        """T of the longest sequence."""
+        return self.decoder.longest
 
     @property
     def cell(self) -> type[Cell] | None:
@@ -142,7 +167,7 @@ class AutoencoderNetwork:
         self,
         params: Params,
         codes: Float[AnyArray, "B K"],
-        samples: int,
+        samples: Size,
         beside: Beside = NOTHING,
     ) -> Float[Array, "T B D"]:
         """Return T = `samples` outputs of each code, on the decoder's own last outputs."""

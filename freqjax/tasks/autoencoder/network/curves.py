@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from freqjax.networks.arrays import AnyArray
+from freqjax.networks.arrays import AnyArray, Size
 from freqjax.tasks.autoencoder.network.decoders import NOTHING, Beside, Sizes
 
 _EPSILON = 1e-12
@@ -101,7 +101,9 @@ def lines_of(
         mean = rows.sum(0) / np.maximum(counted.sum(0), 1)[:, None]
         centred = np.where(counted[..., None], rows - mean, 0).reshape(len(rows), -1)
         spreads, axes = np.linalg.eigh((centred.T @ centred).astype(np.float64) / len(rows))
-        axis = axes[:, -1 - number % axes.shape[1]] * np.sqrt(max(spreads[-1 - number], 0))
+        # With more stages than axes the axes are used over again.
+        which = -1 - number % len(spreads)
+        axis = axes[:, which] * np.sqrt(max(spreads[which], 0))
         line = quantiles[:, None, None] * axis.reshape(1, *mean.shape)
         found.append(Lines((line + (mean if number == 0 else 0)).astype(np.float32)))
     return tuple(found)
@@ -141,11 +143,11 @@ class CurveDecoder(Sizes):
         return drawn
 
     def __call__(
-        self, params: Any, codes: Float[AnyArray, "B K"], samples: int, beside: Beside = NOTHING
+        self, params: Any, codes: Float[AnyArray, "B K"], samples: Size, beside: Beside = NOTHING
     ) -> Float[Array, "T B D"]:
         """Return T = `samples` outputs of each code."""
         del beside
-        outputs = jnp.zeros((self.samples + 1, len(codes), self.dimensions))
+        outputs = jnp.zeros((self.samples + 1, codes.shape[0], self.dimensions))
         for number, stage in enumerate(self.stages):
             own = codes[:, stage.first : stage.first + len(stage.samples)]
             parts = self._between(params[f"stage_{number}"], own)

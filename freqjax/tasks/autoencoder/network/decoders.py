@@ -23,7 +23,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from freqjax.networks.arrays import AnyArray
+from freqjax.networks.arrays import AnyArray, Size
 from freqjax.networks.film import init_film, modulate
 from freqjax.networks.layers import (
     attend,
@@ -77,6 +77,7 @@ class Decoder(Protocol):
     Attributes:
       feeds_back: whether it reads its own last output, which training may replace by the target.
       leaks: whether it reads the encoder's states besides the code.
+      longest: T of the longest sequence.
     """
 
     @property
@@ -85,12 +86,15 @@ class Decoder(Protocol):
     @property
     def leaks(self) -> bool: ...
 
+    @property
+    def longest(self) -> int: ...
+
     def init(self, key: jax.Array) -> dict[str, Any]:
         """Draw fresh parameters."""
         ...
 
     def __call__(
-        self, params: Any, codes: Float[AnyArray, "B K"], samples: int, beside: Beside = NOTHING
+        self, params: Any, codes: Float[AnyArray, "B K"], samples: Size, beside: Beside = NOTHING
     ) -> Float[Array, "T B D"]:
         """Return T = `samples` outputs of each code."""
         ...
@@ -109,6 +113,11 @@ class Sizes:
     samples: int
     dimensions: int
     numbers: int
+
+    @property
+    def longest(self) -> int:
+        """T of the longest sequence."""
+        return self.samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,12 +145,12 @@ class LinearDecoder(Sizes):
         return {"kernel": HELD * kernel, "centre": HELD * centre}
 
     def __call__(
-        self, params: Any, codes: Float[AnyArray, "B K"], samples: int, beside: Beside = NOTHING
+        self, params: Any, codes: Float[AnyArray, "B K"], samples: Size, beside: Beside = NOTHING
     ) -> Float[Array, "T B D"]:
         """Return T = `samples` outputs of each code."""
         del beside
         kernel = params["kernel"][:, :samples].reshape(self.numbers, -1) / HELD
-        outputs = (codes @ kernel).reshape(len(codes), samples, self.dimensions)
+        outputs = (codes @ kernel).reshape(codes.shape[0], samples, self.dimensions)
         return jnp.swapaxes(outputs, 0, 1) + params["centre"][:samples, None] / HELD
 
 
@@ -164,6 +173,11 @@ class ParallelDecoder:
     heads: int
     feeds_back: bool = False
     leaks: bool = False
+
+    @property
+    def longest(self) -> int:
+        """T of the longest sequence."""
+        return self.linear.longest
 
     def init(self, key: jax.Array) -> dict[str, Any]:
         """Draw fresh parameters."""
@@ -192,7 +206,7 @@ class ParallelDecoder:
         }
 
     def __call__(
-        self, params: Any, codes: Float[AnyArray, "B K"], samples: int, beside: Beside = NOTHING
+        self, params: Any, codes: Float[AnyArray, "B K"], samples: Size, beside: Beside = NOTHING
     ) -> Float[Array, "T B D"]:
         """Return T = `samples` outputs of each code."""
         del beside
@@ -201,10 +215,10 @@ class ParallelDecoder:
         return self.readout(params["read"], jnp.swapaxes(h, 0, 1), linear)
 
     def features(
-        self, params: Any, codes: Float[AnyArray, "B K"], samples: int
+        self, params: Any, codes: Float[AnyArray, "B K"], samples: Size
     ) -> Float[Array, "B T N"]:
         """Return the transformer's features of each position."""
-        count, size = len(codes), self.readout.features
+        count, size = codes.shape[0], self.readout.features
         slots = product(params["slots"], codes).reshape(count, self.slots, size)
         h: Any = jnp.broadcast_to(params["positions"][:samples], (count, samples, size))
         for number in range(self.layers):

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from freqjax.networks.arrays import AnyArray
+from freqjax.networks.arrays import AnyArray, Size
 from freqjax.tasks.autoencoder.network.decoders import NOTHING, Beside, Sizes
 
 _EPSILON = 1e-12
@@ -102,7 +102,7 @@ class PhraseDecoder(Sizes):
         return {"phrases": jax.random.normal(key, shape) * _SPREAD}
 
     def __call__(
-        self, params: Any, codes: Float[AnyArray, "B K"], samples: int, beside: Beside = NOTHING
+        self, params: Any, codes: Float[AnyArray, "B K"], samples: Size, beside: Beside = NOTHING
     ) -> Float[Array, "T B D"]:
         """Return T = `samples` outputs of each code; 0 where its phrases are too short."""
         del beside

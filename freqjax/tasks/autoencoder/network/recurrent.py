@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from freqjax.networks import Cell
-from freqjax.networks.arrays import AnyArray
+from freqjax.networks.arrays import AnyArray, Size
 from freqjax.networks.layers import (
     Read,
     init_attention,
@@ -122,19 +122,19 @@ class RecurrentDecoder:
         return params
 
     def __call__(
-        self, params: Any, codes: Float[AnyArray, "B K"], samples: int, beside: Beside = NOTHING
+        self, params: Any, codes: Float[AnyArray, "B K"], samples: Size, beside: Beside = NOTHING
     ) -> Float[Array, "T B D"]:
         """Return T = `samples` outputs of each code."""
         return self.attended(params, codes, samples, beside)[0]
 
     def attended(
-        self, params: Any, codes: Float[AnyArray, "B K"], samples: int, beside: Beside = NOTHING
+        self, params: Any, codes: Float[AnyArray, "B K"], samples: Size, beside: Beside = NOTHING
     ) -> tuple[Float[Array, "T B D"], Float[Array, "T B S"] | None]:
         """Return outputs, and the weights with which each attended to the slots; None if there are none."""
         slots = self._slots(params, codes, beside)
         fixed = self._fixed(params, codes, samples)
         carry = self._begin(params, codes)
-        start = jnp.broadcast_to(params["start"], (len(codes), self.readout.dimensions))
+        start = jnp.broadcast_to(params["start"], (codes.shape[0], self.readout.dimensions))
         forced = beside.forced
         if forced is None:
             return self._alone(params, carry, start, fixed, slots)
@@ -162,20 +162,23 @@ class RecurrentDecoder:
                 return read
             places = self._places(params, states.shape[1]).reshape(1, *read.keys.shape[1:])
             return read._replace(keys=read.keys + places)
-        slots = product(params["slots"], codes).reshape(len(codes), self.slots, -1)
+        slots = product(params["slots"], codes).reshape(codes.shape[0], self.slots, -1)
         return slots_to_read(attention, slots, self.heads)
 
-    def _places(self, params: Any, samples: int) -> Float[Array, "T 1 H"]:
+    def _places(self, params: Any, samples: Size) -> Float[Array, "T 1 H"]:
         """Return W p_t."""
-        each = jnp.asarray(sinusoidal_positions(samples, self.positions))
-        return product(params["places"], each[:, None])
+        return product(params["places"], self._waves(samples)[:, None])
 
-    def _fixed(self, params: Any, codes: AnyArray, samples: int) -> Fixed:
+    def _waves(self, samples: Size) -> Float[Array, "T N"]:
+        """Return p_t; cut from those of the longest sequence, since T may be symbolic."""
+        return jnp.asarray(sinusoidal_positions(self.longest, self.positions))[:samples]
+
+    def _fixed(self, params: Any, codes: AnyArray, samples: Size) -> Fixed:
         """Return what no output changes."""
         parts = [jnp.broadcast_to(codes, (samples, *codes.shape))]
         if self.positions:
-            each = sinusoidal_positions(samples, self.positions)[:, None]
-            parts.append(jnp.broadcast_to(each, (samples, len(codes), self.positions)))
+            each = self._waves(samples)[:, None]
+            parts.append(jnp.broadcast_to(each, (samples, codes.shape[0], self.positions)))
         places = self._places(params, samples) if "places" in params else None
         return Fixed(jnp.concatenate(parts, axis=-1), places)
 
@@ -183,15 +186,15 @@ class RecurrentDecoder:
         self, multiply: Multiply, slots: Read | None, carry: Carry, last: Any, fixed: Fixed
     ) -> tuple[Carry, jax.Array, jax.Array | None]:
         """Advance one sample: the carry, the features that are read out, and the attention."""
-        x, weights, heard = jnp.concatenate([last, fixed.inputs], axis=-1), None, None
+        x, weights, attended = jnp.concatenate([last, fixed.inputs], axis=-1), None, None
         if slots is not None:
             asked = multiply("query", carry.h[:, None])
             asked = asked if fixed.places is None else asked + fixed.places[None]
             found, weights = weigh(asked, slots)
-            heard, weights = multiply("out", found)[:, 0], weights[:, 0]
-            x = jnp.concatenate([x, heard], axis=-1)
+            attended, weights = multiply("out", found)[:, 0], weights[:, 0]
+            x = jnp.concatenate([x, attended], axis=-1)
         carry = self.cell.combine(carry, multiply("input", x), multiply("recurrent", carry.h))
-        features = carry.h if heard is None else jnp.concatenate([carry.h, heard], axis=-1)
+        features = carry.h if attended is None else jnp.concatenate([carry.h, attended], axis=-1)
         return carry, features, weights
 
     def _products(self, params: Any) -> dict[str, Any]:

@@ -85,6 +85,22 @@ class ClassifierNetwork:
         self.outputs, self.practice, self.dropout = outputs, practice, dropout
 
     @property
+    def description(self) -> str:
+        """Kind and sizes in words."""
+        readers = {"before": self.past, "behind": self.behind}
+        return "".join(
+            [
+                f"classifier, encoder: {type(self.encoder).__name__.lower()} of {self.encoder.features} "
+                "features",
+                *(
+                    f", reader of the windows {where}: {reader.hidden} hidden units"
+                    for where, reader in readers.items()
+                    if reader
+                ),
+            ]
+        )
+
+    @property
     def reads_samples(self) -> bool:
         """Whether the encoder reads one sample after another, so that there is an answer after each."""
         return isinstance(self.encoder, Recurrent) and self.encoder.is_causal

@@ -39,6 +39,11 @@ class Ensemble:
         self.dropout = member.dropout
 
     @property
+    def description(self) -> str:
+        """Kind and sizes in words."""
+        return f"ensemble of {self.members}, each a {self.member.description}"
+
+    @property
     def reads_samples(self) -> bool:
         """Whether a member answers after each sample."""
         return self.member.reads_samples
