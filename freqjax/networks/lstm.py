@@ -90,7 +90,7 @@ class LstmCell(Cell):
 class LstmNetwork:
     """LSTM of width H and a linear head.
 
-    It has all abilities of `freqjax.networks.abilities` but rotation speeds and a training pass of its own.
+    It has all abilities of `freqjax.networks.abilities` that one layer can have, but rotation speeds.
     Parameters are {cell: {input, recurrent}, head}, each {kernel, bias}, and {carry: c [H]} if the initial
     carry is learned; otherwise it is zero.
     """
