@@ -192,7 +192,7 @@ def _describe(part: Input, task: Task) -> str:
 
 
 def _kind(trained: Trained) -> str:
-    """Return the kind of a network as words, with its sizes where these are more than D, O and H."""
+    """Return the kind of a network as words, with its sizes where they are known."""
     network, config = trained.network, trained.config
     if isinstance(network, Described):
         return network.description

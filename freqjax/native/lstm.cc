@@ -171,9 +171,9 @@ ffi::Error forward(int64_t threads, Array xs, Flags resets, Array c, Array h, Ar
 
 ffi::Error backward(int64_t threads, Array xs, Flags resets, Array c, Array h, Array c_initial,
                     Array h_initial, Array input_kernel, Array kernel, Array bias, Count count,
-                    Array cs, Array hs, Array gates, Array dhs, Array dc, Array dh, Result d_input_kernel,
-                    Result d_kernel, Result d_bias, Result d_c, Result d_h, Result d_c_initial,
-                    Result d_h_initial, Result d_xs) {
+                    Array cs, Array hs, Array gates, Array dhs, Array dc, Array dh,
+                    Result d_input_kernel, Result d_kernel, Result d_bias, Result d_c, Result d_h,
+                    Result d_c_initial, Result d_h_initial, Result d_xs) {
   const Scan scan =
       scan_of(xs, resets, c, h, c_initial, h_initial, input_kernel, kernel, bias, count);
   const Given given{cs.typed_data(),

@@ -97,8 +97,8 @@ class Tangent {
 
 ffi::Error tangent(int64_t threads, Array xs, Flags resets, Array c, Array h, Array c_initial,
                    Array h_initial, Array input_kernel, Array kernel, Array bias, Count count,
-                   Array cs, Array hs, Array gates, Array d_input_kernel, Array d_kernel, Array d_bias,
-                   Array d_c, Result dhs) {
+                   Array cs, Array hs, Array gates, Array d_input_kernel, Array d_kernel,
+                   Array d_bias, Array d_c, Result dhs) {
   const Scan scan =
       scan_of(xs, resets, c, h, c_initial, h_initial, input_kernel, kernel, bias, count);
   const Point point{cs.typed_data(), hs.typed_data(), gates.typed_data()};

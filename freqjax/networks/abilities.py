@@ -5,7 +5,7 @@
 
 Callers test for the ability that they use, never for a class, so that any network with the methods can be
 used. Every ability is a `freqjax.networks.network.Network` as well.
-Axes: T time, B streams, D inputs, O outputs, H hidden, P pairs of units.
+Axes: T time, B streams, D inputs, O outputs, H hidden, P rotation speeds.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ class Described(Network, Protocol):
 
 @runtime_checkable
 class TurningPairs(Network, Protocol):
-    """Network whose units, or pairs of units, have rotation speeds; P is the number of speeds."""
+    """Network whose units, or pairs of units, have rotation speeds."""
 
     def pair_cycles(self, params: Params) -> Float[np.ndarray, " P"]:
         """Compute the rotation speed of each pair or unit, [P] cycles per sample."""

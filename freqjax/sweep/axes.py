@@ -123,13 +123,7 @@ def _with(config: Config, values: dict[str, Any], say: Callable[[str], Any]) -> 
     for name, value in values.items():
         section, field = name.split(".")
         setattr(getattr(config, section), field, value)
-    fixed = with_fixed_rows(validation.validate_training(config), say)
-    if fixed is not config and "task.noise" in values:
-        raise UserError(
-            "sweep.axes names task.noise with fresh: it must be fixed where task.train_path names a file, "
-            "whose rows cannot be drawn anew."
-        )
-    return fixed
+    return with_fixed_rows(validation.validate_training(config), say)
 
 
 def buckets(members: list[Replica], widest_padding: float) -> list[Bucket]:

@@ -16,7 +16,7 @@ from freqjax.errors import UserError
 from freqjax.networks import Network, make_network
 from freqjax.processes import exchange
 from freqjax.run.workdir import Workdir
-from freqjax.sweep.axes import Bucket
+from freqjax.sweep.axes import Bucket, Replica
 from freqjax.system import capacity, devices
 from freqjax.system.capacity import Need
 from freqjax.tasks import make_task
@@ -31,29 +31,31 @@ _NO_CHECKPOINTS = (
 )
 
 
-def check(buckets: Sequence[Bucket], warn: Warn, *, resume: bool = False) -> list[str]:
+def check(buckets: Sequence[Bucket], warn: Warn, *, begun: bool = False) -> list[str]:
     """Read rows and weights from files, check networks against tasks, and choose the engine of every bucket.
 
     Args:
       buckets: the buckets of the sweep.
       warn: called with a sentence for each damaged checkpoint that is skipped.
-      resume: whether the replicas have already begun, so that initial weights are not read.
+      begun: whether the sweep is one that goes on, whose initial weights are not read again.
 
     Returns:
       The notes that a run would print about its engine, and one about a field without effect, each once.
 
     Raises:
-      UserError: a network does not match its task, rows or weights cannot be used, or an engine does not
-        support a run.
+      UserError: a network does not match its task, rows or weights cannot be used, an engine does not support
+        a run, or a new sweep has a field that would not do what it says.
     """
-    if not resume:  # an earlier sweep may have it, without an effect
-        _refuse_escalation(buckets)
+    if not begun:  # what an earlier sweep had without an effect does not stop it
+        for bucket in buckets:
+            for replica in bucket.replicas:
+                _refuse_without_effect(replica)
     for networks in _by_task(buckets):
         task = make_task(networks[0].task)
         require_judged(task)
         for config in networks:
             network = make_network(config.network, task)
-            if config.train.init_from and not resume:
+            if config.train.init_from and not begun:
                 beginnings.read(config.train.init_from, network, warn)
         if networks[0].task.named_files:
             task.split("train")
@@ -74,15 +76,19 @@ def check(buckets: Sequence[Bucket], warn: Warn, *, resume: bool = False) -> lis
     return [note for note in dict.fromkeys(notes) if note is not None]
 
 
-def _refuse_escalation(buckets: Sequence[Bucket]) -> None:
-    """Refuse `train.escalate`, which goes by a diagnosis, and replicas have none."""
-    for replica in (replica for bucket in buckets for replica in bucket.replicas):
-        if replica.config.train.escalate:
-            sizes = ", ".join(map(str, replica.config.train.escalate))
-            raise UserError(
-                f"train.escalate is {sizes}: it must be empty in a sweep, whose axes may name "
-                "network.hidden_size instead."
-            )
+def _refuse_without_effect(replica: Replica) -> None:
+    """Refuse fields that a replica cannot have: it is not diagnosed, and rows of a file are fixed."""
+    task, sizes = replica.config.task, replica.config.train.escalate
+    if sizes:  # which go by a diagnosis
+        raise UserError(
+            f"train.escalate is {', '.join(map(str, sizes))}: it must be empty in a sweep, whose axes may "
+            "name network.hidden_size instead."
+        )
+    if replica.values.get("task.noise", task.noise) != task.noise:
+        raise UserError(
+            f"task.noise is {replica.values['task.noise']}: as an axis of a sweep it must be {task.noise} "
+            "where task.train_path names a file, whose rows cannot be drawn anew."
+        )
 
 
 def _require_memory(bucket: Bucket, network: Network, samples: int) -> None:

@@ -93,7 +93,8 @@ def run(config: Config, folder: Path, *, resume: bool, figures: bool, say: Say) 
                 buckets = exchange.on_all(
                     lambda: axes.buckets(members, config.sweep.widest_padding)
                 )
-                notes = exchange.on_all(lambda: checks.check(buckets, say, resume=resume))
+                begun = exchange.from_lead(lambda: resume and (folder / "config.json").exists())
+                notes = exchange.on_all(lambda: checks.check(buckets, say, begun=begun))
                 notes += [*said, *workers.notes(client, buckets)]
             exchange.from_lead(claim)
             lead = exchange.is_lead()

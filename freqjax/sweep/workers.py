@@ -45,7 +45,7 @@ _PATIENCE, _PAUSE = 1.0, 0.05
 # Time, s, in which a scheduler must answer.
 _ANSWER = 10
 # What a worker has prepared for its last replica, from which the next one may differ by its seed alone; by
-# the topic of its sweep, since a later sweep may find other rows in the same files.
+# the topic of its bucket, since a later sweep, which has other topics, may find other rows in the same files.
 _ALIKE: dict[str, Alike] = {}
 
 
@@ -165,7 +165,7 @@ def train(
 
 
 def _alike(topic: str) -> Alike:
-    """Return what the replicas of the sweep of `topic` share on this worker."""
+    """Return what the replicas of the bucket of `topic` share on this worker."""
     if topic not in _ALIKE:
         _ALIKE.clear()
     return _ALIKE.setdefault(topic, Alike(most=1))

@@ -23,7 +23,7 @@ Draw = Callable[[], Path]
 def draw_each(drawings: Sequence[Draw]) -> list[Path]:
     """Draw figures, counted, and return the PNGs; those that other processes draw are written later.
 
-    At the end of a run one that fails is left out: see `freqjax.figures.attempt`.
+    Within `attempt` or `made` of `freqjax.figures.attempt` one that fails is left out.
     """
     alone = processes.current() is None
     return attempt.each(progress.each("figures", drawings) if alone else drawings)

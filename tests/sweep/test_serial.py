@@ -6,6 +6,7 @@ import pytest
 
 from freqjax import SweepConfig
 from freqjax.config import overrides
+from freqjax.sweep import workers
 from freqjax.sweep.axes import replicas
 from freqjax.sweep.serial import Alike, SerialReplica
 from tests.twins import tiny_config
@@ -68,3 +69,22 @@ def test_what_differs_by_more_than_the_seed_is_prepared_anew():
     assert (kept.config.train.seed, sibling.config.train.seed) == (0, 1)
     assert alike.prepare(other).jitted is not kept.jitted
     assert alike.prepare(first.config).jitted is not kept.jitted  # only the last is kept
+
+
+def test_what_is_compiled_is_given_up_with_the_last_sibling():
+    first, second = members_of(WINDOWS)
+    alike = Alike()
+    jitted = alike.prepare(first.config).jitted
+    assert alike.prepare(second.config).jitted is jitted
+    made = jitted.get("chunk", object)
+    alike.release(first.config)
+    assert jitted.get("chunk", object) is made
+    alike.release(second.config)
+    assert jitted.get("chunk", object) is not made
+
+
+def test_a_worker_shares_nothing_between_sweeps():
+    kept = workers._alike("one")
+    assert workers._alike("one") is kept
+    assert workers._alike("another") is not kept
+    assert workers._alike("one") is not kept  # it was given up

@@ -472,10 +472,30 @@ def test_what_no_replica_could_do_is_refused_before_anything_is_written(tmp_path
 
 
 @pytest.mark.parametrize("axes", [{"train.seed": (0,)}, {"train.escalate": ((), (5, 6))}])
-def test_further_sizes_are_refused(tmp_path, axes):
+@pytest.mark.parametrize("resume", [False, True])  # of nothing that is there
+def test_further_sizes_are_refused(tmp_path, axes, resume):
     train = {"diagnose": True, "escalate": (5, 6)}
     with pytest.raises(UserError, match=r"^train\.escalate is 5, 6: it must be empty in a sweep, "):
-        run(sweep_config(axes, train=train), tmp_path / "run")
+        run(sweep_config(axes, train=train), tmp_path / "run", resume=resume)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_earlier_sweep_with_fields_that_have_no_effect_goes_on():
+    """They are refused where a sweep begins, and were not always."""
+    axes = {"train.escalate": ((), (5, 6))}
+    members = replicas(sweep_config(axes, train={"diagnose": True}))
+    assert checks.check(buckets(members, 1.0), pytest.fail, begun=True) == []
+
+
+def test_an_axis_over_the_noise_of_rows_of_a_file_is_refused(tmp_path):
+    path, task = tmp_path / "rows.npz", make_task(tiny_config().task)
+    assert isinstance(task, Extraction)
+    datasets.write_rows(path, task.dataset(split_of(task, "train")), 20.0, 20)
+    config = sweep_config({"task.noise": ("fixed", "fresh")}, task={"train_path": str(path)})
+    with pytest.raises(
+        UserError, match=r"^task\.noise is fresh: as an axis of a sweep it must be fixed"
+    ):
+        run(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
