@@ -125,7 +125,7 @@ def _gradient_finding(
     (low_name, low), (high_name, high) = extreme(means, min), extreme(largest or means, max)
     if second_order and not math.isnan(low):
         return (
-            f"Largest gradient norm {high:.2g} ({high_name}); "
+            f"Largest gradient norm {high:.3g} ({high_name}); "
             "Gauss-Newton steps do not follow its size"
         )
     if high > EXPLODING_NORM:

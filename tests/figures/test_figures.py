@@ -187,7 +187,7 @@ def test_of_steps_of_second_order_the_largest_gradient_is_named(tmp_path, drawn)
     rows = layer_rows(kernel=(300.0, 0.1), head=(0.01, 0.02))  # they shrink
     gradient_norms(rows, tmp_path, second_order=True)
     assert headline(drawn["gradient_norms.png"]) == (
-        "Largest gradient norm 3e+02 (kernel); Gauss-Newton steps do not follow its size"
+        "Largest gradient norm 300 (kernel); Gauss-Newton steps do not follow its size"
     )
 
 
