@@ -151,6 +151,8 @@ def test_noise_raises_few_alarms_and_hides_few_changes(change, least, most):
 
 def test_a_file_without_its_rounds_is_judged_by_what_it_has(tmp_path, capsys):
     earlier = json.loads((record.RESULTS / "amd-epyc-2-cores.json").read_text(encoding="utf-8"))
+    for row in earlier["rows"]:
+        row.pop("times_us", None)
     code, said = checked(tmp_path, capsys, earlier, earlier=earlier)
     assert (code, set(list(verdicts(said).values())[1:])) == (0, {"ok"})
     later = copy.deepcopy(earlier)
