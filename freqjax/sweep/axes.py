@@ -82,11 +82,7 @@ class Bucket(NamedTuple):
     hidden_size: int
 
 
-def _say_nothing(_: str) -> None:
-    """Ignore a line."""
-
-
-def replicas(config: Config, say: Callable[[str], Any] = _say_nothing) -> list[Replica]:
+def replicas(config: Config, say: Callable[[str], Any] = lambda _: None) -> list[Replica]:
     """Return the replicas of `config.sweep`: every combination of values for each point that is drawn.
 
     The points vary slowest, so that more draws add replicas behind those of fewer. `say` is called with a

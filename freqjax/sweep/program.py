@@ -29,6 +29,7 @@ from freqjax.training.chunks import ChunkInfo
 from freqjax.training.frozen import make_frozen_losses
 from freqjax.training.gradients import engines
 from freqjax.training.optimizers import make_schedule
+from freqjax.training.seeds import with_seed
 from freqjax.training.streams import Stream
 from freqjax.training.update import TrainState
 
@@ -194,8 +195,7 @@ def _replica_chunk(
 
     def chunk(own: Replicated, state: TrainState, streams: Stream) -> tuple[TrainState, ChunkInfo]:
         optimizer = _with(config.optimizer, own.numbers)
-        train = _with(config.train, {"seed": own.seed})
-        mine = dataclasses.replace(config, optimizer=optimizer, train=train)
+        mine = with_seed(dataclasses.replace(config, optimizer=optimizer), own.seed)
         schedule = make_schedule(optimizer, own.updates, updates_per_epoch)
         updates = make_chunk(network, task, mine, schedule, groups)
         stream = jax.tree.map(lambda a: a[own.source], streams)
